@@ -1,0 +1,295 @@
+"""The values that cross every layer: frozen, slotted, keyword-only, standard library only.
+
+Times are aware datetimes in UTC with microsecond precision. Scores and weights lie in 0..1 unless said otherwise.
+`None` means absent, never "unsupported".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal, TypeAlias
+
+__all__ = [
+    "Component",
+    "Health",
+    "Hit",
+    "Link",
+    "NewMemory",
+    "Page",
+    "Problem",
+    "Record",
+    "Related",
+    "Report",
+    "Scope",
+    "Stats",
+    "Version",
+    "Where",
+    "Why",
+]
+
+JSON: TypeAlias = "None | bool | int | float | str | Sequence[JSON] | Mapping[str, JSON]"
+"""What metadata values may be. Datetimes handed in are stored as ISO 8601 text in UTC."""
+
+Where: TypeAlias = Mapping[str, Any]
+"""A filter expression; its grammar and meaning are in `memwell.filters`."""
+
+Mode: TypeAlias = Literal["hybrid", "semantic", "lexical"]
+
+DEFAULT_TENANT = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Who a record belongs to, or which records a call may see.
+
+    The tenant is a wall: it is always compared exactly. On a record, `None` in another field means "nobody's in
+    particular"; in a query it means "any". A record belongs to exactly one scope.
+    """
+
+    tenant_id: str = DEFAULT_TENANT
+    user_id: str | None = None
+    agent_id: str | None = None
+    session_id: str | None = None
+    """The conversation or thread."""
+    namespace: str | None = None
+
+    def sees(self, owner: Scope) -> bool:
+        """Whether a query in this scope may see a record owned by `owner`."""
+        return (
+            self.tenant_id == owner.tenant_id
+            and (self.user_id is None or self.user_id == owner.user_id)
+            and (self.session_id is None or self.session_id == owner.session_id)
+            and (self.agent_id is None or self.agent_id == owner.agent_id)
+            and (self.namespace is None or self.namespace == owner.namespace)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A directed relationship from the record that holds it to `target`."""
+
+    target: str
+    """Id of the other record, in the same tenant."""
+    kind: str = "related"
+    """`supersedes`, `contradicts`, `extends`, `related`, or a word of your own."""
+    strength: float = 1.0
+    """0..1"""
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One memory as it is stored."""
+
+    id: str
+    """UUIDv7 text, or the caller's own; unique within the tenant."""
+    scope: Scope
+    content: str
+    kind: str = "memory"
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    category: str | None = None
+    importance: float = 0.5
+    """0..1"""
+    tier: str | None = None
+    source: str | None = None
+    created_at: datetime
+    """When what it tells was learnt: now, or the time the caller gave."""
+    updated_at: datetime
+    expires_at: datetime | None = None
+    """From this moment on the record is never returned."""
+    last_accessed_at: datetime | None = None
+    access_count: int = 0
+    """How often it was recalled; written in the background, so it may trail by some seconds."""
+    reinforced: int = 0
+    """How often exactly the same content was remembered again."""
+    version: int = 1
+    links: tuple[Link, ...] = ()
+    """Outgoing relationships."""
+    embedded: bool = False
+    """Whether vectors of some model are stored for the content as it stands."""
+
+    @property
+    def user_id(self) -> str | None:
+        """The owner's user, as in `scope`."""
+        return self.scope.user_id
+
+    @property
+    def session_id(self) -> str | None:
+        """The conversation, as in `scope`."""
+        return self.scope.session_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewMemory:
+    """One item of a batch handed to `remember`. What is `None` is taken from the call's own arguments."""
+
+    content: str
+    id: str | None = None
+    user_id: str | None = None
+    agent_id: str | None = None
+    session_id: str | None = None
+    namespace: str | None = None
+    metadata: Mapping[str, Any] | None = None
+    tags: Sequence[str] | None = None
+    category: str | None = None
+    importance: float | None = None
+    kind: str | None = None
+    tier: str | None = None
+    source: str | None = None
+    ttl: float | timedelta | None = None
+    expires_at: datetime | str | None = None
+    created_at: datetime | str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """One signal of a score: it added `weight * value`."""
+
+    name: str
+    value: float
+    weight: float
+
+    @property
+    def points(self) -> float:
+        """What the signal contributed."""
+        return self.value * self.weight
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Why:
+    """Why a hit stands where it stands."""
+
+    components: tuple[Component, ...] = ()
+    """Every signal that spoke, largest contribution first."""
+    passage: str | None = None
+    """The matching part of a content that was longer than the model's window."""
+    terms: tuple[str, ...] = ()
+    """Query terms found in the content, as stems."""
+    notes: tuple[str, ...] = ()
+    """What was different from usual, such as `semantic part unavailable`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """A record found by `recall`."""
+
+    record: Record
+    score: float
+    """0..1, higher is better, the same meaning on every backend."""
+    why: Why
+
+    @property
+    def content(self) -> str:
+        """The record's content."""
+        return self.record.content
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """A record as it was, and when it ceased to be so."""
+
+    record: Record
+    changed_at: datetime
+    """When the next version replaced it; for the current one, when it was written."""
+    changed: tuple[str, ...] = ()
+    """Names of the fields that differ from the version before."""
+    current: bool = False
+
+    @property
+    def version(self) -> int:
+        """The version's number, from 1."""
+        return self.record.version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Related:
+    """A record reached over relationships."""
+
+    record: Record
+    link: Link
+    """The last relationship on the way, as its holder has it."""
+    depth: int
+    """Number of relationships on the shortest way, from 1."""
+    outgoing: bool
+    """Whether the last relationship points to this record."""
+    strength: float
+    """Product of the strengths on the way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A part of a listing."""
+
+    records: tuple[Record, ...]
+    cursor: str | None = None
+    """Hand it to the next call; `None` means that this was the last page."""
+
+    def __iter__(self) -> Any:
+        return iter(self.records)
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, index: int) -> Record:
+        return self.records[index]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """Counts inside a scope."""
+
+    records: int
+    sessions: int
+    users: int
+    by_kind: Mapping[str, int]
+    by_category: Mapping[str, int]
+    versions: int
+    """Older versions kept."""
+    links: int
+    embedded: Mapping[str, int]
+    """Records that have vectors, by model."""
+    unembedded: int
+    """Records without vectors of any model."""
+    expired: int
+    """Expired but not yet swept."""
+    oldest: datetime | None
+    newest: datetime | None
+    bytes: int | None
+    """Size of the whole store, where it is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """The answer of `health`: `ok` is true when every part answered."""
+
+    ok: bool
+    status: Literal["healthy", "degraded", "unhealthy"]
+    parts: Mapping[str, str]
+    """Part name → `ok`, or what is wrong."""
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One disagreement that `doctor` found."""
+
+    kind: str
+    """Such as `lexemes`, `vectors`, `links`, `corrupt`."""
+    detail: str
+    id: str | None = None
+    repairable: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What `doctor` or `repair` found and did."""
+
+    ok: bool
+    """No problem is left."""
+    checked: int
+    """Records looked at."""
+    problems: tuple[Problem, ...] = ()
+    repaired: int = 0
