@@ -1,0 +1,1 @@
+"""memwell: memory for AI agents."""
