@@ -8,19 +8,19 @@ A filter is a mapping; all its entries must hold::
 
 Operators: `$eq $ne $gt $gte $lt $lte $in $nin $contains $exists`, combined by `$and $or $not`.
 
-Names. A record's own field (`category`, `created_at`, …; the list is `FIELDS`) means that field; every other name means
-metadata, with dots for nested keys (`address.city`). `metadata.x` always means metadata.
+Names. A record's own field (`category`, `created_at`, …; the list is `FIELDS`) means that field; every other
+name means metadata, with dots for nested keys (`address.city`). `metadata.x` always means metadata.
 
 Meaning, the same on every backend (`matches` is the definition):
 
 - Types are never mixed: `1` is not `"1"` and not `true`; `1` equals `1.0`. An ordering across types is false.
-- Missing and null are alike for `$eq` (`{"k": None}` matches both); `$exists` tells them apart. Record fields that are `None`
-  are missing.
+- Missing and null are alike for `$eq` (`{"k": None}` matches both); `$exists` tells them apart. Record fields
+  that are `None` are missing.
 - `$ne` is exactly not `$eq`, `$nin` exactly not `$in`: both match records without the key.
-- Lists and mappings are equal as wholes. `$contains` is true for a list that has the element, or a text that has the
-  substring (case matters).
-- A `datetime` operand compares instants: with record times, and with metadata text in ISO 8601. For record times, ISO text
-  is accepted too. Times without a zone are taken as UTC.
+- Lists and mappings are equal as wholes. `$contains` is true for a list that has the element, or a text that
+  has the substring (case matters).
+- A `datetime` operand compares instants: with record times, and with metadata text in ISO 8601. For record
+  times, ISO text is accepted too. Times without a zone are taken as UTC.
 - Texts are ordered by code point.
 """
 
@@ -127,7 +127,7 @@ def value_of(record: Record, clause: Clause) -> Any:
 
 
 def fields(record: Record) -> dict[str, Any]:
-    """The record's filterable values by name, metadata under `metadata`; times as ISO 8601 text. For indexes."""
+    """For indexes: the record's filterable values by name, metadata under `metadata`, times as ISO 8601 text."""
     found: dict[str, Any] = {"metadata": dict(record.metadata)}
     for name in sorted(FIELDS - {"content"}):
         value = value_of(record, Clause(name, (), "$eq", None))
@@ -170,7 +170,10 @@ def instant(value: Any) -> datetime | None:
         value = datetime(value.year, value.month, value.day, tzinfo=UTC)
     if not isinstance(value, datetime):
         return None
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError:  # its moment in UTC lies outside the years 1 to 9999
+        return None
 
 
 _SCOPE: Final = frozenset({"user_id", "agent_id", "session_id", "namespace"})
@@ -192,7 +195,7 @@ def _parse(where: object, depth: int) -> Node:
         elif key.startswith("$"):
             raise InvalidQuery(f"{key} stands where a name is expected; write {{'name': {{'{key}': …}}}}")
         else:
-            parts.extend(_comparisons(key, value))
+            parts.extend(_comparisons(key, value, depth))
     return parts[0] if len(parts) == 1 else And(tuple(parts))
 
 
@@ -203,22 +206,36 @@ def _junction(key: str, value: object, depth: int) -> Node:
     return And(parts) if key == "$and" else Or(parts)
 
 
-def _comparisons(name: str, value: object) -> Iterator[Node]:
+def _comparisons(name: str, value: object, depth: int) -> Iterator[Node]:
+    if depth > MAX_DEPTH:
+        raise InvalidQuery(f"a filter nests at most {MAX_DEPTH} levels")
     field = name if name in FIELDS else None
     path = () if field else tuple(name.removeprefix("metadata.").split("."))
     if not all(path):
         raise InvalidQuery(f"{name!r} has an empty part between dots")
-    if "\0" in name or any('"' in part for part in path):
-        raise InvalidQuery(f"{name!r} holds a NUL or a quote, which no metadata key may hold")
-    if not (isinstance(value, Mapping) and value and all(isinstance(k, str) and k.startswith("$") for k in value)):
-        value = {"$eq": value}
-    for operator, operand in value.items():
-        yield _clause(name, field, path, operator, operand)
+    if '"' in name or not _storable(name):
+        raise InvalidQuery(
+            f"{name!r} holds a NUL, a quote or a lone surrogate, which no metadata key may hold"
+        )
+    for operator, operand in _operations(name, value).items():
+        yield _clause(name, field, path, operator, operand, depth)
 
 
-def _clause(name: str, field: str | None, path: tuple[str, ...], operator: str, operand: Any) -> Node:
+def _operations(name: str, value: object) -> Mapping[str, Any]:
+    """Operator → operand; a plain value or mapping means `$eq`."""
+    if not isinstance(value, Mapping):
+        return {"$eq": value}
+    operators = [key for key in value if isinstance(key, str) and key.startswith("$")]
+    if operators and len(operators) < len(value):
+        raise InvalidQuery(f"{name!r} mixes {operators[0]} with plain keys; give a whole mapping to $eq")
+    return value if operators else {"$eq": value}
+
+
+def _clause(
+    name: str, field: str | None, path: tuple[str, ...], operator: str, operand: Any, depth: int
+) -> Node:
     if operator == "$not":
-        inner = list(_comparisons(name, operand))
+        inner = list(_comparisons(name, operand, depth + 1))
         return Not(inner[0] if len(inner) == 1 else And(tuple(inner)))
     if operator not in OPERATORS:
         raise InvalidQuery(f"unknown operator {operator} for {name!r}; known: {' '.join(OPERATORS)}, $not")
@@ -239,14 +256,18 @@ def _operand(name: str, field: str | None, operator: str, operand: Any) -> Any:
         return _tags_operand(operator, operand)
     if operand is None and operator != "$eq" and operator != "$ne":
         raise InvalidQuery(f"{operator} for {name!r} cannot take null")
-    if isinstance(operand, date) or field in TIMES:
+    if field in TIMES or (isinstance(operand, date) and field is None):
         moment = instant(operand)
         if moment is None and operand is not None:
             raise InvalidQuery(f"{name!r} is a time: give a datetime or ISO 8601 text, not {operand!r}")
         if operator == "$contains":
             raise InvalidQuery(f"$contains for {name!r} cannot take a time")
         return moment
-    if operand is not None and field in NUMBERS and (isinstance(operand, bool) or not isinstance(operand, int | float)):
+    if (
+        operand is not None
+        and field in NUMBERS
+        and (isinstance(operand, bool) or not isinstance(operand, int | float))
+    ):
         raise InvalidQuery(f"{name!r} is a number, not {operand!r}")
     if operand is not None and field in TEXTS and not isinstance(operand, str):
         raise InvalidQuery(f"{name!r} is a text, not {operand!r}")
@@ -261,12 +282,14 @@ def _tags_operand(operator: str, operand: Any) -> Any:
     raise InvalidQuery("tags is a list: write {'tags': {'$contains': 'work'}}, or give the whole list to $eq")
 
 
-def _plain(name: str, operand: Any) -> Any:
+def _plain(name: str, operand: Any, depth: int = 0) -> Any:
     """A JSON operand, copied; raises for what JSON does not know."""
+    if depth > MAX_DEPTH:
+        raise InvalidQuery(f"the value given for {name!r} nests more than {MAX_DEPTH} levels")
     if operand is None or isinstance(operand, bool):
         return operand
     if isinstance(operand, str):
-        if "\0" in operand or not _encodable(operand):
+        if not _storable(operand):
             raise InvalidQuery(f"the text given for {name!r} holds a NUL or a lone surrogate")
         return operand
     if isinstance(operand, int | float):
@@ -276,18 +299,22 @@ def _plain(name: str, operand: Any) -> Any:
             raise InvalidQuery(f"the number given for {name!r} does not fit 64 bits")
         return operand
     if isinstance(operand, Mapping):
-        return {str(k): _plain(name, v) for k, v in operand.items()}
+        if not all(isinstance(key, str) and _storable(key) for key in operand):
+            raise InvalidQuery(
+                f"the mapping given for {name!r} has a key that is no text, or holds a NUL or a lone surrogate"
+            )
+        return {key: _plain(name, value, depth + 1) for key, value in operand.items()}
     if isinstance(operand, Sequence) and not isinstance(operand, bytes | bytearray):
-        return [_plain(name, item) for item in operand]
+        return [_plain(name, item, depth + 1) for item in operand]
     raise InvalidQuery(f"cannot compare {name!r} with a {type(operand).__name__}")
 
 
-def _encodable(text: str) -> bool:
+def _storable(text: str) -> bool:
     try:
         text.encode()
     except UnicodeEncodeError:
         return False
-    return True
+    return "\0" not in text
 
 
 def _walk(value: Any, path: tuple[str, ...]) -> Any:
