@@ -127,7 +127,7 @@ def value_of(record: Record, clause: Clause) -> Any:
 
 
 def fields(record: Record) -> dict[str, Any]:
-    """For indexes: the record's filterable values by name, metadata under `metadata`, times as ISO 8601 text."""
+    """For indexes: the filterable values by name, metadata under `metadata`, times as ISO 8601 text."""
     found: dict[str, Any] = {"metadata": dict(record.metadata)}
     for name in sorted(FIELDS - {"content"}):
         value = value_of(record, Clause(name, (), "$eq", None))
@@ -301,7 +301,7 @@ def _plain(name: str, operand: Any, depth: int = 0) -> Any:
     if isinstance(operand, Mapping):
         if not all(isinstance(key, str) and _storable(key) for key in operand):
             raise InvalidQuery(
-                f"the mapping given for {name!r} has a key that is no text, or holds a NUL or a lone surrogate"
+                f"the mapping given for {name!r} has a key that is no text or holds a NUL or lone surrogate"
             )
         return {key: _plain(name, value, depth + 1) for key, value in operand.items()}
     if isinstance(operand, Sequence) and not isinstance(operand, bytes | bytearray):
