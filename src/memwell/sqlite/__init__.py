@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from memwell.errors import BackendError, Closed, ConfigError, Unavailable
+from memwell.errors import BackendError, Closed, ConfigError
 from memwell.sqlite import forks
 from memwell.sqlite.connect import Connection, Opening
 from memwell.sqlite.errors import translate
@@ -26,6 +26,10 @@ __all__ = ["Database", "Durability", "translate"]
 T = TypeVar("T")
 
 Durability = Literal["normal", "full"]
+
+
+TOGETHER = 128
+"""Jobs after which a commit waits for no more of them."""
 
 
 class Transaction:
@@ -131,10 +135,7 @@ class Database:
         turn = Turn(job)
         try:
             if self._turns.take(turn):
-                companions = self._turns.companions()
-                if not companions:
-                    return self._run_alone(job)
-                self._run_together([turn, *companions])
+                return self._run(job)
         finally:
             self._give(turn)
         result: T = turn.outcome()
@@ -256,34 +257,26 @@ class Database:
         finally:
             self._turns.give(turn)
 
-    def _run_alone(self, job: Callable[[sqlite3.Connection], T]) -> T:
+    def _run(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        """Run the job and those of all who come meanwhile, in one transaction."""
         connection = self._writer or self._open_writer()
+        companions: list[Turn] = []
         try:
             connection.execute("BEGIN IMMEDIATE")
             result = job(connection)
+            while len(companions) < TOGETHER and (more := self._turns.companions(companions)):
+                _run_each(connection, more)
             connection.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            raise
-        return result
-
-    def _run_together(self, turns: list[Turn]) -> None:
-        """Run every turn's job in one transaction and settle all but the first, which is the caller's own."""
-        try:
-            self._run_alone(lambda connection: _run_each(connection, turns))
-        except Exception as error:  # noqa: BLE001  raised again in every caller
-            for turn in turns:
+            for turn in companions:
                 turn.fail(error)
-        except BaseException:
-            for turn in turns:
-                turn.fail(
-                    Unavailable("the thread that was committing was interrupted; try again", part="sqlite")
-                )
             raise
         finally:
-            for turn in turns[1:]:
+            for turn in companions:
                 self._turns.wake(turn)
+        return result
 
 
 def _run_each(connection: sqlite3.Connection, turns: list[Turn]) -> None:

@@ -40,9 +40,15 @@ class Turn:
         return self.result
 
     def fail(self, error: BaseException) -> None:
-        """Settle with a copy of an error that several turns share, so that their tracebacks do not mix."""
-        self.error = copy.copy(error)
-        self.error.__cause__ = error.__cause__
+        """Settle with the error that ended the transaction, a copy for each, so that their tracebacks do not
+        mix."""
+        if isinstance(error, Exception):
+            self.error = copy.copy(error)
+            self.error.__cause__ = error.__cause__
+        else:
+            self.error = Unavailable(
+                "the thread that was to commit was interrupted; try again", part="sqlite"
+            )
 
 
 class Turns:
@@ -83,16 +89,18 @@ class Turns:
                 return True
         return False
 
-    def companions(self, limit: int = 128) -> list[Turn]:
-        """Take over those in the queue that have a job. The holder must settle and wake every one."""
+    def companions(self, taken: list[Turn]) -> list[Turn]:
+        """Take over those in the queue that have a job; they are added to `taken` too.
+
+        The holder must settle and wake every one of `taken`, also when this call is interrupted.
+        """
         if not self._waiting:
             return []
         with self._mutex:
-            taken = [turn for turn in self._waiting if turn.job is not None][:limit]
-            if taken:
-                chosen = set(map(id, taken))
-                self._waiting = deque(turn for turn in self._waiting if id(turn) not in chosen)
-            return taken
+            more = [turn for turn in self._waiting if turn.job is not None and not turn.done]
+            taken += more
+            self._waiting = deque(turn for turn in self._waiting if turn.job is None)
+            return more
 
     def wake(self, turn: Turn) -> None:
         """Let a companion go on with its outcome; twice is fine."""
@@ -121,6 +129,8 @@ class Turns:
         # The next one takes itself off the queue: a signal between two steps here then leaves nothing half
         # done.
         with self._mutex:
+            while self._waiting and self._waiting[0].done:
+                self._waiting.popleft()
             if not self._waiting:
                 self._holder = None
                 return
@@ -140,8 +150,8 @@ class Turns:
                     part="sqlite",
                 )
             gate.acquire()
-        if self._holder is turn:
-            with self._mutex:
+        with self._mutex:
+            if turn in self._waiting:
                 self._waiting.remove(turn)
 
     def _leave(self, turn: Turn) -> None:
