@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -14,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memwell import filters
+from memwell.codec import dumps, to_micros
 from memwell.errors import InvalidQuery
-from memwell.stores.sqlite_filters import FUNCTIONS, microseconds
+from memwell.stores.sqlite_filters import FUNCTIONS
 from memwell.stores.sqlite_filters import compile as compile_filter
 from memwell.types import Record, Scope
 
@@ -34,15 +34,11 @@ T0 = datetime(2024, 5, 1, 12, tzinfo=UTC)
 Select = Callable[[Sequence[Record], Any], list[int]]
 
 
-def encode(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
 def row(key: int, r: Record) -> list[Any]:
     texts = [r.id, r.kind, r.category, r.tier, r.source, r.content]
     owner = [r.scope.user_id, r.scope.agent_id, r.scope.session_id, r.scope.namespace]
-    times = [t and microseconds(t) for t in (r.created_at, r.updated_at, r.expires_at)]
-    rest = [encode(list(r.tags)), encode(dict(r.metadata))]
+    times = [t and to_micros(t) for t in (r.created_at, r.updated_at, r.expires_at)]
+    rest = [dumps(list(r.tags)), dumps(dict(r.metadata))]
     return [key, *texts, *owner, r.importance, r.version, r.reinforced, *times, *rest]
 
 
@@ -68,7 +64,7 @@ def select(database: sqlite3.Connection) -> Select:
             f"INSERT INTO records VALUES ({marks})", [row(i, r) for i, r in enumerate(records)]
         )
         accessed = [
-            (i, r.access_count, microseconds(r.last_accessed_at))
+            (i, r.access_count, to_micros(r.last_accessed_at))
             for i, r in enumerate(records)
             if r.last_accessed_at
         ]
@@ -324,6 +320,7 @@ def test_contains_takes_elements_and_substrings(select: Select) -> None:
     assert agree(select, values, {"k": {"$contains": ""}}) == [1]
     assert agree(select, values, {"k": {"$contains": 1.0}}) == [0]
     assert agree(select, values, {"k": {"$contains": ["a"]}}) == [3]
+    assert agree(select, values, {"k": {"$contains": '["a"]'}}) == []
     assert agree(select, values, {"k": {"$contains": True}}) == [4]
 
 

@@ -1,7 +1,7 @@
 """A filter tree as a SQLite condition with bound values, equal to `filters.holds` for every record.
 
 The condition speaks of the row alias `r`. Where it is NULL it counts as false, as in any WHERE; do not negate
-it from outside. Metadata is expected as `json.dumps(…, ensure_ascii=False)` wrote it, without NUL. What SQL
+it from outside. Metadata is expected as `codec.dumps` wrote it, without NUL. What SQL
 cannot decide exactly (fractions in JSON, whole lists and mappings, instants in text) is asked of `FUNCTIONS`,
 which the connection must have; texts, integers, booleans and record fields never leave SQLite.
 """
@@ -11,13 +11,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
+from memwell.codec import dumps, to_micros
 from memwell.filters import NUMBERS, And, Clause, Node, Not, holds, instant
 
-__all__ = ["FUNCTIONS", "compile", "microseconds"]
+__all__ = ["FUNCTIONS", "compile"]
 
 Part: TypeAlias = tuple[str, list[Any]]
 """A piece of SQL and the values for its question marks, in order."""
@@ -26,7 +27,6 @@ FALSE: Final[Part] = ("0", [])
 TRUE: Final[Part] = ("1", [])
 ORDER: Final = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 NEGATED: Final = {"$ne": "$eq", "$nin": "$in"}
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 COLUMNS: Final = {
     "access_count": "coalesce((SELECT a.count FROM access a WHERE a.key = r.key), 0)",
     "last_accessed_at": "(SELECT a.at FROM access a WHERE a.key = r.key)",
@@ -36,11 +36,6 @@ COLUMNS: Final = {
 def compile(node: Node) -> tuple[str, list[Any]]:  # noqa: A001
     """The condition, fit to stand beside any AND, and the values for its question marks."""
     return _node(node, positive=True)
-
-
-def microseconds(moment: datetime) -> int:
-    """Microseconds since 1970 in UTC, exactly: the form of every time column."""
-    return (moment - EPOCH) // timedelta(microseconds=1)
 
 
 def _node(node: Node, *, positive: bool) -> Part:
@@ -79,7 +74,7 @@ def _column(field: str, operator: str, operand: Any) -> Part:
     values = [_bound(item) for item in items if item is not None]
     parts: list[Part] = [(f"{column} IS NULL", [])] if None in items else []
     if len(values) > 1 and field in NUMBERS:
-        parts.append((f"memwell_holds({column}, '$in', ?)", [_dumps(values)]))
+        parts.append((f"memwell_holds({column}, '$in', ?)", [dumps(values)]))
     elif values:
         sql, bound = _one_of(values)
         parts.append((f"{column} {sql}", bound))
@@ -91,7 +86,7 @@ def _tags(operator: str, operand: Any) -> Part:
         return TRUE if operand else FALSE
     if operator == "$contains":
         return "EXISTS (SELECT 1 FROM json_each(r.tags) e WHERE e.type = 'text' AND e.value = ?)", [operand]
-    return f"memwell_holds(r.tags, '{operator}', ?)", [_dumps(operand)]
+    return f"memwell_holds(r.tags, '{operator}', ?)", [dumps(operand)]
 
 
 # ------------------------------------------------------------------------------------------------ metadata
@@ -125,13 +120,13 @@ def _at(path: str, template: str, *operands: Any) -> Part:
 
 def _metadata(keys: Sequence[str], operator: str, operand: Any) -> Part:
     # SQLite compares a quoted label with the key as the JSON text has it, so it is escaped in the same way.
-    path = "$" + "".join("." + _dumps(key) for key in keys)
+    path = "$" + "".join("." + dumps(key) for key in keys)
     if operator == "$exists":
         return _at(path, f"TYPE IS {'NOT NULL' if operand else 'NULL'}")
     if operator == "$contains":
         if isinstance(operand, str):
             return _at(path, CONTAINS, operand, operand)
-        return _at(path, "TYPE = 'array' AND memwell_holds(JSON, '$contains', ?)", _dumps(operand))
+        return _at(path, "TYPE = 'array' AND memwell_holds(JSON, '$contains', ?)", dumps(operand))
     if operator in ORDER:
         return _ordered(path, operator, operand)
     return _among(path, [operand] if operator == "$eq" else list(operand))
@@ -140,11 +135,11 @@ def _metadata(keys: Sequence[str], operator: str, operand: Any) -> Part:
 def _ordered(path: str, operator: str, operand: Any) -> Part:
     sign = ORDER[operator]
     if isinstance(operand, datetime):
-        return _at(path, f"TYPE = 'text' AND memwell_instant(VALUE) {sign} ?", microseconds(operand))
+        return _at(path, f"TYPE = 'text' AND memwell_instant(VALUE) {sign} ?", to_micros(operand))
     if isinstance(operand, str):
         return _at(path, f"TYPE = 'text' AND VALUE {sign} ?", operand)
     if _is_number(operand):
-        return _at(path, NUMBER.format(sign=sign, operator=operator), operand, _dumps(operand))
+        return _at(path, NUMBER.format(sign=sign, operator=operator), operand, dumps(operand))
     return FALSE
 
 
@@ -160,19 +155,19 @@ def _among(path: str, items: list[Any]) -> Part:
     if texts := [item for item in items if isinstance(item, str)]:
         sql, bound = _one_of(texts)
         parts.append(_at(path, f"TYPE = 'text' AND VALUE {sql}", *bound))
-    if moments := [microseconds(item) for item in items if isinstance(item, datetime)]:
+    if moments := [to_micros(item) for item in items if isinstance(item, datetime)]:
         sql, bound = _one_of(moments)
         parts.append(_at(path, f"TYPE = 'text' AND memwell_instant(VALUE) {sql}", *bound))
     numbers = [item for item in items if _is_number(item)]
     if len(numbers) == 1:
-        parts.append(_at(path, NUMBER.format(sign="=", operator="$eq"), numbers[0], _dumps(numbers[0])))
+        parts.append(_at(path, NUMBER.format(sign="=", operator="$eq"), numbers[0], dumps(numbers[0])))
     elif numbers:
         parts.append(
-            _at(path, "TYPE IN ('integer', 'real') AND memwell_holds(JSON, '$in', ?)", _dumps(numbers))
+            _at(path, "TYPE IN ('integer', 'real') AND memwell_holds(JSON, '$in', ?)", dumps(numbers))
         )
     if wholes := [item for item in items if isinstance(item, list | dict)]:
         parts.append(
-            _at(path, "TYPE IN ('array', 'object') AND memwell_holds(JSON, '$in', ?)", _dumps(wholes))
+            _at(path, "TYPE IN ('array', 'object') AND memwell_holds(JSON, '$in', ?)", dumps(wholes))
         )
     return _any(parts)
 
@@ -184,7 +179,7 @@ def _one_of(values: list[Any]) -> Part:
     """Equality with one text or integer, or with any of a list of any length."""
     if len(values) == 1:
         return "= ?", values
-    return "IN (SELECT value FROM json_each(?))", [_dumps(values)]
+    return "IN (SELECT value FROM json_each(?))", [dumps(values)]
 
 
 def _any(parts: list[Part]) -> Part:
@@ -205,7 +200,7 @@ def _not(part: Part) -> Part:
 
 
 def _bound(operand: Any) -> Any:
-    return microseconds(operand) if isinstance(operand, datetime) else operand
+    return to_micros(operand) if isinstance(operand, datetime) else operand
 
 
 def _is_number(value: Any) -> bool:
@@ -216,17 +211,13 @@ def _has(items: list[Any], value: bool) -> bool:
     return any(item is value for item in items)
 
 
-def _dumps(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
 # ----------------------------------------------------------------------------- functions for the connection
 
 
 def _instant(text: object) -> int | None:
     """Microseconds since 1970 of ISO 8601 text, or NULL."""
     moment = instant(text) if isinstance(text, str) else None
-    return None if moment is None else microseconds(moment)
+    return None if moment is None else to_micros(moment)
 
 
 def _holds(value: object, operator: str, operand: str) -> int | None:

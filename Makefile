@@ -1,0 +1,52 @@
+# Every target sets up what it needs; the first takes a minute or two, later calls are instant.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench docs
+
+BIN := .venv/bin
+READY := .venv/.ready
+TESTED := .venv/.tested
+# Directories are in it so that a deleted file counts as a change too.
+INPUTS := $(shell find src tests docs benchmarks scripts README.md pyproject.toml Makefile \
+	-name __pycache__ -prune -o -not -name '*.pyc' -not -path 'benchmarks/results*' -not -path '* *' -print 2>/dev/null)
+
+help: ## Show this table
+	@printf '\nmemwell: memory for AI agents\n\n'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
+	@printf '\nPython 3.11 to 3.13 is needed; name one with PYTHON=... if the choice is wrong.\n\n'
+
+setup: $(READY) ## Make .venv and install the project with semantic recall and the tools for developers
+
+$(READY): pyproject.toml scripts/setup.sh
+	@PYTHON="$(PYTHON)" bash scripts/setup.sh .venv
+	@touch $@
+
+demo: $(READY) ## Take in a conversation and answer questions about it
+	@$(BIN)/memwell demo
+
+test: $(READY) ## Run all tests
+	@rm -f $(TESTED)
+	@$(MAKE) --no-print-directory $(TESTED)
+
+# `check` runs the tests only where something changed since they last passed, so that test + check is not twice the time.
+$(TESTED): $(READY) $(INPUTS)
+	$(BIN)/pytest -n auto
+	@touch $@
+
+check: $(READY) ## Format, lint, types, then the tests (import rule and docs among them), as CI does
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python scripts/docs.py --check
+	$(BIN)/pytest -q tests/test_imports.py tests/test_docstrings.py
+	@$(MAKE) --no-print-directory $(TESTED)
+	@echo 'All checks passed.'
+
+bench: $(READY) ## Measure speed and quality; tables, JSON and plots go to benchmarks/results
+	@mkdir -p benchmarks/results
+	$(BIN)/python -m benchmarks.speed --json benchmarks/results/speed.json --plot benchmarks/results/speed.png
+	@test -z "$(DATA)" && echo 'Quality: make bench DATA="file.json ..." (see benchmarks/README.md)' || \
+	  $(BIN)/python -m benchmarks.quality $(foreach file,$(DATA),--data $(file))
+
+docs: $(READY) ## Write the generated parts of README.md and docs/ anew
+	@$(BIN)/python scripts/docs.py

@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Makes the virtual environment named and installs the project into it, with uv where there is one, else with pip.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+venv=${1:-.venv}
+extras='.[local,testing]'
+
+# Whether a Python can be used; with a second argument, only the versions that are tested.
+fits() {
+  "$1" - "${2:-}" 2>/dev/null <<'PY'
+import sqlite3, sys, venv
+sys.exit(not (3, 11) <= sys.version_info[:2] < ((3, 14) if sys.argv[1] else (4, 0)))
+PY
+}
+
+find_python() {
+  local name names=${PYTHON:-python3 python3.13 python3.12 python3.11 python}
+  for name in $names; do
+    if command -v "$name" >/dev/null && fits "$name" tested; then echo "$name"; return; fi
+  done
+  for name in $names python3.14; do
+    if command -v "$name" >/dev/null && fits "$name"; then echo "$name"; return; fi
+  done
+  if uv_fits && [ -z "${PYTHON:-}" ]; then echo "3.12"; return; fi  # uv fetches it
+  {
+    echo "memwell needs Python 3.11 or later with the modules venv and sqlite3; looked for: ${names// /, }."
+    echo "Install one (Debian and Ubuntu: apt install python3 python3-venv; macOS: brew install python),"
+    echo "or name it: make setup PYTHON=/path/to/python3.12"
+  } >&2
+  return 1
+}
+
+uv_fits() { command -v uv >/dev/null && uv pip install --help 2>/dev/null | grep -q -- '--group'; }
+
+make_venv() {
+  if [ -x "$venv/bin/python" ] && fits "$venv/bin/python"; then return; fi
+  local python
+  python=$(find_python)
+  echo "Making $venv with Python: $python"
+  if uv_fits; then
+    uv venv --quiet --clear --python "$python" "$venv"
+  elif ! "$python" -m venv --clear "$venv"; then
+    echo "$python cannot make virtual environments (Debian and Ubuntu: apt install python3-venv)." >&2
+    return 1
+  fi
+}
+
+install() {
+  if uv_fits; then
+    uv pip install --quiet --python "$venv/bin/python" --editable "$extras" --group dev
+    return
+  fi
+  local python=$venv/bin/python
+  "$python" -m pip --version >/dev/null 2>&1 || "$python" -m ensurepip >/dev/null
+  # `--group` came with pip 25.1.
+  "$python" -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+  "$python" -m pip install --quiet --disable-pip-version-check --editable "$extras" --group dev
+}
+
+make_venv
+echo "Installing memwell${extras#.} and the tools for developers into $venv (a minute or two the first time)"
+install
+echo "Ready: $venv/bin/memwell --help"

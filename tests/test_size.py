@@ -1,0 +1,45 @@
+"""What `pip install memwell` brings along stays small."""
+
+from __future__ import annotations
+
+from importlib.metadata import Distribution, distribution
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+LIMIT = 30_000_000
+SOURCE = Path(__file__).parents[1] / "src"
+
+
+def closure(name: str, found: dict[str, Distribution] | None = None) -> dict[str, Distribution]:
+    """The distribution and all it requires here without extras."""
+    found = {} if found is None else found
+    if name.lower() in found:
+        return found
+    found[name.lower()] = distribution(name)
+    for text in found[name.lower()].requires or ():
+        requirement = Requirement(text)
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            closure(requirement.name, found)
+    return found
+
+
+def size(installed: Distribution) -> int:
+    """Bytes of the files recorded, without compiled ones, which not every installer makes."""
+    files = [file for file in installed.files or () if file.suffix != ".pyc"]
+    assert files, f"{installed.name} has no RECORD"
+    return sum(file.size or 0 for file in files)
+
+
+def test_the_core_installs_in_less_than_30_megabytes() -> None:
+    sizes = {name: size(found) for name, found in closure("memwell").items()}
+    ours = (path for path in SOURCE.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    sizes["memwell"] = sum(path.stat().st_size for path in ours)
+    largest = sorted(sizes.items(), key=lambda item: -item[1])
+    listing = "\n".join(f"{amount / 1e6:7.2f} MB  {name}" for name, amount in largest)
+    print(listing)
+    assert sum(sizes.values()) < LIMIT, listing
+
+
+def test_the_core_does_not_bring_numpy() -> None:
+    assert "numpy" not in closure("memwell")
