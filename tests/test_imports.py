@@ -102,7 +102,7 @@ def test_only_edges_import_the_front_page() -> None:
 
 
 def test_the_engine_knows_no_adapter() -> None:
-    """The registry has their names, as text; only the assembly may take one up, at the moment it is needed."""
+    """The registry has their names, as text; only the assembly takes one up, when it is needed."""
     known = [i for i in ours() if layer(i.source) == ENGINE and layer(i.target) == ADAPTER]
     assert not [str(i) for i in known if i.source != ASSEMBLY or not i.lazy]
 

@@ -1,0 +1,143 @@
+"""Write the generated parts of README.md and docs/ anew, or with `--check` tell which are out of date.
+
+A part stands between `<!-- begin: NAME -->` and `<!-- end: NAME -->`; NAME is a key of `PARTS`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib
+import inspect
+import re
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import fields
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+PART = re.compile(r"(<!-- begin: ([\w-]+) -->\n).*?(<!-- end: \2 -->)", re.DOTALL)
+STORES = ("memory://", "sqlite:///{folder}/store.db")
+
+
+def errors() -> str:
+    """The error tree, as its module draws it."""
+    doc = inspect.getdoc(importlib.import_module("memwell.errors")) or ""
+    tree = [line[4:] for line in doc.splitlines() if line.startswith("    ")]
+    return "\n".join(["```text", *tree, "```"])
+
+
+def field_docs(owner: type) -> dict[str, str]:
+    """The strings beneath the fields of a dataclass."""
+    body = ast.parse(inspect.getsource(owner)).body[0]
+    found = {}
+    for field, below in pairwise(getattr(body, "body", [])):
+        if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr):
+            found[ast.unparse(field.target)] = " ".join(ast.literal_eval(below.value).split())
+    return found
+
+
+def filters() -> str:
+    """The grammar and meaning of filters, from the module's docstring."""
+    doc = inspect.getdoc(importlib.import_module("memwell.filters")) or ""
+    return re.sub(
+        r"::\n\n((?:    .*\n)+)", lambda m: ":\n\n```text\n" + re.sub("(?m)^    ", "", m[1]) + "```\n", doc
+    )
+
+
+def record() -> str:
+    """The fields of a record."""
+    owner = importlib.import_module("memwell.types").Record
+    docs = field_docs(owner)
+    rows = []
+    for field in fields(owner):
+        kind = str(field.type).replace("|", "\\|")
+        rows.append(f"| `{field.name}` | `{kind}` | {docs.get(field.name, '')} |")
+    return "\n".join(["| field | type | meaning |", "|---|---|---|", *rows])
+
+
+def capabilities() -> str:
+    """What each store promises, read from the flags of an instance."""
+    owner = importlib.import_module("memwell.capabilities").Capabilities
+    open_store = importlib.import_module("memwell.registry").open_store
+    names = [url.partition(":")[0] for url in STORES]
+    with tempfile.TemporaryDirectory() as folder:
+        flags = [open_store(url.format(folder=folder)).capabilities for url in STORES]
+    docs = field_docs(owner)
+    rows = [f"| promise | {' | '.join(names)} |", "|---|" + ":-:|" * len(names)]
+    for field in fields(owner):
+        marks = ["✓" if getattr(each, field.name) else "–" for each in flags]
+        rows.append(f"| {docs[field.name]} | {' | '.join(marks)} |")
+    return "\n".join(rows)
+
+
+def commands() -> str:
+    """Every command with its arguments and options."""
+    from typer.main import get_command
+
+    root: Any = get_command(importlib.import_module("memwell.cli").app)
+    return "\n\n".join(_command(f"memwell {name}", one) for name, one in sorted(_leaves(root)))
+
+
+def _leaves(group: Any, prefix: str = "") -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for name, one in group.commands.items():
+        if not one.hidden:
+            found += _leaves(one, f"{prefix}{name} ") if hasattr(one, "commands") else [(prefix + name, one)]
+    return found
+
+
+def _command(name: str, command: Any) -> str:
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    usage = " ".join(
+        [name, *(p.make_metavar() if not _wants_context(p) else p.name.upper() for p in arguments)]
+    )
+    rows = []
+    for p in command.params:
+        label = ", ".join([*p.opts, *p.secondary_opts]) if p.param_type_name == "option" else p.name.upper()
+        if not getattr(p, "hidden", False) and "--help" not in p.opts:
+            rows.append(f"| `{label}` | {' '.join((p.help or '').split())} |")
+    table = ["", "| | |", "|---|---|", *rows] if rows else []
+    return "\n".join([f"### `{usage}`", "", " ".join((command.help or "").split()), *table])
+
+
+def _wants_context(parameter: Any) -> bool:
+    return "ctx" in inspect.signature(parameter.make_metavar).parameters
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "capabilities": capabilities,
+    "commands": commands,
+    "errors": errors,
+    "filters": filters,
+    "record": record,
+}
+
+
+def renewed(text: str) -> str:
+    """The page with every generated part written anew."""
+    return PART.sub(lambda m: f"{m[1]}{PARTS[m[2]]()}\n{m[3]}", text)
+
+
+def main() -> int:
+    """Write what differs; with `--check` write nothing and return 1 if something does."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a part is out of date")
+    check = parser.parse_args().check
+    stale = 0
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        old = page.read_text("utf-8")
+        if (new := renewed(old)) != old:
+            stale += 1
+            what = "is out of date; run `make docs`" if check else "was written anew"
+            sys.stdout.write(f"{page.relative_to(ROOT)} {what}\n")
+            if not check:
+                page.write_text(new, "utf-8")
+    return int(check and stale > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

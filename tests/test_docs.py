@@ -1,0 +1,103 @@
+"""What the documentation says is run: Python blocks, `$ memwell …` lines, and links.
+
+Each page is one process in its own temporary folder, its blocks in reading order. In a `console` block only the
+lines that call memwell are run; they must succeed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+EVERY_PAGE = [
+    *PAGES,
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "benchmarks").rglob("*.md")),
+]
+BLOCK = re.compile(r"^```(python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
+FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def blocks(page: Path) -> list[tuple[str, str, int]]:
+    """Language, text and first line of each block that is run."""
+    text = page.read_text("utf-8")
+    return [(m[1], m[2], text.count("\n", 0, m.start()) + 2) for m in BLOCK.finditer(text)]
+
+
+def commands(text: str) -> list[str]:
+    """The memwell commands of a console block, continuation lines joined."""
+    joined = text.replace("\\\n", " ")
+    return [line[2:].split("  # ")[0] for line in joined.splitlines() if line.startswith("$ memwell ")]
+
+
+def program(page: Path) -> str:
+    """The page as one Python program with the page's own line numbers in tracebacks."""
+    lines = ["import subprocess, sys"]
+    for language, text, first in blocks(page):
+        if language == "python":
+            source = "\n" * (first - 1) + text
+            lines.append(f"exec(compile({source!r}, {str(page)!r}, 'exec'), globals())")
+        else:
+            lines.extend(f"subprocess.run({command!r}, shell=True, check=True)" for command in commands(text))
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_block_of_the_page_runs(page: Path, tmp_path: Path) -> None:
+    scripts = str(Path(sys.executable).parent)
+    environment = os.environ | {
+        "PATH": os.pathsep.join([scripts, os.environ.get("PATH", "")]),
+        "XDG_DATA_HOME": str(tmp_path / "data"),
+        "PYTHONWARNINGS": "default",
+        "NO_COLOR": "1",
+    }
+    script = tmp_path / "page.py"
+    script.write_text(program(page), "utf-8")
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+
+
+def anchors(page: Path) -> set[str]:
+    """Heading anchors as GitHub makes them."""
+    headings = re.findall(r"^#+ +(.+)$", FENCED.sub("", page.read_text("utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", EVERY_PAGE, ids=name_of)
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    broken = []
+    for found in LINK.finditer(FENCED.sub("", page.read_text("utf-8"))):
+        target, _, anchor = (found[1] or found[2]).partition("#")
+        if re.match(r"[a-z]+:", target):
+            continue
+        path = (page.parent / target).resolve() if target else page
+        if not path.exists() or (anchor and path.suffix == ".md" and anchor not in anchors(path)):
+            broken.append(found[0])
+    assert not broken
+
+
+def test_the_generated_parts_are_up_to_date() -> None:
+    done = subprocess.run(
+        [sys.executable, "scripts/docs.py", "--check"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
