@@ -1,0 +1,1 @@
+"""Ids near a vector: one file per adapter of the `VectorIndex` port."""

@@ -1,0 +1,1 @@
+"""Append-only streams: one file per adapter of the `Log` port."""
