@@ -1,0 +1,327 @@
+"""The promises of the `Log` port as tests. A third party joins in ten lines::
+
+class TestMine(LogConformance):
+    @pytest.fixture
+    def log(self):
+        part = MyLog(...)
+        yield part
+        run(part, part.close())
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from memwell.errors import Closed, InvalidInput, InvalidQuery
+from memwell.ports import Log
+from memwell.testing._run import race, run
+
+__all__ = ["LogConformance"]
+
+THREADS = 8
+
+
+class LogConformance:
+    """Subclass it and give the fixture `log`: an open, empty part."""
+
+    @pytest.fixture
+    def log(self) -> Log:
+        """An open part. Closing it is up to the fixture; the suite may have done so before."""
+        raise NotImplementedError("give the fixture `log`")
+
+    # ------------------------------------------------------------------------------- append and read
+
+    def test_an_unknown_stream_is_empty(self, log: Log) -> None:
+        assert run(log, log.read("unknown")) == []
+
+    def test_entries_come_back_in_the_order_appended(self, log: Log) -> None:
+        run(log, log.append("s", [b"one", b"two"]))
+        run(log, log.append("s", [b"three"]))
+        assert _data(log, "s") == [b"one", b"two", b"three"]
+
+    def test_append_gives_the_positions_that_read_gives(self, log: Log) -> None:
+        given = run(log, log.append("s", [b"one", b"two"])) + run(log, log.append("s", [b"three"]))
+        assert [entry.position for entry in run(log, log.read("s"))] == given
+        assert len(set(given)) == 3
+
+    def test_positions_of_a_stream_are_ordered_as_text(self, log: Log) -> None:
+        given = [position for _ in range(30) for position in run(log, log.append("s", [b"a", b"b"]))]
+        assert given == sorted(given)
+
+    def test_appending_nothing_gives_nothing(self, log: Log) -> None:
+        assert run(log, log.append("s", [])) == []
+        assert run(log, log.read("s")) == []
+
+    def test_an_entry_tells_when_it_was_appended(self, log: Log) -> None:
+        run(log, log.append("s", [b"one"]))
+        entry = run(log, log.read("s"))[0]
+        assert entry.at.utcoffset() == timedelta(0)
+        assert isinstance(entry.at, datetime)
+        assert entry.at <= datetime.now(UTC) + timedelta(minutes=5)
+
+    @pytest.mark.parametrize("data", [b"", b"\0", bytes(range(256)), "żółw 🐢".encode(), b"x" * 1_000_000])
+    def test_bytes_come_back_as_they_were(self, log: Log, data: bytes) -> None:
+        run(log, log.append("s", [data, b"next"]))
+        assert _data(log, "s") == [data, b"next"]
+
+    @pytest.mark.parametrize(
+        "stream", ["żółw", "🐢" * 256, "a:b/c.d*%", "line\nbreak", "'; DROP TABLE x; --"]
+    )
+    def test_streams_may_have_any_name_up_to_1024_bytes(self, log: Log, stream: str) -> None:
+        run(log, log.append(stream, [b"one"]))
+        assert _data(log, stream) == [b"one"]
+
+    def test_streams_are_apart(self, log: Log) -> None:
+        for number in range(3):
+            run(log, log.append("a", [b"a%d" % number]))
+            run(log, log.append("A", [b"A%d" % number]))
+        assert _data(log, "a") == [b"a0", b"a1", b"a2"]
+        assert _data(log, "A") == [b"A0", b"A1", b"A2"]
+        run(log, log.trim("a"))
+        assert len(_data(log, "A")) == 3
+
+    @pytest.mark.parametrize("stream", ["", "k" * 1025, "nul\0", "lone\ud800", 1, None])
+    def test_what_is_no_stream_name_is_refused(self, log: Log, stream: Any) -> None:
+        calls: list[Callable[[], Awaitable[Any]]] = [
+            lambda: log.append(stream, [b"x"]),
+            lambda: log.read(stream),
+            lambda: log.trim(stream),
+        ]
+        for call in calls:
+            with pytest.raises(InvalidInput):
+                run(log, call())
+
+    @pytest.mark.parametrize("entry", ["text", 5, None, bytearray(b"x")])
+    def test_one_entry_that_is_not_bytes_keeps_out_the_whole_call(self, log: Log, entry: Any) -> None:
+        with pytest.raises(InvalidInput):
+            run(log, log.append("s", [b"good", entry]))
+        assert run(log, log.read("s")) == []
+
+    def test_thousands_of_entries_in_one_call(self, log: Log) -> None:
+        entries = [b"%d" % number for number in range(5000)]
+        given = run(log, log.append("s", entries))
+        assert given == sorted(set(given))
+        assert _data(log, "s", limit=10_000) == entries
+
+    # ------------------------------------------------------------------------------------- positions
+
+    def test_reading_goes_on_after_a_position(self, log: Log) -> None:
+        given = run(log, log.append("s", [b"one", b"two", b"three"]))
+        assert _data(log, "s", after=given[0]) == [b"two", b"three"]
+        assert _data(log, "s", after=given[2]) == []
+        run(log, log.append("s", [b"four"]))
+        assert _data(log, "s", after=given[2]) == [b"four"]
+
+    def test_reading_stops_at_the_limit(self, log: Log) -> None:
+        run(log, log.append("s", [b"%d" % number for number in range(250)]))
+        assert len(_data(log, "s", limit=None)) == 100
+        assert _data(log, "s", limit=2) == [b"0", b"1"]
+
+    def test_pages_give_every_entry_once(self, log: Log) -> None:
+        run(log, log.append("s", [b"%d" % number for number in range(50)]))
+        seen: list[bytes] = []
+        after = None
+        while page := run(log, log.read("s", after=after, limit=7)):
+            seen += [entry.data for entry in page]
+            after = page[-1].position
+            if len(seen) < 70:
+                run(log, log.append("s", [b"more"]))
+        assert seen[:50] == [b"%d" % number for number in range(50)]
+        assert len(seen) == len(_data(log, "s", limit=1000))
+
+    @pytest.mark.parametrize("limit", [0, -1])
+    def test_a_limit_is_at_least_one(self, log: Log, limit: int) -> None:
+        with pytest.raises(InvalidInput):
+            run(log, log.read("s", limit=limit))
+
+    @pytest.mark.parametrize("after", ["", "x", "-", "1' OR 1=1", "🐢", "-1", "9" * 60, " 1", "１" * 19])
+    def test_what_no_log_gives_as_a_position_is_refused(self, log: Log, after: str) -> None:
+        run(log, log.append("s", [b"one"]))
+        for stream in ("s", "unknown"):
+            with pytest.raises(InvalidQuery):
+                run(log, log.read(stream, after=after))
+            with pytest.raises(InvalidQuery):
+                run(log, log.trim(stream, through=after))
+        assert _data(log, "s") == [b"one"]
+
+    # ------------------------------------------------------------------------------------------ trim
+
+    def test_trim_drops_everything_and_tells_how_many(self, log: Log) -> None:
+        run(log, log.append("s", [b"one", b"two"]))
+        assert run(log, log.trim("s")) == 2
+        assert run(log, log.read("s")) == []
+        assert run(log, log.trim("s")) == 0
+
+    def test_trimming_an_unknown_stream_drops_nothing(self, log: Log) -> None:
+        assert run(log, log.trim("unknown")) == 0
+        assert run(log, log.trim("unknown", keep=5)) == 0
+
+    @pytest.mark.parametrize(("keep", "left"), [(1, 1), (3, 3), (5, 5), (9, 5)])
+    def test_trim_keeps_the_newest(self, log: Log, keep: int, left: int) -> None:
+        run(log, log.append("s", [b"%d" % number for number in range(5)]))
+        assert run(log, log.trim("s", keep=keep)) == 5 - left
+        assert _data(log, "s") == [b"%d" % number for number in range(5 - left, 5)]
+
+    def test_trim_drops_up_to_and_including_a_position(self, log: Log) -> None:
+        given = run(log, log.append("s", [b"one", b"two", b"three"]))
+        assert run(log, log.trim("s", through=given[1])) == 2
+        assert _data(log, "s") == [b"three"]
+        assert run(log, log.trim("s", through=given[1])) == 0
+
+    def test_a_position_that_was_trimmed_can_still_be_read_after(self, log: Log) -> None:
+        given = run(log, log.append("s", [b"one", b"two", b"three"]))
+        run(log, log.trim("s", keep=1))
+        assert _data(log, "s", after=given[0]) == [b"three"]
+
+    def test_positions_grow_on_after_a_full_trim(self, log: Log) -> None:
+        before = run(log, log.append("s", [b"one", b"two"]))
+        run(log, log.trim("s"))
+        after = run(log, log.append("s", [b"three"]))
+        assert after[0] > before[-1]
+        assert _data(log, "s", after=before[-1]) == [b"three"]
+
+    def test_keep_and_through_exclude_each_other(self, log: Log) -> None:
+        given = run(log, log.append("s", [b"one"]))
+        with pytest.raises(InvalidInput):
+            run(log, log.trim("s", keep=1, through=given[0]))
+        with pytest.raises(InvalidInput):
+            run(log, log.trim("s", keep=-1))
+        assert _data(log, "s") == [b"one"]
+
+    # ----------------------------------------------------------------------------------- many at once
+
+    def test_calls_at_once_lose_nothing_and_keep_each_call_together(self, log: Log) -> None:
+        async def write(writer: int) -> list[str]:
+            given: list[str] = []
+            for number in range(25):
+                given += await log.append("s", [b"%d %d %d" % (writer, number, part) for part in range(3)])
+            return given
+
+        given = race(log, [_writing(write, writer) for writer in range(THREADS)])
+        entries = run(log, log.read("s", limit=10_000))
+        assert sorted(position for some in given for position in some) == [
+            entry.position for entry in entries
+        ]
+        data = [entry.data for entry in entries]
+        calls = [tuple(data[at : at + 3]) for at in range(0, len(data), 3)]
+        assert {tuple(part.rsplit(b" ", 1)[1] for part in call) for call in calls} == {(b"0", b"1", b"2")}
+        for writer in range(THREADS):
+            own = [item for item in data if item.startswith(b"%d " % writer)]
+            assert own == [b"%d %d %d" % (writer, number, part) for number in range(25) for part in range(3)]
+
+    def test_a_reader_that_follows_writers_misses_nothing(self, log: Log) -> None:
+        async def write(writer: int) -> list[bytes]:
+            for number in range(30):
+                await log.append("s", [b"%d %d" % (writer, number)])
+            return []
+
+        async def follow() -> list[bytes]:
+            seen: list[bytes] = []
+            after = None
+            while len(seen) < 30 * (THREADS - 1):
+                for entry in await log.read("s", after=after, limit=5):
+                    seen.append(entry.data)
+                    after = entry.position
+            return seen
+
+        calls: list[Callable[[], Awaitable[list[bytes]]]] = [follow]
+        calls += [_writing(write, writer) for writer in range(THREADS - 1)]
+        seen = race(log, calls)[0]
+        assert sorted(seen) == sorted(b"%d %d" % (w, n) for w in range(THREADS - 1) for n in range(30))
+
+    # ------------------------------------------------------------------------------------ life cycle
+
+    def test_an_open_part_answers_a_ping(self, log: Log) -> None:
+        run(log, log.ping())
+
+    def test_every_call_after_close_raises_closed(self, log: Log) -> None:
+        run(log, log.close())
+        calls: list[Callable[[], Awaitable[Any]]] = [
+            log.ping,
+            lambda: log.append("s", [b"x"]),
+            lambda: log.read("s"),
+            lambda: log.trim("s"),
+        ]
+        for call in calls:
+            with pytest.raises(Closed):
+                run(log, call())
+
+    def test_closing_twice_is_fine(self, log: Log) -> None:
+        run(log, log.close())
+        run(log, log.close())
+
+    # ---------------------------------------------------------------------------------- against a list
+
+    def test_random_operations_equal_a_list(self, log: Log) -> None:
+        steps = settings(
+            max_examples=25,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            database=None,
+        )
+        run_state_machine_as_test(cast("type[RuleBasedStateMachine]", lambda: _Machine(log)), settings=steps)
+
+
+def _data(log: Log, stream: str, *, after: str | None = None, limit: int | None = 100) -> list[bytes]:
+    call = log.read(stream, after=after) if limit is None else log.read(stream, after=after, limit=limit)
+    return [entry.data for entry in run(log, call)]
+
+
+def _writing(call: Callable[[int], Awaitable[Any]], writer: int) -> Callable[[], Awaitable[Any]]:
+    return lambda: call(writer)
+
+
+_runs = itertools.count()
+STREAMS = st.sampled_from(["a", "b"])
+
+
+class _Machine(RuleBasedStateMachine):
+    """Each example works on streams of its own, so that one part serves them all."""
+
+    def __init__(self, part: Log) -> None:
+        super().__init__()
+        self.part = part
+        self.prefix = f"run {next(_runs)} "
+        self.entries: dict[str, list[tuple[str, bytes]]] = {"a": [], "b": []}
+        self.given: dict[str, list[str]] = {"a": [], "b": []}
+
+    @rule(stream=STREAMS, data=st.lists(st.binary(max_size=5), max_size=4))
+    def append(self, stream: str, data: list[bytes]) -> None:
+        positions = run(self.part, self.part.append(self.prefix + stream, data))
+        assert len(positions) == len(data)
+        assert self.given[stream] + positions == sorted(set(self.given[stream] + positions))
+        self.given[stream] += positions
+        self.entries[stream] += zip(positions, data, strict=True)
+
+    @rule(stream=STREAMS, at=st.integers(0, 20), limit=st.integers(1, 5))
+    def read(self, stream: str, at: int, limit: int) -> None:
+        after = self.given[stream][at] if at < len(self.given[stream]) else None
+        found = run(self.part, self.part.read(self.prefix + stream, after=after, limit=limit))
+        expected = [entry for entry in self.entries[stream] if after is None or entry[0] > after]
+        assert [(entry.position, entry.data) for entry in found] == expected[:limit]
+
+    @rule(stream=STREAMS, keep=st.integers(0, 5))
+    def trim_to(self, stream: str, keep: int) -> None:
+        held = self.entries[stream]
+        self.entries[stream] = held[max(len(held) - keep, 0) :]
+        gone = run(self.part, self.part.trim(self.prefix + stream, keep=keep))
+        assert gone == len(held) - len(self.entries[stream])
+
+    @rule(stream=STREAMS, at=st.integers(0, 20))
+    def trim_through(self, stream: str, at: int) -> None:
+        if at >= len(self.given[stream]):
+            return
+        through = self.given[stream][at]
+        held = self.entries[stream]
+        self.entries[stream] = [entry for entry in held if entry[0] > through]
+        gone = run(self.part, self.part.trim(self.prefix + stream, through=through))
+        assert gone == len(held) - len(self.entries[stream])
