@@ -21,11 +21,11 @@ def name_of(path: Path) -> str:
 
 
 def public(node: ast.AST, prefix: str = "") -> Iterator[tuple[str, Definition]]:
-    """Public definitions of a module and of its public classes."""
+    """Public definitions of a module and of its public classes; tests of the suites speak by their names."""
     for child in getattr(node, "body", []):
         if isinstance(child, ast.If | ast.Try):
             yield from public(child, prefix)
-        if not isinstance(child, Definition) or child.name.startswith("_"):
+        if not isinstance(child, Definition) or child.name.startswith(("_", "test_")):
             continue
         decorators = {ast.unparse(d).split(".")[-1] for d in child.decorator_list}
         if not decorators & {"overload", "setter", "override"}:
