@@ -1,1 +1,108 @@
-"""memwell: memory for AI agents."""
+"""memwell: memory for AI agents, in one SQLite file by default. See `Memory` and `AsyncMemory`."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from memwell.errors import (
+    BackendError,
+    Closed,
+    ConfigError,
+    Conflict,
+    Corrupt,
+    EmbeddingError,
+    InvalidInput,
+    InvalidQuery,
+    MemwellError,
+    NotFound,
+    NotSupported,
+    Unavailable,
+)
+
+if TYPE_CHECKING:
+    from memwell.engine.drafts import LIMITS
+    from memwell.engine.transfer import Imported
+    from memwell.events import EVENTS, Event
+    from memwell.memory import AsyncMemory
+    from memwell.scoring import STRATEGIES, Strategy
+    from memwell.sync import Memory
+    from memwell.types import (
+        Component,
+        Health,
+        Hit,
+        Link,
+        NewMemory,
+        Page,
+        Problem,
+        Record,
+        Related,
+        Report,
+        Scope,
+        Stats,
+        Version,
+        Why,
+    )
+
+__all__ = [
+    "EVENTS",
+    "LIMITS",
+    "STRATEGIES",
+    "AsyncMemory",
+    "BackendError",
+    "Closed",
+    "Component",
+    "ConfigError",
+    "Conflict",
+    "Corrupt",
+    "EmbeddingError",
+    "Event",
+    "Health",
+    "Hit",
+    "Imported",
+    "InvalidInput",
+    "InvalidQuery",
+    "Link",
+    "Memory",
+    "MemwellError",
+    "NewMemory",
+    "NotFound",
+    "NotSupported",
+    "Page",
+    "Problem",
+    "Record",
+    "Related",
+    "Report",
+    "Scope",
+    "Stats",
+    "Strategy",
+    "Unavailable",
+    "Version",
+    "Why",
+]
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "EVENTS": "events",
+    "LIMITS": "engine.drafts",
+    "STRATEGIES": "scoring",
+    "AsyncMemory": "memory",
+    "Event": "events",
+    "Imported": "engine.transfer",
+    "Memory": "sync",
+    "Strategy": "scoring",
+}
+"""Where a public name lives, unless in `types`: loaded when first asked for, so that `import memwell` stays light."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module 'memwell' has no attribute {name!r}")
+    module = importlib.import_module(f"memwell.{_HOME.get(name, 'types')}")
+    globals()[name] = value = getattr(module, name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -128,15 +128,19 @@ class Embedding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Insert:
-    """Store a new record. Result: the stored `Record`.
+    """Store a new record. Result: the stored `Record`, whose id differs from the one given when it was reinforced.
 
-    With `dedupe`, exactly the same content in the same scope (or the same id with the same content) is reinforced
-    instead, and the result is that record. An id that is taken otherwise raises `Conflict`.
+    A stored record with the same owner, content, kind, category, tags and metadata is an exact duplicate: it is
+    reinforced (`reinforced + 1`, the later expiry wins) instead of stored twice. An id that is taken by anything else
+    raises `Conflict`; one held by an expired record is free.
     """
 
     record: Record
     embedding: Embedding | None = None
-    dedupe: bool = True
+    named: bool = False
+    """The caller chose the id: only the record with this id can be its duplicate."""
+    dated: bool = False
+    """The caller chose `created_at`: a duplicate must have the same."""
     past: tuple[Version, ...] = ()
     """Older versions to store with it, oldest first (import only)."""
 
@@ -153,7 +157,6 @@ class Update:
     id: str
     changes: Mapping[str, Any]
     """Record field name → new value."""
-    at: datetime
     embedding: Embedding | None = None
     """Vectors of the new content; `None` with a changed content leaves it unembedded."""
     expected_version: int | None = None
@@ -231,12 +234,12 @@ class Store(Port):
         """What this instance promises."""
 
     @guarded
-    async def write(self, operations: Sequence[Operation]) -> list[Any]:
+    async def write(self, operations: Sequence[Operation], *, now: datetime) -> list[Any]:
         """Apply the operations in order in one transaction; one result each, as their classes say.
 
         When it returns, all are committed; when it raises, none is. An empty sequence does nothing.
         """
-        return await self._write(operations) if operations else []
+        return await self._write(operations, now) if operations else []
 
     @guarded
     async def get(self, scope: Scope, ids: Sequence[str], *, now: datetime) -> list[Record]:
@@ -268,9 +271,14 @@ class Store(Port):
         return await self._count(scope, now, where)
 
     @guarded
-    async def duplicates(self, owner: Scope, contents: Sequence[str], *, now: datetime) -> list[Record | None]:
-        """For each content the unexpired record of exactly this owner that holds exactly it."""
-        return await self._duplicates(owner, contents, now)
+    async def duplicates(self, inserts: Sequence[Insert], *, now: datetime) -> list[bool]:
+        """For each insert, whether it would only reinforce a stored record (so that no vectors are needed)."""
+        return await self._duplicates(inserts, now)
+
+    @guarded
+    async def actors(self, scope: Scope) -> frozenset[str]:
+        """Who recurs as the speaker of the scope's records (`memwell.text.trusted_actors`); empty where that is unknown."""
+        return await self._actors(scope)
 
     @guarded
     async def search(self, search: Search) -> Found:
@@ -324,7 +332,7 @@ class Store(Port):
         return records
 
     @abstractmethod
-    async def _write(self, operations: Sequence[Operation]) -> list[Any]: ...
+    async def _write(self, operations: Sequence[Operation], now: datetime) -> list[Any]: ...
     @abstractmethod
     async def _get(self, scope: Scope, ids: Sequence[str], now: datetime) -> list[Record]: ...
     @abstractmethod
@@ -341,7 +349,10 @@ class Store(Port):
     @abstractmethod
     async def _count(self, scope: Scope, now: datetime, where: Where | None) -> int: ...
     @abstractmethod
-    async def _duplicates(self, owner: Scope, contents: Sequence[str], now: datetime) -> list[Record | None]: ...
+    async def _duplicates(self, inserts: Sequence[Insert], now: datetime) -> list[bool]: ...
+    async def _actors(self, scope: Scope) -> frozenset[str]:
+        return frozenset()
+
     @abstractmethod
     async def _search(self, search: Search) -> Found: ...
     @abstractmethod
@@ -460,7 +471,9 @@ class Embedder(Port):
     """Tokens the model reads; longer texts are chunked before. `None`: no limit."""
 
     @guarded
-    async def embed(self, texts: Sequence[str], *, kind: Literal["document", "query"] = "document") -> Vectors:
+    async def embed(
+        self, texts: Sequence[str], *, kind: Literal["document", "query"] = "document"
+    ) -> Vectors:
         """One unit vector per text: `(len(texts), dimension) float32`, in order.
 
         Raises `EmbeddingError` for a wrong shape, NaN, infinity or a model failure, `Unavailable` when trying again may help.
@@ -481,7 +494,8 @@ class Embedder(Port):
         vectors = np.asarray(raw, dtype=np.float32)
         if vectors.shape != (rows, self.dimension):
             raise EmbeddingError(
-                f"{self.model} gave vectors of shape {vectors.shape}, expected {(rows, self.dimension)}", part=self.part
+                f"{self.model} gave vectors of shape {vectors.shape}, expected {(rows, self.dimension)}",
+                part=self.part,
             )
         norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
         if not np.isfinite(norms).all():
@@ -553,8 +567,12 @@ class KeyValue(Port):
 
 
 def _key(key: str) -> str:
-    if not isinstance(key, str) or not key or len(key.encode("utf-8", "replace")) > 1024 or "\0" in key:
-        raise InvalidInput("a key is 1 to 1024 bytes of text without NUL")
+    try:
+        size = len(key.encode()) if isinstance(key, str) else 0
+    except UnicodeEncodeError:
+        size = 0
+    if not 0 < size <= 1024 or "\0" in key:
+        raise InvalidInput("a key is 1 to 1024 bytes of UTF-8 text without NUL")
     return key
 
 

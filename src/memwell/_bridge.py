@@ -1,0 +1,107 @@
+"""From synchronous code to coroutines: the only file of the core that imports asyncio.
+
+Two gears. `drive` sends once into a coroutine whose parts never suspend (SQLite, in-memory, local models): no loop, no
+thread, some microseconds. `Loop` keeps one event loop in a daemon thread for parts that do suspend; it survives a fork
+(the child starts its own), Ctrl-C (the waiting call is cancelled), a loop already running in the calling thread (notebooks)
+and interpreter shutdown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+import os
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Executor
+from typing import Any, TypeVar
+
+__all__ = ["Loop", "drive", "hop", "in_loop", "later"]
+
+T = TypeVar("T")
+
+
+def drive(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that never suspends and return its result. Raises `RuntimeError` if it suspends after all."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    coroutine.close()
+    raise RuntimeError("a part that calls itself blocking suspended; it must set `blocking = False`")
+
+
+class Loop:
+    """An event loop in a background thread, started at the first call of each process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pid = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the loop and wait for it; an interrupt of the wait cancels it."""
+        if self._thread is threading.current_thread():
+            coroutine.close()
+            raise RuntimeError("the synchronous Memory was called from its own event loop; use AsyncMemory there")
+        context = contextvars.copy_context()
+        future = asyncio.run_coroutine_threadsafe(_within(context, coroutine), self._running())
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def stop(self) -> None:
+        """Stop the loop and its thread. Twice is fine; a forked child has nothing to stop."""
+        with self._lock:
+            loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
+        if loop is not None and thread is not None and self._pid == os.getpid():
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join(timeout=5)
+            if not thread.is_alive():
+                loop.close()
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None or self._pid != os.getpid():
+                self._pid = os.getpid()
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(target=self._loop.run_forever, name="memwell-loop", daemon=True)
+                self._thread.start()
+            return self._loop
+
+
+async def hop(executor: Executor, call: Callable[[], T]) -> T:
+    """Run a blocking call in an executor's thread, with the caller's context variables (correlation ids survive)."""
+    context = contextvars.copy_context()
+    return await asyncio.get_running_loop().run_in_executor(executor, context.run, call)
+
+
+def in_loop() -> bool:
+    """Whether the calling thread runs an event loop."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def later(awaitable: Awaitable[Any], keep: set[Any]) -> None:
+    """Run an awaitable beside the caller, keeping a reference in `keep` until it is done."""
+    task = asyncio.ensure_future(awaitable)
+    keep.add(task)
+    task.add_done_callback(keep.discard)
+
+
+async def _within(context: contextvars.Context, coroutine: Coroutine[Any, Any, T]) -> T:
+    task = asyncio.get_running_loop().create_task(coroutine, context=context)
+    return await task
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether calling gives a coroutine."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))

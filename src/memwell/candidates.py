@@ -1,0 +1,170 @@
+"""Searching a corpus: who is nominated by words and by vectors, and what the ranking must know of them and their neighbours.
+
+Exact: every vector of the corpus is compared. Scope, filter and expiry come first, so that a selective filter is never answered
+short. The matrix product runs without the corpus's lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from memwell.codec import to_micros
+from memwell.corpus import Corpora, Corpus, Source, VectorSet
+from memwell.matrix import numpy
+from memwell.ranking import Candidate, Statistics
+from memwell.search import Found, Search
+
+if TYPE_CHECKING:
+    from memwell.ports import Vectors
+
+__all__ = ["SearchSource", "find"]
+
+BEFORE, AFTER = 3, 2
+"""How many neighbours in a conversation lend evidence."""
+_SPARSE = 4096
+"""Up to so many visible records are compared one by one instead of the whole matrix."""
+
+
+class SearchSource(Source, Protocol):
+    """A source that can also tell what a search may find."""
+
+    def visible(self, search: Search) -> set[int]:
+        """The keys that a search may find: scope, expiry, filter and time."""
+        ...
+
+
+def find(corpora: Corpora, source: SearchSource, search: Search) -> Found:
+    """The candidates of a search; see `Store.search`."""
+    corpus = corpora.current(search.scope)
+    seen = source.visible(search) if _narrowed(search) else None
+    notes: tuple[str, ...] = ()
+    with corpus.lock:
+        allowed = _allowed(corpus, search, seen)
+        words = corpus.postings.search(search.terms, search.pool, allowed=allowed)
+        vectors = None if search.model is None else corpus.with_vectors(source, search.model)
+    cosines = _Cosines(vectors, search.vectors, allowed)
+    if vectors is not None and vectors.whole is None and corpus.slots:
+        notes = (f"no vectors of {search.model} here, so by words only; `memwell repair` makes them",)
+    with corpus.lock:
+        nominated = {slot for slot, _ in words} | cosines.nominate(search.pool, corpus, allowed)
+        return _found(corpus, search, nominated, cosines, allowed, notes)
+
+
+def _narrowed(search: Search) -> bool:
+    scope = search.scope
+    return (
+        search.where is not None
+        or search.created_until is not None
+        or not (scope.agent_id is scope.session_id is scope.namespace is None)
+    )
+
+
+def _allowed(corpus: Corpus, search: Search, seen: set[int] | None) -> Collection[int] | None:
+    """The slots that may be found; `None` when all may."""
+    slots = corpus.slots
+    if seen is not None:
+        return {slots[key] for key in seen if key in slots}
+    expired = corpus.expired(to_micros(search.now))
+    return set(slots.values()) - expired if expired else None
+
+
+class _Cosines:
+    """Cosine of the question with every record, or with the visible ones when they are few."""
+
+    def __init__(
+        self, vectors: VectorSet | None, question: Vectors | None, allowed: Collection[int] | None
+    ) -> None:
+        self.typical: float | None = None
+        self._of: dict[int, int] = {}
+        self._values: Any = None
+        self._rows: list[int] = []
+        if vectors is None or question is None or vectors.whole is None:
+            return
+        query = question.mean(axis=0) if len(question) > 1 else question[0]
+        if allowed is not None and len(allowed) <= _SPARSE:
+            slots = [slot for slot in allowed if slot in vectors.of]
+            self._values = vectors.whole.take([vectors.of[slot] for slot in slots]) @ query
+            self._of = {slot: at for at, slot in enumerate(slots)}
+            self._rows = slots
+        else:
+            self._values = vectors.whole.dot(query)
+            self._of, self._rows = vectors.of, vectors.rows
+        if len(self._values):
+            self.typical = float(self._values.mean())
+
+    def get(self, slot: int) -> float | None:
+        """The cosine of one record; `None` without a vector."""
+        row = self._of.get(slot)
+        return None if row is None or row >= len(self._values) else float(self._values[row])
+
+    def nominate(self, limit: int, corpus: Corpus, allowed: Collection[int] | None) -> set[int]:
+        """The slots of the nearest living and allowed records."""
+        if self._values is None or not len(self._values):
+            return set()
+        np = numpy()
+        values = self._values
+        dead = len(values) - len(self._of)
+        wide = allowed is not None and len(allowed) > _SPARSE
+        if wide:
+            rows = np.fromiter((self._of[s] for s in allowed or () if s in self._of), dtype=np.intp)
+            rows = rows[rows < len(values)]
+            values = values[rows]
+        wanted = min(len(values), limit + max(0, dead))
+        best = np.argpartition(values, len(values) - wanted)[len(values) - wanted :]
+        if wide:
+            best = rows[best]
+        slots = (self._rows[row] for row in best.tolist())
+        return {slot for slot in slots if slot >= 0}
+
+
+def _found(
+    corpus: Corpus,
+    search: Search,
+    nominated: set[int],
+    cosines: _Cosines,
+    allowed: Collection[int] | None,
+    notes: tuple[str, ...],
+) -> Found:
+    slots = _with_neighbours(corpus, nominated, allowed)
+    matches = corpus.postings.matches(search.terms, slots)
+    candidates = []
+    for slot in slots:
+        place = corpus.places[slot]
+        signals = corpus.signals[slot]
+        candidates.append(
+            Candidate(
+                key=slot,
+                length=corpus.postings.length(slot),
+                matches=matches.get(slot, ()),
+                cosine=cosines.get(slot),
+                session=None if place is None else place[0],
+                position=0 if place is None else place[1],
+                actor=signals.actor,
+                day=corpus.days[slot],
+                intervals=signals.intervals,
+                idle=signals.idle,
+            )
+        )
+    statistics = Statistics(
+        documents=len(corpus.postings),
+        frequencies=[corpus.postings.frequency(term) for term in search.terms],
+        typical=cosines.typical,
+    )
+    ids: dict[int | str, str] = {slot: corpus.ids[slot] for slot in slots}
+    return Found(candidates=candidates, statistics=statistics, ids=ids, notes=notes)
+
+
+def _with_neighbours(corpus: Corpus, slots: Iterable[int], allowed: Collection[int] | None) -> list[int]:
+    """The slots and their neighbours in the same conversation, as far as the search may see them."""
+    found: dict[int, None] = {}
+    for slot in slots:
+        place = corpus.places[slot]
+        if place is None:
+            found[slot] = None
+            continue
+        seats = corpus.sessions[place[0]]
+        for other in seats[max(0, place[1] - BEFORE) : place[1] + AFTER + 1]:
+            if allowed is None or other in allowed:
+                found[other] = None
+    return list(found)

@@ -1,0 +1,1 @@
+"""The engine's working parts; `memwell.memory` is the face of them."""

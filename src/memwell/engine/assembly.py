@@ -1,0 +1,140 @@
+"""Choosing and opening the parts of one engine."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from memwell import registry
+from memwell.errors import ConfigError
+from memwell.ports import Embedder, KeyValue, Port, Store, VectorIndex
+
+__all__ = ["Parts", "default_url", "open_parts"]
+
+log = logging.getLogger("memwell")
+_told: set[str] = set()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The parts of one engine, and those of them that it opened and therefore closes."""
+
+    store: Store
+    embedder: Embedder | None
+    owned: tuple[Port, ...] = field(default=())
+
+    @property
+    def blocking(self) -> bool:
+        """Whether no part ever suspends."""
+        return self.store.blocking and (self.embedder is None or self.embedder.blocking)
+
+    def threaded(self) -> Parts:
+        """The same with blocking parts off the event loop."""
+        from memwell.wrappers.threaded import threaded
+
+        store = threaded(self.store)
+        embedder = None if self.embedder is None else threaded(self.embedder)
+        swapped: dict[int, Port] = {id(self.store): store}
+        if self.embedder is not None and embedder is not None:
+            swapped[id(self.embedder)] = embedder
+        return replace(
+            self, store=store, embedder=embedder, owned=tuple(swapped.get(id(p), p) for p in self.owned)
+        )
+
+    async def close(self) -> None:
+        """Close what was opened here, all of it even if one fails; the first failure is raised then."""
+        failure: BaseException | None = None
+        for part in self.owned:
+            try:
+                await part.close()
+            except Exception as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
+
+
+def open_parts(
+    url: str | Store | None,
+    embedder: str | Embedder | Callable[..., Any] | object | None,
+    index: str | VectorIndex | None,
+    cache: str | KeyValue | None,
+) -> Parts:
+    """Open what is named and take what is handed in."""
+    owned: list[Port] = []
+    store = url if isinstance(url, Store) else registry.open_store(url if url is not None else default_url())
+    if store is not url:
+        owned.append(store)
+    coder = _embedder(embedder, cache, owned)
+    if index is not None:
+        store = _indexed(store, index, owned)
+    return Parts(store=store, embedder=coder, owned=tuple(owned))
+
+
+def default_url() -> str:
+    """One SQLite file in the user's data directory, created with its folder."""
+    from platformdirs import user_data_path
+
+    folder = user_data_path("memwell", appauthor=False, ensure_exists=True)
+    return f"sqlite:///{folder / 'memory.db'}"
+
+
+def _embedder(given: object, cache: str | KeyValue | None, owned: list[Port]) -> Embedder | None:
+    coder: Embedder | None
+    if given is None:
+        coder = None
+    elif given == "auto":
+        coder = _local_if_available()
+    elif isinstance(given, str):
+        coder = registry.open_embedder(given)
+    else:
+        from memwell.embedders.function import as_embedder
+
+        coder = as_embedder(given)
+    if coder is None:
+        if cache is not None:
+            raise ConfigError("cache= keeps embeddings, but there is no embedder; give embedder= or leave cache away")
+        return None
+    if coder is not given:
+        owned.append(coder)
+    return _cached(coder, cache, owned)
+
+
+def _cached(coder: Embedder, cache: str | KeyValue | None, owned: list[Port]) -> Embedder:
+    from memwell.wrappers.cached import CachedEmbedder
+
+    if isinstance(coder, CachedEmbedder):
+        return coder
+    kept = registry.open_keyvalue(cache) if isinstance(cache, str) else cache
+    if isinstance(cache, str) and kept is not None:
+        owned.append(kept)
+    return CachedEmbedder(coder, kept)
+
+
+def _local_if_available() -> Embedder | None:
+    """The local model when its packages and weights are here; nothing is downloaded behind the caller's back."""
+    import importlib.util
+
+    if any(importlib.util.find_spec(name) is None for name in ("numpy", "onnxruntime", "tokenizers")):
+        return _lexical_only("pip install 'memwell[local]' && memwell models pull")
+    from memwell.embedders import weights
+
+    if weights.available() is None:
+        return _lexical_only("memwell models pull")
+    return registry.open_embedder("local")
+
+
+def _lexical_only(remedy: str) -> None:
+    if remedy not in _told:
+        _told.add(remedy)
+        log.warning("recall is lexical only; for recall by meaning run: %s (or say embedder=None)", remedy)
+
+
+def _indexed(store: Store, index: str | VectorIndex, owned: list[Port]) -> Store:
+    from memwell.wrappers.indexed import Indexed
+
+    opened = registry.open_index(index) if isinstance(index, str) else index
+    if opened is not index:
+        owned.append(opened)
+    return Indexed(store, opened)

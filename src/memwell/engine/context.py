@@ -1,0 +1,108 @@
+"""What the engine's functions share: the parts, the clock, the events, and small state of one instance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TypedDict
+
+from memwell.engine.assembly import Parts
+from memwell.engine.drafts import scope_of
+from memwell.engine.encoding import Encoder
+from memwell.errors import Closed
+from memwell.events import Event, Events
+from memwell.ports import Store, Touch
+from memwell.types import Record, Scope
+
+__all__ = ["Engine", "Owner"]
+
+_FLUSH_AFTER = timedelta(seconds=5)
+_FLUSH_AT = 256
+_SWEEP_EVERY = timedelta(minutes=10)
+
+
+class Owner(TypedDict, total=False):
+    """Whose memories a call is about; see `Scope`."""
+
+    tenant_id: str | None
+    user_id: str | None
+    agent_id: str | None
+    session_id: str | None
+    namespace: str | None
+
+
+class Engine:
+    """One instance of the engine. Safe to share between tasks and threads."""
+
+    def __init__(self, parts: Parts, clock: Callable[[], datetime]) -> None:
+        self.parts = parts
+        self.clock = clock
+        self.events = Events()
+        self.encoder = None if parts.embedder is None else Encoder(parts.embedder)
+        self.closed = False
+        self._accesses: dict[str, dict[str, tuple[int, datetime]]] = {}
+        self._oldest_access: datetime | None = None
+        self._next_sweep: datetime | None = None
+
+    @property
+    def store(self) -> Store:
+        """The store, if the engine is still open."""
+        if self.closed:
+            raise Closed("this memory was closed; open it again to use it", part="memory")
+        return self.parts.store
+
+    def scope(self, owner: Owner) -> Scope:
+        """The checked scope of a call."""
+        return scope_of(
+            owner.get("tenant_id"),
+            owner.get("user_id"),
+            owner.get("agent_id"),
+            owner.get("session_id"),
+            owner.get("namespace"),
+        )
+
+    def emit(
+        self, name: str, scope: Scope, ids: tuple[str, ...], records: tuple[Record, ...] = (), **data: object
+    ) -> None:
+        """Tell subscribers, if there are any."""
+        if self.events.wanted(name):
+            self.events.emit(
+                Event(name=name, at=self.clock(), scope=scope, ids=ids, records=records, data=data)
+            )
+
+    def note_access(self, tenant_id: str, ids: list[str], now: datetime) -> None:
+        """Remember that these were recalled, to be written with a later call."""
+        noted = self._accesses.setdefault(tenant_id, {})
+        for id in ids:
+            noted[id] = (noted.get(id, (0, now))[0] + 1, now)
+        self._oldest_access = self._oldest_access or now
+
+    async def settle(self, now: datetime, *, fully: bool = False) -> None:
+        """Write noted accesses when they are many or old, and sweep what has expired now and then."""
+        due = self._oldest_access is not None and (
+            fully
+            or now - self._oldest_access >= _FLUSH_AFTER
+            or sum(map(len, self._accesses.values())) >= _FLUSH_AT
+        )
+        if due:
+            await self._flush(now)
+        if self._next_sweep is None:
+            self._next_sweep = now + _SWEEP_EVERY
+        elif now >= self._next_sweep and not fully:
+            self._next_sweep = now + _SWEEP_EVERY
+            await self.store.sweep(now)
+
+    async def close(self) -> None:
+        """Flush and close the parts that were opened here."""
+        if self.closed:
+            return
+        try:
+            await self.settle(self.clock(), fully=True)
+        finally:
+            self.closed = True
+            await self.parts.close()
+
+    async def _flush(self, now: datetime) -> None:
+        accesses, self._accesses, self._oldest_access = self._accesses, {}, None
+        touches = [Touch(tenant_id=tenant, accesses=noted) for tenant, noted in accesses.items()]
+        await self.parts.store.write(touches, now=now)

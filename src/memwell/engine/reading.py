@@ -1,0 +1,221 @@
+"""The read path: validate → embed the question → one search for candidates → rank → supersede → cut → explain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from memwell import dates, filters, scoring
+from memwell.engine import passages
+from memwell.engine.context import Engine, Owner
+from memwell.engine.drafts import check_content, moment_of
+from memwell.engine.listing import check_limit
+from memwell.errors import InvalidInput, InvalidQuery, NotSupported
+from memwell.ranking import DEFAULT, Question, Ranked, rank
+from memwell.scoring import Strategy
+from memwell.search import Found, Search
+from memwell.text import Query, asks_when, read_query
+from memwell.types import Component, Hit, Mode, Record, Where, Why
+
+if TYPE_CHECKING:
+    from memwell.ports import Vectors
+
+__all__ = ["Request", "recall"]
+
+_MODES = ("hybrid", "semantic", "lexical")
+_SPARE = 5
+"""Records fetched beyond the limit, to stand in for superseded ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """The arguments of `AsyncMemory.recall`."""
+
+    query: str
+    where: Where | None
+    limit: int
+    token_budget: int | None
+    strategy: str | Strategy
+    as_of: datetime | str | None
+    mode: Mode
+    explain: bool
+    owner: Owner
+
+
+async def recall(engine: Engine, request: Request) -> list[Hit]:
+    """See `AsyncMemory.recall`."""
+    now, scope = engine.clock(), engine.scope(request.owner)
+    strategy = _checked(engine, request)
+    moment = now if request.as_of is None else moment_of("as_of", request.as_of)
+    query = read_query(request.query, actors=await engine.store.actors(scope))
+    vectors, notes = await _vectors(engine, request.mode, query)
+    lexical = request.mode != "semantic"
+    search = Search(
+        scope=scope,
+        now=moment,
+        terms=query.terms if lexical else (),
+        where=None if request.where is None else filters.parse(request.where),
+        created_until=None if request.as_of is None else moment,
+        vectors=vectors,
+        model=None if vectors is None or engine.encoder is None else engine.encoder.model,
+    )
+    found = await engine.store.search(search)
+    hits = await _hits(engine, request, strategy, search, query, found, notes)
+    engine.note_access(scope.tenant_id, [hit.record.id for hit in hits], now)
+    engine.emit("recalled", scope, tuple(hit.record.id for hit in hits), query=request.query)
+    await engine.settle(now)
+    return hits
+
+
+def _checked(engine: Engine, request: Request) -> Strategy:
+    try:
+        check_content(request.query)
+    except InvalidInput as error:
+        raise InvalidQuery(str(error).replace("content", "query").replace("remember", "look for")) from None
+    check_limit(request.limit)
+    if request.token_budget is not None and (
+        isinstance(request.token_budget, bool)
+        or not isinstance(request.token_budget, int)
+        or request.token_budget < 1
+    ):
+        raise InvalidQuery(f"token_budget is a number of tokens of 1 or more, not {request.token_budget!r}")
+    if request.mode not in _MODES:
+        raise InvalidQuery(f"unknown mode {request.mode!r}; known: {', '.join(_MODES)}")
+    if request.mode == "semantic" and engine.encoder is None:
+        raise NotSupported(
+            "semantic recall needs an embedder: give embedder=, or pip install 'memwell[local]' && memwell models pull",
+            part="memory",
+            operation="recall",
+        )
+    return scoring.named(request.strategy)
+
+
+async def _vectors(engine: Engine, mode: Mode, query: Query) -> tuple[Vectors | None, tuple[str, ...]]:
+    """The vector of the question, and a note when it could not be had."""
+    if mode == "lexical" or engine.encoder is None:
+        return None, ()
+    vectors = await engine.encoder.question(query.embed_text, query.text, strictly=mode == "semantic")
+    return vectors, () if vectors is not None else ("the embedder failed, so by words only",)
+
+
+async def _hits(
+    engine: Engine,
+    request: Request,
+    strategy: Strategy,
+    search: Search,
+    query: Query,
+    found: Found,
+    notes: tuple[str, ...],
+) -> list[Hit]:
+    wanted = request.limit if strategy.plain else max(50, 3 * request.limit)
+    question = Question(
+        actors=query.actors,
+        named=query.named,
+        intervals=dates.intervals(request.query, search.now),
+        asks_when=asks_when(request.query),
+    )
+    ranked = rank(
+        found.candidates, question=question, corpus=found.statistics, limit=wanted + _SPARE, weights=DEFAULT
+    )
+    ids = [found.ids[item.key] for item in ranked]
+    records = {r.id: r for r in await engine.store.get(search.scope, ids, now=search.now)}
+    hits = [
+        _hit(records[id], item, found, search, notes)
+        for id, item in zip(ids, ranked, strict=True)
+        if id in records
+    ]
+    if request.as_of is not None:
+        hits = [await _then(engine, hit, search) for hit in hits]
+    else:
+        hits = await _superseded(engine, hits, search)
+    if not strategy.plain:
+        hits = _reweighed(hits, strategy, search.now)
+    hits = _budgeted(hits[: request.limit], request.token_budget)
+    return await passages.attach(engine, hits, search, explain=request.explain)
+
+
+def _hit(record: Record, item: Ranked, found: Found, search: Search, notes: tuple[str, ...]) -> Hit:
+    components = [Component(name=part.name, value=part.value, weight=part.weight) for part in item.parts]
+    components.sort(key=lambda component: -abs(component.points))
+    why = Why(components=tuple(components), notes=(*notes, *found.notes))
+    return Hit(record=record, score=item.score, why=why)
+
+
+def _reweighed(hits: Sequence[Hit], strategy: Strategy, now: datetime) -> list[Hit]:
+    """The hits by the strategy's weighted mean."""
+    found = []
+    for hit in hits:
+        score, more = scoring.blend(hit.score, hit.record, strategy, now)
+        why = replace(hit.why, components=(*hit.why.components, *more))
+        found.append(replace(hit, score=score, why=why))
+    return sorted(found, key=lambda hit: -hit.score)
+
+
+async def _superseded(engine: Engine, hits: list[Hit], search: Search) -> list[Hit]:
+    """Each superseded record replaced by the one that stands for it now, and contradictions noted."""
+    links = await engine.store.links(search.scope, [hit.record.id for hit in hits], incoming=True)
+    if not links:
+        return hits
+    heirs = {link.target: source for source, link in links if link.kind == "supersedes"}
+    doubted = {link.target: source for source, link in links if link.kind == "contradicts"}
+    last = await _last_heirs(engine, heirs, search)
+    found: dict[str, Hit] = {}
+    for hit in hits:
+        record, note = last.get(hit.record.id, hit.record), ()
+        if record.id != hit.record.id:
+            note = (f"supersedes {hit.record.id}",)
+        elif record.id in doubted:
+            note = (f"contradicted by {doubted[record.id]}",)
+        if record.id not in found:
+            found[record.id] = replace(hit, record=record, why=replace(hit.why, notes=(*hit.why.notes, *note)))
+    return list(found.values())
+
+
+async def _last_heirs(engine: Engine, heirs: dict[str, str], search: Search) -> dict[str, Record]:
+    """Superseded id → the visible record at the end of its chain."""
+    chain = dict(heirs)
+    fresh = set(chain.values()) - chain.keys()
+    while fresh:
+        links = await engine.store.links(search.scope, sorted(fresh), incoming=True)
+        more = {link.target: source for source, link in links if link.kind == "supersedes"}
+        more = {target: source for target, source in more.items() if target not in chain}
+        chain.update(more)
+        fresh = set(more.values()) - chain.keys()
+    ends = {start: _end(chain, start) for start in heirs}
+    records = await engine.store.get(search.scope, sorted(set(ends.values())), now=search.now)
+    visible = {r.id: r for r in records if search.where is None or filters.matches(r, search.where)}
+    return {start: visible[end] for start, end in ends.items() if end in visible}
+
+
+def _end(chain: dict[str, str], start: str) -> str:
+    """The last of a chain; a circle ends where it began."""
+    seen, at = {start}, start
+    while chain.get(at, at) not in seen:
+        at = chain[at]
+        seen.add(at)
+    return at
+
+
+async def _then(engine: Engine, hit: Hit, search: Search) -> Hit:
+    """The hit in the version that was current at the time asked."""
+    if hit.record.updated_at <= search.now:
+        return hit
+    versions = await engine.store.history(search.scope, hit.record.id, now=search.now)
+    then = [v.record for v in versions if v.record.updated_at <= search.now]
+    return replace(hit, record=then[-1]) if then else hit
+
+
+def _budgeted(hits: list[Hit], budget: int | None) -> list[Hit]:
+    """The hits in order as long as their contents fit the budget, four bytes of UTF-8 a token."""
+    if budget is None:
+        return hits
+    found, left = [], budget
+    for hit in hits:
+        left -= -(-len(hit.record.content.encode()) // 4)
+        if left < 0:
+            break
+        found.append(hit)
+    return found
+

@@ -1,0 +1,74 @@
+"""Health, doctor, repair and sweeping."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from memwell.engine.context import Engine
+from memwell.engine.transfer import Progress
+from memwell.engine.writing import catch_up
+from memwell.errors import MemwellError
+from memwell.ports import Port
+from memwell.types import DEFAULT_TENANT, Health, Report, Scope
+
+__all__ = ["doctor", "health", "repair", "sweep"]
+
+_BATCH = 64
+
+
+async def health(engine: Engine) -> Health:
+    """See `AsyncMemory.health`."""
+    started = time.perf_counter()
+    parts: dict[str, Port] = {"store": engine.parts.store}
+    if engine.parts.embedder is not None:
+        parts["embedder"] = engine.parts.embedder
+    answers = {name: await _answer(part) for name, part in parts.items()}
+    if engine.encoder is not None and engine.encoder.behind and answers["embedder"] == "ok":
+        answers["embedder"] = "some memories still wait for their vectors; run repair"
+    ok = all(answer == "ok" for answer in answers.values())
+    broken = answers["store"] != "ok"
+    return Health(
+        ok=ok,
+        status="healthy" if ok else "unhealthy" if broken else "degraded",
+        parts=answers,
+        seconds=time.perf_counter() - started,
+    )
+
+
+async def _answer(part: Port) -> str:
+    try:
+        await part.ping()
+    except MemwellError as error:
+        return str(error)
+    return "ok"
+
+
+async def doctor(engine: Engine) -> Report:
+    """See `AsyncMemory.doctor`."""
+    return await engine.store.check()
+
+
+async def repair(engine: Engine, progress: Progress | None) -> Report:
+    """See `AsyncMemory.repair`."""
+    await sweep(engine)
+    report = await engine.store.check(repair=True)
+    total = 0
+    if engine.encoder is not None:
+        stats = await engine.store.stats(Scope(), now=engine.clock())
+        waiting = stats.records - stats.embedded.get(engine.encoder.model, 0)
+        while count := await catch_up(engine, _BATCH):
+            total += count
+            if progress is not None:
+                progress(total, max(total, waiting))
+        engine.encoder.behind = False
+    return replace(report, repaired=report.repaired + total)
+
+
+async def sweep(engine: Engine) -> int:
+    """See `AsyncMemory.sweep`."""
+    now = engine.clock()
+    gone = await engine.store.sweep(now)
+    if gone:
+        engine.emit("expired", Scope(tenant_id=DEFAULT_TENANT), (), count=gone)
+    return gone

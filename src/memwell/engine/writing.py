@@ -1,0 +1,209 @@
+"""The write path: validate → find duplicates → embed → one transaction → events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from memwell.engine.context import Engine, Owner
+from memwell.engine.drafts import check_changes, check_id, create_base, draft, ttl_of
+from memwell.errors import InvalidInput, NotFound
+from memwell.filters import parse
+from memwell.ids import new_id
+from memwell.ports import Delete, Embed, Embedding, Insert, Operation, Update
+from memwell.types import NewMemory, Record, Where
+
+__all__ = ["Options", "catch_up", "forget", "remember", "restore", "update"]
+
+_RESTORED = ("content", "metadata", "tags", "category", "importance", "kind", "tier", "source")
+_CLEARED: Mapping[str, Any] = {
+    "category": None,
+    "tier": None,
+    "source": None,
+    "expires_at": None,
+    "metadata": {},
+    "tags": (),
+}
+_CATCH_UP = 64
+
+
+class Options(Owner, total=False):
+    """What `remember` takes beside the content; see there."""
+
+    id: str | None
+    metadata: Mapping[str, Any] | None
+    tags: Sequence[str] | None
+    category: str | None
+    importance: float | None
+    kind: str | None
+    tier: str | None
+    source: str | None
+    ttl: float | timedelta | None
+    expires_at: datetime | str | None
+    created_at: datetime | str | None
+
+
+async def remember(
+    engine: Engine, content: str | NewMemory | Sequence[str | NewMemory], options: Options
+) -> Record | list[Record]:
+    """See `AsyncMemory.remember`."""
+    now, store = engine.clock(), engine.store
+    inserts = _inserts(content, options, now)
+    if engine.encoder is not None:
+        inserts = await _embedded(engine, inserts, now)
+    records: list[Record] = await store.write(inserts, now=now)
+    _tell(engine, inserts, records)
+    await engine.settle(now)
+    if engine.encoder is not None and engine.encoder.behind and any(r.embedded for r in records):
+        engine.encoder.behind = await catch_up(engine, _CATCH_UP) == _CATCH_UP
+    return records[0] if isinstance(content, str | NewMemory) else records
+
+
+def _inserts(content: object, options: Options, now: datetime) -> list[Insert]:
+    given = cast("dict[str, Any]", dict(options))
+    tenant_id = given.pop("tenant_id", None)
+    unknown = given.keys() - NewMemory.__dataclass_fields__.keys() | given.keys() & {"content"}
+    if unknown:
+        raise TypeError(f"remember() got unexpected keyword arguments: {', '.join(sorted(unknown))}")
+    single = isinstance(content, str | NewMemory)
+    if not single and (not isinstance(content, Sequence) or isinstance(content, bytes)):
+        raise InvalidInput(f"remember takes a text, a NewMemory or a list of them, not {type(content).__name__}")
+    items = cast("Sequence[str | NewMemory]", [content] if single else content)
+    if not single and given.get("id") is not None:
+        raise InvalidInput("one id cannot name several memories; give each NewMemory its own")
+    base = create_base(**given)
+    inserts = []
+    for item in items:
+        own = item if isinstance(item, NewMemory) else base
+        record = draft(item, base, tenant_id, now, new_id)
+        named = own.id is not None or base.id is not None
+        dated = own.created_at is not None or base.created_at is not None
+        inserts.append(Insert(record=record, named=named, dated=dated))
+    return inserts
+
+
+async def _embedded(engine: Engine, inserts: list[Insert], now: datetime) -> list[Insert]:
+    """The inserts with vectors, but for those that only reinforce a stored record."""
+    encoder = engine.encoder
+    if encoder is None or not inserts:
+        return inserts
+    known = await engine.store.duplicates(inserts, now=now)
+    fresh = [at for at, found in enumerate(known) if not found]
+    vectors = await encoder.documents([inserts[at].record.content for at in fresh]) if fresh else []
+    found = list(inserts)
+    for at, embedding in zip(fresh, vectors, strict=True):
+        old = inserts[at]
+        found[at] = Insert(record=old.record, embedding=embedding, named=old.named, dated=old.dated)
+    return found
+
+
+def _tell(engine: Engine, inserts: Sequence[Insert], records: Sequence[Record]) -> None:
+    events = engine.events
+    if not (events.wanted("remembered") or events.wanted("reinforced") or events.wanted("unembedded")):
+        return
+    for insert, record in zip(inserts, records, strict=True):
+        name = "reinforced" if record.reinforced else "remembered"
+        engine.emit(name, record.scope, (record.id,), (record,))
+        if engine.encoder is not None and insert.embedding is None and not record.embedded:
+            engine.emit("unembedded", record.scope, (record.id,), (record,))
+
+
+async def update(
+    engine: Engine,
+    id: str,
+    given: Mapping[str, Any],
+    ttl: float | timedelta | None,
+    clear: Sequence[str],
+    expected_version: int | None,
+    owner: Owner,
+) -> Record:
+    """See `AsyncMemory.update`."""
+    now = engine.clock()
+    changes = check_changes({name: value for name, value in given.items() if value is not None}, now)
+    if ttl is not None:
+        if "expires_at" in changes:
+            raise InvalidInput("give ttl or expires_at, not both")
+        changes["expires_at"] = now + ttl_of(ttl)
+    for name in clear:
+        if name not in _CLEARED or name in changes:
+            raise InvalidInput(f"cannot clear {name!r}; fields that can, unless given: {', '.join(_CLEARED)}")
+        changes[name] = _CLEARED[name]
+    if not changes:
+        raise InvalidInput("nothing to update: give content, metadata, tags or another field")
+    return await _change(engine, id, changes, expected_version, owner, now)
+
+
+async def restore(
+    engine: Engine, id: str, version: int, expected_version: int | None, owner: Owner
+) -> Record:
+    """See `AsyncMemory.restore`."""
+    now = engine.clock()
+    versions = await engine.store.history(engine.scope(owner), check_id(id), now=now)
+    old = next((v.record for v in versions if v.version == version), None)
+    if old is None:
+        kept = ", ".join(str(v.version) for v in versions)
+        raise NotFound(f"memory {id!r} has no version {version}; kept: {kept}", part="memory", operation="restore")
+    changes = {name: getattr(old, name) for name in _RESTORED}
+    return await _change(engine, id, changes, expected_version, owner, now)
+
+
+async def _change(
+    engine: Engine,
+    id: str,
+    changes: Mapping[str, Any],
+    expected_version: int | None,
+    owner: Owner,
+    now: datetime,
+) -> Record:
+    scope = engine.scope(owner)
+    embedding: Embedding | None = None
+    if "content" in changes and engine.encoder is not None:
+        embedding = (await engine.encoder.documents([changes["content"]]))[0]
+    operation = Update(
+        scope=scope, id=check_id(id), changes=changes, embedding=embedding, expected_version=expected_version
+    )
+    record: Record = (await engine.store.write([operation], now=now))[0]
+    engine.emit("updated", record.scope, (record.id,), (record,), changed=tuple(changes))
+    await engine.settle(now)
+    return record
+
+
+async def forget(
+    engine: Engine, ids: str | Iterable[str] | None, where: Where | None, everything: bool, owner: Owner
+) -> list[str]:
+    """See `AsyncMemory.forget`."""
+    now, scope = engine.clock(), engine.scope(owner)
+    narrowed = any((scope.user_id, scope.agent_id, scope.session_id, scope.namespace))
+    if ids is None and where is None and not narrowed and not everything:
+        raise InvalidInput("this would forget every memory of the tenant; name ids, an owner or a filter, or say everything=True")
+    if where is not None:
+        parse(where)
+    chosen = None if ids is None else tuple(check_id(id) for id in ([ids] if isinstance(ids, str) else ids))
+    gone: list[str] = []
+    if chosen is None or chosen:
+        operation = Delete(scope=scope, ids=chosen, where=where)
+        gone = (await engine.store.write([operation], now=now))[0]
+    if isinstance(ids, str) and not gone:
+        raise NotFound(f"no memory {ids!r} in this scope", part="memory", operation="forget")
+    if gone:
+        engine.emit("forgotten", scope, tuple(gone))
+    await engine.settle(now)
+    return gone
+
+
+async def catch_up(engine: Engine, limit: int) -> int:
+    """Embed up to `limit` records that lack vectors of the current model; how many were found."""
+    encoder = engine.encoder
+    if encoder is None:
+        return 0
+    waiting = await engine.store.unembedded(encoder.model, limit=limit)
+    if not waiting:
+        return 0
+    embeddings = await encoder.strictly([record.content for record in waiting])
+    operations: list[Operation] = [
+        Embed(tenant_id=record.scope.tenant_id, id=record.id, content=record.content, embedding=embedding)
+        for record, embedding in zip(waiting, embeddings, strict=True)
+    ]
+    await engine.store.write(operations, now=engine.clock())
+    return len(waiting)

@@ -1,0 +1,90 @@
+"""Events of the engine: what happened, told to subscribers after it was committed.
+
+A handler never delays nor breaks a call: its exceptions are logged, and a coroutine function's work runs beside the caller.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, TypeAlias
+
+from memwell import _bridge
+from memwell.errors import InvalidInput
+from memwell.types import Record, Scope
+
+__all__ = ["EVENTS", "Event", "Events", "Handler"]
+
+EVENTS: Final = (
+    "remembered",
+    "reinforced",
+    "updated",
+    "forgotten",
+    "recalled",
+    "related",
+    "expired",
+    "unembedded",
+)
+"""`unembedded`: records were kept without vectors because the embedder failed."""
+
+log = logging.getLogger("memwell.events")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that happened."""
+
+    name: str
+    at: datetime
+    scope: Scope
+    ids: tuple[str, ...] = ()
+    """The records concerned."""
+    records: tuple[Record, ...] = ()
+    """The same as stored, where they still exist."""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """What belongs to this kind of event: the query of `recalled`, the previous version of `updated`."""
+
+
+Handler: TypeAlias = Callable[[Event], None] | Callable[[Event], Awaitable[None]]
+
+
+class Events:
+    """Subscriptions of one engine."""
+
+    def __init__(self) -> None:
+        self._handlers: dict[str, list[Handler]] = {}
+        self._running: set[Any] = set()
+
+    def on(self, name: str, handler: Handler) -> Callable[[], None]:
+        """Call the handler for each event of this name, `*` for all; the result ends the subscription."""
+        if name != "*" and name not in EVENTS:
+            raise InvalidInput(f"no event {name!r}; there are {', '.join(EVENTS)}, and * for all of them")
+        self._handlers.setdefault(name, []).append(handler)
+
+        def off() -> None:
+            if handler in self._handlers.get(name, []):
+                self._handlers[name].remove(handler)
+
+        return off
+
+    def wanted(self, name: str) -> bool:
+        """Whether anybody listens, so that an event need not be built otherwise."""
+        return bool(self._handlers) and bool(self._handlers.get(name) or self._handlers.get("*"))
+
+    def emit(self, event: Event) -> None:
+        """Tell the subscribers."""
+        for handler in (*self._handlers.get(event.name, ()), *self._handlers.get("*", ())):
+            try:
+                result = handler(event)
+                if result is not None:
+                    _bridge.later(self._isolated(result, event), self._running)
+            except Exception:
+                log.exception("a handler of %r failed", event.name)
+
+    async def _isolated(self, work: Awaitable[None], event: Event) -> None:
+        try:
+            await work
+        except Exception:
+            log.exception("a handler of %r failed", event.name)

@@ -1,0 +1,168 @@
+"""From a URL to a part: a literal table first, entry points (`memwell.stores`, …) on a miss.
+
+A name is `scheme`, `scheme:rest` or `scheme://rest?option=value`. Classes are imported when first asked for; a missing package is
+reported with the pip command that brings it. There is no current driver and no other global state.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any, Final, TypeVar
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from memwell.errors import ConfigError
+from memwell.ports import Embedder, KeyValue, Log, Port, Store, VectorIndex
+
+__all__ = [
+    "Url",
+    "known",
+    "open_embedder",
+    "open_index",
+    "open_keyvalue",
+    "open_log",
+    "open_store",
+]
+
+P = TypeVar("P", bound=Port)
+
+TABLE: Final[Mapping[str, Mapping[str, tuple[str, str | None]]]] = {
+    "stores": {
+        "memory": ("memwell.stores.memory:MemoryStore", None),
+        "sqlite": ("memwell.stores.sqlite:SqliteStore", None),
+    },
+    "indexes": {"exact": ("memwell.indexes.exact:Exact", "vectors")},
+    "embedders": {
+        "hashing": ("memwell.embedders.hashing:Hashing", "vectors"),
+        "local": ("memwell.embedders.local:MiniLM", "local"),
+    },
+    "keyvalue": {
+        "memory": ("memwell.keyvalue.memory:MemoryKeyValue", None),
+        "sqlite": ("memwell.keyvalue.sqlite:SqliteKeyValue", None),
+    },
+    "logs": {
+        "memory": ("memwell.logs.memory:MemoryLog", None),
+        "sqlite": ("memwell.logs.sqlite:SqliteLog", None),
+    },
+}
+"""Kind of part → scheme → (dotted path of the class, extra that installs what it needs)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """A parsed name. Adapters take what they know with `take` and then call `done`."""
+
+    text: str
+    scheme: str
+    rest: str
+    """What follows the scheme, options cut off, percent-decoded."""
+    options: dict[str, str]
+
+    @classmethod
+    def parse(cls, text: str) -> Url:
+        """Split a name. Raises `ConfigError` for an option given twice."""
+        head, _, tail = text.partition(":")
+        split = urlsplit("//" + tail.removeprefix("//")) if tail else urlsplit("")
+        pairs = parse_qsl(split.query, keep_blank_values=True)
+        options = dict(pairs)
+        if len(options) != len(pairs):
+            raise ConfigError(f"an option is given twice in {_shown(text)!r}")
+        rest = tail.removeprefix("//").partition("?")[0]
+        return cls(text, head.lower(), unquote(rest), options)
+
+    def path(self) -> str:
+        """The file path of `scheme:///relative` and `scheme:////absolute`; empty when there is none."""
+        if self.rest and not self.rest.startswith("/"):
+            raise ConfigError(
+                f"{_shown(self.text)!r} names a host; write {self.scheme}:///relative.db or {self.scheme}:////absolute.db"
+            )
+        return self.rest[1:]
+
+    def take(self, name: str, default: str | None = None) -> str | None:
+        """An option's value, taken out."""
+        return self.options.pop(name, default)
+
+    def number(self, name: str, default: float) -> float:
+        """A numeric option, taken out. Raises `ConfigError` for anything else."""
+        given = self.options.pop(name, None)
+        try:
+            return default if given is None else float(given)
+        except ValueError as error:
+            raise ConfigError(f"option {name}={given!r} is not a number") from error
+
+    def done(self, *names: str) -> None:
+        """Raise `ConfigError` for options that nobody took, naming those there are."""
+        if self.options:
+            left = ", ".join(sorted(self.options))
+            raise ConfigError(f"{self.scheme} has no option {left}; it has: {', '.join(names) or 'none'}")
+
+
+def open_store(url: str) -> Store:
+    """A store by URL, such as `sqlite:///notes.db` or `memory://`. Raises `ConfigError`."""
+    return _open("stores", url, Store)  # type: ignore[type-abstract]
+
+
+def open_index(url: str) -> VectorIndex:
+    """A vector index by URL, such as `exact://?dimension=384`."""
+    return _open("indexes", url, VectorIndex)  # type: ignore[type-abstract]
+
+
+def open_embedder(name: str) -> Embedder:
+    """An embedder by name, such as `local` or `hashing`."""
+    return _open("embedders", name, Embedder)  # type: ignore[type-abstract]
+
+
+def open_keyvalue(url: str) -> KeyValue:
+    """A key-value part by URL, such as `sqlite:///cache.db`."""
+    return _open("keyvalue", url, KeyValue)  # type: ignore[type-abstract]
+
+
+def open_log(url: str) -> Log:
+    """A log by URL, such as `sqlite:///events.db`."""
+    return _open("logs", url, Log)  # type: ignore[type-abstract]
+
+
+def known(kind: str) -> list[str]:
+    """The schemes of one kind of part: built in and by installed plugins."""
+    return sorted({*TABLE[kind], *(point.name for point in entry_points(group=f"memwell.{kind}"))})
+
+
+def _open(kind: str, text: str, port: type[P]) -> P:
+    if not isinstance(text, str) or not text:
+        raise ConfigError(f"a {port.__name__} is named by a text such as {known(kind)[0]!r}, not {text!r}")
+    url = Url.parse(text)
+    part = _class(kind, url).from_url(url)
+    if not isinstance(part, port):
+        raise ConfigError(f"{url.scheme!r} gave a {type(part).__name__}, which is no {port.__name__}")
+    return part
+
+
+def _class(kind: str, url: Url) -> Any:
+    if url.scheme in TABLE[kind]:
+        path, extra = TABLE[kind][url.scheme]
+        module, _, name = path.partition(":")
+        try:
+            return getattr(importlib.import_module(module), name)
+        except ImportError as error:
+            raise missing(error, extra) from error
+    for point in entry_points(group=f"memwell.{kind}", name=url.scheme):
+        try:
+            return point.load()
+        except ImportError as error:
+            raise ConfigError(f"the plugin {point.value} cannot be imported: {error}") from error
+    raise ConfigError(f"unknown scheme {url.scheme!r} in {_shown(url.text)!r}; known {kind}: {', '.join(known(kind))}")
+
+
+def missing(error: ImportError, extra: str | None) -> ConfigError:
+    """The error for an absent package, with the command that installs it."""
+    command = f"pip install 'memwell[{extra}]'" if extra else "pip install --force-reinstall memwell"
+    return ConfigError(f"the package {error.name or error} is not installed; run: {command}")
+
+
+def _shown(text: str) -> str:
+    """A URL without its password."""
+    head, at, tail = text.rpartition("@")
+    scheme, mark, _ = head.partition("://")
+    return f"{scheme}{mark}…@{tail}" if at and mark else text

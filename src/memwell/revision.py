@@ -1,0 +1,38 @@
+"""What a record becomes when it is remembered again or changed. Pure; every store uses these two functions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from memwell.errors import Conflict
+from memwell.ports import Update
+from memwell.types import Record
+
+__all__ = ["reinforced", "revised"]
+
+
+def reinforced(found: Record, again: Record) -> Record:
+    """The stored record after exactly the same was remembered once more: counted, and kept for the longer time."""
+    expiry = None
+    if found.expires_at is not None and again.expires_at is not None:
+        expiry = max(found.expires_at, again.expires_at)
+    return replace(found, reinforced=found.reinforced + 1, expires_at=expiry)
+
+
+def revised(found: Record, update: Update, now: datetime) -> tuple[Record, tuple[str, ...]]:
+    """The next version of a record and the names of the fields that differ; no name, no change.
+
+    Raises `Conflict` when the stored version is not the expected one.
+    """
+    expected = update.expected_version
+    if expected is not None and expected != found.version:
+        raise Conflict(
+            f"memory {found.id!r} has version {found.version}, not {expected};"
+            " read it again and repeat the change on what it holds now"
+        )
+    changed = tuple(sorted(name for name, value in update.changes.items() if getattr(found, name) != value))
+    if not changed:
+        return found, ()
+    moment = max(now, found.updated_at)
+    return replace(found, **update.changes, version=found.version + 1, updated_at=moment), changed

@@ -1,0 +1,51 @@
+"""What the engine asks of a store's search, and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from memwell.filters import Node
+from memwell.ranking import Candidate, Statistics
+from memwell.types import Scope
+
+if TYPE_CHECKING:
+    from memwell.ports import Vectors
+
+__all__ = ["Found", "Search"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """One search for candidates."""
+
+    scope: Scope
+    now: datetime
+    """Records expired at this moment are not found."""
+    terms: tuple[str, ...] = ()
+    """Distinct index terms of the question; they drive the lexical part."""
+    where: Node | None = None
+    """Applied before anything is cut."""
+    created_until: datetime | None = None
+    """Only records created up to then."""
+    vectors: Vectors | None = None
+    """`(q, d) float32`: one or two vectors of the question, or `None` for a lexical search."""
+    model: str | None = None
+    """The model of `vectors`; records without vectors of it are found by words only."""
+    pool: int = 200
+    """How many records each signal may nominate."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a store's search gives to the ranking."""
+
+    candidates: Sequence[Candidate]
+    """Those that the signals nominated, and their neighbours in the same conversation."""
+    statistics: Statistics
+    ids: Mapping[int | str, str]
+    """Key of a candidate → id of its record."""
+    notes: tuple[str, ...] = ()
+    """What was different from usual."""

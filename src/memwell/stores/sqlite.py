@@ -1,0 +1,265 @@
+"""The embedded store: one SQLite file, safe for many threads and many processes at once.
+
+Row, words, vectors, history and change entry of every operation are written in one transaction, or none is. Searches run over a
+`Corpus` per owner kept in memory; it follows the file's change sequence, so that another process's writes are seen by the
+next search. Deleted content is overwritten with zeros in the file (`secure_delete`).
+
+URL: `sqlite:///relative.db`, `sqlite:////absolute.db`; `sqlite://` keeps everything in memory. Options: `durability=normal` (an acknowledged
+write survives the death of the process; a power loss may take the last moments) or `full` (fsync at every commit),
+`timeout=30` seconds to wait for other writers, `mode=ro`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from importlib.resources import files
+from typing import Any, Literal, Self, cast
+
+from memwell.candidates import find
+from memwell.capabilities import Capabilities
+from memwell.codec import from_micros, loads, to_micros, version_from_json
+from memwell.corpus import Corpora
+from memwell.errors import ConfigError, MemwellError, NotFound, NotSupported
+from memwell.ports import Change, Embedding, Insert, Operation, Store
+from memwell.registry import Url
+from memwell.search import Found, Search
+from memwell.sqlite import Database, translate
+from memwell.stores import sqlite_check, sqlite_filters, sqlite_search, sqlite_writes
+from memwell.stores.sqlite_rows import SELECT, condition, record_of, select
+from memwell.types import Link, Record, Report, Scope, Stats, Version, Where
+
+__all__ = ["SqliteStore"]
+
+_SWEEP_BATCH = 1000
+_KEPT_CHANGES = 20_000
+
+
+class SqliteStore(Store):
+    """See the module. Raises `ConfigError` when the file cannot be opened."""
+
+    part = "sqlite"
+    blocking = True
+
+    def __init__(
+        self,
+        path: str = ":memory:",
+        *,
+        durability: Literal["normal", "full"] = "normal",
+        timeout: float = 30.0,
+        readonly: bool = False,
+    ) -> None:
+        self._database = Database(
+            path, durability=durability, readonly=readonly, timeout=timeout, setup=_set_up
+        )
+        self._database.migrate("store", _scripts())
+        self._source = sqlite_search.Source(self._database)
+        self._corpora = Corpora(self._source)
+
+    @classmethod
+    def from_url(cls, url: Url) -> Self:
+        """Open what a URL names."""
+        durability = url.take("durability", "normal")
+        mode = url.take("mode", "rw")
+        timeout = url.number("timeout", 30.0)
+        url.done("durability", "mode", "timeout")
+        if mode not in ("rw", "ro"):
+            raise ConfigError(f"mode is rw or ro, not {mode!r}")
+        chosen = cast("Literal['normal', 'full']", durability)
+        return cls(url.path() or ":memory:", durability=chosen, timeout=timeout, readonly=mode == "ro")
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """All but durability and sharing where the store lives in memory."""
+        on_disk = self._database.path != ":memory:"
+        return Capabilities(
+            durable=on_disk,
+            multiprocess=on_disk,
+            atomic_batches=True,
+            lexical=True,
+            vectors=True,
+            filters=True,
+            history=True,
+            links=True,
+            changes=True,
+        )
+
+    async def _ping(self) -> None:
+        self._database.read().execute("SELECT seq FROM changes LIMIT 1").fetchone()
+
+    async def _close(self) -> None:
+        self._corpora.clear()
+        self._database.close()
+
+    def _translate(self, error: Exception, operation: str) -> MemwellError:
+        if isinstance(error, sqlite3.Error):
+            return translate(error, self.part, operation, path=self._database.path)
+        return super()._translate(error, operation)
+
+    async def _write(self, operations: Sequence[Operation], now: datetime) -> list[Any]:
+        def job(connection: sqlite3.Connection) -> list[Any]:
+            return [sqlite_writes.apply(connection, operation, now) for operation in operations]
+
+        return self._database.submit(job)
+
+    async def _get(self, scope: Scope, ids: Sequence[str], now: datetime) -> list[Record]:
+        text, values = condition(scope, now)
+        if len(ids) == 1:
+            row = self._database.read().execute(f"{SELECT} WHERE r.id = ? AND {text}", (ids[0], *values)).fetchone()
+            return [] if row is None else [record_of(row)]
+        found: dict[str, Record] = {}
+        for part in _batches(list(dict.fromkeys(ids)), 500):
+            marks = ", ".join("?" * len(part))
+            where = (f"r.id IN ({marks}) AND {text}", [*part, *values])
+            found.update((record.id, record) for record in select(self._database.read(), where))
+        return [found[id] for id in ids if id in found]
+
+    async def _scan(
+        self,
+        scope: Scope,
+        now: datetime,
+        where: Where | None,
+        order: str,
+        descending: bool,
+        limit: int,
+        after: tuple[Any, str] | None,
+    ) -> list[Record]:
+        text, values = condition(scope, now, where)
+        if after is not None:
+            value = to_micros(after[0]) if isinstance(after[0], datetime) else after[0]
+            text += f" AND (r.{order}, r.id) {'<' if descending else '>'} (?, ?)"
+            values = [*values, value, after[1]]
+        way = "DESC" if descending else "ASC"
+        tail = f"ORDER BY r.{order} {way}, r.id {way} LIMIT ?"
+        return select(self._database.read(), (text, values), tail, [limit])
+
+    async def _count(self, scope: Scope, now: datetime, where: Where | None) -> int:
+        text, values = condition(scope, now, where)
+        row = self._database.read().execute(f"SELECT count(*) FROM records r WHERE {text}", values).fetchone()
+        return int(row[0])
+
+    async def _duplicates(self, inserts: Sequence[Insert], now: datetime) -> list[bool]:
+        connection = self._database.read()
+        marks = sqlite_writes.marks_of(inserts)
+        return [
+            sqlite_writes.find_duplicate(connection, insert, mark, now) is not None
+            for insert, mark in zip(inserts, marks, strict=True)
+        ]
+
+    async def _search(self, search: Search) -> Found:
+        return find(self._corpora, self._source, search)
+
+    async def _actors(self, scope: Scope) -> frozenset[str]:
+        return self._corpora.actors(scope)
+
+    async def _history(self, scope: Scope, id: str, now: datetime) -> list[Version]:
+        connection = self._database.read()
+        text, values = condition(scope, now)
+        row = connection.execute(f"{SELECT} WHERE r.id = ? AND {text}", [id, *values]).fetchone()
+        if row is None:
+            raise NotFound(f"no memory {id!r} in this scope", part=self.part)
+        rows = connection.execute(
+            "SELECT record, changed_at, changed FROM history WHERE key = ? ORDER BY version", (row[0],)
+        )
+        past = [
+            version_from_json(
+                {"record": loads(body), "changed_at": from_micros(at).isoformat(), "changed": loads(changed)}
+            )
+            for body, at, changed in rows
+        ]
+        current = record_of(row)
+        return [*past, Version(record=current, changed_at=current.updated_at, current=True)]
+
+    async def _links(self, scope: Scope, ids: Sequence[str], incoming: bool) -> list[tuple[str, Link]]:
+        text, values = condition(scope, None)
+        near, far = ("target", "source") if incoming else ("source", "target")
+        found: list[tuple[str, Link]] = []
+        for part in _batches(list(ids), 500):
+            marks = ", ".join("?" * len(part))
+            rows = self._database.read().execute(
+                f"SELECT r.id, o.id, l.kind, l.strength, l.created_at FROM records r"
+                f" JOIN links l ON l.{near} = r.key JOIN records o ON o.key = l.{far}"
+                f" WHERE r.id IN ({marks}) AND {text} ORDER BY l.source, l.target, l.kind",
+                [*part, *values],
+            )
+            for here, there, kind, strength, at in rows:
+                source, target = (there, here) if incoming else (here, there)
+                link = Link(target=target, kind=kind, strength=strength, created_at=from_micros(at))
+                found.append((source, link))
+        return found
+
+    async def _embeddings(self, scope: Scope, ids: Sequence[str], model: str) -> dict[str, Embedding]:
+        return sqlite_search.embeddings(self._database.read(), condition(scope, None), ids, model)
+
+    async def _unembedded(self, model: str, limit: int) -> list[Record]:
+        connection = self._database.read()
+        number = connection.execute("SELECT number FROM models WHERE name = ?", (model,)).fetchone()
+        if number is None:
+            return select(connection, ("1", []), "ORDER BY r.key LIMIT ?", [limit])
+        base = number[0] << sqlite_writes.MODEL_SHIFT
+        where = ("NOT EXISTS (SELECT 1 FROM vectors v WHERE v.id = r.key + ?)", [base])
+        return select(connection, where, "ORDER BY r.key LIMIT ?", [limit])
+
+    async def _changes(self, after: int, limit: int) -> list[Change]:
+        connection = self._database.read()
+        first = connection.execute("SELECT min(seq), max(seq) FROM changes").fetchone()
+        if first[0] is not None and after < first[0] - 1:
+            raise NotSupported(f"the changes after {after} were trimmed; read the whole store again", part=self.part)
+        rows = connection.execute(
+            "SELECT c.seq, c.deleted, coalesce(c.tenant_id, r.tenant_id), coalesce(c.id, r.id) FROM changes c"
+            " LEFT JOIN records r ON r.key = c.key WHERE c.seq > ? ORDER BY c.seq LIMIT ?",
+            (after, limit),
+        )
+        return [
+            Change(seq=seq, kind="delete" if deleted else "put", tenant_id=tenant, id=id)
+            for seq, deleted, tenant, id in rows
+            if id is not None
+        ]
+
+    async def _sweep(self, now: datetime) -> int:
+        if self._database.readonly:
+            return 0
+        total = 0
+        while True:
+            gone = self._database.submit(lambda connection: _sweep_some(connection, now))
+            total += gone
+            if gone < _SWEEP_BATCH:
+                return total
+
+    async def _stats(self, scope: Scope, now: datetime) -> Stats:
+        return sqlite_search.stats(self._database.read(), scope, now)
+
+    async def _check(self, repair: bool) -> Report:
+        return sqlite_check.check(self._database, repair)
+
+
+def _sweep_some(connection: sqlite3.Connection, now: datetime) -> int:
+    rows = connection.execute(
+        "SELECT key FROM records WHERE expires_at <= ? LIMIT ?", (to_micros(now), _SWEEP_BATCH)
+    ).fetchall()
+    sqlite_writes.delete_keys(connection, [row[0] for row in rows])
+    connection.execute(
+        "DELETE FROM changes WHERE seq <= (SELECT max(seq) FROM changes) - ?"
+        " AND seq <= coalesce((SELECT min(position) FROM followers), 9223372036854775807)",
+        (_KEPT_CHANGES,),
+    )
+    return len(rows)
+
+
+def _set_up(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA secure_delete = ON")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute("PRAGMA cache_size = -16000")
+    for name, (arguments, function) in sqlite_filters.FUNCTIONS.items():
+        connection.create_function(name, arguments, function, deterministic=True)
+
+
+def _scripts() -> list[str]:
+    folder = files("memwell.stores") / "migrations" / "sqlite"
+    scripts = sorted((item for item in folder.iterdir() if item.name.endswith(".sql")), key=lambda item: item.name)
+    return [script.read_text("utf-8") for script in scripts]
+
+
+def _batches(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
+    return (items[at : at + size] for at in range(0, len(items), size))

@@ -1,0 +1,251 @@
+"""Words of a text: index terms, and what a question says beside its terms.
+
+Index terms are stems (Porter2, http://snowball.tartarus.org/algorithms/english/stemmer.html)
+of folded words without stop words; scripts written without spaces give overlapping pairs of
+characters, as Lucene's CJKAnalyzer does.  The terms are plain text without spaces, so that
+``" ".join(analyze(text))`` can be kept in a database column and split again.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import unicodedata
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+STOP_WORDS = frozenset(
+    """a about above after again all also am an and any are aren't as at be because been before
+    being between both but by can can't cannot could couldn't did didn't do does doesn't doing
+    don't down during each for from had hadn't has hasn't have haven't having he he'd he'll he's
+    her here hers herself him himself his how i i'd i'll i'm i've if in into is isn't it it'd
+    it'll it's its itself just let's may me might more most must my myself no nor not now of off
+    on once only or other our ours ourselves out over own same shall she she'd she'll she's
+    should shouldn't so some such than that that's the their theirs them themselves then there
+    there's these they they'd they'll they're they've this those through to too under until up
+    us very was wasn't we we'd we'll we're we've were weren't what what's when where where's
+    which while who who's whom whose why will with won't would wouldn't yes you you'd you'll
+    you're you've your yours yourself yourselves""".split()
+)
+"""English words that carry no topic; left out of the index and of every query."""
+
+USER_ROLES = frozenset({"user", "human", "customer", "me"})
+"""Actors that a first-person question ("did I …") is about."""
+
+ASSISTANT_ROLES = frozenset({"assistant", "ai", "agent", "bot", "model"})
+"""Actors that a second-person question ("what did you recommend") is about."""
+
+_ASCII_WORD = re.compile(r"[a-z0-9]+(?:[.,'-][a-z0-9]+)*")
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+)
+_UNSPACED_RUN = re.compile(f"[{_UNSPACED}]+")
+_APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "ʼ": "'"})
+_LETTERS = str.maketrans(
+    {"ø": "o", "đ": "d", "ł": "l", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"}
+)
+_DIACRITIC = re.compile("[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f]")
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_PREFIX = re.compile(r"\s*([^\W\d_][\w.'’-]*(?: [\w.'’-]+){0,2}):\s+(?=\S)")
+_NAME = re.compile(r"[^\W\d_][\w’'-]*")
+_QUOTED = re.compile(r"\"([^\"]{2,80})\"|“([^”]{2,80})”|«([^»]{2,80})»|「([^」]{1,40})」")
+_FIRST = re.compile(r"\b(?:i|i'm|i've|i'd|me|my|mine|myself)\b")
+_SECOND = re.compile(r"\byou(?:'ve|'d|r|rs)?\b")
+_SECOND_DID = re.compile(
+    r"\b(?:did|have|had|were) you\b|\byou (?:have |had |also )?(?:recommend|suggest|advis|sa(?:y|id)"
+    r"|t(?:ell|old)|g(?:i|a)ve|explain|mention|propos|describ|provid)|\byour (?:advice|answer"
+    r"|suggestion|recommendation|explanation|repl)"
+)
+_SPACES = re.compile(r"\s{2,}")
+_CACHE_LIMIT = 50_000
+
+
+def fold(text: str) -> str:
+    """Case-folded, compatibility-normalised text without diacritics (``"Ünïté’s"`` → ``"unite's"``)."""
+    text = text.translate(_APOSTROPHES)
+    if text.isascii():
+        return text.lower()
+    plain = _DIACRITIC.sub("", unicodedata.normalize("NFKD", text.casefold()))
+    return unicodedata.normalize("NFC", plain).translate(_LETTERS)
+
+
+@cache
+def _stem() -> Callable[[str], str]:
+    """The English Porter2 stemmer; PyStemmer is imported on first use."""
+    import Stemmer
+
+    stem: Callable[[str], str] = Stemmer.Stemmer("english", 0).stemWord
+    return stem
+
+
+@cache
+def _any_word() -> re.Pattern[str]:
+    """Words of any script; combining vowel signs (Devanagari, Tamil, …) belong to their word."""
+    marks = [c for c in map(chr, range(0x300, 0x3100)) if unicodedata.category(c) in ("Mn", "Mc")]
+    mark = "".join(marks)
+    return re.compile(rf"[^\W_](?:[^\W_]|[{mark}])*(?:[.,'-](?:[^\W_]|[{mark}])+)*")
+
+
+def _terms_of(word: str) -> tuple[str, ...]:
+    """Index terms of one folded word: its stem, or its parts and their compound."""
+    if word in STOP_WORDS:
+        return ()
+    if not word.isascii() and (runs := _UNSPACED_RUN.findall(word)):
+        rest = [t for part in _UNSPACED_RUN.split(word) if part for t in _terms_of(part)]
+        pairs = [r[i : i + 2] for r in runs for i in range(max(1, len(r) - 1))]
+        return (*rest, *pairs)
+    if word.isalnum():
+        return (_stem()(word),)
+    if _NUMBER.fullmatch(word):
+        return (word.replace(",", ""),)
+    base, _, tail = word.rpartition("'")
+    if base and tail in ("s", "re", "ve", "ll", "d", "m", "t"):
+        return _terms_of(base)
+    parts = [p for p in re.split(r"[.,'-]+", word) if p]
+    if len(parts) < 2:
+        return tuple(parts)
+    terms = [t for p in parts for t in _terms_of(p)]
+    if len(parts) == 2 and not any(p.isdigit() for p in parts):
+        terms.append(_stem()("".join(parts)))
+    return tuple(terms)
+
+
+_known: dict[str, tuple[str, ...]] = {}
+
+
+def analyze(text: str) -> list[str]:
+    """Index terms of `text` in order, repeated as often as they occur; ``[]`` when none is left.
+
+    Deterministic: the same text gives the same terms in every process and release of one index
+    version.  ``analyze("Went hiking, re-painted 3,600 cafés!")`` →
+    ``["went", "hike", "re", "paint", "repaint", "3600", "cafe"]``.
+    """
+    folded = fold(text)
+    words = (_ASCII_WORD if folded.isascii() else _any_word()).findall(folded)
+    terms: list[str] = []
+    for word in words:
+        found = _known.get(word)
+        if found is None:
+            if len(_known) >= _CACHE_LIMIT:
+                _known.clear()
+            found = _known[sys.intern(word)] = tuple(map(sys.intern, _terms_of(word)))
+        terms += found
+    return terms
+
+
+def split_actor(text: str) -> tuple[str | None, str]:
+    """``"Ana: hello"`` → ``("Ana", "hello")``; ``(None, text)`` without such a prefix.
+
+    One text cannot tell a speaker from a heading ("Note: …"): the caller counts how often an
+    actor recurs before trusting it (see `trusted_actors`).
+    """
+    match = _PREFIX.match(text)
+    return (match[1], text[match.end() :]) if match else (None, text)
+
+
+def trusted_actors(counts: Mapping[str, int], *, least: int = 3) -> frozenset[str]:
+    """Folded actors that recur: seen `least` times or more among a scope's memories."""
+    return frozenset(fold(actor) for actor, n in counts.items() if n >= least)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What a question says, read from its words alone and the scope's actors."""
+
+    text: str
+    """The question as given."""
+    terms: tuple[str, ...]
+    """Distinct index terms, the names of actors left out, in order."""
+    phrases: tuple[tuple[str, ...], ...]
+    """Index terms of each quoted passage."""
+    actors: frozenset[str]
+    """Folded actors that the question is about: named, or meant by I / you."""
+    named: bool
+    """True when an actor is named, false when only I / you points to one."""
+    embed_text: str
+    """The question without the names of actors: what to embed."""
+
+
+def _actors_in(text: str, actors: Collection[str]) -> dict[str, str]:
+    """Words of `text` that name an actor, whole or by its first three letters or more → the actor."""
+    firsts = {a.split()[0]: a for a in actors if a not in USER_ROLES | ASSISTANT_ROLES}
+    found: dict[str, str] = {}
+    for word in _NAME.findall(text):
+        if not word[0].isupper() and not word[0].isalpha():
+            continue
+        name = fold(word).removesuffix("'s").rstrip("'")
+        if name in firsts:
+            found[word] = firsts[name]
+        elif word[0].isupper() and len(name) >= 3:
+            long = [a for first, a in firsts.items() if first.startswith(name)]
+            if len(long) == 1:
+                found[word] = long[0]
+    return found
+
+
+def _role_of(folded: str, actors: Collection[str]) -> frozenset[str]:
+    """Role actors meant by "I" / "you", when the scope has both kinds."""
+    users, assistants = USER_ROLES & set(actors), ASSISTANT_ROLES & set(actors)
+    if not users or not assistants:
+        return frozenset()
+    if _SECOND_DID.search(folded):
+        return frozenset(assistants)
+    return frozenset(users) if _FIRST.search(folded) else frozenset()
+
+
+def read_query(text: str, *, actors: Collection[str] = ()) -> Query:
+    """Analyse a question; `actors` are the folded, trusted actors of its scope (may be empty)."""
+    named = _actors_in(text.translate(_APOSTROPHES), actors)
+    bare = text.translate(_APOSTROPHES)
+    for word in sorted(named, key=len, reverse=True):
+        bare = re.sub(rf"(?<!\w){re.escape(word)}(?:'s)?(?!\w)", " ", bare)
+    bare = _SPACES.sub(" ", bare).strip()
+    quoted = [next(g for g in m.groups() if g) for m in _QUOTED.finditer(text)]
+    terms = tuple(dict.fromkeys(analyze(bare)))
+    who = frozenset(named.values()) or _role_of(fold(text), actors)
+    return Query(
+        text=text,
+        terms=terms,
+        phrases=tuple(t for q in quoted if (t := tuple(analyze(q)))),
+        actors=who,
+        named=bool(named),
+        embed_text=bare if any(c.isalnum() for c in bare) else text,
+    )
+
+
+_SENTENCE = re.compile(r"[^.!?？！。…\n]+[.!?？！。…\n]*")
+_IMAGE = re.compile(r"\[[^\]\n]{0,400}\]")
+_SELF = re.compile(r"\b(?:i|i'm|i've|i'd|i'll|my|me|we|our)\b")
+
+
+def idle_share(text: str) -> float:
+    """Share of the words, 0..1, in questions that say nothing of the speaker ("How are you?").
+
+    Such a sentence asks for a fact and holds none.  Bracketed additions do not count.
+    """
+    if "?" not in text and "？" not in text:
+        return 0.0
+    total = idle = 0
+    for sentence in _SENTENCE.findall(_IMAGE.sub("", fold(text))):
+        words = sentence.count(" ") + 1
+        total += words
+        if sentence.rstrip()[-1:] in ("?", "？") and not _SELF.search(sentence):
+            idle += words
+    return idle / max(1, total)
+
+
+_WHEN = re.compile(
+    r"\bwhen\b|\b(?:what|which) (?:date|day|month|year|time)\b|\bhow long ago\b|\bhow recently\b"
+)
+
+
+def asks_when(question: str) -> bool:
+    """True when the answer to `question` is a time."""
+    return bool(_WHEN.search(fold(question)))
+
+
+def lexemes_of(content: str) -> str:
+    """The index terms of a content as stores keep them: joined by spaces."""
+    return " ".join(analyze(content))

@@ -1,0 +1,1 @@
+"""Wrappers: each is the port that it wraps, so they stack."""

@@ -1,0 +1,173 @@
+"""Blocking parts off the event loop: every hook runs in a thread, context variables kept.
+
+Reads and writes have pools of their own: a write that waits for another process's lock never holds up a search. The read pool is as
+wide as the machine, since more threads in CPU-bound searches would only make the event loop wait longer for its turn.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar, cast
+
+from memwell import _bridge
+from memwell.capabilities import Capabilities
+from memwell.errors import MemwellError
+from memwell.ports import Embedder, KeyValue, Log, Port, Store, VectorIndex
+
+__all__ = [
+    "ThreadedEmbedder",
+    "ThreadedIndex",
+    "ThreadedKeyValue",
+    "ThreadedLog",
+    "ThreadedStore",
+    "threaded",
+]
+
+P = TypeVar("P", bound=Port)
+_READERS = max(2, min(8, os.cpu_count() or 2))
+_WRITERS = 8
+"""Enough that concurrent writers meet in one group commit."""
+_WRITES = frozenset(
+    {"_write", "_sweep", "_check", "_upsert", "_delete", "_clear", "_set_many", "_add", "_increment", "_append", "_trim"}
+)
+
+
+class _Pools:
+    """The threads of one wrapped part."""
+
+    def __init__(self, inner: Port) -> None:
+        self.inner = inner
+        self.readers = ThreadPoolExecutor(_READERS, thread_name_prefix=f"memwell-{inner.part}-read")
+        self.writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix=f"memwell-{inner.part}-write")
+
+    async def call(self, hook: str, *arguments: Any) -> Any:
+        """Run a hook of the inner part to its end in a thread."""
+        pool = self.writers if hook in _WRITES else self.readers
+        method: Callable[..., Coroutine[Any, Any, Any]] = getattr(self.inner, hook)
+        return await _bridge.hop(pool, lambda: _bridge.drive(method(*arguments)))
+
+    async def close(self) -> None:
+        await self.call("close")
+        self.readers.shutdown(wait=False)
+        self.writers.shutdown(wait=False)
+
+
+def _forwarding(cls: type[P]) -> type[P]:
+    """Fill in every abstract hook of a port, and `_ping` and `_close`, with a hop into a thread."""
+
+    def forward(hook: str) -> Callable[..., Any]:
+        async def call(self: Any, *arguments: Any) -> Any:
+            return await self._pools.call(hook, *arguments)
+
+        call.__name__ = hook
+        return call
+
+    hooks = {name for name in cls.__abstractmethods__ if name != "capabilities"}
+    for hook in (*hooks, "_ping"):
+        setattr(cls, hook, forward(hook))
+    cls.__abstractmethods__ = cls.__abstractmethods__ - hooks
+    return cls
+
+
+class _Threaded(Port):
+    """The common part of the wrappers below."""
+
+    blocking = False
+    _pools: _Pools
+
+    def __init__(self, inner: Port) -> None:
+        self._pools = _Pools(inner)
+        self.inner = inner
+
+    async def _close(self) -> None:
+        await self._pools.close()
+
+    def _translate(self, error: Exception, operation: str) -> MemwellError:
+        return self.inner._translate(error, operation)
+
+
+@_forwarding
+class ThreadedStore(_Threaded, Store):
+    """A blocking store, off the loop."""
+
+    part = "threaded"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Those of the wrapped store."""
+        return cast(Store, self.inner).capabilities
+
+
+@_forwarding
+class ThreadedIndex(_Threaded, VectorIndex):
+    """A blocking vector index, off the loop."""
+
+    part = "threaded"
+
+    def __init__(self, inner: VectorIndex) -> None:
+        super().__init__(inner)
+        self.dimension = inner.dimension
+
+
+@_forwarding
+class ThreadedEmbedder(_Threaded, Embedder):
+    """A blocking embedder, off the loop."""
+
+    part = "threaded"
+
+    def __init__(self, inner: Embedder) -> None:
+        super().__init__(inner)
+
+    @property
+    def model(self) -> str:  # type: ignore[override]
+        """The wrapped embedder's."""
+        return cast(Embedder, self.inner).model
+
+    @property
+    def dimension(self) -> int:  # type: ignore[override]
+        """The wrapped embedder's."""
+        return cast(Embedder, self.inner).dimension
+
+    @property
+    def window(self) -> int | None:  # type: ignore[override]
+        """The wrapped embedder's."""
+        return cast(Embedder, self.inner).window
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """The wrapped embedder's."""
+        return cast(Embedder, self.inner).spans(text)
+
+
+@_forwarding
+class ThreadedKeyValue(_Threaded, KeyValue):
+    """A blocking key-value part, off the loop."""
+
+    part = "threaded"
+
+
+@_forwarding
+class ThreadedLog(_Threaded, Log):
+    """A blocking log, off the loop."""
+
+    part = "threaded"
+
+
+_WRAPPERS: Sequence[tuple[type[Port], Callable[[Any], Port]]] = (
+    (Store, ThreadedStore),
+    (VectorIndex, ThreadedIndex),
+    (Embedder, ThreadedEmbedder),
+    (KeyValue, ThreadedKeyValue),
+    (Log, ThreadedLog),
+)
+
+
+def threaded(part: P) -> P:
+    """The part off the event loop; one that never blocks comes back as it is."""
+    if not part.blocking:
+        return part
+    for port, wrapper in _WRAPPERS:
+        if isinstance(part, port):
+            return cast(P, wrapper(part))
+    raise TypeError(f"{type(part).__name__} is none of the five ports")
