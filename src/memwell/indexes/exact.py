@@ -192,10 +192,10 @@ def _top(similar: Vectors, limit: int) -> Rows:
 
 
 def _unit(vectors: Vectors) -> Vectors:
-    """Rows scaled to length 1; zero stays zero."""
+    """Rows scaled to length 1; zero stays zero, and what is of unit length already stays to the last bit."""
     np = numpy()
     wide = np.asarray(vectors, dtype=np.float64)
     norms = np.linalg.norm(wide, axis=1, keepdims=True)
-    norms[norms == 0] = 1
+    norms[(norms == 0) | (abs(norms - 1) < 1e-6)] = 1
     unit: Vectors = (wide / norms).astype(np.float32)
     return unit

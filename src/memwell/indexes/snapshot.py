@@ -51,6 +51,10 @@ def save(
             file.flush()
             os.fsync(file.fileno())
         Path(name).replace(path)
+    except TypeError as error:
+        raise BackendError(
+            f"cannot write {path}: a field is not JSON", part="exact", operation="save"
+        ) from error
     except OSError as error:
         raise BackendError(
             f"cannot write {path}; look at the disk's space", part="exact", operation="save"

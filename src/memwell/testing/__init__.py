@@ -1,4 +1,4 @@
-"""The promises of the ports as tests, for adapters of this project and of others: `pip install 'memwell[testing]'`.
+"""The promises of the ports as tests, for every adapter: `pip install 'memwell[testing]'`.
 
 Subclass the suite of your port and give it one fixture; `run` runs your part's coroutines in that fixture::
 

@@ -47,7 +47,7 @@ class VectorIndexConformance:
     @pytest.fixture
     def settle(self) -> Settle:
         """A function that waits until all writes can be found, for an index that lags behind."""
-        return lambda index: None
+        return lambda _: None
 
     # ---------------------------------------------------------------------------------------- search
 
@@ -388,7 +388,8 @@ class VectorIndexConformance:
     def at(self, degrees: float) -> Vectors:
         """A unit vector at this angle from the first axis."""
         angle = np.radians(degrees)
-        return (np.cos(angle) * self.axis(0) + np.sin(angle) * self.axis(1)).astype(np.float32)
+        vector = np.cos(angle) * self.axis(0) + np.sin(angle) * self.axis(1)
+        return np.asarray(vector, dtype=np.float32)
 
     def random(self, random: np.random.Generator, count: int) -> Vectors:
         """Random unit vectors."""

@@ -1,0 +1,197 @@
+"""The exact index: the shared suite, and its file."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from memwell.errors import BackendError, Closed, ConfigError, Corrupt
+from memwell.indexes.exact import Exact
+from memwell.ports import Point, VectorIndex
+from memwell.testing import run
+from memwell.testing.indexes import VectorIndexConformance
+
+
+class TestExact(VectorIndexConformance):
+    @pytest.fixture(params=["memory", "file"])
+    def index(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[VectorIndex]:
+        part = Exact(self.dimension, tmp_path / "exact.index" if request.param == "file" else None)
+        yield part
+        run(part, part.close())
+
+
+def filled(path: Path, count: int = 50) -> Exact:
+    """An index with some points, none of them saved yet."""
+    index = Exact(8, path)
+    vectors = np.random.default_rng(1).normal(size=(count, 8)).astype(np.float32)
+    points = [
+        Point(id=f"ż{row}", vector=vectors[row], fields={"kind": "memory", "metadata": {"row": row}})
+        for row in range(count)
+    ]
+    run(index, index.upsert(points))
+    return index
+
+
+@pytest.mark.parametrize("count", [0, 1, 50, 9000])
+def test_a_saved_index_answers_as_before(tmp_path: Path, count: int) -> None:
+    first = Exact(8, tmp_path / "i") if count == 0 else filled(tmp_path / "i", count)
+    run(first, first.delete(["ż3", "ż7"]))
+    query = np.ones(8, dtype=np.float32)
+    where = {"row": {"$gte": 2}, "kind": "memory"}
+    expected = run(first, first.search(query, limit=20, where=where))
+    ids = run(first, first.ids(limit=10_000))
+    run(first, first.close())
+    second = Exact(8, tmp_path / "i")
+    assert run(second, second.search(query, limit=20, where=where)) == expected
+    assert run(second, second.ids(limit=10_000)) == ids
+    run(second, second.close())
+
+
+def test_save_writes_without_closing(tmp_path: Path) -> None:
+    first = filled(tmp_path / "i")
+    run(first, first.save())
+    second = Exact(8, tmp_path / "i")
+    assert run(second, second.count()) == 50
+    run(first, first.close())
+    run(second, second.close())
+
+
+def test_saving_after_close_raises_and_keeps_the_file(tmp_path: Path) -> None:
+    index = filled(tmp_path / "i")
+    run(index, index.close())
+    with pytest.raises(Closed):
+        run(index, index.save())
+    again = Exact(8, tmp_path / "i")
+    assert run(again, again.count()) == 50
+    run(again, again.close())
+
+
+def test_a_file_damaged_anywhere_is_corrupt_or_reads_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "i"
+    index = filled(path)
+    expected = run(index, index.search(np.ones(8, dtype=np.float32), limit=50))
+    run(index, index.close())
+    whole = path.read_bytes()
+    broken = 0
+    for at in range(0, len(whole), 37):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        try:
+            again = Exact(8, path)
+        except Corrupt:
+            broken += 1
+        except ConfigError:
+            raise AssertionError("damage must not look like a wrong setting") from None
+        else:
+            assert run(again, again.search(np.ones(8, dtype=np.float32), limit=50)) == expected
+    assert broken > len(whole) / 37 / 2
+
+
+def test_a_file_cut_short_or_of_another_kind_is_corrupt(tmp_path: Path) -> None:
+    path = tmp_path / "i"
+    index = filled(path)
+    run(index, index.close())
+    whole = path.read_bytes()
+    for content in (b"", b"no archive", whole[:-1], whole[: len(whole) // 2]):
+        path.write_bytes(content)
+        with pytest.raises(Corrupt, match="repair"):
+            Exact(8, path)
+
+
+def test_a_file_of_another_dimension_is_a_configuration_error(tmp_path: Path) -> None:
+    index = filled(tmp_path / "i")
+    run(index, index.close())
+    with pytest.raises(ConfigError, match="dimension 8, not 9"):
+        Exact(9, tmp_path / "i")
+
+
+def test_a_folder_that_is_missing_is_named_and_nothing_is_left_behind(tmp_path: Path) -> None:
+    index = filled(tmp_path / "nowhere" / "i")
+    with pytest.raises(BackendError, match="nowhere"):
+        run(index, index.save())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failing_save_keeps_the_old_file(tmp_path: Path) -> None:
+    index = filled(tmp_path / "i")
+    run(index, index.save())
+    before = (tmp_path / "i").read_bytes()
+    odd = Point(id="odd", vector=np.ones(8, dtype=np.float32), fields={"metadata": {"x": object()}})
+    run(index, index.upsert([odd]))
+    with pytest.raises(BackendError):
+        run(index, index.save())
+    assert (tmp_path / "i").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["i"]
+
+
+def test_times_in_fields_survive_a_save(tmp_path: Path) -> None:
+    index = Exact(2, tmp_path / "i")
+    at = datetime(2024, 5, 1, tzinfo=UTC)
+    fields = {"created_at": at.isoformat(), "metadata": {"seen": at}}
+    run(index, index.upsert([Point(id="a", vector=np.ones(2, dtype=np.float32), fields=fields)]))
+    run(index, index.close())
+    again = Exact(2, tmp_path / "i")
+    for where in ({"created_at": {"$lte": at}}, {"seen": at}):
+        assert len(run(again, again.search(np.ones(2, dtype=np.float32), limit=1, where=where))) == 1
+    run(again, again.close())
+
+
+def test_vectors_need_not_be_of_unit_length() -> None:
+    index = Exact(2)
+    points = [
+        Point(id="long", vector=np.array([100, 100], dtype=np.float32), fields={"metadata": {}}),
+        Point(id="short", vector=np.array([0.01, 0], dtype=np.float32), fields={"metadata": {}}),
+        Point(id="zero", vector=np.zeros(2, dtype=np.float32), fields={"metadata": {}}),
+    ]
+    run(index, index.upsert(points))
+    found = run(index, index.search(np.array([5, 0], dtype=np.float32), limit=3))
+    assert [match.id for match in found] == ["short", "long", "zero"]
+    assert [match.similarity for match in found] == pytest.approx([1, 0.5**0.5, 0])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_random_writes_and_searches_equal_a_sort(data: st.DataObject) -> None:
+    index, model = Exact(4), dict[str, tuple[np.ndarray, int]]()
+    names = st.sampled_from([f"p{number}" for number in range(12)])
+    vectors = st.lists(st.integers(-3, 3), min_size=4, max_size=4).filter(any)
+    for _ in range(data.draw(st.integers(1, 25))):
+        name = data.draw(names)
+        if data.draw(st.booleans()) or name not in model:
+            vector, size = np.array(data.draw(vectors), dtype=np.float32), data.draw(st.integers(0, 3))
+            run(index, index.upsert([Point(id=name, vector=vector, fields={"metadata": {"size": size}})]))
+            model[name] = (vector, size)
+        else:
+            run(index, index.delete([name]))
+            del model[name]
+    query, least, limit = data.draw(vectors), data.draw(st.integers(0, 3)), data.draw(st.integers(1, 6))
+    direction = np.array(query, dtype=np.float32)
+    expected = []
+    for name, (vector, size) in model.items():
+        if size >= least:
+            cosine = float(vector @ direction / np.linalg.norm(vector) / np.linalg.norm(direction))
+            expected.append((-round(cosine, 5) + 0.0, name))
+    found = run(index, index.search(direction, limit=limit, where={"size": {"$gte": least}}))
+    assert [(-round(match.similarity, 5) + 0.0) for match in found] == [
+        c for c, _ in sorted(expected)[:limit]
+    ]
+    assert [match.id for match in found] == [name for _, name in sorted(expected)[:limit]]
+
+
+def test_without_numpy_the_command_is_named() -> None:
+    code = (
+        "import sys; sys.modules['numpy'] = None\n"
+        "from memwell.indexes.exact import Exact\n"
+        "try: Exact(3)\n"
+        "except Exception as error: print(type(error).__name__, error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("ConfigError")
+    assert "pip install 'memwell[vectors]'" in done.stdout
