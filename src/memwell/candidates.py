@@ -1,7 +1,8 @@
-"""Searching a corpus: who is nominated by words and by vectors, and what the ranking must know of them and their neighbours.
+"""Searching a corpus: who is nominated by words and by vectors, and what the ranking must know of them and
+their neighbours.
 
-Exact: every vector of the corpus is compared. Scope, filter and expiry come first, so that a selective filter is never answered
-short. The matrix product runs without the corpus's lock.
+Exact: every vector of the corpus is compared. Scope, filter and expiry come first, so that a selective filter
+is never answered short. The matrix product runs without the corpus's lock.
 """
 
 from __future__ import annotations

@@ -8,15 +8,22 @@ from collections.abc import Sequence
 
 __all__ = ["chunks"]
 
-_BREAKS = (re.compile(r"\n\s*\n"), re.compile(r"\n"), re.compile(r"[.!?。！？…][\"')\]]*\s"), re.compile(r"\s"))
+_BREAKS = (
+    re.compile(r"\n\s*\n"),
+    re.compile(r"\n"),
+    re.compile(r"[.!?。！？…][\"')\]]*\s"),
+    re.compile(r"\s"),
+)
 """Where a passage may end, best first: paragraph, line, sentence, word."""
 
 
 def chunks(text: str, tokens: Sequence[tuple[int, int]], window: int) -> list[tuple[int, int]]:
-    """Character ranges of passages of at most `window` tokens that together cover every token, without overlap.
+    """Character ranges of passages of at most `window` tokens that together cover every token, without
+    overlap.
 
-    `tokens` are the character ranges of the text's tokens in order. Each passage ends at the best break in the last half of its
-    window, and inside a word only when there is none. A text that fits is one passage. O(tokens).
+    `tokens` are the character ranges of the text's tokens in order. Each passage ends at the best break in
+    the last half of its window, and inside a word only when there is none. A text that fits is one passage.
+    O(tokens).
     """
     if len(tokens) <= window:
         return [(0, len(text))]
@@ -27,7 +34,9 @@ def chunks(text: str, tokens: Sequence[tuple[int, int]], window: int) -> list[tu
         start = tokens[first][0]
         last = min(first + window, len(tokens))
         if last < len(tokens):
-            last = bisect_right(ends, _break(text, ends[(first + last) // 2], ends[last - 1]), first + 1, last)
+            last = bisect_right(
+                ends, _break(text, ends[(first + last) // 2], ends[last - 1]), first + 1, last
+            )
         found.append((start, ends[last - 1]))
         first = last
     return found

@@ -1,7 +1,7 @@
 """Values to JSON and back, for stores, exports and edges. Pure.
 
-Times are ISO 8601 text in UTC here; stores that keep them as numbers use microseconds since the epoch (`to_micros`).
-Vectors are base64 of little-endian float32.
+Times are ISO 8601 text in UTC here; stores that keep them as numbers use microseconds since the epoch
+(`to_micros`). Vectors are base64 of little-endian float32.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ _MICROSECOND = timedelta(microseconds=1)
 _SCOPE = tuple(f.name for f in fields(Scope))
 _TIMES = ("created_at", "updated_at", "expires_at", "last_accessed_at")
 _PLAIN = tuple(
-    f.name for f in fields(Record) if f.name not in {"scope", "metadata", "tags", "links", "embedded", *_TIMES}
+    f.name
+    for f in fields(Record)
+    if f.name not in {"scope", "metadata", "tags", "links", "embedded", *_TIMES}
 )
 
 _encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))

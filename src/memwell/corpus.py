@@ -1,11 +1,13 @@
 """A partition of a store's records in memory, ready to be searched: postings, vectors, conversations.
 
-A `Corpus` holds all records of one tenant and user (or of a whole tenant, for searches that name no user). It is a projection: it
-is loaded from its `Source` at the first search and then follows the change sequence, so that writes of other threads and
-processes are seen by the next search. `Corpora` keeps the recently used ones within a budget.
+A `Corpus` holds all records of one tenant and user (or of a whole tenant, for searches that name no user). It
+is a projection: it is loaded from its `Source` at the first search and then follows the change sequence, so
+that writes of other threads and processes are seen by the next search. `Corpora` keeps the recently used ones
+within a budget.
 
-Slots number the records of a corpus in the order they came; a changed record takes a new slot and its old one dies, so that a slot,
-once filled, never changes under a search that runs without the lock. A corpus with many dead slots is loaded anew.
+Slots number the records of a corpus in the order they came; a changed record takes a new slot and its old one
+dies, so that a slot, once filled, never changes under a search that runs without the lock. A corpus with many
+dead slots is loaded anew.
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ Change: TypeAlias = tuple[int, Row | None]
 """A key and its row as it stands, or `None` when it is gone."""
 
 Chunked: TypeAlias = tuple[int, str | None, bytes]
-"""A key, the ranges of its passages as JSON (`None` for one passage), and their vectors as little-endian float32."""
+"""A key, the ranges of its passages as JSON (`None` for one passage), and their vectors as little-endian
+float32.
+"""
 
 _MANY_CHANGES: Final = 20_000
 _READ_ROWS: Final = 2048
@@ -57,13 +61,14 @@ class Source(Protocol):
         ...
 
     def changes(self, after: int, partition: Partition, limit: int) -> tuple[int, list[Change]] | None:
-        """The new position and the last change of each key since; `None` when there are too many or they were trimmed."""
+        """The new position and the last change of each key since; `None` when there are too many or they were
+        trimmed.
+        """
         ...
 
     def vectors(self, partition: Partition, model: str, keys: Sequence[int] | None) -> Iterator[Chunked]:
         """The vectors of the partition under a model, or of some keys, in order of key."""
         ...
-
 
 
 class Corpus:
@@ -187,7 +192,9 @@ class Corpus:
 
 
 class VectorSet:
-    """The vectors of a corpus under one model: a row for each whole text, and one for each passage of the long ones."""
+    """The vectors of a corpus under one model: a row for each whole text, and one for each passage of the
+    long ones.
+    """
 
     def __init__(self, model: str) -> None:
         self.model = model

@@ -63,14 +63,14 @@ _PATTERNS: dict[str, str] = {
     "near": rf"\b(?P<ne_k>last|past|previous|this past|this|next|coming|upcoming|following) "
     rf"(?P<ne_u>{_UNIT}|{_DAY}|{_SEASON}|{_MONTH})\b",
     "recent": r"\b(?P<rec>recently|lately|the other day)\b",
-    "weekday": rf"\b(?:on )?(?P<wd>{_DAY})s?\b",
+    "weekday": rf"\b(?:on )?(?P<wd>{_DAY})\b",
     "month": rf"\b(?:(?P<mo_p>{_PART})[ -])?(?P<mo_m>{_MONTH})(?!\w)",
     "year": r"\b(?:in|since|of|by|during|until|till|from|year|back in) (?P<yr>(?:19|20)\d\d)\b(?![-/])"
     r"|\b(?P<yr_end>(?:19|20)\d\d)(?=[?.!,;)]|$)",
 }
 _CLASSES: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {
     "month": (frozenset(_MONTH_WORDS), ("dmy", "mdy", "my", "near", "month")),
-    "weekday": (frozenset(w + s for w in _WEEKDAYS for s in ("", "s")), ("near", "weekday")),
+    "weekday": (frozenset(_WEEKDAYS), ("near", "weekday")),
     "unit": (frozenset(u + s for u in _UNIT_DAYS for s in ("", "s")), ("ago", "ahead", "span", "near")),
     "season": (frozenset(_SEASONS), ("season", "near")),
     "day": (frozenset("yesterday today tonight tomorrow night".split()), ("day",)),

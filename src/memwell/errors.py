@@ -55,7 +55,9 @@ class MemwellError(Exception):
 
 
 class ConfigError(MemwellError):
-    """Construction went wrong: an unknown scheme, a bad option, or a missing package (the pip command is named)."""
+    """Construction went wrong: an unknown scheme, a bad option, or a missing package (the pip command is
+    named).
+    """
 
 
 class InvalidInput(MemwellError, ValueError):

@@ -1,6 +1,7 @@
 """Events of the engine: what happened, told to subscribers after it was committed.
 
-A handler never delays nor breaks a call: its exceptions are logged, and a coroutine function's work runs beside the caller.
+A handler never delays nor breaks a call: its exceptions are logged, and a coroutine function's work runs
+beside the caller.
 """
 
 from __future__ import annotations

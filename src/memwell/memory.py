@@ -1,8 +1,9 @@
 """`AsyncMemory`: the engine's one implementation. `memwell.sync.Memory` is its twin with the same names.
 
-Every method takes the owner as keywords (`user_id`, `agent_id`, `session_id`, `namespace`, `tenant_id`, see `Scope`): on
-`remember` whose memory it is, elsewhere which memories the call may see. A record outside looks like a missing one. Expired
-records are never returned. A call that returns has been committed; a call that raises has stored nothing.
+Every method takes the owner as keywords (`user_id`, `agent_id`, `session_id`, `namespace`, `tenant_id`, see
+`Scope`): on `remember` whose memory it is, elsewhere which memories the call may see. A record outside looks
+like a missing one. Expired records are never returned. A call that returns has been committed; a call that
+raises has stored nothing.
 """
 
 from __future__ import annotations
@@ -45,15 +46,15 @@ Ids: TypeAlias = list[str]
 class AsyncMemory:
     """Memory for agents: stores what they learn and gives the right memories back, ranked and explained.
 
-    `url` names the store (`sqlite:///relative.db`, `sqlite:////absolute.db`, `memory://`; by default one SQLite file in the user's
-    data directory) or is a `Store`. `embedder` is `"auto"` (the local model where `memwell[local]` and its weights are
-    installed, lexical recall otherwise), a name such as `"local"` or `"hashing"`, an `Embedder`, any callable or object that
-    turns texts into vectors, or `None` for lexical recall. `index` is a `VectorIndex` or its URL that answers for the vectors
-    instead of the store; `cache` a `KeyValue` or its URL that keeps embeddings across processes. `clock` gives the current
-    time in UTC.
+    `url` names the store (`sqlite:///relative.db`, `sqlite:////absolute.db`, `memory://`; by default one
+    SQLite file in the user's data directory) or is a `Store`. `embedder` is `"auto"` (the local model where
+    `memwell[local]` and its weights are installed, lexical recall otherwise), a name such as `"local"` or
+    `"hashing"`, an `Embedder`, any callable or object that turns texts into vectors, or `None` for lexical
+    recall. `index` is a `VectorIndex` or its URL that answers for the vectors instead of the store; `cache` a
+    `KeyValue` or its URL that keeps embeddings across processes. `clock` gives the current time in UTC.
 
-    Safe to use from many tasks; several processes may use one SQLite file. Parts handed in as objects stay open at `close`.
-    Raises `ConfigError` for anything it cannot make a part of.
+    Safe to use from many tasks; several processes may use one SQLite file. Parts handed in as objects stay
+    open at `close`. Raises `ConfigError` for anything it cannot make a part of.
     """
 
     def __init__(
@@ -86,13 +87,14 @@ class AsyncMemory:
     ) -> Record | Records:
         """Store one memory, or several in one transaction, and return what is stored.
 
-        Options: the owner; `metadata` (JSON values and datetimes), `tags`, `category`, `importance` (0..1), `kind`, `tier`,
-        `source`; `ttl` (seconds or timedelta) or `expires_at`; `id` (one memory only); `created_at` (when it was learnt).
-        In a batch they hold for every item that does not say otherwise.
+        Options: the owner; `metadata` (JSON values and datetimes), `tags`, `category`, `importance` (0..1),
+        `kind`, `tier`, `source`; `ttl` (seconds or timedelta) or `expires_at`; `id` (one memory only);
+        `created_at` (when it was learnt). In a batch they hold for every item that does not say otherwise.
 
-        Exactly the same again (owner, content, kind, category, tags and metadata; also `created_at` and `id` where given)
-        reinforces the stored record and returns it. Content longer than the embedder's window is cut into passages that are
-        found one by one. If the embedder fails the record is kept without vectors and embedded later.
+        Exactly the same again (owner, content, kind, category, tags and metadata; also `created_at` and `id`
+        where given) reinforces the stored record and returns it. Content longer than the embedder's window is
+        cut into passages that are found one by one. If the embedder fails the record is kept without vectors
+        and embedded later.
 
         Raises `InvalidInput` beyond a limit (`memwell.LIMITS`), `Conflict` for an id that is taken.
         """
@@ -113,14 +115,15 @@ class AsyncMemory:
     ) -> Hits:
         """The memories that answer `query`, best first.
 
-        `where` is a filter (`memwell.filters`), applied before the best are taken. `token_budget` ends the list where the contents
-        would exceed that many tokens (four bytes each). `strategy` weighs relevance against recency, importance and frequency: a
-        name (`memwell.STRATEGIES`) or a `Strategy`. `as_of` answers with what was stored by then, in the versions of then.
-        `mode` is `hybrid` (words and vectors, as far as there are any), `semantic` or `lexical`. `explain` adds to each `why`
-        the silent signals and the matching passage of every content.
+        `where` is a filter (`memwell.filters`), applied before the best are taken. `token_budget` ends the
+        list where the contents would exceed that many tokens (four bytes each). `strategy` weighs relevance
+        against recency, importance and frequency: a name (`memwell.STRATEGIES`) or a `Strategy`. `as_of`
+        answers with what was stored by then, in the versions of then. `mode` is `hybrid` (words and vectors,
+        as far as there are any), `semantic` or `lexical`. `explain` adds to each `why` the silent signals and
+        the matching passage of every content.
 
-        A memory superseded by another visible one is replaced by it. Raises `InvalidQuery` for an empty query, an unknown mode,
-        strategy or filter, and `NotSupported` for `semantic` without an embedder.
+        A memory superseded by another visible one is replaced by it. Raises `InvalidQuery` for an empty
+        query, an unknown mode, strategy or filter, and `NotSupported` for `semantic` without an embedder.
         """
         request = reading.Request(
             query=query,
@@ -151,8 +154,9 @@ class AsyncMemory:
     ) -> Page:
         """A page of records, newest first; hand `page.cursor` to the next call for the next one.
 
-        `order` is `created_at`, `updated_at`, `importance` or `id`. A record that exists throughout a walk is met exactly once,
-        whatever is written meanwhile. A cursor belongs to its order, filter and scope; with others it raises `InvalidQuery`.
+        `order` is `created_at`, `updated_at`, `importance` or `id`. A record that exists throughout a walk is
+        met exactly once, whatever is written meanwhile. A cursor belongs to its order, filter and scope; with
+        others it raises `InvalidQuery`.
         """
         return await listing.page(self._engine, where, order, descending, limit, cursor, owner)
 
@@ -174,10 +178,12 @@ class AsyncMemory:
         expected_version: int | None = None,
         **owner: Unpack[Owner],
     ) -> Record:
-        """Change what is given (`metadata` and `tags` as wholes), keep the version before, and return the new one.
+        """Change what is given (`metadata` and `tags` as wholes), keep the version before, and return the new
+        one.
 
-        `clear` names fields to empty: `category`, `tier`, `source`, `expires_at`, `metadata`, `tags`. Without any difference nothing is written. Raises `NotFound`; `Conflict` when `expected_version` is not the stored one;
-        `InvalidInput` when nothing is given.
+        `clear` names fields to empty: `category`, `tier`, `source`, `expires_at`, `metadata`, `tags`. Without
+        any difference nothing is written. Raises `NotFound`; `Conflict` when `expected_version` is not the
+        stored one; `InvalidInput` when nothing is given.
         """
         given = {
             "content": content,
@@ -202,8 +208,8 @@ class AsyncMemory:
     ) -> Ids:
         """Remove memories from every projection, with their history and relationships; the ids removed.
 
-        One id that is not in the scope raises `NotFound`; of several, those missing are left out of the answer. Without ids
-        the scope and `where` choose; to forget a whole tenant say `everything=True`.
+        One id that is not in the scope raises `NotFound`; of several, those missing are left out of the
+        answer. Without ids the scope and `where` choose; to forget a whole tenant say `everything=True`.
         """
         return await writing.forget(self._engine, ids, where, everything, owner)
 
@@ -214,28 +220,47 @@ class AsyncMemory:
     async def restore(
         self, id: str, version: int, *, expected_version: int | None = None, **owner: Unpack[Owner]
     ) -> Record:
-        """Make an older version's content and fields current again, as a new version. Raises `NotFound`, `Conflict`."""
+        """Make an older version's content and fields current again, as a new version. Raises `NotFound`,
+        `Conflict`.
+        """
         return await writing.restore(self._engine, id, version, expected_version, owner)
 
     async def relate(
-        self, source: str, target: str, kind: str = "related", *, strength: float = 1.0, **owner: Unpack[Owner]
+        self,
+        source: str,
+        target: str,
+        kind: str = "related",
+        *,
+        strength: float = 1.0,
+        **owner: Unpack[Owner],
     ) -> Link:
-        """Relate one memory to another: `supersedes`, `contradicts`, `extends`, `related`, or a word of your own.
+        """Relate one memory to another: `supersedes`, `contradicts`, `extends`, `related`, or a word of your
+        own.
 
-        The same again changes its strength (0..1). Raises `NotFound` for either end, `InvalidInput` for a memory and itself.
+        The same again changes its strength (0..1). Raises `NotFound` for either end, `InvalidInput` for a
+        memory and itself.
         """
         return await linking.relate(self._engine, source, target, kind, strength, owner)
 
     async def unrelate(
         self, source: str, target: str, kind: str | None = None, **owner: Unpack[Owner]
     ) -> int:
-        """Remove the relationships from one memory to another, of one kind or all; how many. Raises `NotFound`."""
+        """Remove the relationships from one memory to another, of one kind or all; how many. Raises
+        `NotFound`.
+        """
         return await linking.unrelate(self._engine, source, target, kind, owner)
 
     async def related(
-        self, id: str, *, kind: str | None = None, depth: int = 1, min_strength: float = 0.0, **owner: Unpack[Owner]
+        self,
+        id: str,
+        *,
+        kind: str | None = None,
+        depth: int = 1,
+        min_strength: float = 0.0,
+        **owner: Unpack[Owner],
     ) -> RelatedRecords:
-        """Memories reached over relationships in either direction within `depth` steps, each once by its shortest way.
+        """Memories reached over relationships in either direction within `depth` steps, each once by its
+        shortest way.
 
         Ordered by depth, then strength (the product along the way), then id. Raises `NotFound` for the start.
         """
@@ -263,17 +288,18 @@ class AsyncMemory:
     ) -> int:
         """Write the scope's memories as checksummed JSONL with history, links and vectors; how many.
 
-        The file appears under its name only when it is whole; an export cut short is continued by the next call with the same
-        path and scope. `progress(done, total)` is called along the way. Raises `BackendError` when the file cannot be written.
+        The file appears under its name only when it is whole; an export cut short is continued by the next
+        call with the same path and scope. `progress(done, total)` is called along the way. Raises
+        `BackendError` when the file cannot be written.
         """
         return await transfer.export(self._engine, path, vectors, progress, owner)
 
     async def import_(self, path: str | PathLike[str], *, progress: Progress | None = None) -> Imported:
         """Read an export: its checksum first, then every memory under its own id and scope.
 
-        Memories that are already there as exported are skipped, so that an import cut short is continued by running it again.
-        Vectors are taken over. Raises `Corrupt` for a damaged file and `Conflict` for an id taken by other content; what was
-        imported before that stays.
+        Memories that are already there as exported are skipped, so that an import cut short is continued by
+        running it again. Vectors are taken over. Raises `Corrupt` for a damaged file and `Conflict` for an id
+        taken by other content; what was imported before that stays.
         """
         return await transfer.import_(self._engine, path, progress)
 
@@ -290,14 +316,17 @@ class AsyncMemory:
         return await upkeep.sweep(self._engine)
 
     def on(self, event: str, handler: Handler) -> Callable[[], None]:
-        """Call `handler(event)` after each event of this name (`memwell.EVENTS`, `*` for all); the result unsubscribes.
+        """Call `handler(event)` after each event of this name (`memwell.EVENTS`, `*` for all); the result
+        unsubscribes.
 
         A handler's failure is logged and harms nobody; a coroutine function runs beside the caller.
         """
         return self._engine.events.on(event, handler)
 
     async def close(self) -> None:
-        """Write what is pending and release the parts that were opened here. Twice is fine; other calls then raise `Closed`."""
+        """Write what is pending and release the parts that were opened here. Twice is fine; other calls then
+        raise `Closed`.
+        """
         await self._engine.close()
 
     async def __aenter__(self) -> Self:

@@ -1,9 +1,10 @@
 """The five contracts under the engine: Store, VectorIndex, Embedder, KeyValue, Log.
 
-Each port is a template: the public coroutine checks that the part is open, validates, enforces the scope and translates
-native errors; an adapter writes the underscore hook of the same name. An adapter that never waits on an event loop (SQLite,
-in-memory, local models) sets `blocking = True`: its coroutines then never suspend, and the synchronous `Memory` drives them
-without any loop. Parts are safe to use from many threads. Closing twice is fine; any other call after `close` raises `Closed`.
+Each port is a template: the public coroutine checks that the part is open, validates, enforces the scope and
+translates native errors; an adapter writes the underscore hook of the same name. An adapter that never waits
+on an event loop (SQLite, in-memory, local models) sets `blocking = True`: its coroutines then never suspend,
+and the synchronous `Memory` drives them without any loop. Parts are safe to use from many threads. Closing
+twice is fine; any other call after `close` raises `Closed`.
 """
 
 from __future__ import annotations
@@ -128,11 +129,12 @@ class Embedding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Insert:
-    """Store a new record. Result: the stored `Record`, whose id differs from the one given when it was reinforced.
+    """Store a new record. Result: the stored `Record`, whose id differs from the one given when it was
+    reinforced.
 
-    A stored record with the same owner, content, kind, category, tags and metadata is an exact duplicate: it is
-    reinforced (`reinforced + 1`, the later expiry wins) instead of stored twice. An id that is taken by anything else
-    raises `Conflict`; one held by an expired record is free.
+    A stored record with the same owner, content, kind, category, tags and metadata is an exact duplicate: it
+    is reinforced (`reinforced + 1`, the later expiry wins) instead of stored twice. An id that is taken by
+    anything else raises `Conflict`; one held by an expired record is free.
     """
 
     record: Record
@@ -147,10 +149,12 @@ class Insert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update:
-    """Change fields of one record, keep the version it had, raise its number by one. Result: the new `Record`.
+    """Change fields of one record, keep the version it had, raise its number by one. Result: the new
+    `Record`.
 
-    Raises `NotFound` outside the scope, `Conflict` when `expected_version` is given and is not the stored one. Without
-    any difference nothing is written and the record comes back as it is. Vectors are kept unless the content changes.
+    Raises `NotFound` outside the scope, `Conflict` when `expected_version` is given and is not the stored
+    one. Without any difference nothing is written and the record comes back as it is. Vectors are kept unless
+    the content changes.
     """
 
     scope: Scope
@@ -243,7 +247,9 @@ class Store(Port):
 
     @guarded
     async def get(self, scope: Scope, ids: Sequence[str], *, now: datetime) -> list[Record]:
-        """The records with these ids that the scope sees and that have not expired, in the order asked, missing left out."""
+        """The records with these ids that the scope sees and that have not expired, in the order asked,
+        missing left out.
+        """
         return self._inside(scope, await self._get(scope, ids, now)) if ids else []
 
     @guarded
@@ -258,10 +264,11 @@ class Store(Port):
         limit: int = 100,
         after: tuple[Any, str] | None = None,
     ) -> list[Record]:
-        """Up to `limit` records ordered by (`order`, id), those after the position (value, id) if one is given.
+        """Up to `limit` records ordered by (`order`, id), those after the position (value, id) if one is
+        given.
 
-        A record that exists throughout a walk over the pages is met exactly once, whatever is written meanwhile.
-        `order` is `created_at`, `updated_at`, `importance` or `id`.
+        A record that exists throughout a walk over the pages is met exactly once, whatever is written
+        meanwhile. `order` is `created_at`, `updated_at`, `importance` or `id`.
         """
         return self._inside(scope, await self._scan(scope, now, where, order, descending, limit, after))
 
@@ -277,7 +284,9 @@ class Store(Port):
 
     @guarded
     async def actors(self, scope: Scope) -> frozenset[str]:
-        """Who recurs as the speaker of the scope's records (`memwell.text.trusted_actors`); empty where that is unknown."""
+        """Who recurs as the speaker of the scope's records (`memwell.text.trusted_actors`); empty where that
+        is unknown.
+        """
         return await self._actors(scope)
 
     @guarded
@@ -322,7 +331,9 @@ class Store(Port):
 
     @guarded
     async def check(self, *, repair: bool = False) -> Report:
-        """Compare every projection (words, vectors, links) with the rows; with `repair`, rebuild what differs."""
+        """Compare every projection (words, vectors, links) with the rows; with `repair`, rebuild what
+        differs.
+        """
         return await self._check(repair)
 
     def _inside(self, scope: Scope, records: list[Record]) -> list[Record]:
@@ -476,7 +487,8 @@ class Embedder(Port):
     ) -> Vectors:
         """One unit vector per text: `(len(texts), dimension) float32`, in order.
 
-        Raises `EmbeddingError` for a wrong shape, NaN, infinity or a model failure, `Unavailable` when trying again may help.
+        Raises `EmbeddingError` for a wrong shape, NaN, infinity or a model failure, `Unavailable` when trying
+        again may help.
         """
         import numpy as np
 
@@ -545,13 +557,16 @@ class KeyValue(Port):
 
     @guarded
     async def increment(self, key: str, by: int = 1, *, ttl: float | None = None) -> int:
-        """Add to a counter and return its new value, atomically. An absent counter starts at 0 and takes the `ttl`;
-        an existing one keeps its expiry. A value that is not a counter raises `InvalidInput`."""
+        """Add to a counter and return its new value, atomically. An absent counter starts at 0 and takes the
+        `ttl`; an existing one keeps its expiry. A value that is not a counter raises `InvalidInput`.
+        """
         return await self._increment(_key(key), by, _ttl(ttl))
 
     @guarded
     async def delete(self, key: str, *, expected: bytes | None = None) -> bool:
-        """Remove a key; with `expected`, only if it holds exactly that value, atomically. Whether it was removed."""
+        """Remove a key; with `expected`, only if it holds exactly that value, atomically. Whether it was
+        removed.
+        """
         return await self._delete(_key(key), expected)
 
     @abstractmethod

@@ -131,8 +131,14 @@ class Ranked:
     parts: tuple[Part, ...]
 
 
-Window = list[tuple[int, float]]
-"""Neighbours of a row: index among the rows and share."""
+WINDOW = 3
+"""Turns on either side that a window can span."""
+
+Link = tuple[int, int, float]
+"""The row at the first index takes a share of the evidence of the row at the second."""
+
+Column = tuple[str, float, list[float]]
+"""Name, weight and one value 0..1 per row."""
 
 
 def rank(
@@ -148,84 +154,106 @@ def rank(
     Ties keep the order of `rows`.  Without any cosine the lexical part stands alone, without
     any matching term the semantic part does; with neither, actor and time still rank.
     """
-    windows = _windows(rows, weights)
+    links = _links(rows, weights)
     columns = [
         column
         for column in (
-            _semantic(rows, windows, corpus, weights),
-            _lexical(rows, windows, corpus, weights),
+            _semantic(rows, links + _replies(rows, weights), corpus, weights),
+            _lexical(rows, links, corpus, weights),
             _actor(rows, question, weights),
             _time(rows, question, weights),
             _when(rows, question, weights),
         )
         if column is not None
     ]
-    scale = _strength(rows, corpus) / (sum(weight for _, weight, _ in columns) or 1.0)
+    in_play = sum(weight for _, weight, _ in columns) or 1.0
     columns.append(("idle", -weights.idle, [row.idle for row in rows]))
-    totals = [sum(parts) for parts in zip(*([w * v for v in values] for _, w, values in columns))]
-    best = sorted((i for i, row in enumerate(rows) if row.eligible), key=lambda i: -totals[i])
+    return _best(rows, columns, _strength(rows, corpus) / in_play, limit)
+
+
+def _best(rows: Sequence[Candidate], columns: list[Column], scale: float, limit: int) -> list[Ranked]:
+    """The `limit` eligible rows of the largest weighted sums of `columns`, explained."""
+    totals = [0.0] * len(rows)
+    for _, weight, values in columns:
+        if weight:
+            totals = [t + weight * v for t, v in zip(totals, values, strict=True)]
+    order = sorted(range(len(rows)), key=totals.__getitem__, reverse=True)
+    chosen = [i for i in order if rows[i].eligible][:limit]
     return [
         Ranked(
             rows[i].key,
             min(1.0, max(0.0, totals[i] * scale)),
             tuple(Part(name, w * scale, values[i]) for name, w, values in columns if values[i]),
         )
-        for i in best[:limit]
+        for i in chosen
     ]
 
 
-Column = tuple[str, float, list[float]]
-"""Name, weight and one value 0..1 per row."""
+def _neighbours(rows: Sequence[Candidate], reach: int) -> list[tuple[int, int]]:
+    """Pairs (earlier, later) of row indexes at most `reach` places apart within a session."""
+    sessions: dict[Hashable, dict[int, int]] = {}
+    for i, row in enumerate(rows):
+        if row.session is not None:
+            sessions.setdefault(row.session, {})[row.position] = i
+    pairs = []
+    for places in sessions.values():
+        get = places.get
+        for position, i in places.items():
+            for step in range(1, reach + 1):
+                later = get(position + step)
+                if later is None:
+                    break
+                pairs.append((i, later))
+    return pairs
 
 
-def _windows(rows: Sequence[Candidate], weights: Weights) -> list[Window]:
-    """Neighbours within the session, their share falling with the words between.
+def _links(rows: Sequence[Candidate], weights: Weights) -> list[Link]:
+    """Neighbours within a session, their share falling with the words between.
 
     ``share = before|after * exp(-distance / reach)``, where the distance of two turns is that of
     their middles in index terms.  So a window spans several short turns, and of two long
     messages nothing: no switch by kind of text is needed.
     """
     if weights.reach <= 0:
-        return [[] for _ in rows]
-    at = {(r.session, r.position): i for i, r in enumerate(rows) if r.session is not None}
-    fall = [exp(-d / weights.reach) for d in range(int(weights.reach * 4))]
-    windows: list[Window] = []
-    for row in rows:
-        window: Window = []
-        if row.session is not None:
-            for step, share, last in ((-1, weights.before, 3), (1, weights.after, 2)):
-                _walk(rows, at, row, step, share, last, fall, window)
-        windows.append(window)
-    return windows
+        return []
+    lengths = [row.length for row in rows]
+    fall = [_fall(double, weights) for double in range(int(weights.reach * 8))]
+    links: list[Link] = []
+    last, gap = -1, 0
+    for i, later in _neighbours(rows, WINDOW):
+        if i != last:
+            last, gap = i, lengths[i]
+        distance = gap + lengths[later]
+        gap = distance + lengths[later]
+        if distance < len(fall):
+            share = fall[distance]
+            links.append((later, i, weights.before * share))
+            links.append((i, later, weights.after * share))
+    return links
 
 
-def _walk(
-    rows: Sequence[Candidate],
-    at: dict[tuple[Hashable, int], int],
-    row: Candidate,
-    step: int,
-    share: float,
-    last: int,
-    fall: list[float],
-    window: Window,
-) -> None:
-    """Append to `window` up to `last` neighbours of `row` in one direction."""
-    gap, session, position = row.length / 2, row.session, row.position
-    for _ in range(last):
-        position += step
-        other = at.get((session, position))
-        if other is None:
-            return
-        length = rows[other].length
-        middle = int(gap + length / 2)
-        if middle >= len(fall):
-            return
-        window.append((other, share * fall[middle]))
-        gap += length
+def _fall(double: int, weights: Weights) -> float:
+    """Share at a distance given twice over (a sum of lengths, so that it is whole)."""
+    return exp(-double / 2 / weights.reach) if weights.reach > 0 else 0.0
+
+
+def _replies(rows: Sequence[Candidate], weights: Weights) -> list[Link]:
+    """What the next turn lends to the cosine beyond its window share when somebody else said it.
+
+    A long answer says again what its question was about, far as its middle may be.
+    """
+    links: list[Link] = []
+    for i, later in _neighbours(rows, 1) if weights.reply else ():
+        row, other = rows[i], rows[later]
+        if row.actor and other.actor and row.actor != other.actor:
+            share = weights.after * _fall(row.length + other.length, weights)
+            if share < weights.reply:
+                links.append((i, later, weights.reply - share))
+    return links
 
 
 def _semantic(
-    rows: Sequence[Candidate], windows: list[Window], corpus: Statistics, weights: Weights
+    rows: Sequence[Candidate], links: list[Link], corpus: Statistics, weights: Weights
 ) -> Column | None:
     """Mean cosine of the window, scaled so that typical is 0 and the best is 1.
 
@@ -235,60 +263,54 @@ def _semantic(
     if not known or not weights.semantic:
         return None
     floor = min(known) if corpus.typical is None else corpus.typical
-    raw = [floor if row.cosine is None else row.cosine for row in rows]
-    spread = _replies(rows, windows, weights)
-    smooth = []
-    for i, window in enumerate(spread):
-        value, total = raw[i], 1.0
-        for other, share in window:
-            value += share * raw[other]
-            total += share
-        smooth.append(value / total)
-    span = max(smooth) - floor
-    return "semantic", weights.semantic, [max(0.0, v - floor) / span if span > 0 else 0.0 for v in smooth]
-
-
-def _replies(rows: Sequence[Candidate], windows: list[Window], weights: Weights) -> list[Window]:
-    """Windows in which the answer of somebody else counts at least `weights.reply`.
-
-    A long answer says again what its question was about, far as its middle may be.
-    """
-    if not weights.reply:
-        return windows
-    at = {(r.session, r.position): i for i, r in enumerate(rows) if r.session is not None and r.actor}
-    spread = []
-    for row, window in zip(rows, windows, strict=True):
-        other = at.get((row.session, row.position + 1)) if row.actor else None
-        if other is not None and rows[other].actor != row.actor:
-            share = max(weights.reply, next((s for o, s in window if o == other), 0.0))
-            window = [(o, s) for o, s in window if o != other] + [(other, share)]
-        spread.append(window)
-    return spread
+    own = [0.0 if row.cosine is None else row.cosine - floor for row in rows]
+    values, shares = own[:], [1.0] * len(own)
+    for target, source, share in links:
+        values[target] += share * own[source]
+        shares[target] += share
+    values = [v / s for v, s in zip(values, shares, strict=True)]
+    best = max(values)
+    return "semantic", weights.semantic, [v / best if v > 0 else 0.0 for v in values]
 
 
 def _lexical(
-    rows: Sequence[Candidate], windows: list[Window], corpus: Statistics, weights: Weights
+    rows: Sequence[Candidate], links: list[Link], corpus: Statistics, weights: Weights
 ) -> Column | None:
     """BM25 with term counts and lengths summed over the window (as BM25F sums fields)."""
     if not weights.lexical or not any(row.matches for row in rows):
         return None
-    counts: list[dict[int, float]] = [dict(row.matches) for row in rows]
-    lengths = [float(row.length) for row in rows]
-    for i, window in enumerate(windows):
-        mine = counts[i]
-        for other, share in window:
-            lengths[i] += share * rows[other].length
-            for term, count in rows[other].matches:
+    matches = [row.matches for row in rows]
+    own = [row.length for row in rows]
+    counts: list[dict[int, float]] = [dict(m) for m in matches]
+    lengths: list[float] = [float(n) for n in own]
+    for target, source, share in links:
+        lengths[target] += share * own[source]
+        if matches[source]:
+            mine = counts[target]
+            for term, count in matches[source]:
                 mine[term] = mine.get(term, 0.0) + share * count
+    scores = _bm25(counts, lengths, _rarity(corpus), weights)
+    best = max(scores)
+    return "lexical", weights.lexical, [s / best for s in scores]
+
+
+def _bm25(
+    counts: list[dict[int, float]], lengths: list[float], rarity: list[float], weights: Weights
+) -> list[float]:
+    """Okapi BM25 without its constant factor, lengths relative to their mean here."""
     mean = sum(lengths) / len(lengths) or 1.0
-    rarity = [idf(corpus.documents, f) for f in corpus.frequencies]
     flat, slope = weights.k1 * (1 - weights.b), weights.k1 * weights.b / mean
     scores = []
     for mine, length in zip(counts, lengths, strict=True):
-        norm = flat + slope * length
-        scores.append(sum(rarity[t] * c / (c + norm) for t, c in mine.items()))
-    best = max(scores)
-    return "lexical", weights.lexical, [s / best for s in scores]
+        score, norm = 0.0, flat + slope * length
+        for term, count in mine.items():
+            score += rarity[term] * count / (count + norm)
+        scores.append(score)
+    return scores
+
+
+def _rarity(corpus: Statistics) -> list[float]:
+    return [idf(corpus.documents, f) for f in corpus.frequencies]
 
 
 def _actor(rows: Sequence[Candidate], question: Question, weights: Weights) -> Column | None:
@@ -334,7 +356,9 @@ def _strength(rows: Sequence[Candidate], corpus: Statistics) -> float:
     ``1 - (1 - best cosine) * (1 - largest share of the query's idf matched by one row)``.
     """
     cosine = max((row.cosine for row in rows if row.cosine is not None), default=0.0)
-    rarity = [idf(corpus.documents, f) for f in corpus.frequencies]
-    mass = max((sum(rarity[t] for t, _ in row.matches) for row in rows), default=0.0)
+    rarity = _rarity(corpus)
+    mass = 0.0
+    for matches in {tuple([term for term, _ in row.matches]) for row in rows}:
+        mass = max(mass, sum([rarity[term] for term in matches]))
     share = mass / sum(rarity) if rarity else 0.0
     return 1 - (1 - min(1.0, max(0.0, cosine))) * (1 - share)

@@ -1,7 +1,8 @@
 """From a URL to a part: a literal table first, entry points (`memwell.stores`, …) on a miss.
 
-A name is `scheme`, `scheme:rest` or `scheme://rest?option=value`. Classes are imported when first asked for; a missing package is
-reported with the pip command that brings it. There is no current driver and no other global state.
+A name is `scheme`, `scheme:rest` or `scheme://rest?option=value`. Classes are imported when first asked for;
+a missing package is reported with the pip command that brings it. There is no current driver and no other
+global state.
 """
 
 from __future__ import annotations
@@ -152,7 +153,9 @@ def _class(kind: str, url: Url) -> Any:
             return point.load()
         except ImportError as error:
             raise ConfigError(f"the plugin {point.value} cannot be imported: {error}") from error
-    raise ConfigError(f"unknown scheme {url.scheme!r} in {_shown(url.text)!r}; known {kind}: {', '.join(known(kind))}")
+    raise ConfigError(
+        f"unknown scheme {url.scheme!r} in {_shown(url.text)!r}; known {kind}: {', '.join(known(kind))}"
+    )
 
 
 def missing(error: ImportError, extra: str | None) -> ConfigError:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from memwell.errors import Conflict
 from memwell.ports import Update
-from memwell.types import Record
+from memwell.types import Record, Version
 
-__all__ = ["reinforced", "revised"]
+__all__ = ["chain", "kept", "reinforced", "revised"]
 
 
 def reinforced(found: Record, again: Record) -> Record:
-    """The stored record after exactly the same was remembered once more: counted, and kept for the longer time."""
+    """The stored record after exactly the same was remembered once more: counted, and kept for the longer
+    time.
+    """
     expiry = None
     if found.expires_at is not None and again.expires_at is not None:
         expiry = max(found.expires_at, again.expires_at)
@@ -36,3 +40,23 @@ def revised(found: Record, update: Update, now: datetime) -> tuple[Record, tuple
         return found, ()
     moment = max(now, found.updated_at)
     return replace(found, **update.changes, version=found.version + 1, updated_at=moment), changed
+
+
+def chain(past: Sequence[Version], current: Record) -> list[Version]:
+    """A history as it is told, from versions as they are kept.
+
+    A kept version carries when it ended and what the next one changed; a told one, what it changed itself.
+    """
+    changes = [(), *(version.changed for version in past)]
+    last = Version(record=current, changed_at=current.updated_at, current=True)
+    return [
+        replace(version, changed=changed) for version, changed in zip((*past, last), changes, strict=True)
+    ]
+
+
+def kept(versions: Sequence[Version]) -> list[Version]:
+    """The inverse of `chain`, without the current version."""
+    return [
+        replace(version, changed=following.changed)
+        for version, following in itertools.pairwise(versions)
+    ]

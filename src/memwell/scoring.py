@@ -60,11 +60,15 @@ def named(strategy: str | Strategy) -> Strategy:
     if isinstance(strategy, Strategy):
         return strategy
     if strategy not in STRATEGIES:
-        raise InvalidQuery(f"unknown strategy {strategy!r}; known: {', '.join(STRATEGIES)}, or a Strategy of your own")
+        raise InvalidQuery(
+            f"unknown strategy {strategy!r}; known: {', '.join(STRATEGIES)}, or a Strategy of your own"
+        )
     return STRATEGIES[strategy]
 
 
-def blend(relevance: float, record: Record, strategy: Strategy, now: datetime) -> tuple[float, tuple[Component, ...]]:
+def blend(
+    relevance: float, record: Record, strategy: Strategy, now: datetime
+) -> tuple[float, tuple[Component, ...]]:
     """The score of a record under a strategy, 0..1, and the components beside relevance."""
     total = strategy.relevance + strategy.recency + strategy.importance + strategy.frequency
     touched = max(record.created_at, record.last_accessed_at or record.created_at)

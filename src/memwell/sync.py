@@ -1,4 +1,6 @@
-"""`Memory`: the synchronous twin of `AsyncMemory`, one delegation a method; a test keeps their signatures equal."""
+"""`Memory`: the synchronous twin of `AsyncMemory`, one delegation a method; a test keeps their signatures
+equal.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +28,9 @@ T = TypeVar("T")
 class Memory:
     """Memory for agents, without `await`; everything is told at `AsyncMemory`.
 
-    Safe to use from many threads, after a fork, and inside a running event loop (a notebook). When every part is a blocking
-    one (SQLite, in-memory, local models) calls run in the caller's thread, without any event loop; otherwise on a loop in a
-    background thread.
+    Safe to use from many threads, after a fork, and inside a running event loop (a notebook). When every part
+    is a blocking one (SQLite, in-memory, local models) calls run in the caller's thread, without any event
+    loop; otherwise on a loop in a background thread.
     """
 
     def __init__(
@@ -166,7 +168,13 @@ class Memory:
         return self._run(self._memory.restore(id, version, expected_version=expected_version, **owner))
 
     def relate(
-        self, source: str, target: str, kind: str = "related", *, strength: float = 1.0, **owner: Unpack[Owner]
+        self,
+        source: str,
+        target: str,
+        kind: str = "related",
+        *,
+        strength: float = 1.0,
+        **owner: Unpack[Owner],
     ) -> Link:
         """Relate one memory to another. See `AsyncMemory.relate`."""
         return self._run(self._memory.relate(source, target, kind, strength=strength, **owner))
@@ -176,7 +184,13 @@ class Memory:
         return self._run(self._memory.unrelate(source, target, kind, **owner))
 
     def related(
-        self, id: str, *, kind: str | None = None, depth: int = 1, min_strength: float = 0.0, **owner: Unpack[Owner]
+        self,
+        id: str,
+        *,
+        kind: str | None = None,
+        depth: int = 1,
+        min_strength: float = 0.0,
+        **owner: Unpack[Owner],
     ) -> RelatedRecords:
         """Memories reached over relationships. See `AsyncMemory.related`."""
         return self._run(self._memory.related(id, kind=kind, depth=depth, min_strength=min_strength, **owner))
@@ -223,10 +237,13 @@ class Memory:
     def on(self, event: str, handler: Handler) -> Callable[[], None]:
         """Call `handler(event)` after each event of this name. See `AsyncMemory.on`.
 
-        Without an event loop of our own a coroutine function cannot be run beside the caller: it raises `ConfigError`.
+        Without an event loop of our own a coroutine function cannot be run beside the caller: it raises
+        `ConfigError`.
         """
         if self._loop is None and _bridge.is_async(handler):
-            raise ConfigError("give Memory a plain function as handler, or use AsyncMemory for a coroutine function")
+            raise ConfigError(
+                "give Memory a plain function as handler, or use AsyncMemory for a coroutine function"
+            )
         return self._memory.on(event, handler)
 
     def close(self) -> None:

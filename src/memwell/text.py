@@ -49,14 +49,17 @@ _LETTERS = str.maketrans(
 _DIACRITIC = re.compile("[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f]")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _PREFIX = re.compile(r"\s*([^\W\d_][\w.'’-]*(?: [\w.'’-]+){0,2}):\s+(?=\S)")
-_NAME = re.compile(r"[^\W\d_][\w’'-]*")
+_NAME = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _QUOTED = re.compile(r"\"([^\"]{2,80})\"|“([^”]{2,80})”|«([^»]{2,80})»|「([^」]{1,40})」")
 _FIRST = re.compile(r"\b(?:i|i'm|i've|i'd|me|my|mine|myself)\b")
-_SECOND = re.compile(r"\byou(?:'ve|'d|r|rs)?\b")
 _SECOND_DID = re.compile(
     r"\b(?:did|have|had|were) you\b|\byou (?:have |had |also )?(?:recommend|suggest|advis|sa(?:y|id)"
     r"|t(?:ell|old)|g(?:i|a)ve|explain|mention|propos|describ|provid)|\byour (?:advice|answer"
     r"|suggestion|recommendation|explanation|repl)"
+)
+_ENGLISH = re.compile(
+    r"\b(?:what|when|where|which|who|whom|whose|why|how|is|are|was|were|do|does|did|has|have|had|the|of)\b",
+    re.IGNORECASE,
 )
 _SPACES = re.compile(r"\s{2,}")
 _CACHE_LIMIT = 50_000
@@ -145,6 +148,15 @@ def split_actor(text: str) -> tuple[str | None, str]:
     return (match[1], text[match.end() :]) if match else (None, text)
 
 
+def without_role(text: str) -> str:
+    """`text` without a leading "user: " or "assistant: ": what to embed and to analyse.
+
+    Names stay: they are words of the text.  The actor is kept beside it (see `split_actor`).
+    """
+    actor, body = split_actor(text)
+    return body if actor and fold(actor) in USER_ROLES | ASSISTANT_ROLES else text
+
+
 def trusted_actors(counts: Mapping[str, int], *, least: int = 3) -> frozenset[str]:
     """Folded actors that recur: seen `least` times or more among a scope's memories."""
     return frozenset(fold(actor) for actor, n in counts.items() if n >= least)
@@ -157,7 +169,7 @@ class Query:
     text: str
     """The question as given."""
     terms: tuple[str, ...]
-    """Distinct index terms, the names of actors left out, in order."""
+    """Distinct index terms in order, the names of actors left out unless nothing else is left."""
     phrases: tuple[tuple[str, ...], ...]
     """Index terms of each quoted passage."""
     actors: frozenset[str]
@@ -165,53 +177,67 @@ class Query:
     named: bool
     """True when an actor is named, false when only I / you points to one."""
     embed_text: str
-    """The question without the names of actors: what to embed."""
+    """What to embed: the question as the named actor would put it.
+
+    A name swamps a small embedding model, and people say "I" of themselves: "When did Ana
+    move?" becomes "When did I move?".  Without English function words the name is only left out.
+    """
 
 
-def _actors_in(text: str, actors: Collection[str]) -> dict[str, str]:
-    """Words of `text` that name an actor, whole or by its first three letters or more → the actor."""
-    firsts = {a.split()[0]: a for a in actors if a not in USER_ROLES | ASSISTANT_ROLES}
-    found: dict[str, str] = {}
-    for word in _NAME.findall(text):
-        if not word[0].isupper() and not word[0].isalpha():
+def _actors_in(text: str, actors: Collection[str]) -> dict[str, frozenset[str]]:
+    """Words of `text` that name actors, by a part of the name or its first three letters or more.
+
+    A name is capitalised, unless the whole question is in lower case; a first word that is also
+    a stop word ("Will …?") is none.
+    """
+    people = [a for a in actors if a not in USER_ROLES and a not in ASSISTANT_ROLES]
+    found: dict[str, frozenset[str]] = {}
+    if not people:
+        return found
+    careless = text == text.lower()
+    for match in _NAME.finditer(text):
+        word = match[0]
+        name = fold(word)
+        if not (word[0].isupper() or careless) or (name in STOP_WORDS and (careless or not match.start())):
             continue
-        name = fold(word).removesuffix("'s").rstrip("'")
-        if name in firsts:
-            found[word] = firsts[name]
-        elif word[0].isupper() and len(name) >= 3:
-            long = [a for first, a in firsts.items() if first.startswith(name)]
-            if len(long) == 1:
-                found[word] = long[0]
+        who = [a for a in people if name in a.split()]
+        if not who and len(name) >= 3 and not careless:
+            short = [a for a in people if any(part.startswith(name) for part in a.split())]
+            who = short if len(short) == 1 else []
+        if who:
+            found[word] = frozenset(who)
     return found
 
 
 def _role_of(folded: str, actors: Collection[str]) -> frozenset[str]:
-    """Role actors meant by "I" / "you", when the scope has both kinds."""
+    """Role actors meant by "I" or by "you", when the scope has both kinds; none when both are."""
     users, assistants = USER_ROLES & set(actors), ASSISTANT_ROLES & set(actors)
-    if not users or not assistants:
+    first, second = bool(_FIRST.search(folded)), bool(_SECOND_DID.search(folded))
+    if not users or not assistants or first == second:
         return frozenset()
-    if _SECOND_DID.search(folded):
-        return frozenset(assistants)
-    return frozenset(users) if _FIRST.search(folded) else frozenset()
+    return frozenset(users if first else assistants)
 
 
 def read_query(text: str, *, actors: Collection[str] = ()) -> Query:
     """Analyse a question; `actors` are the folded, trusted actors of its scope (may be empty)."""
-    named = _actors_in(text.translate(_APOSTROPHES), actors)
-    bare = text.translate(_APOSTROPHES)
+    plain = text.translate(_APOSTROPHES)
+    named = _actors_in(plain, actors)
+    bare, spoken = plain, plain
     for word in sorted(named, key=len, reverse=True):
-        bare = re.sub(rf"(?<!\w){re.escape(word)}(?:'s)?(?!\w)", " ", bare)
-    bare = _SPACES.sub(" ", bare).strip()
+        name = rf"(?<!\w){re.escape(word)}('s)?(?!\w)"
+        bare = re.sub(name, " ", bare)
+        spoken = re.sub(name, lambda m: "my" if m[1] else "I", spoken)
     quoted = [next(g for g in m.groups() if g) for m in _QUOTED.finditer(text)]
+    who = frozenset().union(*named.values()) or _role_of(fold(text), actors)
     terms = tuple(dict.fromkeys(analyze(bare)))
-    who = frozenset(named.values()) or _role_of(fold(text), actors)
+    asked = spoken if _ENGLISH.search(plain) else _SPACES.sub(" ", bare).strip()
     return Query(
         text=text,
-        terms=terms,
+        terms=terms or tuple(dict.fromkeys(analyze(plain))),
         phrases=tuple(t for q in quoted if (t := tuple(analyze(q)))),
         actors=who,
         named=bool(named),
-        embed_text=bare if any(c.isalnum() for c in bare) else text,
+        embed_text=asked if named and terms else text,
     )
 
 

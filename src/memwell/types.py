@@ -1,7 +1,7 @@
 """The values that cross every layer: frozen, slotted, keyword-only, standard library only.
 
-Times are aware datetimes in UTC with microsecond precision. Scores and weights lie in 0..1 unless said otherwise.
-`None` means absent, never "unsupported".
+Times are aware datetimes in UTC with microsecond precision. Scores and weights lie in 0..1 unless said
+otherwise. `None` means absent, never "unsupported".
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = [
     "Why",
 ]
 
-JSON: TypeAlias = "None | bool | int | float | str | Sequence[JSON] | Mapping[str, JSON]"
+JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
 """What metadata values may be. Datetimes handed in are stored as ISO 8601 text in UTC."""
 
 Where: TypeAlias = Mapping[str, Any]
@@ -44,8 +44,8 @@ DEFAULT_TENANT = "default"
 class Scope:
     """Who a record belongs to, or which records a call may see.
 
-    The tenant is a wall: it is always compared exactly. On a record, `None` in another field means "nobody's in
-    particular"; in a query it means "any". A record belongs to exactly one scope.
+    The tenant is a wall: it is always compared exactly. On a record, `None` in another field means "nobody's
+    in particular"; in a query it means "any". A record belongs to exactly one scope.
     """
 
     tenant_id: str = DEFAULT_TENANT

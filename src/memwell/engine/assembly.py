@@ -94,7 +94,9 @@ def _embedder(given: object, cache: str | KeyValue | None, owned: list[Port]) ->
         coder = as_embedder(given)
     if coder is None:
         if cache is not None:
-            raise ConfigError("cache= keeps embeddings, but there is no embedder; give embedder= or leave cache away")
+            raise ConfigError(
+                "cache= keeps embeddings, but there is no embedder; give embedder= or leave cache away"
+            )
         return None
     if coder is not given:
         owned.append(coder)

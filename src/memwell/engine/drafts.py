@@ -1,4 +1,6 @@
-"""What callers hand in, checked against the limits and turned into records. Pure: clock and ids come in as arguments."""
+"""What callers hand in, checked against the limits and turned into records. Pure: clock and ids come in as
+arguments.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ LIMITS: Final = {
     "tags": 100,
     "text": 256,
 }
-"""The most that is taken: bytes of UTF-8, levels, tags a record, and characters of an id, tag or other short text."""
+"""The most that is taken: bytes of UTF-8, levels, tags a record, and characters of an id, tag or other short
+text.
+"""
 
 
 def scope_of(
@@ -50,7 +54,9 @@ def scope_of(
     )
 
 
-def draft(item: str | NewMemory, base: NewMemory, tenant_id: str | None, now: datetime, ids: Callable[[], str]) -> Record:
+def draft(
+    item: str | NewMemory, base: NewMemory, tenant_id: str | None, now: datetime, ids: Callable[[], str]
+) -> Record:
     """One item of a `remember` call as a record; what the item leaves open is taken from `base`."""
     if isinstance(item, NewMemory):
         item = _filled(item, base)
@@ -210,7 +216,9 @@ def _encoded(name: str, text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError as error:
-        raise InvalidInput(f"{name} holds a lone surrogate and is not valid unicode; repair the text") from error
+        raise InvalidInput(
+            f"{name} holds a lone surrogate and is not valid unicode; repair the text"
+        ) from error
 
 
 def _short(name: str, value: object) -> str:
@@ -236,7 +244,9 @@ def _unit(name: str, value: object) -> float:
 def _time(name: str, value: object) -> datetime:
     moment = instant(value)
     if moment is None:
-        raise InvalidInput(f"{name} is a datetime or ISO 8601 text such as 2024-05-31T12:00:00+00:00, not {value!r}")
+        raise InvalidInput(
+            f"{name} is a datetime or ISO 8601 text such as 2024-05-31T12:00:00+00:00, not {value!r}"
+        )
     return moment
 
 

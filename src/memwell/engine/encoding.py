@@ -1,4 +1,6 @@
-"""Contents and questions to vectors: batching, chunking of long texts, and what happens when the embedder fails."""
+"""Contents and questions to vectors: batching, chunking of long texts, and what happens when the embedder
+fails.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,8 @@ _SPECIAL = 2
 class Encoder:
     """The engine's use of one embedder.
 
-    A failure is not the caller's loss: `documents` answers `None` for each content, the records are kept without vectors,
-    `behind` is raised, and they are embedded by a later write or by `repair`.
+    A failure is not the caller's loss: `documents` answers `None` for each content, the records are kept
+    without vectors, `behind` is raised, and they are embedded by a later write or by `repair`.
     """
 
     def __init__(self, embedder: Embedder) -> None:
@@ -39,7 +41,9 @@ class Encoder:
             found = await self.strictly(contents)
         except MemwellError as error:
             self.behind = True
-            log.warning("%d memories are kept without vectors, to be embedded later: %s", len(contents), error)
+            log.warning(
+                "%d memories are kept without vectors, to be embedded later: %s", len(contents), error
+            )
             return [None] * len(contents)
         return list(found)
 
@@ -59,7 +63,8 @@ class Encoder:
     async def question(self, text: str, plain: str, *, strictly: bool = False) -> Vectors | None:
         """`(1, d)` vector of a question, from `text` or, where the embedder refuses that, from `plain`.
 
-        `None` when the embedder failed (logged): recall is lexical then, and says so. `strictly` raises instead.
+        `None` when the embedder failed (logged): recall is lexical then, and says so. `strictly` raises
+        instead.
         """
         for attempt in dict.fromkeys((text, plain)):
             try:

@@ -16,9 +16,7 @@ __all__ = ["relate", "related", "unrelate"]
 MAX_DEPTH = 10
 
 
-async def relate(
-    engine: Engine, source: str, target: str, kind: str, strength: float, owner: Owner
-) -> Link:
+async def relate(engine: Engine, source: str, target: str, kind: str, strength: float, owner: Owner) -> Link:
     """See `AsyncMemory.relate`."""
     now, scope = engine.clock(), engine.scope(owner)
     if check_id(source) == target:
@@ -51,7 +49,7 @@ async def related(
         reached: dict[str, float] = {}
         for start, end, link, outgoing in await _neighbours(engine, scope, frontier):
             strength = frontier[start] * link.strength
-            if end == id or end in best and best[end][0] < step or kind not in (None, link.kind):
+            if end == id or (end in best and best[end][0] < step) or kind not in (None, link.kind):
                 continue
             if strength >= min_strength and (end not in best or strength > best[end][1]):
                 best[end] = (step, strength, link, outgoing)
@@ -61,15 +59,15 @@ async def related(
             break
     records = await store.get(scope, list(best), now=now)
     found = [
-        Related(record=r, link=best[r.id][2], depth=best[r.id][0], outgoing=best[r.id][3], strength=best[r.id][1])
+        Related(
+            record=r, link=best[r.id][2], depth=best[r.id][0], outgoing=best[r.id][3], strength=best[r.id][1]
+        )
         for r in records
     ]
     return sorted(found, key=lambda item: (item.depth, -item.strength, item.record.id))
 
 
-async def _neighbours(
-    engine: Engine, scope: Scope, ids: Iterable[str]
-) -> list[tuple[str, str, Link, bool]]:
+async def _neighbours(engine: Engine, scope: Scope, ids: Iterable[str]) -> list[tuple[str, str, Link, bool]]:
     """(from, to, link, outgoing) of each relationship of these records."""
     wanted = list(ids)
     out = await engine.store.links(scope, wanted, incoming=False)

@@ -48,7 +48,13 @@ async def page(
     seal = _seal(scope, where, order, descending)
     after = None if cursor is None else _after(cursor, seal, order)
     found = await engine.store.scan(
-        scope, now=engine.clock(), where=where, order=order, descending=descending, limit=limit + 1, after=after
+        scope,
+        now=engine.clock(),
+        where=where,
+        order=order,
+        descending=descending,
+        limit=limit + 1,
+        after=after,
     )
     more = len(found) > limit
     records = tuple(found[:limit])
@@ -98,5 +104,7 @@ def _after(cursor: str, seal: str, order: str) -> tuple[Any, str]:
     except (ValueError, TypeError, AttributeError) as error:
         raise InvalidQuery("this cursor was not made by memwell; start again without one") from error
     if found != seal:
-        raise InvalidQuery("this cursor belongs to another listing (scope, filter or order); start again without one")
+        raise InvalidQuery(
+            "this cursor belongs to another listing (scope, filter or order); start again without one"
+        )
     return (instant(value) if order.endswith("_at") else value), id

@@ -1,4 +1,6 @@
-"""The read path: validate → embed the question → one search for candidates → rank → supersede → cut → explain."""
+"""The read path: validate → embed the question → one search for candidates → rank → supersede → cut →
+explain.
+"""
 
 from __future__ import annotations
 
@@ -169,7 +171,9 @@ async def _superseded(engine: Engine, hits: list[Hit], search: Search) -> list[H
         elif record.id in doubted:
             note = (f"contradicted by {doubted[record.id]}",)
         if record.id not in found:
-            found[record.id] = replace(hit, record=record, why=replace(hit.why, notes=(*hit.why.notes, *note)))
+            found[record.id] = replace(
+                hit, record=record, why=replace(hit.why, notes=(*hit.why.notes, *note))
+            )
     return list(found.values())
 
 
@@ -218,4 +222,3 @@ def _budgeted(hits: list[Hit], budget: int | None) -> list[Hit]:
             break
         found.append(hit)
     return found
-

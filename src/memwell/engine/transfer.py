@@ -7,7 +7,8 @@ Form 1::
     {"links": [[tenant, source, {link}], …]}                                   at most 1,000 a line
     {"end": true, "records": 3, "sha256": "…"}                                 digest of all lines before it
 
-An unfinished export lies beside its target as `….part`, whole lines only, and is continued after the last record in it.
+An unfinished export lies beside its target as `….part`, whole lines only, and is continued after the last
+record in it.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from memwell.engine.context import Engine, Owner
 from memwell.engine.drafts import check_content, check_id, check_metadata, check_tags
 from memwell.errors import BackendError, Conflict, Corrupt, InvalidInput
 from memwell.ports import Embed, Insert, Operation, SetLink
+from memwell.revision import kept
 from memwell.types import Record, Scope
 
 __all__ = ["Imported", "Progress", "export", "import_"]
@@ -71,7 +73,9 @@ async def export(
         with partial.open("ab") as file:
             if last is None and done == 0 and file.tell() == 0:
                 _line(file, _header(engine, scope, total))
-            done = await _records(engine, file, scope, (done, last), vectors, lambda n: _report(progress, n, total))
+            done = await _records(
+                engine, file, scope, (done, last), vectors, lambda n: _report(progress, n, total)
+            )
             await _links(engine, file, scope)
             file.flush()
             _line(file, {"end": True, "records": done, "sha256": _digest(partial)})
@@ -79,7 +83,9 @@ async def export(
             os.fsync(file.fileno())
         partial.replace(target)
     except OSError as error:
-        raise BackendError(f"the export cannot be written: {error}", part="memory", operation="export") from error
+        raise BackendError(
+            f"the export cannot be written: {error}", part="memory", operation="export"
+        ) from error
     return done
 
 
@@ -121,7 +127,9 @@ def _resume(partial: Path, scope: Scope) -> tuple[int, str | None]:
                 done, last = done + 1, line["record"]["id"]
             keep += len(raw)
     if not same:
-        raise InvalidInput(f"{partial} is the unfinished export of another scope; remove it or choose another name")
+        raise InvalidInput(
+            f"{partial} is the unfinished export of another scope; remove it or choose another name"
+        )
     with partial.open("rb+") as file:
         file.truncate(keep)
     return done, last
@@ -147,7 +155,7 @@ async def _records(
             line: dict[str, Any] = {"record": record_to_json(replace(record, links=()))}
             if record.version > 1:
                 versions = await store.history(scope, record.id, now=now)
-                line["past"] = [version_to_json(version) for version in versions if not version.current]
+                line["past"] = [version_to_json(version) for version in kept(versions)]
             if own := [embedding_to_json(some[record.id]) for some in stored if record.id in some]:
                 line["vectors"] = own
             _line(file, line)
@@ -189,7 +197,9 @@ def _verify(source: Path) -> int:
     if first is None or first.get("memwell") != "export":
         raise Corrupt(f"{source} is not an export of memwell", part="memory", operation="import")
     if first.get("form") != FORM:
-        raise Corrupt(f"{source} has form {first.get('form')}; this version reads form {FORM}: upgrade memwell")
+        raise Corrupt(
+            f"{source} has form {first.get('form')}; this version reads form {FORM}: upgrade memwell"
+        )
     if end is None or end.get("sha256") != digest.hexdigest() or end.get("records") != records:
         raise Corrupt(
             f"{source} is damaged or cut short: its checksum does not fit; nothing was imported",
@@ -238,7 +248,9 @@ def _checked(record: Record) -> Record:
 
 def _same(stored: Record, record: Record) -> None:
     if stored.content != record.content or stored.scope != record.scope:
-        raise Conflict(f"the id {record.id!r} is taken by another memory; import into another store or tenant")
+        raise Conflict(
+            f"the id {record.id!r} is taken by another memory; import into another store or tenant"
+        )
 
 
 async def _relink(engine: Engine, rows: Sequence[Sequence[Any]]) -> int:

@@ -68,7 +68,9 @@ def _inserts(content: object, options: Options, now: datetime) -> list[Insert]:
         raise TypeError(f"remember() got unexpected keyword arguments: {', '.join(sorted(unknown))}")
     single = isinstance(content, str | NewMemory)
     if not single and (not isinstance(content, Sequence) or isinstance(content, bytes)):
-        raise InvalidInput(f"remember takes a text, a NewMemory or a list of them, not {type(content).__name__}")
+        raise InvalidInput(
+            f"remember takes a text, a NewMemory or a list of them, not {type(content).__name__}"
+        )
     items = cast("Sequence[str | NewMemory]", [content] if single else content)
     if not single and given.get("id") is not None:
         raise InvalidInput("one id cannot name several memories; give each NewMemory its own")
@@ -143,7 +145,9 @@ async def restore(
     old = next((v.record for v in versions if v.version == version), None)
     if old is None:
         kept = ", ".join(str(v.version) for v in versions)
-        raise NotFound(f"memory {id!r} has no version {version}; kept: {kept}", part="memory", operation="restore")
+        raise NotFound(
+            f"memory {id!r} has no version {version}; kept: {kept}", part="memory", operation="restore"
+        )
     changes = {name: getattr(old, name) for name in _RESTORED}
     return await _change(engine, id, changes, expected_version, owner, now)
 
@@ -176,7 +180,9 @@ async def forget(
     now, scope = engine.clock(), engine.scope(owner)
     narrowed = any((scope.user_id, scope.agent_id, scope.session_id, scope.namespace))
     if ids is None and where is None and not narrowed and not everything:
-        raise InvalidInput("this would forget every memory of the tenant; name ids, an owner or a filter, or say everything=True")
+        raise InvalidInput(
+            "this would forget every memory of the tenant; name ids, an owner or a filter, or say everything=True"
+        )
     if where is not None:
         parse(where)
     chosen = None if ids is None else tuple(check_id(id) for id in ([ids] if isinstance(ids, str) else ids))

@@ -1,12 +1,13 @@
 """The embedded store: one SQLite file, safe for many threads and many processes at once.
 
-Row, words, vectors, history and change entry of every operation are written in one transaction, or none is. Searches run over a
-`Corpus` per owner kept in memory; it follows the file's change sequence, so that another process's writes are seen by the
-next search. Deleted content is overwritten with zeros in the file (`secure_delete`).
+Row, words, vectors, history and change entry of every operation are written in one transaction, or none is.
+Searches run over a `Corpus` per owner kept in memory; it follows the file's change sequence, so that another
+process's writes are seen by the next search. Deleted content is overwritten with zeros in the file
+(`secure_delete`).
 
-URL: `sqlite:///relative.db`, `sqlite:////absolute.db`; `sqlite://` keeps everything in memory. Options: `durability=normal` (an acknowledged
-write survives the death of the process; a power loss may take the last moments) or `full` (fsync at every commit),
-`timeout=30` seconds to wait for other writers, `mode=ro`.
+URL: `sqlite:///relative.db`, `sqlite:////absolute.db`; `sqlite://` keeps everything in memory. Options:
+`durability=normal` (an acknowledged write survives the death of the process; a power loss may take the last
+moments) or `full` (fsync at every commit), `timeout=30` seconds to wait for other writers, `mode=ro`.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ from memwell.corpus import Corpora
 from memwell.errors import ConfigError, MemwellError, NotFound, NotSupported
 from memwell.ports import Change, Embedding, Insert, Operation, Store
 from memwell.registry import Url
+from memwell.revision import chain
 from memwell.search import Found, Search
 from memwell.sqlite import Database, translate
 from memwell.stores import sqlite_check, sqlite_filters, sqlite_search, sqlite_writes
-from memwell.stores.sqlite_rows import SELECT, condition, record_of, select
+from memwell.stores.sqlite_rows import SELECT_BY_ID, condition, record_of, select, select_ids
 from memwell.types import Link, Record, Report, Scope, Stats, Version, Where
 
 __all__ = ["SqliteStore"]
@@ -104,15 +106,12 @@ class SqliteStore(Store):
         return self._database.submit(job)
 
     async def _get(self, scope: Scope, ids: Sequence[str], now: datetime) -> list[Record]:
-        text, values = condition(scope, now)
+        where, connection = condition(scope, now), self._database.read()
         if len(ids) == 1:
-            row = self._database.read().execute(f"{SELECT} WHERE r.id = ? AND {text}", (ids[0], *values)).fetchone()
-            return [] if row is None else [record_of(row)]
+            return select_ids(connection, ids, where)
         found: dict[str, Record] = {}
         for part in _batches(list(dict.fromkeys(ids)), 500):
-            marks = ", ".join("?" * len(part))
-            where = (f"r.id IN ({marks}) AND {text}", [*part, *values])
-            found.update((record.id, record) for record in select(self._database.read(), where))
+            found.update((record.id, record) for record in select_ids(connection, part, where))
         return [found[id] for id in ids if id in found]
 
     async def _scan(
@@ -156,7 +155,7 @@ class SqliteStore(Store):
     async def _history(self, scope: Scope, id: str, now: datetime) -> list[Version]:
         connection = self._database.read()
         text, values = condition(scope, now)
-        row = connection.execute(f"{SELECT} WHERE r.id = ? AND {text}", [id, *values]).fetchone()
+        row = connection.execute(f"{SELECT_BY_ID} WHERE r.id = ? AND {text}", [id, *values]).fetchone()
         if row is None:
             raise NotFound(f"no memory {id!r} in this scope", part=self.part)
         rows = connection.execute(
@@ -168,8 +167,7 @@ class SqliteStore(Store):
             )
             for body, at, changed in rows
         ]
-        current = record_of(row)
-        return [*past, Version(record=current, changed_at=current.updated_at, current=True)]
+        return chain(past, record_of(row))
 
     async def _links(self, scope: Scope, ids: Sequence[str], incoming: bool) -> list[tuple[str, Link]]:
         text, values = condition(scope, None)
@@ -178,7 +176,7 @@ class SqliteStore(Store):
         for part in _batches(list(ids), 500):
             marks = ", ".join("?" * len(part))
             rows = self._database.read().execute(
-                f"SELECT r.id, o.id, l.kind, l.strength, l.created_at FROM records r"
+                f"SELECT r.id, o.id, l.kind, l.strength, l.created_at FROM records r INDEXED BY records_id"
                 f" JOIN links l ON l.{near} = r.key JOIN records o ON o.key = l.{far}"
                 f" WHERE r.id IN ({marks}) AND {text} ORDER BY l.source, l.target, l.kind",
                 [*part, *values],
@@ -205,7 +203,9 @@ class SqliteStore(Store):
         connection = self._database.read()
         first = connection.execute("SELECT min(seq), max(seq) FROM changes").fetchone()
         if first[0] is not None and after < first[0] - 1:
-            raise NotSupported(f"the changes after {after} were trimmed; read the whole store again", part=self.part)
+            raise NotSupported(
+                f"the changes after {after} were trimmed; read the whole store again", part=self.part
+            )
         rows = connection.execute(
             "SELECT c.seq, c.deleted, coalesce(c.tenant_id, r.tenant_id), coalesce(c.id, r.id) FROM changes c"
             " LEFT JOIN records r ON r.key = c.key WHERE c.seq > ? ORDER BY c.seq LIMIT ?",
@@ -257,7 +257,9 @@ def _set_up(connection: sqlite3.Connection) -> None:
 
 def _scripts() -> list[str]:
     folder = files("memwell.stores") / "migrations" / "sqlite"
-    scripts = sorted((item for item in folder.iterdir() if item.name.endswith(".sql")), key=lambda item: item.name)
+    scripts = sorted(
+        (item for item in folder.iterdir() if item.name.endswith(".sql")), key=lambda item: item.name
+    )
     return [script.read_text("utf-8") for script in scripts]
 
 

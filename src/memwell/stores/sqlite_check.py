@@ -64,7 +64,9 @@ def check(database: Database, repair: bool) -> Report:
     if repair:
         database.submit(lambda connection: _orphans(connection, found, repair=True))
         left = [problem for problem in found.problems if not problem.repairable]
-        return Report(ok=not left, checked=found.checked, problems=tuple(found.problems), repaired=found.repaired)
+        return Report(
+            ok=not left, checked=found.checked, problems=tuple(found.problems), repaired=found.repaired
+        )
     _orphans(database.read(), found, repair=False)
     return Report(ok=not found.problems, checked=found.checked, problems=tuple(found.problems))
 
@@ -90,9 +92,7 @@ def _starts(connection: sqlite3.Connection) -> Iterator[int]:
 
 def _rows(connection: sqlite3.Connection, first: int, found: _Findings, *, repair: bool) -> None:
     dimensions = dict(connection.execute("SELECT number, dimension FROM models").fetchall())
-    rows = connection.execute(
-        f"{SELECT} WHERE r.key >= ? ORDER BY r.key LIMIT ?", (first, _BATCH)
-    ).fetchall()
+    rows = connection.execute(f"{SELECT} WHERE r.key >= ? ORDER BY r.key LIMIT ?", (first, _BATCH)).fetchall()
     for row in rows:
         found.checked += 1
         try:
@@ -108,7 +108,9 @@ def _rows(connection: sqlite3.Connection, first: int, found: _Findings, *, repai
 
 
 def _words(connection: sqlite3.Connection, key: int, record: Record, found: _Findings, repair: bool) -> None:
-    stored = connection.execute("SELECT lexemes, signals, digest FROM records WHERE key = ?", (key,)).fetchone()
+    stored = connection.execute(
+        "SELECT lexemes, signals, digest FROM records WHERE key = ?", (key,)
+    ).fetchone()
     right = (lexemes_of(record.content), signals_of(record), digest(record))
     for name, was, should in zip(("lexemes", "signals", "digest"), stored, right, strict=True):
         if was != should:

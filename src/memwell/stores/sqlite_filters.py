@@ -33,7 +33,7 @@ COLUMNS: Final = {
 }
 
 
-def compile(node: Node) -> tuple[str, list[Any]]:  # noqa: A001
+def compile(node: Node) -> tuple[str, list[Any]]:
     """The condition, fit to stand beside any AND, and the values for its question marks."""
     return _node(node, positive=True)
 

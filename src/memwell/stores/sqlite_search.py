@@ -45,7 +45,9 @@ class Source:
             return position, rows.fetchall()
 
     def changes(self, after: int, partition: Partition, limit: int) -> tuple[int, list[Change]] | None:
-        """(position, changes of the partition after a position), the last of each key only; `None` when too many."""
+        """(position, changes of the partition after a position), the last of each key only; `None` when too
+        many.
+        """
         text, values = _partition(partition)
         with self._snapshot() as connection:
             first, last = connection.execute("SELECT min(seq), max(seq) FROM changes").fetchone()
@@ -66,7 +68,9 @@ class Source:
         return last, gone + [(row[0], row) for row in rows]
 
     def vectors(self, partition: Partition, model: str, keys: Sequence[int] | None) -> Iterator[Chunked]:
-        """(key, spans, float32 bytes) of the partition's vectors under a model, or of some keys'; in order of key."""
+        """(key, spans, float32 bytes) of the partition's vectors under a model, or of some keys'; in order of
+        key.
+        """
         connection = self._database.read()
         number = connection.execute("SELECT number FROM models WHERE name = ?", (model,)).fetchone()
         if number is None:
@@ -83,7 +87,9 @@ class Source:
         for at in range(0, len(keys), 500):
             part = [base | key for key in keys[at : at + 500]]
             marks = ", ".join("?" * len(part))
-            query = f"SELECT v.id & {_MASK}, v.spans, v.data FROM vectors v WHERE v.id IN ({marks}) ORDER BY v.id"
+            query = (
+                f"SELECT v.id & {_MASK}, v.spans, v.data FROM vectors v WHERE v.id IN ({marks}) ORDER BY v.id"
+            )
             yield from connection.execute(query, part)
 
     def visible(self, search: Search) -> set[int]:
@@ -123,13 +129,15 @@ def embeddings(
         part = ids[at : at + 500]
         marks = ", ".join("?" * len(part))
         rows = connection.execute(
-            f"SELECT r.id, v.spans, v.data FROM records r JOIN vectors v ON v.id = r.key + ?"
+            "SELECT r.id, v.spans, v.data FROM records r INDEXED BY records_id JOIN vectors v ON v.id = r.key + ?"
             f" WHERE r.id IN ({marks}) AND {scope[0]}",
             [base, *part, *scope[1]],
         )
         for id, spans, data in rows:
             if len(data) % (4 * dimension):
-                raise Corrupt(f"the vectors of {id!r} have {len(data)} bytes; run `memwell repair`", part="sqlite")
+                raise Corrupt(
+                    f"the vectors of {id!r} have {len(data)} bytes; run `memwell repair`", part="sqlite"
+                )
             vectors = np.frombuffer(data, dtype="<f4").reshape(-1, dimension).astype(np.float32)
             kept = tuple((a, b) for a, b in loads(spans)) if spans else ()
             found[id] = Embedding(model=model, vectors=vectors, spans=kept)
@@ -164,7 +172,9 @@ def stats(connection: sqlite3.Connection, scope: Scope, now: datetime) -> Stats:
         users=users,
         by_kind=grouped("r.kind"),
         by_category=grouped("r.category"),
-        versions=number(f"SELECT count(*) FROM history h JOIN records r ON r.key = h.key WHERE {text}", values),
+        versions=number(
+            f"SELECT count(*) FROM history h JOIN records r ON r.key = h.key WHERE {text}", values
+        ),
         links=number(f"SELECT count(*) FROM links l JOIN records r ON r.key = l.source WHERE {text}", values),
         embedded={name: count for name, count in models if count},
         unembedded=unembedded,

@@ -1,4 +1,6 @@
-"""The operations of a write on a SQLite connection, inside the caller's transaction. Each keeps every projection in step."""
+"""The operations of a write on a SQLite connection, inside the caller's transaction. Each keeps every
+projection in step.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,10 @@ from memwell.codec import digest, dumps, record_to_json, to_micros
 from memwell.errors import BackendError, Conflict, EmbeddingError, NotFound
 from memwell.ports import Delete, Embed, Embedding, Insert, Operation, SetLink, Touch, Unlink, Update
 from memwell.revision import reinforced, revised
-from memwell.stores.sqlite_rows import COLUMNS, SELECT, columns_of, condition, record_of
+from memwell.stores.sqlite_rows import COLUMNS, SELECT, SELECT_BY_ID, columns_of, condition, record_of
 from memwell.types import Record, Scope, Version
 
-__all__ = ["MODEL_SHIFT", "apply", "delete_keys", "find_duplicate", "put_version", "put_vectors"]
+__all__ = ["MODEL_SHIFT", "apply", "delete_keys", "find_duplicate", "marks_of", "put_vectors", "put_version"]
 
 MODEL_SHIFT = 44
 _INSERT = f"INSERT INTO records ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
@@ -74,11 +76,13 @@ def _insert(connection: sqlite3.Connection, operation: Insert, now: datetime) ->
 def _free_id(connection: sqlite3.Connection, record: Record, now: datetime) -> None:
     """Make room where an expired record holds the id; raise `Conflict` where a living one does."""
     row = connection.execute(
-        "SELECT key, expires_at FROM records WHERE tenant_id = ? AND id = ?", (record.scope.tenant_id, record.id)
+        "SELECT key, expires_at FROM records WHERE tenant_id = ? AND id = ?",
+        (record.scope.tenant_id, record.id),
     ).fetchone()
     if row is None or row[1] is None or row[1] > to_micros(now):
         raise Conflict(
-            f"the id {record.id!r} already belongs to another memory; use update to change that one", part="sqlite"
+            f"the id {record.id!r} already belongs to another memory; use update to change that one",
+            part="sqlite",
         )
     delete_keys(connection, [row[0]])
 
@@ -101,7 +105,7 @@ def _reinforce(
 
 def _update(connection: sqlite3.Connection, operation: Update, now: datetime) -> Record:
     text, values = condition(operation.scope, now)
-    row = connection.execute(f"{SELECT} WHERE r.id = ? AND {text}", [operation.id, *values]).fetchone()
+    row = connection.execute(f"{SELECT_BY_ID} WHERE r.id = ? AND {text}", [operation.id, *values]).fetchone()
     if row is None:
         raise NotFound(f"no memory {operation.id!r} in this scope", part="sqlite")
     key, found = row[0], record_of(row)
@@ -134,14 +138,20 @@ def put_vectors(connection: sqlite3.Connection, key: int, embedding: Embedding) 
     number = _model(connection, embedding)
     spans = dumps(embedding.spans) if embedding.spans else None
     data = embedding.vectors.astype("<f4", copy=False).tobytes()
-    connection.execute("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", (number << MODEL_SHIFT | key, spans, data))
+    connection.execute(
+        "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", (number << MODEL_SHIFT | key, spans, data)
+    )
 
 
 def _model(connection: sqlite3.Connection, embedding: Embedding) -> int:
     dimension = embedding.vectors.shape[1]
-    row = connection.execute("SELECT number, dimension FROM models WHERE name = ?", (embedding.model,)).fetchone()
+    row = connection.execute(
+        "SELECT number, dimension FROM models WHERE name = ?", (embedding.model,)
+    ).fetchone()
     if row is None:
-        number = connection.execute("INSERT INTO models (name, dimension) VALUES (?, ?)", (embedding.model, dimension))
+        number = connection.execute(
+            "INSERT INTO models (name, dimension) VALUES (?, ?)", (embedding.model, dimension)
+        )
         return int(number.lastrowid or 0)
     if row[1] != dimension:
         raise EmbeddingError(
@@ -154,14 +164,16 @@ def _model(connection: sqlite3.Connection, embedding: Embedding) -> int:
 
 def _delete(connection: sqlite3.Connection, operation: Delete, now: datetime) -> list[str]:
     node = None if operation.where is None else filters.parse(operation.where)
-    text, values = condition(operation.scope, None if operation.ids is not None else None, node)
+    text, values = condition(operation.scope, None, node)
     if operation.ids is None:
         rows = connection.execute(f"SELECT r.key, r.id FROM records r WHERE {text}", values).fetchall()
     else:
         rows = []
         for part in _batches(operation.ids):
             marks = ", ".join("?" * len(part))
-            query = f"SELECT r.key, r.id FROM records r WHERE {text} AND r.id IN ({marks})"
+            query = (
+                f"SELECT r.key, r.id FROM records r INDEXED BY records_id WHERE {text} AND r.id IN ({marks})"
+            )
             rows += connection.execute(query, [*values, *part]).fetchall()
     delete_keys(connection, [row[0] for row in rows])
     return [row[1] for row in rows]
@@ -238,7 +250,9 @@ def _embed(connection: sqlite3.Connection, operation: Embed, now: datetime) -> b
 
 def _key_of(connection: sqlite3.Connection, scope: Scope, id: str, now: datetime | None = None) -> int:
     text, values = condition(scope, now)
-    row = connection.execute(f"SELECT r.key FROM records r WHERE r.id = ? AND {text}", [id, *values]).fetchone()
+    row = connection.execute(
+        f"SELECT r.key FROM records r INDEXED BY records_id WHERE r.id = ? AND {text}", [id, *values]
+    ).fetchone()
     if row is None:
         raise NotFound(f"no memory {id!r} in this scope", part="sqlite")
     return int(row[0])

@@ -1,7 +1,8 @@
 """Blocking parts off the event loop: every hook runs in a thread, context variables kept.
 
-Reads and writes have pools of their own: a write that waits for another process's lock never holds up a search. The read pool is as
-wide as the machine, since more threads in CPU-bound searches would only make the event loop wait longer for its turn.
+Reads and writes have pools of their own: a write that waits for another process's lock never holds up a
+search. The read pool is as wide as the machine, since more threads in CPU-bound searches would only make the
+event loop wait longer for its turn.
 """
 
 from __future__ import annotations
@@ -30,7 +31,19 @@ _READERS = max(2, min(8, os.cpu_count() or 2))
 _WRITERS = 8
 """Enough that concurrent writers meet in one group commit."""
 _WRITES = frozenset(
-    {"_write", "_sweep", "_check", "_upsert", "_delete", "_clear", "_set_many", "_add", "_increment", "_append", "_trim"}
+    {
+        "_write",
+        "_sweep",
+        "_check",
+        "_upsert",
+        "_delete",
+        "_clear",
+        "_set_many",
+        "_add",
+        "_increment",
+        "_append",
+        "_trim",
+    }
 )
 
 
@@ -97,7 +110,7 @@ class ThreadedStore(_Threaded, Store):
     @property
     def capabilities(self) -> Capabilities:
         """Those of the wrapped store."""
-        return cast(Store, self.inner).capabilities
+        return cast("Store", self.inner).capabilities
 
 
 @_forwarding
@@ -123,21 +136,21 @@ class ThreadedEmbedder(_Threaded, Embedder):
     @property
     def model(self) -> str:  # type: ignore[override]
         """The wrapped embedder's."""
-        return cast(Embedder, self.inner).model
+        return cast("Embedder", self.inner).model
 
     @property
     def dimension(self) -> int:  # type: ignore[override]
         """The wrapped embedder's."""
-        return cast(Embedder, self.inner).dimension
+        return cast("Embedder", self.inner).dimension
 
     @property
     def window(self) -> int | None:  # type: ignore[override]
         """The wrapped embedder's."""
-        return cast(Embedder, self.inner).window
+        return cast("Embedder", self.inner).window
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """The wrapped embedder's."""
-        return cast(Embedder, self.inner).spans(text)
+        return cast("Embedder", self.inner).spans(text)
 
 
 @_forwarding
@@ -169,5 +182,5 @@ def threaded(part: P) -> P:
         return part
     for port, wrapper in _WRAPPERS:
         if isinstance(part, port):
-            return cast(P, wrapper(part))
+            return cast("P", wrapper(part))
     raise TypeError(f"{type(part).__name__} is none of the five ports")
