@@ -1,9 +1,9 @@
 """From synchronous code to coroutines: the only file of the core that imports asyncio.
 
-Two gears. `drive` sends once into a coroutine whose parts never suspend (SQLite, in-memory, local models): no loop, no
-thread, some microseconds. `Loop` keeps one event loop in a daemon thread for parts that do suspend; it survives a fork
-(the child starts its own), Ctrl-C (the waiting call is cancelled), a loop already running in the calling thread (notebooks)
-and interpreter shutdown.
+Two gears. `drive` sends once into a coroutine whose parts never suspend (SQLite, in-memory, local models): no
+loop, no thread, some microseconds. `Loop` keeps one event loop in a daemon thread for parts that do suspend; it
+survives a fork (the child starts its own), Ctrl-C (the waiting call is cancelled), a loop already running in the
+calling thread (notebooks) and interpreter shutdown.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Executor
 from typing import Any, TypeVar
 
-__all__ = ["Loop", "drive", "hop", "in_loop", "later"]
+__all__ = ["Loop", "drive", "hop", "is_async", "later"]
 
 T = TypeVar("T")
 
@@ -81,15 +81,6 @@ async def hop(executor: Executor, call: Callable[[], T]) -> T:
     return await asyncio.get_running_loop().run_in_executor(executor, context.run, call)
 
 
-def in_loop() -> bool:
-    """Whether the calling thread runs an event loop."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
-
-
 def later(awaitable: Awaitable[Any], keep: set[Any]) -> None:
     """Run an awaitable beside the caller, keeping a reference in `keep` until it is done."""
     task = asyncio.ensure_future(awaitable)
@@ -104,4 +95,4 @@ async def _within(context: contextvars.Context, coroutine: Coroutine[Any, Any, T
 
 def is_async(function: Callable[..., Any]) -> bool:
     """Whether calling gives a coroutine."""
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)

@@ -48,7 +48,7 @@ def find(corpora: Corpora, source: SearchSource, search: Search) -> Found:
     if vectors is not None and vectors.whole is None and corpus.slots:
         notes = (f"no vectors of {search.model} here, so by words only; `memwell repair` makes them",)
     with corpus.lock:
-        nominated = {slot for slot, _ in words} | cosines.nominate(search.pool, corpus, allowed)
+        nominated = {slot for slot, _ in words} | cosines.nominate(search.pool, allowed)
         return _found(corpus, search, nominated, cosines, allowed, notes)
 
 
@@ -99,7 +99,7 @@ class _Cosines:
         row = self._of.get(slot)
         return None if row is None or row >= len(self._values) else float(self._values[row])
 
-    def nominate(self, limit: int, corpus: Corpus, allowed: Collection[int] | None) -> set[int]:
+    def nominate(self, limit: int, allowed: Collection[int] | None) -> set[int]:
         """The slots of the nearest living and allowed records."""
         if self._values is None or not len(self._values):
             return set()

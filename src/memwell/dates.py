@@ -226,7 +226,7 @@ _RESOLVE: dict[str, Callable[[dict[str, str], date], Interval | None]] = {
     "dmy": _dmy,
     "mdy": _mdy,
     "my": lambda g, ref: _month(int(g["my_y"]), _month_number(g["my_m"]), g["my_p"]),
-    "season": lambda g, ref: _season(int(g["sea_y"]), g["sea_s"]) if "1" <= g["sea_y"][0] else None,
+    "season": lambda g, ref: _season(int(g["sea_y"]), g["sea_s"]) if g["sea_y"][0] >= "1" else None,
     "day": lambda g, ref: _around(ref, _NAMED_DAYS[g["day_w"]], "day"),
     "ago": _ago,
     "ahead": _ahead,

@@ -77,7 +77,7 @@ def guarded(
     return call
 
 
-class Port(ABC):
+class Port(ABC):  # noqa: B024  its hooks have defaults
     """What all parts share: a name, a life cycle, health, and one way to report failure."""
 
     part: ClassVar[str] = "part"
@@ -361,7 +361,7 @@ class Store(Port):
     async def _count(self, scope: Scope, now: datetime, where: Where | None) -> int: ...
     @abstractmethod
     async def _duplicates(self, inserts: Sequence[Insert], now: datetime) -> list[bool]: ...
-    async def _actors(self, scope: Scope) -> frozenset[str]:
+    async def _actors(self, scope: Scope) -> frozenset[str]:  # noqa: ARG002  a store that knows overrides it
         return frozenset()
 
     @abstractmethod

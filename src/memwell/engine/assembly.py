@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from memwell import registry
-from memwell.errors import ConfigError
+from memwell.errors import ConfigError, MemwellError
 from memwell.ports import Embedder, KeyValue, Port, Store, VectorIndex
 
 __all__ = ["Parts", "default_url", "open_parts"]
@@ -45,14 +45,14 @@ class Parts:
 
     async def close(self) -> None:
         """Close what was opened here, all of it even if one fails; the first failure is raised then."""
-        failure: BaseException | None = None
+        failures: list[MemwellError] = []
         for part in self.owned:
             try:
                 await part.close()
-            except Exception as error:
-                failure = failure or error
-        if failure is not None:
-            raise failure
+            except MemwellError as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
 
 
 def open_parts(
@@ -119,11 +119,13 @@ def _local_if_available() -> Embedder | None:
     import importlib.util
 
     if any(importlib.util.find_spec(name) is None for name in ("numpy", "onnxruntime", "tokenizers")):
-        return _lexical_only("pip install 'memwell[local]' && memwell models pull")
+        _lexical_only("pip install 'memwell[local]' && memwell models pull")
+        return None
     from memwell.embedders import weights
 
     if weights.available() is None:
-        return _lexical_only("memwell models pull")
+        _lexical_only("memwell models pull")
+        return None
     return registry.open_embedder("local")
 
 

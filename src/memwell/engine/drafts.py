@@ -139,8 +139,9 @@ def check_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
     plain: dict[str, Any] = _plain(metadata, 1)
     size = len(_encoded("metadata", dumps(plain)))
     if size > LIMITS["metadata_bytes"]:
+        limit = LIMITS["metadata_bytes"]
         raise InvalidInput(
-            f"metadata has {size:,} bytes as JSON, the limit is {LIMITS['metadata_bytes']:,}; put long texts into content"
+            f"metadata has {size:,} bytes as JSON, the limit is {limit:,}; put long texts into content"
         )
     return plain
 

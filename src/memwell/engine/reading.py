@@ -124,7 +124,7 @@ async def _hits(
     ids = [found.ids[item.key] for item in ranked]
     records = {r.id: r for r in await engine.store.get(search.scope, ids, now=search.now)}
     hits = [
-        _hit(records[id], item, found, search, notes)
+        _hit(records[id], item, (*notes, *found.notes))
         for id, item in zip(ids, ranked, strict=True)
         if id in records
     ]
@@ -138,10 +138,10 @@ async def _hits(
     return await passages.attach(engine, hits, search, explain=request.explain)
 
 
-def _hit(record: Record, item: Ranked, found: Found, search: Search, notes: tuple[str, ...]) -> Hit:
+def _hit(record: Record, item: Ranked, notes: tuple[str, ...]) -> Hit:
     components = [Component(name=part.name, value=part.value, weight=part.weight) for part in item.parts]
     components.sort(key=lambda component: -abs(component.points))
-    why = Why(components=tuple(components), notes=(*notes, *found.notes))
+    why = Why(components=tuple(components), notes=notes)
     return Hit(record=record, score=item.score, why=why)
 
 
@@ -165,7 +165,8 @@ async def _superseded(engine: Engine, hits: list[Hit], search: Search) -> list[H
     last = await _last_heirs(engine, heirs, search)
     found: dict[str, Hit] = {}
     for hit in hits:
-        record, note = last.get(hit.record.id, hit.record), ()
+        record = last.get(hit.record.id, hit.record)
+        note: tuple[str, ...] = ()
         if record.id != hit.record.id:
             note = (f"supersedes {hit.record.id}",)
         elif record.id in doubted:

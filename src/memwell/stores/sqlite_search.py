@@ -150,7 +150,7 @@ def stats(connection: sqlite3.Connection, scope: Scope, now: datetime) -> Stats:
     whole, bound = condition(scope, None)
 
     def grouped(column: str) -> dict[str, int]:
-        query = f"SELECT {column}, count(*) FROM records r WHERE {text} AND {column} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"
+        query = f"SELECT {column}, count(*) FROM records r WHERE {text} AND {column} IS NOT NULL GROUP BY 1"
         return dict(connection.execute(query, values).fetchall())
 
     def number(query: str, more: Sequence[Any]) -> int:

@@ -16,6 +16,7 @@ from memwell import _bridge
 from memwell.capabilities import Capabilities
 from memwell.errors import MemwellError
 from memwell.ports import Embedder, KeyValue, Log, Port, Store, VectorIndex
+from memwell.wrappers.base import forwarding
 
 __all__ = [
     "ThreadedEmbedder",
@@ -67,21 +68,11 @@ class _Pools:
         self.writers.shutdown(wait=False)
 
 
-def _forwarding(cls: type[P]) -> type[P]:
-    """Fill in every abstract hook of a port, and `_ping` and `_close`, with a hop into a thread."""
+async def _hop(self: Any, hook: str, arguments: tuple[Any, ...]) -> Any:
+    return await self._pools.call(hook, *arguments)
 
-    def forward(hook: str) -> Callable[..., Any]:
-        async def call(self: Any, *arguments: Any) -> Any:
-            return await self._pools.call(hook, *arguments)
 
-        call.__name__ = hook
-        return call
-
-    hooks = {name for name in cls.__abstractmethods__ if name != "capabilities"}
-    for hook in (*hooks, "_ping"):
-        setattr(cls, hook, forward(hook))
-    cls.__abstractmethods__ = cls.__abstractmethods__ - hooks
-    return cls
+_in_a_thread = forwarding(_hop)
 
 
 class _Threaded(Port):
@@ -101,7 +92,7 @@ class _Threaded(Port):
         return self.inner._translate(error, operation)
 
 
-@_forwarding
+@_in_a_thread
 class ThreadedStore(_Threaded, Store):
     """A blocking store, off the loop."""
 
@@ -113,7 +104,7 @@ class ThreadedStore(_Threaded, Store):
         return cast("Store", self.inner).capabilities
 
 
-@_forwarding
+@_in_a_thread
 class ThreadedIndex(_Threaded, VectorIndex):
     """A blocking vector index, off the loop."""
 
@@ -124,7 +115,7 @@ class ThreadedIndex(_Threaded, VectorIndex):
         self.dimension = inner.dimension
 
 
-@_forwarding
+@_in_a_thread
 class ThreadedEmbedder(_Threaded, Embedder):
     """A blocking embedder, off the loop."""
 
@@ -153,14 +144,14 @@ class ThreadedEmbedder(_Threaded, Embedder):
         return cast("Embedder", self.inner).spans(text)
 
 
-@_forwarding
+@_in_a_thread
 class ThreadedKeyValue(_Threaded, KeyValue):
     """A blocking key-value part, off the loop."""
 
     part = "threaded"
 
 
-@_forwarding
+@_in_a_thread
 class ThreadedLog(_Threaded, Log):
     """A blocking log, off the loop."""
 
