@@ -77,11 +77,17 @@ class AsyncMemory:
         return self
 
     @overload
-    async def remember(self, content: str | NewMemory, **options: Unpack[writing.Options]) -> Record: ...
+    async def remember(  # type: ignore[overload-overlap]  # a str is a Sequence[str] too
+        self, content: str | NewMemory, **options: Unpack[writing.Options]
+    ) -> Record: ...
     @overload
     async def remember(
         self, content: Sequence[str | NewMemory], **options: Unpack[writing.Options]
     ) -> Records: ...
+    @overload
+    async def remember(
+        self, content: str | NewMemory | Sequence[str | NewMemory], **options: Unpack[writing.Options]
+    ) -> Record | Records: ...
     async def remember(
         self, content: str | NewMemory | Sequence[str | NewMemory], **options: Unpack[writing.Options]
     ) -> Record | Records:

@@ -50,9 +50,15 @@ class Memory:
         return _bridge.drive(call) if self._loop is None else self._loop.run(call)
 
     @overload
-    def remember(self, content: str | NewMemory, **options: Unpack[writing.Options]) -> Record: ...
+    def remember(  # type: ignore[overload-overlap]  # a str is a Sequence[str] too
+        self, content: str | NewMemory, **options: Unpack[writing.Options]
+    ) -> Record: ...
     @overload
     def remember(self, content: Sequence[str | NewMemory], **options: Unpack[writing.Options]) -> Records: ...
+    @overload
+    def remember(
+        self, content: str | NewMemory | Sequence[str | NewMemory], **options: Unpack[writing.Options]
+    ) -> Record | Records: ...
     def remember(
         self, content: str | NewMemory | Sequence[str | NewMemory], **options: Unpack[writing.Options]
     ) -> Record | Records:
