@@ -7,7 +7,7 @@ is never answered short. The matrix product runs without the corpus's lock.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from memwell.codec import to_micros
@@ -45,6 +45,8 @@ def find(corpora: Corpora, source: SearchSource, search: Search) -> Found:
         words = corpus.postings.search(search.terms, search.pool, allowed=allowed)
         vectors = None if search.model is None else corpus.with_vectors(source, search.model)
     cosines = _Cosines(vectors, search.vectors, allowed)
+    if search.similar is not None:
+        cosines.given(corpus, search.similar, allowed)
     if vectors is not None and vectors.whole is None and corpus.slots:
         notes = (f"no vectors of {search.model} here, so by words only; `memwell repair` makes them",)
     with corpus.lock:
@@ -93,6 +95,14 @@ class _Cosines:
             self._of, self._rows = vectors.of, vectors.rows
         if len(self._values):
             self.typical = float(self._values.mean())
+
+    def given(self, corpus: Corpus, similar: Mapping[str, float], allowed: Collection[int] | None) -> None:
+        """Take the cosines that a vector index found."""
+        slots = corpus.slots_of(similar)
+        found = {slot: similar[corpus.ids[slot]] for slot in slots if allowed is None or slot in allowed}
+        self._values = numpy().fromiter(found.values(), dtype="float32", count=len(found))
+        self._rows = list(found)
+        self._of = {slot: at for at, slot in enumerate(found)}
 
     def get(self, slot: int) -> float | None:
         """The cosine of one record; `None` without a vector."""

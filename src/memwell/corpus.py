@@ -95,6 +95,7 @@ class Corpus:
         """Conversation → its living slots in order."""
         self.vectors: VectorSet | None = None
         self._created = array("q")
+        self._by_id: dict[str, int] | None = None
         self._speakers: frozenset[str] | None = None
         self._first_expiry = 1 << 62
         for row in rows:
@@ -109,7 +110,7 @@ class Corpus:
                 self._add(row)
                 touched.append(key)
         self.position = position
-        self._speakers = None
+        self._speakers = self._by_id = None
         return touched
 
     def with_vectors(self, source: Source, model: str) -> VectorSet:
@@ -118,6 +119,12 @@ class Corpus:
             self.vectors = VectorSet(model)
             self.vectors.add(self, source.vectors(self.partition, model, None))
         return self.vectors
+
+    def slots_of(self, ids: Iterable[str]) -> list[int]:
+        """The slots of living records by their ids; unknown ids are left out."""
+        if self._by_id is None:
+            self._by_id = {self.ids[slot]: slot for slot in self.slots.values()}
+        return [slot for id in ids if (slot := self._by_id.get(id)) is not None]
 
     def speakers(self) -> frozenset[str]:
         """Who recurs as the speaker of a record, folded."""

@@ -39,7 +39,19 @@ __all__ = ["FIELDS", "And", "Clause", "Node", "Not", "Or", "fields", "instant", 
 TIMES: Final = frozenset({"created_at", "updated_at", "expires_at", "last_accessed_at"})
 NUMBERS: Final = frozenset({"importance", "version", "access_count", "reinforced"})
 TEXTS: Final = frozenset(
-    {"id", "kind", "category", "tier", "source", "content", "user_id", "agent_id", "session_id", "namespace"}
+    {
+        "id",
+        "kind",
+        "category",
+        "tier",
+        "source",
+        "content",
+        "user_id",
+        "agent_id",
+        "session_id",
+        "namespace",
+        "tenant_id",
+    }
 )
 FIELDS: Final = TIMES | NUMBERS | TEXTS | {"tags"}
 OPERATORS: Final = ("$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$contains", "$exists")
@@ -91,8 +103,11 @@ class Not:
 Node: TypeAlias = Clause | And | Or | Not
 
 
-def parse(where: Where) -> Node:
-    """Check a filter and turn it into a tree. Raises `InvalidQuery` naming the clause and the mend."""
+def parse(where: Where | Node) -> Node:
+    """Check a filter and turn it into a tree; a tree comes back as it is. Raises `InvalidQuery` naming the clause
+    and the mend."""
+    if isinstance(where, Clause | And | Or | Not):
+        return where
     node = _parse(where, 0)
     if sum(1 for _ in clauses(node)) > MAX_CLAUSES:
         raise InvalidQuery(f"a filter has at most {MAX_CLAUSES} clauses")
@@ -101,7 +116,7 @@ def parse(where: Where) -> Node:
 
 def matches(record: Record, where: Where | Node) -> bool:
     """Whether the record passes the filter. This function is the meaning that every backend must equal."""
-    node = parse(where) if isinstance(where, Mapping) else where
+    node = parse(where)
     return holds(node, lambda clause: value_of(record, clause))
 
 
@@ -176,7 +191,7 @@ def instant(value: Any) -> datetime | None:
         return None
 
 
-_SCOPE: Final = frozenset({"user_id", "agent_id", "session_id", "namespace"})
+_SCOPE: Final = frozenset({"tenant_id", "user_id", "agent_id", "session_id", "namespace"})
 
 
 def _parse(where: object, depth: int) -> Node:

@@ -315,6 +315,18 @@ class Store(Port):
         return await self._unembedded(model, limit)
 
     @guarded
+    async def embedded(
+        self, model: str, *, after: tuple[str, str] | None = None, limit: int
+    ) -> list[tuple[Record, Embedding]]:
+        """Records of any tenant with their vectors of this model, ordered by (tenant, id), after such a pair."""
+        return await self._embedded(model, after, limit)
+
+    @guarded
+    async def position(self) -> int:
+        """The end of the change sequence."""
+        return await self._position()
+
+    @guarded
     async def changes(self, after: int, *, limit: int) -> list[Change]:
         """The change sequence after a position. Raises `NotSupported` when that part was already trimmed."""
         return await self._changes(after, limit)
@@ -374,6 +386,12 @@ class Store(Port):
     async def _embeddings(self, scope: Scope, ids: Sequence[str], model: str) -> dict[str, Embedding]: ...
     @abstractmethod
     async def _unembedded(self, model: str, limit: int) -> list[Record]: ...
+    @abstractmethod
+    async def _embedded(
+        self, model: str, after: tuple[str, str] | None, limit: int
+    ) -> list[tuple[Record, Embedding]]: ...
+    @abstractmethod
+    async def _position(self) -> int: ...
     @abstractmethod
     async def _changes(self, after: int, limit: int) -> list[Change]: ...
     @abstractmethod

@@ -34,6 +34,8 @@ class Search:
     """`(q, d) float32`: one or two vectors of the question, or `None` for a lexical search."""
     model: str | None = None
     """The model of `vectors`; records without vectors of it are found by words only."""
+    similar: Mapping[str, float] | None = None
+    """In place of `vectors`: id → cosine of those that a vector index found."""
     pool: int = 200
     """How many records each signal may nominate."""
 

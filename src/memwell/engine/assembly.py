@@ -68,7 +68,11 @@ def open_parts(
         owned.append(store)
     coder = _embedder(embedder, cache, owned)
     if index is not None:
-        store = _indexed(store, index, owned)
+        if coder is None:
+            raise ConfigError(
+                "index= searches vectors, but there is no embedder; give embedder= or leave index away"
+            )
+        store = _indexed(store, index, coder.model, owned)
     return Parts(store=store, embedder=coder, owned=tuple(owned))
 
 
@@ -84,6 +88,8 @@ def _embedder(given: object, cache: str | KeyValue | None, owned: list[Port]) ->
     coder: Embedder | None
     if given is None:
         coder = None
+    elif isinstance(given, Embedder):
+        coder = given
     elif given == "auto":
         coder = _local_if_available()
     elif isinstance(given, str):
@@ -135,10 +141,10 @@ def _lexical_only(remedy: str) -> None:
         log.warning("recall is lexical only; for recall by meaning run: %s (or say embedder=None)", remedy)
 
 
-def _indexed(store: Store, index: str | VectorIndex, owned: list[Port]) -> Store:
+def _indexed(store: Store, index: str | VectorIndex, model: str, owned: list[Port]) -> Store:
     from memwell.wrappers.indexed import Indexed
 
     opened = registry.open_index(index) if isinstance(index, str) else index
     if opened is not index:
         owned.append(opened)
-    return Indexed(store, opened)
+    return Indexed(store, opened, model=model)  # type: ignore[abstract]  # hooks are filled in

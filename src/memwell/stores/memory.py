@@ -137,6 +137,21 @@ class MemoryStore(Store):
             keys = [key for key, row in self._state.rows.items() if model not in row.vectors]
             return [self._state.record(key) for key in sorted(keys)[:limit]]
 
+    async def _embedded(
+        self, model: str, after: tuple[str, str] | None, limit: int
+    ) -> list[tuple[Record, Embedding]]:
+        with self._lock:
+            names = sorted(name for name in self._state.ids if after is None or name > after)
+            keys = [
+                key
+                for key in map(self._state.ids.__getitem__, names)
+                if model in self._state.rows[key].vectors
+            ]
+            return [(self._state.record(key), self._state.rows[key].vectors[model]) for key in keys[:limit]]
+
+    async def _position(self) -> int:
+        return self._state.last_seq
+
     async def _changes(self, after: int, limit: int) -> list[Change]:
         with self._lock:
             found = [

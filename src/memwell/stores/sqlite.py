@@ -199,6 +199,14 @@ class SqliteStore(Store):
         where = ("NOT EXISTS (SELECT 1 FROM vectors v WHERE v.id = r.key + ?)", [base])
         return select(connection, where, "ORDER BY r.key LIMIT ?", [limit])
 
+    async def _embedded(
+        self, model: str, after: tuple[str, str] | None, limit: int
+    ) -> list[tuple[Record, Embedding]]:
+        return sqlite_search.embedded(self._database.read(), model, after, limit)
+
+    async def _position(self) -> int:
+        return self._source.position()
+
     async def _changes(self, after: int, limit: int) -> list[Change]:
         connection = self._database.read()
         first = connection.execute("SELECT min(seq), max(seq) FROM changes").fetchone()

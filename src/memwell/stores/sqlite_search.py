@@ -15,11 +15,11 @@ from memwell.errors import Corrupt
 from memwell.ports import Embedding
 from memwell.search import Search
 from memwell.sqlite import Database
-from memwell.stores.sqlite_rows import Condition, condition
+from memwell.stores.sqlite_rows import Condition, condition, select
 from memwell.stores.sqlite_writes import MODEL_SHIFT
-from memwell.types import Scope, Stats
+from memwell.types import Record, Scope, Stats
 
-__all__ = ["Source", "embeddings", "stats"]
+__all__ = ["Source", "embedded", "embeddings", "stats"]
 
 _ROW = "r.key, r.id, r.user_id, r.session_id, r.created_at, r.expires_at, r.signals, r.lexemes"
 _MASK = (1 << MODEL_SHIFT) - 1
@@ -144,6 +144,25 @@ def embeddings(
     return found
 
 
+def embedded(
+    connection: sqlite3.Connection, model: str, after: tuple[str, str] | None, limit: int
+) -> list[tuple[Record, Embedding]]:
+    """See `Store.embedded`."""
+    number = connection.execute("SELECT number FROM models WHERE name = ?", (model,)).fetchone()
+    if number is None:
+        return []
+    text = "EXISTS (SELECT 1 FROM vectors v WHERE v.id = r.key + ?) AND (r.tenant_id, r.id) > (?, ?)"
+    where = (text, [number[0] << MODEL_SHIFT, *(after or ("", ""))])
+    records = select(connection, where, "ORDER BY r.tenant_id, r.id LIMIT ?", [limit])
+    found: list[tuple[Record, Embedding]] = []
+    for tenant in dict.fromkeys(record.scope.tenant_id for record in records):
+        own = [record for record in records if record.scope.tenant_id == tenant]
+        scope = condition(Scope(tenant_id=tenant), None)
+        vectors = embeddings(connection, scope, [record.id for record in own], model)
+        found.extend((record, vectors[record.id]) for record in own if record.id in vectors)
+    return found
+
+
 def stats(connection: sqlite3.Connection, scope: Scope, now: datetime) -> Stats:
     """See `Store.stats`."""
     text, values = condition(scope, now)
@@ -157,8 +176,8 @@ def stats(connection: sqlite3.Connection, scope: Scope, now: datetime) -> Stats:
         return int(connection.execute(query, more).fetchone()[0])
 
     records, sessions, users, oldest, newest, unembedded = connection.execute(
-        "SELECT count(*), count(DISTINCT r.session_id), count(DISTINCT r.user_id), min(r.created_at), max(r.created_at),"
-        f" count(*) FILTER (WHERE r.embedded = 0) FROM records r WHERE {text}",
+        "SELECT count(*), count(DISTINCT r.session_id), count(DISTINCT r.user_id),"
+        f" min(r.created_at), max(r.created_at), count(*) FILTER (WHERE r.embedded = 0) FROM records r WHERE {text}",
         values,
     ).fetchone()
     models = connection.execute(
