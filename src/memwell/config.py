@@ -99,11 +99,13 @@ def _validated() -> dict[str, Any]:
     from pydantic_settings import BaseSettings, SettingsConfigDict
 
     types: dict[str, Any] = {
-        f.name: (bool if f.name == "debug" else str | None, None) for f in fields(Settings) if f.name in names()
+        f.name: (bool if f.name == "debug" else str | None, None)
+        for f in fields(Settings)
+        if f.name in names()
     }
 
     class Environment(BaseSettings):
-        model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", protected_namespaces=())
+        model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, protected_namespaces=())
 
     try:
         found = create_model("Environment", __base__=Environment, **types)()

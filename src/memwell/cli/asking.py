@@ -1,0 +1,72 @@
+"""`recall`."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, cast
+
+import typer
+
+from memwell.cli.output import Output
+from memwell.cli.shared import Cli, Where, content_of
+from memwell.cli.views import hit_to_json, plain_hit, shown_hit
+from memwell.types import Hit, Mode
+
+__all__ = ["recall"]
+
+
+def recall(
+    cli: Cli,
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="The question, or - for stdin.")],
+    limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", help="How many at most.")] = 10,
+    where: Where = None,
+    mode: Annotated[
+        str, typer.Option("--mode", metavar="MODE", help="hybrid, semantic or lexical.")
+    ] = "hybrid",
+    strategy: Annotated[
+        str,
+        typer.Option("--strategy", metavar="NAME", help="relevant, balanced, recent, important or frequent."),
+    ] = "relevant",
+    as_of: Annotated[
+        str | None,
+        typer.Option("--as-of", metavar="WHEN", help="Answer with what was stored by then, ISO 8601."),
+    ] = None,
+    token_budget: Annotated[
+        int | None,
+        typer.Option("--token-budget", metavar="N", help="End where the contents exceed so many tokens."),
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", "-x", help="Show what each score is made of.")
+    ] = False,
+) -> None:
+    """Find the memories that answer a question, best first."""
+    chosen, text = cli.filter(where), content_of(query)
+    with cli.memory(embeds=mode != "lexical") as memory:
+        started = time.perf_counter()
+        hits = memory.recall(
+            text,
+            where=chosen,
+            limit=limit,
+            token_budget=token_budget,
+            strategy=strategy,
+            as_of=as_of,
+            mode=cast("Mode", mode),
+            explain=explain,
+            **cli.owner,
+        )
+        seconds = time.perf_counter() - started
+    _print(cli.out, hits, explain=explain)
+    if not hits:
+        cli.out.note("Nothing found. Whose memories are you asking? See --user and `memwell stats`.")
+    elif cli.out.fancy:
+        cli.out.note(f"{len(hits)} {'memory' if len(hits) == 1 else 'memories'} in {seconds * 1000:.0f} ms")
+
+
+def _print(out: Output, hits: list[Hit], *, explain: bool) -> None:
+    for rank, hit in enumerate(hits, 1):
+        if out.as_json:
+            out.json(hit_to_json(rank, hit))
+        elif out.fancy:
+            out.show(shown_hit(rank, hit, explain=explain))
+        else:
+            plain_hit(out, rank, hit, explain=explain)

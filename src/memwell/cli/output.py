@@ -1,0 +1,125 @@
+"""How results are written: tables and colour in a terminal, tab-separated lines in a pipe, JSON when asked.
+
+Only results go to stdout; notes, questions, progress and errors go to stderr.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from memwell.engine.transfer import Progress
+
+__all__ = ["Output", "flat", "when"]
+
+
+def flat(text: str) -> str:
+    """A text on one line, without tabs and control characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def printable(text: str) -> str:
+    """A text without control characters other than line ends and tabs, so that contents cannot steer the terminal."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def when(moment: datetime | None) -> str:
+    """A moment to the minute, in UTC."""
+    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
+
+
+class Output:
+    """Stdout in one of three forms."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        terminal = sys.stdout.isatty() or bool(os.environ.get("FORCE_COLOR"))
+        self.fancy = terminal and not as_json
+        self._console: Console | None = None
+
+    @property
+    def console(self) -> Console:
+        """The terminal, by rich."""
+        if self._console is None:
+            from rich.console import Console
+
+            self._console = Console(highlight=False, emoji=False)
+        return self._console
+
+    def json(self, value: Any) -> None:
+        """One JSON document on one line."""
+        import json
+
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        self.line(text.encode("utf-8", "surrogatepass").decode("utf-8", "replace"))
+
+    def line(self, text: str) -> None:
+        """One line as it is."""
+        sys.stdout.write(text + "\n")
+
+    def cells(self, values: Iterable[object]) -> None:
+        """One line of tab-separated values."""
+        self.line("\t".join(flat(str(value)) if value is not None else "" for value in values))
+
+    def show(self, *renderables: RenderableType) -> None:
+        """Something rich can draw."""
+        self.console.print(*renderables)
+
+    def table(self, heads: Sequence[str], rows: Iterable[Sequence[object]], *, wide: str = "") -> None:
+        """Rows under heads; in a pipe without the heads. The column `wide` takes the room that is left."""
+        if not self.fancy:
+            for row in rows:
+                self.cells(row)
+            return
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+        for head in heads:
+            table.add_column(head, overflow="fold", ratio=1 if head == wide else None, no_wrap=head != wide)
+        for row in rows:
+            table.add_row(*[Text("" if value is None else printable(str(value))) for value in row])
+        self.show(table)
+
+    def pairs(self, values: Mapping[str, object]) -> None:
+        """Names and values below each other."""
+        if not self.fancy:
+            for name, value in values.items():
+                self.cells((name, value))
+            return
+        from rich.table import Table
+        from rich.text import Text
+
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(style="dim", no_wrap=True)
+        grid.add_column(overflow="fold")
+        for name, value in values.items():
+            grid.add_row(name, Text("" if value is None else printable(str(value))))
+        self.show(grid)
+
+    def note(self, text: str) -> None:
+        """A remark for people, on stderr, and only when they are looking."""
+        if sys.stderr.isatty() and not self.as_json:
+            sys.stderr.write(text + "\n")
+
+    @contextmanager
+    def progress(self, what: str) -> Iterator[Progress]:
+        """A bar on stderr while something runs; nothing when stderr is no terminal."""
+        if not sys.stderr.isatty():
+            yield lambda _done, _total: None
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+            task = bars.add_task(what, total=None)
+            yield lambda done, total: bars.update(task, completed=done, total=total or None)

@@ -1,0 +1,176 @@
+"""The application: its commands, and one place where every failure ends."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+from memwell.cli import (
+    about,
+    asking,
+    bench,
+    demo,
+    linking,
+    looking,
+    models,
+    moving,
+    settings,
+    upkeep,
+    writing,
+)
+from memwell.cli.failures import Code, Notices, complain, report
+from memwell.cli.shared import command, shared_parameters
+from memwell.errors import MemwellError
+
+__all__ = ["app", "run"]
+
+_UsageError: Any = typer.BadParameter.__base__
+
+
+class Root(TyperGroup):
+    """The group of all commands: failures become one line on stderr and an exit code."""
+
+    def main(self, args: Any = None, prog_name: Any = None, **extra: Any) -> Any:
+        """Run; in standalone mode exit with the code, else return it."""
+        standalone = extra.pop("standalone_mode", True)
+        code = _coded(lambda: super(Root, self).main(args, prog_name, standalone_mode=False, **extra))
+        if standalone:
+            sys.exit(code)
+        return code
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command, and end quietly when the reader of the output goes away."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _drop_output()
+            raise typer.Exit(Code.BROKEN_PIPE) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(Code.INTERRUPTED) from None
+        except MemwellError as error:
+            raise typer.Exit(report(error)) from error
+        return result
+
+
+def _coded(call: Callable[[], Any]) -> int:
+    """Run and return the exit code."""
+    try:
+        return int(call() or 0)
+    except _UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            error.show()
+        else:
+            complain(_usage(error))
+        return Code.USAGE
+    except (typer.Abort, KeyboardInterrupt):
+        return Code.INTERRUPTED
+    except Exception as error:  # noqa: BLE001  the last place: everything becomes a line and a code
+        return report(error)
+
+
+def _usage(error: Any) -> str:
+    name = error.ctx.command_path if error.ctx else "memwell"
+    text = " ".join(error.format_message().split()).rstrip(".")
+    return f"{text}. See: {name} --help"
+
+
+def _drop_output() -> None:
+    """Nobody reads stdout any more: send what is still buffered nowhere, so that Python ends without complaint."""
+    try:
+        number = sys.stdout.fileno()
+    except (OSError, ValueError):
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, number)
+    os.close(nowhere)
+
+
+app = typer.Typer(
+    name="memwell",
+    cls=Root,
+    help="Memory for AI agents: one SQLite file, no key, no server.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="rich",
+)
+
+_EVERYDAY: Final = "Every day"
+_CHANGES: Final = "Changing and relating"
+_CARE: Final = "Moving and care"
+_ABOUT: Final = "Getting started"
+
+_COMMANDS: Final[Sequence[tuple[str, Callable[..., None], str]]] = (
+    ("remember", writing.remember, _EVERYDAY),
+    ("recall", asking.recall, _EVERYDAY),
+    ("list", looking.list_, _EVERYDAY),
+    ("show", looking.show, _EVERYDAY),
+    ("forget", writing.forget, _EVERYDAY),
+    ("update", writing.update, _CHANGES),
+    ("history", looking.history, _CHANGES),
+    ("restore", writing.restore, _CHANGES),
+    ("relate", linking.relate, _CHANGES),
+    ("unrelate", linking.unrelate, _CHANGES),
+    ("related", linking.related, _CHANGES),
+    ("import", moving.import_, _CARE),
+    ("export", moving.export, _CARE),
+    ("stats", looking.stats, _CARE),
+    ("doctor", upkeep.doctor, _CARE),
+    ("repair", upkeep.repair, _CARE),
+    ("demo", demo.demo, _ABOUT),
+    ("version", about.version, _ABOUT),
+)
+
+
+@app.callback()
+def root(ctx: typer.Context, **given: Any) -> None:
+    ctx.obj = given
+
+
+def _build() -> None:
+    import inspect
+
+    context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    parameters = [context, *shared_parameters()]
+    root.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    root.__annotations__ = {p.name: p.annotation for p in parameters}
+    for name, function, panel in _COMMANDS:
+        app.command(name, rich_help_panel=panel)(command(function))
+    groups = (("models", models.HELP, models.COMMANDS), ("config", settings.HELP, settings.COMMANDS))
+    for name, text, functions in groups:
+        group = typer.Typer(no_args_is_help=True, help=text)
+        for own, function in functions:
+            group.command(own)(command(function))
+        app.add_typer(group, name=name, rich_help_panel=_ABOUT)
+    passing = {"allow_extra_args": True, "ignore_unknown_options": True}
+    app.command("bench", rich_help_panel=_ABOUT, context_settings=passing)(bench.bench)
+
+
+_build()
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line on these arguments and return the exit code."""
+    _unicode_everywhere()
+    notices, log = Notices(), logging.getLogger("memwell")
+    log.addHandler(notices)
+    try:
+        code = typer.main.get_command(app).main(list(arguments), prog_name="memwell", standalone_mode=False)
+        return int(code or 0)
+    finally:
+        log.removeHandler(notices)
+
+
+def _unicode_everywhere() -> None:
+    """Text in UTF-8 whatever the locale says; what cannot be written is replaced and never an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")

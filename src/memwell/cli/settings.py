@@ -1,0 +1,110 @@
+"""`config check`."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+from collections.abc import Callable
+from typing import Final
+
+import typer
+
+from memwell import config, registry
+from memwell.cli.failures import Code, explain
+from memwell.cli.models import weights
+from memwell.cli.shared import Cli
+from memwell.errors import MemwellError
+from memwell.ports import Port
+
+__all__ = ["COMMANDS", "HELP", "check"]
+
+HELP: Final = "What memwell was told, and whether it works."
+_LOCAL: Final = ("numpy", "onnxruntime", "tokenizers")
+_URLS: Final = ("url", "index", "cache", "embedder")
+
+
+def check(cli: Cli) -> None:
+    """Show every setting, its value and where it came from, and try whether the parts open."""
+    settings = {name: _value(cli, name) for name in config.names()}
+    parts = _parts(cli)
+    healthy = all(ok for ok, _ in parts.values())
+    if cli.out.as_json:
+        told = {
+            name: {"value": value, "source": cli.settings.source(name)} for name, value in settings.items()
+        }
+        tried = {name: {"ok": ok, "detail": text} for name, (ok, text) in parts.items()}
+        cli.out.json({"ok": healthy, "settings": told, "parts": tried})
+    else:
+        rows = [(name, value, cli.settings.source(name)) for name, value in settings.items()]
+        cli.out.table(("setting", "value", "from"), rows, wide="value")
+        tried_rows = [(name, "ok" if ok else "FAILS", text) for name, (ok, text) in parts.items()]
+        cli.out.table(("part", "state", "detail"), tried_rows, wide="detail")
+    if not healthy:
+        raise typer.Exit(Code.PROBLEMS)
+
+
+def _value(cli: Cli, name: str) -> str | None:
+    value = getattr(cli.settings, name)
+    if value is None and name == "url":
+        from memwell.engine.assembly import default_url
+
+        value = default_url()
+    if value is None:
+        return None
+    return (
+        config.masked(str(value))
+        if name in _URLS
+        else str(value).lower()
+        if isinstance(value, bool)
+        else value
+    )
+
+
+def _parts(cli: Cli) -> dict[str, tuple[bool, str]]:
+    """Part → whether it opens, and what to do or what it is."""
+    from memwell.engine.assembly import default_url
+
+    settings = cli.settings
+    url, index, cache = settings.url or default_url(), settings.index, settings.cache
+    found = {"store": _tried(lambda: registry.open_store(url))}
+    found["embedder"] = _embedder(settings.embedder)
+    if index is not None:
+        found["index"] = _tried(lambda: registry.open_index(index))
+    if cache is not None:
+        found["cache"] = _tried(lambda: registry.open_keyvalue(cache))
+        if settings.embedder == "none":
+            found["cache"] = (
+                False,
+                "a cache keeps embeddings, and there is no embedder; unset MEMWELL_CACHE",
+            )
+    return found
+
+
+def _embedder(name: str) -> tuple[bool, str]:
+    if name == "none":
+        return True, "none: recall by words"
+    if name != "auto":
+        return _tried(lambda: registry.open_embedder(name))
+    if any(importlib.util.find_spec(package) is None for package in _LOCAL):
+        return (
+            True,
+            "auto: by words; for recall by meaning: pip install 'memwell[local]' && memwell models pull",
+        )
+    if weights().available() is None:
+        return True, "auto: by words; for recall by meaning: memwell models pull"
+    return _tried(lambda: registry.open_embedder("local"))
+
+
+def _tried(opened: Callable[[], Port]) -> tuple[bool, str]:
+    async def ping() -> str:
+        async with opened() as part:
+            await part.ping()
+            return part.part
+
+    try:
+        return True, asyncio.run(ping())
+    except MemwellError as error:
+        return False, config.masked(explain(error))
+
+
+COMMANDS: Final[tuple[tuple[str, Callable[..., None]], ...]] = (("check", check),)

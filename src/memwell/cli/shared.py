@@ -1,0 +1,175 @@
+"""What every command has: store, embedder, owner and form of output, given before or after the command's name."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import update_wrapper
+from typing import Annotated, Any, Concatenate, Final, ParamSpec
+
+import typer
+
+from memwell.cli.output import Output
+from memwell.config import Settings, load
+from memwell.engine.context import Owner
+from memwell.errors import InvalidInput, NotFound
+from memwell.sync import Memory
+
+__all__ = ["Cli", "Metadata", "Where", "Whether", "command", "content_of", "duration"]
+
+P = ParamSpec("P")
+
+PANEL: Final = "Store, owner and output"
+OWNER: Final = ("user", "agent", "session", "tenant", "namespace")
+_OPTIONS: Final[Mapping[str, tuple[str, str]]] = {
+    "url": (
+        "URL",
+        "Where memories are kept, such as sqlite:///notes.db; by default a file in your data directory.",
+    ),
+    "embedder": ("NAME", "auto, local, hashing, or none for recall by words only."),
+    "user": ("ID", "Whose memory."),
+    "agent": ("ID", "Which agent's."),
+    "session": ("ID", "Which conversation."),
+    "tenant": ("ID", "Which tenant; nothing is ever seen across tenants."),
+    "namespace": ("NAME", "Which namespace."),
+}
+SHARED: Final = (*_OPTIONS, "json")
+_SHORTEST: Final = 6
+
+Where = Annotated[
+    str | None, typer.Option("--where", metavar="JSON", help='A filter, such as \'{"category": "work"}\'.')
+]
+Metadata = Annotated[
+    str | None, typer.Option("--metadata", metavar="JSON", help='Metadata, such as \'{"topic": "tea"}\'.')
+]
+Whether = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Cli:
+    """One call of the command line: its settings, its owner and its output."""
+
+    settings: Settings
+    owner: Owner
+    out: Output
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Cli:
+        """What was given on the command line over what the environment says; an empty text takes a setting back."""
+        found = load()
+        chosen = {name: value for name in _OPTIONS if (value := given.get(name)) is not None}
+        settings = found.with_options(**chosen)
+        named = {f"{name}_id" if name != "namespace" else name: getattr(settings, name) for name in OWNER}
+        owner: Any = {name: value for name, value in named.items() if value}
+        return cls(settings, owner, Output(as_json=bool(given.get("json"))))
+
+    def memory(self, *, embeds: bool = False) -> Memory:
+        """The memory of this call; without `embeds` no model is loaded."""
+        settings = self.settings
+        embedder = settings.embedder if embeds else None
+        return Memory(
+            settings.url,
+            embedder=None if embedder in (None, "none") else embedder,
+            index=settings.index,
+            cache=settings.cache if embedder not in (None, "none") else None,
+        )
+
+    def find(self, memory: Memory, id: str) -> str:
+        """The whole id for an id or its last characters. Raises `NotFound`, `InvalidInput` when several end so."""
+        short = _SHORTEST <= len(id) < 36 and not id.isspace()
+        found = memory.list(where={"id": id}, limit=1, **self.owner)
+        if found or not short:
+            return id
+        ends = memory.list(where={"id": {"$contains": id}}, limit=100, **self.owner)
+        ids = [record.id for record in ends if record.id.endswith(id)]
+        if len(ids) > 1:
+            raise InvalidInput(f"{len(ids)} memories have an id that ends in {id!r}; give more of it")
+        if not ids:
+            raise NotFound(f"no memory {id!r} in this scope")
+        return str(ids[0])
+
+    def filter(self, text: str | None, option: str = "--where") -> dict[str, Any] | None:
+        """A JSON object from an option."""
+        return _object(text, option)
+
+
+def command(function: Callable[Concatenate[Cli, P], None]) -> Callable[..., None]:
+    """A function over `Cli` as one for typer: the shared options are added and its first argument made of them."""
+    own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+
+    def call(ctx: typer.Context, **values: Any) -> None:
+        given = {name: values.pop(name) for name in SHARED}
+        before = ctx.obj if isinstance(ctx.obj, dict) else {}
+        function(Cli.of({n: before.get(n) if v in (None, False) else v for n, v in given.items()}), **values)  # type: ignore[call-arg]
+
+    update_wrapper(call, function)
+    with_context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    parameters = [
+        with_context,
+        *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own),
+        *shared_parameters(),
+    ]
+    del call.__wrapped__  # type: ignore[attr-defined]
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    call.__annotations__ = {p.name: p.annotation for p in parameters}
+    return call
+
+
+def shared_parameters() -> list[inspect.Parameter]:
+    """The options that every command has."""
+    found = []
+    for name, (metavar, text) in _OPTIONS.items():
+        option = typer.Option(f"--{name}", metavar=metavar, help=text, rich_help_panel=PANEL)
+        found.append(_parameter(name, Annotated[str | None, option], None))
+    flag = typer.Option("--json", help="JSON on stdout and nothing else there.", rich_help_panel=PANEL)
+    return [*found, _parameter("json", Annotated[bool, flag], False)]
+
+
+def _parameter(name: str, annotation: Any, default: object) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _object(text: str | None, option: str) -> dict[str, Any] | None:
+    if text is None:
+        return None
+    like = f'{option} \'{{"topic": "tea"}}\''
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{option} is not JSON: {error}. Quote it: {like}") from error
+    if not isinstance(value, dict):
+        raise typer.BadParameter(f"{option} takes a JSON object, as in {like}, not {text}")
+    return value
+
+
+def content_of(text: str) -> str:
+    """The argument as it is, or for `-` all of stdin without the last line end."""
+    if text != "-":
+        return text
+    raw = sys.stdin.buffer.read()
+    try:
+        return raw.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(
+            f"stdin is not UTF-8 text (byte {error.start}); convert it first, as with iconv"
+        ) from error
+
+
+_UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+
+
+def duration(text: str | None) -> timedelta | None:
+    """A time such as `90`, `30m`, `12h`, `7d`, `2w`; a bare number is seconds."""
+    if text is None:
+        return None
+    number, unit = (text[:-1], text[-1].lower()) if text[-1:].isalpha() else (text, "s")
+    try:
+        return timedelta(seconds=float(number) * _UNITS[unit])
+    except (ValueError, KeyError, OverflowError) as error:
+        raise typer.BadParameter(
+            f"--ttl {text!r} is no time; write 90 (seconds), 30m, 12h, 7d or 2w"
+        ) from error

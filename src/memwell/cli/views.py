@@ -1,0 +1,151 @@
+"""Records and hits as people see them, and as JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from memwell.cli.output import Output, flat, printable, when
+from memwell.codec import record_to_json
+from memwell.types import Hit, Record
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+__all__ = ["bar", "hit_to_json", "owner_of", "plain_hit", "short", "shown_hit", "shown_record"]
+
+_FULL, _EMPTY = "━", "╌"
+
+
+def short(id: str) -> str:
+    """The end of a long id, enough to name it on the command line; a short one as it is."""
+    return id if len(id) <= 12 else id[-8:]
+
+
+def owner_of(record: Record) -> str:
+    """The owner in a few words."""
+    scope = record.scope
+    return " · ".join(x for x in (scope.user_id, scope.agent_id, scope.session_id, scope.namespace) if x)
+
+
+def hit_to_json(rank: int, hit: Hit) -> dict[str, Any]:
+    """A hit with its rank and the reasons of its score."""
+    why = hit.why
+    return {
+        "rank": rank,
+        "score": hit.score,
+        "record": record_to_json(hit.record),
+        "why": {
+            "components": [
+                {"name": c.name, "value": c.value, "weight": c.weight, "points": c.points}
+                for c in why.components
+            ],
+            "passage": why.passage,
+            "terms": list(why.terms),
+            "notes": list(why.notes),
+        },
+    }
+
+
+def plain_hit(out: Output, rank: int, hit: Hit, *, explain: bool) -> None:
+    """A hit as tab-separated lines: rank, score, id, time, owner, content; reasons indented by a tab."""
+    record = hit.record
+    out.cells(
+        (rank, f"{hit.score:.3f}", record.id, when(record.created_at), owner_of(record), record.content)
+    )
+    if not explain:
+        return
+    for c in hit.why.components:
+        out.line(f"\t{c.name}\t{c.value:.3f}\t{c.weight:.3f}\t{c.points:.3f}")
+    if hit.why.passage and hit.why.passage != record.content:
+        out.line(f"\tpassage\t{flat(hit.why.passage)}")
+    for note in hit.why.notes:
+        out.line(f"\tnote\t{flat(note)}")
+
+
+def bar(score: float, width: int = 10) -> Text:
+    """A score of 0..1 as a bar, green to grey."""
+    from rich.text import Text
+
+    full = max(0, min(width, round(score * width)))
+    colour = "green" if score >= 0.5 else "yellow" if score >= 0.25 else "bright_black"
+    return Text.assemble((_FULL * full, colour), (_EMPTY * (width - full), "bright_black"))
+
+
+def shown_hit(rank: int, hit: Hit, *, explain: bool, width: int = 600) -> Table:
+    """A hit for the terminal: rank, bar, content, who and when; with `explain` the reasons beneath."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 1), expand=True)
+    grid.add_column(justify="right", style="bold", width=3)
+    grid.add_column(width=10)
+    grid.add_column(width=4, style="dim")
+    grid.add_column(ratio=1)
+    text = hit.why.passage or hit.record.content
+    grid.add_row(f"{rank}", bar(hit.score), f"{hit.score:.2f}", _marked(_cut(text, width), hit.why.terms))
+    about = (when(hit.record.created_at), owner_of(hit.record), " ".join(f"#{t}" for t in hit.record.tags))
+    line = "  ".join(x for x in (*about, short(hit.record.id)) if x)
+    grid.add_row("", "", "", Text(printable(line), style="dim"))
+    for note in hit.why.notes:
+        grid.add_row("", "", "", Text(printable(note), style="italic dim"))
+    if explain:
+        grid.add_row("", "", "", reasons(hit))
+    return grid
+
+
+def reasons(hit: Hit) -> Table:
+    """The components of a score: name, value, weight, points."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.ROUNDED, border_style="bright_black", header_style="dim", pad_edge=True)
+    table.add_column("component")
+    for head in ("value", "weight", "points"):
+        table.add_column(head, justify="right")
+    for c in hit.why.components:
+        style = None if c.points else "dim"
+        table.add_row(c.name, f"{c.value:.2f}", f"{c.weight:.2f}", f"{c.points:+.3f}", style=style)
+    table.add_section()
+    table.add_row("score", "", "", f"{hit.score:.3f}", style="bold")
+    return table
+
+
+def shown_record(out: Output, record: Record) -> None:
+    """A whole record for people."""
+    values = record_to_json(record)
+    links = values.pop("links")
+    content = values.pop("content")
+    pairs = {name: value for name, value in values.items() if value not in ([], {}, "")}
+    if record.metadata:
+        from memwell.codec import dumps
+
+        pairs["metadata"] = dumps(dict(record.metadata))
+    if record.tags:
+        pairs["tags"] = ", ".join(record.tags)
+    for link in links:
+        pairs[f"→ {link['kind']}"] = f"{link['target']} ({link['strength']:g})"
+    out.line(printable(content))
+    out.line("")
+    out.pairs(pairs)
+
+
+def _cut(text: str, width: int) -> str:
+    text = printable(text).strip()
+    return text if len(text) <= width else text[: width - 1].rstrip() + "…"
+
+
+def _marked(text: str, terms: tuple[str, ...]) -> Text:
+    """The text with the words that the question shares with it in bold."""
+    from rich.text import Text
+
+    from memwell.text import analyze
+
+    marked, wanted = Text(text), set(terms)
+    if wanted:
+        import re
+
+        for word in re.finditer(r"[\w'’]+", text):
+            if wanted & set(analyze(word[0])):
+                marked.stylize("bold cyan", word.start(), word.end())
+    return marked
