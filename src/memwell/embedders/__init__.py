@@ -1,0 +1,1 @@
+"""Embedders, one file each; nothing is imported until it is asked for."""

@@ -1,0 +1,215 @@
+"""What people hand in as an embedder, made one: a function, a LangChain object, a sentence-transformers
+object."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from memwell._bridge import is_async
+from memwell.errors import ConfigError, EmbeddingError, MemwellError
+from memwell.ports import Embedder, Vectors, guarded
+
+__all__ = ["FunctionEmbedder", "as_embedder"]
+
+Kind: TypeAlias = Literal["document", "query"]
+
+_NAMES = ("model", "model_name", "model_id", "deployment", "deployment_name", "name_or_path")
+_SIZES = ("dimension", "dimensions", "embedding_dimension", "embedding_size", "dim")
+_METHODS = ("get_embedding_dimension", "get_sentence_embedding_dimension")
+_PROBE = "dimension"
+
+
+@dataclass(frozen=True, slots=True)
+class _Calls:
+    """How to embed documents and queries with what was handed in."""
+
+    document: Callable[..., Any]
+    query: Callable[..., Any]
+    single: bool = False
+    """Whether `query` takes one text, not a list."""
+    kind: bool = False
+    """Whether both take `kind=`."""
+
+
+class FunctionEmbedder(Embedder):
+    """A foreign embedder behind the port. Made by `as_embedder`.
+
+    A synchronous one is `blocking`: under `AsyncMemory` it runs in a thread. The dimension, if nothing tells
+    it, is learnt from the first vectors; asked for before, a synchronous embedder embeds one word to find
+    out.
+    """
+
+    part = "function"
+
+    def __init__(
+        self, calls: _Calls, *, model: str, dimension: int | None, window: int | None, blocking: bool
+    ) -> None:
+        self._calls = calls
+        self._dimension = dimension
+        self._learning = threading.Lock()
+        self.model = model
+        self.window = window
+        self.blocking = blocking
+
+    @property
+    def dimension(self) -> int:  # type: ignore[override]
+        """Length of its vectors. Raises `ConfigError` where an asynchronous embedder has not yet embedded
+        anything."""
+        if self._dimension is None and not self.blocking:
+            raise ConfigError(
+                f"the dimension of {self.model} is not known before it has embedded a text; give it: "
+                "as_embedder(..., dimension=1536)",
+                part=self.part,
+            )
+        if self._dimension is None:
+            with self._learning:
+                self._learn(self._calls.document([_PROBE], **self._options("document")))
+        assert self._dimension is not None
+        return self._dimension
+
+    @guarded
+    async def embed(self, texts: Sequence[str], *, kind: Kind = "document") -> Vectors:
+        """As the port promises; the dimension of no vectors at all is found by a probe."""
+        if not texts and self._dimension is None:
+            await self._embed([_PROBE], "document")
+        return await super().embed(texts, kind=kind)
+
+    async def _embed(self, texts: Sequence[str], kind: Kind) -> Any:
+        given, options = list(texts), self._options(kind)
+        if kind == "query" and self._calls.single:
+            raw: Any = [await self._result(self._calls.query(text, **options)) for text in given]
+        else:
+            call = self._calls.query if kind == "query" else self._calls.document
+            raw = await self._result(call(given, **options))
+        self._learn(raw)
+        return raw
+
+    async def _result(self, answer: Any) -> Any:
+        if not inspect.isawaitable(answer):
+            return answer
+        if self.blocking:
+            if inspect.iscoroutine(answer):
+                answer.close()
+            raise ConfigError(
+                f"{self.model} answers with an awaitable, but is no coroutine function; wrap it in `async def`",
+                part=self.part,
+            )
+        return await answer
+
+    def _learn(self, raw: Any) -> None:
+        if self._dimension is None:
+            import numpy as np
+
+            try:
+                shape = np.asarray(raw, dtype=np.float32).shape
+            except (TypeError, ValueError) as error:
+                raise EmbeddingError(
+                    f"{self.model} gave no rows of numbers: {error}", part=self.part
+                ) from error
+            if len(shape) != 2 or not shape[1]:
+                raise EmbeddingError(
+                    f"{self.model} gave an array of shape {shape}; one vector per text is expected",
+                    part=self.part,
+                )
+            self._dimension = shape[1]
+
+    def _options(self, kind: Kind) -> dict[str, Any]:
+        return {"kind": kind} if self._calls.kind else {}
+
+    def _translate(self, error: Exception, operation: str) -> MemwellError:
+        return EmbeddingError(
+            f"{self.model} failed: {type(error).__name__}: {error}", part=self.part, operation=operation
+        )
+
+
+def as_embedder(
+    given: object, *, model: str | None = None, dimension: int | None = None, window: int | None = None
+) -> Embedder:
+    """An `Embedder` from what people have: one already, a callable, or an object with methods for it.
+
+    - a callable `f(texts)`, synchronous or `async`, giving one vector per text; if it has a parameter `kind`,
+      it is told `"document"` or `"query"`;
+    - `.embed_documents(texts)` and `.embed_query(text)`, as in LangChain;
+    - `.encode(texts)`, as in sentence-transformers, with `.encode_document` and `.encode_query` where they
+      exist;
+    - `.embed(texts)`.
+
+    `model` names what the vectors are stored under; it is otherwise taken from the object (`model`,
+    `model_name`, …), else from its qualified name: give it where two functions share a name but not their
+    vectors. Raises `ConfigError` for anything else.
+    """
+    if isinstance(given, Embedder):
+        return given
+    calls = _calls(given)
+    return FunctionEmbedder(
+        calls,
+        model=model or _model(given),
+        dimension=dimension or _dimension(given),
+        window=window or _number(given, ("max_seq_length", "window")),
+        blocking=not (is_async(calls.document) or is_async(calls.query)),
+    )
+
+
+def _calls(given: object) -> _Calls:
+    documents, query = _method(given, "embed_documents"), _method(given, "embed_query")
+    if documents and query:
+        return _Calls(documents, query, single=True)
+    encode = _method(given, "encode")
+    if encode:
+        document = _method(given, "encode_document") or encode
+        return _Calls(document, _method(given, "encode_query") or encode)
+    call = _method(given, "embed") or (given if callable(given) and not isinstance(given, type) else None)
+    if call:
+        return _Calls(call, call, kind=_takes_kind(call))
+    raise ConfigError(
+        f"{given!r:.200} is no embedder: give a name such as 'local', an Embedder, a function from texts "
+        "to vectors, or an object with embed_documents and embed_query, encode, or embed",
+        part="function",
+    )
+
+
+def _method(given: object, name: str) -> Callable[..., Any] | None:
+    found = None if isinstance(given, type) else getattr(given, name, None)
+    return found if callable(found) else None
+
+
+def _takes_kind(call: Callable[..., Any]) -> bool:
+    try:
+        parameter = inspect.signature(call).parameters.get("kind")
+    except (TypeError, ValueError):
+        return False
+    return parameter is not None and parameter.kind is not parameter.POSITIONAL_ONLY
+
+
+def _model(given: object) -> str:
+    """A name that stays the same from run to run; a shortened output belongs to it."""
+    for holder in (given, getattr(given, "tokenizer", None)):
+        for name in _NAMES:
+            found = getattr(holder, name, None)
+            if isinstance(found, str) and found:
+                size = _number(given, ("dimensions",))
+                return f"{found}@{size}" if size else found
+    named = given if hasattr(given, "__qualname__") else type(given)
+    return f"{named.__module__}.{getattr(named, '__qualname__', '')}"
+
+
+def _dimension(given: object) -> int | None:
+    size = _number(given, _SIZES)
+    for name in _METHODS:
+        method = _method(given, name)
+        if size is None and method is not None:
+            found = method()
+            size = found if isinstance(found, int) and found > 0 else None
+    return size
+
+
+def _number(given: object, names: Sequence[str]) -> int | None:
+    for name in names:
+        found = getattr(given, name, None)
+        if isinstance(found, int) and not isinstance(found, bool) and found > 0:
+            return found
+    return None

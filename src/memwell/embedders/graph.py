@@ -1,0 +1,199 @@
+"""From the official safetensors of MiniLM to an ONNX graph: BERT, mean pooling and unit length in 42
+operators.
+
+Matrices are laid out as the fused operators of onnxruntime want them (`com.microsoft`: Attention,
+SkipLayerNormalization, BiasGelu with the exact erf) and go to a data file beside the graph, which onnxruntime
+maps into memory instead of parsing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+from memwell.errors import ConfigError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["DIMENSION", "LAYERS", "assemble", "tensors"]
+
+DIMENSION: Final = 384
+LAYERS: Final = 6
+HEADS: Final = 12
+EPSILON: Final = 1e-12
+"""Of every layer normalisation, as in the model's config.json."""
+FUSED: Final = "com.microsoft"
+OPSET: Final = 17
+PAGE: Final = 65_536
+"""Alignment in the data file; the coarsest that any platform needs for mapping."""
+INLINE: Final = 16_384
+"""Smaller tensors stay inside the graph (bytes)."""
+
+
+def tensors(blob: bytes) -> dict[str, NDArray[Any]]:
+    """The arrays of a safetensors file, as views of its bytes.
+
+    The format: eight bytes with the length of a JSON header, the header, then the data. Raises `ValueError`
+    when the bytes are not of that form.
+    """
+    import numpy as np
+
+    size = int.from_bytes(blob[:8], "little")
+    if len(blob) < 8 or size > len(blob) - 8:
+        raise ValueError("the safetensors header is cut off")
+    header: Mapping[str, Any] = json.loads(blob[8 : 8 + size])
+    types = {"F32": "<f4", "I64": "<i8"}
+    found = {}
+    for name, entry in header.items():
+        if name == "__metadata__":
+            continue
+        start, end = entry["data_offsets"]
+        raw = memoryview(blob)[8 + size + start : 8 + size + end]
+        found[name] = np.frombuffer(raw, types[entry["dtype"]]).reshape(entry["shape"])
+    return found
+
+
+def assemble(weights: Mapping[str, NDArray[Any]], data: BinaryIO, location: str) -> bytes:
+    """The graph, serialised; its matrices are written to `data`, the file that will be called `location`.
+
+    Inputs `ids` and `mask`, both `(n, length) int32`; output `vectors`, `(n, 384) float32` of unit length.
+    Raises `ConfigError` when the package onnx is missing.
+    """
+    try:
+        import onnx
+    except ImportError as error:
+        raise ConfigError("preparing the local model needs onnx: pip install 'memwell[local]'") from error
+    helper, graph = onnx.helper, _Graph(data, location)
+    hidden = _embeddings(graph, weights)
+    for layer in range(LAYERS):
+        hidden = _layer(graph, _below(weights, f"encoder.layer.{layer}."), hidden)
+    _pooling(graph, hidden)
+    integers, floats = onnx.TensorProto.INT32, onnx.TensorProto.FLOAT
+    body = helper.make_graph(
+        graph.nodes,
+        "all-MiniLM-L6-v2",
+        [helper.make_tensor_value_info(name, integers, ["n", "length"]) for name in ("ids", "mask")],
+        [helper.make_tensor_value_info("vectors", floats, ["n", DIMENSION])],
+        graph.constants,
+    )
+    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(FUSED, 1)]
+    model = helper.make_model(body, opset_imports=opsets, ir_version=8, producer_name="memwell")
+    serialised: bytes = model.SerializeToString()
+    return serialised
+
+
+@dataclass
+class _Graph:
+    """Operators and constants as they are added."""
+
+    data: BinaryIO
+    location: str
+    nodes: list[Any] = field(default_factory=list)
+    constants: list[Any] = field(default_factory=list)
+
+    def constant(self, array: NDArray[Any]) -> str:
+        """Add a constant and return its name."""
+        import numpy as np
+        from onnx import TensorProto, numpy_helper
+
+        name = f"c{len(self.constants)}"
+        array = np.ascontiguousarray(array)
+        if array.nbytes < INLINE:
+            self.constants.append(numpy_helper.from_array(array, name))
+            return name
+        tensor = TensorProto(
+            name=name,
+            dims=array.shape,
+            data_type=TensorProto.FLOAT,
+            data_location=TensorProto.EXTERNAL,
+        )
+        for key, value in self._append(array):
+            tensor.external_data.add(key=key, value=value)
+        self.constants.append(tensor)
+        return name
+
+    def node(self, operator: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
+        """Add an operator and return the name of its result."""
+        from onnx import helper
+
+        name = f"t{len(self.nodes)}"
+        outputs = [name, f"{name}_mask"] if operator == "EmbedLayerNormalization" else [name]
+        self.nodes.append(helper.make_node(operator, list(inputs), outputs, domain=domain, **attributes))
+        return name
+
+    def _append(self, array: NDArray[Any]) -> Iterator[tuple[str, str]]:
+        self.data.write(b"\0" * (-self.data.tell() % PAGE))
+        yield "location", self.location
+        yield "offset", str(self.data.tell())
+        self.data.write(array.astype("<f4", copy=False).data)
+        yield "length", str(array.nbytes)
+
+
+def _embeddings(graph: _Graph, weights: Mapping[str, NDArray[Any]]) -> str:
+    part = _below(weights, "embeddings.")
+    # A text is always segment 0, so that row is added to every position once and for all.
+    positions = part["position_embeddings.weight"] + part["token_type_embeddings.weight"][0]
+    return graph.node(
+        "EmbedLayerNormalization",
+        "ids",
+        "",
+        graph.constant(part["word_embeddings.weight"]),
+        graph.constant(positions),
+        "",
+        graph.constant(part["LayerNorm.weight"]),
+        graph.constant(part["LayerNorm.bias"]),
+        domain=FUSED,
+        epsilon=EPSILON,
+    )
+
+
+def _layer(graph: _Graph, part: Mapping[str, NDArray[np.float32]], hidden: str) -> str:
+    import numpy as np
+
+    names = ("query", "key", "value")
+    attended = graph.node(
+        "Attention",
+        hidden,
+        graph.constant(np.concatenate([part[f"attention.self.{name}.weight"].T for name in names], axis=1)),
+        graph.constant(np.concatenate([part[f"attention.self.{name}.bias"] for name in names])),
+        "mask",
+        domain=FUSED,
+        num_heads=HEADS,
+    )
+    middle = _residual(graph, part, "attention.output.", attended, hidden)
+    wide = graph.node("MatMul", middle, graph.constant(part["intermediate.dense.weight"].T))
+    active = graph.node("BiasGelu", wide, graph.constant(part["intermediate.dense.bias"]), domain=FUSED)
+    return _residual(graph, part, "output.", active, middle)
+
+
+def _residual(graph: _Graph, part: Mapping[str, NDArray[Any]], prefix: str, inner: str, beside: str) -> str:
+    """A dense layer, its bias, what went around it, and the normalisation of the sum."""
+    return graph.node(
+        "SkipLayerNormalization",
+        graph.node("MatMul", inner, graph.constant(part[f"{prefix}dense.weight"].T)),
+        beside,
+        graph.constant(part[f"{prefix}LayerNorm.weight"]),
+        graph.constant(part[f"{prefix}LayerNorm.bias"]),
+        graph.constant(part[f"{prefix}dense.bias"]),
+        domain=FUSED,
+        epsilon=EPSILON,
+    )
+
+
+def _pooling(graph: _Graph, hidden: str) -> None:
+    """The sum over real tokens, at unit length: the direction of their mean."""
+    import numpy as np
+    from onnx import TensorProto, helper
+
+    axis = graph.constant(np.array([1], np.int64))
+    row = graph.node("Unsqueeze", graph.node("Cast", "mask", to=TensorProto.FLOAT), axis)
+    total = graph.node("Squeeze", graph.node("MatMul", row, hidden), axis)
+    graph.nodes.append(helper.make_node("LpNormalization", [total], ["vectors"], axis=-1, p=2))
+
+
+def _below(weights: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    return {name.removeprefix(prefix): array for name, array in weights.items() if name.startswith(prefix)}

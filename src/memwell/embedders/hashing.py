@@ -1,0 +1,97 @@
+"""Words and letters to vectors by hashing: deterministic, offline, no model, no download.
+
+Signed feature hashing (Weinberger et al., 2009, arXiv:0902.2206) of words and the character n-grams inside
+them, so that texts sharing words, or forms of one word, are near. It knows nothing of meaning: for tests,
+demonstrations and machines without any model.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Literal, Self
+
+from memwell.errors import ConfigError
+from memwell.matrix import numpy
+from memwell.ports import Embedder, Vectors
+
+if TYPE_CHECKING:
+    from memwell.registry import Url
+
+__all__ = ["Hashing"]
+
+_WORD = re.compile(r"\w+")
+_LONG = 6
+"""Letters from which a word counts in full; shorter ones say less in most languages."""
+_KEPT = 50_000
+"""Words whose features are remembered."""
+
+
+class Hashing(Embedder):
+    """Texts to vectors without a model. The same text gives the same vector in every process and on every
+    platform.
+
+    A text without any letter or digit has the zero vector, near to nothing. Raises `ConfigError` for a
+    dimension below 1 and when numpy is missing.
+    """
+
+    part = "hashing"
+    blocking = True
+    symmetric = True
+    """Documents and queries are embedded alike."""
+
+    def __init__(self, dimension: int = 384) -> None:
+        numpy()
+        if not isinstance(dimension, int) or dimension < 1:
+            raise ConfigError(f"dimension is a whole number from 1, not {dimension!r}", part=self.part)
+        self.dimension = dimension
+        self.model = f"hashing-1-{dimension}"
+
+    @classmethod
+    def from_url(cls, url: Url) -> Self:
+        """From `hashing` or `hashing:?dimension=256`."""
+        dimension = url.number("dimension", 384)
+        url.done("dimension")
+        return cls(int(dimension))
+
+    async def _embed(self, texts: Sequence[str], kind: Literal["document", "query"]) -> Vectors:
+        del kind
+        return self._rows(texts)
+
+    def _rows(self, texts: Sequence[str]) -> Vectors:
+        import numpy as np
+
+        rows = np.zeros((len(texts), self.dimension))
+        for row, text in zip(rows, texts, strict=True):
+            for word, times in Counter(_words(text)).items():
+                weight = min(1.0, len(word) / _LONG) * (1 + np.log(times))
+                for feature, share in _features(word):
+                    row[(feature >> 1) % self.dimension] += weight * (share if feature & 1 else -share)
+        norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+        norms[norms == 0] = 1
+        vectors: Vectors = (rows / norms[:, None]).astype(np.float32)
+        return vectors
+
+
+def _words(text: str) -> Iterator[str]:
+    for match in _WORD.finditer(unicodedata.normalize("NFKC", text).casefold()):
+        yield match.group()
+
+
+@functools.lru_cache(_KEPT)
+def _features(word: str) -> tuple[tuple[int, float], ...]:
+    """Hash and share of a word and of its n-grams; the n-grams together weigh as much as the word."""
+    framed = f"<{word}>"
+    size = 3 if word.isascii() else 2
+    grams = [framed[at : at + size] for at in range(len(framed) - size + 1)]
+    share = len(grams) ** -0.5
+    return ((_hash(f"w{word}"), 1.0), *((_hash(f"g{gram}"), share) for gram in grams))
+
+
+def _hash(feature: str) -> int:
+    raw = feature.encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(raw, digest_size=8).digest(), "little")
