@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import multiprocessing
 import os
@@ -85,8 +86,7 @@ def test_a_transaction_commits_at_its_end(database: Database) -> None:
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit, GeneratorExit])
 def test_any_exception_rolls_back_and_frees_the_turn(database: Database, error: type[BaseException]) -> None:
     with pytest.raises(error), database.transaction() as connection:
-        connection.execute("INSERT INTO entry (text) VALUES ('one')")
-        raise error
+        _throw(error(inserting("one")(connection)))
     with pytest.raises(error):
         database.submit(lambda connection: inserting("two")(connection) and _throw(error()))
     database.submit(inserting("three"))
@@ -293,7 +293,8 @@ def test_ctrl_c_at_any_moment_neither_keeps_the_turn_nor_loses_what_was_acknowle
         number = 0
         while not stop.is_set():
             number += 1
-            acknowledged.append(file.submit(inserting(f"{writer} {number}")))
+            with contextlib.suppress(Unavailable):  # the thread that was to commit it was interrupted
+                acknowledged.append(file.submit(inserting(f"{writer} {number}")))
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
@@ -323,7 +324,7 @@ def test_ctrl_c_at_any_moment_neither_keeps_the_turn_nor_loses_what_was_acknowle
         assert not other.is_alive()
     assert interrupted > 50
     assert set(acknowledged) <= set(texts(file))
-    assert file._turns._holder is None
+    assert file._turns.holder is None
     assert not file._turns._waiting
 
 
@@ -591,7 +592,7 @@ def test_a_failing_script_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_a_file_of_a_newer_version_is_refused_with_the_remedy(tmp_path: Path) -> None:
     database = Database(tmp_path / "a.db")
     database.migrate("one", ["CREATE TABLE a (x)", "CREATE TABLE b (x)"])
-    with pytest.raises(ConfigError, match="newer memwell.*pip install -U memwell"):
+    with pytest.raises(ConfigError, match=r"newer memwell.*pip install -U memwell"):
         database.migrate("one", ["CREATE TABLE a (x)"])
     database.close()
 

@@ -19,6 +19,7 @@ from memwell.sqlite import forks
 from memwell.sqlite.connect import Connection, Opening
 from memwell.sqlite.errors import translate
 from memwell.sqlite.migrations import migrate
+from memwell.sqlite.transactions import Transaction
 from memwell.sqlite.turns import Turn, Turns
 
 __all__ = ["Database", "Durability", "translate"]
@@ -30,27 +31,6 @@ Durability = Literal["normal", "full"]
 
 TOGETHER = 128
 """Jobs after which a commit waits for no more of them."""
-
-
-class Transaction:
-    """A write transaction as a context manager: BEGIN IMMEDIATE, then COMMIT, or ROLLBACK on any
-    exception."""
-
-    __slots__ = ("_connection", "_database", "_turn")
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def __enter__(self) -> sqlite3.Connection:
-        self._turn = Turn()
-        self._connection = self._database._begin(self._turn)
-        return self._connection
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:
-            self._database._end(self._connection, commit=kind is None)
-        finally:
-            self._database._give(self._turn)
 
 
 class Database:
@@ -133,11 +113,20 @@ class Database:
         nor use `transaction` or `submit`.
         """
         turn = Turn(job)
+        interrupt: BaseException | None = None
         try:
             if self._turns.take(turn):
                 return self._run(job)
         finally:
-            self._give(turn)
+            while (
+                self._turns.holder is turn
+            ):  # a loop in place, not a function: a signal finds no gap before it
+                try:
+                    self._give(turn)
+                except BaseException as error:  # noqa: BLE001
+                    interrupt = error
+            if interrupt is not None:
+                raise interrupt
         result: T = turn.outcome()
         return result
 
@@ -220,8 +209,7 @@ class Database:
             connection = self._writer or self._open_writer()
             connection.execute("BEGIN IMMEDIATE")
         except BaseException:
-            if self._turns.holds(turn):
-                self._abort(turn)
+            self._give(turn)
             raise
         return connection
 
@@ -235,47 +223,55 @@ class Database:
         connection = self._writer = self._opening.writer()
         return connection
 
-    def _end(self, connection: sqlite3.Connection, *, commit: bool) -> None:
-        try:
-            if commit:
-                connection.execute("COMMIT")
-        finally:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-
-    def _abort(self, turn: Turn) -> None:
-        try:
-            if self._writer is not None and self._writer.in_transaction:
-                self._writer.execute("ROLLBACK")
-        finally:
-            self._give(turn)
-
     def _give(self, turn: Turn) -> None:
+        """Let the next one write, on a connection outside any transaction. Does nothing when it is not our
+        turn."""
         try:
-            if self._closed and self._turns.holds(turn):
-                self._close_writer()
+            if self._turns.holder is turn:
+                if self._writer is not None and self._writer.in_transaction:
+                    self._roll_back(self._writer)
+                if self._closed:
+                    self._close_writer()
         finally:
             self._turns.give(turn)
+
+    def _roll_back(self, connection: Connection) -> None:
+        try:
+            connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            self._writer = None  # the next one gets a new connection
+            raise
 
     def _run(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """Run the job and those of all who come meanwhile, in one transaction."""
         connection = self._writer or self._open_writer()
         companions: list[Turn] = []
+        committing = committed = False
+        failure: BaseException | None = None
+        interrupt: BaseException | None = None
         try:
             connection.execute("BEGIN IMMEDIATE")
             result = job(connection)
             while len(companions) < TOGETHER and (more := self._turns.companions(companions)):
                 _run_each(connection, more)
+            committing = True
             connection.execute("COMMIT")
+            committed = True
         except BaseException as error:
+            failure = error
             if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            for turn in companions:
-                turn.fail(error)
+                self._roll_back(connection)
+            else:  # a signal may come when the commit is done
+                committed = committing and not isinstance(error, Exception)
             raise
         finally:
-            for turn in companions:
-                self._turns.wake(turn)
+            while companions:  # in place, as above
+                try:
+                    companions = self._turns.settle(companions, committed, failure)
+                except BaseException as error:  # noqa: BLE001
+                    interrupt = error
+            if interrupt is not None:
+                raise interrupt
         return result
 
 

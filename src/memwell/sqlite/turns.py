@@ -39,7 +39,7 @@ class Turn:
             raise self.error
         return self.result
 
-    def fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException | None) -> None:
         """Settle with the error that ended the transaction, a copy for each, so that their tracebacks do not
         mix."""
         if isinstance(error, Exception):
@@ -57,7 +57,8 @@ class Turns:
     def __init__(self, timeout: float) -> None:
         self._timeout = timeout
         self._mutex = Lock()
-        self._holder: Turn | None = None
+        self.holder: Turn | None = None
+        """Whose turn it is."""
         self._waiting: deque[Turn] = deque()
 
     def take(self, turn: Turn, timeout: float | None = None) -> bool:
@@ -67,10 +68,10 @@ class Turns:
         """
         try:
             with self._mutex:
-                if self._holder is None:
-                    self._holder = turn
+                if self.holder is None:
+                    self.holder = turn
                     return True
-                if self._holder.thread == turn.thread:
+                if self.holder.thread == turn.thread:
                     raise RuntimeError("this thread is inside a write transaction of this database already")
                 gate = turn.gate = Lock()
                 gate.acquire()
@@ -84,8 +85,8 @@ class Turns:
     def take_at_once(self, turn: Turn) -> bool:
         """Take the turn only if nobody has it."""
         with self._mutex:
-            if self._holder is None:
-                self._holder = turn
+            if self.holder is None:
+                self.holder = turn
                 return True
         return False
 
@@ -102,18 +103,20 @@ class Turns:
             self._waiting = deque(turn for turn in self._waiting if turn.job is None)
             return more
 
-    def wake(self, turn: Turn) -> None:
-        """Let a companion go on with its outcome; twice is fine."""
-        if turn.done:
-            return
-        turn.done = True
-        if turn.gate is not None:
-            turn.gate.release()
+    def settle(self, turns: list[Turn], committed: bool, failure: BaseException | None) -> list[Turn]:
+        """Let companions go on with their outcome, or with the failure of the commit; those left, which are
+        none."""
+        for turn in turns:
+            if not turn.done:
+                if not committed:
+                    turn.fail(failure)
+                self._wake(turn)
+        return []
 
     def give(self, turn: Turn) -> None:
         """Hand the turn to the next in the queue. Does nothing when it is not ours."""
         interrupted: BaseException | None = None
-        while self._holder is turn:
+        while self.holder is turn:
             try:
                 self._pass_on()
             except BaseException as error:  # noqa: BLE001  a signal must not keep the others waiting
@@ -121,9 +124,10 @@ class Turns:
         if interrupted is not None:
             raise interrupted
 
-    def holds(self, turn: Turn) -> bool:
-        """Whether it is this one's turn."""
-        return self._holder is turn
+    def _wake(self, turn: Turn) -> None:
+        turn.done = True
+        if turn.gate is not None:
+            turn.gate.release()
 
     def _pass_on(self) -> None:
         # The next one takes itself off the queue: a signal between two steps here then leaves nothing half
@@ -132,16 +136,16 @@ class Turns:
             while self._waiting and self._waiting[0].done:
                 self._waiting.popleft()
             if not self._waiting:
-                self._holder = None
+                self.holder = None
                 return
-            following = self._holder = self._waiting[0]
+            following = self.holder = self._waiting[0]
             assert following.gate is not None
             following.gate.release()
 
     def _wait(self, turn: Turn, gate: Lock, timeout: float) -> None:
         if not gate.acquire(timeout=timeout):
             with self._mutex:
-                still = turn in self._waiting and self._holder is not turn
+                still = turn in self._waiting and self.holder is not turn
                 if still:
                     self._waiting.remove(turn)
             if still:
