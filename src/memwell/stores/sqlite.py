@@ -216,13 +216,13 @@ class SqliteStore(Store):
             )
         rows = connection.execute(
             "SELECT c.seq, c.deleted, coalesce(c.tenant_id, r.tenant_id), coalesce(c.id, r.id) FROM changes c"
-            " LEFT JOIN records r ON r.key = c.key WHERE c.seq > ? ORDER BY c.seq LIMIT ?",
+            " LEFT JOIN records r ON r.key = c.key WHERE c.seq > ? AND (c.deleted OR r.key IS NOT NULL)"
+            " ORDER BY c.seq LIMIT ?",
             (after, limit),
         )
         return [
             Change(seq=seq, kind="delete" if deleted else "put", tenant_id=tenant, id=id)
             for seq, deleted, tenant, id in rows
-            if id is not None
         ]
 
     async def _sweep(self, now: datetime) -> int:

@@ -99,6 +99,7 @@ def _reinforce(
     if embedding is not None and not found.embedded:
         put_vectors(connection, key, embedding)
         connection.execute("UPDATE records SET embedded = 1 WHERE key = ?", (key,))
+        record = replace(record, embedded=True)
     connection.execute(_PUT, (key,))
     return record
 
