@@ -2,14 +2,228 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from io import TextIOWrapper
+from itertools import chain, islice
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from memwell import importers
+from memwell.cli.failures import Code, complain
 from memwell.cli.shared import Cli
+from memwell.engine.transfer import Progress
+from memwell.errors import InvalidInput
+from memwell.importers import Found, Item, Skipped
+from memwell.sync import Memory
 
-__all__ = ["export", "import_"]
+__all__ = ["export", "import_", "take"]
+
+_HEAD: Final = 8192
+_BATCH: Final = 300
 
 
-def import_(cli: Cli) -> None:
-    """x."""
+@dataclass(kw_only=True)
+class Taken:
+    """What came of one file."""
+
+    file: str
+    format: str = ""
+    added: int = 0
+    present: int = 0
+    skipped: list[Skipped] = field(default_factory=list)
+
+    @property
+    def bad(self) -> list[Skipped]:
+        """What should have been taken and could not."""
+        return [one for one in self.skipped if not one.harmless]
 
 
-def export(cli: Cli) -> None:
-    """x."""
+def import_(
+    cli: Cli,
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Files, or - for stdin.")],
+    format: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="NAME", help="export, chat, markdown or text; by content if not given."
+        ),
+    ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option("--tag", "-t", metavar="TEXT", help="A tag for all; may be repeated.")
+    ] = None,
+    category: Annotated[
+        str | None, typer.Option("--category", metavar="TEXT", help="Category for all.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and count, store nothing.")] = False,
+) -> None:
+    """Take in exports, chat transcripts, Markdown and plain text. The same again adds nothing."""
+    if format is not None and format not in importers.FORMATS:
+        raise typer.BadParameter(f"--format is one of {', '.join(importers.FORMATS)}")
+    options: dict[str, Any] = {**cli.owner, "tags": tag, "category": category}
+    found = []
+    with cli.memory(embeds=not dry_run) as memory, cli.out.progress("Importing") as progress:
+        for name in files:
+            with _opened(name) as lines:
+                taken = _one(memory, lines, name, format, options, progress, dry_run=dry_run)
+            found.append(taken)
+            _tell(cli, taken, dry_run=dry_run)
+    if any(taken.bad for taken in found):
+        raise typer.Exit(Code.ERROR)
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[TextIOWrapper]:
+    if name == "-":
+        stream = TextIOWrapper(sys.stdin.buffer, "utf-8-sig")
+    else:
+        try:
+            stream = Path(name).open(encoding="utf-8-sig")  # noqa: SIM115  closed below
+        except OSError as error:
+            raise InvalidInput(f"{name}: {error.strerror}; name files to read, or - for stdin") from error
+    try:
+        yield stream
+    except UnicodeDecodeError as error:
+        raise InvalidInput(
+            f"{name} is not UTF-8 text ({error.reason}); convert it first, as with iconv"
+        ) from error
+    finally:
+        stream.close()
+
+
+def _one(
+    memory: Memory,
+    lines: TextIOWrapper,
+    name: str,
+    format: str | None,
+    options: dict[str, Any],
+    progress: Progress,
+    *,
+    dry_run: bool,
+) -> Taken:
+    head: list[str] = []
+    for line in lines:
+        head.append(line)
+        if sum(map(len, head)) >= _HEAD:
+            break
+    own = "" if name == "-" else Path(name).name
+    format = format or importers.detect("".join(head), own)
+    if format == "export":
+        return _export_in(memory, chain(head, lines), name, progress, dry_run=dry_run)
+    session = options.get("session_id") or Path(own).stem[:256] or "stdin"
+    items = importers.read(chain(head, lines), format=format, name=own[:256], session=session)
+    taken = Taken(file=name, format=format)
+    if dry_run:
+        for item in items:
+            _count(taken, item)
+    else:
+        take(memory, items, options, taken, progress)
+    return taken
+
+
+def take(
+    memory: Memory, items: Iterable[Item], options: dict[str, Any], taken: Taken, progress: Progress
+) -> None:
+    """Store what is not there yet, some hundreds in one transaction."""
+    owner = [options.get(name) for name in ("user_id", "agent_id", "session_id", "namespace")]
+    done, rest = 0, importers.identified(items, owner=owner, now=datetime.now(UTC))
+    while batch := list(islice(rest, _BATCH)):
+        taken.skipped += [item for item in batch if isinstance(item, Skipped)]
+        _store(memory, [item for item in batch if isinstance(item, Found)], options, taken)
+        done += len(batch)
+        progress(done, 0)
+
+
+def _store(memory: Memory, batch: list[Found], options: dict[str, Any], taken: Taken) -> None:
+    if not batch:
+        return
+    ids = [item.memory.id for item in batch]
+    page = memory.list(where={"id": {"$in": ids}}, limit=len(ids), tenant_id=options.get("tenant_id"))
+    known = {record.id for record in page.records}
+    fresh = [item for item in batch if item.memory.id not in known]
+    taken.present += len(batch) - len(fresh)
+    try:
+        taken.added += len(memory.remember([item.memory for item in fresh], **options)) if fresh else 0
+    except InvalidInput:
+        for item in fresh:
+            _alone(memory, item, options, taken)
+
+
+def _alone(memory: Memory, item: Found, options: dict[str, Any], taken: Taken) -> None:
+    """One of a batch that holds something beyond a limit."""
+    try:
+        memory.remember([item.memory], **options)
+        taken.added += 1
+    except InvalidInput as error:
+        taken.skipped.append(Skipped(place=item.place, reason=error.message))
+
+
+def _count(taken: Taken, item: Item) -> None:
+    if isinstance(item, Skipped):
+        taken.skipped.append(item)
+    else:
+        taken.added += 1
+
+
+def _export_in(
+    memory: Memory, lines: Iterable[str], name: str, progress: Progress, *, dry_run: bool
+) -> Taken:
+    if dry_run:
+        records = sum(line.startswith('{"record"') for line in lines)
+        return Taken(file=name, format="export", added=records)
+    if name != "-":
+        done = memory.import_(name, progress=progress)
+    else:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="", suffix=".jsonl") as file:
+            file.writelines(lines)
+            file.flush()
+            done = memory.import_(file.name, progress=progress)
+    return Taken(file=name, format="export", added=done.added, present=done.present)
+
+
+def _tell(cli: Cli, taken: Taken, *, dry_run: bool) -> None:
+    for one in taken.bad:
+        complain(f"{taken.file}, {one.place}: {one.reason}")
+    if cli.out.as_json:
+        skipped = [{"place": s.place, "reason": s.reason, "harmless": s.harmless} for s in taken.skipped]
+        counts = {"added": taken.added, "present": taken.present, "skipped": skipped, "dry_run": dry_run}
+        cli.out.json({"file": taken.file, "format": taken.format, **counts})
+        return
+    harmless = len(taken.skipped) - len(taken.bad)
+    parts = [
+        f"{taken.added:,} {'found' if dry_run else 'added'}",
+        f"{taken.present:,} there already" if taken.present else "",
+        f"{harmless:,} without text" if harmless else "",
+        f"{len(taken.bad):,} NOT TAKEN" if taken.bad else "",
+    ]
+    cli.out.line(f"{taken.file} ({taken.format}): {', '.join(part for part in parts if part)}")
+
+
+def export(
+    cli: Cli,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="The file to write, or - for stdout.")],
+    no_vectors: Annotated[
+        bool,
+        typer.Option("--no-vectors", help="Leave the vectors out: smaller, but embedded again on import."),
+    ] = False,
+) -> None:
+    """Write memories with history, relationships and vectors as checksummed JSON lines: the backup."""
+    with cli.memory() as memory, cli.out.progress("Exporting") as progress:
+        if file == "-":
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder, "export.jsonl")
+                memory.export(path, vectors=not no_vectors, progress=progress, **cli.owner)
+                with path.open(encoding="utf-8") as source:
+                    shutil.copyfileobj(source, sys.stdout)
+            return
+        count = memory.export(file, vectors=not no_vectors, progress=progress, **cli.owner)
+    if cli.out.as_json:
+        cli.out.json({"file": file, "exported": count})
+    else:
+        cli.out.line(f"{file}: {count:,} {'memory' if count == 1 else 'memories'} exported")

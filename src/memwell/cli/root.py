@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import sys
@@ -36,11 +37,21 @@ _UsageError: Any = typer.BadParameter.__base__
 class Root(TyperGroup):
     """The group of all commands: failures become one line on stderr and an exit code."""
 
-    def main(self, args: Any = None, prog_name: Any = None, **extra: Any) -> Any:
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
         """Run; in standalone mode exit with the code, else return it."""
-        standalone = extra.pop("standalone_mode", True)
-        code = _coded(lambda: super(Root, self).main(args, prog_name, standalone_mode=False, **extra))
-        if standalone:
+        call = functools.partial(
+            super().main, args, prog_name, complete_var, False, windows_expand_args, **extra
+        )
+        code = _coded(call)
+        if standalone_mode:
             sys.exit(code)
         return code
 
