@@ -82,9 +82,12 @@ class Matrix:
         self._row(row)[:] = 0
 
     def take(self, rows: Sequence[int] | NDArray[np.intp]) -> Vectors:
-        """A copy of some rows, `(len(rows), d) float32`, in the order asked."""
+        """A copy of some rows, `(len(rows), d) float32`, in the order asked. Raises `IndexError` past the
+        end."""
         np = self._np
         wanted = np.asarray(rows, dtype=np.intp)
+        if len(wanted) and not 0 <= wanted.min() <= wanted.max() < self.rows:
+            raise IndexError(f"rows {wanted.min()} to {wanted.max()} of {self.rows}")
         found = np.empty((len(wanted), self.dimension), dtype=np.float32)
         slabs = wanted // SLAB
         for slab in np.unique(slabs):

@@ -6,8 +6,9 @@ believes, in the child, that this process holds the locks of the inherited conne
 inherited; so the child takes them really. Else a third process could find the file unused once the parent has
 gone, and clear the log away under the child.
 
-What no library can help: when another thread is inside a *reading* statement at the moment of the fork, the child inherits
-whatever mutex of SQLite or of the C library that thread held. Fork before starting threads, or spawn.
+What no library can help: when another thread is inside a *reading* statement at the moment of the fork, the
+child inherits whatever mutex of SQLite or of the C library that thread held. Fork before starting threads, or
+spawn.
 """
 
 from __future__ import annotations
