@@ -25,8 +25,10 @@ _DATES: Final = ("date", "created", "created_at")
 
 
 def read(lines: Iterable[str], name: str) -> Iterator[Found]:
-    """A memory for each section: its heading path, an empty line, its text. Long sections are divided between paragraphs,
-    never inside a code block. Front matter gives time (`date`), `tags`, `category` and further metadata.
+    """A memory for each section: its heading path, an empty line, its text.
+
+    Long sections are divided between paragraphs, never inside a code block. Front matter gives time (`date`), `tags`,
+    `category` and further metadata.
     """
     front, rest = _front_matter(iter(lines))
     last: _Section | None = None
@@ -169,12 +171,8 @@ def _front(lines: list[str], first: int) -> _Front:
         if pair:
             key = pair[1]
             values[key] = _value(pair[2] or "")
-        elif item and key:
-            values[key] = (
-                [*(values[key] or []), _unquoted(item[1])]
-                if not isinstance(values[key], str)
-                else values[key]
-            )
+        elif item and key and not isinstance(values[key], str):
+            values[key] = [*(values[key] or []), _unquoted(item[1])]
     front = _Front(first=first)
     for name, value in values.items():
         if name.lower() in _DATES and (when := moment(value)):

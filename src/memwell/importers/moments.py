@@ -26,9 +26,9 @@ _MILLISECONDS, _MICROSECONDS = 1e11, 1e14
 
 
 def moment(value: Any) -> datetime | None:
-    """Seconds, milliseconds or microseconds since 1970, ISO 8601, an e-mail date, or words such as `8 May 2023`; else `None`.
+    """An instant from seconds, milliseconds or microseconds since 1970, ISO 8601, an e-mail date, or `8 May 2023`.
 
-    Times without a zone are taken as UTC.
+    `None` for anything else. Times without a zone are taken as UTC.
     """
     if isinstance(value, bool) or value is None:
         return None
