@@ -23,7 +23,7 @@ from memwell.registry import Url
 from memwell.revision import chain
 from memwell.search import Found, Search
 from memwell.signals import signals_of
-from memwell.stores.memory_state import Row, State, alive, sees
+from memwell.stores.memory_state import Row, State, alive, own, sees
 from memwell.text import lexemes_of
 from memwell.types import Link, Problem, Record, Report, Scope, Stats, Version, Where
 
@@ -67,13 +67,14 @@ class MemoryStore(Store):
 
     async def _write(self, operations: Sequence[Operation], now: datetime) -> list[Any]:
         with self._lock, self._state.transaction():
-            return [self._state.apply(operation, now) for operation in operations]
+            results = [self._state.apply(operation, now) for operation in operations]
+        return [own(result) if isinstance(result, Record) else result for result in results]
 
     async def _get(self, scope: Scope, ids: Sequence[str], now: datetime) -> list[Record]:
         with self._lock:
             keys = [self._state.ids.get((scope.tenant_id, id)) for id in ids]
             found = [self._state.record(key) for key in keys if key is not None]
-        return [record for record in found if sees(scope, record, now)]
+        return [own(record) for record in found if sees(scope, record, now)]
 
     async def _scan(
         self,
@@ -89,7 +90,7 @@ class MemoryStore(Store):
         if after is not None:
             found = [item for item in found if (item[:2] < after if descending else item[:2] > after)]
         found.sort(key=lambda item: item[:2], reverse=descending)
-        return [record for _, _, record in found[:limit]]
+        return [own(record) for _, _, record in found[:limit]]
 
     async def _count(self, scope: Scope, now: datetime, where: Where | None) -> int:
         return len(self._all(scope, now, where))
@@ -107,7 +108,8 @@ class MemoryStore(Store):
     async def _history(self, scope: Scope, id: str, now: datetime) -> list[Version]:
         with self._lock:
             key = self._state.key_of(scope, id, now)
-            return chain(self._state.rows[key].past, self._state.record(key))
+            told = chain(self._state.rows[key].past, self._state.record(key))
+        return [replace(version, record=own(version.record)) for version in told]
 
     async def _links(self, scope: Scope, ids: Sequence[str], incoming: bool) -> list[tuple[str, Link]]:
         state = self._state

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -17,7 +18,7 @@ from memwell.signals import signals_of
 from memwell.text import lexemes_of
 from memwell.types import Link, Record, Scope, Version
 
-__all__ = ["Row", "State", "alive", "sees"]
+__all__ = ["Row", "State", "alive", "own", "sees"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +160,7 @@ class State:
         if record.access_count and record.last_accessed_at:
             self._put(self.access, key, (record.access_count, record.last_accessed_at))
         vectors = self._vectors(operation.embedding)
-        self.replace_row(key, _row(record, vectors, operation.past))
+        self.replace_row(key, _row(own(record), vectors, operation.past))
         return self.record(key)
 
     def _free(self, key: int, now: datetime) -> None:
@@ -187,7 +188,7 @@ class State:
         row = self.rows[key]
         vectors = self._vectors(operation.embedding) if "content" in changed else row.vectors
         past = (*row.past, Version(record=replace(found, links=()), changed_at=now, changed=changed))
-        self.replace_row(key, replace(_row(record, vectors, past), links=row.links))
+        self.replace_row(key, replace(_row(own(record), vectors, past), links=row.links))
         return self.record(key)
 
     def _delete(self, operation: Delete, now: datetime) -> list[str]:
@@ -254,12 +255,19 @@ class State:
                 part="memory",
             )
         self._put(self.dimensions, embedding.model, dimension)
-        return {embedding.model: embedding}
+        kept = embedding.vectors.copy()
+        kept.flags.writeable = False
+        return {embedding.model: replace(embedding, vectors=kept)}
 
 
 def alive(record: Record, now: datetime) -> bool:
     """Whether a record has not expired."""
     return record.expires_at is None or record.expires_at > now
+
+
+def own(record: Record) -> Record:
+    """The record with metadata of its own, so that changing either changes nothing of the other."""
+    return replace(record, metadata=deepcopy(dict(record.metadata))) if record.metadata else record
 
 
 def sees(scope: Scope, record: Record, now: datetime) -> bool:
