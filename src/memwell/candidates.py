@@ -85,6 +85,7 @@ class _Cosines:
         if vectors is None or question is None or vectors.whole is None:
             return
         query = question.mean(axis=0) if len(question) > 1 else question[0]
+        vectors.whole.check(query)
         if allowed is not None and len(allowed) <= _SPARSE:
             slots = [slot for slot in allowed if slot in vectors.of]
             self._values = vectors.whole.take([vectors.of[slot] for slot in slots]) @ query

@@ -81,6 +81,14 @@ class Matrix:
         """Set a row to zero, so that its product with anything is 0. Raises `IndexError` past the end."""
         self._row(row)[:] = 0
 
+    def check(self, query: Vectors) -> None:
+        """Raise `EmbeddingError` for a question of another dimension."""
+        if query.shape[-1] != self.dimension:
+            raise EmbeddingError(
+                f"the vectors here have dimension {self.dimension}, the question has {query.shape[-1]};"
+                " an embedder with another dimension needs another model name"
+            )
+
     def take(self, rows: Sequence[int] | NDArray[np.intp]) -> Vectors:
         """A copy of some rows, `(len(rows), d) float32`, in the order asked. Raises `IndexError` past the
         end."""
@@ -98,7 +106,8 @@ class Matrix:
 
     def dot(self, query: Vectors) -> Vectors:
         """The product of each row with a `(d,)` query: `(rows,) float32`, the cosine when both are of unit
-        length."""
+        length. Raises `EmbeddingError` for another dimension."""
+        self.check(query)
         products: Vectors = self._np.empty(self.rows, dtype=self._np.float32)
         query = self._np.ascontiguousarray(query, dtype=self._np.float32)
         for start, slab in self.slabs():
