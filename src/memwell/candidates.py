@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 from memwell.codec import to_micros
 from memwell.corpus import Corpora, Corpus, Source, VectorSet
 from memwell.matrix import numpy
-from memwell.ranking import Candidate, Statistics
+from memwell.evidence import Statistics
 from memwell.search import Found, Search
+from memwell.text import phrase_share
+from memwell.windows import REACH, gather
 
 if TYPE_CHECKING:
     from memwell.ports import Vectors
 
 __all__ = ["SearchSource", "find"]
 
-BEFORE, AFTER = 3, 2
-"""How many neighbours in a conversation lend evidence."""
 _SPARSE = 4096
 """Up to so many visible records are compared one by one instead of the whole matrix."""
 
@@ -81,7 +81,7 @@ class _Cosines:
         self.typical: float | None = None
         self._of: dict[int, int] = {}
         self._values: Any = None
-        self._rows: list[int] = []
+        self._slots: list[int] = []
         if vectors is None or question is None or vectors.whole is None:
             return
         query = question.mean(axis=0) if len(question) > 1 else question[0]
@@ -90,10 +90,11 @@ class _Cosines:
             slots = [slot for slot in allowed if slot in vectors.of]
             self._values = vectors.whole.take([vectors.of[slot] for slot in slots]) @ query
             self._of = {slot: at for at, slot in enumerate(slots)}
-            self._rows = slots
+            self._slots = slots
         else:
             self._values = vectors.whole.dot(query)
-            self._of, self._rows = vectors.of, vectors.rows
+            self._of, self._slots = vectors.of, vectors.slots
+            self._values[vectors.dead] = -1.0
         if len(self._values):
             self.typical = float(self._values.mean())
 
@@ -102,62 +103,53 @@ class _Cosines:
         slots = corpus.slots_of(similar)
         found = {slot: similar[corpus.ids[slot]] for slot in slots if allowed is None or slot in allowed}
         self._values = numpy().fromiter(found.values(), dtype="float32", count=len(found))
-        self._rows = list(found)
+        self._slots = list(found)
         self._of = {slot: at for at, slot in enumerate(found)}
 
-    def get(self, slot: int) -> float | None:
-        """The cosine of one record; `None` without a vector."""
-        row = self._of.get(slot)
-        return None if row is None or row >= len(self._values) else float(self._values[row])
+    def of(self, slots: Iterable[int]) -> dict[int, float]:
+        """The cosines of some records; those without a vector are left out."""
+        if self._values is None:
+            return {}
+        rows = {slot: self._of[slot] for slot in slots if slot in self._of}
+        values = self._values.take(list(rows.values()), mode="clip").tolist()
+        return dict(zip(rows, values, strict=True))
 
     def nominate(self, limit: int, allowed: Collection[int] | None) -> set[int]:
         """The slots of the nearest living and allowed records."""
         if self._values is None or not len(self._values):
             return set()
-        np = numpy()
-        values = self._values
-        dead = len(values) - len(self._of)
-        wide = allowed is not None and len(allowed) > _SPARSE
-        if wide:
-            rows = np.fromiter((self._of[s] for s in allowed or () if s in self._of), dtype=np.intp)
-            rows = rows[rows < len(values)]
-            values = values[rows]
-        wanted = min(len(values), limit + max(0, dead))
+        np, values, rows = numpy(), self._values, None
+        if allowed is not None and len(allowed) > _SPARSE:
+            rows = np.array([self._of[slot] for slot in allowed if slot in self._of], dtype=np.intp)
+            values = values.take(rows, mode="clip")
+        wanted = min(len(values), limit)
         best = np.argpartition(values, len(values) - wanted)[len(values) - wanted :]
-        if wide:
-            best = rows[best]
-        slots = (self._rows[row] for row in best.tolist())
-        return {slot for slot in slots if slot >= 0}
+        found = (best if rows is None else rows[best]).tolist()
+        return {slot for row in found if (slot := self._slots[row]) >= 0}
 
 
 def _found(
     corpus: Corpus,
     search: Search,
-    nominated: set[int],
+    nominated: Iterable[int],
     cosines: _Cosines,
     allowed: Collection[int] | None,
     notes: tuple[str, ...],
 ) -> Found:
-    slots = _with_neighbours(corpus, nominated, allowed)
-    matches = corpus.postings.matches(search.terms, slots)
-    candidates = []
-    for slot in slots:
-        place = corpus.places[slot]
-        signals = corpus.signals[slot]
-        candidates.append(
-            Candidate(
-                key=slot,
-                length=corpus.postings.length(slot),
-                matches=matches.get(slot, ()),
-                cosine=cosines.get(slot),
-                session=None if place is None else place[0],
-                position=0 if place is None else place[1],
-                actor=signals.actor,
-                day=corpus.days[slot],
-                intervals=signals.intervals,
-                idle=signals.idle,
-            )
-        )
+    slots = _with_neighbours(corpus, nominated, 1, allowed)
+    lenders = _with_neighbours(corpus, slots, REACH, allowed)
+    candidates = gather(
+        slots,
+        window=lambda slot: corpus.window(slot, search.weights),
+        facts=corpus.facts,
+        matches=corpus.postings.matches(search.terms, lenders),
+        cosines=cosines.of(lenders),
+        typical=cosines.typical,
+        visible=allowed,
+    )
+    if search.phrases:
+        for candidate, slot in zip(candidates, slots, strict=True):
+            candidate.phrases = phrase_share(corpus.lexemes[slot].split(), search.phrases)
     statistics = Statistics(
         documents=len(corpus.postings),
         frequencies=[corpus.postings.frequency(term) for term in search.terms],
@@ -167,16 +159,13 @@ def _found(
     return Found(candidates=candidates, statistics=statistics, ids=ids, notes=notes)
 
 
-def _with_neighbours(corpus: Corpus, slots: Iterable[int], allowed: Collection[int] | None) -> list[int]:
-    """The slots and their neighbours in the same conversation, as far as the search may see them."""
+def _with_neighbours(
+    corpus: Corpus, slots: Iterable[int], reach: int, allowed: Collection[int] | None
+) -> dict[int, None]:
+    """The slots and their neighbours in the same conversation, as far as the search may see them, in order."""
     found: dict[int, None] = {}
     for slot in slots:
-        place = corpus.places[slot]
-        if place is None:
-            found[slot] = None
-            continue
-        seats = corpus.sessions[place[0]]
-        for other in seats[max(0, place[1] - BEFORE) : place[1] + AFTER + 1]:
+        for other in corpus.neighbours(slot, reach):
             if allowed is None or other in allowed:
                 found[other] = None
-    return list(found)
+    return found

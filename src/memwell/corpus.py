@@ -15,17 +15,19 @@ from __future__ import annotations
 import os
 import threading
 from array import array
-from bisect import insort
+from bisect import bisect_right
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any, Final, Protocol, TypeAlias
 
+from memwell.evidence import DEFAULT, Facts, Weights
 from memwell.lexical import Postings
 from memwell.matrix import Matrix, numpy
-from memwell.signals import Signals, read_signals
+from memwell.signals import read_signals
 from memwell.text import trusted_actors
 from memwell.types import Scope
+from memwell.windows import REACH, Share, shares
 
 __all__ = ["Change", "Chunked", "Corpora", "Corpus", "Partition", "Row", "Source", "VectorSet"]
 
@@ -82,17 +84,20 @@ class Corpus:
         """Key of a living record → its slot."""
         self.ids: list[str] = []
         self.keys = array("q")
-        self.days = array("l")
-        self.places: list[tuple[Any, int] | None] = []
-        """Slot → (conversation, place in it); `None` for a record that stands alone."""
-        self.signals: list[Signals] = []
+        self._signals: list[str] = []
+        self._facts: dict[int, Facts] = {}
         self.lexemes: list[str] = []
         self.expiring: dict[int, int] = {}
         """Slot → microseconds, for the living records that expire."""
         self.postings = Postings()
         self.actors: Counter[str] = Counter()
-        self.sessions: dict[Any, list[int]] = {}
+        self._sessions: dict[Any, list[int]] = {}
         """Conversation → its living slots in order."""
+        self._session_of: list[Any] = []
+        self._places = array("l")
+        """Slot → its place in its conversation, unless that is stale."""
+        self._stale: set[Any] = set()
+        self._windows: dict[int, list[Share]] = {}
         self.vectors: VectorSet | None = None
         self._created = array("q")
         self._by_id: dict[str, int] | None = None
@@ -126,6 +131,53 @@ class Corpus:
             self._by_id = {self.ids[slot]: slot for slot in self.slots.values()}
         return [slot for id in ids if (slot := self._by_id.get(id)) is not None]
 
+    def facts(self, slot: int) -> Facts:
+        """What is known of a record whatever the question."""
+        found = self._facts.get(slot)
+        if found is None:
+            actor, idle, times = read_signals(self._signals[slot])
+            found = self._facts[slot] = Facts(
+                length=self.postings.length(slot),
+                actor=actor,
+                day=self._created[slot] // _DAY + _EPOCH_DAY,
+                intervals=times,
+                idle=idle,
+            )
+        return found
+
+    def neighbours(self, slot: int, reach: int) -> list[int]:
+        """The slots next to a record in its conversation, itself included, in order."""
+        seat = self._seat_of(slot)
+        if seat is None:
+            return [slot]
+        seats, place = seat
+        return seats[max(0, place - reach) : place + reach + 1]
+
+    def window(self, slot: int, weights: Weights) -> list[Share]:
+        """What a record takes of its neighbours' evidence (see `memwell.windows`)."""
+        if weights is not DEFAULT:
+            return self._window(slot, weights)
+        found = self._windows.get(slot)
+        if found is None:
+            found = self._windows[slot] = self._window(slot, weights)
+        return found
+
+    def _window(self, slot: int, weights: Weights) -> list[Share]:
+        seat = self._seat_of(slot)
+        return [] if seat is None else shares(*seat, self.facts, weights)
+
+    def _seat_of(self, slot: int) -> tuple[list[int], int] | None:
+        """The conversation of a record and its place there; `None` for one that stands alone."""
+        session = self._session_of[slot]
+        if session is None:
+            return None
+        seats = self._sessions[session]
+        if session in self._stale:
+            self._stale.discard(session)
+            for place, other in enumerate(seats):
+                self._places[other] = place
+        return seats, self._places[slot]
+
     def speakers(self) -> frozenset[str]:
         """Who recurs as the speaker of a record, folded."""
         if self._speakers is None:
@@ -149,13 +201,12 @@ class Corpus:
         self.slots[key] = slot
         self.ids.append(id)
         self.keys.append(key)
-        self.days.append(created // _DAY + _EPOCH_DAY)
         self._created.append(created)
-        self.signals.append(found := read_signals(signals))
+        self._signals.append(signals)
         self.lexemes.append(lexemes)
         self.postings.add(slot, lexemes.split())
-        if found.actor is not None:
-            self.actors[found.actor] += 1
+        if signals and signals[0] != "\t":
+            self.actors[signals.partition("\t")[0]] += 1
         if expires is not None:
             self.expiring[slot] = expires
             self._first_expiry = min(self._first_expiry, expires)
@@ -163,22 +214,22 @@ class Corpus:
 
     def _seat(self, slot: int, session: Any) -> None:
         """Put a slot in its place in its conversation: by time, then in the order it came."""
+        self._session_of.append(session)
+        self._places.append(0)
         if session is None:
-            self.places.append(None)
             return
-        seats = self.sessions.setdefault(session, [])
-        order = self._created.__getitem__
-        if not seats or order(seats[-1]) <= order(slot):
-            seats.append(slot)
-            self.places.append((session, len(seats) - 1))
-            return
-        self.places.append((session, 0))
-        insort(seats, slot, key=order)
-        self._number(session)
+        seats = self._sessions.setdefault(session, [])
+        place = bisect_right(seats, self._created[slot], key=self._created.__getitem__)
+        if place < len(seats):
+            self._stale.add(session)
+        self._places[slot] = place
+        seats.insert(place, slot)
+        self._unsettle(seats, place)
 
-    def _number(self, session: Any) -> None:
-        for place, slot in enumerate(self.sessions[session]):
-            self.places[slot] = (session, place)
+    def _unsettle(self, seats: list[int], place: int) -> None:
+        """The windows around a place of a conversation are to be found anew."""
+        for slot in seats[max(0, place - REACH) : place + REACH + 1]:
+            self._windows.pop(slot, None)
 
     def _remove(self, key: int) -> None:
         slot = self.slots.pop(key, None)
@@ -187,13 +238,16 @@ class Corpus:
         self.postings.remove(slot, self.lexemes[slot].split())
         self.lexemes[slot] = ""
         self.expiring.pop(slot, None)
-        actor = self.signals[slot].actor
-        if actor is not None:
+        actor = self._signals[slot].partition("\t")[0]
+        if actor:
             self.actors[actor] -= 1
-        place, self.places[slot] = self.places[slot], None
-        if place is not None:
-            self.sessions[place[0]].remove(slot)
-            self._number(place[0])
+        self._facts.pop(slot, None)
+        seat = self._seat_of(slot)
+        if seat is not None:
+            seats, place = seat
+            self._unsettle(seats, place)
+            self._stale.add(self._session_of[slot])
+            del seats[place]
         if self.vectors is not None:
             self.vectors.drop(slot)
 
@@ -206,8 +260,10 @@ class VectorSet:
     def __init__(self, model: str) -> None:
         self.model = model
         self.whole: Matrix | None = None
-        self.rows: list[int] = []
+        self.slots: list[int] = []
         """Row of `whole` → slot, −1 once it is dead."""
+        self.dead: list[int] = []
+        """Rows of records that are gone."""
         self.of: dict[int, int] = {}
         """Slot → row of `whole`."""
 
@@ -221,8 +277,8 @@ class VectorSet:
                 continue
             if spans is not None:
                 data = self._mean(np, data, 1 + spans.count("],["))
-            self.of[slot] = len(self.rows)
-            self.rows.append(slot)
+            self.of[slot] = len(self.slots)
+            self.slots.append(slot)
             pending.append(data)
             if len(pending) == _READ_ROWS:
                 self._append(np, pending)
@@ -232,7 +288,8 @@ class VectorSet:
         """Forget a record."""
         row = self.of.pop(slot, None)
         if row is not None:
-            self.rows[row] = -1
+            self.slots[row] = -1
+            self.dead.append(row)
 
     def _append(self, np: Any, pending: list[bytes]) -> None:
         if pending:

@@ -1,8 +1,6 @@
 """Time expressions of a text as day intervals, resolved against the time it was said.
 
-An interval is a pair of proleptic ordinals ``(first_day, last_day)``, both included (see
-`datetime.date.toordinal`): two integers, cheap to store, compare and index.  English only, like
-the stemmer; ISO dates and years work in every language.
+English only, like the stemmer; ISO dates and years work in every language.
 """
 
 from __future__ import annotations
@@ -12,18 +10,34 @@ from collections.abc import Callable
 from datetime import date, datetime
 from functools import cache
 
-Interval = tuple[int, int]
-"""First and last day, both included, as proleptic ordinals."""
+from memwell.days import (
+    SEASONS,
+    Interval,
+    around_span,
+    day_span,
+    month_span,
+    season_span,
+    unit_span,
+    weekday_span,
+    year_span,
+)
 
 _MONTHS = "january february march april may june july august september october november december".split()
 _WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
-_SEASONS = {"spring": 3, "summer": 6, "fall": 9, "autumn": 9, "winter": 12}
 _COUNTS = {
     "a": 1, "an": 1, "one": 1, "two": 2, "couple": 2, "a couple of": 2, "a couple": 2, "three": 3,
     "few": 3, "a few": 3, "several": 4, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
     "nine": 9, "ten": 10, "eleven": 11, "twelve": 12,
 }  # fmt: skip
-_UNIT_DAYS = {"day": 1, "night": 1, "week": 7, "weekend": 7, "fortnight": 14, "month": 30, "year": 365}
+_UNIT_DAYS = {
+    "day": 1,
+    "night": 1,
+    "week": 7,
+    "weekend": 7,
+    "fortnight": 14,
+    "month": 30,
+    "year": 365,
+}
 
 _MONTH_WORDS = {m: i + 1 for i, m in enumerate(_MONTHS)} | {
     m[:3]: i + 1 for i, m in enumerate(_MONTHS) if m != "may"
@@ -42,9 +56,12 @@ _GATE_WORD = re.compile(r"[a-z]{2,}|\d{4}|\d\d?/\d")
 
 _MONTH = "(?:" + "|".join(sorted(_MONTH_WORDS, key=len, reverse=True)) + r")\b\.?"
 _DAY = "(?:" + "|".join(_WEEKDAYS) + ")"
-_SEASON = "(?:" + "|".join(_SEASONS) + ")"
+_SEASON = "(?:" + "|".join(SEASONS) + ")"
 _UNIT = r"(?:day|night|weekend|week|fortnight|month|year)"
-_COUNT = r"(?:\d{1,3}|a couple of|a couple|couple|a few|few|several|an?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"  # noqa: E501
+_COUNT = (
+    r"(?:\d{1,3}|a couple of|a couple|couple|a few|few|several|an?|one|two|three|four|"
+    r"five|six|seven|eight|nine|ten|eleven|twelve)"
+)
 _NTH = r"(?:st|nd|rd|th)?"
 _PART = r"(?:early|mid|middle of|late|(?:the )?(?:beginning|start|end) of)"
 
@@ -58,21 +75,25 @@ _PATTERNS: dict[str, str] = {
     "season": rf"\b(?P<sea_s>{_SEASON}),?(?: of)? (?P<sea_y>\d{{4}})\b",
     "day": r"\b(?P<day_w>" + "|".join(sorted(_NAMED_DAYS, key=len, reverse=True)) + r")\b",
     "ago": rf"\b(?P<ago_n>{_COUNT}) (?P<ago_u>{_UNIT})s? (?:ago|back|earlier)\b",
-    "ahead": rf"\b(?:in (?P<in_n>{_COUNT}) (?P<in_u>{_UNIT})s?\b|(?P<fro_n>{_COUNT}) (?P<fro_u>{_UNIT})s? from now)",
-    "span": rf"\b(?:(?:the|these) )?(?P<sp_k>last|past|next|coming) (?P<sp_n>{_COUNT}) (?P<sp_u>{_UNIT})s?\b",
+    "ahead": rf"\b(?:in (?P<in_n>{_COUNT}) (?P<in_u>{_UNIT})s?\b"
+    rf"|(?P<fro_n>{_COUNT}) (?P<fro_u>{_UNIT})s? from now)",
+    "span": rf"\b(?P<sp_k>last|past|next|coming) (?P<sp_n>{_COUNT}) (?P<sp_u>{_UNIT})s?\b",
     "near": rf"\b(?P<ne_k>last|past|previous|this past|this|next|coming|upcoming|following) "
     rf"(?P<ne_u>{_UNIT}|{_DAY}|{_SEASON}|{_MONTH})\b",
     "recent": r"\b(?P<rec>recently|lately|the other day)\b",
     "weekday": rf"\b(?:on )?(?P<wd>{_DAY})\b",
     "month": rf"\b(?:(?P<mo_p>{_PART})[ -])?(?P<mo_m>{_MONTH})(?!\w)",
-    "year": r"\b(?:in|since|of|by|during|until|till|from|year|back in) (?P<yr>(?:19|20)\d\d)\b(?![-/])"
+    "year": r"\b(?:in|since|of|by|during|until|till|from|year) (?P<yr>(?:19|20)\d\d)\b(?![-/])"
     r"|\b(?P<yr_end>(?:19|20)\d\d)(?=[?.!,;)]|$)",
 }
 _CLASSES: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {
     "month": (frozenset(_MONTH_WORDS), ("dmy", "mdy", "my", "near", "month")),
     "weekday": (frozenset(_WEEKDAYS), ("near", "weekday")),
-    "unit": (frozenset(u + s for u in _UNIT_DAYS for s in ("", "s")), ("ago", "ahead", "span", "near")),
-    "season": (frozenset(_SEASONS), ("season", "near")),
+    "unit": (
+        frozenset(u + s for u in _UNIT_DAYS for s in ("", "s")),
+        ("ago", "ahead", "span", "near"),
+    ),
+    "season": (frozenset(SEASONS), ("season", "near")),
     "day": (frozenset("yesterday today tonight tomorrow night".split()), ("day",)),
     "part": (frozenset("morning afternoon evening".split()), ("day",)),
     "recent": (frozenset("recently lately other".split()), ("recent",)),
@@ -80,35 +101,6 @@ _CLASSES: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {
 """Words of time by class, and the patterns that a class can open."""
 
 _CAPITAL_MONTH = re.compile(r"\b(?:May|March)\b")
-
-
-def _day(year: int, month: int, day: int) -> Interval | None:
-    try:
-        found = date(year, month, day).toordinal()
-    except ValueError:
-        return None
-    return found, found
-
-
-def _month(year: int, month: int, part: str | None = None) -> Interval | None:
-    if not 1 <= year <= 9998 or not 1 <= month <= 12:
-        return None
-    first = date(year, month, 1).toordinal()
-    last = date(year + month // 12, month % 12 + 1, 1).toordinal() - 1
-    if not part:
-        return first, last
-    if "mid" in part:
-        return first + 9, first + 20
-    return (first + 20, last) if part.startswith("late") or "end" in part else (first, first + 10)
-
-
-def _season(year: int, name: str) -> Interval:
-    first = date(year, _SEASONS[name], 1).toordinal()
-    return first, first + 91
-
-
-def _year(year: int) -> Interval:
-    return date(year, 1, 1).toordinal(), date(year, 12, 31).toordinal()
 
 
 def _count(word: str) -> int:
@@ -122,53 +114,43 @@ def _month_number(word: str) -> int:
 def _nearest_year(month: int, ref: date) -> int:
     """The year whose `month` lies closest to `ref`: speech leaves out the near one."""
     return min(
-        (ref.year - 1, ref.year, ref.year + 1), key=lambda y: abs((y - ref.year) * 12 + month - ref.month)
+        (ref.year - 1, ref.year, ref.year + 1),
+        key=lambda y: abs((y - ref.year) * 12 + month - ref.month),
     )
-
-
-def _around(ref: date, days: int, unit: str) -> Interval:
-    """An interval `days` from `ref` as wide as its unit is vague (a third of it on either side)."""
-    centre = ref.toordinal() + days
-    if unit in ("day", "night"):
-        return centre, centre
-    if unit == "year":
-        return _year(max(1, min(9998, ref.year + round(days / 365))))
-    slack = {"weekend": 2, "week": 3, "fortnight": 5, "month": 15}[unit]
-    return centre - slack, centre + slack
 
 
 def _iso(g: dict[str, str], ref: date) -> Interval | None:
     year, month = int(g["iso_y"]), int(g["iso_m"])
-    return _day(year, month, int(g["iso_d"])) if g["iso_d"] else _month(year, month)
+    return day_span(year, month, int(g["iso_d"])) if g["iso_d"] else month_span(year, month)
 
 
 def _slash(g: dict[str, str], ref: date) -> Interval | None:
     a, b, year = int(g["sl_a"]), int(g["sl_b"]), int(g["sl_y"])
     year += 2000 if year < 100 else 0
-    return _day(year, a, b) or _day(year, b, a)
+    return day_span(year, a, b) or day_span(year, b, a)
 
 
 def _dmy(g: dict[str, str], ref: date) -> Interval | None:
     month = _month_number(g["dmy_m"])
     year = int(g["dmy_y"]) if g["dmy_y"] else _nearest_year(month, ref)
-    return _day(year, month, int(g["dmy_d"]))
+    return day_span(year, month, int(g["dmy_d"]))
 
 
 def _mdy(g: dict[str, str], ref: date) -> Interval | None:
     month = _month_number(g["mdy_m"])
     year = int(g["mdy_y"]) if g["mdy_y"] else _nearest_year(month, ref)
-    first = _day(year, month, int(g["mdy_d"]))
-    last = _day(year, month, int(g["mdy_e"])) if g["mdy_e"] else first
-    return (first[0], last[1]) if first and last else first
+    first = day_span(year, month, int(g["mdy_d"]))
+    last = day_span(year, month, int(g["mdy_e"])) if g["mdy_e"] else first
+    return (first[0], max(first[0], last[1])) if first and last else first
 
 
-def _ago(g: dict[str, str], ref: date) -> Interval:
-    return _around(ref, -_count(g["ago_n"]) * _UNIT_DAYS[g["ago_u"]], g["ago_u"])
+def _ago(g: dict[str, str], ref: date) -> Interval | None:
+    return around_span(ref, -_count(g["ago_n"]) * _UNIT_DAYS[g["ago_u"]], g["ago_u"])
 
 
-def _ahead(g: dict[str, str], ref: date) -> Interval:
+def _ahead(g: dict[str, str], ref: date) -> Interval | None:
     number, unit = g["in_n"] or g["fro_n"], g["in_u"] or g["fro_u"]
-    return _around(ref, _count(number) * _UNIT_DAYS[unit], unit)
+    return around_span(ref, _count(number) * _UNIT_DAYS[unit], unit)
 
 
 def _span(g: dict[str, str], ref: date) -> Interval:
@@ -182,42 +164,20 @@ def _near(g: dict[str, str], ref: date) -> Interval | None:
     step = -1 if kind in ("last", "past", "previous") else 0 if kind == "this" else 1
     now = ref.toordinal()
     if word in _WEEKDAY_WORDS:
-        return _weekday(_WEEKDAY_WORDS[word], ref, step)
+        return weekday_span(_WEEKDAY_WORDS[word], ref, step)
     if word in _MONTH_WORDS:
         month = _MONTH_WORDS[word]
         turn = (step < 0 and month >= ref.month) * -1 + (step > 0 and month <= ref.month) * 1
-        return _month(ref.year + turn, month)
-    if word in _SEASONS:
-        begun = _SEASONS[word] <= ref.month
-        return _season(ref.year - (step < 0 and not begun) + (step > 0 and begun), word)
-    return _unit(word, ref, now, step)
-
-
-def _unit(unit: str, ref: date, now: int, step: int) -> Interval | None:
-    """The calendar week, weekend, month or year `step` from the one of `ref`."""
-    monday = now - ref.weekday() + 7 * step
-    if unit in ("week", "fortnight"):
-        return monday, monday + 6
-    if unit == "weekend":
-        return monday + 4, monday + 6
-    if unit == "month":
-        index = ref.year * 12 + ref.month - 1 + step
-        return _month(index // 12, index % 12 + 1)
-    return _year(ref.year + step) if unit == "year" else (now + step, now + step)
-
-
-def _weekday(day: int, ref: date, step: int) -> Interval:
-    """The weekday before `ref` (-1), of its own week (0), or after it (1)."""
-    now, delta = ref.toordinal(), (day - ref.weekday()) % 7
-    found = now + (delta or 7) - 7 if step < 0 else now + (delta or 7)
-    if step < 0 and delta == 0:
-        found = now - 7
-    return (found, found) if step else (now - (-delta % 7), now + delta)
+        return month_span(ref.year + turn, month)
+    if word in SEASONS:
+        begun = SEASONS[word] <= ref.month
+        return season_span(ref.year - (step < 0 and not begun) + (step > 0 and begun), word)
+    return unit_span(word, ref, now, step)
 
 
 def _bare_month(g: dict[str, str], ref: date) -> Interval | None:
     month = _month_number(g["mo_m"])
-    return _month(_nearest_year(month, ref), month, g["mo_p"])
+    return month_span(_nearest_year(month, ref), month, g["mo_p"])
 
 
 _RESOLVE: dict[str, Callable[[dict[str, str], date], Interval | None]] = {
@@ -225,17 +185,17 @@ _RESOLVE: dict[str, Callable[[dict[str, str], date], Interval | None]] = {
     "slash": _slash,
     "dmy": _dmy,
     "mdy": _mdy,
-    "my": lambda g, ref: _month(int(g["my_y"]), _month_number(g["my_m"]), g["my_p"]),
-    "season": lambda g, ref: _season(int(g["sea_y"]), g["sea_s"]) if g["sea_y"][0] >= "1" else None,
-    "day": lambda g, ref: _around(ref, _NAMED_DAYS[g["day_w"]], "day"),
+    "my": lambda g, ref: month_span(int(g["my_y"]), _month_number(g["my_m"]), g["my_p"]),
+    "season": lambda g, ref: season_span(int(g["sea_y"]), g["sea_s"]),
+    "day": lambda g, ref: around_span(ref, _NAMED_DAYS[g["day_w"]], "day"),
     "ago": _ago,
     "ahead": _ahead,
     "span": _span,
     "near": _near,
     "recent": lambda g, ref: (ref.toordinal() - 14, ref.toordinal()),
-    "weekday": lambda g, ref: _weekday(_WEEKDAY_WORDS[g["wd"]], ref, 0),
+    "weekday": lambda g, ref: weekday_span(_WEEKDAY_WORDS[g["wd"]], ref, 0),
     "month": _bare_month,
-    "year": lambda g, ref: _year(int(g["yr"] or g["yr_end"])),
+    "year": lambda g, ref: year_span(int(g["yr"] or g["yr_end"])),
 }
 
 
@@ -296,8 +256,3 @@ def _is_verb(match: re.Match[str], text: str) -> bool:
     if word not in ("may", "march") or len(match.string) != len(text):
         return False
     return not _CAPITAL_MONTH.search(text, match.start(), match.end())
-
-
-def distance(a: Interval, b: Interval) -> int:
-    """Days between two intervals; 0 when they share a day."""
-    return max(0, a[0] - b[1], b[0] - a[1])

@@ -37,9 +37,11 @@ class Postings:
         self._total = 0
 
     def __len__(self) -> int:
+        """Number of documents."""
         return len(self._lengths)
 
     def __contains__(self, document: int) -> bool:
+        """Whether `document` is indexed."""
         return document in self._lengths
 
     @property

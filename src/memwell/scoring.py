@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from memwell.errors import InvalidQuery
+from memwell.evidence import DEFAULT, Weights
 from memwell.types import Component, Record
 
 __all__ = ["STRATEGIES", "Strategy", "blend", "named"]
@@ -31,6 +32,8 @@ class Strategy:
     """1 − 1 / (1 + ln(1 + recalls + reinforcements)): grows with use, ever more slowly."""
     half_life: float = 30.0
     """Days after which recency has halved."""
+    signals: Weights = DEFAULT
+    """What the signals of relevance count among themselves."""
 
     def __post_init__(self) -> None:
         weights = (self.relevance, self.recency, self.importance, self.frequency)

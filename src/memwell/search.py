@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from memwell.filters import Node
-from memwell.ranking import Candidate, Statistics
+from memwell.evidence import DEFAULT, Candidate, Statistics, Weights
 from memwell.types import Scope
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ class Search:
     """Records expired at this moment are not found."""
     terms: tuple[str, ...] = ()
     """Distinct index terms of the question; they drive the lexical part."""
+    phrases: tuple[tuple[str, ...], ...] = ()
+    """Index terms of each quoted passage of the question."""
     where: Node | None = None
     """Applied before anything is cut."""
     created_until: datetime | None = None
@@ -36,8 +38,10 @@ class Search:
     """The model of `vectors`; records without vectors of it are found by words only."""
     similar: Mapping[str, float] | None = None
     """In place of `vectors`: id → cosine of those that a vector index found."""
-    pool: int = 200
+    pool: int = 64
     """How many records each signal may nominate."""
+    weights: Weights = DEFAULT
+    """The shape of the windows from which candidates take evidence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

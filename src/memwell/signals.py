@@ -1,64 +1,45 @@
-"""What a record tells beside its words: who said it, which times it mentions, how much of it only asks.
+"""What a record tells beside its words, as one line of text that stores keep with it: `actor TAB idle TAB day-day,…`.
 
-Computed when a record is written and stored with it as one line of text, so that a search parses no content:
-`actor TAB share TAB day-day,day-day`.
+Computed when a record is written, so that a search parses no content.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from memwell.dates import Interval, intervals
-from memwell.text import fold, idle_share, split_actor
+from memwell.dates import Interval
+from memwell.evidence import describe
 from memwell.types import Record
 
-__all__ = ["Signals", "read_signals", "signals_of"]
+__all__ = ["lexemes_and_signals", "read_signals"]
 
 _ACTOR_KEYS = ("speaker", "role", "author", "actor", "name")
 
 
-@dataclass(frozen=True, slots=True)
-class Signals:
-    """The signals of one record."""
-
-    actor: str | None
-    """Folded name or role of who said it."""
-    idle: float
-    """Share of the words that only ask, 0..1."""
-    intervals: tuple[Interval, ...]
-    """Times mentioned, as ranges of proleptic ordinals."""
-
-
-_NONE = Signals(None, 0.0, ())
-
-
-def signals_of(record: Record) -> str:
-    """The line to store for a record; empty when it has no signal."""
-    actor = _actor(record)
-    idle = idle_share(record.content)
-    times = intervals(record.content, record.created_at)
+def lexemes_and_signals(record: Record) -> tuple[str, str]:
+    """The index terms of a record joined by spaces, and the line of its signals (empty when it has none)."""
+    terms, facts = describe(record.content, created_at=record.created_at, actor=_actor(record))
+    actor, idle, times = facts.actor, facts.idle, facts.intervals
     if actor is None and not idle and not times:
-        return ""
+        return " ".join(terms), ""
     spans = ",".join([f"{first}-{last}" for first, last in times])
-    return f"{actor or ''}\t{f'{idle:.2f}' if idle else ''}\t{spans}"
+    return " ".join(terms), f"{actor or ''}\t{f'{idle:.2f}' if idle else ''}\t{spans}"
 
 
-def read_signals(line: str) -> Signals:
-    """The inverse of `signals_of`. Raises `ValueError` for anything else."""
+def read_signals(line: str) -> tuple[str | None, float, tuple[Interval, ...]]:
+    """Actor, idle share and times mentioned. Raises `ValueError` for anything but a line of signals."""
     if not line:
-        return _NONE
+        return None, 0.0, ()
     actor, idle, spans = line.split("\t")
     found: list[Interval] = []
     for span in spans.split(",") if spans else ():
         first, _, last = span.partition("-")
         found.append((int(first), int(last)))
-    return Signals(actor or None, float(idle) if idle else 0.0, tuple(found))
+    return actor or None, float(idle) if idle else 0.0, tuple(found)
 
 
 def _actor(record: Record) -> str | None:
+    """The speaker that the metadata name, within what a name may be."""
     for key in _ACTOR_KEYS if record.metadata else ():
         value = record.metadata.get(key)
-        if isinstance(value, str) and value and len(value) <= 64:
-            return " ".join(fold(value).split()) or None
-    name, _ = split_actor(record.content)
-    return None if name is None else fold(name)
+        if isinstance(value, str) and 0 < len(value) <= 64:
+            return " ".join(value.split()) or None
+    return None

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -53,12 +53,13 @@ _NAME = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _QUOTED = re.compile(r"\"([^\"]{2,80})\"|“([^”]{2,80})”|«([^»]{2,80})»|「([^」]{1,40})」")
 _FIRST = re.compile(r"\b(?:i|i'm|i've|i'd|me|my|mine|myself)\b")
 _SECOND_DID = re.compile(
-    r"\b(?:did|have|had|were) you\b|\byou (?:have |had |also )?(?:recommend|suggest|advis|sa(?:y|id)"
-    r"|t(?:ell|old)|g(?:i|a)ve|explain|mention|propos|describ|provid)|\byour (?:advice|answer"
-    r"|suggestion|recommendation|explanation|repl)"
+    r"\b(?:did|have|had|were) you\b|\byou (?:have |had |also )?(?:recommend|suggest|advis"
+    r"|sa(?:y|id)|t(?:ell|old)|g(?:i|a)ve|explain|mention|propos|describ|provid)"
+    r"|\byour (?:advice|answer|suggestion|recommendation|explanation|repl)"
 )
 _ENGLISH = re.compile(
-    r"\b(?:what|when|where|which|who|whom|whose|why|how|is|are|was|were|do|does|did|has|have|had|the|of)\b",
+    r"\b(?:what|when|where|which|who|whom|whose|why|how|is|are|was|were|do|does|did|has|have|had"
+    r"|the|of)\b",
     re.IGNORECASE,
 )
 _SPACES = re.compile(r"\s{2,}")
@@ -66,7 +67,7 @@ _CACHE_LIMIT = 50_000
 
 
 def fold(text: str) -> str:
-    """Case-folded, compatibility-normalised text without diacritics (``"Ünïté’s"`` → ``"unite's"``)."""
+    """Case-folded, normalised text without diacritics (``"Ünïté’s"``: ``"unite's"``)."""
     text = text.translate(_APOSTROPHES)
     if text.isascii():
         return text.lower()
@@ -77,7 +78,7 @@ def fold(text: str) -> str:
 @cache
 def _stem() -> Callable[[str], str]:
     """The English Porter2 stemmer; PyStemmer is imported on first use."""
-    import Stemmer
+    import Stemmer  # type: ignore[import-not-found, unused-ignore]
 
     stem: Callable[[str], str] = Stemmer.Stemmer("english", 0).stemWord
     return stem
@@ -272,6 +273,7 @@ def asks_when(question: str) -> bool:
     return bool(_WHEN.search(fold(question)))
 
 
-def lexemes_of(content: str) -> str:
-    """The index terms of a content as stores keep them: joined by spaces."""
-    return " ".join(analyze(content))
+def phrase_share(terms: Sequence[str], phrases: Sequence[Sequence[str]]) -> float:
+    """Share of `phrases`, 0..1, whose terms follow one another in `terms`; 0 without phrases."""
+    text = f" {' '.join(terms)} "
+    return sum(f" {' '.join(p)} " in text for p in phrases) / len(phrases) if phrases else 0.0

@@ -9,16 +9,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from memwell import dates, filters, scoring
+from memwell import filters, scoring
 from memwell.engine import passages
 from memwell.engine.context import Engine, Owner
 from memwell.engine.drafts import check_content, moment_of
 from memwell.engine.listing import check_limit
 from memwell.errors import InvalidInput, InvalidQuery, NotSupported
-from memwell.ranking import DEFAULT, Question, Ranked, rank
+from memwell.evidence import Ranked, question
+from memwell.ranking import rank
 from memwell.scoring import Strategy
 from memwell.search import Found, Search
-from memwell.text import Query, asks_when, read_query
+from memwell.text import Query, read_query
 from memwell.types import Component, Hit, Mode, Record, Where, Why
 
 if TYPE_CHECKING:
@@ -58,10 +59,13 @@ async def recall(engine: Engine, request: Request) -> list[Hit]:
         scope=scope,
         now=moment,
         terms=query.terms if lexical else (),
+        phrases=query.phrases if lexical else (),
         where=None if request.where is None else filters.parse(request.where),
         created_until=None if request.as_of is None else moment,
         vectors=vectors,
         model=None if vectors is None or engine.encoder is None else engine.encoder.model,
+        pool=max(64, 3 * request.limit),
+        weights=strategy.signals,
     )
     found = await engine.store.search(search)
     hits = await _hits(engine, request, strategy, search, query, found, notes)
@@ -112,14 +116,12 @@ async def _hits(
     notes: tuple[str, ...],
 ) -> list[Hit]:
     wanted = request.limit if strategy.plain else max(50, 3 * request.limit)
-    question = Question(
-        actors=query.actors,
-        named=query.named,
-        intervals=dates.intervals(request.query, search.now),
-        asks_when=asks_when(request.query),
-    )
     ranked = rank(
-        found.candidates, question=question, corpus=found.statistics, limit=wanted + _SPARE, weights=DEFAULT
+        found.candidates,
+        question=question(query, now=search.now),
+        corpus=found.statistics,
+        limit=wanted + _SPARE,
+        weights=strategy.signals,
     )
     ids = [found.ids[item.key] for item in ranked]
     records = {r.id: r for r in await engine.store.get(search.scope, ids, now=search.now)}

@@ -22,9 +22,8 @@ from memwell.ports import Change, Embedding, Insert, Operation, Store
 from memwell.registry import Url
 from memwell.revision import chain
 from memwell.search import Found, Search
-from memwell.signals import signals_of
+from memwell.signals import lexemes_and_signals
 from memwell.stores.memory_state import Row, State, alive, own, sees
-from memwell.text import lexemes_of
 from memwell.types import Link, Problem, Record, Report, Scope, Stats, Version, Where
 
 __all__ = ["MemoryStore"]
@@ -197,7 +196,7 @@ class MemoryStore(Store):
         with self._lock, self._state.transaction():
             rows = list(self._state.rows.items())
             for key, row in rows:
-                lexemes, signals = lexemes_of(row.record.content), signals_of(row.record)
+                lexemes, signals = lexemes_and_signals(row.record)
                 if (row.lexemes, row.signals) != (lexemes, signals):
                     problems.append(
                         Problem(kind="lexemes", detail="not those of the content", id=row.record.id)

@@ -14,8 +14,7 @@ from memwell.codec import digest
 from memwell.errors import Conflict, EmbeddingError, NotFound
 from memwell.ports import Delete, Embed, Embedding, Insert, Operation, SetLink, Touch, Unlink, Update
 from memwell.revision import reinforced, revised
-from memwell.signals import signals_of
-from memwell.text import lexemes_of
+from memwell.signals import lexemes_and_signals
 from memwell.types import Link, Record, Scope, Version
 
 __all__ = ["Row", "State", "alive", "own", "sees"]
@@ -277,11 +276,12 @@ def sees(scope: Scope, record: Record, now: datetime) -> bool:
 
 def _row(record: Record, vectors: dict[str, Embedding], past: tuple[Version, ...]) -> Row:
     plain = replace(record, links=(), embedded=False, access_count=0, last_accessed_at=None)
+    lexemes, signals = lexemes_and_signals(record)
     return Row(
         record=plain,
         mark=digest(record),
-        lexemes=lexemes_of(record.content),
-        signals=signals_of(record),
+        lexemes=lexemes,
+        signals=signals,
         vectors=vectors,
         past=past,
     )

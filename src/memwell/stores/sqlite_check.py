@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 
 from memwell.codec import digest, loads
 from memwell.errors import Corrupt
-from memwell.signals import signals_of
+from memwell.signals import lexemes_and_signals
 from memwell.sqlite import Database
 from memwell.stores.sqlite_rows import SELECT, record_of
 from memwell.stores.sqlite_writes import MODEL_SHIFT
-from memwell.text import lexemes_of
 from memwell.types import Problem, Record, Report
 
 __all__ = ["check"]
@@ -111,7 +110,7 @@ def _words(connection: sqlite3.Connection, key: int, record: Record, found: _Fin
     stored = connection.execute(
         "SELECT lexemes, signals, digest FROM records WHERE key = ?", (key,)
     ).fetchone()
-    right = (lexemes_of(record.content), signals_of(record), digest(record))
+    right = (*lexemes_and_signals(record), digest(record))
     for name, was, should in zip(("lexemes", "signals", "digest"), stored, right, strict=True):
         if was != should:
             found.add(name, f"the stored {name} are not those of the content", record.id)

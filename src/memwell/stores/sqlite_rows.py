@@ -10,9 +10,8 @@ from typing import Any
 from memwell import filters
 from memwell.codec import digest, dumps, from_micros, loads, to_micros
 from memwell.errors import Corrupt
-from memwell.signals import signals_of
+from memwell.signals import lexemes_and_signals
 from memwell.stores import sqlite_filters
-from memwell.text import lexemes_of
 from memwell.types import Link, Record, Scope, Where
 
 __all__ = [
@@ -121,6 +120,7 @@ def record_of(row: Sequence[Any]) -> Record:
 def columns_of(record: Record, embedded: bool) -> tuple[Any, ...]:
     """The values of `COLUMNS` for a record, with its projections."""
     scope = record.scope
+    lexemes, signals = lexemes_and_signals(record)
     return (
         scope.tenant_id,
         record.id,
@@ -141,8 +141,8 @@ def columns_of(record: Record, embedded: bool) -> tuple[Any, ...]:
         to_micros(record.updated_at),
         None if record.expires_at is None else to_micros(record.expires_at),
         dumps(record.tags) if record.tags else "[]",
-        signals_of(record),
-        lexemes_of(record.content),
+        signals,
+        lexemes,
         dumps(record.metadata) if record.metadata else "{}",
         record.content,
     )

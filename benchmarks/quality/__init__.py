@@ -1,0 +1,1 @@
+"""Quality of recall on public conversations: `python -m benchmarks.quality --help`."""

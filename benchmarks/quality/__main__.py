@@ -1,0 +1,127 @@
+"""Measure the quality of recall on public conversations.
+
+`--data FILE` takes LoCoMo's own form (a list of {sample_id, conversation: {session_1: […], session_1_date_time, …},
+qa: […]}) or the neutral one (a list of {id, memories: [{id, text, created_at, session}], questions: [{text, category,
+gold: [ids]}]}). One memory a turn, one user a conversation, every question one `recall` inside its user.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+
+from benchmarks.quality import report
+from benchmarks.quality.baselines import BASELINES, Prepared
+from benchmarks.quality.data import Conversation, Question, load
+from benchmarks.quality.metrics import measure, rolled_up
+from benchmarks.quality.systems import ADDED, DEPTH, MODES, REMOVED, System
+from memwell._bridge import drive
+from memwell.registry import open_embedder
+
+Ranker = Callable[[Conversation, Question], list[str]]
+
+
+def main() -> None:
+    """Run the rows and print, write and plot them."""
+    options = _options()
+    console = Console()
+    results = {}
+    for path in options.data:
+        conversations = load(path)
+        rows = _rows(conversations, options.embedder, console, brief=options.brief)
+        results[path.name] = rows
+        report.show(console, path.name, conversations, rows)
+    if options.json:
+        Path(options.json).write_text(json.dumps(results, indent=1), "utf-8")
+    if options.plot:
+        report.plot(Path(options.plot), results)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("benchmarks.quality", description=__doc__)
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="files of either form")
+    parser.add_argument("--embedder", default="local")
+    parser.add_argument("--brief", action="store_true", help="only the three modes of recall")
+    parser.add_argument("--json", help="write all numbers here")
+    parser.add_argument("--plot", help="write a bar chart here (PNG or SVG)")
+    return parser.parse_args()
+
+
+def _rows(
+    conversations: Sequence[Conversation], embedder: str, console: Console, *, brief: bool
+) -> dict[str, list[dict[str, Any]]]:
+    """Name of the row → one entry a question."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    with console.status(f"remembering {sum(len(c.items) for c in conversations)} memories"):
+        system = System(conversations, embedder)
+    with system, Progress(console=console, transient=True) as progress:
+        if not brief:
+            prepared = _prepared(conversations, embedder)
+            for name, scores in BASELINES.items():
+                rows[name] = _run(progress, name, conversations, _ranker_of(prepared, scores))
+        variants = MODES if brief else [*MODES[:2], *ADDED[:-1], MODES[2], *REMOVED]
+        for variant in variants:
+            rows[variant.name] = _run(
+                progress, variant.name, conversations, lambda c, q, v=variant: system.ranking(c, q, v)
+            )
+    return rows
+
+
+def _prepared(conversations: Sequence[Conversation], embedder: str) -> dict[str, Prepared]:
+    coder = open_embedder(embedder)
+    found = {}
+    for conversation in conversations:
+        texts = [item.text for item in conversation.items]
+        queries = [question.text for question in conversation.questions]
+        vectors = drive(coder.embed(queries, kind="query"))
+        found[conversation.id] = Prepared(
+            conversation, drive(coder.embed(texts)), dict(zip(queries, vectors, strict=True))
+        )
+    return found
+
+
+def _ranker_of(prepared: dict[str, Prepared], scores: Any) -> Ranker:
+    def ranking(conversation: Conversation, question: Question) -> list[str]:
+        values = scores(prepared[conversation.id], question.text)
+        return [conversation.items[at].id for at in np.argsort(-values, kind="stable")[:DEPTH]]
+
+    return ranking
+
+
+def _run(
+    progress: Progress, name: str, conversations: Sequence[Conversation], ranker: Ranker
+) -> list[dict[str, Any]]:
+    found = []
+    task = progress.add_task(name, total=sum(len(c.questions) for c in conversations))
+    for conversation in conversations:
+        part_of = {item.id: item.session or "" for item in conversation.items}
+        for question in conversation.questions:
+            ranking = ranker(conversation, question)
+            parts = frozenset(part_of[id] for id in question.gold)
+            found.append(
+                {
+                    "conversation": conversation.id,
+                    "category": question.category,
+                    **measure(ranking, question.gold),
+                    "sessions": measure(rolled_up(ranking, part_of), parts),
+                }
+            )
+            progress.advance(task)
+    progress.remove_task(task)
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""Evidence of the neighbours in a conversation: a short turn is understood from the turns around it. Pure.
+
+The share that a turn takes from a neighbour falls with the index terms between their middles,
+``before|after * exp(-distance / reach)``: a window spans several short turns and of two long messages almost nothing, so
+that no switch by kind of text is needed. But a long answer says again what its question was about: the next turn of
+somebody else lends its cosine at least ``reply``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from math import exp
+from typing import Final, NamedTuple, TypeAlias
+
+from memwell.evidence import Candidate, Facts, Weights
+
+__all__ = ["REACH", "Share", "gather", "shares"]
+
+REACH: Final = 3
+"""Turns on either side that a window can span."""
+
+Matches: TypeAlias = Sequence[tuple[int, int]]
+"""Pairs (index of the query term, count)."""
+
+
+class Share(NamedTuple):
+    """What a record takes of one neighbour's evidence."""
+
+    key: int
+    words: float
+    """Share of its term counts and length."""
+    meaning: float
+    """Share of its cosine."""
+    length: int
+    """Its index terms."""
+
+
+def shares(seats: Sequence[int], place: int, facts: Callable[[int], Facts], weights: Weights) -> list[Share]:
+    """The window of the record at a place of its conversation; `seats` are the keys of the conversation in order."""
+    own = facts(seats[place])
+    earlier = seats[max(0, place - REACH) : place][::-1]
+    later = seats[place + 1 : place + 1 + REACH]
+    found = _fading(own, earlier, facts, weights.reach, weights.before)
+    for share in _fading(own, later, facts, weights.reach, weights.after):
+        answers = share.key == later[0] and _answers(facts(share.key), own)
+        found.append(share._replace(meaning=max(share.meaning, weights.reply)) if answers else share)
+    return [share for share in found if share.meaning > 0]
+
+
+def _fading(
+    own: Facts, neighbours: Sequence[int], facts: Callable[[int], Facts], reach: float, full: float
+) -> list[Share]:
+    """The shares of the neighbours on one side, nearest first."""
+    found, gap = [], own.length / 2
+    for key in neighbours:
+        length = facts(key).length
+        distance = gap + length / 2
+        gap += length
+        share = full * exp(-distance / reach) if distance < 4 * reach else 0.0
+        found.append(Share(key, share, share, length))
+    return found
+
+
+def _answers(later: Facts, earlier: Facts) -> bool:
+    return bool(later.actor and earlier.actor and later.actor != earlier.actor)
+
+
+def gather(
+    keys: Iterable[int],
+    *,
+    window: Callable[[int], Sequence[Share]],
+    facts: Callable[[int], Facts],
+    matches: Mapping[int, Matches],
+    cosines: Mapping[int, float],
+    typical: float | None,
+    visible: Collection[int] | None = None,
+) -> list[Candidate]:
+    """Candidates with the evidence of their windows. Neighbours that are not `visible` lend nothing.
+
+    `typical` stands in for the cosine of a record without a vector beside one that has it.
+    """
+    found = []
+    for key in keys:
+        own, mine = facts(key), matches.get(key, ())
+        near = cosines.get(key)
+        counts: dict[int, float] = dict(mine)
+        length, meaning, total = float(own.length), typical if near is None else near, 1.0
+        for other, words, weight, terms in window(key):
+            if visible is not None and other not in visible:
+                continue
+            length += words * terms
+            if other in matches:
+                for term, count in matches[other]:
+                    counts[term] = counts.get(term, 0.0) + words * count
+            if meaning is not None:
+                meaning += weight * cosines.get(other, typical or 0.0)
+                total += weight
+        found.append(
+            Candidate(key, own, mine, near, counts, length, None if meaning is None else meaning / total)
+        )
+    return found
