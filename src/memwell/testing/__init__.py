@@ -8,6 +8,15 @@ Subclass the suite of your port and give it one fixture; `run` runs your part's 
 
 from __future__ import annotations
 
-from memwell.testing._run import race, run
+import pytest
+
+pytest.register_assert_rewrite(
+    *(
+        f"memwell.testing.{name}"
+        for name in ("embedders", "indexes", "keyvalue", "logs", "machine", "memory", "stores")
+    )
+)
+
+from memwell.testing._run import race, run  # noqa: E402  after its assertions are rewritten
 
 __all__ = ["race", "run"]

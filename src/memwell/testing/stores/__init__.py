@@ -1,0 +1,35 @@
+"""The promises of the `Store` port as tests. A third party joins in ten lines::
+
+    import pytest
+    from memwell.testing import run
+    from memwell.testing.stores import StoreConformance
+
+    class TestMine(StoreConformance):
+        @pytest.fixture
+        def store(self):
+            part = MyStore(...)
+            yield part
+            run(part, part.close())
+
+Each test begins with the fresh, empty store of the fixture. What the store does not promise
+(`Store.capabilities`) is skipped and says so; to decline a single test, override it with a strict xfail that
+gives the reason.
+"""
+
+from __future__ import annotations
+
+from memwell.testing.stores._driven import Driven
+from memwell.testing.stores.batches import Batches
+from memwell.testing.stores.changing import Changing
+from memwell.testing.stores.filtering import Filtering
+from memwell.testing.stores.inserting import Inserting
+from memwell.testing.stores.keeping import Keeping
+from memwell.testing.stores.reading import Reading
+from memwell.testing.stores.scopes import Scopes
+from memwell.testing.stores.searching import Searching
+
+__all__ = ["Driven", "StoreConformance"]
+
+
+class StoreConformance(Batches, Inserting, Changing, Reading, Scopes, Filtering, Searching, Keeping):
+    """Subclass it and give the fixture `store`: an open, empty store."""

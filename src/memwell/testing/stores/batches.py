@@ -1,0 +1,116 @@
+"""A batch is one transaction: in order, and all or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from memwell.errors import Conflict, EmbeddingError, MemwellError, NotFound
+from memwell.ports import Delete, Embed, Embedding, Operation, SetLink, Touch, Unlink, Update
+from memwell.testing.samples import ANYBODY, START, embedding
+from memwell.testing.stores._driven import Driven, StoreSuite, everything, furnish
+from memwell.types import Link, Record
+
+__all__ = ["Batches"]
+
+
+def _missing(_: Driven) -> Operation:
+    return Update(scope=ANYBODY, id="missing", changes={"content": "x"})
+
+
+def _stale(_: Driven) -> Operation:
+    return Update(scope=ANYBODY, id="a", changes={"content": "x"}, expected_version=9)
+
+
+def _taken(driven: Driven) -> Operation:
+    return driven.insertion("somebody else", "b")
+
+
+def _unlinkable(_: Driven) -> Operation:
+    return SetLink(scope=ANYBODY, source="a", link=Link(target="missing"))
+
+
+def _narrow(_: Driven) -> Operation:
+    vectors = np.ones((1, 3), dtype=np.float32)
+    return Embed(tenant_id="default", id="a", content="x", embedding=Embedding(model="new", vectors=vectors))
+
+
+Failing = Callable[[Driven], Operation]
+FAILURES: list[tuple[Failing, type[MemwellError]]] = [
+    (_missing, NotFound),
+    (_stale, Conflict),
+    (_taken, Conflict),
+    (_unlinkable, NotFound),
+    (_narrow, EmbeddingError),
+]
+
+
+class Batches(StoreSuite):
+    """Part of `StoreConformance`."""
+
+    def test_an_empty_write_does_nothing(self, driven: Driven) -> None:
+        assert driven.write() == []
+        assert driven.count() == 0
+
+    def test_each_operation_has_its_result_in_order(self, driven: Driven) -> None:
+        driven.needs("vectors", "links")
+        results = driven.write(
+            driven.insertion("one", "a"),
+            driven.insertion("two", "b"),
+            Update(scope=ANYBODY, id="a", changes={"category": "c"}),
+            SetLink(scope=ANYBODY, source="a", link=Link(target="b")),
+            Touch(tenant_id="default", accesses={"a": (1, START)}),
+            Embed(tenant_id="default", id="a", content="one", embedding=embedding(0)),
+            Embed(tenant_id="default", id="a", content="other", embedding=embedding(0)),
+            Unlink(scope=ANYBODY, source="a", target="b"),
+            Delete(scope=ANYBODY, ids=("b", "missing")),
+        )
+        assert [type(result) for result in results[:3]] == [Record] * 3
+        assert [result.id for result in results[:3]] == ["a", "b", "a"]
+        assert results[2].version == 2
+        assert results[3:] == [None, None, True, False, 1, ["b"]]
+
+    def test_operations_see_those_before_them(self, driven: Driven) -> None:
+        driven.write(
+            driven.insertion("one", "a"),
+            Update(scope=ANYBODY, id="a", changes={"content": "two"}, expected_version=1),
+            Delete(scope=ANYBODY, ids=("a",)),
+            driven.insertion("three", "a"),
+        )
+        assert driven.one("a").content == "three"
+        assert driven.one("a").version == 1
+
+    @pytest.mark.parametrize(("failing", "error"), FAILURES, ids=lambda x: getattr(x, "__name__", ""))
+    def test_a_failing_last_operation_leaves_nothing(
+        self, driven: Driven, failing: Failing, error: type[MemwellError]
+    ) -> None:
+        driven.needs("atomic_batches", "vectors", "links", "history")
+        furnish(driven)
+        before = everything(driven)
+        with pytest.raises(error):
+            driven.write(
+                driven.insertion("new one", "n", embedding=embedding(30)),
+                driven.insertion("apple", "a", category="fruit"),
+                driven.insertion("with another model", "m", embedding=embedding(30, model="new")),
+                Update(
+                    scope=ANYBODY, id="a", changes={"content": "x", "category": "y"}, embedding=embedding(1)
+                ),
+                Delete(scope=ANYBODY, ids=("c",)),
+                SetLink(scope=ANYBODY, source="b", link=Link(target="a", strength=0.1)),
+                Unlink(scope=ANYBODY, source="a", target="b"),
+                Touch(tenant_id="default", accesses={"a": (4, START)}),
+                failing(driven),
+            )
+        assert everything(driven) == before
+        assert driven.found("apple") == {"a"}
+        assert driven.found("new") == set()
+
+    def test_a_failed_batch_does_not_settle_the_dimension_of_a_model(self, driven: Driven) -> None:
+        driven.needs("atomic_batches", "vectors")
+        wide = Embedding(model="fresh", vectors=np.ones((1, 12), dtype=np.float32))
+        with pytest.raises(NotFound):
+            driven.write(driven.insertion("x", "x", embedding=wide), _missing(driven))
+        driven.insert("y", "y", embedding=embedding(0, model="fresh"))
+        assert driven.embeddings("y", model="fresh").keys() == {"y"}

@@ -1,0 +1,14 @@
+"""Settings of all tests: how hard Hypothesis tries, the same every time in CI."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import settings
+
+settings.register_profile("dev", deadline=None, max_examples=50, stateful_step_count=25)
+settings.register_profile(
+    "ci", deadline=None, max_examples=100, stateful_step_count=30, derandomize=True, print_blob=True
+)
+settings.register_profile("thorough", deadline=None, max_examples=2000, stateful_step_count=60)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
