@@ -22,6 +22,7 @@ $(READY): pyproject.toml scripts/setup.sh
 	@touch $@
 
 demo: $(READY) ## Take in a conversation and answer questions about it
+	@$(BIN)/memwell models pull --optional
 	@$(BIN)/memwell demo
 
 test: $(READY) ## Run all tests

@@ -99,7 +99,7 @@ def _validated() -> dict[str, Any]:
     from pydantic_settings import BaseSettings, SettingsConfigDict
 
     types: dict[str, Any] = {
-        f.name: (bool if f.name == "debug" else str | None, None)
+        f.name: (bool, False) if f.name == "debug" else (str | None, None)
         for f in fields(Settings)
         if f.name in names()
     }

@@ -1,11 +1,178 @@
-"""`demo`."""
+"""`demo`: a conversation is taken in and questions about it are answered, ranked and explained."""
 
 from __future__ import annotations
 
+import json
+import statistics
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+from urllib.parse import quote
+
+import typer
+
+from memwell import importers
+from memwell.cli.models import remedy
+from memwell.cli.moving import Taken, take
+from memwell.cli.output import Output
 from memwell.cli.shared import Cli
+from memwell.cli.views import bar, hit_to_json, marked
+from memwell.errors import InvalidInput
+from memwell.sync import Memory
+from memwell.types import Hit
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 __all__ = ["demo"]
 
+USER: Final = "demo"
+_SHOWN: Final = 3
 
-def demo(cli: Cli) -> None:
-    """x."""
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    question: str
+    hits: list[Hit]
+    seconds: float
+
+
+def demo(
+    cli: Cli,
+    keep: Annotated[
+        str | None,
+        typer.Option("--keep", metavar="PATH", help="Keep the file, to go on asking; temporary otherwise."),
+    ] = None,
+) -> None:
+    """Take in a year of two people's conversation and answer questions about it."""
+    script = json.loads(Path(__file__).with_name("demo.json").read_text("utf-8"))
+    if keep is not None and not Path(keep).absolute().parent.is_dir():
+        raise InvalidInput(f"{Path(keep).absolute().parent} is no directory; choose another --keep PATH")
+    with ExitStack() as stack:
+        path = keep or str(Path(stack.enter_context(tempfile.TemporaryDirectory()), "demo.db"))
+        todo = remedy(cli) if cli.settings.embedder == "auto" else None
+        embedder = None if todo else cli.embedder()
+        url = f"sqlite:///{quote(str(Path(path).absolute()))}"
+        memory = stack.enter_context(Memory(url, embedder=embedder))
+        memory.health()  # loads the model, so that it is not counted as the first question's time
+        taken, seconds = _take_in(memory, script["conversation"])
+        if not cli.out.as_json:
+            _opening(cli.out, script["conversation"], taken, seconds, embedder is not None, todo)
+        answers = [_ask(cli, memory, question) for question in script["questions"]]
+    _closing(cli.out, answers, keep)
+
+
+def _take_in(memory: Memory, conversation: dict[str, Any]) -> tuple[Taken, float]:
+    started = time.perf_counter()
+    taken = Taken(file="demo")
+    lines = [json.dumps({"conversation": conversation})]
+    items = importers.read(lines, format="chat", name="demo", session="demo")
+    take(memory, items, {"user_id": USER}, taken, lambda _done, _total: None)
+    return taken, time.perf_counter() - started
+
+
+def _ask(cli: Cli, memory: Memory, question: str) -> _Answer:
+    started = time.perf_counter()
+    hits = memory.recall(question, user_id=USER, limit=_SHOWN)
+    answer = _Answer(question, hits, time.perf_counter() - started)
+    if cli.out.as_json:
+        found = [hit_to_json(rank, hit) for rank, hit in enumerate(hits, 1)]
+        cli.out.json({"question": question, "seconds": answer.seconds, "hits": found})
+    else:
+        _show(cli.out, answer)
+    return answer
+
+
+def _opening(
+    out: Output, conversation: dict[str, Any], taken: Taken, seconds: float, semantic: bool, todo: str | None
+) -> None:
+    from rich.rule import Rule
+    from rich.text import Text
+
+    sessions = sum(key.endswith("_date_time") for key in conversation)
+    people = f"{conversation['speaker_a']} and {conversation['speaker_b']}"
+    out.show("", Rule(Text("memwell demo", style="bold"), align="left", style="cyan"), "")
+    turns = taken.added + taken.present
+    out.show(
+        Text.assemble(
+            ("  Took in ", ""),
+            (f"{turns} turns", "bold"),
+            f" of {people}, {sessions} sessions from January to October 2025,\n  in ",
+            (f"{seconds:.2f} s", "bold green"),
+            ": one SQLite file, no key, no server, no LLM.\n",
+            ("  Recall goes by words and by meaning (all-MiniLM-L6-v2, on this machine).", "dim")
+            if semantic
+            else ("  Recall goes by words only here. By meaning too: ", "yellow"),
+            ("" if semantic else todo or "memwell demo --embedder local", "bold yellow"),
+        )
+    )
+
+
+def _show(out: Output, answer: _Answer) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    head = Table.grid(expand=True, padding=(0, 1))
+    head.add_column(ratio=1)
+    head.add_column(justify="right", style="dim", no_wrap=True)
+    head.add_row(
+        Text.assemble(("❯ ", "bold cyan"), (answer.question, "bold")), f"{answer.seconds * 1000:.1f} ms"
+    )
+    out.show("", head)
+    for hit in answer.hits:
+        out.show(_shown(hit, best=hit is answer.hits[0]))
+    if not answer.hits:
+        out.show(Text("  nothing found by words", style="dim"))
+
+
+def _shown(hit: Hit, *, best: bool) -> Table:
+    """A hit: bar and score, what was said, and beneath when and why."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 1), expand=True)
+    grid.add_column(width=1)
+    grid.add_column(width=10)
+    grid.add_column(width=4)
+    grid.add_column(ratio=1)
+    text = marked(hit.record.content, hit.why.terms)
+    if not best:
+        text.stylize("dim")
+    grid.add_row("", bar(hit.score), Text(f"{hit.score:.2f}", style="bold" if best else "dim"), text)
+    if best:
+        parts = [f"{c.name} {c.points:+.2f}" for c in hit.why.components if abs(c.points) >= 0.005][:4]
+        when = f"{hit.record.created_at:%-d %B %Y}" if hit.record.created_at else ""
+        grid.add_row("", "", "", Text("  ".join((when, *parts)), style="green dim"))
+    return grid
+
+
+def _closing(out: Output, answers: list[_Answer], keep: str | None) -> None:
+    if out.as_json:
+        return
+    from rich.rule import Rule
+    from rich.text import Text
+
+    median = statistics.median(answer.seconds for answer in answers) * 1000
+    summary = (
+        f"  {len(answers)} questions, median {median:.1f} ms from question to ranked, explained answers."
+    )
+    out.show("", Rule(style="cyan"), Text(summary), Text("  Go on with:", style="dim"))
+    if keep is None:
+        tries: tuple[str, ...] = (
+            "memwell demo --keep demo.db",
+            'memwell remember "I take my tea without sugar" --user me',
+        )
+        tries += (
+            'memwell recall "How do I like my tea?" --user me --explain',
+            "memwell import chat.json --user me",
+        )
+    else:
+        at = f"--url sqlite:///{quote(keep)} --user {USER}"
+        tries = (f'memwell recall "Who waters the tomatoes?" {at} --explain', f"memwell list {at}")
+        tries += (f"memwell stats {at}", f"memwell doctor --url sqlite:///{quote(keep)}")
+    for line in tries:
+        out.show(Text(f"    {line}", style="cyan", no_wrap=True, overflow="ignore"), soft_wrap=True)
+    out.show("")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable
 from typing import Annotated, Any, Final
 
@@ -12,8 +13,9 @@ from memwell.cli.failures import complain
 from memwell.cli.shared import Cli
 from memwell.errors import ConfigError, MemwellError
 
-__all__ = ["COMMANDS", "HELP", "pull", "weights", "where"]
+__all__ = ["COMMANDS", "HELP", "pull", "remedy", "weights", "where"]
 
+_PACKAGES: Final = ("numpy", "onnxruntime", "tokenizers")
 HELP: Final = "The local model for recall by meaning."
 
 
@@ -39,7 +41,7 @@ def pull(
 
 def where(cli: Cli) -> None:
     """Print where the weights are."""
-    path = weights().available()
+    path = weights().available(cli.settings.model_dir)
     if path is None:
         raise ConfigError("the local model is not here yet; run: memwell models pull")
     if cli.out.as_json:
@@ -50,11 +52,15 @@ def where(cli: Cli) -> None:
 
 def _pull(cli: Cli) -> object:
     module = weights()
-    found = module.available()
-    if found is not None:
-        return found
-    with cli.out.progress("Fetching the local model") as progress:
-        return module.pull(progress=progress)
+    with cli.out.progress("Fetching the local model", in_bytes=True) as progress:
+        return module.pull(cli.settings.model_dir, progress=progress)
+
+
+def remedy(cli: Cli) -> str | None:
+    """What to run so that recall goes by meaning too; `None` when it does already."""
+    if any(importlib.util.find_spec(package) is None for package in _PACKAGES):
+        return "pip install 'memwell[local]' && memwell models pull"
+    return None if weights().available(cli.settings.model_dir) is not None else "memwell models pull"
 
 
 def weights() -> Any:

@@ -68,9 +68,10 @@ class Output:
         """One line of tab-separated values."""
         self.line("\t".join(flat(str(value)) if value is not None else "" for value in values))
 
-    def show(self, *renderables: RenderableType) -> None:
-        """Something rich can draw."""
-        self.console.print(*renderables)
+    def show(self, *renderables: RenderableType, soft_wrap: bool = False) -> None:
+        """Something rich can draw, each on lines of its own."""
+        for one in renderables:
+            self.console.print(one, soft_wrap=soft_wrap)
 
     def table(self, heads: Sequence[str], rows: Iterable[Sequence[object]], *, wide: str = "") -> None:
         """Rows under heads; in a pipe without the heads. The column `wide` takes the room that is left."""
@@ -111,15 +112,23 @@ class Output:
             sys.stderr.write(text + "\n")
 
     @contextmanager
-    def progress(self, what: str) -> Iterator[Progress]:
+    def progress(self, what: str, *, in_bytes: bool = False) -> Iterator[Progress]:
         """A bar on stderr while something runs; nothing when stderr is no terminal."""
         if not sys.stderr.isatty():
             yield lambda _done, _total: None
             return
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+        )
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        counted = DownloadColumn() if in_bytes else MofNCompleteColumn()
+        columns = (TextColumn("{task.description}"), BarColumn(), counted, TimeElapsedColumn())
         with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
             task = bars.add_task(what, total=None)
             yield lambda done, total: bars.update(task, completed=done, total=total or None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 from collections.abc import Callable
 from typing import Final
 
@@ -11,7 +10,7 @@ import typer
 
 from memwell import config, registry
 from memwell.cli.failures import Code, explain
-from memwell.cli.models import weights
+from memwell.cli.models import remedy
 from memwell.cli.shared import Cli
 from memwell.errors import MemwellError
 from memwell.ports import Port
@@ -19,7 +18,6 @@ from memwell.ports import Port
 __all__ = ["COMMANDS", "HELP", "check"]
 
 HELP: Final = "What memwell was told, and whether it works."
-_LOCAL: Final = ("numpy", "onnxruntime", "tokenizers")
 _URLS: Final = ("url", "index", "cache", "embedder")
 
 
@@ -67,7 +65,7 @@ def _parts(cli: Cli) -> dict[str, tuple[bool, str]]:
     settings = cli.settings
     url, index, cache = settings.url or default_url(), settings.index, settings.cache
     found = {"store": _tried(lambda: registry.open_store(url))}
-    found["embedder"] = _embedder(settings.embedder)
+    found["embedder"] = _embedder(cli)
     if index is not None:
         found["index"] = _tried(lambda: registry.open_index(index))
     if cache is not None:
@@ -80,19 +78,14 @@ def _parts(cli: Cli) -> dict[str, tuple[bool, str]]:
     return found
 
 
-def _embedder(name: str) -> tuple[bool, str]:
-    if name == "none":
+def _embedder(cli: Cli) -> tuple[bool, str]:
+    name = cli.embedder()
+    if name is None:
         return True, "none: recall by words"
-    if name != "auto":
-        return _tried(lambda: registry.open_embedder(name))
-    if any(importlib.util.find_spec(package) is None for package in _LOCAL):
-        return (
-            True,
-            "auto: by words; for recall by meaning: pip install 'memwell[local]' && memwell models pull",
-        )
-    if weights().available() is None:
-        return True, "auto: by words; for recall by meaning: memwell models pull"
-    return _tried(lambda: registry.open_embedder("local"))
+    todo = remedy(cli) if name == "auto" else None
+    if todo is not None:
+        return True, f"auto: recall by words; for recall by meaning run: {todo}"
+    return _tried(lambda: registry.open_embedder("local" if name == "auto" else name))
 
 
 def _tried(opened: Callable[[], Port]) -> tuple[bool, str]:

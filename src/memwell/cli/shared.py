@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import update_wrapper
+from pathlib import Path
 from typing import Annotated, Any, Concatenate, Final, ParamSpec
+from urllib.parse import quote
 
 import typer
 
@@ -70,13 +72,16 @@ class Cli:
     def memory(self, *, embeds: bool = False) -> Memory:
         """The memory of this call; without `embeds` no model is loaded."""
         settings = self.settings
-        embedder = settings.embedder if embeds else None
-        return Memory(
-            settings.url,
-            embedder=None if embedder in (None, "none") else embedder,
-            index=settings.index,
-            cache=settings.cache if embedder not in (None, "none") else None,
-        )
+        embedder = self.embedder() if embeds else None
+        cache = None if embedder is None else settings.cache
+        return Memory(settings.url, embedder=embedder, index=settings.index, cache=cache)
+
+    def embedder(self) -> str | None:
+        """The embedder's name for the engine."""
+        name, folder = self.settings.embedder, self.settings.model_dir
+        if folder is not None and name in ("auto", "local"):
+            return f"local:///{quote(str(Path(folder).expanduser().absolute()))}"
+        return None if name == "none" else name
 
     def find(self, memory: Memory, id: str) -> str:
         """The whole id for an id or its last characters. Raises `NotFound`, `InvalidInput` when several end so."""

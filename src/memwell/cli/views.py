@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-__all__ = ["bar", "hit_to_json", "owner_of", "plain_hit", "short", "shown_hit", "shown_record"]
+__all__ = ["bar", "hit_to_json", "marked", "owner_of", "plain_hit", "short", "shown_hit", "shown_record"]
 
 _FULL, _EMPTY = "━", "╌"
 
@@ -83,7 +83,7 @@ def shown_hit(rank: int, hit: Hit, *, explain: bool, width: int = 600) -> Table:
     grid.add_column(width=4, style="dim")
     grid.add_column(ratio=1)
     text = hit.why.passage or hit.record.content
-    grid.add_row(f"{rank}", bar(hit.score), f"{hit.score:.2f}", _marked(_cut(text, width), hit.why.terms))
+    grid.add_row(f"{rank}", bar(hit.score), f"{hit.score:.2f}", marked(_cut(text, width), hit.why.terms))
     about = (when(hit.record.created_at), owner_of(hit.record), " ".join(f"#{t}" for t in hit.record.tags))
     line = "  ".join(x for x in (*about, short(hit.record.id)) if x)
     grid.add_row("", "", "", Text(printable(line), style="dim"))
@@ -135,7 +135,7 @@ def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1].rstrip() + "…"
 
 
-def _marked(text: str, terms: tuple[str, ...]) -> Text:
+def marked(text: str, terms: tuple[str, ...]) -> Text:
     """The text with the words that the question shares with it in bold."""
     from rich.text import Text
 
