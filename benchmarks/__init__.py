@@ -1,0 +1,1 @@
+"""What memwell is measured by: quality, speed, reliability."""

@@ -1,0 +1,241 @@
+"""The floor: what an expert writes in an hour with sqlite3, FTS5 and numpy, for one purpose, without a promise.
+
+One row a memory, a table of float32 blobs, FTS5 with the porter stemmer kept by hand, WAL with `synchronous=NORMAL`.
+A search is the OR of the question's words under bm25, the exact product with a matrix kept per user, and reciprocal
+rank fusion of both. No filters, history, duplicates, explanations, migrations or threads: whatever memwell does
+besides must fit into the ratio.
+
+`narrow` makes the user an indexed word too. An expert who has many users in one file may come to it in the second
+hour: words of one user among a hundred are then found ten times faster, and those of a single user more slowly.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Floor"]
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS memories (key INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, user_id TEXT NOT NULL,
+  content TEXT NOT NULL, metadata TEXT NOT NULL, created_at REAL NOT NULL, updated_at REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS memories_user ON memories (user_id);
+CREATE TABLE IF NOT EXISTS vectors (key INTEGER PRIMARY KEY, vector BLOB NOT NULL);
+CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(
+  content, user_id, content='memories', content_rowid='key', tokenize='porter unicode61');
+"""
+WIDE = """SELECT words.rowid FROM words JOIN memories m ON m.key = words.rowid
+ WHERE words MATCH ? AND m.user_id = ? ORDER BY bm25(words) LIMIT ?"""
+NARROW = "SELECT rowid FROM words WHERE words MATCH ? ORDER BY bm25(words, 1, 0) LIMIT ?"
+K = 60
+DEPTH = 50
+WORD = re.compile(r"\w+")
+Embed = Callable[[Sequence[str]], Any]
+
+
+class Matrix:
+    """The vectors of one user in memory, with room to grow."""
+
+    def __init__(self, keys: list[int], rows: Any) -> None:
+        import numpy as np
+
+        self.count = len(keys)
+        room = max(1024, self.count + self.count // 2)
+        self.rows = np.zeros((room, rows.shape[1]), np.float32)
+        self.rows[: self.count] = rows
+        self.keys = np.zeros(room, np.int64)
+        self.keys[: self.count] = keys
+        self.places = {key: place for place, key in enumerate(keys)}
+
+    def put(self, key: int, vector: Any) -> None:
+        import numpy as np
+
+        place = self.places.setdefault(key, self.count)
+        if place == len(self.rows):
+            self.rows = np.concatenate([self.rows, np.zeros_like(self.rows)])
+            self.keys = np.concatenate([self.keys, np.zeros_like(self.keys)])
+        self.rows[place] = vector
+        self.keys[place] = key
+        self.count = max(self.count, place + 1)
+
+    def drop(self, key: int) -> None:
+        place = self.places.pop(key, None)
+        if place is None:
+            return
+        self.count -= 1
+        if place != self.count:
+            self.rows[place] = self.rows[self.count]
+            self.keys[place] = self.keys[self.count]
+            self.places[int(self.keys[place])] = place
+
+    def nearest(self, vector: Any) -> list[int]:
+        """Keys of the nearest, nearest first."""
+        import numpy as np
+
+        scores = self.rows[: self.count] @ vector
+        top = np.argpartition(scores, max(0, self.count - DEPTH))[-DEPTH:]
+        best: list[int] = self.keys[top[np.argsort(-scores[top])]].tolist()
+        return best
+
+
+class Floor:
+    """A memory of many users in one file; `embed` is None for words alone."""
+
+    def __init__(
+        self, path: str | Path, embed: Embed | None, *, synchronous: str = "NORMAL", narrow: bool = False
+    ) -> None:
+        self.embed = embed
+        self.narrow = narrow
+        self.db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+        self.db.execute("PRAGMA journal_mode=WAL")
+        self.db.execute(f"PRAGMA synchronous={synchronous}")
+        self.db.execute("PRAGMA busy_timeout=5000")
+        self.db.executescript(
+            SCHEMA if narrow else SCHEMA.replace("content, user_id, content=", "content, content=")
+        )
+        self.matrices: dict[str, Matrix] = {}
+        self.seen = self._data_version()
+
+    def close(self) -> None:
+        self.db.close()
+
+    def remember(self, content: str, user_id: str) -> str:
+        """Store one memory durably; its id."""
+        return self.remember_many([content], user_id)[0]
+
+    def remember_many(self, contents: Sequence[str], user_id: str) -> list[str]:
+        """Store memories in one transaction; their ids."""
+        vectors = self.embed(contents) if self.embed else None
+        now = time.time()
+        ids = [str(uuid.uuid4()) for _ in contents]
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            first = self.db.execute("SELECT coalesce(max(key), 0) + 1 FROM memories").fetchone()[0]
+            keys = range(first, first + len(ids))
+            self.db.executemany(
+                "INSERT INTO memories VALUES (?, ?, ?, ?, '{}', ?, ?)",
+                [
+                    (key, name, user_id, text, now, now)
+                    for key, name, text in zip(keys, ids, contents, strict=True)
+                ],
+            )
+            self._index([(key, text, user_id) for key, text in zip(keys, contents, strict=True)])
+            if vectors is not None:
+                blobs = [(key, vector.tobytes()) for key, vector in zip(keys, vectors, strict=True)]
+                self.db.executemany("INSERT INTO vectors VALUES (?, ?)", blobs)
+            self.db.execute("COMMIT")
+        except BaseException:
+            self.db.execute("ROLLBACK")
+            raise
+        if vectors is not None and (matrix := self.matrices.get(user_id)):
+            for key, vector in zip(keys, vectors, strict=True):
+                matrix.put(key, vector)
+        return ids
+
+    def get(self, name: str) -> tuple[Any, ...]:
+        """The row; raises KeyError."""
+        row = self.db.execute("SELECT * FROM memories WHERE id = ?", (name,)).fetchone()
+        if row is None:
+            raise KeyError(name)
+        found: tuple[Any, ...] = row
+        return found
+
+    def update(self, name: str, content: str) -> None:
+        """Replace the content, its words and its vector."""
+        vector = self.embed([content])[0] if self.embed else None
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            key, _, user_id, old, *_ = self.get(name)
+            self._unindex(key, old, user_id)
+            changes = (content, time.time(), key)
+            self.db.execute("UPDATE memories SET content = ?, updated_at = ? WHERE key = ?", changes)
+            self._index([(key, content, user_id)])
+            if vector is not None:
+                self.db.execute("UPDATE vectors SET vector = ? WHERE key = ?", (vector.tobytes(), key))
+            self.db.execute("COMMIT")
+        except BaseException:
+            self.db.execute("ROLLBACK")
+            raise
+        if vector is not None and (matrix := self.matrices.get(user_id)):
+            matrix.put(key, vector)
+
+    def forget(self, name: str) -> None:
+        """Remove a memory with its words and vector."""
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            key, _, user_id, old, *_ = self.get(name)
+            self._unindex(key, old, user_id)
+            self.db.execute("DELETE FROM memories WHERE key = ?", (key,))
+            self.db.execute("DELETE FROM vectors WHERE key = ?", (key,))
+            self.db.execute("COMMIT")
+        except BaseException:
+            self.db.execute("ROLLBACK")
+            raise
+        if matrix := self.matrices.get(user_id):
+            matrix.drop(key)
+
+    def recall(self, query: str, user_id: str, limit: int = 10) -> list[tuple[Any, ...]]:
+        """The best rows, each with its fused score, best first."""
+        ranked = [self._by_words(query, user_id)]
+        if self.embed is not None:
+            ranked.append(self._matrix(user_id).nearest(self.embed([query])[0]))
+        scores: dict[int, float] = {}
+        for keys in ranked:
+            for place, key in enumerate(keys, 1):
+                scores[key] = scores.get(key, 0.0) + 1 / (K + place)
+        best = sorted(scores, key=scores.__getitem__, reverse=True)[:limit]
+        marks = ",".join("?" * len(best))
+        rows = self.db.execute(f"SELECT * FROM memories WHERE key IN ({marks})", best).fetchall()
+        return sorted(((scores[row[0]], *row) for row in rows), reverse=True)
+
+    def _by_words(self, query: str, user_id: str) -> list[int]:
+        asked = " OR ".join(f'"{word}"' for word in dict.fromkeys(WORD.findall(query.lower())))
+        if not asked:
+            return []
+        if self.narrow:
+            bound: tuple[Any, ...] = (f'user_id:"{user_id}" AND content:({asked})', DEPTH)
+        else:
+            bound = (asked, user_id, DEPTH)
+        found = self.db.execute(NARROW if self.narrow else WIDE, bound)
+        return [key for (key,) in found]
+
+    def _matrix(self, user_id: str) -> Matrix:
+        version = self._data_version()
+        if version != self.seen:
+            self.matrices.clear()
+            self.seen = version
+        if user_id not in self.matrices:
+            self.matrices[user_id] = self._load(user_id)
+        return self.matrices[user_id]
+
+    def _load(self, user_id: str) -> Matrix:
+        import numpy as np
+
+        rows = self.db.execute(
+            "SELECT v.key, v.vector FROM memories m JOIN vectors v ON v.key = m.key WHERE m.user_id = ?",
+            (user_id,),
+        ).fetchall()
+        blob = b"".join(vector for _, vector in rows)
+        return Matrix([key for key, _ in rows], np.frombuffer(blob, np.float32).reshape(len(rows), -1))
+
+    def _index(self, rows: list[tuple[int, str, str]]) -> None:
+        if self.narrow:
+            self.db.executemany("INSERT INTO words (rowid, content, user_id) VALUES (?, ?, ?)", rows)
+        else:
+            pairs = [(key, text) for key, text, _ in rows]
+            self.db.executemany("INSERT INTO words (rowid, content) VALUES (?, ?)", pairs)
+
+    def _unindex(self, key: int, content: str, user_id: str) -> None:
+        columns, values = ("content, user_id", (content, user_id)) if self.narrow else ("content", (content,))
+        marks = ", ".join("?" * len(values))
+        statement = f"INSERT INTO words (words, rowid, {columns}) VALUES ('delete', ?, {marks})"
+        self.db.execute(statement, (key, *values))
+
+    def _data_version(self) -> int:
+        version: int = self.db.execute("PRAGMA data_version").fetchone()[0]
+        return version
