@@ -173,16 +173,17 @@ def test_random_writes_and_searches_equal_a_sort(data: st.DataObject) -> None:
             del model[name]
     query, least, limit = data.draw(vectors), data.draw(st.integers(0, 3)), data.draw(st.integers(1, 6))
     direction = np.array(query, dtype=np.float32)
-    expected = []
-    for name, (vector, size) in model.items():
-        if size >= least:
-            cosine = float(vector @ direction / np.linalg.norm(vector) / np.linalg.norm(direction))
-            expected.append((-round(cosine, 5) + 0.0, name))
+    cosines = {
+        name: float(vector @ direction / np.linalg.norm(vector) / np.linalg.norm(direction))
+        for name, (vector, size) in model.items()
+        if size >= least
+    }
     found = run(index, index.search(direction, limit=limit, where={"size": {"$gte": least}}))
-    assert [(-round(match.similarity, 5) + 0.0) for match in found] == [
-        c for c, _ in sorted(expected)[:limit]
-    ]
-    assert [match.id for match in found] == [name for _, name in sorted(expected)[:limit]]
+    best = sorted(cosines.values(), reverse=True)[:limit]
+    assert [match.similarity for match in found] == pytest.approx(best, abs=1e-6)
+    assert [cosines[match.id] for match in found] == pytest.approx(best, abs=1e-6)
+    assert [(-match.similarity, match.id) for match in found] == sorted((-m.similarity, m.id) for m in found)
+    assert len({match.id for match in found}) == len(found)
 
 
 def test_without_numpy_the_command_is_named() -> None:
