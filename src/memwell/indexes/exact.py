@@ -9,13 +9,14 @@ from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from memwell import filters
-from memwell.errors import EmbeddingError
+from memwell.errors import ConfigError, EmbeddingError
 from memwell.indexes import snapshot
 from memwell.matrix import Matrix, numpy
 from memwell.ports import Match, Point, VectorIndex, Vectors, guarded
+from memwell.registry import Url
 from memwell.types import Where
 
 if TYPE_CHECKING:
@@ -53,6 +54,17 @@ class Exact(VectorIndex):
         if self._path is not None and self._path.exists():
             for points in snapshot.load(self._path, dimension):
                 self._put(points)
+
+    @classmethod
+    def from_url(cls, url: Url) -> Self:
+        """`exact://?dimension=384`, or `exact:///vectors.idx?dimension=384` to keep them in a file."""
+        dimension = url.number("dimension", 0)
+        url.done("dimension")
+        if dimension < 1 or dimension != int(dimension):
+            raise ConfigError(
+                "exact needs the vectors' dimension, as in exact://?dimension=384", part=cls.part
+            )
+        return cls(int(dimension), url.path() or None)
 
     @guarded
     async def save(self) -> None:

@@ -6,10 +6,11 @@ import heapq
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 from memwell.keyvalue.counters import added
 from memwell.ports import KeyValue
+from memwell.registry import Url
 
 __all__ = ["MemoryKeyValue"]
 
@@ -31,6 +32,12 @@ class MemoryKeyValue(KeyValue):
         self._entries: dict[str, Entry] = {}
         self._expiries: list[tuple[float, str]] = []
         """A heap; an entry that was replaced meanwhile is recognised by its expiry."""
+
+    @classmethod
+    def from_url(cls, url: Url) -> Self:
+        """`memory://`, without options."""
+        url.done()
+        return cls()
 
     async def _get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
         now = self._clock()

@@ -6,10 +6,12 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Self, cast
 
 from memwell.errors import MemwellError
 from memwell.keyvalue.counters import added
 from memwell.ports import KeyValue
+from memwell.registry import Url
 from memwell.sqlite import Database, Durability, translate
 
 __all__ = ["SqliteKeyValue"]
@@ -62,6 +64,14 @@ class SqliteKeyValue(KeyValue):
             if isinstance(error, sqlite3.Error):
                 raise self._translate(error, "open") from error
             raise
+
+    @classmethod
+    def from_url(cls, url: Url) -> Self:
+        """`sqlite:///relative.db`, `sqlite:////absolute.db`; options `durability` (normal or full) and `timeout`."""
+        durability = url.take("durability", "normal")
+        timeout = url.number("timeout", 30.0)
+        url.done("durability", "timeout")
+        return cls(url.path() or ":memory:", durability=cast("Durability", durability), timeout=timeout)
 
     async def _get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
         connection = self._database.read()

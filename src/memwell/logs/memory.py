@@ -7,9 +7,11 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from time import time
+from typing import Self
 
 from memwell.logs.positions import number, position
 from memwell.ports import Entry, Log
+from memwell.registry import Url
 
 __all__ = ["MemoryLog"]
 
@@ -26,6 +28,12 @@ class MemoryLog(Log):
         self._lock = threading.Lock()
         self._streams: dict[str, list[Entry]] = {}
         self._last = 0
+
+    @classmethod
+    def from_url(cls, url: Url) -> Self:
+        """`memory://`, without options."""
+        url.done()
+        return cls()
 
     async def _append(self, stream: str, entries: Sequence[bytes]) -> list[str]:
         with self._lock:

@@ -7,10 +7,12 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Self, cast
 
 from memwell.errors import MemwellError
 from memwell.logs.positions import number, position
 from memwell.ports import Entry, Log
+from memwell.registry import Url
 from memwell.sqlite import Database, Durability, translate
 
 __all__ = ["SqliteLog"]
@@ -66,6 +68,14 @@ class SqliteLog(Log):
             if isinstance(error, sqlite3.Error):
                 raise self._translate(error, "open") from error
             raise
+
+    @classmethod
+    def from_url(cls, url: Url) -> Self:
+        """`sqlite:///relative.db`, `sqlite:////absolute.db`; options `durability` (normal or full) and `timeout`."""
+        durability = url.take("durability", "normal")
+        timeout = url.number("timeout", 30.0)
+        url.done("durability", "timeout")
+        return cls(url.path() or ":memory:", durability=cast("Durability", durability), timeout=timeout)
 
     async def _append(self, stream: str, entries: Sequence[bytes]) -> list[str]:
         def job(connection: sqlite3.Connection) -> range:
