@@ -4,7 +4,7 @@ explain.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -124,7 +124,10 @@ async def _hits(
         weights=strategy.signals,
     )
     ids = [found.ids[item.key] for item in ranked]
-    records = {r.id: r for r in await engine.store.get(search.scope, ids, now=search.now)}
+    today = max(
+        search.now, engine.clock()
+    )  # what has expired since is not returned as of an earlier day either
+    records = {r.id: r for r in await engine.store.get(search.scope, ids, now=today)}
     hits = [
         _hit(records[id], item, (*notes, *found.notes))
         for id, item in zip(ids, ranked, strict=True)
@@ -159,20 +162,22 @@ def _reweighed(hits: Sequence[Hit], strategy: Strategy, now: datetime) -> list[H
 
 async def _superseded(engine: Engine, hits: list[Hit], search: Search) -> list[Hit]:
     """Each superseded record replaced by the one that stands for it now, and contradictions noted."""
-    links = await engine.store.links(search.scope, [hit.record.id for hit in hits], incoming=True)
-    if not links:
+    heirs, doubts = await _newer(engine, [hit.record.id for hit in hits], search)
+    if not heirs and not doubts:
         return hits
-    heirs = {link.target: source for source, link in links if link.kind == "supersedes"}
-    doubted = {link.target: source for source, link in links if link.kind == "contradicts"}
-    last = await _last_heirs(engine, heirs, search)
+    fresh = {record.id for record in heirs.values()} - heirs.keys()
+    while fresh:
+        more, _ = await _newer(engine, sorted(fresh), search)
+        heirs.update(more)
+        fresh = {record.id for record in more.values()} - heirs.keys()
     found: dict[str, Hit] = {}
     for hit in hits:
-        record = last.get(hit.record.id, hit.record)
+        record = _last(heirs, hit.record)
         note: tuple[str, ...] = ()
         if record.id != hit.record.id:
             note = (f"supersedes {hit.record.id}",)
-        elif record.id in doubted:
-            note = (f"contradicted by {doubted[record.id]}",)
+        elif record.id in doubts:
+            note = (f"contradicted by {doubts[record.id]}",)
         if record.id not in found:
             found[record.id] = replace(
                 hit, record=record, why=replace(hit.why, notes=(*hit.why.notes, *note))
@@ -180,29 +185,35 @@ async def _superseded(engine: Engine, hits: list[Hit], search: Search) -> list[H
     return list(found.values())
 
 
-async def _last_heirs(engine: Engine, heirs: dict[str, str], search: Search) -> dict[str, Record]:
-    """Superseded id → the visible record at the end of its chain."""
-    chain = dict(heirs)
-    fresh = set(chain.values()) - chain.keys()
-    while fresh:
-        links = await engine.store.links(search.scope, sorted(fresh), incoming=True)
-        more = {link.target: source for source, link in links if link.kind == "supersedes"}
-        more = {target: source for target, source in more.items() if target not in chain}
-        chain.update(more)
-        fresh = set(more.values()) - chain.keys()
-    ends = {start: _end(chain, start) for start in heirs}
-    records = await engine.store.get(search.scope, sorted(set(ends.values())), now=search.now)
-    visible = {r.id: r for r in records if search.where is None or filters.matches(r, search.where)}
-    return {start: visible[end] for start, end in ends.items() if end in visible}
+async def _newer(
+    engine: Engine, ids: Sequence[str], search: Search
+) -> tuple[dict[str, Record], dict[str, str]]:
+    """For each id the record that supersedes it, and the id of one that contradicts it: only visible ones, the
+    latest relationship of several.
+    """
+    links = await engine.store.links(search.scope, ids, incoming=True)
+    links = [item for item in links if item[1].kind in ("supersedes", "contradicts")]
+    if not links:
+        return {}, {}
+    links.sort(key=lambda item: (item[1].created_at or search.now, item[0]))
+    sources = sorted({source for source, _ in links})
+    known = {record.id: record for record in await engine.store.get(search.scope, sources, now=search.now)}
+    fit = {
+        id: record
+        for id, record in known.items()
+        if search.where is None or filters.matches(record, search.where)
+    }
+    heirs = {link.target: fit[id] for id, link in links if link.kind == "supersedes" and id in fit}
+    return heirs, {link.target: id for id, link in links if link.kind == "contradicts" and id in known}
 
 
-def _end(chain: dict[str, str], start: str) -> str:
+def _last(heirs: Mapping[str, Record], start: Record) -> Record:
     """The last of a chain; a circle ends where it began."""
-    seen, at = {start}, start
-    while chain.get(at, at) not in seen:
-        at = chain[at]
-        seen.add(at)
-    return at
+    seen, at = {start.id}, start
+    while at.id in heirs and heirs[at.id].id not in seen:
+        at = heirs[at.id]
+        seen.add(at.id)
+    return start if at.id in heirs and heirs[at.id].id == start.id else at
 
 
 async def _then(engine: Engine, hit: Hit, search: Search) -> Hit:
