@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypedDict
@@ -9,12 +11,14 @@ from typing import TypedDict
 from memwell.engine.assembly import Parts
 from memwell.engine.drafts import scope_of
 from memwell.engine.encoding import Encoder
-from memwell.errors import Closed
+from memwell.errors import Closed, MemwellError
 from memwell.events import Event, Events
 from memwell.ports import Store, Touch
 from memwell.types import Record, Scope
 
 __all__ = ["Engine", "Owner"]
+
+log = logging.getLogger("memwell")
 
 _FLUSH_AFTER = timedelta(seconds=5)
 _FLUSH_AT = 256
@@ -40,8 +44,7 @@ class Engine:
         self.events = Events()
         self.encoder = None if parts.embedder is None else Encoder(parts.embedder)
         self.closed = False
-        self._accesses: dict[str, dict[str, tuple[int, datetime]]] = {}
-        self._oldest_access: datetime | None = None
+        self._accesses: deque[tuple[str, str, datetime]] = deque()
         self._next_sweep: datetime | None = None
 
     @property
@@ -72,25 +75,30 @@ class Engine:
 
     def note_access(self, tenant_id: str, ids: list[str], now: datetime) -> None:
         """Remember that these were recalled, to be written with a later call."""
-        noted = self._accesses.setdefault(tenant_id, {})
-        for id in ids:
-            noted[id] = (noted.get(id, (0, now))[0] + 1, now)
-        self._oldest_access = self._oldest_access or now
+        self._accesses.extend([(tenant_id, id, now) for id in ids])
 
     async def settle(self, now: datetime, *, fully: bool = False) -> None:
-        """Write noted accesses when they are many or old, and sweep what has expired now and then."""
-        due = self._oldest_access is not None and (
-            fully
-            or now - self._oldest_access >= _FLUSH_AFTER
-            or sum(map(len, self._accesses.values())) >= _FLUSH_AT
-        )
-        if due:
-            await self._flush(now)
-        if self._next_sweep is None:
-            self._next_sweep = now + _SWEEP_EVERY
-        elif now >= self._next_sweep and not fully:
-            self._next_sweep = now + _SWEEP_EVERY
-            await self.store.sweep(now)
+        """Write noted accesses when they are many or old, and sweep what has expired now and then.
+
+        This is housekeeping beside a call that has done its work: a failure is logged, not raised.
+        """
+        try:
+            if self._accesses and (fully or self._due(now)):
+                await self._flush(now)
+            if self._next_sweep is None:
+                self._next_sweep = now + _SWEEP_EVERY
+            elif now >= self._next_sweep and not fully:
+                self._next_sweep = now + _SWEEP_EVERY
+                await self.parts.store.sweep(now)
+        except MemwellError as error:
+            log.warning("recalls could not be noted, or expired memories not be swept: %s", error)
+
+    def _due(self, now: datetime) -> bool:
+        try:
+            oldest = self._accesses[0][2]
+        except IndexError:  # another thread has taken them
+            return False
+        return now - oldest >= _FLUSH_AFTER or len(self._accesses) >= _FLUSH_AT
 
     async def close(self) -> None:
         """Flush and close the parts that were opened here."""
@@ -103,6 +111,14 @@ class Engine:
             await self.parts.close()
 
     async def _flush(self, now: datetime) -> None:
-        accesses, self._accesses, self._oldest_access = self._accesses, {}, None
+        accesses: dict[str, dict[str, tuple[int, datetime]]] = {}
+        while self._accesses:
+            try:
+                tenant_id, id, at = self._accesses.popleft()
+            except IndexError:  # another thread has taken the last
+                break
+            noted = accesses.setdefault(tenant_id, {})
+            count, last = noted.get(id, (0, at))
+            noted[id] = (count + 1, max(last, at))
         touches = [Touch(tenant_id=tenant, accesses=noted) for tenant, noted in accesses.items()]
         await self.parts.store.write(touches, now=now)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
 from memwell.engine.context import Engine, Owner
 from memwell.engine.drafts import check_changes, check_id, create_base, draft, ttl_of
-from memwell.errors import InvalidInput, NotFound
+from memwell.errors import InvalidInput, MemwellError, NotFound
 from memwell.filters import parse
 from memwell.ids import new_id
 from memwell.ports import Delete, Embed, Embedding, Insert, Operation, Update
 from memwell.types import NewMemory, Record, Where
+
+log = logging.getLogger("memwell")
 
 __all__ = ["Options", "catch_up", "forget", "remember", "restore", "update"]
 
@@ -56,7 +59,7 @@ async def remember(
     _tell(engine, inserts, records)
     await engine.settle(now)
     if engine.encoder is not None and engine.encoder.behind and any(r.embedded for r in records):
-        engine.encoder.behind = await catch_up(engine, _CATCH_UP) == _CATCH_UP
+        await _catch_up_quietly(engine)
     return records[0] if isinstance(content, str | NewMemory) else records
 
 
@@ -196,6 +199,15 @@ async def forget(
         engine.emit("forgotten", scope, tuple(gone))
     await engine.settle(now)
     return gone
+
+
+async def _catch_up_quietly(engine: Engine) -> None:
+    """Embed what is behind, beside a call that has done its work: a failure is logged, not raised."""
+    assert engine.encoder is not None
+    try:
+        engine.encoder.behind = await catch_up(engine, _CATCH_UP) == _CATCH_UP
+    except MemwellError as error:
+        log.warning("some memories still wait for their vectors: %s", error)
 
 
 async def catch_up(engine: Engine, limit: int) -> int:
