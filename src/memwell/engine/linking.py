@@ -9,7 +9,7 @@ from memwell.engine.context import Engine, Owner
 from memwell.engine.drafts import check_id
 from memwell.errors import InvalidInput, NotFound
 from memwell.ports import SetLink, Unlink
-from memwell.types import Link, Related, Scope
+from memwell.types import Link, Record, Related, Scope
 
 __all__ = ["relate", "related", "unrelate"]
 
@@ -44,6 +44,7 @@ async def related(
     if not await store.get(scope, [check_id(id)], now=now):
         raise NotFound(f"no memory {id!r} in this scope", part="memory", operation="related")
     best: dict[str, tuple[int, float, Link, bool]] = {}
+    records: dict[str, Record] = {}
     frontier = {id: 1.0}
     for step in range(1, depth + 1):
         reached: dict[str, float] = {}
@@ -54,15 +55,16 @@ async def related(
             if strength >= min_strength and (end not in best or strength > best[end][1]):
                 best[end] = (step, strength, link, outgoing)
                 reached[end] = strength
-        frontier = reached
+        visible = {record.id: record for record in await store.get(scope, sorted(reached), now=now)}
+        records.update(visible)
+        frontier = {end: strength for end, strength in reached.items() if end in visible}
         if not frontier:
             break
-    records = await store.get(scope, list(best), now=now)
     found = [
         Related(
             record=r, link=best[r.id][2], depth=best[r.id][0], outgoing=best[r.id][3], strength=best[r.id][1]
         )
-        for r in records
+        for r in records.values()
     ]
     return sorted(found, key=lambda item: (item.depth, -item.strength, item.record.id))
 
@@ -72,6 +74,7 @@ async def _neighbours(engine: Engine, scope: Scope, ids: Iterable[str]) -> list[
     wanted = list(ids)
     out = await engine.store.links(scope, wanted, incoming=False)
     back = await engine.store.links(scope, wanted, incoming=True)
-    return [(source, link.target, link, True) for source, link in out] + [
+    found = [(source, link.target, link, True) for source, link in out] + [
         (link.target, source, link, False) for source, link in back
     ]
+    return sorted(found, key=lambda item: (item[0], item[1], item[2].kind, not item[3]))
