@@ -45,6 +45,7 @@ Progress: TypeAlias = Callable[[int, int], None]
 """Called with how many are done and how many there are."""
 
 FORM = 1
+_HEAD = b'{"memwell":"export"'
 _BATCH = 100
 _LINKS = 1000
 
@@ -115,7 +116,10 @@ def _resume(partial: Path, scope: Scope) -> tuple[int, str | None]:
     """How many records an unfinished export holds, and the last of them; a torn last line is cut off."""
     if not partial.exists():
         return 0, None
-    done, last, keep, same = 0, None, 0, False
+    done, last, keep = 0, None, 0
+    first = _first(partial)
+    torn = not first.endswith(b"\n") and _HEAD.startswith(first[: len(_HEAD)])
+    same = torn  # nothing is lost by beginning again
     with partial.open("rb") as file:
         for number, raw in enumerate(file):
             line = _parsed(raw)
