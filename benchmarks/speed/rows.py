@@ -69,13 +69,16 @@ def _writes(both: Both, times: int, start: int) -> Iterator[Row]:
     both.lookup.prepare(new)
     mine: list[str] = []
     theirs: list[str] = []
-    yield ratio(
-        "remember, durable",
-        [lambda text=text: mine.append(both.ours.remember(text, user_id="u").id) for text in new[:times]],
-        [lambda text=text: theirs.append(both.floor.remember(text, "u")) for text in new[:times]],
-        must=2.0,
-        aim=1.2,
-    )
+
+    def remember_ours(text: str) -> None:
+        mine.append(both.ours.remember(text, user_id="u").id)
+
+    def remember_floor(text: str) -> None:
+        theirs.append(both.floor.remember(text, "u"))
+
+    ours = [partial(remember_ours, text) for text in new[:times]]
+    floor = [partial(remember_floor, text) for text in new[:times]]
+    yield ratio("remember, durable", ours, floor, must=2.0, aim=1.2)
     yield ratio(
         "get",
         [partial(both.ours.get, id) for id in mine * 5],
