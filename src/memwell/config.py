@@ -95,22 +95,23 @@ def _refuse_unknown(found: set[str]) -> None:
 
 def _validated() -> dict[str, Any]:
     """What the environment gives, typed and checked."""
-    from pydantic import ValidationError, create_model
     from pydantic_settings import BaseSettings, SettingsConfigDict
 
-    types: dict[str, Any] = {
-        f.name: (bool, False) if f.name == "debug" else (str | None, None)
-        for f in fields(Settings)
-        if f.name in names()
+    types = {name: bool if name == "debug" else str | None for name in names()}
+    body: dict[str, Any] = {
+        "__module__": __name__,
+        "__annotations__": types,
+        **{name: False if name == "debug" else None for name in types},
+        "model_config": SettingsConfigDict(
+            env_prefix=PREFIX, env_ignore_empty=True, protected_namespaces=(), extra="ignore"
+        ),
     }
-
-    class Environment(BaseSettings):
-        model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, protected_namespaces=())
-
+    environment: Any = type("Environment", (BaseSettings,), body)
     try:
-        found = create_model("Environment", __base__=Environment, **types)()
-    except ValidationError as error:
-        first = error.errors()[0]
+        found: dict[str, Any] = environment().model_dump(exclude_unset=True)
+    except ValueError as error:
+        told: list[Any] = getattr(error, "errors", list)()
+        first = told[0] if told else {"loc": ("?",), "input": "", "msg": str(error)}
         name = f"{PREFIX}{str(first['loc'][0]).upper()}"
         raise ConfigError(f"{name}={first['input']!r} is wrong: {first['msg']}") from error
-    return found.model_dump(exclude_unset=True)
+    return found

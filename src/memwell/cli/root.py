@@ -143,6 +143,7 @@ _COMMANDS: Final[Sequence[tuple[str, Callable[..., None], str]]] = (
 
 @app.callback()
 def root(ctx: typer.Context, **given: Any) -> None:
+    """Keep what was given before the name of the command."""
     ctx.obj = given
 
 
