@@ -1,7 +1,7 @@
 """What the documentation says is run: Python blocks, `$ memwell …` lines, and links.
 
-Each page is one process in its own temporary folder, its blocks in reading order. In a `console` block only the
-lines that call memwell are run; they must succeed.
+Each page is one process in its own temporary folder, its blocks in reading order. In a `console` block only
+the lines that call memwell are run; they must succeed.
 """
 
 from __future__ import annotations
