@@ -26,12 +26,13 @@ LAYERS = (
     {"ports"},
     set[str](),  # every module not named here is pure, and stands on this layer
     {"corpus"},
+    {"candidates"},
     {*ADAPTERS, "wrappers"},
     {"memory", "engine", "events", "observe", "policies"},
     {"sync"},
     EDGES,
 )
-PURE, ADAPTER, ENGINE = 3, 5, 6
+PURE, ADAPTER, ENGINE = 3, 6, 7
 ASSEMBLY = "memwell.engine.assembly"
 
 

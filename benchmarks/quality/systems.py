@@ -33,7 +33,7 @@ def _with(weights: Weights) -> dict[str, Any]:
     return {"strategy": Strategy(signals=weights)}
 
 
-_BARE = Weights(actor=0, role=0, time=0, when=0, phrase=0, idle=0, reach=0, reply=0)
+_BARE = Weights(actor=0, role=0, time=0, when=0, phrase=0, idle=0, reach=0, reply=0, asked=0, session=0)
 _STEPS: tuple[tuple[str, dict[str, float]], ...] = (
     ("words and meaning, fused", {}),
     ("+ neighbours in the conversation", {"reach": DEFAULT.reach}),
@@ -42,7 +42,8 @@ _STEPS: tuple[tuple[str, dict[str, float]], ...] = (
     ("+ I and you", {"role": DEFAULT.role}),
     ("+ times", {"time": DEFAULT.time, "when": DEFAULT.when}),
     ("+ quoted phrases", {"phrase": DEFAULT.phrase}),
-    ("+ turns that only ask", {"idle": DEFAULT.idle}),
+    ("+ turns that only ask", {"idle": DEFAULT.idle, "asked": DEFAULT.asked}),
+    ("+ sessions that fit", {"session": DEFAULT.session}),
 )
 
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from memwell.codec import to_micros
 from memwell.corpus import Corpora, Corpus, Source, VectorSet
-from memwell.matrix import numpy
 from memwell.evidence import Statistics
+from memwell.matrix import numpy
 from memwell.search import Found, Search
 from memwell.text import phrase_share
-from memwell.windows import REACH, gather
+from memwell.windows import gather
 
 if TYPE_CHECKING:
     from memwell.ports import Vectors
@@ -136,19 +136,20 @@ def _found(
     allowed: Collection[int] | None,
     notes: tuple[str, ...],
 ) -> Found:
-    slots = _with_neighbours(corpus, nominated, 1, allowed)
-    lenders = _with_neighbours(corpus, slots, REACH, allowed)
+    slots = _with_neighbours(corpus, nominated, allowed)
+    windows = {slot: corpus.window(slot, search.weights) for slot in slots}
+    lenders = {*slots, *(share[0] for window in windows.values() for share in window)}
     candidates = gather(
-        slots,
-        window=lambda slot: corpus.window(slot, search.weights),
+        windows,
         facts=corpus.facts,
         matches=corpus.postings.matches(search.terms, lenders),
         cosines=cosines.of(lenders),
         typical=cosines.typical,
         visible=allowed,
     )
-    if search.phrases:
-        for candidate, slot in zip(candidates, slots, strict=True):
+    for candidate, slot in zip(candidates, slots, strict=True):
+        candidate.session = corpus.session_of(slot)
+        if search.phrases:
             candidate.phrases = phrase_share(corpus.lexemes[slot].split(), search.phrases)
     statistics = Statistics(
         documents=len(corpus.postings),
@@ -160,12 +161,12 @@ def _found(
 
 
 def _with_neighbours(
-    corpus: Corpus, slots: Iterable[int], reach: int, allowed: Collection[int] | None
+    corpus: Corpus, slots: Iterable[int], allowed: Collection[int] | None
 ) -> dict[int, None]:
-    """The slots and their neighbours in the same conversation, as far as the search may see them, in order."""
+    """The slots and those beside them in the same conversation, as far as the search may see them, in order."""
     found: dict[int, None] = {}
     for slot in slots:
-        for other in corpus.neighbours(slot, reach):
+        for other in corpus.neighbours(slot):
             if allowed is None or other in allowed:
                 found[other] = None
     return found

@@ -85,11 +85,13 @@ def masked(text: str) -> str:
 
 
 def _refuse_unknown(found: set[str]) -> None:
-    known = [PREFIX + name.upper() for name in names()]
+    known = [name.upper() for name in names()]
     for name in sorted(found):
-        if name.upper() not in known:
-            near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.6)
-            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+        own = name.upper().removeprefix(PREFIX)
+        if own not in known:
+            near = difflib.get_close_matches(own, known, n=1, cutoff=0.6)
+            every = ", ".join(PREFIX + each for each in known)
+            hint = f"did you mean {PREFIX}{near[0]}?" if near else f"known: {every}."
             raise ConfigError(f"unknown setting {name} in the environment; {hint} Unset or correct it")
 
 

@@ -145,13 +145,17 @@ class Corpus:
             )
         return found
 
-    def neighbours(self, slot: int, reach: int) -> list[int]:
-        """The slots next to a record in its conversation, itself included, in order."""
+    def session_of(self, slot: int) -> Any:
+        """The conversation of a record; `None` for one that stands alone."""
+        return self._session_of[slot]
+
+    def neighbours(self, slot: int) -> list[int]:
+        """A record and those right before and after it in its conversation, in order."""
         seat = self._seat_of(slot)
         if seat is None:
             return [slot]
         seats, place = seat
-        return seats[max(0, place - reach) : place + reach + 1]
+        return seats[max(0, place - 1) : place + 2]
 
     def window(self, slot: int, weights: Weights) -> list[Share]:
         """What a record takes of its neighbours' evidence (see `memwell.windows`)."""

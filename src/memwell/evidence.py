@@ -1,12 +1,13 @@
 """What ranking needs to know: of a record, of a candidate, of the corpus, of the question.
 
-`Facts` are read once, when a record is written; `Candidate`, `Statistics` and `Question` belong to one query. This is
-the whole contract between a store and `ranking.rank`: some hundred rows of it can come in one round trip.
+`Facts` are read once, when a record is written; `Candidate`, `Statistics` and `Question` belong to one query.
+This is the whole contract between a store and `ranking.rank`: some hundred rows of it can come in one round
+trip.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -34,7 +35,9 @@ class Weights:
     """Mentions a time, when the question asks for one."""
     phrase: float = 0.3
     """Holds the words that the question puts in quotation marks, in their order."""
-    idle: float = 0.2
+    session: float = 0.1
+    """Belongs to the session of a row that fits well."""
+    idle: float = 0.25
     """Taken off for turns that only ask."""
     reach: float = 24.0
     """Distance in index terms at which a neighbour counts 1/e; 0 switches the window off."""
@@ -44,6 +47,8 @@ class Weights:
     """Share of the turns after a row in its window, at distance 0."""
     reply: float = 0.35
     """Least share of the next turn in the cosine, when somebody else said it."""
+    asked: float = 0.5
+    """How much more a question counts in the window of the turn that answers it."""
     k1: float = K1
     """BM25: saturation of repeated terms."""
     b: float = B
@@ -87,6 +92,8 @@ class Candidate:
     """Number of index terms in the window."""
     near: float | None
     """Mean cosine of the window; None when nothing of it has a vector."""
+    session: Hashable | None = None
+    """Its conversation; None when it stands alone."""
     phrases: float = 0.0
     """Share of the quoted phrases it holds (see `text.phrase_share`)."""
 

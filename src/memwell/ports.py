@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Literal, ParamSpec
 
 from memwell.capabilities import Capabilities
 from memwell.errors import BackendError, Closed, EmbeddingError, InvalidInput, MemwellError, NotSupported
+from memwell.filters import Node
 from memwell.types import Link, Record, Report, Scope, Stats, Version, Where
 
 if TYPE_CHECKING:
@@ -444,7 +445,7 @@ class VectorIndex(Port):
             await self._delete(ids)
 
     @guarded
-    async def search(self, vector: Vectors, *, limit: int, where: Where | None = None) -> list[Match]:
+    async def search(self, vector: Vectors, *, limit: int, where: Where | Node | None = None) -> list[Match]:
         """The nearest `limit` points that pass the filter, nearest first; ties by id. Filters before it cuts."""
         self._check_dimension(vector)
         if limit < 1:
@@ -478,7 +479,7 @@ class VectorIndex(Port):
     @abstractmethod
     async def _delete(self, ids: Sequence[str]) -> None: ...
     @abstractmethod
-    async def _search(self, vector: Vectors, limit: int, where: Where | None) -> list[Match]: ...
+    async def _search(self, vector: Vectors, limit: int, where: Where | Node | None) -> list[Match]: ...
     @abstractmethod
     async def _ids(self, after: str | None, limit: int) -> list[str]: ...
     @abstractmethod

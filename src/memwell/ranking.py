@@ -1,7 +1,7 @@
 """Fusion of what is known about each candidate into one explained score.
 
 Pure: rows in, hits out; what goes in is defined in `evidence`.
-The score of a row is a weighted sum of at most eight parts, each 0..1:
+The score of a row is a weighted sum of at most nine parts, each 0..1:
 
     semantic   cosine, spread over the window, between typical (0) and best (1) of this query
     lexical    BM25 of the window of the row, by the best of this query
@@ -10,6 +10,7 @@ The score of a row is a weighted sum of at most eight parts, each 0..1:
     time       how near the row, or a time it mentions, is to the time in the question
     when       the question asks for a time and the row mentions one
     phrase     share of the quoted phrases that the row holds
+    session    how good the best row of the same session is
     idle       share of the row that only asks and tells nothing (weight below zero)
 
 divided by the weights that are in play, times the strength of the query's best evidence.
@@ -17,7 +18,7 @@ divided by the weights that are in play, times the strength of the query's best 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from heapq import nlargest
 from math import exp
 
@@ -53,24 +54,53 @@ def rank(
     columns = [column for column in parts if column is not None]
     in_play = sum(weight for _, weight, _ in columns) or 1.0
     columns.append(("idle", -weights.idle, [row.facts.idle for row in rows]))
-    return _best(rows, columns, _strength(rows, corpus) / in_play, limit)
+    totals = _add(columns, [0.0] * len(rows))
+    session = _session(rows, totals, weights)
+    if session is not None:
+        totals = _add([session], totals)
+        in_play += weights.session
+        columns.append(session)
+    return _best(rows, columns, totals, _strength(rows, corpus) / in_play, limit)
 
 
-def _best(rows: Sequence[Candidate], columns: list[Column], scale: float, limit: int) -> list[Ranked]:
-    """The `limit` rows of the largest weighted sums of `columns`, explained."""
-    totals = [0.0] * len(rows)
+def _add(columns: list[Column], totals: list[float]) -> list[float]:
     for _, weight, values in columns:
         if weight:
             totals = [t + weight * v for t, v in zip(totals, values, strict=True)]
-    chosen = nlargest(limit, range(len(rows)), key=totals.__getitem__)
+    return totals
+
+
+def _best(
+    rows: Sequence[Candidate], columns: list[Column], totals: list[float], scale: float, limit: int
+) -> list[Ranked]:
+    """The `limit` rows of the largest totals, explained."""
     return [
         Ranked(
             rows[i].key,
             min(1.0, max(0.0, totals[i] * scale)),
             tuple(Part(name, w * scale, values[i]) for name, w, values in columns if values[i]),
         )
-        for i in chosen
+        for i in nlargest(limit, range(len(rows)), key=totals.__getitem__)
     ]
+
+
+def _session(rows: Sequence[Candidate], totals: list[float], weights: Weights) -> Column | None:
+    """The best row of each row's session, by the best of all: where one turn fits, others may.
+
+    A row without a session is its own; nothing to tell when all rows are of one session.
+    """
+    best: dict[Hashable, float] = {}
+    for row, total in zip(rows, totals, strict=True):
+        if row.session is not None and total > best.get(row.session, 0.0):
+            best[row.session] = total
+    top = max(totals, default=0.0)
+    if not weights.session or len(best) < 2 or top <= 0:
+        return None
+    values = [
+        max(0.0, total if row.session is None else best.get(row.session, 0.0)) / top
+        for row, total in zip(rows, totals, strict=True)
+    ]
+    return "session", weights.session, values
 
 
 def _semantic(rows: Sequence[Candidate], corpus: Statistics, weights: Weights) -> Column | None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from memwell.filters import Node
 from memwell.evidence import DEFAULT, Candidate, Statistics, Weights
+from memwell.filters import Node
 from memwell.types import Scope
 
 if TYPE_CHECKING:

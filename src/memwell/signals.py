@@ -5,7 +5,7 @@ Computed when a record is written, so that a search parses no content.
 
 from __future__ import annotations
 
-from memwell.dates import Interval
+from memwell.days import Interval
 from memwell.evidence import describe
 from memwell.types import Record
 

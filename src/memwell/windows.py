@@ -1,14 +1,15 @@
 """Evidence of the neighbours in a conversation: a short turn is understood from the turns around it. Pure.
 
 The share that a turn takes from a neighbour falls with the index terms between their middles,
-``before|after * exp(-distance / reach)``: a window spans several short turns and of two long messages almost nothing, so
-that no switch by kind of text is needed. But a long answer says again what its question was about: the next turn of
-somebody else lends its cosine at least ``reply``.
+``before|after * exp(-distance / reach)``: a window spans several short turns and of two long messages almost
+nothing, so that no switch by kind of text is needed. But a long answer says again what its question was
+about: the next turn of somebody else lends its cosine at least ``reply``; and a question counts more to the
+turn that answers it, which seldom repeats its words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from math import exp
 from typing import Final, NamedTuple, TypeAlias
 
@@ -34,13 +35,21 @@ class Share(NamedTuple):
     length: int
     """Its index terms."""
 
+    def scaled(self, factor: float) -> Share:
+        """The same with both shares multiplied."""
+        return self._replace(words=self.words * factor, meaning=self.meaning * factor)
+
 
 def shares(seats: Sequence[int], place: int, facts: Callable[[int], Facts], weights: Weights) -> list[Share]:
-    """The window of the record at a place of its conversation; `seats` are the keys of the conversation in order."""
+    """The window of the record at a place of its conversation; `seats` are the keys of the conversation in
+    order.
+    """
     own = facts(seats[place])
     earlier = seats[max(0, place - REACH) : place][::-1]
     later = seats[place + 1 : place + 1 + REACH]
     found = _fading(own, earlier, facts, weights.reach, weights.before)
+    if found and facts(found[0].key).idle and _answers(own, facts(found[0].key)):
+        found[0] = found[0].scaled(1 + weights.asked)
     for share in _fading(own, later, facts, weights.reach, weights.after):
         answers = share.key == later[0] and _answers(facts(share.key), own)
         found.append(share._replace(meaning=max(share.meaning, weights.reply)) if answers else share)
@@ -66,26 +75,26 @@ def _answers(later: Facts, earlier: Facts) -> bool:
 
 
 def gather(
-    keys: Iterable[int],
+    windows: Mapping[int, Sequence[Share]],
     *,
-    window: Callable[[int], Sequence[Share]],
     facts: Callable[[int], Facts],
     matches: Mapping[int, Matches],
     cosines: Mapping[int, float],
     typical: float | None,
     visible: Collection[int] | None = None,
 ) -> list[Candidate]:
-    """Candidates with the evidence of their windows. Neighbours that are not `visible` lend nothing.
+    """A candidate for each key, with the evidence of its window. Neighbours that are not `visible` lend
+    nothing.
 
     `typical` stands in for the cosine of a record without a vector beside one that has it.
     """
     found = []
-    for key in keys:
+    for key, window in windows.items():
         own, mine = facts(key), matches.get(key, ())
         near = cosines.get(key)
         counts: dict[int, float] = dict(mine)
         length, meaning, total = float(own.length), typical if near is None else near, 1.0
-        for other, words, weight, terms in window(key):
+        for other, words, weight, terms in window:
             if visible is not None and other not in visible:
                 continue
             length += words * terms

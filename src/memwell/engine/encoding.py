@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from memwell.chunking import chunks
 from memwell.errors import MemwellError
 from memwell.ports import Embedder, Embedding, Vectors
+from memwell.text import without_role
 
 __all__ = ["Encoder"]
 
@@ -48,8 +49,19 @@ class Encoder:
         return list(found)
 
     async def strictly(self, contents: Sequence[str]) -> list[Embedding]:
-        """Vectors of each content. Raises what the embedder raises."""
-        passages = [self._passages(content) for content in contents]
+        """Vectors of each content, without its "user: " or "assistant: ". Raises what the embedder raises."""
+        offsets = [len(content) - len(without_role(content)) for content in contents]
+        if any(offsets):
+            try:
+                return await self._encoded(contents, offsets)
+            except MemwellError as error:  # a table of ready-made vectors knows the contents only as they are
+                log.debug("embedding contents with their roles: %s", error)
+        return await self._encoded(contents, [0] * len(contents))
+
+    async def _encoded(self, contents: Sequence[str], offsets: Sequence[int]) -> list[Embedding]:
+        passages = [
+            self._passages(content, offset) for content, offset in zip(contents, offsets, strict=True)
+        ]
         texts = [content[a:b] for content, spans in zip(contents, passages, strict=True) for a, b in spans]
         vectors = await self.embedder.embed(texts)
         found, at = [], 0
@@ -76,8 +88,9 @@ class Encoder:
         log.warning("recall is lexical: %s", failure)
         return None
 
-    def _passages(self, content: str) -> list[tuple[int, int]]:
-        window = self.embedder.window
-        if window is None or len(content.encode()) <= window - _SPECIAL:
-            return [(0, len(content))]
-        return chunks(content, self.embedder.spans(content), window - _SPECIAL)
+    def _passages(self, content: str, offset: int) -> list[tuple[int, int]]:
+        window, text = self.embedder.window, content[offset:]
+        if window is None or len(text.encode()) <= window - _SPECIAL:
+            return [(offset, len(content))]
+        found = chunks(text, self.embedder.spans(text), window - _SPECIAL)
+        return [(offset + start, offset + end) for start, end in found]

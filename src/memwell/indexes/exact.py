@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from memwell import filters
 from memwell.errors import ConfigError, EmbeddingError
+from memwell.filters import Node
 from memwell.indexes import snapshot
 from memwell.matrix import Matrix, numpy
 from memwell.ports import Match, Point, VectorIndex, Vectors, guarded
@@ -100,7 +101,7 @@ class Exact(VectorIndex):
                     self._free.append(row)
             self._forget_derived()
 
-    async def _search(self, vector: Vectors, limit: int, where: Where | None) -> list[Match]:
+    async def _search(self, vector: Vectors, limit: int, where: Where | Node | None) -> list[Match]:
         np = numpy()
         if not np.isfinite(vector).all():
             raise EmbeddingError("the query's vector holds NaN or infinity", part=self.part)
@@ -171,7 +172,7 @@ class Exact(VectorIndex):
             self._fields.append(points[at][1])
         self._forget_derived()
 
-    def _passing(self, where: Where | None) -> Rows:
+    def _passing(self, where: Where | Node | None) -> Rows:
         """Rows that hold a point which passes the filter, ascending."""
         node = filters.parse(where or {})
         name = repr(node)
