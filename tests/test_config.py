@@ -1,0 +1,153 @@
+"""Settings come from the environment, and a misspelt one is refused."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from memwell import ConfigError
+from memwell.cli import app
+from memwell.config import PREFIX, Settings, load, masked, names
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in [*os.environ]:
+        if name.startswith(PREFIX):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+def test_without_variables_everything_has_its_default() -> None:
+    assert load() == Settings()
+    assert load().source("url") == "default"
+
+
+def test_every_setting_has_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in names():
+        monkeypatch.setenv(PREFIX + name.upper(), "1" if name == "debug" else f"a {name}")
+    found = load()
+    assert found.debug is True
+    for name in set(names()) - {"debug"}:
+        assert getattr(found, name) == f"a {name}"
+        assert found.source(name) == f"environment {PREFIX}{name.upper()}"
+
+
+def test_an_empty_variable_is_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMWELL_USER", "")
+    assert load().user is None
+    assert load().source("user") == "default"
+
+
+@pytest.mark.parametrize(
+    ("variable", "hint"),
+    [
+        ("MEMWELL_URLL", "MEMWELL_URL?"),
+        ("MEMWELL_EMBEDER", "MEMWELL_EMBEDDER?"),
+        ("MEMWELL_USER_ID", "MEMWELL_USER?"),
+    ],
+)
+def test_a_misspelt_variable_is_refused_with_the_nearest(
+    variable: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "x")
+    with pytest.raises(ConfigError, match=variable) as caught:
+        load()
+    assert f"did you mean {hint}" in str(caught.value)
+
+
+def test_a_variable_like_no_other_is_refused_with_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMWELL_QQQQ", "x")
+    with pytest.raises(ConfigError, match="MEMWELL_NAMESPACE"):
+        load()
+
+
+def test_a_value_of_the_wrong_type_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMWELL_DEBUG", "perhaps")
+    with pytest.raises(ConfigError, match="MEMWELL_DEBUG='perhaps'"):
+        load()
+
+
+def test_an_option_wins_over_the_environment_and_an_empty_one_takes_it_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MEMWELL_USER", "ana")
+    assert load().with_options(user="bo").user == "bo"
+    assert load().with_options(user="bo").source("user") == "option --user"
+    assert load().with_options(user="").user is None
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("sqlite:///notes.db", "sqlite:///notes.db"),
+        ("postgresql://me:hush@host/db", "postgresql://me:•••@host/db"),
+        ("postgresql://me:hu@sh@host/db", "postgresql://me:•••@host/db"),
+        ("qdrant://host?api_key=hush&size=3", "qdrant://host?api_key=•••&size=3"),
+        ("x://host?a=1&Access_Token=hush", "x://host?a=1&Access_Token=•••"),
+    ],
+)
+def test_secrets_are_masked(text: str, shown: str) -> None:
+    assert masked(text) == shown
+
+
+def check(*arguments: str) -> tuple[int, str, str]:
+    done = CliRunner().invoke(app, ["config", "check", *arguments])
+    return done.exit_code, done.stdout, done.stderr
+
+
+def test_config_check_tells_value_and_source_of_every_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMWELL_URL", "memory://")
+    monkeypatch.setenv("MEMWELL_EMBEDDER", "hashing")
+    code, out, _ = check("--user", "ana")
+    rows = {row[0]: row[1:] for line in out.splitlines() if (row := line.split("\t"))}
+    assert code == 0
+    assert set(names()) <= set(rows)
+    assert rows["url"] == ["memory://", "environment MEMWELL_URL"]
+    assert rows["user"] == ["ana", "option --user"]
+    assert rows["tenant"] == ["", "default"]
+    assert rows["store"] == ["ok", "memory"]
+    assert rows["embedder"][0] == "ok"
+
+
+def test_config_check_fails_when_a_part_does_not_open_and_hides_the_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MEMWELL_URL", "carrier-pigeon://me:hush@loft/")
+    code, out, err = check("--embedder", "none")
+    assert code == 7
+    assert "unknown scheme" in out
+    assert "hush" not in out + err
+    assert "FAILS" in out
+
+
+def test_config_check_names_a_cache_without_use() -> None:
+    os.environ["MEMWELL_CACHE"] = "memory://"
+    try:
+        code, out, _ = check("--embedder", "none", "--url", "memory://")
+    finally:
+        del os.environ["MEMWELL_CACHE"]
+    assert code == 7
+    assert "MEMWELL_CACHE" in out
+
+
+def test_config_check_speaks_json() -> None:
+    import json
+
+    code, out, _ = check("--json", "--url", "memory://", "--embedder", "none")
+    told = json.loads(out)
+    assert code == 0
+    assert told["ok"] is True
+    assert told["settings"]["url"] == {"value": "memory://", "source": "option --url"}
+
+
+def test_the_library_itself_reads_no_variable() -> None:
+    code = "import memwell; memwell.Memory('memory://', embedder=None).remember('x')"
+    environment = {**os.environ, "MEMWELL_URLL": "x"}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
