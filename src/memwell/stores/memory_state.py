@@ -186,7 +186,8 @@ class State:
             return found
         row = self.rows[key]
         vectors = self._vectors(operation.embedding) if "content" in changed else row.vectors
-        past = (*row.past, Version(record=replace(found, links=()), changed_at=now, changed=changed))
+        before = replace(found, links=(), embedded=False)
+        past = (*row.past, Version(record=before, changed_at=now, changed=changed))
         self.replace_row(key, replace(_row(own(record), vectors, past), links=row.links))
         return self.record(key)
 
