@@ -17,6 +17,7 @@ from memwell.types import DEFAULT_TENANT, Record, Scope
 __all__ = [
     "ANYBODY",
     "DIMENSION",
+    "Clock",
     "MODEL",
     "START",
     "UNICODE",
@@ -82,6 +83,20 @@ def passages(content: str, *degrees: float, model: str = MODEL) -> Embedding:
     ends = [*(step * n for n in range(1, len(degrees))), len(content)]
     spans = tuple(zip([0, *ends[:-1]], ends, strict=True))
     return Embedding(model=model, vectors=np.stack([direction(d) for d in degrees]), spans=spans)
+
+
+class Clock:
+    """A clock that stands still until it is told to go on; hand it to `Memory(clock=…)`."""
+
+    def __init__(self, now: datetime = START) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float = 0, **more: float) -> None:
+        """Let so much time pass; `more` as for `timedelta`."""
+        self.now += timedelta(seconds=seconds, **more)
 
 
 # -------------------------------------------------------------------------------------- random ones
