@@ -25,14 +25,13 @@ LAYERS = (
     {"filters"},
     {"ports"},
     set[str](),  # every module not named here is pure, and stands on this layer
-    {"corpus"},
-    {"candidates"},
+    {"corpus", "corpora", "candidates"},
     {*ADAPTERS, "wrappers"},
     {"memory", "engine", "events", "observe", "policies"},
     {"sync"},
     EDGES,
 )
-PURE, ADAPTER, ENGINE = 3, 6, 7
+PURE, ADAPTER, ENGINE = 3, 5, 6
 ASSEMBLY = "memwell.engine.assembly"
 
 

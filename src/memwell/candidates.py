@@ -11,11 +11,13 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from memwell.codec import to_micros
-from memwell.corpus import Corpora, Corpus, Source, VectorSet
+from memwell.corpora import Corpora
+from memwell.corpus import Corpus, Source
 from memwell.evidence import Statistics
 from memwell.matrix import numpy
 from memwell.search import Found, Search
 from memwell.text import phrase_share
+from memwell.vectorset import VectorSet
 from memwell.windows import gather
 
 if TYPE_CHECKING:
@@ -92,9 +94,10 @@ class _Cosines:
             self._of = {slot: at for at, slot in enumerate(slots)}
             self._slots = slots
         else:
+            dead = vectors.dead[:]
             self._values = vectors.whole.dot(query)
             self._of, self._slots = vectors.of, vectors.slots
-            self._values[vectors.dead] = -1.0
+            self._values[dead] = -1.0
         if len(self._values):
             self.typical = float(self._values.mean())
 
@@ -110,8 +113,9 @@ class _Cosines:
         """The cosines of some records; those without a vector are left out."""
         if self._values is None:
             return {}
-        rows = {slot: self._of[slot] for slot in slots if slot in self._of}
-        values = self._values.take(list(rows.values()), mode="clip").tolist()
+        end = len(self._values)  # rows that came after the product have no cosine yet
+        rows = {slot: row for slot in slots if (row := self._of.get(slot, end)) < end}
+        values = self._values.take(list(rows.values())).tolist()
         return dict(zip(rows, values, strict=True))
 
     def nominate(self, limit: int, allowed: Collection[int] | None) -> set[int]:
@@ -120,8 +124,11 @@ class _Cosines:
             return set()
         np, values, rows = numpy(), self._values, None
         if allowed is not None and len(allowed) > _SPARSE:
-            rows = np.array([self._of[slot] for slot in allowed if slot in self._of], dtype=np.intp)
-            values = values.take(rows, mode="clip")
+            end = len(values)
+            rows = np.array(
+                [row for slot in allowed if (row := self._of.get(slot, end)) < end], dtype=np.intp
+            )
+            values = values.take(rows)
         wanted = min(len(values), limit)
         best = np.argpartition(values, len(values) - wanted)[len(values) - wanted :]
         found = (best if rows is None else rows[best]).tolist()
@@ -137,7 +144,7 @@ def _found(
     notes: tuple[str, ...],
 ) -> Found:
     slots = _with_neighbours(corpus, nominated, allowed)
-    windows = {slot: corpus.window(slot, search.weights) for slot in slots}
+    windows = {slot: corpus.conversations.window(slot, search.weights) for slot in slots}
     lenders = {*slots, *(share[0] for window in windows.values() for share in window)}
     candidates = gather(
         windows,
@@ -166,7 +173,7 @@ def _with_neighbours(
     """The slots and those beside them in the same conversation, as far as the search may see them, in order."""
     found: dict[int, None] = {}
     for slot in slots:
-        for other in corpus.neighbours(slot):
+        for other in corpus.conversations.beside(slot):
             if allowed is None or other in allowed:
                 found[other] = None
     return found

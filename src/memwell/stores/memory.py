@@ -15,8 +15,9 @@ from memwell import filters
 from memwell.candidates import find
 from memwell.capabilities import Capabilities
 from memwell.codec import digest, dumps, to_micros
+from memwell.corpora import Corpora
 from memwell.corpus import Change as RowChange
-from memwell.corpus import Chunked, Corpora, Partition
+from memwell.corpus import Partition
 from memwell.corpus import Row as CorpusRow
 from memwell.ports import Change, Embedding, Insert, Operation, Store
 from memwell.registry import Url
@@ -25,6 +26,7 @@ from memwell.search import Found, Search
 from memwell.signals import lexemes_and_signals
 from memwell.stores.memory_state import Row, State, alive, own, sees
 from memwell.types import Link, Problem, Record, Report, Scope, Stats, Version, Where
+from memwell.vectorset import Chunked
 
 __all__ = ["MemoryStore"]
 

@@ -21,7 +21,7 @@ from typing import Any, Literal, Self, cast
 from memwell.candidates import find
 from memwell.capabilities import Capabilities
 from memwell.codec import from_micros, loads, to_micros, version_from_json
-from memwell.corpus import Corpora
+from memwell.corpora import Corpora
 from memwell.errors import ConfigError, MemwellError, NotFound, NotSupported
 from memwell.ports import Change, Embedding, Insert, Operation, Store
 from memwell.registry import Url
