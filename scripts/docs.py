@@ -75,11 +75,36 @@ def capabilities() -> str:
 
 
 def commands() -> str:
-    """Every command with its arguments and options."""
+    """Every command with its arguments and options; those that all commands have stand in `shared-options`."""
     from typer.main import get_command
 
     root: Any = get_command(importlib.import_module("memwell.cli").app)
     return "\n\n".join(_command(f"memwell {name}", one) for name, one in sorted(_leaves(root)))
+
+
+def shared_options() -> str:
+    """The options that every command has."""
+    from typer.main import get_command
+
+    root: Any = get_command(importlib.import_module("memwell.cli").app)
+    rows = [_row(p) for p in root.params if not _left_out(p)]
+    return "\n".join(["| option | |", "|---|---|", *rows])
+
+
+def exit_codes() -> str:
+    """What the process returns."""
+    meanings = importlib.import_module("memwell.cli.failures").MEANINGS
+    return "\n".join(
+        ["| code | meaning |", "|--:|---|", *(f"| {int(c)} | {m} |" for c, m in meanings.items())]
+    )
+
+
+def settings() -> str:
+    """The variables of the environment."""
+    config = importlib.import_module("memwell.config")
+    docs = field_docs(config.Settings)
+    rows = [f"| `{config.PREFIX}{name.upper()}` | {docs[name]} |" for name in config.names()]
+    return "\n".join(["| variable | meaning |", "|---|---|", *rows])
 
 
 def _leaves(group: Any, prefix: str = "") -> list[tuple[str, Any]]:
@@ -91,29 +116,46 @@ def _leaves(group: Any, prefix: str = "") -> list[tuple[str, Any]]:
 
 
 def _command(name: str, command: Any) -> str:
-    arguments = [p for p in command.params if p.param_type_name == "argument"]
-    usage = " ".join(
-        [name, *(p.make_metavar() if not _wants_context(p) else p.name.upper() for p in arguments)]
-    )
-    rows = []
-    for p in command.params:
-        label = ", ".join([*p.opts, *p.secondary_opts]) if p.param_type_name == "option" else p.name.upper()
-        if not getattr(p, "hidden", False) and "--help" not in p.opts:
-            rows.append(f"| `{label}` | {' '.join((p.help or '').split())} |")
+    shared = set(importlib.import_module("memwell.cli.shared").SHARED)
+    own = [p for p in command.params if p.name not in shared and not _left_out(p)]
+    arguments = [p.metavar or p.name.upper() for p in own if p.param_type_name == "argument"]
+    rows = [_row(p) for p in own]
     table = ["", "| | |", "|---|---|", *rows] if rows else []
-    return "\n".join([f"### `{usage}`", "", " ".join((command.help or "").split()), *table])
+    return "\n".join(
+        [f"### `{' '.join([name, *arguments])}`", "", " ".join((command.help or "").split()), *table]
+    )
 
 
-def _wants_context(parameter: Any) -> bool:
-    return "ctx" in inspect.signature(parameter.make_metavar).parameters
+def _left_out(parameter: Any) -> bool:
+    return getattr(parameter, "hidden", False) or "--help" in parameter.opts
+
+
+def _row(parameter: Any) -> str:
+    if parameter.param_type_name == "argument":
+        label = parameter.metavar or parameter.name.upper()
+    else:
+        takes = "" if parameter.is_flag or not parameter.metavar else f" {parameter.metavar}"
+        label = ", ".join([*parameter.opts, *parameter.secondary_opts]) + takes
+    text = " ".join((parameter.help or "").split())
+    default = parameter.default
+    if (
+        parameter.param_type_name == "option"
+        and default not in (None, "")
+        and not isinstance(default, bool | list)
+    ):
+        text += f" Default: `{default}`."
+    return f"| `{label.replace('|', chr(92) + '|')}` | {text.replace('|', chr(92) + '|')} |"
 
 
 PARTS: dict[str, Callable[[], str]] = {
     "capabilities": capabilities,
     "commands": commands,
     "errors": errors,
+    "exit-codes": exit_codes,
     "filters": filters,
     "record": record,
+    "settings": settings,
+    "shared-options": shared_options,
 }
 
 
