@@ -221,3 +221,10 @@ def test_every_command_has_help_that_names_the_shared_options(cli: Call) -> None
 @pytest.mark.parametrize("text", ["90", "30m", "12h", "7d", "2w", "1.5h"])
 def test_a_time_to_live_may_have_a_unit(cli: Call, text: str) -> None:
     assert cli("remember", f"for {text}", "--ttl", text).code == 0
+
+
+def test_contents_cannot_steer_the_terminal_and_emoji_stay_whole() -> None:
+    from memwell.cli.output import flat, printable
+
+    assert printable("a\x1b[2Jb\u202ec\n👩\u200d🚀\u00a0é") == "a\ufffd[2Jb\ufffdc\n👩\u200d🚀\u00a0é"
+    assert flat("a\x1b[2Jb\n\tc 👩\u200d🚀") == "a [2Jb c 👩\u200d🚀"

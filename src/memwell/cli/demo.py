@@ -15,7 +15,7 @@ from urllib.parse import quote
 import typer
 
 from memwell import importers
-from memwell.cli.models import remedy
+from memwell.cli.local import remedy
 from memwell.cli.moving import Taken, take
 from memwell.cli.output import Output
 from memwell.cli.shared import Cli
@@ -53,7 +53,7 @@ def demo(
         raise InvalidInput(f"{Path(keep).absolute().parent} is no directory; choose another --keep PATH")
     with ExitStack() as stack:
         path = keep or str(Path(stack.enter_context(tempfile.TemporaryDirectory()), "demo.db"))
-        todo = remedy(cli) if cli.settings.embedder == "auto" else None
+        todo = remedy(cli.settings.model_dir) if cli.settings.embedder == "auto" else None
         embedder = None if todo else cli.embedder()
         url = f"sqlite:///{quote(str(Path(path).absolute()))}"
         memory = stack.enter_context(Memory(url, embedder=embedder))
@@ -144,7 +144,7 @@ def _shown(hit: Hit, *, best: bool) -> Table:
     grid.add_row("", bar(hit.score), Text(f"{hit.score:.2f}", style="bold" if best else "dim"), text)
     if best:
         parts = [f"{c.name} {c.points:+.2f}" for c in hit.why.components if abs(c.points) >= 0.005][:4]
-        when = f"{hit.record.created_at:%-d %B %Y}" if hit.record.created_at else ""
+        when = f"{hit.record.created_at.day} {hit.record.created_at:%B %Y}"
         grid.add_row("", "", "", Text("  ".join((when, *parts)), style="green dim"))
     return grid
 

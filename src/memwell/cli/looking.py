@@ -72,7 +72,9 @@ def _print(cli: Cli, records: Iterator[Record]) -> None:
         for r in records:
             cli.out.cells((r.id, when(r.created_at), owner_of(r), r.content))
     else:
-        rows = [(short(r.id), when(r.created_at), owner_of(r), flat(r.content)[:300]) for r in records]
+        rows = [
+            (short(r.id), f"{r.created_at:%Y-%m-%d}", owner_of(r), flat(r.content)[:300]) for r in records
+        ]
         if rows:
             cli.out.table(("id", "when", "who", "content"), rows, wide="content")
 

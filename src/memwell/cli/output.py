@@ -6,6 +6,7 @@ Only results go to stdout; notes, questions, progress and errors go to stderr.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,17 +18,20 @@ if TYPE_CHECKING:
 
     from memwell.engine.transfer import Progress
 
-__all__ = ["Output", "flat", "when"]
+__all__ = ["Output", "flat", "printable", "when"]
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""Control characters, and those that turn the direction of what follows."""
 
 
 def flat(text: str) -> str:
     """A text on one line, without tabs and control characters."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return " ".join(_CONTROL.sub(" ", text).split())
 
 
 def printable(text: str) -> str:
     """A text without control characters other than line ends and tabs, so that contents cannot steer the terminal."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return _CONTROL.sub(lambda found: found[0] if found[0] in "\n\t" else "\N{REPLACEMENT CHARACTER}", text)
 
 
 def when(moment: datetime | None) -> str:

@@ -10,7 +10,7 @@ import typer
 
 from memwell import config, registry
 from memwell.cli.failures import Code, explain
-from memwell.cli.models import remedy
+from memwell.cli.local import remedy
 from memwell.cli.shared import Cli
 from memwell.errors import MemwellError
 from memwell.ports import Port
@@ -82,7 +82,7 @@ def _embedder(cli: Cli) -> tuple[bool, str]:
     name = cli.embedder()
     if name is None:
         return True, "none: recall by words"
-    todo = remedy(cli) if name == "auto" else None
+    todo = remedy(cli.settings.model_dir) if name == "auto" else None
     if todo is not None:
         return True, f"auto: recall by words; for recall by meaning run: {todo}"
     return _tried(lambda: registry.open_embedder("local" if name == "auto" else name))

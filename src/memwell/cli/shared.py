@@ -6,6 +6,7 @@ import inspect
 import json
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import update_wrapper
@@ -15,6 +16,8 @@ from urllib.parse import quote
 
 import typer
 
+from memwell.cli.failures import complain
+from memwell.cli.local import remedy
 from memwell.cli.output import Output
 from memwell.config import Settings, load
 from memwell.engine.context import Owner
@@ -41,6 +44,7 @@ _OPTIONS: Final[Mapping[str, tuple[str, str]]] = {
 }
 SHARED: Final = (*_OPTIONS, "json")
 _SHORTEST: Final = 6
+_WHOLE: Final = 36
 
 Where = Annotated[
     str | None, typer.Option("--where", metavar="JSON", help='A filter, such as \'{"category": "work"}\'.')
@@ -73,6 +77,9 @@ class Cli:
         """The memory of this call; without `embeds` no model is loaded."""
         settings = self.settings
         embedder = self.embedder() if embeds else None
+        if embedder == "auto" and (todo := remedy(settings.model_dir)) is not None:
+            complain(f"note: by words only; for recall by meaning run: {todo} (or say --embedder none)")
+            embedder = None
         cache = None if embedder is None else settings.cache
         return Memory(settings.url, embedder=embedder, index=settings.index, cache=cache)
 
@@ -85,10 +92,10 @@ class Cli:
 
     def find(self, memory: Memory, id: str) -> str:
         """The whole id for an id or its last characters. Raises `NotFound`, `InvalidInput` when several end so."""
-        short = _SHORTEST <= len(id) < 36 and not id.isspace()
-        found = memory.list(where={"id": id}, limit=1, **self.owner)
-        if found or not short:
+        if not _SHORTEST <= len(id) < _WHOLE:
             return id
+        with suppress(NotFound):
+            return memory.get(id, **self.owner).id
         ends = memory.list(where={"id": {"$contains": id}}, limit=100, **self.owner)
         ids = [record.id for record in ends if record.id.endswith(id)]
         if len(ids) > 1:

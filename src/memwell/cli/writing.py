@@ -202,6 +202,8 @@ def _tell(cli: Cli, done: str, record: Record) -> None:
         from rich.text import Text
 
         content = flat(printable(record.content))
-        cli.out.show(Text.assemble((done, "green"), " ", (short(record.id), "bold"), "  ", content[:200]))
+        line = Text.assemble((done, "green"), " ", (short(record.id), "bold"), "  ", content[:200])
+        line.no_wrap, line.overflow = True, "ellipsis"
+        cli.out.show(line)
     else:
         cli.out.line(record.id)
