@@ -173,7 +173,9 @@ def _calls(given: object) -> _Calls:
 
 
 def _method(given: object, name: str) -> Callable[..., Any] | None:
-    found = None if isinstance(given, type) else getattr(given, name, None)
+    if isinstance(given, type | str):  # a text has a method `encode` of its own
+        return None
+    found = getattr(given, name, None)
     return found if callable(found) else None
 
 

@@ -27,6 +27,8 @@ __all__ = ["Hashing"]
 _WORD = re.compile(r"\w+")
 _LONG = 6
 """Letters from which a word counts in full; shorter ones say less in most languages."""
+_UNSPACED = 0x2E80
+"""Code point from which scripts are written without spaces (CJK), with few exceptions."""
 _KEPT = 50_000
 """Words whose features are remembered."""
 
@@ -84,11 +86,15 @@ def _words(text: str) -> Iterator[str]:
 
 @functools.lru_cache(_KEPT)
 def _features(word: str) -> tuple[tuple[int, float], ...]:
-    """Hash and share of a word and of its n-grams; the n-grams together weigh as much as the word."""
-    framed = f"<{word}>"
-    size = 3 if word.isascii() else 2
-    grams = [framed[at : at + size] for at in range(len(framed) - size + 1)]
+    """Hash and share of a word and of its n-grams; the n-grams together weigh as much as the word. In scripts
+    without spaces, a run of letters is no word: only its pairs count."""
+    spaced = ord(max(word)) < _UNSPACED
+    framed = f"<{word}>" if spaced else word
+    size = 3 if spaced else 2
+    grams = [framed[at : at + size] for at in range(max(1, len(framed) - size + 1))]
     share = len(grams) ** -0.5
+    if not spaced:
+        return tuple((_hash(f"g{gram}"), share) for gram in grams)
     return ((_hash(f"w{word}"), 1.0), *((_hash(f"g{gram}"), share) for gram in grams))
 
 

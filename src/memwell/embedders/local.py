@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import importlib.util
 import os
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,15 +31,17 @@ START, END = 101, 102
 PREFIX: Final = 16_384
 """Characters of a very long text that are read first; hardly ever are more needed to fill the window."""
 
-_abandoned: list[_Loaded] = []
-"""Sessions of a parent process. Never used and never destroyed: their threads exist in the parent only."""
+TELEMETRY: Final = "ORT_DISABLE_TELEMETRY"
+"""From 1.31 on onnxruntime's wheels report their use to Microsoft, from a thread that also makes forked
+children hang at their end. memwell asks it not to before importing it, unless the variable is set already."""
+
+_open: weakref.WeakSet[MiniLM] = weakref.WeakSet()
 
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
-    """What was loaded in one process."""
+    """What was loaded."""
 
-    process: int
     tokenizer: Any
     session: Any = None
 
@@ -70,7 +75,7 @@ class MiniLM(Embedder):
         self._threads = threads
         self._loaded: _Loaded | None = None
         self._lock = threading.Lock()
-        self._process = os.getpid()
+        _open.add(self)
 
     @classmethod
     def from_url(cls, url: Url) -> Self:
@@ -122,36 +127,21 @@ class MiniLM(Embedder):
         return self._model().tokenizer.encode(text, add_special_tokens=False)
 
     def _model(self, *, session: bool = False) -> _Loaded:
-        """What this process has loaded: the tokenizer, and on demand the session; anew after a fork."""
+        """What is loaded: the tokenizer, and on demand the session."""
         loaded = self._loaded
-        if (
-            loaded is not None
-            and loaded.process == os.getpid()
-            and (loaded.session is not None or not session)
-        ):
-            return loaded
-        if self._process != os.getpid():  # a forked child is born with one thread, so nobody else is here
-            self._process, self._lock = os.getpid(), threading.Lock()
-        with self._lock:
-            loaded = self._loaded
-            if loaded is not None and loaded.process != os.getpid():
-                _abandoned.append(loaded)
-                loaded = None
-            if loaded is None or (session and loaded.session is None):
-                loaded = self._load(loaded, session)
-                self._loaded = loaded
-            return loaded
+        if loaded is None or (session and loaded.session is None):
+            with self._lock:
+                loaded = self._loaded
+                if loaded is None or (session and loaded.session is None):
+                    loaded = self._loaded = self._load(loaded, session)
+        return loaded
 
     def _load(self, before: _Loaded | None, session: bool) -> _Loaded:
         folder = weights.ready(self._path)
         tokenizer = before.tokenizer if before else _tokenizer(folder / weights.TOKENIZER)
-        return _Loaded(
-            os.getpid(), tokenizer, _session(folder / weights.GRAPH, self._threads) if session else None
-        )
+        return _Loaded(tokenizer, _session(folder / weights.GRAPH, self._threads) if session else None)
 
     async def _close(self) -> None:
-        if self._loaded is not None and self._loaded.process != os.getpid():
-            _abandoned.append(self._loaded)
         self._loaded = None
 
     def _translate(self, error: Exception, operation: str) -> MemwellError:
@@ -159,14 +149,23 @@ class MiniLM(Embedder):
 
 
 def _packages() -> None:
-    try:
-        import numpy  # noqa: F401
-        import onnxruntime  # noqa: F401
-        import tokenizers  # noqa: F401
-    except ImportError as error:
-        raise ConfigError(
-            f"the local model needs {error.name}: pip install 'memwell[local]'", part="local"
-        ) from error
+    """Raise `ConfigError` unless all are installed; nothing is imported yet."""
+    for name in ("numpy", "onnxruntime", "tokenizers"):
+        if importlib.util.find_spec(name) is None:
+            raise ConfigError(f"the local model needs {name}: pip install 'memwell[local]'", part="local")
+
+
+def _after_fork() -> None:
+    """In the child: what the parent loaded is kept alive for ever, for to destroy it means to wait for
+    threads that exist in the parent only. The child loads its own when it needs it."""
+    for part in list(_open):
+        if part._loaded is not None:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(part._loaded))
+        part._loaded, part._lock = None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _tokenizer(path: Path) -> Any:
@@ -179,6 +178,7 @@ def _tokenizer(path: Path) -> Any:
 
 
 def _session(path: Path, threads: int) -> Any:
+    os.environ.setdefault(TELEMETRY, "1")
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -1,0 +1,233 @@
+"""An embedder that embeds a text once: recent vectors in memory and, if wanted, all of them in a KeyValue."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Awaitable, Coroutine, Mapping, Sequence
+from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
+
+from memwell import _bridge
+from memwell.errors import ConfigError, MemwellError
+from memwell.ports import Embedder, KeyValue, Port, Vectors, guarded
+
+__all__ = ["CachedEmbedder"]
+
+log = logging.getLogger("memwell.embedding")
+
+T = TypeVar("T")
+Kind: TypeAlias = Literal["document", "query"]
+Digest: TypeAlias = bytes
+
+CHECK: Final = 8
+"""Bytes before the vector in a KeyValue: BLAKE2b of its key and itself, so that nothing damaged or misplaced
+is used."""
+OVERHEAD: Final = 250
+"""Bytes that one entry takes in memory beside its vector."""
+LONGEST: Final = 200
+"""Bytes of a model's name that fit a key; a longer one is hashed."""
+
+
+class CachedEmbedder(Embedder):
+    """The embedder inside, asked only for texts that are new.
+
+    In memory the most recently used vectors stay, at most `capacity` of them and at most `limit` bytes;
+    `keyvalue` keeps all for other processes and later runs. A text that stands twice in a batch is embedded
+    once. Where the embedder says `symmetric = True`, documents and queries share their entries. A cache that
+    fails or holds damaged values costs an embedding and a warning in the log, never a wrong vector and never
+    an error. Closing closes the embedder inside, not the KeyValue, which was handed in.
+    """
+
+    part = "cached"
+
+    def __init__(
+        self,
+        embedder: Embedder,
+        keyvalue: KeyValue | None = None,
+        *,
+        capacity: int = 10_000,
+        limit: int = 32 << 20,
+        ttl: float | None = None,
+    ) -> None:
+        """`limit` is in bytes; `ttl` is how many seconds the KeyValue keeps an entry, `None` for ever."""
+        if capacity < 0 or limit < 0:
+            raise ConfigError("capacity and limit are at least 0", part=self.part)
+        self.inner = embedder
+        self.keyvalue = keyvalue
+        self.blocking = embedder.blocking and (keyvalue is None or keyvalue.blocking)
+        self.hits = 0
+        """Texts answered without the embedder, so far."""
+        self.misses = 0
+        """Texts that the embedder was asked for, so far."""
+        self._ttl = ttl
+        self._recent = _Recent(capacity, limit)
+
+    @property
+    def model(self) -> str:  # type: ignore[override]
+        """The embedder's."""
+        return self.inner.model
+
+    @property
+    def dimension(self) -> int:  # type: ignore[override]
+        """The embedder's."""
+        return self.inner.dimension
+
+    @property
+    def window(self) -> int | None:  # type: ignore[override]
+        """The embedder's."""
+        return self.inner.window
+
+    @property
+    def symmetric(self) -> bool:
+        """The embedder's; `False` where it does not say."""
+        return bool(getattr(self.inner, "symmetric", False))
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """The embedder's."""
+        return self.inner.spans(text)
+
+    @guarded
+    async def embed(self, texts: Sequence[str], *, kind: Kind = "document") -> Vectors:
+        """As the port promises."""
+        if not texts:
+            return await self._reach(self.inner, self.inner.embed(texts, kind=kind))
+        return await super().embed(texts, kind=kind)
+
+    async def _embed(self, texts: Sequence[str], kind: Kind) -> Vectors:
+        import numpy as np
+
+        marks = [self._digest(text, kind) for text in texts]
+        wanted = dict(zip(marks, texts, strict=True))
+        found = self._recent.get(wanted)
+        missing = {mark: text for mark, text in wanted.items() if mark not in found}
+        if missing:
+            stored = await self._stored(list(missing), kind)
+            found |= stored
+            missing = {mark: text for mark, text in missing.items() if mark not in stored}
+        if missing:
+            found |= await self._fresh(missing, kind)
+        self.hits += len(texts) - len(missing)
+        self.misses += len(missing)
+        self._recent.put(found)
+        rows = bytearray().join([found[mark] for mark in marks])
+        return np.frombuffer(rows, dtype=np.float32).reshape(len(marks), -1)
+
+    async def _fresh(self, missing: Mapping[Digest, str], kind: Kind) -> dict[Digest, bytes]:
+        call = self.inner.embed(list(missing.values()), kind=kind)
+        vectors: Vectors = await self._reach(self.inner, call)
+        rows = {mark: row.tobytes() for mark, row in zip(missing, vectors, strict=True)}
+        if self.keyvalue is not None:
+            values = {key: _sealed(key, rows[mark]) for key, mark in self._keys(list(rows), kind).items()}
+            try:
+                await self._reach(self.keyvalue, self.keyvalue.set_many(values, ttl=self._ttl))
+            except MemwellError as error:
+                log.warning("embeddings were not cached: %s", error)
+        return rows
+
+    async def _stored(self, marks: Sequence[Digest], kind: Kind) -> dict[Digest, bytes]:
+        """What the KeyValue has of these, damaged values left out."""
+        if self.keyvalue is None:
+            return {}
+        keys = self._keys(marks, kind)
+        try:
+            values: dict[str, bytes] = await self._reach(self.keyvalue, self.keyvalue.get_many(keys))
+        except MemwellError as error:
+            log.warning("cached embeddings cannot be read: %s", error)
+            return {}
+        size = self._size() if values else 0
+        found = {}
+        for key, value in values.items():
+            row = _opened(key, value, size) if size else b""
+            if row is None:
+                log.warning("the cached embedding %s is damaged and made anew", key)
+            elif row:
+                found[keys[key]] = row
+        return found
+
+    def _size(self) -> int:
+        """Bytes of a vector; 0 while an asynchronous embedder cannot tell, so that it is asked first."""
+        try:
+            return 4 * self.dimension
+        except ConfigError:
+            return 0
+
+    def _digest(self, text: str, kind: Kind) -> Digest:
+        person = b"" if self.symmetric else kind.encode()
+        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=32, person=person).digest()
+
+    def _keys(self, marks: Sequence[Digest], kind: Kind) -> dict[str, Digest]:
+        """Key in the KeyValue → digest."""
+        model = self.model
+        if len(model.encode()) > LONGEST or not model.isprintable():
+            model = hashlib.blake2b(model.encode(), digest_size=32).hexdigest()
+        shown = "any" if self.symmetric else kind
+        return {f"embedding:{model}:{shown}:{mark.hex()}": mark for mark in marks}
+
+    async def _reach(self, part: Port, call: Awaitable[T]) -> T:
+        """Await a part's call; a blocking part beside one that is not goes to a thread, off the event loop."""
+        if part.blocking and not self.blocking:
+            return await asyncio.to_thread(_bridge.drive, cast("Coroutine[Any, Any, T]", call))
+        return await call
+
+    async def _ping(self) -> None:
+        await self._reach(self.inner, self.inner.ping())
+
+    async def _close(self) -> None:
+        self._recent.clear()
+        await self._reach(self.inner, self.inner.close())
+
+    def _translate(self, error: Exception, operation: str) -> MemwellError:
+        return self.inner._translate(error, operation)
+
+
+class _Recent:
+    """The most recently used vectors. Safe for threads; a forked child begins with none, for a thread of the
+    parent may have been in the middle of a change."""
+
+    def __init__(self, capacity: int, limit: int) -> None:
+        self._capacity, self._limit = capacity, limit
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+        self._entries: OrderedDict[Digest, bytes] = OrderedDict()
+        self._size = 0
+
+    def get(self, marks: Mapping[Digest, str]) -> dict[Digest, bytes]:
+        """What there is of these, which is now the most recently used."""
+        if self._process != os.getpid():
+            self.clear()
+        found = {}
+        with self._lock:
+            for mark in marks:
+                row = self._entries.get(mark)
+                if row is not None:
+                    self._entries.move_to_end(mark)
+                    found[mark] = row
+        return found
+
+    def put(self, rows: Mapping[Digest, bytes]) -> None:
+        """Keep these, and as many others as there is room for."""
+        with self._lock:
+            for mark, row in rows.items():
+                if mark not in self._entries:
+                    self._entries[mark] = row
+                    self._size += len(row) + OVERHEAD
+            while self._entries and (len(self._entries) > self._capacity or self._size > self._limit):
+                self._size -= len(self._entries.popitem(last=False)[1]) + OVERHEAD
+
+
+def _sealed(key: str, row: bytes) -> bytes:
+    return hashlib.blake2b(key.encode() + row, digest_size=CHECK).digest() + row
+
+
+def _opened(key: str, value: bytes, size: int) -> bytes | None:
+    """The vector in a stored value, or `None` when it is not as it was written."""
+    row = value[CHECK:]
+    return row if len(row) == size and value == _sealed(key, row) else None
