@@ -134,9 +134,17 @@ def _whole(folder: Path, coder: Timed, texts: list[str], quick: bool) -> Iterato
         must=6.0,
         note=f"{count:,} in batches, {singles} single, {times} recalls",
     )
-    embedded = coder.texts
-    memory.recall(asked[0], user_id="u")
-    memory.remember(texts[:50], user_id="another")
-    again = coder.texts - embedded
-    yield Row(name="embeddings of texts seen before", value=again, unit="texts", ours=str(again), must=0)
+    yield from _seen_before(memory, coder, asked[0], texts[:50], texts[count : count + 50])
     memory.close()
+
+
+def _seen_before(
+    memory: Memory, coder: Timed, asked: str, first: list[str], last: list[str]
+) -> Iterator[Row]:
+    """Texts that come again, from another user so that they are no duplicates."""
+    for name, texts in (("just now", last), ("at the very start", first)):
+        embedded = coder.texts
+        memory.recall(asked, user_id="u")
+        memory.remember(texts, user_id="another")
+        again = coder.texts - embedded
+        yield Row(name=f"embeddings of texts seen {name}", value=again, unit="texts", ours=str(again), must=0)

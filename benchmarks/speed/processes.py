@@ -35,7 +35,8 @@ class Given(Embedder):
 FLOOR = """
 from benchmarks.speed.floor import Floor
 {embedder}
-hits = Floor({path!r}, {given}).recall({query!r}, "u", 10)
+memory = Floor({path!r}, {given})
+hits = memory.recall({query!r}, "u", 10)
 assert len(hits) == 10
 """
 FLOOR_EMBEDDER = """
