@@ -19,6 +19,7 @@ __all__ = ["ORDERS", "check_limit", "count", "get", "history", "page", "stats"]
 
 ORDERS = ("created_at", "updated_at", "importance", "id")
 MAX_LIMIT = 10_000
+_PLACES = {"created_at": datetime, "updated_at": datetime, "importance": float, "id": str}
 
 
 async def get(engine: Engine, id: str, owner: Owner) -> Record:
@@ -98,13 +99,17 @@ def _cursor(last: Record, seal: str, order: str) -> str:
 
 
 def _after(cursor: str, seal: str, order: str) -> tuple[Any, str]:
+    broken = InvalidQuery("this cursor was not made by memwell; start again without one")
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         found, value, id = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-    except (ValueError, TypeError, AttributeError) as error:
-        raise InvalidQuery("this cursor was not made by memwell; start again without one") from error
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise broken from error
     if found != seal:
         raise InvalidQuery(
             "this cursor belongs to another listing (scope, filter or order); start again without one"
         )
-    return (instant(value) if order.endswith("_at") else value), id
+    place = instant(value) if order.endswith("_at") and isinstance(value, str) else value
+    if not isinstance(place, _PLACES[order]) or not isinstance(id, str):
+        raise broken
+    return place, id
