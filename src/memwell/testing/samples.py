@@ -17,10 +17,10 @@ from memwell.types import DEFAULT_TENANT, Record, Scope
 __all__ = [
     "ANYBODY",
     "DIMENSION",
-    "Clock",
     "MODEL",
     "START",
     "UNICODE",
+    "Clock",
     "direction",
     "drafts",
     "embedding",

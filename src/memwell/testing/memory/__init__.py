@@ -1,0 +1,33 @@
+"""The promises of `Memory` and `AsyncMemory` as tests, for everything that offers the same methods::
+
+    import pytest
+    from memwell.testing.memory import MemoryConformance, OnALoop
+
+    class TestMine(MemoryConformance):
+        @pytest.fixture
+        def opening(self):
+            return MyMemory                       # called as Memory is: opening(url, embedder=…, clock=…)
+
+        @pytest.fixture
+        def url(self, tmp_path):                  # only if it is not a SQLite file
+            return f"mine://{tmp_path}"
+
+What is asynchronous runs in `OnALoop`: `return lambda *a, **o: OnALoop(AsyncMemory(*a, **o))`.
+"""
+
+from __future__ import annotations
+
+from memwell.testing.memory._suite import OnALoop, Words
+from memwell.testing.memory.changing import Changing
+from memwell.testing.memory.living import Living
+from memwell.testing.memory.reading import Reading
+from memwell.testing.memory.recalling import Recalling
+from memwell.testing.memory.relating import Relating
+from memwell.testing.memory.remembering import Remembering
+from memwell.testing.memory.transferring import Transferring
+
+__all__ = ["MemoryConformance", "OnALoop", "Words"]
+
+
+class MemoryConformance(Remembering, Reading, Changing, Recalling, Relating, Transferring, Living):
+    """Subclass it and give the fixtures `opening`, `url`, or both."""

@@ -1,0 +1,226 @@
+"""`recall`: scope, modes, filters, time, budgets, passages, explanations."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from memwell.errors import InvalidInput, InvalidQuery, NotSupported
+from memwell.scoring import STRATEGIES, Strategy
+from memwell.sync import Memory
+from memwell.testing.memory._suite import MemorySuite, Opening, Words, ids_of
+from memwell.testing.samples import START, Clock
+from memwell.types import Mode, NewMemory
+
+__all__ = ["Recalling"]
+
+
+class Recalling(MemorySuite):
+    """Part of `MemoryConformance`."""
+
+    def test_the_memory_that_answers_comes_first(self, memory: Memory) -> None:
+        _shelf(memory)
+        hits = memory.recall("which fruit does Ann like")
+        assert hits[0].record == memory.get("fruit")
+        assert hits[0].content == "Ann likes fruit, above all cherries"
+
+    @pytest.mark.parametrize("mode", ["hybrid", "semantic", "lexical"])
+    def test_scores_lie_between_zero_and_one_and_fall(self, memory: Memory, mode: Any) -> None:
+        _shelf(memory)
+        for query in ("cherries", "Ann fruit cherries above all", "nothing of the kind", "the"):
+            scores = [hit.score for hit in memory.recall(query, mode=mode)]
+            assert all(0 <= score <= 1 for score in scores)
+            assert scores == sorted(scores, reverse=True)
+
+    def test_the_same_text_scores_higher_than_a_half_matching_one(self, memory: Memory) -> None:
+        _shelf(memory)
+        exact = memory.recall("Ann likes fruit, above all cherries")[0]
+        half = next(h for h in memory.recall("cherries with rockets and violins") if h.record.id == "fruit")
+        assert exact.record.id == "fruit"
+        assert exact.score > half.score
+
+    def test_an_empty_memory_and_a_query_without_words_find_nothing(self, memory: Memory) -> None:
+        assert memory.recall("anything") == []
+        memory.remember("text")
+        assert memory.recall("?!", mode="lexical") == []
+
+    @pytest.mark.parametrize(
+        "query", ["", "  ", 7, None, "nul \0", "x" * 1_048_577], ids=lambda q: str(q)[:9]
+    )
+    def test_a_query_is_a_text(self, memory: Memory, query: Any) -> None:
+        with pytest.raises(InvalidQuery, match="query"):
+            memory.recall(query)
+
+    def test_a_recall_stays_in_its_scope(self, memory: Memory) -> None:
+        owners: dict[str, Any] = {
+            "a": {"user_id": "ann"},
+            "b": {"user_id": "bob"},
+            "c": {"tenant_id": "other"},
+        }
+        for id, owner in owners.items():
+            memory.remember(f"apple {id}", id=id, **owner)
+        assert ids_of(memory.recall("apple", user_id="ann")) == ["a"]
+        assert sorted(ids_of(memory.recall("apple"))) == ["a", "b"]
+        assert ids_of(memory.recall("apple", tenant_id="other")) == ["c"]
+        assert memory.recall("apple", user_id="ann", where={"user_id": "bob"}) == []
+
+    def test_a_selective_filter_comes_first(self, memory: Memory) -> None:
+        memory.remember([NewMemory(content=f"apple {n}", metadata={"n": n}) for n in range(1000)])
+        wanted = {"n": {"$in": [3, 500, 999]}}
+        modes: tuple[Mode, ...] = ("hybrid", "semantic", "lexical")
+        for mode in modes:
+            found = memory.recall("apple", where=wanted, mode=mode)
+            assert sorted(hit.record.metadata["n"] for hit in found) == [3, 500, 999]
+
+    def test_the_limit_cuts(self, memory: Memory) -> None:
+        memory.remember([f"apple {n}" for n in range(30)])
+        assert [len(memory.recall("apple", limit=n)) for n in (1, 7, 30, 100)] == [1, 7, 30, 30]
+        assert len(memory.recall("apple")) == 10
+
+    # ---------------------------------------------------------------------------------------------- modes
+
+    def test_without_an_embedder_recall_is_lexical(self, opening: Opening, url: str, clock: Clock) -> None:
+        with opening(url, embedder=None, clock=clock) as memory:
+            record = memory.remember("apple")
+            assert not record.embedded
+            assert ids_of(memory.recall("apple")) == [record.id]
+            with pytest.raises(NotSupported, match="embedder"):
+                memory.recall("apple", mode="semantic")
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            {"mode": "fuzzy"},
+            {"mode": None},
+            {"strategy": "best"},
+            {"strategy": None},
+            {"strategy": 7},
+            {"token_budget": 0},
+            {"token_budget": "9"},
+            {"token_budget": True},
+            {"where": ["x"]},
+        ],
+        ids=str,
+    )
+    def test_what_cannot_be_understood_is_refused(self, memory: Memory, given: dict[str, Any]) -> None:
+        memory.remember("apple")
+        with pytest.raises(InvalidQuery):
+            memory.recall("apple", **given)
+
+    def test_vectors_of_another_model_are_told_and_words_still_find(
+        self, opening: Opening, lasting: str, clock: Clock
+    ) -> None:
+        with opening(lasting, embedder=Words(model="old"), clock=clock) as memory:
+            memory.remember("apple", id="a")
+        with opening(lasting, embedder=Words(model="new", dimension=32), clock=clock) as memory:
+            (hit,) = memory.recall("apple")
+            assert hit.record.id == "a"
+            assert any("new" in note for note in hit.why.notes)
+            memory.repair()
+            (hit,) = memory.recall("apple", mode="semantic")
+            assert (hit.record.id, hit.why.notes) == ("a", ())
+            assert set(memory.stats().embedded) == {"old", "new"}
+
+    # --------------------------------------------------------------------------------------------- budget
+
+    def test_a_token_budget_ends_the_list(self, memory: Memory) -> None:
+        memory.remember([f"apple {n} " + "x" * 32 for n in range(10)])
+        assert len(memory.recall("apple", token_budget=25)) == 2
+        assert len(memory.recall("apple", token_budget=1)) == 0
+        assert len(memory.recall("apple", token_budget=10_000)) == 10
+
+    # ---------------------------------------------------------------------------------------- strategies
+
+    @pytest.mark.parametrize(
+        "strategy", [*STRATEGIES, Strategy(relevance=0.2, recency=3, half_life=1)], ids=str
+    )
+    def test_every_strategy_scores_from_zero_to_one(self, memory: Memory, strategy: Any) -> None:
+        _shelf(memory)
+        hits = memory.recall("Ann fruit", strategy=strategy)
+        assert hits
+        assert all(0 <= hit.score <= 1 for hit in hits)
+        assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+
+    def test_a_strategy_prefers_what_it_weighs(self, memory: Memory) -> None:
+        memory.remember("apple one", id="old", created_at=START - timedelta(days=300), importance=1.0)
+        memory.remember("apple two", id="new", importance=0.0)
+        for _ in range(5):
+            memory.remember("apple three", id="often", created_at=START - timedelta(days=300), importance=0.0)
+        assert memory.recall("apple", strategy=Strategy(relevance=0.01, recency=1))[0].record.id == "new"
+        assert memory.recall("apple", strategy=Strategy(relevance=0.01, importance=1))[0].record.id == "old"
+        assert memory.recall("apple", strategy=Strategy(relevance=0.01, frequency=1))[0].record.id == "often"
+
+    def test_recalls_are_counted_some_time_later(self, memory: Memory, clock: Clock) -> None:
+        memory.remember("apple", id="a")
+        for _ in range(3):
+            memory.recall("apple")
+        clock.advance(60)
+        memory.remember("another call")
+        record = memory.get("a")
+        assert (record.access_count, record.last_accessed_at, record.version) == (3, START, 1)
+
+    # ----------------------------------------------------------------------------------------------- time
+
+    def test_as_of_answers_with_what_was_stored_by_then(self, memory: Memory, clock: Clock) -> None:
+        memory.remember("apple one", id="a")
+        clock.advance(days=1)
+        memory.update("a", content="apple two")
+        memory.remember("apple three", id="b")
+        clock.advance(days=1)
+        memory.update("a", content="apple four")
+
+        def then(days: float) -> dict[str, str]:
+            hits = memory.recall("apple", as_of=START + timedelta(days=days))
+            return {hit.record.id: hit.record.content for hit in hits}
+
+        assert then(-1) == {}
+        assert then(0) == then(0.5) == {"a": "apple one"}
+        assert then(1) == then(1.5) == {"a": "apple two", "b": "apple three"}
+        assert then(2) == {"a": "apple four", "b": "apple three"}
+        (hit,) = memory.recall("apple", as_of="2024-05-01T12:00:00")
+        assert (hit.record.content, hit.record.version) == ("apple one", 1)
+
+    @pytest.mark.parametrize("moment", ["yesterday", 7, ""], ids=str)
+    def test_as_of_is_a_time(self, memory: Memory, moment: Any) -> None:
+        with pytest.raises(InvalidInput, match="as_of"):
+            memory.recall("apple", as_of=moment)
+
+    # ---------------------------------------------------------------------------------------- explanations
+
+    def test_the_components_of_a_score_are_told_largest_first(self, memory: Memory) -> None:
+        _shelf(memory)
+        hit = memory.recall("Ann cherries", explain=True)[0]
+        points = [abs(component.points) for component in hit.why.components]
+        assert points == sorted(points, reverse=True)
+        assert {"lexical", "semantic"} <= {component.name for component in hit.why.components}
+        assert hit.why.passage == hit.record.content
+        assert set(hit.why.terms) >= {"cherri"}
+
+    def test_of_a_long_text_the_matching_passage_is_told(
+        self, opening: Opening, url: str, clock: Clock
+    ) -> None:
+        words = Words(window=32)
+        filler = " ".join(f"filler{n}" for n in range(60))
+        content = f"{filler}. The spare key lies under the blue pot. {filler}"
+        with opening(url, embedder=words, clock=clock) as memory:
+            record = memory.remember(content)
+            memory.remember("nothing to see")
+            assert max(len(text.split()) for text in words.texts) <= 30
+            hit = memory.recall("where lies the spare key")[0]
+            assert hit.record == record
+            assert hit.why.passage is not None
+            assert "spare key" in hit.why.passage
+            assert len(hit.why.passage) < len(content) / 2
+            assert memory.count() == 2
+
+
+def _shelf(memory: Memory) -> None:
+    contents = {
+        "fruit": "Ann likes fruit, above all cherries",
+        "dog": "Bob walks his dog in the park",
+        "trip": "the trip to Lisbon was in May",
+        "car": "the car needs new tyres",
+    }
+    memory.remember([NewMemory(content=content, id=id) for id, content in contents.items()])

@@ -1,0 +1,137 @@
+"""Relationships: what supersedes or contradicts what, and what is reached over how many steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from memwell.errors import InvalidInput
+from memwell.sync import Memory
+from memwell.testing.memory._suite import MemorySuite, ids_of
+from memwell.testing.samples import Clock
+from memwell.types import NewMemory
+
+__all__ = ["Relating"]
+
+
+class Relating(MemorySuite):
+    """Part of `MemoryConformance`."""
+
+    def test_a_superseded_memory_is_replaced_by_the_last_of_its_chain(self, memory: Memory) -> None:
+        _letters(memory, "abc")
+        memory.relate("b", "a", "supersedes")
+        memory.relate("c", "b", "supersedes")
+        hits = memory.recall("apple a")
+        assert ids_of(hits) == ["c"]
+        assert any("supersedes" in note for note in hits[0].why.notes)
+        assert memory.get("a").content == "apple a"
+
+    def test_a_circle_of_supersedings_hides_nothing(self, memory: Memory) -> None:
+        _letters(memory, "abc")
+        for source, target in (("a", "b"), ("b", "c"), ("c", "a")):
+            memory.relate(source, target, "supersedes")
+        hits = memory.recall("apple")
+        assert sorted(ids_of(hits)) == ["a", "b", "c"]
+        assert all(hit.why.notes == () for hit in hits)
+        assert memory.recall("apple b", limit=1)[0].record.id == "b"
+
+    def test_only_what_is_visible_supersedes(self, memory: Memory, clock: Clock) -> None:
+        memory.remember("apple mine", id="mine", user_id="ann")
+        memory.remember("pear newer", id="newer", user_id="ann", category="c")
+        memory.remember("plum short", id="short", user_id="ann", ttl=60)
+        memory.remember("fig foreign", id="foreign", user_id="bob")
+        memory.relate("newer", "mine", "supersedes")
+        clock.advance(1)
+        memory.relate("foreign", "mine", "supersedes")
+        memory.relate("short", "newer", "supersedes")
+        assert ids_of(memory.recall("apple", user_id="ann", mode="lexical")) == ["short"]
+        clock.advance(60)
+        assert ids_of(memory.recall("apple", user_id="ann", mode="lexical")) == ["newer"]
+        assert ids_of(memory.recall("apple", where={"$not": {"category": "c"}}, user_id="ann")) == ["mine"]
+
+    def test_a_contradiction_is_noted_if_it_is_visible(self, memory: Memory) -> None:
+        memory.remember("apple one", id="one", user_id="ann")
+        memory.remember("apple two", id="two", user_id="ann")
+        memory.remember("apple foreign", id="foreign", user_id="bob")
+        memory.relate("two", "one", "contradicts")
+        memory.relate("foreign", "two", "contradicts")
+        notes = {hit.record.id: hit.why.notes for hit in memory.recall("apple", user_id="ann")}
+        assert notes == {"one": ("contradicted by two",), "two": ()}
+
+    # --------------------------------------------------------------------------------------- relationships
+
+    def test_related_memories_are_reached_in_both_directions(self, memory: Memory) -> None:
+        _letters(memory, "abcde")
+        memory.relate("a", "b", "extends", strength=0.5)
+        memory.relate("c", "a")
+        memory.relate("b", "d", strength=0.5)
+        memory.relate("d", "e")
+        near = memory.related("a")
+        assert [(r.record.id, r.depth, r.outgoing, r.strength, r.link.kind) for r in near] == [
+            ("c", 1, False, 1.0, "related"),
+            ("b", 1, True, 0.5, "extends"),
+        ]
+        far = {r.record.id: (r.depth, r.strength) for r in memory.related("a", depth=3)}
+        assert far == {"b": (1, 0.5), "c": (1, 1.0), "d": (2, 0.25), "e": (3, 0.25)}
+        assert [r.record.id for r in memory.related("a", kind="extends", depth=3)] == ["b"]
+        assert {r.record.id for r in memory.related("a", depth=3, min_strength=0.4)} == {"b", "c"}
+
+    def test_each_is_reached_once_by_its_shortest_way_and_circles_end(self, memory: Memory) -> None:
+        _letters(memory, "abcd")
+        for source, target, strength in (("a", "b", 0.5), ("b", "c", 1.0), ("a", "c", 0.25), ("c", "a", 1.0)):
+            memory.relate(source, target, strength=strength)
+        memory.relate("c", "d")
+        found = [(r.record.id, r.depth, r.strength) for r in memory.related("a", depth=10)]
+        assert found == [("c", 1, 1.0), ("b", 1, 0.5), ("d", 2, 1.0)]
+
+    def test_what_cannot_be_seen_leads_nowhere(self, memory: Memory, clock: Clock) -> None:
+        for id, owner in (("a", "ann"), ("b", "bob"), ("c", "ann"), ("e", "ann")):
+            memory.remember(f"apple {id}", id=id, user_id=owner)
+        memory.remember("apple d", id="d", user_id="ann", ttl=60)
+        for source, target in (("a", "b"), ("b", "c"), ("a", "d"), ("d", "e")):
+            memory.relate(source, target)
+        assert {r.record.id for r in memory.related("a", depth=5, user_id="ann")} == {"d", "e"}
+        clock.advance(60)
+        assert memory.related("a", depth=5, user_id="ann") == []
+
+    def test_the_same_relationship_again_changes_its_strength(self, memory: Memory) -> None:
+        _letters(memory, "ab")
+        memory.relate("a", "b", strength=0.5)
+        link = memory.relate("a", "b", strength=0.75)
+        assert (link.target, link.kind, link.strength) == ("b", "related", 0.75)
+        assert [found.strength for found in memory.get("a").links] == [0.75]
+        assert memory.unrelate("a", "b") == 1
+        assert memory.unrelate("a", "b") == 0
+        assert memory.related("a") == []
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            {"target": "a"},
+            {"target": ""},
+            {"target": 7},
+            {"kind": ""},
+            {"kind": 7},
+            {"strength": 1.1},
+            {"strength": -1},
+            {"strength": "1"},
+        ],
+        ids=str,
+    )
+    def test_a_wrong_relationship_is_refused(self, memory: Memory, given: dict[str, Any]) -> None:
+        _letters(memory, "ab")
+        options = {"target": "b", **given}
+        with pytest.raises(InvalidInput):
+            memory.relate("a", options.pop("target"), **options)
+        assert memory.get("a").links == ()
+
+    @pytest.mark.parametrize("depth", [0, -1, 11, 1.5, True, "2"], ids=str)
+    def test_a_depth_is_a_whole_number_in_range(self, memory: Memory, depth: Any) -> None:
+        _letters(memory, "a")
+        with pytest.raises(InvalidInput, match="depth"):
+            memory.related("a", depth=depth)
+
+
+def _letters(memory: Memory, ids: str) -> None:
+    memory.remember([NewMemory(content=f"apple {id}", id=id) for id in ids])

@@ -1,0 +1,300 @@
+"""`remember`: what is stored, what is refused, what is the same again."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from memwell.engine.drafts import LIMITS
+from memwell.errors import Conflict, InvalidInput, NotFound
+from memwell.sync import Memory
+from memwell.testing.memory._suite import MemorySuite, Words
+from memwell.testing.samples import START, UNICODE, Clock
+from memwell.types import NewMemory, Record, Scope
+
+__all__ = ["Remembering"]
+
+OWNER: dict[str, Any] = {
+    "tenant_id": "t",
+    "user_id": "u",
+    "agent_id": "a",
+    "session_id": "s",
+    "namespace": "n",
+}
+WRONG: list[dict[str, Any]] = [
+    {"content": ""},
+    {"content": " \n\t"},
+    {"content": 7},
+    {"content": None},
+    {"content": b"bytes"},
+    {"content": {"content": "x"}},
+    {"content": "nul \0"},
+    {"content": "lone \ud800"},
+    {"content": ["fine", ""]},
+    {"content": ["fine", 7]},
+    {"content": ["a", "b"], "id": "one"},
+    {"id": ""},
+    {"id": 7},
+    {"id": "x" * 257},
+    {"user_id": ""},
+    {"user_id": 7},
+    {"tenant_id": ""},
+    {"session_id": "x" * 257},
+    {"metadata": "text"},
+    {"metadata": [1]},
+    {"metadata": {1: 2}},
+    {"metadata": {"": 2}},
+    {"metadata": {'a"b': 2}},
+    {"metadata": {"k": object()}},
+    {"metadata": {"k": b"x"}},
+    {"metadata": {"k": float("nan")}},
+    {"metadata": {"k": float("inf")}},
+    {"metadata": {"k": 2**63}},
+    {"metadata": {"k": "\ud800"}},
+    {"tags": "work"},
+    {"tags": ["x", ""]},
+    {"tags": [1]},
+    {"tags": {"a": 1}},
+    {"category": ""},
+    {"category": 1},
+    {"kind": ""},
+    {"importance": 1.01},
+    {"importance": -0.01},
+    {"importance": True},
+    {"importance": "high"},
+    {"importance": float("nan")},
+    {"ttl": 0},
+    {"ttl": -1},
+    {"ttl": "60"},
+    {"ttl": True},
+    {"ttl": timedelta(0)},
+    {"ttl": 60, "expires_at": "2030-01-01"},
+    {"expires_at": "tomorrow"},
+    {"expires_at": START},
+    {"expires_at": 7},
+    {"created_at": "yesterday"},
+    {"created_at": 7},
+]
+
+
+class Remembering(MemorySuite):
+    """Part of `MemoryConformance`."""
+
+    def test_one_content_gives_the_record_as_it_is_stored(self, memory: Memory) -> None:
+        record = memory.remember("Ann likes tea", user_id="ann")
+        assert isinstance(record, Record)
+        assert (record.content, record.scope) == ("Ann likes tea", Scope(user_id="ann"))
+        assert (record.created_at, record.updated_at, record.version) == (START, START, 1)
+        assert (record.kind, record.importance, record.embedded) == ("memory", 0.5, True)
+        assert memory.get(record.id) == record
+
+    def test_everything_given_is_stored(self, memory: Memory) -> None:
+        more: dict[str, Any] = {
+            "category": "c",
+            "importance": 1,
+            "kind": "fact",
+            "tier": "long",
+            "source": "mail",
+        }
+        record = memory.remember("x", id="mine", metadata={"k": [1]}, tags=["b", "a", "b"], **more, **OWNER)
+        assert record.id == "mine"
+        assert record.scope == Scope(**OWNER)
+        assert (record.metadata, record.tags) == ({"k": [1]}, ("b", "a"))
+        assert {name: getattr(record, name) for name in more} == more
+        assert memory.get("mine", **OWNER) == record
+
+    def test_several_go_in_one_transaction(self, memory: Memory) -> None:
+        records = memory.remember(
+            ["one", NewMemory(content="two", id="b", user_id="bob"), "three"], user_id="ann"
+        )
+        assert [record.content for record in records] == ["one", "two", "three"]
+        assert [record.user_id for record in records] == ["ann", "bob", "ann"]
+        with pytest.raises(Conflict):
+            memory.remember(["four", NewMemory(content="not two", id="b")])
+        assert memory.count() == 3
+
+    def test_an_empty_list_gives_an_empty_list(self, memory: Memory) -> None:
+        assert memory.remember([]) == []
+
+    def test_items_of_a_batch_override_its_options(self, memory: Memory) -> None:
+        items = [
+            NewMemory(
+                content="own", metadata={"own": 1}, tags=["own"], category="own", ttl=5, importance=0.0
+            ),
+            NewMemory(content="theirs"),
+        ]
+        own, theirs = memory.remember(items, metadata={"all": 1}, tags=["all"], category="all", ttl=60)
+        assert (own.metadata, own.tags, own.category, own.importance) == ({"own": 1}, ("own",), "own", 0.0)
+        assert own.expires_at == START + timedelta(seconds=5)
+        assert (theirs.metadata, theirs.tags, theirs.category) == ({"all": 1}, ("all",), "all")
+        assert theirs.expires_at == START + timedelta(seconds=60)
+
+    def test_ids_are_unique_and_ordered_by_time(self, memory: Memory) -> None:
+        ids = [memory.remember(f"text {n}").id for n in range(20)]
+        assert sorted(set(ids)) == ids
+
+    @pytest.mark.parametrize("content", UNICODE)
+    def test_unicode_is_kept(self, memory: Memory, content: str) -> None:
+        record = memory.remember(content, id=content[:9], user_id=content[:9], metadata={"k": content})
+        assert memory.get(record.id, user_id=content[:9]) == record
+        assert record.content == content
+
+    @pytest.mark.parametrize("given", WRONG, ids=lambda given: str(given)[:40])
+    def test_what_is_wrong_is_refused_and_nothing_is_stored(
+        self, memory: Memory, words: Words, given: dict[str, Any]
+    ) -> None:
+        content: Any = given.get("content", "fine")
+        options: Any = {name: value for name, value in given.items() if name != "content"}
+        with pytest.raises(InvalidInput):
+            memory.remember(content, **options)
+        assert memory.count() == memory.count(tenant_id="t") == 0
+        assert words.texts == []
+
+    def test_an_unknown_option_is_a_type_error(self, memory: Memory) -> None:
+        options: Any = {"usr_id": "ann"}
+        with pytest.raises(TypeError, match="usr_id"):
+            memory.remember("x", **options)
+
+    # -------------------------------------------------------------------------------------------- limits
+
+    def test_a_content_up_to_the_limit_is_taken(self, memory: Memory) -> None:
+        most = LIMITS["content_bytes"]
+        assert memory.remember("ż" * (most // 2), id="a").content == "ż" * (most // 2)
+        with pytest.raises(InvalidInput, match="limit"):
+            memory.remember("ż" * (most // 2) + "x")
+
+    def test_metadata_up_to_the_limits_are_taken(self, memory: Memory) -> None:
+        memory.remember("x", metadata={"k": "y" * (LIMITS["metadata_bytes"] - 8)})
+        with pytest.raises(InvalidInput, match="limit"):
+            memory.remember("x", metadata={"k": "y" * (LIMITS["metadata_bytes"] - 7)})
+        deep: dict[str, Any] = {}
+        for _ in range(LIMITS["metadata_depth"] - 1):
+            deep = {"k": deep}
+        memory.remember("x", metadata=deep)
+        with pytest.raises(InvalidInput, match="deeper"):
+            memory.remember("x", metadata={"k": deep})
+
+    def test_tags_and_short_texts_up_to_the_limits_are_taken(self, memory: Memory) -> None:
+        most, longest = LIMITS["tags"], "ż" * LIMITS["text"]
+        record = memory.remember(
+            "x", id=longest, user_id=longest, category=longest, tags=[f"t{n}" for n in range(most)]
+        )
+        assert memory.get(longest).tags == record.tags
+        with pytest.raises(InvalidInput, match="limit"):
+            memory.remember("x", tags=[f"t{n}" for n in range(most + 1)])
+
+    # --------------------------------------------------------------------------------------------- times
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            "2024-01-02T03:04:05+00:00",
+            "2024-01-02T03:04:05Z",
+            "2024-01-02T05:04:05+02:00",
+            datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC),
+            datetime(2024, 1, 2, 3, 4, 5),  # noqa: DTZ001  without a zone it is UTC
+            datetime(2024, 1, 2, 5, 4, 5, tzinfo=timezone(timedelta(hours=2))),
+        ],
+        ids=str,
+    )
+    def test_times_are_taken_in_any_form_and_kept_in_utc(self, memory: Memory, given: Any) -> None:
+        record = memory.remember("long ago", created_at=given)
+        assert record.created_at == datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)
+        assert record.created_at.utcoffset() == timedelta(0)
+
+    def test_times_in_metadata_become_text_in_utc(self, memory: Memory) -> None:
+        at = datetime(2024, 1, 2, 5, tzinfo=timezone(timedelta(hours=2)))
+        record = memory.remember("x", metadata={"at": at, "day": date(2024, 1, 2), "pair": (1, 2)})
+        assert record.metadata == {
+            "at": "2024-01-02T03:00:00+00:00",
+            "day": "2024-01-02T00:00:00+00:00",
+            "pair": [1, 2],
+        }
+        assert [found.id for found in memory.list(where={"at": {"$lte": at}})] == [record.id]
+
+    @pytest.mark.parametrize(
+        "expiry",
+        [
+            {"ttl": 60},
+            {"ttl": 60.0},
+            {"ttl": timedelta(minutes=1)},
+            {"expires_at": START + timedelta(minutes=1)},
+        ],
+        ids=str,
+    )
+    def test_what_expires_is_never_returned_again(
+        self, memory: Memory, clock: Clock, expiry: dict[str, Any]
+    ) -> None:
+        record = memory.remember("short-lived apple", **expiry)
+        clock.advance(59)
+        assert memory.get(record.id) == record
+        clock.advance(1)
+        calls: list[Any] = [
+            memory.get,
+            memory.history,
+            memory.related,
+            lambda id: memory.update(id, tier="x"),
+        ]
+        for call in calls:
+            with pytest.raises(NotFound):
+                call(record.id)
+        assert memory.count() == len(memory.list()) == 0
+        assert memory.recall("apple") == []
+        assert memory.recall("apple", as_of=START + timedelta(seconds=1)) == []
+
+    def test_sweeping_removes_the_expired(self, memory: Memory, clock: Clock) -> None:
+        memory.remember("goes", ttl=60)
+        memory.remember("stays")
+        assert memory.sweep() == 0
+        clock.advance(60)
+        assert memory.stats().expired == 1
+        assert memory.sweep() == 1
+        assert memory.stats().expired == 0
+        assert memory.count() == 1
+
+    def test_sweeping_happens_by_itself(self, memory: Memory, clock: Clock) -> None:
+        memory.remember("goes", ttl=60)
+        clock.advance(hours=1)
+        memory.remember("a call some time later")
+        assert memory.stats().expired == 0
+
+    # ---------------------------------------------------------------------------------------- duplicates
+
+    def test_exactly_the_same_again_reinforces(self, memory: Memory, words: Words, clock: Clock) -> None:
+        first = memory.remember("tea, no sugar", user_id="ann", tags=["x"])
+        clock.advance(60)
+        again = memory.remember("tea, no sugar", user_id="ann", tags=["x"])
+        assert (again.id, again.reinforced, again.created_at) == (first.id, 1, START)
+        assert memory.count() == 1
+        assert words.texts == ["tea, no sugar"]
+
+    def test_what_differs_is_kept_apart(self, memory: Memory) -> None:
+        memory.remember("tea", user_id="ann")
+        for other in (
+            {"user_id": "bob"},
+            {"tags": ["x"]},
+            {"category": "c"},
+            {"metadata": {"k": 1}},
+            {"id": "own"},
+        ):
+            options: Any = {"user_id": "ann", **other}
+            assert memory.remember("tea", **options).reinforced == 0
+        assert memory.remember("tea ", user_id="ann").reinforced == 0
+        assert memory.count() == 7
+
+    def test_the_same_id_and_content_again_is_no_conflict(self, memory: Memory) -> None:
+        memory.remember("tea", id="a")
+        assert memory.remember("tea", id="a").reinforced == 1
+        with pytest.raises(Conflict):
+            memory.remember("coffee", id="a")
+        with pytest.raises(Conflict):
+            memory.remember("tea", id="a", user_id="bob")
+        assert memory.remember("tea", id="a", tenant_id="other").reinforced == 0
+
+    def test_what_was_forgotten_can_be_remembered_anew(self, memory: Memory) -> None:
+        memory.remember("tea", id="a", importance=0.9)
+        memory.forget("a")
+        record = memory.remember("tea", id="a")
+        assert (record.reinforced, record.version, record.importance) == (0, 1, 0.5)

@@ -1,0 +1,163 @@
+"""Export and import: all of it comes back, whatever was cut short, and nothing damaged gets in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from memwell.errors import BackendError, Conflict, Corrupt, InvalidInput
+from memwell.sync import Memory
+from memwell.testing.memory._furniture import everything, furnish
+from memwell.testing.memory._suite import MemorySuite, Opening, Words
+from memwell.testing.samples import Clock
+from memwell.types import NewMemory
+
+__all__ = ["Transferring"]
+
+
+class Transferring(MemorySuite):
+    """Part of `MemoryConformance`."""
+
+    @pytest.fixture
+    def second(self, opening: Opening, tmp_path: Path, words: Words, clock: Clock) -> Iterator[Memory]:
+        """Another memory, empty."""
+        opened = opening(f"sqlite:///{tmp_path / 'second.db'}", embedder=words, clock=clock)
+        yield opened
+        opened.close()
+
+    def test_an_import_brings_back_all_of_an_export(
+        self, memory: Memory, second: Memory, tmp_path: Path, clock: Clock
+    ) -> None:
+        furnish(memory, clock)
+        steps: list[tuple[int, int]] = []
+        path = tmp_path / "all.jsonl"
+        assert memory.export(path, progress=lambda done, total: steps.append((done, total))) == 6
+        assert steps[-1] == (6, 6)
+        done = second.import_(str(path))
+        assert (done.added, done.present, done.links, done.expired) == (6, 0, 3, 0)
+        assert everything(second) == everything(memory)
+        assert second.doctor().ok
+        assert [h.record.id for h in second.recall("apple", mode="semantic")] == [
+            h.record.id for h in memory.recall("apple", mode="semantic")
+        ]
+
+    def test_importing_twice_changes_nothing(
+        self, memory: Memory, second: Memory, tmp_path: Path, clock: Clock
+    ) -> None:
+        furnish(memory, clock)
+        memory.export(tmp_path / "all.jsonl")
+        second.import_(tmp_path / "all.jsonl")
+        before = everything(second)
+        done = second.import_(tmp_path / "all.jsonl")
+        assert (done.added, done.present) == (0, 6)
+        assert everything(second) == before
+        assert memory.import_(tmp_path / "all.jsonl").added == 0
+
+    def test_an_export_holds_the_scope_and_nothing_else(
+        self, memory: Memory, second: Memory, tmp_path: Path
+    ) -> None:
+        memory.remember("apple", id="a", user_id="ann")
+        memory.remember("secret of bob", id="b", user_id="bob")
+        memory.remember("foreign", id="c", tenant_id="other")
+        memory.relate("a", "b")
+        assert memory.export(tmp_path / "ann.jsonl", user_id="ann") == 1
+        assert "secret" not in (tmp_path / "ann.jsonl").read_text()
+        assert second.import_(tmp_path / "ann.jsonl").added == 1
+        assert second.get("a", user_id="ann").links == ()
+        assert memory.export(tmp_path / "none.jsonl", user_id="nobody") == 0
+        assert second.import_(tmp_path / "none.jsonl").added == 0
+
+    def test_an_export_without_vectors_is_embedded_by_repair(
+        self, memory: Memory, second: Memory, tmp_path: Path
+    ) -> None:
+        memory.remember("apple", id="a")
+        memory.export(tmp_path / "bare.jsonl", vectors=False)
+        second.import_(tmp_path / "bare.jsonl")
+        assert not second.get("a").embedded
+        second.repair()
+        assert second.get("a").embedded
+
+    def test_an_export_cut_short_anywhere_is_continued(
+        self, memory: Memory, tmp_path: Path, clock: Clock
+    ) -> None:
+        furnish(memory, clock)
+        memory.export(tmp_path / "whole.jsonl")
+        whole = (tmp_path / "whole.jsonl").read_bytes()
+        target, partial = tmp_path / "cut.jsonl", tmp_path / "cut.jsonl.part"
+        for length in range(0, len(whole) + 1, max(1, len(whole) // 60)):
+            partial.write_bytes(whole[:length])
+            memory.export(target)
+            assert target.read_bytes() == whole
+            assert not partial.exists()
+
+    def test_the_unfinished_export_of_another_scope_is_left_alone(
+        self, memory: Memory, tmp_path: Path
+    ) -> None:
+        memory.remember("apple", user_id="ann")
+        memory.export(tmp_path / "x.jsonl", user_id="ann")
+        part = tmp_path / "x.jsonl.part"
+        for content in (
+            (tmp_path / "x.jsonl").read_bytes()[:-20],
+            b"something of yours\n",
+            b"something else",
+        ):
+            part.write_bytes(content)
+            with pytest.raises(InvalidInput, match="unfinished"):
+                memory.export(tmp_path / "x.jsonl", user_id="bob")
+            assert part.read_bytes() == content
+
+    def test_a_damaged_export_is_refused_and_nothing_is_imported(
+        self, memory: Memory, second: Memory, tmp_path: Path, clock: Clock
+    ) -> None:
+        furnish(memory, clock)
+        memory.export(tmp_path / "all.jsonl")
+        whole = (tmp_path / "all.jsonl").read_bytes()
+        lines = whole.splitlines(keepends=True)
+        damaged = [
+            b"",
+            b"{}\n",
+            b"not json",
+            whole[:-1],
+            whole[: len(whole) // 2],
+            b"".join(lines[:-1]),
+            b"".join(lines[:2] + lines[3:]),
+            whole.replace(b"apple", b"apply", 1),
+            whole + b"{}\n",
+            whole.replace(b'"form":1', b'"form":2', 1),
+        ]
+        for content in damaged:
+            (tmp_path / "damaged.jsonl").write_bytes(content)
+            with pytest.raises(Corrupt):
+                second.import_(tmp_path / "damaged.jsonl")
+        assert second.count() == 0
+
+    def test_a_taken_id_is_a_conflict_and_what_came_before_stays(
+        self, memory: Memory, second: Memory, tmp_path: Path
+    ) -> None:
+        memory.remember([NewMemory(content=f"text {id}", id=id) for id in "abc"])
+        memory.export(tmp_path / "all.jsonl")
+        second.remember("something else", id="b")
+        with pytest.raises(Conflict, match="'b'"):
+            second.import_(tmp_path / "all.jsonl")
+        assert second.get("b").content == "something else"
+
+    def test_what_has_expired_meanwhile_is_not_imported(
+        self, memory: Memory, second: Memory, tmp_path: Path, clock: Clock
+    ) -> None:
+        memory.remember("goes", ttl=60)
+        memory.remember("stays")
+        memory.export(tmp_path / "all.jsonl")
+        clock.advance(60)
+        done = second.import_(tmp_path / "all.jsonl")
+        assert (done.added, done.expired) == (1, 1)
+
+    def test_files_that_cannot_be_used_are_told(self, memory: Memory, tmp_path: Path) -> None:
+        memory.remember("apple")
+        with pytest.raises(BackendError):
+            memory.export(tmp_path / "nowhere" / "x.jsonl")
+        with pytest.raises(BackendError):
+            memory.import_(tmp_path / "missing.jsonl")
+        with pytest.raises(BackendError):
+            memory.import_(tmp_path)
