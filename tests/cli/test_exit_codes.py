@@ -101,6 +101,27 @@ def test_problems_that_doctor_finds_have_a_code(cli: Call, tmp_path: Path) -> No
     assert cli("doctor").code == 0
 
 
+def test_a_locked_file_is_unavailable_and_says_to_try_again(cli: Call, tmp_path: Path) -> None:
+    import sqlite3
+
+    cli("remember", "x")
+    holder = sqlite3.connect(tmp_path / "cli.db", isolation_level=None)
+    try:
+        holder.execute("BEGIN IMMEDIATE")
+        done = cli("remember", "y", "--url", f"sqlite:///{tmp_path / 'cli.db'}?timeout=0.1")
+    finally:
+        holder.close()
+    assert done.code == 5
+    assert "again" in done.err
+
+
+def test_a_read_only_file_is_an_error_that_trying_again_will_not_mend(cli: Call, tmp_path: Path) -> None:
+    cli("remember", "x")
+    done = cli("remember", "y", "--url", f"sqlite:///{tmp_path / 'cli.db'}?mode=ro")
+    assert done.code == 1
+    assert "read" in done.err
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [
