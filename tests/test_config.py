@@ -137,6 +137,23 @@ def test_config_check_names_a_cache_without_use() -> None:
     assert "MEMWELL_CACHE" in out
 
 
+def test_an_index_is_used_where_it_matters_and_no_hindrance_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MEMWELL_URL", f"sqlite:///{tmp_path / 'indexed.db'}")
+    monkeypatch.setenv("MEMWELL_INDEX", "exact://?dimension=384")
+
+    def run(*arguments: str) -> int:
+        return CliRunner().invoke(app, [*arguments]).exit_code
+
+    assert run("remember", "tea", "--id", "one", "--embedder", "hashing:?dimension=384") == 0
+    assert run("recall", "tea", "--embedder", "hashing:?dimension=384") == 0
+    assert run("forget", "one", "--embedder", "hashing:?dimension=384") == 0
+    assert run("list", "--embedder", "none") == 0
+    assert run("recall", "tea", "--embedder", "none") == 6
+    assert check("--embedder", "none")[0] == 7
+
+
 def test_config_check_speaks_json() -> None:
     import json
 

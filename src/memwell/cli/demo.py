@@ -60,7 +60,7 @@ def demo(
         memory.health()  # loads the model, so that it is not counted as the first question's time
         taken, seconds = _take_in(memory, script["conversation"])
         if not cli.out.as_json:
-            _opening(cli.out, script["conversation"], taken, seconds, embedder is not None, todo)
+            _opening(cli.out, script, taken, seconds, embedder is not None, todo)
         answers = [_ask(cli, memory, question) for question in script["questions"]]
     _closing(cli.out, answers, keep)
 
@@ -87,11 +87,12 @@ def _ask(cli: Cli, memory: Memory, question: str) -> _Answer:
 
 
 def _opening(
-    out: Output, conversation: dict[str, Any], taken: Taken, seconds: float, semantic: bool, todo: str | None
+    out: Output, script: dict[str, Any], taken: Taken, seconds: float, semantic: bool, todo: str | None
 ) -> None:
     from rich.rule import Rule
     from rich.text import Text
 
+    conversation = script["conversation"]
     sessions = sum(key.endswith("_date_time") for key in conversation)
     people = f"{conversation['speaker_a']} and {conversation['speaker_b']}"
     out.show("", Rule(Text("memwell demo", style="bold"), align="left", style="cyan"), "")
@@ -100,7 +101,7 @@ def _opening(
         Text.assemble(
             ("  Took in ", ""),
             (f"{turns} turns", "bold"),
-            f" of {people}, {sessions} sessions from January to October 2025,\n  in ",
+            f" of {people}, {sessions} sessions {script['period']},\n  in ",
             (f"{seconds:.2f} s", "bold green"),
             ": one SQLite file, no key, no server, no LLM.\n",
             ("  Recall goes by words and by meaning (all-MiniLM-L6-v2, on this machine).", "dim")

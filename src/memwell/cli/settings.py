@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import typer
@@ -66,15 +67,15 @@ def _parts(cli: Cli) -> dict[str, tuple[bool, str]]:
     url, index, cache = settings.url or default_url(), settings.index, settings.cache
     found = {"store": _tried(lambda: registry.open_store(url))}
     found["embedder"] = _embedder(cli)
-    if index is not None:
-        found["index"] = _tried(lambda: registry.open_index(index))
-    if cache is not None:
-        found["cache"] = _tried(lambda: registry.open_keyvalue(cache))
-        if settings.embedder == "none":
-            found["cache"] = (
+    wanted = ("index", index, registry.open_index), ("cache", cache, registry.open_keyvalue)
+    for part, name, opener in wanted:
+        if name is not None and cli.embedder() is None:
+            found[part] = (
                 False,
-                "a cache keeps embeddings, and there is no embedder; unset MEMWELL_CACHE",
+                f"needs an embedder; unset {config.PREFIX}{part.upper()} or choose an embedder",
             )
+        elif name is not None:
+            found[part] = _tried(partial(opener, name))
     return found
 
 

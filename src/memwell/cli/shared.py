@@ -74,14 +74,17 @@ class Cli:
         return cls(settings, owner, Output(as_json=bool(given.get("json"))))
 
     def memory(self, *, embeds: bool = False) -> Memory:
-        """The memory of this call; without `embeds` no model is loaded."""
+        """The memory of this call. Without `embeds` no model is needed, unless an index has to follow writes."""
         settings = self.settings
-        embedder = self.embedder() if embeds else None
-        if embedder == "auto" and (todo := remedy(settings.model_dir)) is not None:
-            complain(f"note: by words only; for recall by meaning run: {todo} (or say --embedder none)")
+        embedder = self.embedder() if embeds or settings.index else None
+        todo = remedy(settings.model_dir) if embedder == "auto" else None
+        if todo is not None:
             embedder = None
+            if embeds:
+                complain(f"note: by words only; for recall by meaning run: {todo} (or say --embedder none)")
+        index = settings.index if embeds or embedder is not None else None
         cache = None if embedder is None else settings.cache
-        return Memory(settings.url, embedder=embedder, index=settings.index, cache=cache)
+        return Memory(settings.url, embedder=embedder, index=index, cache=cache)
 
     def embedder(self) -> str | None:
         """The embedder's name for the engine."""
