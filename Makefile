@@ -47,7 +47,7 @@ bench: $(READY) ## Measure speed and quality; tables, JSON and plots go to bench
 	@mkdir -p benchmarks/results
 	-$(BIN)/python -m benchmarks.speed --json benchmarks/results/speed.json --plot benchmarks/results/speed.png
 	@test -z "$(DATA)" && echo 'Quality: make bench DATA="file.json ..." (see benchmarks/README.md)' || \
-	  $(BIN)/python -m benchmarks.quality $(foreach file,$(DATA),--data $(file))
+	  $(BIN)/python -m benchmarks.quality --data $(DATA)
 
 docs: $(READY) ## Write the generated parts of README.md and docs/ anew
 	@$(BIN)/python scripts/docs.py
