@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,14 @@ def test_a_cache_named_by_its_url_keeps_embeddings(tmp_path: Path) -> None:
     with Memory("memory://", embedder="hashing", cache=f"sqlite:///{tmp_path / 'cache.db'}") as memory:
         memory.remember("Biscuit is a dog")
     assert (tmp_path / "cache.db").exists()
+
+
+def test_the_default_file_may_lie_in_a_folder_of_any_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "50%20 of? #1"
+    monkeypatch.setenv("XDG_DATA_HOME", str(folder))
+    with Memory(embedder=None) as memory:
+        memory.remember("x")
+    if sys.platform == "linux":
+        assert (folder / "memwell" / "memory.db").exists()

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import quote
 
 from memwell import registry
 from memwell.errors import ConfigError, MemwellError
@@ -81,7 +82,7 @@ def default_url() -> str:
     from platformdirs import user_data_path
 
     folder = user_data_path("memwell", appauthor=False, ensure_exists=True)
-    return f"sqlite:///{folder / 'memory.db'}"
+    return f"sqlite:///{quote(str(folder / 'memory.db'))}"
 
 
 def _embedder(given: object, cache: str | KeyValue | None, owned: list[Port]) -> Embedder | None:
