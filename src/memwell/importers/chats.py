@@ -116,13 +116,13 @@ def _inside(value: Mapping[str, Any], around: _Around) -> _Around:
 
 def _branch(value: Mapping[str, Any]) -> list[Any]:
     """The messages of a ChatGPT conversation from the first to the current one; dropped branches are left out."""
-    nodes = value["mapping"]
+    nodes = {key: node for key, node in value["mapping"].items() if isinstance(node, Mapping)}
     at = value.get("current_node")
-    if at not in nodes:
+    if not isinstance(at, str) or at not in nodes:
         at = next((key for key in reversed(nodes) if not nodes[key].get("children")), None)
     found: list[Any] = []
-    seen: set[Any] = set()
-    while at in nodes and at not in seen:
+    seen: set[str] = set()
+    while isinstance(at, str) and at in nodes and at not in seen:
         seen.add(at)
         if isinstance(nodes[at].get("message"), Mapping):
             found.append(nodes[at]["message"])
