@@ -1,4 +1,4 @@
-"""From synchronous code to coroutines: the only file of the core that imports asyncio.
+"""From synchronous code to coroutines: the only file of the core that imports asyncio, and only when a loop is needed.
 
 Two gears. `drive` sends once into a coroutine whose parts never suspend (SQLite, in-memory, local models): no
 loop, no thread, some microseconds. `Loop` keeps one event loop in a daemon thread for parts that do suspend; it
@@ -8,14 +8,15 @@ calling thread (notebooks) and interpreter shutdown.
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
-import inspect
 import os
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import Executor
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import asyncio
+    from concurrent.futures import Executor
 
 __all__ = ["Loop", "drive", "hop", "is_async", "later"]
 
@@ -46,7 +47,11 @@ class Loop:
         """Run a coroutine on the loop and wait for it; an interrupt of the wait cancels it."""
         if self._thread is threading.current_thread():
             coroutine.close()
-            raise RuntimeError("the synchronous Memory was called from its own event loop; use AsyncMemory there")
+            raise RuntimeError(
+                "the synchronous Memory was called from its own event loop; use AsyncMemory there"
+            )
+        import asyncio
+
         context = contextvars.copy_context()
         future = asyncio.run_coroutine_threadsafe(_within(context, coroutine), self._running())
         try:
@@ -66,33 +71,45 @@ class Loop:
                 loop.close()
 
     def _running(self) -> asyncio.AbstractEventLoop:
+        import asyncio
+
         with self._lock:
             if self._loop is None or self._pid != os.getpid():
                 self._pid = os.getpid()
                 self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=self._loop.run_forever, name="memwell-loop", daemon=True)
+                self._thread = threading.Thread(
+                    target=self._loop.run_forever, name="memwell-loop", daemon=True
+                )
                 self._thread.start()
             return self._loop
 
 
 async def hop(executor: Executor, call: Callable[[], T]) -> T:
     """Run a blocking call in an executor's thread, with the caller's context variables (correlation ids survive)."""
+    import asyncio
+
     context = contextvars.copy_context()
     return await asyncio.get_running_loop().run_in_executor(executor, context.run, call)
 
 
 def later(awaitable: Awaitable[Any], keep: set[Any]) -> None:
     """Run an awaitable beside the caller, keeping a reference in `keep` until it is done."""
+    import asyncio
+
     task = asyncio.ensure_future(awaitable)
     keep.add(task)
     task.add_done_callback(keep.discard)
 
 
 async def _within(context: contextvars.Context, coroutine: Coroutine[Any, Any, T]) -> T:
+    import asyncio
+
     task = asyncio.get_running_loop().create_task(coroutine, context=context)
     return await task
 
 
 def is_async(function: Callable[..., Any]) -> bool:
     """Whether calling gives a coroutine."""
+    import inspect
+
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)

@@ -10,13 +10,13 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from memwell.errors import Corrupt
 from memwell.filters import instant
-from memwell.ports import Embedding
+from memwell.ports import Embedding, Insert
 from memwell.types import Link, Record, Scope, Version
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "from_micros",
     "link_from_json",
     "loads",
+    "mark_of",
     "record_from_json",
     "record_to_json",
     "to_micros",
@@ -89,6 +90,11 @@ def digest(record: Record) -> int:
     return int.from_bytes(hashlib.blake2b(framed.encode(), digest_size=8).digest(), "big", signed=True)
 
 
+def mark_of(insert: Insert) -> int:
+    """The digest of an insert's record, which whoever made the insert may have computed already."""
+    return digest(insert.record) if insert.mark is None else insert.mark
+
+
 def record_to_json(record: Record) -> dict[str, Any]:
     """Every field of a record as JSON values, absent ones left out."""
     found: dict[str, Any] = {name: getattr(record, name) for name in _PLAIN}
@@ -120,7 +126,7 @@ def record_from_json(data: Mapping[str, Any]) -> Record:
 
 def version_to_json(version: Version) -> dict[str, Any]:
     """A version with its record; the links of old versions are not kept."""
-    record = record_to_json(replace(version.record, links=()))
+    record = record_to_json(version.record) | {"links": []}
     return {"record": record, "changed_at": version.changed_at.isoformat(), "changed": list(version.changed)}
 
 

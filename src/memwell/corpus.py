@@ -154,7 +154,7 @@ class Corpus:
         self._created.append(created)
         self._signals.append(signals)
         self.lexemes.append(lexemes)
-        self.postings.add(slot, lexemes.split())
+        self.postings.add(lexemes.split())
         spoken = bool(signals) and signals[0] != "\t"
         if spoken:
             self.actors[signals.partition("\t")[0]] += 1

@@ -227,14 +227,21 @@ def _kinds(words: list[str], text: str) -> frozenset[str]:
     seen = set(words)
     if "May" not in text:
         seen.discard("may")
+    numbers = _DIGIT.search(text) is not None
+    if _OPENING.isdisjoint(seen):
+        return _NUMERIC if numbers else _NEVER
     qualified = not _QUALIFIERS.isdisjoint(seen)
     kinds: set[str] = set()
     for name, (triggers, opened) in _CLASSES.items():
         if not triggers.isdisjoint(seen) and (qualified or name not in ("unit", "part")):
             kinds.update(opened)
-    if any(w[0].isdigit() for w in seen):
-        kinds.update(("iso", "slash", "year"))
-    return frozenset(kinds)
+    return frozenset(kinds) | _NUMERIC if numbers else frozenset(kinds)
+
+
+_DIGIT = re.compile(r"\d")
+_OPENING = frozenset().union(*(triggers for triggers, _ in _CLASSES.values()))
+_NUMERIC = frozenset({"iso", "slash", "year"})
+_NEVER: frozenset[str] = frozenset()
 
 
 @cache

@@ -12,7 +12,7 @@ __all__ = ["new_id"]
 _FREE = (0xFFF << 64) | ((1 << 62) - 1)
 """The bits of the lower 80 that are neither version nor variant."""
 _FIXED = (7 << 76) | (2 << 62)
-_random = random.SystemRandom()
+_random = random.Random()  # noqa: S311  seeded by the system; ids must be unique, not secret
 _lock = threading.Lock()
 _last = 0
 
@@ -24,7 +24,7 @@ def new_id() -> str:
     value = moment | (_random.getrandbits(80) & _FREE)
     with _lock:
         if value <= _last:
-            value = _last + 1 + (_random.getrandbits(32))
+            value = _last + 1 + _random.getrandbits(32)
         _last = value
     digits = f"{value | _FIXED:032x}"
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
@@ -33,6 +33,7 @@ def new_id() -> str:
 def _after_fork() -> None:
     global _lock
     _lock = threading.Lock()
+    _random.seed()
 
 
 if hasattr(os, "register_at_fork"):

@@ -144,6 +144,8 @@ class Insert:
     """The caller chose the id: only the record with this id can be its duplicate."""
     dated: bool = False
     """The caller chose `created_at`: a duplicate must have the same."""
+    mark: int | None = None
+    """The record's digest (`memwell.codec.digest`), where it is known already."""
     past: tuple[Version, ...] = ()
     """Older versions to store with it, oldest first (import only)."""
 

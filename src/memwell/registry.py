@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -127,7 +126,7 @@ def open_log(url: str) -> Log:
 
 def known(kind: str) -> list[str]:
     """The schemes of one kind of part: built in and by installed plugins."""
-    return sorted({*TABLE[kind], *(point.name for point in entry_points(group=f"memwell.{kind}"))})
+    return sorted({*TABLE[kind], *(point.name for point in _plugins(kind))})
 
 
 def _open(kind: str, text: str, port: type[P]) -> P:
@@ -148,7 +147,7 @@ def _class(kind: str, url: Url) -> Any:
             return getattr(importlib.import_module(module), name)
         except ImportError as error:
             raise missing(error, extra) from error
-    for point in entry_points(group=f"memwell.{kind}", name=url.scheme):
+    for point in (point for point in _plugins(kind) if point.name == url.scheme):
         try:
             return point.load()
         except ImportError as error:
@@ -156,6 +155,12 @@ def _class(kind: str, url: Url) -> Any:
     raise ConfigError(
         f"unknown scheme {url.scheme!r} in {_shown(url.text)!r}; known {kind}: {', '.join(known(kind))}"
     )
+
+
+def _plugins(kind: str) -> Any:
+    from importlib.metadata import entry_points
+
+    return entry_points(group=f"memwell.{kind}")
 
 
 def missing(error: ImportError, extra: str | None) -> ConfigError:

@@ -57,6 +57,5 @@ def chain(past: Sequence[Version], current: Record) -> list[Version]:
 def kept(versions: Sequence[Version]) -> list[Version]:
     """The inverse of `chain`, without the current version."""
     return [
-        replace(version, changed=following.changed)
-        for version, following in itertools.pairwise(versions)
+        replace(version, changed=following.changed) for version, following in itertools.pairwise(versions)
     ]

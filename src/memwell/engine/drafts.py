@@ -5,6 +5,7 @@ arguments.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from memwell.errors import InvalidInput
 from memwell.filters import instant
 from memwell.types import DEFAULT_TENANT, Link, NewMemory, Record, Scope
 
-__all__ = ["LIMITS", "check_changes", "check_content", "check_id", "check_link", "draft", "scope_of"]
+__all__ = ["LIMITS", "Template", "check_changes", "check_content", "check_id", "check_link", "scope_of"]
 
 LIMITS: Final = {
     "content_bytes": 1_048_576,
@@ -54,32 +55,52 @@ def scope_of(
     )
 
 
-def draft(
-    item: str | NewMemory, base: NewMemory, tenant_id: str | None, now: datetime, ids: Callable[[], str]
-) -> Record:
-    """One item of a `remember` call as a record; what the item leaves open is taken from `base`."""
-    if isinstance(item, NewMemory):
-        item = _filled(item, base)
-    elif isinstance(item, str):
-        item = _filled(NewMemory(content=item), base) if base is not _NOTHING else NewMemory(content=item)
-    else:
-        raise InvalidInput(f"content is a text or a NewMemory, not {type(item).__name__}")
-    created = now if item.created_at is None else _time("created_at", item.created_at)
-    return Record(
-        id=ids() if item.id is None else check_id(item.id),
-        scope=scope_of(tenant_id, item.user_id, item.agent_id, item.session_id, item.namespace),
-        content=check_content(item.content),
-        kind="memory" if item.kind is None else _short("kind", item.kind),
-        metadata={} if item.metadata is None else check_metadata(item.metadata),
-        tags=() if item.tags is None else check_tags(item.tags),
-        category=None if item.category is None else _short("category", item.category),
-        importance=0.5 if item.importance is None else _unit("importance", item.importance),
-        tier=None if item.tier is None else _short("tier", item.tier),
-        source=None if item.source is None else _short("source", item.source),
-        created_at=created,
-        updated_at=created,
-        expires_at=_expiry(item, now),
-    )
+class Template:
+    """What the records of one `remember` call have in common, checked once."""
+
+    __slots__ = ("_fields", "_given", "_now", "dated", "id")
+
+    def __init__(self, given: Mapping[str, Any], now: datetime, *, embedded: bool) -> None:
+        """`given` are fields of `NewMemory` and a tenant, `embedded` whether vectors are going to be stored."""
+        get = given.get
+        self._given, self._now = given, now
+        self.id = None if get("id") is None else check_id(get("id"))
+        self.dated = get("created_at") is not None
+        created = _time("created_at", get("created_at")) if self.dated else now
+        metadata, tags, importance = get("metadata"), get("tags"), get("importance")
+        self._fields: dict[str, Any] = {
+            "scope": scope_of(*map(get, _OWNER)),
+            "kind": _optional("kind", get("kind")) or "memory",
+            "metadata": check_metadata(metadata) if metadata else {},
+            "tags": check_tags(tags) if tags else (),
+            "category": _optional("category", get("category")),
+            "importance": 0.5 if importance is None else _unit("importance", importance),
+            "tier": _optional("tier", get("tier")),
+            "source": _optional("source", get("source")),
+            "created_at": created,
+            "updated_at": created,
+            "expires_at": _expiry(get("ttl"), get("expires_at"), now),
+            "embedded": embedded,
+        }
+
+    def record(self, content: object, new_id: Callable[[], str]) -> Record:
+        """The record of one content."""
+        fields = self._fields
+        if fields["metadata"]:
+            fields = {**fields, "metadata": deepcopy(fields["metadata"])}
+        return Record(id=self.id or new_id(), content=check_content(content), **fields)
+
+    def over(self, item: NewMemory) -> Template:
+        """The template of an item that says some things itself."""
+        own = {name: value for name in _ITEM if (value := getattr(item, name)) is not None}
+        given = {**self._given, **own}
+        if "ttl" in own or "expires_at" in own:
+            given |= {"ttl": item.ttl, "expires_at": item.expires_at}
+        return Template(given, self._now, embedded=self._fields["embedded"])
+
+
+_OWNER: Final = ("tenant_id", "user_id", "agent_id", "session_id", "namespace")
+_ITEM: Final = tuple(name for name in NewMemory.__dataclass_fields__ if name != "content")
 
 
 def check_changes(changes: Mapping[str, Any], now: datetime) -> dict[str, Any]:
@@ -149,29 +170,6 @@ def check_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
 def moment_of(name: str, value: datetime | str) -> datetime:
     """A time argument as an instant in UTC."""
     return _time(name, value)
-
-
-def create_base(**given: Any) -> NewMemory:
-    """The call-wide defaults of `remember`; one shared object when none was given."""
-    present = {name: value for name, value in given.items() if value is not None}
-    return NewMemory(content="", **present) if present else _NOTHING
-
-
-_NOTHING: Final = NewMemory(content="")
-_INHERITED: Final = tuple(
-    name for name in NewMemory.__dataclass_fields__ if name not in {"content", "id", "ttl", "expires_at"}
-)
-
-
-def _filled(item: NewMemory, base: NewMemory) -> NewMemory:
-    values = {name: value for name in _INHERITED if (value := getattr(item, name)) is None}
-    taken = {name: getattr(base, name) for name in values}
-    expiry = item if item.ttl is not None or item.expires_at is not None else base
-    for name in _INHERITED:
-        if name not in taken:
-            taken[name] = getattr(item, name)
-    chosen = item.id if item.id is not None else base.id
-    return NewMemory(content=item.content, id=chosen, ttl=expiry.ttl, expires_at=expiry.expires_at, **taken)
 
 
 def _plain(value: Any, depth: int) -> Any:
@@ -258,12 +256,12 @@ def _future(value: object, now: datetime) -> datetime:
     return moment
 
 
-def _expiry(item: NewMemory, now: datetime) -> datetime | None:
-    if item.ttl is None:
-        return None if item.expires_at is None else _future(item.expires_at, now)
-    if item.expires_at is not None:
+def _expiry(ttl: object, expires_at: object, now: datetime) -> datetime | None:
+    if ttl is None:
+        return None if expires_at is None else _future(expires_at, now)
+    if expires_at is not None:
         raise InvalidInput("give ttl or expires_at, not both")
-    return now + ttl_of(item.ttl)
+    return now + ttl_of(ttl)
 
 
 def ttl_of(ttl: object) -> timedelta:

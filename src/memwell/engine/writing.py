@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
+from memwell.codec import digest
 from memwell.engine.context import Engine, Owner
-from memwell.engine.drafts import check_changes, check_id, create_base, draft, ttl_of
+from memwell.engine.drafts import Template, check_changes, check_id, ttl_of
 from memwell.errors import InvalidInput, MemwellError, NotFound
 from memwell.filters import parse
 from memwell.ids import new_id
@@ -47,12 +49,15 @@ class Options(Owner, total=False):
     created_at: datetime | str | None
 
 
+_OPTIONS = frozenset(Options.__annotations__) | frozenset(Owner.__annotations__)
+
+
 async def remember(
     engine: Engine, content: str | NewMemory | Sequence[str | NewMemory], options: Options
 ) -> Record | list[Record]:
     """See `AsyncMemory.remember`."""
     now, store = engine.clock(), engine.store
-    inserts = _inserts(content, options, now)
+    inserts = _inserts(engine, content, options, now)
     if engine.encoder is not None:
         inserts = await _embedded(engine, inserts, now)
     records: list[Record] = await store.write(inserts, now=now)
@@ -63,29 +68,30 @@ async def remember(
     return records[0] if isinstance(content, str | NewMemory) else records
 
 
-def _inserts(content: object, options: Options, now: datetime) -> list[Insert]:
-    given = cast("dict[str, Any]", dict(options))
-    tenant_id = given.pop("tenant_id", None)
-    unknown = given.keys() - NewMemory.__dataclass_fields__.keys() | given.keys() & {"content"}
+def _inserts(engine: Engine, content: object, options: Options, now: datetime) -> list[Insert]:
+    unknown = options.keys() - _OPTIONS
     if unknown:
         raise TypeError(f"remember() got unexpected keyword arguments: {', '.join(sorted(unknown))}")
-    single = isinstance(content, str | NewMemory)
-    if not single and (not isinstance(content, Sequence) or isinstance(content, bytes)):
+    base = Template(cast("dict[str, Any]", options), now, embedded=engine.encoder is not None)
+    if isinstance(content, str | NewMemory):
+        return [_drafted(content, base)]
+    if not isinstance(content, Sequence) or isinstance(content, bytes):
         raise InvalidInput(
             f"remember takes a text, a NewMemory or a list of them, not {type(content).__name__}"
         )
-    items = cast("Sequence[str | NewMemory]", [content] if single else content)
-    if not single and given.get("id") is not None:
+    if base.id is not None:
         raise InvalidInput("one id cannot name several memories; give each NewMemory its own")
-    base = create_base(**given)
-    inserts = []
-    for item in items:
-        own = item if isinstance(item, NewMemory) else base
-        record = draft(item, base, tenant_id, now, new_id)
-        named = own.id is not None or base.id is not None
-        dated = own.created_at is not None or base.created_at is not None
-        inserts.append(Insert(record=record, named=named, dated=dated))
-    return inserts
+    return [_drafted(item, base) for item in content]
+
+
+def _drafted(item: object, template: Template) -> Insert:
+    content = item
+    if isinstance(item, NewMemory):
+        content, template = item.content, template.over(item)
+    elif not isinstance(item, str):
+        raise InvalidInput(f"content is a text or a NewMemory, not {type(item).__name__}")
+    record = template.record(content, new_id)
+    return Insert(record=record, named=template.id is not None, dated=template.dated, mark=digest(record))
 
 
 async def _embedded(engine: Engine, inserts: list[Insert], now: datetime) -> list[Insert]:
@@ -94,13 +100,19 @@ async def _embedded(engine: Engine, inserts: list[Insert], now: datetime) -> lis
     if encoder is None or not inserts:
         return inserts
     known = await engine.store.duplicates(inserts, now=now)
-    fresh = [at for at, found in enumerate(known) if not found]
-    vectors = await encoder.documents([inserts[at].record.content for at in fresh]) if fresh else []
-    found = list(inserts)
-    for at, embedding in zip(fresh, vectors, strict=True):
-        old = inserts[at]
-        found[at] = Insert(record=old.record, embedding=embedding, named=old.named, dated=old.dated)
-    return found
+    fresh = [insert for insert, found in zip(inserts, known, strict=True) if not found]
+    vectors = iter(await encoder.documents([insert.record.content for insert in fresh]) if fresh else [])
+    return [
+        insert if found else _with_vectors(insert, next(vectors))
+        for insert, found in zip(inserts, known, strict=True)
+    ]
+
+
+def _with_vectors(insert: Insert, embedding: Embedding | None) -> Insert:
+    record = insert.record if embedding is not None else replace(insert.record, embedded=False)
+    return Insert(
+        record=record, embedding=embedding, named=insert.named, dated=insert.dated, mark=insert.mark
+    )
 
 
 def _tell(engine: Engine, inserts: Sequence[Insert], records: Sequence[Record]) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Self
 from memwell import filters
 from memwell.candidates import find
 from memwell.capabilities import Capabilities
-from memwell.codec import digest, dumps, to_micros
+from memwell.codec import dumps, mark_of, to_micros
 from memwell.corpora import Corpora
 from memwell.corpus import Change as RowChange
 from memwell.corpus import Partition
@@ -98,7 +98,7 @@ class MemoryStore(Store):
 
     async def _duplicates(self, inserts: Sequence[Insert], now: datetime) -> list[bool]:
         with self._lock:
-            return [self._state.twin(insert, digest(insert.record), now) is not None for insert in inserts]
+            return [self._state.twin(insert, mark_of(insert), now) is not None for insert in inserts]
 
     async def _search(self, search: Search) -> Found:
         return find(self._corpora, self._source, search)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from memwell import filters
-from memwell.codec import digest
+from memwell.codec import digest, mark_of
 from memwell.errors import Conflict, EmbeddingError, NotFound
 from memwell.ports import Delete, Embed, Embedding, Insert, Operation, SetLink, Touch, Unlink, Update
 from memwell.revision import reinforced, revised
@@ -146,7 +146,7 @@ class State:
     # ------------------------------------------------------------------------------------------ operations
 
     def _insert(self, operation: Insert, now: datetime) -> Record:
-        record, mark = operation.record, digest(operation.record)
+        record, mark = operation.record, mark_of(operation)
         twin = self.twin(operation, mark, now)
         if twin is not None:
             return self._reinforce(twin, operation)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, Literal, Self, cast
 
 from memwell.candidates import find
@@ -101,7 +101,8 @@ class SqliteStore(Store):
 
     async def _write(self, operations: Sequence[Operation], now: datetime) -> list[Any]:
         def job(connection: sqlite3.Connection) -> list[Any]:
-            return [sqlite_writes.apply(connection, operation, now) for operation in operations]
+            write = sqlite_writes.Transaction(connection, now)
+            return [write.apply(operation) for operation in operations]
 
         return self._database.submit(job)
 
@@ -140,11 +141,7 @@ class SqliteStore(Store):
 
     async def _duplicates(self, inserts: Sequence[Insert], now: datetime) -> list[bool]:
         connection = self._database.read()
-        marks = sqlite_writes.marks_of(inserts)
-        return [
-            sqlite_writes.find_duplicate(connection, insert, mark, now) is not None
-            for insert, mark in zip(inserts, marks, strict=True)
-        ]
+        return [sqlite_writes.duplicate(connection, insert, now) is not None for insert in inserts]
 
     async def _search(self, search: Search) -> Found:
         return find(self._corpora, self._source, search)
@@ -246,7 +243,7 @@ def _sweep_some(connection: sqlite3.Connection, now: datetime) -> int:
     rows = connection.execute(
         "SELECT key FROM records WHERE expires_at <= ? LIMIT ?", (to_micros(now), _SWEEP_BATCH)
     ).fetchall()
-    sqlite_writes.delete_keys(connection, [row[0] for row in rows])
+    sqlite_writes.delete_keys(sqlite_writes.Transaction(connection, now), [row[0] for row in rows])
     connection.execute(
         "DELETE FROM changes WHERE seq <= (SELECT max(seq) FROM changes) - ?"
         " AND seq <= coalesce((SELECT min(position) FROM followers), 9223372036854775807)",
@@ -264,11 +261,8 @@ def _set_up(connection: sqlite3.Connection) -> None:
 
 
 def _scripts() -> list[str]:
-    folder = files("memwell.stores") / "migrations" / "sqlite"
-    scripts = sorted(
-        (item for item in folder.iterdir() if item.name.endswith(".sql")), key=lambda item: item.name
-    )
-    return [script.read_text("utf-8") for script in scripts]
+    folder = Path(__file__).parent / "migrations" / "sqlite"
+    return [script.read_text("utf-8") for script in sorted(folder.glob("*.sql"))]
 
 
 def _batches(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from memwell import filters
-from memwell.codec import digest, dumps, from_micros, loads, to_micros
+from memwell.codec import dumps, from_micros, loads, to_micros
 from memwell.errors import Corrupt
 from memwell.signals import lexemes_and_signals
 from memwell.stores import sqlite_filters
@@ -117,8 +117,8 @@ def record_of(row: Sequence[Any]) -> Record:
         raise Corrupt(f"record {row[2]!r} cannot be read: {error}; run `memwell doctor`") from error
 
 
-def columns_of(record: Record, embedded: bool) -> tuple[Any, ...]:
-    """The values of `COLUMNS` for a record, with its projections."""
+def columns_of(record: Record, mark: int, embedded: bool) -> tuple[Any, ...]:
+    """The values of `COLUMNS` for a record, with its projections; `mark` is its digest."""
     scope = record.scope
     lexemes, signals = lexemes_and_signals(record)
     return (
@@ -136,7 +136,7 @@ def columns_of(record: Record, embedded: bool) -> tuple[Any, ...]:
         record.version,
         record.reinforced,
         int(embedded),
-        digest(record),
+        mark,
         to_micros(record.created_at),
         to_micros(record.updated_at),
         None if record.expires_at is None else to_micros(record.expires_at),

@@ -54,7 +54,7 @@ class Indexed(Store):
         self.index = index
         self.model = model
         self.blocking = inner.blocking and index.blocking
-        self._position: int | None = None
+        self._reached: int | None = None
         self._following = False
 
     @property
@@ -102,7 +102,7 @@ class Indexed(Store):
     async def _check(self, repair: bool) -> Report:
         report = await self.inner.check(repair=repair)
         if repair:
-            self._position = None
+            self._reached = None
         failure = await self._caught_up()
         if failure is not None:
             problem = Problem(kind="index", detail=f"the index is unavailable: {failure}", repairable=False)
@@ -125,10 +125,10 @@ class Indexed(Store):
             return None
         self._following = True
         try:
-            if self._position is None:
+            if self._reached is None:
                 await self._rebuild()
             else:
-                await self._follow(self._position)
+                await self._follow(self._reached)
         except MemwellError as error:
             log.warning("the index lags behind its store: %s", error)
             return error
@@ -143,7 +143,7 @@ class Indexed(Store):
                 ids = list(dict.fromkeys(c.id for c in changes if c.tenant_id == tenant and c.kind == "put"))
                 gone += await self._put(Scope(tenant_id=tenant), ids)
             await self.index.delete(gone)
-            position = self._position = changes[-1].seq
+            position = self._reached = changes[-1].seq
 
     async def _put(self, scope: Scope, ids: list[str]) -> list[str]:
         """Upsert records as they stand; the names of those that have no vectors (any more)."""
@@ -167,7 +167,7 @@ class Indexed(Store):
                 batch = []
         await self.index.upsert(batch)
         await self.index.delete([id async for id in self._indexed() if id not in stored])
-        self._position = position
+        self._reached = position
 
     async def _stored(self) -> Any:
         after: tuple[str, str] | None = None
