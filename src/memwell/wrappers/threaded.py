@@ -53,11 +53,18 @@ class _Pools:
 
     def __init__(self, inner: Port) -> None:
         self.inner = inner
-        self.readers = ThreadPoolExecutor(_READERS, thread_name_prefix=f"memwell-{inner.part}-read")
-        self.writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix=f"memwell-{inner.part}-write")
+        self._hire()
+
+    def _hire(self) -> None:
+        part = self.inner.part
+        self.readers = ThreadPoolExecutor(_READERS, thread_name_prefix=f"memwell-{part}-read")
+        self.writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix=f"memwell-{part}-write")
+        self._pid = os.getpid()
 
     async def call(self, hook: str, *arguments: Any) -> Any:
         """Run a hook of the inner part to its end in a thread."""
+        if self._pid != os.getpid():  # a fork copies the pools without their threads
+            self._hire()
         pool = self.writers if hook in _WRITES else self.readers
         method: Callable[..., Coroutine[Any, Any, Any]] = getattr(self.inner, hook)
         return await _bridge.hop(pool, lambda: _bridge.drive(method(*arguments)))
