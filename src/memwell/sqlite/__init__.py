@@ -135,9 +135,13 @@ class Database:
         seen, in one transaction.
 
         Scripts are only ever appended. Any number of processes may do this at once. Raises `ConfigError` when
-        the file was written by a newer version, or is read-only and of an older one.
+        the file was written by a newer version, or is read-only and of an older one, `Corrupt` when it is
+        damaged.
         """
-        migrate(self, component, scripts)
+        try:
+            migrate(self, component, scripts)
+        except sqlite3.Error as error:
+            raise translate(error, "sqlite", "open", path=self.path) from error
 
     def close(self) -> None:
         """Close without waiting: a transaction or read under way in another thread ends first and closes what
