@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import replace
 
 from memwell.engine.context import Engine
 from memwell.engine.transfer import Progress
 from memwell.engine.writing import catch_up
-from memwell.errors import MemwellError
+from memwell.errors import Corrupt, MemwellError
 from memwell.ports import Port
 from memwell.types import DEFAULT_TENANT, Health, Report, Scope
 
 __all__ = ["doctor", "health", "repair", "sweep"]
+
+log = logging.getLogger("memwell")
 
 _BATCH = 64
 
@@ -54,15 +57,27 @@ async def repair(engine: Engine, progress: Progress | None) -> Report:
     await sweep(engine)
     report = await engine.store.check(repair=True)
     total = 0
-    if engine.encoder is not None:
-        stats = await engine.store.stats(Scope(), now=engine.clock())
-        waiting = stats.records - stats.embedded.get(engine.encoder.model, 0)
-        while count := await catch_up(engine, _BATCH):
-            total += count
-            if progress is not None:
-                progress(total, max(total, waiting))
-        engine.encoder.behind = False
+    try:
+        total = await _embed_missing(engine, progress)
+    except Corrupt as error:
+        if report.ok:
+            raise
+        log.warning("what cannot be read cannot be embedded: %s", error)  # the report tells it too
     return replace(report, repaired=report.repaired + total)
+
+
+async def _embed_missing(engine: Engine, progress: Progress | None) -> int:
+    """Embed all that lack vectors of the current model; how many."""
+    if engine.encoder is None:
+        return 0
+    stats = await engine.store.stats(Scope(), now=engine.clock())
+    waiting, total = stats.records - stats.embedded.get(engine.encoder.model, 0), 0
+    while count := await catch_up(engine, _BATCH):
+        total += count
+        if progress is not None:
+            progress(total, max(total, waiting))
+    engine.encoder.behind = False
+    return total
 
 
 async def sweep(engine: Engine) -> int:

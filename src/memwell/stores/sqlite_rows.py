@@ -99,7 +99,7 @@ def record_of(row: Sequence[Any]) -> Record:
             category=row[8],
             tier=row[9],
             source=row[10],
-            importance=row[11],
+            importance=float(row[11]),
             version=row[12],
             reinforced=row[13],
             embedded=row[14] == 1,
@@ -107,7 +107,7 @@ def record_of(row: Sequence[Any]) -> Record:
             updated_at=from_micros(row[16]),
             expires_at=None if row[17] is None else from_micros(row[17]),
             tags=() if row[18] == "[]" else tuple(loads(row[18])),
-            metadata={} if row[19] == "{}" else loads(row[19]),
+            metadata={} if row[19] == "{}" else _mapping(loads(row[19])),
             content=_text(row[20]),
             access_count=row[21] or 0,
             last_accessed_at=None if row[22] is None else from_micros(row[22]),
@@ -146,6 +146,12 @@ def columns_of(record: Record, mark: int, embedded: bool) -> tuple[Any, ...]:
         dumps(record.metadata) if record.metadata else "{}",
         record.content,
     )
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"metadata is stored as {type(value).__name__}")
+    return value
 
 
 def _text(value: Any) -> str:

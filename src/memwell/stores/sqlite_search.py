@@ -199,10 +199,17 @@ def stats(connection: sqlite3.Connection, scope: Scope, now: datetime) -> Stats:
         embedded={name: count for name, count in models if count},
         unembedded=unembedded,
         expired=number(f"SELECT count(*) FROM records r WHERE {whole}", bound) - records,
-        oldest=None if oldest is None else from_micros(oldest),
-        newest=None if newest is None else from_micros(newest),
+        oldest=_moment(oldest),
+        newest=_moment(newest),
         bytes=_size(connection),
     )
+
+
+def _moment(micros: Any) -> datetime | None:
+    try:
+        return None if micros is None else from_micros(micros)
+    except (TypeError, OverflowError) as error:
+        raise Corrupt(f"a time is stored as {micros!r}; run `memwell doctor`", part="sqlite") from error
 
 
 def _size(connection: sqlite3.Connection) -> int:
