@@ -62,7 +62,7 @@ def named(strategy: str | Strategy) -> Strategy:
     """A strategy by name or as it is. Raises `InvalidQuery` naming the known ones."""
     if isinstance(strategy, Strategy):
         return strategy
-    if strategy not in STRATEGIES:
+    if not isinstance(strategy, str) or strategy not in STRATEGIES:
         raise InvalidQuery(
             f"unknown strategy {strategy!r}; known: {', '.join(STRATEGIES)}, or a Strategy of your own"
         )
