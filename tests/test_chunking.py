@@ -50,7 +50,7 @@ def test_a_passage_is_at_least_half_a_window_but_for_the_last(text: str, window:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a b c\n\nd e. f\ng h i", ["a b c", "d e. f\ng", "h i"]),
+        ("a b c\n\nd e. f\ng h i", ["a b c", "d e. f", "g h i"]),
         ("a b c d. e f g h", ["a b c d.", "e f g h"]),
         ("a b\nc d e f g h", ["a b\nc d", "e f g h"]),
     ],
