@@ -6,7 +6,7 @@ English only, like the stemmer; ISO dates and years work in every language.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date, datetime
 from functools import cache
 
@@ -21,6 +21,7 @@ from memwell.days import (
     weekday_span,
     year_span,
 )
+from memwell.text import analyze
 
 _MONTHS = "january february march april may june july august september october november december".split()
 _WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
@@ -199,21 +200,28 @@ _RESOLVE: dict[str, Callable[[dict[str, str], date], Interval | None]] = {
 }
 
 
-def intervals(text: str, reference: datetime | date) -> list[Interval]:
+def intervals(
+    text: str, reference: datetime | date, *, terms: Collection[str] | None = None
+) -> list[Interval]:
     """Day intervals that `text` names, in order of appearance; ``[]`` when it names none.
 
-    `reference` is when the text was said: "yesterday" in a memory means the day before its
-    ``created_at``, in a question the day before now.  "may" and "march" count only when
-    capitalised.  Texts without any word of time cost one scan (a few microseconds).
+    `reference` is when the text was said: "yesterday" in a memory means the day before its ``created_at``, in a
+    question the day before now. "may" and "march" count only when capitalised. `terms` are the index terms of the
+    text, where they are known: without a word of time among them the text is not even read.
     """
+    if terms is not None and _timeless(text, terms):
+        return []
     low = text.lower()
-    expression = _expression(_kinds(_GATE_WORD.findall(low), text))
+    seen = set(_GATE_WORD.findall(low))
+    if "May" not in text:
+        seen.discard("may")
+    expression = _expression(_kinds(seen, numbers=_DIGIT.search(low) is not None))
     if expression is None:
         return []
     ref = reference.date() if isinstance(reference, datetime) else reference
     found: list[Interval] = []
-    for match in expression.finditer(low):
-        kind = _kind(match)
+    for match in expression.finditer(low, *_stretch(low, seen)):
+        kind = match.lastgroup or ""
         if kind in ("month", "near") and _is_verb(match, text):
             continue
         interval = _RESOLVE[kind](match.groupdict(""), ref)
@@ -222,12 +230,34 @@ def intervals(text: str, reference: datetime | date) -> list[Interval]:
     return found
 
 
-def _kinds(words: list[str], text: str) -> frozenset[str]:
+def _timeless(text: str, terms: Collection[str]) -> bool:
+    """Whether nothing can be a time: no stem of a word of time, no number, no word of time that is a stop word."""
+    return (
+        _stems().isdisjoint(terms)
+        and "May" not in text
+        and "other day" not in text
+        and _DIGIT.search(text) is None
+    )
+
+
+@cache
+def _stems() -> frozenset[str]:
+    return frozenset(analyze(" ".join(_OPENING)))
+
+
+def _stretch(low: str, seen: set[str]) -> tuple[int, int]:
+    """The part of a text in which words of time and numbers stand, with room for what belongs to them."""
+    words = _OPENING & seen
+    places = [low.find(word) for word in words] + [low.rfind(word) for word in words]
+    number = _DIGIT.search(low)
+    if number is not None:
+        places += [number.start(), max(map(low.rfind, "0123456789"))]
+    first = max(0, min(places) - _ROOM)
+    return low.rfind(" ", 0, first) + 1, max(places) + _ROOM
+
+
+def _kinds(seen: set[str], *, numbers: bool) -> frozenset[str]:
     """Names of the patterns that could match, by the words of time that occur."""
-    seen = set(words)
-    if "May" not in text:
-        seen.discard("may")
-    numbers = _DIGIT.search(text) is not None
     if _OPENING.isdisjoint(seen):
         return _NUMERIC if numbers else _NEVER
     qualified = not _QUALIFIERS.isdisjoint(seen)
@@ -238,6 +268,8 @@ def _kinds(words: list[str], text: str) -> frozenset[str]:
     return frozenset(kinds) | _NUMERIC if numbers else frozenset(kinds)
 
 
+_ROOM = 40
+"""Characters on either side of a word of time that an expression can take in."""
 _DIGIT = re.compile(r"\d")
 _OPENING = frozenset().union(*(triggers for triggers, _ in _CLASSES.values()))
 _NUMERIC = frozenset({"iso", "slash", "year"})
@@ -250,10 +282,6 @@ def _expression(kinds: frozenset[str]) -> re.Pattern[str] | None:
     if not kinds:
         return None
     return re.compile("|".join(f"(?P<{k}>{p})" for k, p in _PATTERNS.items() if k in kinds))
-
-
-def _kind(match: re.Match[str]) -> str:
-    return next(k for k, v in match.groupdict().items() if v and k in _PATTERNS)
 
 
 def _is_verb(match: re.Match[str], text: str) -> bool:

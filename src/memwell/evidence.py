@@ -161,7 +161,7 @@ def describe(
         length=len(terms),
         actor=fold(said_by) if said_by else None,
         day=created_at.toordinal(),
-        intervals=tuple(intervals(body, created_at)),
+        intervals=tuple(intervals(body, created_at, terms=terms)),
         idle=idle_share(body),
     )
 

@@ -20,7 +20,7 @@ from typing import Any, Literal, Self, cast
 
 from memwell.candidates import find
 from memwell.capabilities import Capabilities
-from memwell.codec import from_micros, loads, to_micros, version_from_json
+from memwell.codec import from_micros, loads, mark_of, to_micros, version_from_json
 from memwell.corpora import Corpora
 from memwell.errors import ConfigError, MemwellError, NotFound, NotSupported
 from memwell.ports import Change, Embedding, Insert, Operation, Store
@@ -28,7 +28,7 @@ from memwell.registry import Url
 from memwell.revision import chain
 from memwell.search import Found, Search
 from memwell.sqlite import Database, translate
-from memwell.stores import sqlite_check, sqlite_filters, sqlite_search, sqlite_writes
+from memwell.stores import sqlite_batches, sqlite_check, sqlite_filters, sqlite_search, sqlite_writes
 from memwell.stores.sqlite_rows import SELECT_BY_ID, condition, record_of, select, select_ids
 from memwell.types import Link, Record, Report, Scope, Stats, Version, Where
 
@@ -101,8 +101,7 @@ class SqliteStore(Store):
 
     async def _write(self, operations: Sequence[Operation], now: datetime) -> list[Any]:
         def job(connection: sqlite3.Connection) -> list[Any]:
-            write = sqlite_writes.Transaction(connection, now)
-            return [write.apply(operation) for operation in operations]
+            return sqlite_batches.apply_all(sqlite_writes.Transaction(connection, now), operations)
 
         return self._database.submit(job)
 
@@ -141,7 +140,11 @@ class SqliteStore(Store):
 
     async def _duplicates(self, inserts: Sequence[Insert], now: datetime) -> list[bool]:
         connection = self._database.read()
-        return [sqlite_writes.duplicate(connection, insert, now) is not None for insert in inserts]
+        known = sqlite_batches.known_marks(connection, [mark_of(insert) for insert in inserts])
+        return [
+            mark_of(insert) in known and sqlite_writes.duplicate(connection, insert, now) is not None
+            for insert in inserts
+        ]
 
     async def _search(self, search: Search) -> Found:
         return find(self._corpora, self._source, search)

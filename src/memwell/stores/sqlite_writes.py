@@ -19,11 +19,12 @@ from memwell.revision import reinforced, revised
 from memwell.stores.sqlite_rows import COLUMNS, SELECT, SELECT_BY_ID, columns_of, condition, record_of
 from memwell.types import Record, Scope, Version
 
-__all__ = ["MODEL_SHIFT", "Transaction", "delete_keys", "duplicate"]
+__all__ = ["INSERT", "MODEL_SHIFT", "PUT", "Transaction", "delete_keys", "duplicate"]
 
 MODEL_SHIFT = 44
-_INSERT = f"INSERT INTO records ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
-_PUT = "INSERT INTO changes (key, deleted) VALUES (?, 0)"
+INSERT = f"INSERT INTO records (key, {', '.join(COLUMNS)}) VALUES (?, {', '.join('?' * len(COLUMNS))})"
+"""One record; without a key SQLite gives it the next."""
+PUT = "INSERT INTO changes (key, deleted) VALUES (?, 0)"
 _BATCH = 500
 _TOUCHED = {
     "content": ("content", "lexemes", "signals", "digest", "embedded"),
@@ -59,16 +60,19 @@ class Transaction:
 
     def note(self, key: int) -> None:
         """Append to the change sequence that a record is new or other than before."""
-        self.connection.execute(_PUT, (key,))
+        self.connection.execute(PUT, (key,))
 
     def put_vectors(self, key: int, embedding: Embedding) -> None:
         """Store or replace the vectors of one record under one model."""
-        number = self._number(embedding)
+        self.connection.execute(
+            "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", self.vector_row(key, embedding)
+        )
+
+    def vector_row(self, key: int, embedding: Embedding) -> tuple[int, str | None, bytes]:
+        """The row of `vectors` for a record under a model. Raises `EmbeddingError` for another dimension."""
         spans = dumps(embedding.spans) if embedding.spans else None
         data = embedding.vectors.astype("<f4", copy=False).tobytes()
-        self.connection.execute(
-            "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", (number << MODEL_SHIFT | key, spans, data)
-        )
+        return self._number(embedding) << MODEL_SHIFT | key, spans, data
 
     def drop_vectors(self, keys: Sequence[int], but: str | None = None) -> None:
         """Remove the vectors of records under every model but one."""
@@ -128,10 +132,10 @@ def _insert(write: Transaction, operation: Insert) -> Record:
         return _reinforce(write, found, record, embedding)
     values = columns_of(record, mark_of(operation), embedding is not None)
     try:
-        key = connection.execute(_INSERT, values).lastrowid
+        key = connection.execute(INSERT, (None, *values)).lastrowid
     except sqlite3.IntegrityError:
         _free_id(write, record)
-        key = connection.execute(_INSERT, values).lastrowid
+        key = connection.execute(INSERT, (None, *values)).lastrowid
     if key is None:
         raise BackendError("SQLite gave no row id for an insert", part="sqlite")
     if embedding is not None:
