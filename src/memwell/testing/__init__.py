@@ -1,22 +1,45 @@
-"""The promises of the ports as tests, for every adapter: `pip install 'memwell[testing]'`.
+"""The promises of memwell as tests, for every adapter and for everything that behaves like a memory.
 
-Subclass the suite of your port and give it one fixture; `run` runs your part's coroutines in that fixture::
+`pip install 'memwell[testing]'`, subclass the suite of your port and give it one fixture. Ten lines::
 
+    import pytest
     from memwell.testing import run
-    from memwell.testing.keyvalue import KeyValueConformance
+    from memwell.testing.stores import StoreConformance
+    from mine import MyStore
+
+    class TestMyStore(StoreConformance):
+        @pytest.fixture
+        def store(self):
+            part = MyStore("mine://localhost")
+            yield part
+            run(part, part.close())
+
+| suite | fixture | of |
+|---|---|---|
+| `memwell.testing.stores.StoreConformance` | `store` | a `Store` |
+| `memwell.testing.indexes.VectorIndexConformance` | `index` | a `VectorIndex` |
+| `memwell.testing.embedders.EmbedderConformance` | `embedder` | an `Embedder` |
+| `memwell.testing.keyvalue.KeyValueConformance` | `keyvalue` | a `KeyValue` |
+| `memwell.testing.logs.LogConformance` | `log` | a `Log` |
+| `memwell.testing.memory.MemoryConformance` | `opening`, `url` | anything with the methods of `Memory` |
+| `memwell.testing.machine.check_memory` | a function | random operations compared with the in-memory model |
+
+Each test begins with what the fixture gives, fresh and empty. `run` runs your part's coroutines: straight through when
+the part is `blocking`, else always on the same event loop, as connections need it. What a store does not promise in its
+`capabilities` is skipped and says so. To decline a single test, override it with a strict xfail that gives the reason::
+
+    @pytest.mark.xfail(strict=True, reason="the service keeps milliseconds")
+    def test_times_keep_their_microseconds(self, driven):
+        super().test_times_keep_their_microseconds(driven)
 """
 
 from __future__ import annotations
 
 import pytest
 
-pytest.register_assert_rewrite(
-    *(
-        f"memwell.testing.{name}"
-        for name in ("embedders", "indexes", "keyvalue", "logs", "machine", "memory", "stores")
-    )
-)
+_REWRITTEN = ("embedders", "indexes", "keyvalue", "logs", "machine", "memory", "stores")
+pytest.register_assert_rewrite(*(f"{__name__}.{name}" for name in _REWRITTEN))
 
-from memwell.testing._run import race, run  # noqa: E402  after its assertions are rewritten
+from memwell.testing._run import race, run  # noqa: E402  the suites' assertions are to be rewritten first
 
 __all__ = ["race", "run"]
