@@ -1,9 +1,8 @@
 """Words of a text: index terms, and what a question says beside its terms.
 
-Index terms are stems (Porter2, http://snowball.tartarus.org/algorithms/english/stemmer.html)
-of folded words without stop words; scripts written without spaces give overlapping pairs of
-characters, as Lucene's CJKAnalyzer does.  The terms are plain text without spaces, so that
-``" ".join(analyze(text))`` can be kept in a database column and split again.
+Index terms are stems (Porter2, http://snowball.tartarus.org/algorithms/english/stemmer.html) of folded words without
+stop words; scripts written without spaces give overlapping pairs of characters, as Lucene's CJKAnalyzer does. The terms
+are plain text without spaces, so that `" ".join(analyze(text))` can be kept in a database column and split again.
 """
 
 from __future__ import annotations
@@ -14,6 +13,22 @@ import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+
+__all__ = [
+    "ASSISTANT_ROLES",
+    "STOP_WORDS",
+    "USER_ROLES",
+    "Query",
+    "analyze",
+    "asks_when",
+    "fold",
+    "idle_share",
+    "phrase_share",
+    "read_query",
+    "split_actor",
+    "trusted_actors",
+    "without_role",
+]
 
 STOP_WORDS = frozenset(
     """a about above after again all also am an and any are aren't as at be because been before
@@ -48,6 +63,8 @@ _LETTERS = str.maketrans(
 )
 _DIACRITIC = re.compile("[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f]")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_ENDINGS = frozenset({"s", "re", "ve", "ll", "d", "m", "t"})
+_JOINT = re.compile(r"[.,'-]+")
 _PREFIX = re.compile(r"\s*([^\W\d_][\w.'’-]*(?: [\w.'’-]+){0,2}):\s+(?=\S)")
 _NAME = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _QUOTED = re.compile(r"\"([^\"]{2,80})\"|“([^”]{2,80})”|«([^»]{2,80})»|「([^」]{1,40})」")
@@ -63,11 +80,22 @@ _ENGLISH = re.compile(
     re.IGNORECASE,
 )
 _SPACES = re.compile(r"\s{2,}")
-_CACHE_LIMIT = 50_000
+_SENTENCE = re.compile(r"[^.!?？！。…\n]+[.!?？！。…\n]*")
+_IMAGE = re.compile(r"\[[^\]\n]{0,400}\]")
+_SELF = re.compile(r"\b(?:i|i'm|i've|i'd|i'll|my|me|we|our)\b")
+_WHEN = re.compile(
+    r"\bwhen\b|\b(?:what|which) (?:date|day|month|year|time)\b|\bhow long ago\b|\bhow recently\b"
+)
+
+_known: dict[str, tuple[str, ...]] = {}
+"""Folded word → its index terms, for words seen lately."""
+_KNOWN_WORDS = 50_000
+_WORD_LENGTH = 64
+"""Characters; anything longer is hardly a word: its terms are not kept for the next time, nor 's and 'll cut off."""
 
 
 def fold(text: str) -> str:
-    """Case-folded, normalised text without diacritics (``"Ünïté’s"``: ``"unite's"``)."""
+    """Case-folded, normalised text without diacritics (`"Ünïté’s"`: `"unite's"`)."""
     text = text.translate(_APOSTROPHES)
     if text.isascii():
         return text.lower()
@@ -92,39 +120,11 @@ def _any_word() -> re.Pattern[str]:
     return re.compile(rf"[^\W_](?:[^\W_]|[{mark}])*(?:[.,'-](?:[^\W_]|[{mark}])+)*")
 
 
-def _terms_of(word: str) -> tuple[str, ...]:
-    """Index terms of one folded word: its stem, or its parts and their compound."""
-    if word in STOP_WORDS:
-        return ()
-    if not word.isascii() and (runs := _UNSPACED_RUN.findall(word)):
-        rest = [t for part in _UNSPACED_RUN.split(word) if part for t in _terms_of(part)]
-        pairs = [r[i : i + 2] for r in runs for i in range(max(1, len(r) - 1))]
-        return (*rest, *pairs)
-    if word.isalnum():
-        return (_stem()(word),)
-    if _NUMBER.fullmatch(word):
-        return (word.replace(",", ""),)
-    base, _, tail = word.rpartition("'")
-    if base and tail in ("s", "re", "ve", "ll", "d", "m", "t"):
-        return _terms_of(base)
-    parts = [p for p in re.split(r"[.,'-]+", word) if p]
-    if len(parts) < 2:
-        return tuple(parts)
-    terms = [t for p in parts for t in _terms_of(p)]
-    if len(parts) == 2 and not any(p.isdigit() for p in parts):
-        terms.append(_stem()("".join(parts)))
-    return tuple(terms)
-
-
-_known: dict[str, tuple[str, ...]] = {}
-
-
 def analyze(text: str) -> list[str]:
-    """Index terms of `text` in order, repeated as often as they occur; ``[]`` when none is left.
+    """Index terms of `text` in order, repeated as often as they occur; `[]` when none is left.
 
-    Deterministic: the same text gives the same terms in every process and release of one index
-    version.  ``analyze("Went hiking, re-painted 3,600 cafés!")`` →
-    ``["went", "hike", "re", "paint", "repaint", "3600", "cafe"]``.
+    Deterministic: the same text gives the same terms in every process and release of one index version.
+    `analyze("Went hiking, re-painted 3,600 cafés!")` → `["went", "hike", "re", "paint", "repaint", "3600", "cafe"]`.
     """
     folded = fold(text)
     words = (_ASCII_WORD if folded.isascii() else _any_word()).findall(folded)
@@ -132,18 +132,55 @@ def analyze(text: str) -> list[str]:
     for word in words:
         found = _known.get(word)
         if found is None:
-            if len(_known) >= _CACHE_LIMIT:
-                _known.clear()
-            found = _known[sys.intern(word)] = tuple(map(sys.intern, _terms_of(word)))
+            found = _learn(word)
         terms += found
     return terms
 
 
-def split_actor(text: str) -> tuple[str | None, str]:
-    """``"Ana: hello"`` → ``("Ana", "hello")``; ``(None, text)`` without such a prefix.
+def _learn(word: str) -> tuple[str, ...]:
+    """The terms of a word that was not met lately, kept for the next time."""
+    if len(word) > _WORD_LENGTH:
+        return _terms_of(word)
+    if len(_known) >= _KNOWN_WORDS:
+        _known.clear()
+    found = _known[sys.intern(word)] = tuple(map(sys.intern, _terms_of(word)))
+    return found
 
-    One text cannot tell a speaker from a heading ("Note: …"): the caller counts how often an
-    actor recurs before trusting it (see `trusted_actors`).
+
+def _terms_of(word: str) -> tuple[str, ...]:
+    """Index terms of one folded word: its stem, or its parts and their compound."""
+    if word in STOP_WORDS:
+        return ()
+    if not word.isascii() and (runs := _UNSPACED_RUN.findall(word)):
+        rest = [term for part in _UNSPACED_RUN.split(word) if part for term in _terms_of(part)]
+        pairs = [run[i : i + 2] for run in runs for i in range(max(1, len(run) - 1))]
+        return (*rest, *pairs)
+    if word.isalnum():
+        return (_stem()(word),)
+    if _NUMBER.fullmatch(word):
+        return (word.replace(",", ""),)
+    base, _, tail = word.rpartition("'")
+    if base and tail in _ENDINGS and len(word) <= _WORD_LENGTH:
+        return _terms_of(base)
+    return _terms_of_parts(word)
+
+
+def _terms_of_parts(word: str) -> tuple[str, ...]:
+    """Index terms of a word with hyphens, dots, commas or apostrophes inside: its parts, and the compound of two."""
+    parts = [part for part in _JOINT.split(word) if part]
+    if len(parts) < 2:
+        return tuple(parts)
+    terms = [term for part in parts for term in _terms_of(part)]
+    if len(parts) == 2 and not any(part.isdigit() for part in parts):
+        terms.append(_stem()("".join(parts)))
+    return tuple(terms)
+
+
+def split_actor(text: str) -> tuple[str | None, str]:
+    """`"Ana: hello"` → `("Ana", "hello")`; `(None, text)` without such a prefix.
+
+    One text cannot tell a speaker from a heading ("Note: …"): the caller counts how often an actor recurs before
+    trusting it (see `trusted_actors`).
     """
     match = _PREFIX.match(text)
     return (match[1], text[match.end() :]) if match else (None, text)
@@ -152,7 +189,7 @@ def split_actor(text: str) -> tuple[str | None, str]:
 def without_role(text: str) -> str:
     """`text` without a leading "user: " or "assistant: ": what to embed and to analyse.
 
-    Names stay: they are words of the text.  The actor is kept beside it (see `split_actor`).
+    Names stay: they are words of the text. The actor is kept beside it (see `split_actor`).
     """
     actor, body = split_actor(text)
     return body if actor and fold(actor) in USER_ROLES | ASSISTANT_ROLES else text
@@ -180,16 +217,16 @@ class Query:
     embed_text: str
     """What to embed: the question as the named actor would put it.
 
-    A name swamps a small embedding model, and people say "I" of themselves: "When did Ana
-    move?" becomes "When did I move?".  Without English function words the name is only left out.
+    A name swamps a small embedding model, and people say "I" of themselves: "When did Ana move?" becomes "When did I
+    move?". Without English function words the name is only left out.
     """
 
 
 def _actors_in(text: str, actors: Collection[str]) -> dict[str, frozenset[str]]:
     """Words of `text` that name actors, by a part of the name or its first three letters or more.
 
-    A name is capitalised, unless the whole question is in lower case; a first word that is also
-    a stop word ("Will …?") is none.
+    A name is capitalised, unless the whole question is in lower case; a first word that is also a stop word ("Will …?")
+    is none.
     """
     people = [a for a in actors if a not in USER_ROLES and a not in ASSISTANT_ROLES]
     found: dict[str, frozenset[str]] = {}
@@ -242,15 +279,10 @@ def read_query(text: str, *, actors: Collection[str] = ()) -> Query:
     )
 
 
-_SENTENCE = re.compile(r"[^.!?？！。…\n]+[.!?？！。…\n]*")
-_IMAGE = re.compile(r"\[[^\]\n]{0,400}\]")
-_SELF = re.compile(r"\b(?:i|i'm|i've|i'd|i'll|my|me|we|our)\b")
-
-
 def idle_share(text: str) -> float:
     """Share of the words, 0..1, in questions that say nothing of the speaker ("How are you?").
 
-    Such a sentence asks for a fact and holds none.  Bracketed additions do not count.
+    Such a sentence asks for a fact and holds none. Bracketed additions do not count.
     """
     if "?" not in text and "？" not in text:
         return 0.0
@@ -261,11 +293,6 @@ def idle_share(text: str) -> float:
         if sentence.rstrip()[-1:] in ("?", "？") and not _SELF.search(sentence):
             idle += words
     return idle / max(1, total)
-
-
-_WHEN = re.compile(
-    r"\bwhen\b|\b(?:what|which) (?:date|day|month|year|time)\b|\bhow long ago\b|\bhow recently\b"
-)
 
 
 def asks_when(question: str) -> bool:
