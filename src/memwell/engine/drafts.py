@@ -71,8 +71,8 @@ class Template:
         self._fields: dict[str, Any] = {
             "scope": scope_of(*map(get, _OWNER)),
             "kind": _optional("kind", get("kind")) or "memory",
-            "metadata": check_metadata(metadata) if metadata else {},
-            "tags": check_tags(tags) if tags else (),
+            "metadata": {} if metadata is None else check_metadata(metadata),
+            "tags": () if tags is None else check_tags(tags),
             "category": _optional("category", get("category")),
             "importance": 0.5 if importance is None else _unit("importance", importance),
             "tier": _optional("tier", get("tier")),
