@@ -27,6 +27,8 @@ async def health(engine: Engine) -> Health:
     if engine.parts.embedder is not None:
         parts["embedder"] = engine.parts.embedder
     answers = {name: await _answer(part) for name, part in parts.items()}
+    if engine.closed:
+        answers["store"] = "this memory was closed"
     if engine.encoder is not None and engine.encoder.behind and answers["embedder"] == "ok":
         answers["embedder"] = "some memories still wait for their vectors; run repair"
     ok = all(answer == "ok" for answer in answers.values())

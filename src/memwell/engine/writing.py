@@ -192,7 +192,7 @@ async def forget(
     engine: Engine, ids: str | Iterable[str] | None, where: Where | None, everything: bool, owner: Owner
 ) -> list[str]:
     """See `AsyncMemory.forget`."""
-    now, scope = engine.clock(), engine.scope(owner)
+    now, scope, store = engine.clock(), engine.scope(owner), engine.store
     narrowed = any((scope.user_id, scope.agent_id, scope.session_id, scope.namespace))
     if ids is None and where is None and not narrowed and not everything:
         raise InvalidInput(
@@ -204,7 +204,7 @@ async def forget(
     gone: list[str] = []
     if chosen is None or chosen:
         operation = Delete(scope=scope, ids=chosen, where=where)
-        gone = (await engine.store.write([operation], now=now))[0]
+        gone = (await store.write([operation], now=now))[0]
     if isinstance(ids, str) and not gone:
         raise NotFound(f"no memory {ids!r} in this scope", part="memory", operation="forget")
     if gone:
