@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from memwell import AsyncMemory, Memory
+from memwell import AsyncMemory, Closed, ConfigError, Event, Memory, NewMemory
 from memwell.ports import Store
 from memwell.registry import open_store
 from memwell.testing import run
-from memwell.testing.memory import MemoryConformance, OnALoop
+from memwell.testing.memory import MemoryConformance, OnALoop, Words
+from memwell.testing.samples import Clock
 from memwell.wrappers.threaded import threaded
 
 
@@ -58,3 +62,131 @@ class TestInMemory(MemoryConformance):
     @pytest.fixture
     def lasting(self) -> str:
         pytest.skip("memory:// lasts no longer than it is open")
+
+
+TALK = [
+    NewMemory(content=content, id=f"t{n}", session_id="s", metadata={"speaker": speaker})
+    for n, (speaker, content) in enumerate(
+        [
+            ("Ann", "I adopted a turtle last May"),
+            ("Bob", "What is its name?"),
+            ("Ann", "Shelly, and she eats lettuce"),
+            ("Bob", "I went to Lisbon in June"),
+            ("Ann", "Did you see the tower?"),
+            ("Bob", "Yes, and the old tram"),
+        ]
+        * 3
+    )
+]
+
+
+@pytest.mark.parametrize("query", ["What did Ann adopt?", "when was Bob in Lisbon", "tower", "I adopted"])
+def test_the_gears_and_the_async_twin_give_the_same_hits_scores_and_reasons(
+    query: str, tmp_path: Path
+) -> None:
+    url, clock = f"sqlite:///{tmp_path / 'talk.db'}", Clock()
+    with Memory(url, embedder=Words(), clock=clock) as memory:
+        memory.remember(TALK, user_id="u")
+        expected = memory.recall(query, user_id="u", explain=True)
+    assert expected
+    with Looping(url, embedder=Words(), clock=clock) as looping:
+        found = looping.recall(query, user_id="u", explain=True)
+        assert [(hit.record.id, hit.score, hit.why) for hit in found] == [
+            (hit.record.id, hit.score, hit.why) for hit in expected
+        ]
+    twin = OnALoop(AsyncMemory(url, embedder=Words(), clock=clock))
+    found = twin.recall(query, user_id="u", explain=True)
+    twin.close()
+    assert [(hit.record.id, hit.score, hit.why) for hit in found] == [
+        (hit.record.id, hit.score, hit.why) for hit in expected
+    ]
+
+
+def test_parts_handed_in_stay_open_and_those_opened_here_are_closed() -> None:
+    store, words = open_store("memory://"), Words()
+    memory = Memory(store, embedder=words)
+    memory.remember("tea")
+    memory.close()
+    assert not store.closed
+    assert not words.closed
+    assert not memory.health().ok
+    with pytest.raises(Closed):
+        memory.forget([])
+    assert Memory(store, embedder=words).count() == 1
+    own = Memory("memory://", embedder="hashing")
+    parts = own._memory._engine.parts
+    own.close()
+    assert all(part.closed for part in parts.owned)
+    assert parts.store in parts.owned
+
+
+def test_a_coroutine_handler_needs_a_loop() -> None:
+    async def handler(event: Event) -> None:
+        raise AssertionError(event)
+
+    with Memory("memory://", embedder=None) as memory, pytest.raises(ConfigError, match="AsyncMemory"):
+        memory.on("remembered", handler)
+
+
+def test_a_coroutine_handler_runs_beside_the_caller_and_its_failure_harms_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    told: list[str] = []
+
+    async def main() -> None:
+        done = asyncio.Event()
+        async with AsyncMemory("memory://", embedder=None) as memory:
+
+            async def slow(event: Event) -> None:
+                await asyncio.sleep(0)
+                told.append(event.name)
+                done.set()
+
+            async def broken(event: Event) -> None:
+                raise RuntimeError(f"broken handler of {event.name}")
+
+            memory.on("remembered", broken)
+            memory.on("remembered", slow)
+            await memory.remember("tea")
+            assert told == []
+            await done.wait()
+
+    asyncio.run(main())
+    assert told == ["remembered"]
+    assert "broken handler of remembered" in caplog.text
+
+
+def test_many_tasks_share_one_async_memory(tmp_path: Path) -> None:
+    async def work(memory: AsyncMemory, task: int) -> None:
+        for number in range(10):
+            record = await memory.remember(f"apple {task} {number}", user_id=f"u{task}")
+            assert record.id in {
+                hit.record.id for hit in await memory.recall("apple", user_id=f"u{task}", limit=50)
+            }
+            await memory.update(record.id, category="c", expected_version=1)
+
+    async def main() -> None:
+        async with AsyncMemory(f"sqlite:///{tmp_path / 'many.db'}", embedder=Words()) as memory:
+            await asyncio.gather(*(work(memory, task) for task in range(12)))
+            assert await memory.count(where={"version": 2}) == 120
+            assert (await memory.doctor()).ok
+
+    asyncio.run(main())
+
+
+def test_recalls_noted_by_many_threads_are_counted_once_each() -> None:
+    clock = Clock()
+    with Memory("memory://", embedder=None, clock=clock) as memory:
+        memory.remember([NewMemory(content=f"apple {n}", id=f"a{n}") for n in range(10)])
+
+        def recalling(_: int) -> None:
+            for _ in range(60):
+                assert len(memory.recall("apple", limit=10)) == 10
+                clock.advance(1)
+
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(recalling, range(8)))
+        clock.advance(60)
+        memory.remember("a call that notes")
+        apples = memory.list(where={"content": {"$contains": "apple"}})
+        assert [record.access_count for record in apples] == [480] * 10
