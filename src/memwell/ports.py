@@ -493,6 +493,10 @@ class VectorIndex(Port):
 # ------------------------------------------------------------------------------------------------ Embedder
 
 
+_UNIT = 2e-6
+"""How far the squared length of a unit vector may be from 1."""
+
+
 class Embedder(Port):
     """Texts to unit vectors."""
 
@@ -530,11 +534,12 @@ class Embedder(Port):
                 f"{self.model} gave vectors of shape {vectors.shape}, expected {(rows, self.dimension)}",
                 part=self.part,
             )
-        norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+        squares = np.einsum("ij,ij->i", vectors, vectors)
+        if ((squares > 1 - _UNIT) & (squares < 1 + _UNIT)).all():
+            return vectors
+        norms = np.sqrt(squares)
         if not np.isfinite(norms).all():
             raise EmbeddingError(f"{self.model} gave NaN or infinity", part=self.part)
-        if np.abs(norms - 1).max() < 1e-6:
-            return vectors
         norms[norms == 0] = 1
         unit: Vectors = vectors / norms[:, None]
         return unit

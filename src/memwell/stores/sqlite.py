@@ -20,7 +20,7 @@ from typing import Any, Literal, Self, cast
 
 from memwell.candidates import find
 from memwell.capabilities import Capabilities
-from memwell.codec import from_micros, loads, mark_of, to_micros, version_from_json
+from memwell.codec import from_micros, loads, to_micros, version_from_json
 from memwell.corpora import Corpora
 from memwell.errors import ConfigError, MemwellError, NotFound, NotSupported
 from memwell.ports import Change, Embedding, Insert, Operation, Store
@@ -140,11 +140,7 @@ class SqliteStore(Store):
 
     async def _duplicates(self, inserts: Sequence[Insert], now: datetime) -> list[bool]:
         connection = self._database.read()
-        known = sqlite_batches.known_marks(connection, [mark_of(insert) for insert in inserts])
-        return [
-            mark_of(insert) in known and sqlite_writes.duplicate(connection, insert, now) is not None
-            for insert in inserts
-        ]
+        return sqlite_batches.duplicates(connection, inserts, now)
 
     async def _search(self, search: Search) -> Found:
         return find(self._corpora, self._source, search)

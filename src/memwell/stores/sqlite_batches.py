@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
 from memwell.codec import dumps, mark_of
 from memwell.ports import Insert, Operation
 from memwell.stores.sqlite_rows import columns_of
-from memwell.stores.sqlite_writes import INSERT, PUT, Transaction
+from memwell.stores.sqlite_writes import INSERT, PUT, Transaction, duplicate
 
-__all__ = ["apply_all", "known_marks"]
+__all__ = ["apply_all", "duplicates"]
 
 _FEW = 8
 """Up to so many inserts the detour does not pay."""
@@ -33,7 +34,15 @@ def apply_all(write: Transaction, operations: Sequence[Operation]) -> list[Any]:
     return results
 
 
-def known_marks(connection: sqlite3.Connection, marks: Sequence[int]) -> set[int]:
+def duplicates(connection: sqlite3.Connection, inserts: Sequence[Insert], now: datetime) -> list[bool]:
+    """See `Store.duplicates`."""
+    if len(inserts) > _FEW:
+        known = _known(connection, [mark_of(insert) for insert in inserts])
+        return [mark_of(i) in known and duplicate(connection, i, now) is not None for i in inserts]
+    return [duplicate(connection, insert, now) is not None for insert in inserts]
+
+
+def _known(connection: sqlite3.Connection, marks: Sequence[int]) -> set[int]:
     """Those of the digests that some stored record has."""
     rows = connection.execute(
         "SELECT j.value FROM json_each(?) j WHERE EXISTS (SELECT 1 FROM records WHERE digest = j.value)",
@@ -49,7 +58,7 @@ def _is_plain(operation: Operation) -> bool:
 
 def _insert_all(write: Transaction, inserts: Sequence[Insert]) -> list[Any]:
     connection = write.connection
-    seen = known_marks(connection, [mark_of(insert) for insert in inserts])
+    seen = _known(connection, [mark_of(insert) for insert in inserts])
     fresh: list[Insert] = []
     for insert in inserts:
         if mark_of(insert) not in seen:

@@ -73,7 +73,7 @@ CREATE TABLE access (
 -- The change sequence: caches of every process and vector indexes follow it. For a put only seq, kind and key are set;
 -- a delete keeps what is needed to find the record elsewhere, and nothing of its content.
 CREATE TABLE changes (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    seq INTEGER PRIMARY KEY,
     key INTEGER NOT NULL,
     deleted INTEGER NOT NULL,
     tenant_id TEXT,
