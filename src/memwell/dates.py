@@ -16,12 +16,15 @@ from memwell.days import (
     around_span,
     day_span,
     month_span,
+    on_calendar,
     season_span,
     unit_span,
     weekday_span,
     year_span,
 )
 from memwell.text import analyze
+
+__all__ = ["intervals"]
 
 _MONTHS = "january february march april may june july august september october november december".split()
 _WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
@@ -30,16 +33,7 @@ _COUNTS = {
     "few": 3, "a few": 3, "several": 4, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
     "nine": 9, "ten": 10, "eleven": 11, "twelve": 12,
 }  # fmt: skip
-_UNIT_DAYS = {
-    "day": 1,
-    "night": 1,
-    "week": 7,
-    "weekend": 7,
-    "fortnight": 14,
-    "month": 30,
-    "year": 365,
-}
-
+_UNIT_DAYS = {"day": 1, "night": 1, "week": 7, "weekend": 7, "fortnight": 14, "month": 30, "year": 365}
 _MONTH_WORDS = {m: i + 1 for i, m in enumerate(_MONTHS)} | {
     m[:3]: i + 1 for i, m in enumerate(_MONTHS) if m != "may"
 } | {"sept": 9}  # fmt: skip
@@ -101,6 +95,14 @@ _CLASSES: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {
 }
 """Words of time by class, and the patterns that a class can open."""
 
+_OPENING = frozenset().union(*(triggers for triggers, _ in _CLASSES.values()))
+_NUMERIC = frozenset({"iso", "slash", "year"})
+"""Patterns that a digit can open."""
+
+_ROOM = 40
+"""Characters on either side of a word of time that an expression can take in."""
+
+_DIGIT = re.compile(r"\d")
 _CAPITAL_MONTH = re.compile(r"\b(?:May|March)\b")
 
 
@@ -160,20 +162,19 @@ def _span(g: dict[str, str], ref: date) -> Interval:
 
 
 def _near(g: dict[str, str], ref: date) -> Interval | None:
-    """ "last May", "this weekend", "next Friday", "past year"."""
+    """A unit, weekday, season or month as it lies to `ref`: "last May", "this weekend", "next Friday"."""
     kind, word = g["ne_k"].removeprefix("this "), g["ne_u"].rstrip(".")
     step = -1 if kind in ("last", "past", "previous") else 0 if kind == "this" else 1
-    now = ref.toordinal()
     if word in _WEEKDAY_WORDS:
         return weekday_span(_WEEKDAY_WORDS[word], ref, step)
     if word in _MONTH_WORDS:
         month = _MONTH_WORDS[word]
-        turn = (step < 0 and month >= ref.month) * -1 + (step > 0 and month <= ref.month) * 1
+        turn = (step > 0 and month <= ref.month) - (step < 0 and month >= ref.month)
         return month_span(ref.year + turn, month)
     if word in SEASONS:
         begun = SEASONS[word] <= ref.month
         return season_span(ref.year - (step < 0 and not begun) + (step > 0 and begun), word)
-    return unit_span(word, ref, now, step)
+    return unit_span(word, ref, step)
 
 
 def _bare_month(g: dict[str, str], ref: date) -> Interval | None:
@@ -203,11 +204,12 @@ _RESOLVE: dict[str, Callable[[dict[str, str], date], Interval | None]] = {
 def intervals(
     text: str, reference: datetime | date, *, terms: Collection[str] | None = None
 ) -> list[Interval]:
-    """Day intervals that `text` names, in order of appearance; ``[]`` when it names none.
+    """Day intervals that `text` names, in order of appearance; `[]` when it names none. Never raises.
 
-    `reference` is when the text was said: "yesterday" in a memory means the day before its ``created_at``, in a
-    question the day before now. "may" and "march" count only when capitalised. `terms` are the index terms of the
-    text, where they are known: without a word of time among them the text is not even read.
+    `reference` is when the text was said: "yesterday" in a memory means the day before its `created_at`, in a question
+    the day before now. "may" and "march" alone count only when capitalised; days outside the years 1 to 9999 never do.
+    `terms` are the index terms of the text, where they are known: without a word of time among them the text is not
+    even read.
     """
     if terms is not None and _timeless(text, terms):
         return []
@@ -224,7 +226,8 @@ def intervals(
         kind = match.lastgroup or ""
         if kind in ("month", "near") and _is_verb(match, text):
             continue
-        interval = _RESOLVE[kind](match.groupdict(""), ref)
+        named = _RESOLVE[kind](match.groupdict(""), ref)
+        interval = named and on_calendar(named)
         if interval is not None and interval not in found:
             found.append(interval)
     return found
@@ -259,21 +262,13 @@ def _stretch(low: str, seen: set[str]) -> tuple[int, int]:
 def _kinds(seen: set[str], *, numbers: bool) -> frozenset[str]:
     """Names of the patterns that could match, by the words of time that occur."""
     if _OPENING.isdisjoint(seen):
-        return _NUMERIC if numbers else _NEVER
+        return _NUMERIC if numbers else frozenset()
     qualified = not _QUALIFIERS.isdisjoint(seen)
     kinds: set[str] = set()
     for name, (triggers, opened) in _CLASSES.items():
         if not triggers.isdisjoint(seen) and (qualified or name not in ("unit", "part")):
             kinds.update(opened)
     return frozenset(kinds) | _NUMERIC if numbers else frozenset(kinds)
-
-
-_ROOM = 40
-"""Characters on either side of a word of time that an expression can take in."""
-_DIGIT = re.compile(r"\d")
-_OPENING = frozenset().union(*(triggers for triggers, _ in _CLASSES.values()))
-_NUMERIC = frozenset({"iso", "slash", "year"})
-_NEVER: frozenset[str] = frozenset()
 
 
 @cache
