@@ -52,7 +52,7 @@ def find(corpora: Corpora, source: SearchSource, search: Search) -> Found:
     if vectors is not None and vectors.whole is None and corpus.slots:
         notes = (f"no vectors of {search.model} here, so by words only; `memwell repair` makes them",)
     with corpus.lock:
-        nominated = {slot for slot, _ in words} | cosines.nominate(search.pool, allowed)
+        nominated = words.keys() | cosines.nominate(search.pool, allowed)
         return _found(corpus, search, nominated, cosines, allowed, notes)
 
 
@@ -88,18 +88,21 @@ class _Cosines:
             return
         query = question.mean(axis=0) if len(question) > 1 else question[0]
         vectors.whole.check(query)
+        dead, gone = vectors.dead[:], 0
         if allowed is not None and len(allowed) <= _SPARSE:
             slots = [slot for slot in allowed if slot in vectors.of]
             self._values = vectors.whole.take([vectors.of[slot] for slot in slots]) @ query
             self._of = {slot: at for at, slot in enumerate(slots)}
             self._slots = slots
         else:
-            dead = vectors.dead[:]
             self._values = vectors.whole.dot(query)
             self._of, self._slots = vectors.of, vectors.slots
+            self._values[dead] = 0.0  # the dead are not typical
+            gone = len(dead)
+        if len(self._values) > gone:
+            self.typical = float(self._values.sum()) / (len(self._values) - gone)
+        if gone:
             self._values[dead] = -1.0
-        if len(self._values):
-            self.typical = float(self._values.mean())
 
     def given(self, corpus: Corpus, similar: Mapping[str, float], allowed: Collection[int] | None) -> None:
         """Take the cosines that a vector index found."""
@@ -171,6 +174,8 @@ def _with_neighbours(
     corpus: Corpus, slots: Iterable[int], allowed: Collection[int] | None
 ) -> dict[int, None]:
     """The slots and those beside them in the same conversation, as far as the search may see them, in order."""
+    if not corpus.conversations:
+        return dict.fromkeys(slots)
     found: dict[int, None] = {}
     for slot in slots:
         for other in corpus.conversations.beside(slot):
