@@ -16,7 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -353,12 +353,14 @@ def _plain(value: Any) -> Any:
     return dict(value) if hasattr(value, "items") else value
 
 
-def check_memory(opening: Opening, *, again: Opening | None = None, examples: int | None = None) -> None:
+def check_memory(
+    opening: Opening, *, again: Opening | None = None, examples: int | None = None, shrink: bool = True
+) -> None:
     """Run random sequences; raises `AssertionError` with the shortest one that differs.
 
     `opening(embedder=…, clock=…)` gives a new, empty memory (`Memory`, or anything with its methods). `again`,
     with the same arguments, opens the latest of them once more after it was closed; give it where memories
-    last.
+    last. `shrink=False` stops at the first difference, whatever its length.
     """
     machine = type(
         "Machine",
@@ -368,4 +370,6 @@ def check_memory(opening: Opening, *, again: Opening | None = None, examples: in
     chosen = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
     if examples is not None:
         chosen = settings(chosen, max_examples=examples)
+    if not shrink:
+        chosen = settings(chosen, phases=[Phase.generate], database=None)
     run_state_machine_as_test(machine, settings=chosen)
