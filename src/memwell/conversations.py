@@ -21,7 +21,10 @@ _PAUSE: Final = 30 * 60 * 1_000_000
 
 
 class Conversations:
-    """The conversations of a corpus. Slots are added in ascending order; guard it from outside."""
+    """The conversations of a corpus, whose records have slots 0, 1, 2, … in the order they are added.
+
+    `facts` tells what is known of a slot; it is asked when a window is. Guard it from outside.
+    """
 
     def __init__(self, facts: Callable[[int], Facts]) -> None:
         self._facts = facts
@@ -36,8 +39,14 @@ class Conversations:
         self._stale: set[Hashable] = set()
         self._windows: dict[int, list[Share]] = {}
 
+    def __bool__(self) -> bool:
+        """Whether there is any conversation at all."""
+        return bool(self._seats)
+
     def add(self, key: int, created: int, user: str | None, session: str | None, *, spoken: bool) -> None:
-        """Seat the next slot."""
+        """Seat the next slot: `created` in microseconds, `key` to order what was created at once, `spoken` when it has a
+        speaker.
+        """
         slot = len(self._of)
         conversation = (user, session) if session is not None or spoken else None
         self._of.append(conversation)
@@ -55,7 +64,7 @@ class Conversations:
         self._unsettle(seats, place)
 
     def remove(self, slot: int) -> None:
-        """Take a slot out of its conversation."""
+        """Take a slot out of its conversation; it stands alone from then on."""
         conversation = self._of[slot]
         if conversation is None:
             return
@@ -79,6 +88,8 @@ class Conversations:
         """What a record takes of its neighbours' evidence (see `memwell.windows`)."""
         if weights is not DEFAULT:
             return shares(*self._around(slot), self._facts, weights)
+        if self._of[slot] is None:
+            return []
         found = self._windows.get(slot)
         if found is None:
             found = self._windows[slot] = shares(*self._around(slot), self._facts, weights)

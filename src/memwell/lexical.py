@@ -9,7 +9,6 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
-from heapq import nlargest
 from math import log
 
 __all__ = ["K1", "B", "Postings", "idf"]
@@ -87,8 +86,8 @@ class Postings:
 
     def search(
         self, terms: Iterable[str], limit: int, *, allowed: Collection[int] | None = None
-    ) -> list[tuple[int, float]]:
-        """The best `limit` documents and their BM25 scores, best first; ties by number.
+    ) -> dict[int, float]:
+        """The BM25 scores of the best `limit` documents, in no order.
 
         Terms of many documents cannot lift a document that has none of the rarer ones among the first `limit` once
         enough are found, so they only add to those (quit/continue strategy, Moffat and Zobel 1996, "Self-indexing
@@ -99,7 +98,10 @@ class Postings:
             many = len(self._documents[term]) > self._living / 20
             within = scores if many and len(scores) >= 4 * limit else allowed
             self._accumulate(term, scores, within)
-        return nlargest(limit, scores.items(), key=lambda item: (item[1], -item[0]))
+        if len(scores) <= limit:
+            return scores
+        best = sorted(scores, key=scores.__getitem__, reverse=True)[:limit]
+        return {document: scores[document] for document in best}
 
     def _accumulate(self, term: str, scores: dict[int, float], within: Collection[int] | None) -> None:
         """Add the part of one term to `scores`, only for documents `within` (None: all)."""

@@ -119,28 +119,38 @@ async def _hits(
     ranked = rank(
         found.candidates,
         question=question(query, now=search.now),
-        corpus=found.statistics,
+        statistics=found.statistics,
         limit=wanted + _SPARE,
         weights=strategy.signals,
     )
-    ids = [found.ids[item.key] for item in ranked]
-    today = max(
-        search.now, engine.clock()
-    )  # what has expired since is not returned as of an earlier day either
-    records = {r.id: r for r in await engine.store.get(search.scope, ids, now=today)}
-    hits = [
-        _hit(records[id], item, (*notes, *found.notes))
-        for id, item in zip(ids, ranked, strict=True)
-        if id in records
-    ]
-    if request.as_of is not None:
-        hits = [await _then(engine, hit, search) for hit in hits]
-    else:
-        hits = await _superseded(engine, hits, search)
+    notes = (*notes, *found.notes)
+    hits = await _fetched(engine, request, search, found, ranked[:wanted], notes)
+    if len(hits) < min(wanted, len(ranked)):
+        hits = await _fetched(engine, request, search, found, ranked, notes)
     if not strategy.plain:
         hits = _reweighed(hits, strategy, search.now)
     hits = _budgeted(hits[: request.limit], request.token_budget)
     return await passages.attach(engine, hits, search, explain=request.explain)
+
+
+async def _fetched(
+    engine: Engine,
+    request: Request,
+    search: Search,
+    found: Found,
+    ranked: Sequence[Ranked],
+    notes: tuple[str, ...],
+) -> list[Hit]:
+    """The ranked records as hits, superseded ones replaced, or as they were at the time asked."""
+    ids = [found.ids[item.key] for item in ranked]
+    today = max(
+        search.now, engine.clock()
+    )  # what has expired since is not returned for an earlier day either
+    records = {record.id: record for record in await engine.store.get(search.scope, ids, now=today)}
+    hits = [_hit(records[id], item, notes) for id, item in zip(ids, ranked, strict=True) if id in records]
+    if request.as_of is not None:
+        return [await _then(engine, hit, search) for hit in hits]
+    return await _superseded(engine, hits, search)
 
 
 def _hit(record: Record, item: Ranked, notes: tuple[str, ...]) -> Hit:
