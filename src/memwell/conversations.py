@@ -44,8 +44,9 @@ class Conversations:
         return bool(self._seats)
 
     def add(self, key: int, created: int, user: str | None, session: str | None, *, spoken: bool) -> None:
-        """Seat the next slot: `created` in microseconds, `key` to order what was created at once, `spoken` when it has a
-        speaker.
+        """Seat the next slot.
+
+        `created` is in microseconds, `key` orders what was created at once, `spoken` tells that it has a speaker.
         """
         slot = len(self._of)
         conversation = (user, session) if session is not None or spoken else None

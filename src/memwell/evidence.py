@@ -1,8 +1,7 @@
 """What ranking needs to know: of a record, of a candidate, of the corpus, of the question.
 
-`Facts` are read once, when a record is written; `Candidate`, `Statistics` and `Question` belong to one query.
-This is the whole contract between a store and `ranking.rank`: some hundred rows of it can come in one round
-trip.
+`Facts` are read once, when a record is written; `Candidate`, `Statistics` and `Question` belong to one query. This is
+the whole contract between a store and `ranking.rank`: some hundred candidates can come in one round trip.
 """
 
 from __future__ import annotations
@@ -16,15 +15,28 @@ from memwell.days import Interval
 from memwell.lexical import K1, B
 from memwell.text import Query, analyze, asks_when, fold, idle_share, split_actor, without_role
 
+__all__ = [
+    "DEFAULT",
+    "Candidate",
+    "Facts",
+    "Part",
+    "Question",
+    "Ranked",
+    "Statistics",
+    "Weights",
+    "describe",
+    "question",
+]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
     """What each technique counts; zero switches it off."""
 
     semantic: float = 0.5
-    """Cosine of query and row."""
+    """Cosine of the query and the window of the record."""
     lexical: float = 0.5
-    """BM25 of query and row."""
+    """BM25 of the query and the window of the record."""
     actor: float = 0.3
     """Said by a person whom the question names."""
     role: float = 0.2
@@ -36,15 +48,15 @@ class Weights:
     phrase: float = 0.3
     """Holds the words that the question puts in quotation marks, in their order."""
     session: float = 0.1
-    """Belongs to the session of a row that fits well."""
+    """Belongs to the session of a record that fits well."""
     idle: float = 0.25
-    """Taken off for turns that only ask."""
+    """Taken off for records that only ask."""
     reach: float = 24.0
     """Distance in index terms at which a neighbour counts 1/e; 0 switches the window off."""
     before: float = 0.9
-    """Share of the turns before a row in its window, at distance 0."""
+    """Share of the turns before a record in its window, at distance 0."""
     after: float = 0.6
-    """Share of the turns after a row in its window, at distance 0."""
+    """Share of the turns after a record in its window, at distance 0."""
     reply: float = 0.35
     """Least share of the next turn in the cosine, when somebody else said it."""
     asked: float = 0.5
@@ -56,6 +68,7 @@ class Weights:
 
 
 DEFAULT = Weights()
+"""What recall uses unless told otherwise; measured, see `docs/benchmarks.md`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,21 +92,21 @@ class Candidate:
     """A record, what the query found in it, and what its window adds (see `memwell.windows`)."""
 
     key: int | str
-    """Identity, given back in the hit."""
+    """Identity within the search, given back in `Ranked`."""
     facts: Facts
     """What is known of the record."""
     matches: Sequence[tuple[int, int]]
     """Pairs (index of the query term, count) for the query terms it has."""
     cosine: float | None
-    """Cosine of query and whole text (normalised mean of its passages); None without a vector."""
+    """Cosine of query and whole text (normalised mean of its passages); `None` without a vector."""
     counts: Mapping[int, float]
     """Index of the query term → its count in the window."""
     length: float
     """Number of index terms in the window."""
     near: float | None
-    """Mean cosine of the window; None when nothing of it has a vector."""
+    """Mean cosine of the window; `None` when nothing of it has a vector."""
     session: Hashable | None = None
-    """Its conversation; None when it stands alone."""
+    """Its conversation; `None` when it stands alone."""
     phrases: float = 0.0
     """Share of the quoted phrases it holds (see `text.phrase_share`)."""
 
@@ -107,7 +120,7 @@ class Statistics:
     frequencies: Sequence[int]
     """In how many records each query term occurs, aligned with the terms."""
     typical: float | None = None
-    """Mean cosine of the query with all records; None: the lowest of the candidates."""
+    """Mean cosine of the query with all records; `None`: the lowest of the candidates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,28 +141,29 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One reason for a score: its part is ``weight * value``."""
+    """One reason for a score, which has `weight * value` of it."""
 
     name: str
+    """The signal, such as `semantic`; see `memwell.ranking`."""
     weight: float
+    """What the signal counts here; below zero when it takes something off."""
     value: float
+    """How far the signal applies, 0..1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A row's key, its score 0..1 and the parts whose sum it is (before cutting to 0..1)."""
+    """A candidate with its score and the reasons."""
 
     key: int | str
+    """The candidate's key."""
     score: float
+    """0..1, higher is better."""
     parts: tuple[Part, ...]
+    """The reasons, whose sum is the score (before it is cut to 0..1)."""
 
 
-def describe(
-    content: str,
-    *,
-    created_at: datetime,
-    actor: str | None = None,
-) -> tuple[list[str], Facts]:
+def describe(content: str, *, created_at: datetime, actor: str | None = None) -> tuple[list[str], Facts]:
     """Index terms and facts of a record's text.
 
     `actor` comes from metadata; without it a "Name: " prefix of the text is taken.

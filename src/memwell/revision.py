@@ -15,9 +15,7 @@ __all__ = ["chain", "kept", "reinforced", "revised"]
 
 
 def reinforced(found: Record, again: Record) -> Record:
-    """The stored record after exactly the same was remembered once more: counted, and kept for the longer
-    time.
-    """
+    """The stored record after exactly the same was remembered once more: counted, and kept for the longer time."""
     expiry = None
     if found.expires_at is not None and again.expires_at is not None:
         expiry = max(found.expires_at, again.expires_at)

@@ -22,6 +22,7 @@ class Search:
     """One search for candidates."""
 
     scope: Scope
+    """Whose records may be found."""
     now: datetime
     """Records expired at this moment are not found."""
     terms: tuple[str, ...] = ()
@@ -51,6 +52,7 @@ class Found:
     candidates: Sequence[Candidate]
     """Those that the signals nominated, and their neighbours in the same conversation."""
     statistics: Statistics
+    """Of everything the terms were counted in."""
     ids: Mapping[int | str, str]
     """Key of a candidate → id of its record."""
     notes: tuple[str, ...] = ()

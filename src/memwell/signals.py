@@ -1,6 +1,6 @@
-"""What a record tells beside its words, as one line of text that stores keep with it: `actor TAB idle TAB day-day,…`.
+"""What a record tells beside its words, as one line of text that stores keep with it.
 
-Computed when a record is written, so that a search parses no content.
+The line is `actor TAB idle TAB day-day,…`. It is computed when a record is written, so that a search parses no content.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Evidence of the neighbours in a conversation: a short turn is understood from the turns around it. Pure.
 
-The share that a turn takes from a neighbour falls with the index terms between their middles,
-``before|after * exp(-distance / reach)``: a window spans several short turns and of two long messages almost
-nothing, so that no switch by kind of text is needed. But a long answer says again what its question was
-about: the next turn of somebody else lends its cosine at least ``reply``; and a question counts more to the
-turn that answers it, which seldom repeats its words.
+The share that a turn takes from a neighbour falls with the index terms between their middles, `before` or `after`
+times `exp(-distance / reach)`: a window spans several short turns and of two long messages almost nothing, so that no
+switch by kind of text is needed. But a long answer says again what its question was about: the next turn of somebody
+else lends its cosine at least `reply`; and a question counts more to the turn that answers it, which seldom repeats
+its words.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ class Share(NamedTuple):
     """What a record takes of one neighbour's evidence."""
 
     key: int
+    """The neighbour."""
     words: float
     """Share of its term counts and length."""
     meaning: float
@@ -41,9 +42,7 @@ class Share(NamedTuple):
 
 
 def shares(seats: Sequence[int], place: int, facts: Callable[[int], Facts], weights: Weights) -> list[Share]:
-    """The window of the record at a place of its conversation; `seats` are the keys of the conversation in
-    order.
-    """
+    """The window of the record at a `place` of its conversation, whose keys are the `seats` in order."""
     own = facts(seats[place])
     earlier = seats[max(0, place - REACH) : place][::-1]
     later = seats[place + 1 : place + 1 + REACH]
@@ -83,10 +82,10 @@ def gather(
     typical: float | None,
     visible: Collection[int] | None = None,
 ) -> list[Candidate]:
-    """A candidate for each key, with the evidence of its window. Neighbours that are not `visible` lend
-    nothing.
+    """A candidate for each key of `windows`, with the evidence of its window.
 
-    `typical` stands in for the cosine of a record without a vector beside one that has it.
+    Neighbours that are not `visible` lend nothing (`None`: all are). `typical` stands in for the cosine of a record
+    without a vector; when it is `None`, nothing is added to such a record.
     """
     found = []
     for key, window in windows.items():
