@@ -282,7 +282,7 @@ def read_query(text: str, *, actors: Collection[str] = ()) -> Query:
 def idle_share(text: str) -> float:
     """Share of the words, 0..1, in questions that say nothing of the speaker ("How are you?").
 
-    Such a sentence asks for a fact and holds none. Bracketed additions do not count.
+    Such a sentence asks for a fact and holds none. Words are counted by their spaces; bracketed additions are left out.
     """
     if "?" not in text and "？" not in text:
         return 0.0
