@@ -44,7 +44,7 @@ class Source(Protocol):
         ...
 
     def load(self, partition: Partition) -> tuple[int, list[Row]]:
-        """Every row of a partition in order of key, and the position they stand at."""
+        """Every row of a partition, in any order, and the position they stand at."""
         ...
 
     def changes(self, after: int, partition: Partition, limit: int) -> tuple[int, list[Change]] | None:
@@ -54,7 +54,7 @@ class Source(Protocol):
         ...
 
     def vectors(self, partition: Partition, model: str, keys: Sequence[int] | None) -> Iterator[Chunked]:
-        """The vectors of the partition under a model, or of some keys, in order of key."""
+        """The vectors of the partition under a model, or of some keys, in any order."""
         ...
 
 

@@ -7,9 +7,11 @@ never-negative idf of Lucene: ``ln(1 + (N - df + 0.5) / (df + 0.5))``.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from math import log
+from typing import NamedTuple
 
 __all__ = ["K1", "B", "Postings", "idf"]
 
@@ -26,15 +28,18 @@ def idf(documents: int, frequency: int) -> float:
 
 
 class Postings:
-    """An inverted index of documents numbered 0, 1, 2, … in the order they are added. Guard it from outside."""
+    """An inverted index of documents numbered 0, 1, 2, … in the order they are added. Guard it from outside.
 
-    __slots__ = ("_documents", "_lengths", "_living", "_repeats", "_total")
+    Adding only appends: a term's list holds a document once for each occurrence. What a search needs of a term, its
+    documents and the repetitions among them, is worked out when it is first asked for and kept until the list changes.
+    """
+
+    __slots__ = ("_lengths", "_living", "_occurrences", "_ready", "_total")
 
     def __init__(self) -> None:
-        self._documents: dict[str, array[int]] = {}
-        """Term → the documents that have it, ascending."""
-        self._repeats: dict[str, dict[int, int]] = {}
-        """Term → document → how often, where it is more than once."""
+        self._occurrences: defaultdict[str, array[int]] = defaultdict(_numbers)
+        """Term → documents, ascending, repeated for each occurrence."""
+        self._ready: dict[str, _Term] = {}
         self._lengths: list[int] = []
         self._living = 0
         self._total = 0
@@ -53,20 +58,13 @@ class Postings:
 
     def frequency(self, term: str) -> int:
         """In how many documents a term occurs."""
-        return len(self._documents.get(term, ()))
+        return len(self._term(term).documents) if term in self._occurrences else 0
 
     def add(self, terms: Sequence[str]) -> int:
         """Index the next document; its number."""
-        document, documents = len(self._lengths), self._documents
+        document, occurrences = len(self._lengths), self._occurrences
         for term in terms:
-            numbers = documents.get(term)
-            if numbers is None:
-                documents[term] = array("L", (document,))
-            elif numbers[-1] != document:
-                numbers.append(document)
-            else:
-                repeats = self._repeats.setdefault(term, {})
-                repeats[document] = repeats.get(document, 1) + 1
+            occurrences[term].append(document)
         self._lengths.append(len(terms))
         self._living += 1
         self._total += len(terms)
@@ -75,14 +73,23 @@ class Postings:
     def remove(self, document: int, terms: Iterable[str]) -> None:
         """Forget a document, given the terms it was added with. Once only."""
         for term in set(terms):
-            numbers = self._documents[term]
-            del numbers[bisect_left(numbers, document)]
+            numbers = self._occurrences[term]
+            del numbers[bisect_left(numbers, document) : bisect_right(numbers, document)]
+            self._ready.pop(term, None)
             if not numbers:
-                del self._documents[term]
-            if term in self._repeats:
-                self._repeats[term].pop(document, None)
+                del self._occurrences[term]
         self._living -= 1
         self._total -= self._lengths[document]
+
+    def _term(self, term: str) -> _Term:
+        """What is known of a term that occurs, abreast of its list."""
+        numbers = self._occurrences[term]
+        found = self._ready.get(term)
+        if found is None or found.occurrences != len(numbers):
+            counts = Counter(numbers)
+            repeats = {number: count for number, count in counts.items() if count > 1}
+            found = self._ready[term] = _Term(len(numbers), list(counts), repeats)
+        return found
 
     def search(
         self, terms: Iterable[str], limit: int, *, allowed: Collection[int] | None = None
@@ -94,8 +101,8 @@ class Postings:
         inverted files"; here approximate). `allowed` keeps the search within a set of documents.
         """
         scores: dict[int, float] = {}
-        for term in sorted({term for term in terms if term in self._documents}, key=self.frequency):
-            many = len(self._documents[term]) > self._living / 20
+        for term in sorted({term for term in terms if term in self._occurrences}, key=self.frequency):
+            many = self.frequency(term) > self._living / 20
             within = scores if many and len(scores) >= 4 * limit else allowed
             self._accumulate(term, scores, within)
         if len(scores) <= limit:
@@ -105,9 +112,9 @@ class Postings:
 
     def _accumulate(self, term: str, scores: dict[int, float], within: Collection[int] | None) -> None:
         """Add the part of one term to `scores`, only for documents `within` (None: all)."""
-        numbers: Iterable[int] = self._documents[term]
+        _, numbers, repeats = self._term(term)
         lengths, get = self._lengths, scores.get
-        weight = idf(self._living, len(self._documents[term])) * (K1 + 1)
+        weight = idf(self._living, len(numbers)) * (K1 + 1)
         flat, slope = K1 * (1 - B), K1 * B / self.mean_length
         if within is not None:
             numbers = [number for number in numbers if number in within]
@@ -116,7 +123,7 @@ class Postings:
             length = lengths[number]
             part = once[length] if length < _TABLE else weight / (1 + flat + slope * length)
             scores[number] = get(number, 0.0) + part
-        for number, count in self._repeats.get(term, {}).items():
+        for number, count in repeats.items():
             if within is None or number in within:
                 norm = flat + slope * lengths[number]
                 scores[number] += weight * (count / (count + norm) - 1 / (1 + norm))
@@ -126,10 +133,27 @@ class Postings:
         found: dict[int, list[tuple[int, int]]] = {}
         wanted = documents if isinstance(documents, set | frozenset) else set(documents)
         for index, term in enumerate(terms):
-            repeats = self._repeats.get(term, {})
-            for number in wanted.intersection(self._documents.get(term, ())):
+            if term not in self._occurrences:
+                continue
+            _, numbers, repeats = self._term(term)
+            for number in wanted.intersection(numbers):
                 found.setdefault(number, []).append((index, repeats.get(number, 1)))
         return found
+
+
+class _Term(NamedTuple):
+    """A term as a search needs it."""
+
+    occurrences: int
+    """Length of the list that this was worked out from."""
+    documents: list[int]
+    """Ascending, each once."""
+    repeats: dict[int, int]
+    """Document → how often, where it is more than once."""
+
+
+def _numbers() -> array[int]:
+    return array("L")
 
 
 _TABLE = 128

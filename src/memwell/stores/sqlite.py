@@ -28,7 +28,7 @@ from memwell.registry import Url
 from memwell.revision import chain
 from memwell.search import Found, Search
 from memwell.sqlite import Database, translate
-from memwell.stores import sqlite_batches, sqlite_check, sqlite_filters, sqlite_search, sqlite_writes
+from memwell.stores import sqlite_batches, sqlite_filters, sqlite_search, sqlite_writes
 from memwell.stores.sqlite_rows import SELECT_BY_ID, condition, record_of, select, select_ids
 from memwell.types import Link, Record, Report, Scope, Stats, Version, Where
 
@@ -235,6 +235,8 @@ class SqliteStore(Store):
         return sqlite_search.stats(self._database.read(), scope, now)
 
     async def _check(self, repair: bool) -> Report:
+        from memwell.stores import sqlite_check
+
         return sqlite_check.check(self._database, repair)
 
 

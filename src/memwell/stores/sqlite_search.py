@@ -38,11 +38,11 @@ class Source:
         return row[0] or 0
 
     def load(self, partition: Partition) -> tuple[int, list[Row]]:
-        """Every row of a partition, oldest key first, and the position they stand at."""
+        """Every row of a partition, in any order, and the position they stand at."""
         text, values = _partition(partition)
         with self._snapshot() as connection:
             position = connection.execute("SELECT coalesce(max(seq), 0) FROM changes").fetchone()[0]
-            rows = connection.execute(f"SELECT {_ROW} FROM records r WHERE {text} ORDER BY r.key", values)
+            rows = connection.execute(f"SELECT {_ROW} FROM records r WHERE {text}", values)
             return position, rows.fetchall()
 
     def changes(self, after: int, partition: Partition, limit: int) -> tuple[int, list[Change]] | None:
@@ -80,8 +80,7 @@ class Source:
         if keys is None:
             text, values = _partition(partition)
             yield from connection.execute(
-                f"SELECT r.key, v.spans, v.data FROM records r JOIN vectors v ON v.id = r.key + ? WHERE {text}"
-                " ORDER BY r.key",
+                f"SELECT r.key, v.spans, v.data FROM records r JOIN vectors v ON v.id = r.key + ? WHERE {text}",
                 [base, *values],
             )
             return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import logging
 import os
@@ -49,7 +48,7 @@ class CachedEmbedder(Embedder):
         embedder: Embedder,
         keyvalue: KeyValue | None = None,
         *,
-        capacity: int = 10_000,
+        capacity: int = 20_000,
         limit: int = 32 << 20,
         ttl: float | None = None,
     ) -> None:
@@ -174,6 +173,8 @@ class CachedEmbedder(Embedder):
     async def _reach(self, part: Port, call: Awaitable[T]) -> T:
         """Await a part's call; a blocking part beside one that is not goes to a thread, off the event loop."""
         if part.blocking and not self.blocking:
+            import asyncio
+
             return await asyncio.to_thread(_bridge.drive, cast("Coroutine[Any, Any, T]", call))
         return await call
 
