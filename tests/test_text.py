@@ -52,7 +52,8 @@ ACTORS = ("ana", "bo lee", "user", "assistant")
         ("#garden @ana snake_case", "garden ana snake case"),
         ("Łódź, Ærø, œuvre, São Paulo", "lodz aero oeuvr sao paulo"),
         ("STRASSE Straße", "strass strass"),
-        ("ﬁne Ⅷ ｗｉｄｅ", "fine viii wide"),
+        ("ﬁne Ⅷ ＷＩＤＥ", "fine viii wide"),
+        ("𝐁𝐨𝐥𝐝 𝕊tyle ℝ", "bold style r"),
         ("e\u0301tude étude", "etud etud"),
         ("Привет, мир", "привет мир"),
         ("हिन्दी", "हिन्दी"),
@@ -130,9 +131,8 @@ def test_the_kept_words_do_not_grow_without_end(monkeypatch: pytest.MonkeyPatch)
 
 @given(st.text())
 def test_folding_twice_is_folding_once(said: str) -> None:
-    once = fold(said)
-    assert analyze(once) == analyze(said)
-    assert once == once.lower()
+    assert fold(fold(said)) == fold(said)
+    assert analyze(fold(said)) == analyze(said)
 
 
 # ------------------------------------------------------------------------------------------------- actors
