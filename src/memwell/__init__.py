@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
 
 from memwell.errors import (
     BackendError,
@@ -19,6 +18,8 @@ from memwell.errors import (
     NotSupported,
     Unavailable,
 )
+
+TYPE_CHECKING = False  # type checkers take it as true; importing typing would cost more than all of this
 
 if TYPE_CHECKING:
     from memwell.engine.drafts import LIMITS
