@@ -122,24 +122,24 @@ def _nearest_year(month: int, ref: date) -> int:
     )
 
 
-def _iso(g: dict[str, str], ref: date) -> Interval | None:
+def _iso(g: re.Match[str], ref: date) -> Interval | None:
     year, month = int(g["iso_y"]), int(g["iso_m"])
     return day_span(year, month, int(g["iso_d"])) if g["iso_d"] else month_span(year, month)
 
 
-def _slash(g: dict[str, str], ref: date) -> Interval | None:
+def _slash(g: re.Match[str], ref: date) -> Interval | None:
     a, b, year = int(g["sl_a"]), int(g["sl_b"]), int(g["sl_y"])
     year += 2000 if year < 100 else 0
     return day_span(year, a, b) or day_span(year, b, a)
 
 
-def _dmy(g: dict[str, str], ref: date) -> Interval | None:
+def _dmy(g: re.Match[str], ref: date) -> Interval | None:
     month = _month_number(g["dmy_m"])
     year = int(g["dmy_y"]) if g["dmy_y"] else _nearest_year(month, ref)
     return day_span(year, month, int(g["dmy_d"]))
 
 
-def _mdy(g: dict[str, str], ref: date) -> Interval | None:
+def _mdy(g: re.Match[str], ref: date) -> Interval | None:
     month = _month_number(g["mdy_m"])
     year = int(g["mdy_y"]) if g["mdy_y"] else _nearest_year(month, ref)
     first = day_span(year, month, int(g["mdy_d"]))
@@ -147,21 +147,21 @@ def _mdy(g: dict[str, str], ref: date) -> Interval | None:
     return (first[0], max(first[0], last[1])) if first and last else first
 
 
-def _ago(g: dict[str, str], ref: date) -> Interval | None:
+def _ago(g: re.Match[str], ref: date) -> Interval | None:
     return around_span(ref, -_count(g["ago_n"]) * _UNIT_DAYS[g["ago_u"]], g["ago_u"])
 
 
-def _ahead(g: dict[str, str], ref: date) -> Interval | None:
+def _ahead(g: re.Match[str], ref: date) -> Interval | None:
     number, unit = g["in_n"] or g["fro_n"], g["in_u"] or g["fro_u"]
     return around_span(ref, _count(number) * _UNIT_DAYS[unit], unit)
 
 
-def _span(g: dict[str, str], ref: date) -> Interval:
+def _span(g: re.Match[str], ref: date) -> Interval:
     days, now = _count(g["sp_n"]) * _UNIT_DAYS[g["sp_u"]], ref.toordinal()
     return (now - days, now) if g["sp_k"] in ("last", "past") else (now, now + days)
 
 
-def _near(g: dict[str, str], ref: date) -> Interval | None:
+def _near(g: re.Match[str], ref: date) -> Interval | None:
     """A unit, weekday, season or month as it lies to `ref`: "last May", "this weekend", "next Friday"."""
     kind, word = g["ne_k"].removeprefix("this "), g["ne_u"].rstrip(".")
     step = -1 if kind in ("last", "past", "previous") else 0 if kind == "this" else 1
@@ -177,12 +177,12 @@ def _near(g: dict[str, str], ref: date) -> Interval | None:
     return unit_span(word, ref, step)
 
 
-def _bare_month(g: dict[str, str], ref: date) -> Interval | None:
+def _bare_month(g: re.Match[str], ref: date) -> Interval | None:
     month = _month_number(g["mo_m"])
     return month_span(_nearest_year(month, ref), month, g["mo_p"])
 
 
-_RESOLVE: dict[str, Callable[[dict[str, str], date], Interval | None]] = {
+_RESOLVE: dict[str, Callable[[re.Match[str], date], Interval | None]] = {
     "iso": _iso,
     "slash": _slash,
     "dmy": _dmy,
@@ -226,7 +226,7 @@ def intervals(
         kind = match.lastgroup or ""
         if kind in ("month", "near") and _is_verb(match, text):
             continue
-        named = _RESOLVE[kind](match.groupdict(""), ref)
+        named = _RESOLVE[kind](match, ref)
         interval = named and on_calendar(named)
         if interval is not None and interval not in found:
             found.append(interval)

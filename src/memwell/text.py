@@ -176,12 +176,18 @@ def _terms_of_parts(word: str) -> tuple[str, ...]:
     return tuple(terms)
 
 
+_LONGEST_ACTOR = 160
+"""Characters within which the colon after an actor stands."""
+
+
 def split_actor(text: str) -> tuple[str | None, str]:
     """`"Ana: hello"` → `("Ana", "hello")`; `(None, text)` without such a prefix.
 
     One text cannot tell a speaker from a heading ("Note: …"): the caller counts how often an actor recurs before
     trusting it (see `trusted_actors`).
     """
+    if text.find(":", 0, _LONGEST_ACTOR) < 0:
+        return None, text
     match = _PREFIX.match(text)
     return (match[1], text[match.end() :]) if match else (None, text)
 
