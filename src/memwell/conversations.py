@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Final
 
 from memwell.evidence import DEFAULT, Facts, Weights
@@ -43,22 +43,43 @@ class Conversations:
         """Whether there is any conversation at all."""
         return bool(self._seats)
 
+    def fill(
+        self,
+        keys: Sequence[int],
+        created: Sequence[int],
+        users: Sequence[str | None],
+        sessions: Sequence[str | None],
+        spoken: Sequence[bool],
+    ) -> None:
+        """Seat the first slots at once; see `add`."""
+        self._of = [None] * len(keys)
+        self._named = [session is not None for session in sessions]
+        self._order = list(zip(created, keys, strict=True))
+        self._places = array("l", bytes(self._places.itemsize * len(keys)))
+        for slot, speaks in enumerate(spoken):
+            if speaks or self._named[slot]:
+                self._take_seat(slot, (users[slot], sessions[slot]))
+
     def add(self, key: int, created: int, user: str | None, session: str | None, *, spoken: bool) -> None:
         """Seat the next slot.
 
         `created` is in microseconds, `key` orders what was created at once, `spoken` tells that it has a speaker.
         """
         slot = len(self._of)
-        conversation = (user, session) if session is not None or spoken else None
-        self._of.append(conversation)
+        self._of.append(None)
         self._named.append(session is not None)
         self._order.append((created, key))
         self._places.append(0)
-        if conversation is None:
-            return
-        seats = self._seats.setdefault(conversation, [])
-        place = bisect_right(seats, (created, key), key=self._order.__getitem__)
-        if place < len(seats):
+        if spoken or session is not None:
+            self._take_seat(slot, (user, session))
+
+    def _take_seat(self, slot: int, conversation: Hashable) -> None:
+        """Put a slot in its place: by time, then by key."""
+        self._of[slot] = conversation
+        seats, order = self._seats.setdefault(conversation, []), self._order
+        place = len(seats)
+        if seats and order[seats[-1]] > order[slot]:
+            place = bisect_right(seats, order[slot], key=order.__getitem__)
             self._stale.add(conversation)
         self._places[slot] = place
         seats.insert(place, slot)

@@ -12,7 +12,7 @@ from array import array
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from datetime import date
-from typing import Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from memwell.conversations import Conversations
 from memwell.evidence import Facts
@@ -34,6 +34,10 @@ Change: TypeAlias = tuple[int, Row | None]
 
 _DAY: Final = 86_400_000_000
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
+
+
+_NOTHING: Final[tuple[tuple[Any, ...], ...]] = ((),) * 8
+"""The columns of no rows."""
 
 
 class Source(Protocol):
@@ -61,29 +65,31 @@ class Source(Protocol):
 class Corpus:
     """One partition. `lock` guards everything but `Matrix.dot` over rows that are already filled."""
 
-    def __init__(self, partition: Partition, position: int, rows: Iterable[Row]) -> None:
+    def __init__(self, partition: Partition, position: int, rows: Sequence[Row]) -> None:
         self.partition = partition
         self.position = position
         self.lock = threading.RLock()
-        self.slots: dict[int, int] = {}
+        keys, ids, users, sessions, created, expires, signals, lexemes = (
+            zip(*rows, strict=True) if rows else _NOTHING
+        )
+        self.slots: dict[int, int] = dict(zip(keys, range(len(keys)), strict=True))
         """Key of a living record → its slot."""
-        self.ids: list[str] = []
-        self.keys = array("q")
-        self._signals: list[str] = []
-        self._facts: dict[int, Facts] = {}
-        self.lexemes: list[str] = []
-        self.expiring: dict[int, int] = {}
+        self.ids: list[str] = list(ids)
+        self.lexemes: list[str] = list(lexemes)
+        self.expiring: dict[int, int] = {slot: at for slot, at in enumerate(expires) if at is not None}
         """Slot → microseconds, for the living records that expire."""
-        self.postings = Postings()
-        self.actors: Counter[str] = Counter()
+        self.postings = Postings(lexemes)
+        speakers = [_speaker(line) for line in signals]
+        self.actors: Counter[str] = Counter(speaker for speaker in speakers if speaker)
         self.conversations = Conversations(self.facts)
+        self.conversations.fill(keys, created, users, sessions, [bool(speaker) for speaker in speakers])
         self.vectors: VectorSet | None = None
-        self._created = array("q")
+        self._signals: list[str] = list(signals)
+        self._facts: dict[int, Facts] = {}
+        self._created = array("q", created)
         self._by_id: dict[str, int] | None = None
         self._speakers: frozenset[str] | None = None
-        self._first_expiry = 1 << 62
-        for row in rows:
-            self._add(row)
+        self._first_expiry = min(self.expiring.values(), default=1 << 62)
 
     def follow(self, position: int, changes: Iterable[Change]) -> list[int]:
         """Take over changes; the keys whose vectors must be read again."""
@@ -150,18 +156,17 @@ class Corpus:
         slot = len(self.ids)
         self.slots[key] = slot
         self.ids.append(id)
-        self.keys.append(key)
         self._created.append(created)
         self._signals.append(signals)
         self.lexemes.append(lexemes)
         self.postings.add(lexemes.split())
-        spoken = bool(signals) and signals[0] != "\t"
-        if spoken:
-            self.actors[signals.partition("\t")[0]] += 1
+        speaker = _speaker(signals)
+        if speaker:
+            self.actors[speaker] += 1
         if expires is not None:
             self.expiring[slot] = expires
             self._first_expiry = min(self._first_expiry, expires)
-        self.conversations.add(key, created, user, session, spoken=spoken)
+        self.conversations.add(key, created, user, session, spoken=bool(speaker))
 
     def _remove(self, key: int) -> None:
         slot = self.slots.pop(key, None)
@@ -170,10 +175,15 @@ class Corpus:
         self.postings.remove(slot, self.lexemes[slot].split())
         self.lexemes[slot] = ""
         self.expiring.pop(slot, None)
-        actor = self._signals[slot].partition("\t")[0]
-        if actor:
-            self.actors[actor] -= 1
+        speaker = _speaker(self._signals[slot])
+        if speaker:
+            self.actors[speaker] -= 1
         self._facts.pop(slot, None)
         self.conversations.remove(slot)
         if self.vectors is not None:
             self.vectors.drop(slot)
+
+
+def _speaker(signals: str) -> str:
+    """Who said it, empty when nobody is told."""
+    return signals.partition("\t")[0]

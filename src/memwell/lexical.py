@@ -32,17 +32,24 @@ class Postings:
 
     Adding only appends: a term's list holds a document once for each occurrence. What a search needs of a term, its
     documents and the repetitions among them, is worked out when it is first asked for and kept until the list changes.
+
+    Documents given at the start are not inverted at once: the first terms are looked for in their texts, so that a
+    process that asks one question need not wait for an index; after some terms, or when one is removed, all are.
     """
 
-    __slots__ = ("_lengths", "_living", "_occurrences", "_ready", "_total")
+    __slots__ = ("_lengths", "_living", "_looked_for", "_occurrences", "_ready", "_texts", "_total")
 
-    def __init__(self) -> None:
+    def __init__(self, texts: Iterable[str] = ()) -> None:
+        """An index of documents given as their terms, each joined by spaces."""
         self._occurrences: defaultdict[str, array[int]] = defaultdict(_numbers)
         """Term → documents, ascending, repeated for each occurrence."""
         self._ready: dict[str, _Term] = {}
-        self._lengths: list[int] = []
-        self._living = 0
-        self._total = 0
+        self._texts = [f" {text} " if text else " " for text in texts]
+        """The documents not inverted yet."""
+        self._looked_for: set[str] = set()
+        self._lengths = [text.count(" ") - 1 for text in self._texts]
+        self._living = len(self._lengths)
+        self._total = sum(self._lengths)
 
     def __len__(self) -> int:
         return self._living
@@ -58,7 +65,7 @@ class Postings:
 
     def frequency(self, term: str) -> int:
         """In how many documents a term occurs."""
-        return len(self._term(term).documents) if term in self._occurrences else 0
+        return len(self._term(term).documents)
 
     def add(self, terms: Sequence[str]) -> int:
         """Index the next document; its number."""
@@ -72,6 +79,7 @@ class Postings:
 
     def remove(self, document: int, terms: Iterable[str]) -> None:
         """Forget a document, given the terms it was added with. Once only."""
+        self._invert()
         for term in set(terms):
             numbers = self._occurrences[term]
             del numbers[bisect_left(numbers, document) : bisect_right(numbers, document)]
@@ -82,14 +90,41 @@ class Postings:
         self._total -= self._lengths[document]
 
     def _term(self, term: str) -> _Term:
-        """What is known of a term that occurs, abreast of its list."""
-        numbers = self._occurrences[term]
+        """What is known of a term, abreast of its list."""
+        if self._texts and term not in self._looked_for:
+            self._look_for(term)
+        numbers = self._occurrences.get(term)
+        if numbers is None:
+            return _ABSENT
         found = self._ready.get(term)
         if found is None or found.occurrences != len(numbers):
             counts = Counter(numbers)
             repeats = {number: count for number, count in counts.items() if count > 1}
             found = self._ready[term] = _Term(len(numbers), list(counts), repeats)
         return found
+
+    def _look_for(self, term: str) -> None:
+        """Find a term in the texts that are not inverted, or invert them all."""
+        if len(self._looked_for) == _SCANS:
+            self._invert()
+            return
+        self._looked_for.add(term)
+        word = f" {term} "
+        found = [number for number, text in enumerate(self._texts) if word in text]
+        if found:
+            numbers = array("L", [n for n in found for _ in range(self._texts[n].split().count(term))])
+            self._occurrences[term] = numbers + self._occurrences[term]
+
+    def _invert(self) -> None:
+        """Index the documents given at the start."""
+        texts, self._texts = self._texts, []
+        fresh: defaultdict[str, array[int]] = defaultdict(_numbers)
+        for number, text in enumerate(texts):
+            for term in text.split():
+                fresh[term].append(number)
+        for term, numbers in fresh.items():
+            if term not in self._looked_for:
+                self._occurrences[term] = numbers + self._occurrences[term]
 
     def search(
         self, terms: Iterable[str], limit: int, *, allowed: Collection[int] | None = None
@@ -101,7 +136,7 @@ class Postings:
         inverted files"; here approximate). `allowed` keeps the search within a set of documents.
         """
         scores: dict[int, float] = {}
-        for term in sorted({term for term in terms if term in self._occurrences}, key=self.frequency):
+        for term in sorted({term for term in terms if self.frequency(term)}, key=self.frequency):
             many = self.frequency(term) > self._living / 20
             within = scores if many and len(scores) >= 4 * limit else allowed
             self._accumulate(term, scores, within)
@@ -133,8 +168,6 @@ class Postings:
         found: dict[int, list[tuple[int, int]]] = {}
         wanted = documents if isinstance(documents, set | frozenset) else set(documents)
         for index, term in enumerate(terms):
-            if term not in self._occurrences:
-                continue
             _, numbers, repeats = self._term(term)
             for number in wanted.intersection(numbers):
                 found.setdefault(number, []).append((index, repeats.get(number, 1)))
@@ -150,6 +183,11 @@ class _Term(NamedTuple):
     """Ascending, each once."""
     repeats: dict[int, int]
     """Document → how often, where it is more than once."""
+
+
+_ABSENT = _Term(0, [], {})
+_SCANS = 24
+"""How many terms are looked for in the texts before these are inverted."""
 
 
 def _numbers() -> array[int]:
