@@ -258,6 +258,12 @@ def test_the_score_tells_how_good_the_best_evidence_is() -> None:
     assert worded.score == pytest.approx(idf(100, 2) / (idf(100, 2) + idf(100, 30)))
     [both] = ranked(candidate(1, cosine=0.9, words=[(0, 1), (1, 1)]))
     assert both.score == pytest.approx(1)
+    [partly] = ranked(candidate(1, cosine=0.5, words=[(0, 1)]))
+    assert partly.score == pytest.approx(1 - (1 - 0.5) * (1 - worded.score))
+    [wordless] = ranked(
+        candidate(1, cosine=0.4, words=()), statistics=Statistics(documents=9, frequencies=[])
+    )
+    assert wordless.score == pytest.approx(0.4)
 
 
 def test_ties_keep_the_order_of_the_candidates() -> None:

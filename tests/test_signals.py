@@ -65,7 +65,7 @@ def test_a_speaker_of_several_lines_keeps_the_line_whole() -> None:
 
 @pytest.mark.parametrize("line", ["ana", "ana\t0.5", "a\tb\tc", "\t\t5", "\t\tx-y", "\t\t1-2,", "a\t\t\t"])
 def test_anything_else_is_refused(line: str) -> None:
-    with pytest.raises(ValueError, match="unpack|invalid literal|could not convert"):
+    with pytest.raises(ValueError, match=r"unpack|invalid literal|could not convert"):
         read_signals(line)
 
 
