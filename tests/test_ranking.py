@@ -260,9 +260,8 @@ def test_the_score_tells_how_good_the_best_evidence_is() -> None:
     assert both.score == pytest.approx(1)
     [partly] = ranked(candidate(1, cosine=0.5, words=[(0, 1)]))
     assert partly.score == pytest.approx(1 - (1 - 0.5) * (1 - worded.score))
-    [wordless] = ranked(
-        candidate(1, cosine=0.4, words=()), statistics=Statistics(documents=9, frequencies=[])
-    )
+    no_terms = Statistics(documents=9, frequencies=[], typical=0.0)
+    [wordless] = ranked(candidate(1, cosine=0.4, words=()), statistics=no_terms)
     assert wordless.score == pytest.approx(0.4)
 
 
