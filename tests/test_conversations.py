@@ -167,6 +167,36 @@ TURNS = st.tuples(
 )
 
 
+@given(st.lists(TURNS, max_size=20), st.lists(TURNS, max_size=8), st.data())
+def test_seated_at_once_or_one_by_one_is_the_same(
+    first: list[tuple[int, str | None, bool, bool]],
+    more: list[tuple[int, str | None, bool, bool]],
+    data: st.DataObject,
+) -> None:
+    minutes, sessions, spoken = ([turn[i] for turn in first] for i in range(3))
+    keys = data.draw(st.permutations(range(len(first))))
+    filled, added = Room(slots=list(keys)), Room()
+    users = ["ana"] * len(first)
+    filled.talk.fill(keys, [m * MINUTE for m in minutes], users, sessions, spoken)
+    for key, (minute, session, speaks, _) in zip(keys, first, strict=True):
+        added.say(key, minute, session=session, spoken=speaks)
+    for key, (minute, session, speaks, _) in enumerate(more, len(first)):
+        for room in (filled, added):
+            room.say(key, minute, session=session, spoken=speaks)
+    for slot in range(len(first) + len(more)):
+        assert filled.beside(slot) == added.beside(slot)
+        assert filled.window(slot) == added.window(slot)
+        assert filled.talk.of(slot, 1) == added.talk.of(slot, 1)
+
+
+def test_there_is_a_conversation_or_there_is_none(room: Room) -> None:
+    assert not room.talk
+    room.say(0, 0, session=None, spoken=False)
+    assert not room.talk
+    room.say(1, 0)
+    assert room.talk
+
+
 @given(st.lists(TURNS, max_size=30), st.data())
 def test_any_history_gives_the_neighbours_of_a_plain_sort(
     turns: list[tuple[int, str | None, bool, bool]], data: st.DataObject

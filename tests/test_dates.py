@@ -54,6 +54,7 @@ def named(text: str, told: date = TOLD) -> list[tuple[str, str]]:
         ("recently", "2023-07-05", "2023-07-19"),
         ("the other day", "2023-07-05", "2023-07-19"),
         # units beside now
+        ("the following day", "2023-07-20", "2023-07-20"),
         ("last week", "2023-07-10", "2023-07-16"),
         ("this week", "2023-07-17", "2023-07-23"),
         ("next week", "2023-07-24", "2023-07-30"),
@@ -76,6 +77,7 @@ def named(text: str, told: date = TOLD) -> list[tuple[str, str]]:
         ("last July", "2022-07-01", "2022-07-31"),
         ("this May", "2023-05-01", "2023-05-31"),
         ("next May", "2024-05-01", "2024-05-31"),
+        ("next July", "2024-07-01", "2024-07-31"),
         ("next December", "2023-12-01", "2023-12-31"),
         ("in March", "2023-03-01", "2023-03-31"),
         ("in January", "2023-01-01", "2023-01-31"),

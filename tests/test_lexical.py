@@ -36,27 +36,30 @@ def formula(
     return scores
 
 
-def indexed(documents: Sequence[list[str]]) -> Postings:
-    """An index of documents numbered as they stand."""
-    postings = Postings()
-    for number, terms in enumerate(documents):
+def indexed(documents: Sequence[list[str]], given_at_once: int = 0) -> Postings:
+    """An index of documents numbered as they stand, the first of them given at the start."""
+    postings = Postings(" ".join(terms) for terms in documents[:given_at_once])
+    for number, terms in list(enumerate(documents))[given_at_once:]:
         assert postings.add(terms) == number
     return postings
 
 
-@given(DOCUMENTS, TERMS)
-@example([["tea"] * 3, ["tea", "milk"], []], ["tea", "milk", "salt"])
-@example([["tea"] + ["rye"] * 127, ["tea"] + ["rye"] * 128, ["tea"] * 500], ["tea"])
-def test_scores_are_those_of_the_formula(documents: list[list[str]], question: list[str]) -> None:
-    expected = formula(dict(enumerate(documents)), question, range(len(documents)))
-    assert indexed(documents).search(question, 100) == pytest.approx(expected)
-
-
-@given(DOCUMENTS, st.sets(st.integers(0, 24)), TERMS)
-def test_removed_documents_are_as_if_they_had_never_been(
-    documents: list[list[str]], gone: set[int], question: list[str]
+@given(DOCUMENTS, st.integers(0, 25), TERMS)
+@example([["tea"] * 3, ["tea", "milk"], []], 0, ["tea", "milk", "salt"])
+@example([["tea"] + ["rye"] * 127, ["tea"] + ["rye"] * 128, ["tea"] * 500], 3, ["tea"])
+@example([["tea", "teapot"], [], ["pot", "tea"]], 2, ["tea", "pot"])
+def test_scores_are_those_of_the_formula(
+    documents: list[list[str]], given_at_once: int, question: list[str]
 ) -> None:
-    postings = indexed(documents)
+    expected = formula(dict(enumerate(documents)), question, range(len(documents)))
+    assert indexed(documents, given_at_once).search(question, 100) == pytest.approx(expected)
+
+
+@given(DOCUMENTS, st.integers(0, 25), st.sets(st.integers(0, 24)), TERMS)
+def test_removed_documents_are_as_if_they_had_never_been(
+    documents: list[list[str]], given_at_once: int, gone: set[int], question: list[str]
+) -> None:
+    postings = indexed(documents, given_at_once)
     for number in gone & set(range(len(documents))):
         postings.remove(number, documents[number])
     left = {number: terms for number, terms in enumerate(documents) if number not in gone}
@@ -146,8 +149,21 @@ def test_matches_are_the_counts_of_the_terms(
     assert found == indexed(documents).matches(question, list(wanted))
 
 
-def test_lengths_and_their_mean() -> None:
-    postings = indexed([["tea", "tea"], [], ["milk"] * 4])
+def test_many_different_questions_find_what_the_first_one_does() -> None:
+    """Few terms are looked for in the texts, then all are indexed; the answers do not tell which."""
+    documents = [[f"word{i}", f"word{i}", "tea"] for i in range(50)]
+    postings = indexed(documents, 50)
+    for i in [*range(50), *range(50)]:
+        assert postings.search([f"word{i}"], 9) == pytest.approx(
+            formula(dict(enumerate(documents)), [f"word{i}"], [i])
+        )
+    assert postings.frequency("tea") == 50
+    assert postings.frequency("word") == 0
+
+
+@pytest.mark.parametrize("given_at_once", [0, 3])
+def test_lengths_and_their_mean(given_at_once: int) -> None:
+    postings = indexed([["tea", "tea"], [], ["milk"] * 4], given_at_once)
     assert [postings.length(number) for number in range(3)] == [2, 0, 4]
     assert postings.mean_length == 2
     postings.remove(2, ["milk"] * 4)
