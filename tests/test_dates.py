@@ -88,7 +88,11 @@ def named(text: str, told: date = TOLD) -> list[tuple[str, str]]:
         ("mid-June", "2023-06-10", "2023-06-21"),
         ("late March 2022", "2022-03-21", "2022-03-31"),
         ("the end of August", "2023-08-21", "2023-08-31"),
+        ("spring 2022", "2022-03-01", "2022-05-31"),
         ("summer 2022", "2022-06-01", "2022-08-31"),
+        ("autumn of 2021", "2021-09-01", "2021-12-01"),
+        ("fall 2021", "2021-09-01", "2021-12-01"),
+        ("this summer", "2023-06-01", "2023-08-31"),
         ("next summer", "2024-06-01", "2024-08-31"),
         # dates
         ("May 5", "2023-05-05", "2023-05-05"),
@@ -97,6 +101,7 @@ def named(text: str, told: date = TOLD) -> list[tuple[str, str]]:
         ("May 5th, 2022", "2022-05-05", "2022-05-05"),
         ("sept. 3", "2023-09-03", "2023-09-03"),
         ("July 5-7", "2023-07-05", "2023-07-07"),
+        ("July 5-32", "2023-07-05", "2023-07-05"),
         ("July 5–7, 2021", "2021-07-05", "2021-07-07"),
         ("2022-03-05", "2022-03-05", "2022-03-05"),
         ("2022-3-5", "2022-03-05", "2022-03-05"),
@@ -125,6 +130,8 @@ def test_on_a_wednesday_in_july(text: str, first: str, last: str) -> None:
         ("December", date(2024, 2, 29), "2023-12-01", "2023-12-31"),
         ("January", date(2023, 12, 31), "2024-01-01", "2024-01-31"),
         ("Dec 31", date(2024, 1, 2), "2023-12-31", "2023-12-31"),
+        ("last summer", date(2023, 11, 1), "2023-06-01", "2023-08-31"),
+        ("last summer", date(2024, 2, 1), "2023-06-01", "2023-08-31"),
         ("last winter", date(2023, 2, 1), "2022-12-01", "2023-03-02"),
         ("Feb 29", date(2024, 6, 1), "2024-02-29", "2024-02-29"),
         ("a year ago", date(2024, 2, 29), "2023-01-01", "2023-12-31"),
@@ -139,6 +146,15 @@ def test_on_a_wednesday_in_july(text: str, first: str, last: str) -> None:
 )
 def test_on_other_days(text: str, told: date, first: str, last: str) -> None:
     assert named(text, told) == [(first, last)]
+
+
+def test_counts_may_be_words() -> None:
+    words = "one two three four five six seven eight nine ten eleven twelve".split()
+    for count, word in enumerate(words, 1):
+        assert named(f"{word} days ago") == named(f"{count} days ago") != []
+    assert named("a day ago") == named("1 day ago")
+    assert named("a few days ago") == named("3 days ago")
+    assert named("several days ago") == named("4 days ago")
 
 
 @pytest.mark.parametrize(
