@@ -23,7 +23,6 @@ TYPE_CHECKING = False  # type checkers take it as true; importing typing would c
 
 if TYPE_CHECKING:
     from memwell.engine.drafts import LIMITS
-    from memwell.engine.transfer import Imported
     from memwell.events import EVENTS, Event
     from memwell.memory import AsyncMemory
     from memwell.scoring import STRATEGIES, Strategy
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
         Component,
         Health,
         Hit,
+        Imported,
         Link,
         NewMemory,
         Page,
@@ -90,7 +90,6 @@ _HOME = {
     "STRATEGIES": "scoring",
     "AsyncMemory": "memory",
     "Event": "events",
-    "Imported": "engine.transfer",
     "Memory": "sync",
     "Strategy": "scoring",
 }

@@ -13,19 +13,20 @@ from datetime import UTC, datetime, timedelta
 from os import PathLike
 from typing import Any, Self, TypeAlias, Unpack, overload
 
-from memwell.engine import assembly, linking, listing, reading, transfer, upkeep, writing
+from memwell.engine import assembly, linking, listing, reading, upkeep, writing
 from memwell.engine.context import Engine, Owner
-from memwell.engine.transfer import Imported, Progress
 from memwell.events import Handler
 from memwell.ports import Embedder, KeyValue, Store, VectorIndex
 from memwell.scoring import Strategy
 from memwell.types import (
     Health,
     Hit,
+    Imported,
     Link,
     Mode,
     NewMemory,
     Page,
+    Progress,
     Record,
     Related,
     Report,
@@ -298,6 +299,8 @@ class AsyncMemory:
         call with the same path and scope. `progress(done, total)` is called along the way. Raises
         `BackendError` when the file cannot be written.
         """
+        from memwell.engine import transfer
+
         return await transfer.export(self._engine, path, vectors, progress, owner)
 
     async def import_(self, path: str | PathLike[str], *, progress: Progress | None = None) -> Imported:
@@ -307,6 +310,8 @@ class AsyncMemory:
         running it again. Vectors are taken over. Raises `Corrupt` for a damaged file and `Conflict` for an id
         taken by other content; what was imported before that stays.
         """
+        from memwell.engine import transfer
+
         return await transfer.import_(self._engine, path, progress)
 
     async def doctor(self) -> Report:

@@ -11,7 +11,6 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from memwell.errors import ConfigError
 from memwell.ports import Embedder, KeyValue, Log, Port, Store, VectorIndex
@@ -64,13 +63,16 @@ class Url:
     def parse(cls, text: str) -> Url:
         """Split a name. Raises `ConfigError` for an option given twice."""
         head, _, tail = text.partition(":")
-        split = urlsplit("//" + tail.removeprefix("//")) if tail else urlsplit("")
-        pairs = parse_qsl(split.query, keep_blank_values=True)
-        options = dict(pairs)
-        if len(options) != len(pairs):
-            raise ConfigError(f"an option is given twice in {_shown(text)!r}")
-        rest = tail.removeprefix("//").partition("?")[0]
-        return cls(text, head.lower(), unquote(rest), options)
+        rest, _, query = tail.removeprefix("//").partition("?")
+        options: dict[str, str] = {}
+        if query or "%" in rest:
+            from urllib.parse import parse_qsl, unquote
+
+            rest, pairs = unquote(rest), parse_qsl(query, keep_blank_values=True)
+            options = dict(pairs)
+            if len(options) != len(pairs):
+                raise ConfigError(f"an option is given twice in {_shown(text)!r}")
+        return cls(text, head.lower(), rest, options)
 
     def path(self) -> str:
         """The file path of `scheme:///relative` and `scheme:////absolute`; empty when there is none."""

@@ -12,13 +12,24 @@ from typing import Any, Self, TypeVar, Unpack, overload
 from memwell import _bridge
 from memwell.engine import assembly, writing
 from memwell.engine.context import Engine, Owner
-from memwell.engine.transfer import Imported, Progress
 from memwell.errors import ConfigError
 from memwell.events import Handler
 from memwell.memory import AsyncMemory, Hits, Ids, Records, RelatedRecords, Versions, _utc_now
 from memwell.ports import Embedder, KeyValue, Store, VectorIndex
 from memwell.scoring import Strategy
-from memwell.types import Health, Link, Mode, NewMemory, Page, Record, Report, Stats, Where
+from memwell.types import (
+    Health,
+    Imported,
+    Link,
+    Mode,
+    NewMemory,
+    Page,
+    Progress,
+    Record,
+    Report,
+    Stats,
+    Where,
+)
 
 __all__ = ["Memory"]
 

@@ -6,7 +6,7 @@ otherwise. `None` means absent, never "unsupported".
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
@@ -15,10 +15,12 @@ __all__ = [
     "Component",
     "Health",
     "Hit",
+    "Imported",
     "Link",
     "NewMemory",
     "Page",
     "Problem",
+    "Progress",
     "Record",
     "Related",
     "Report",
@@ -34,6 +36,9 @@ JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON
 
 Where: TypeAlias = Mapping[str, Any]
 """A filter expression; its grammar and meaning are in `memwell.filters`."""
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Called with how many are done and how many there are."""
 
 Mode: TypeAlias = Literal["hybrid", "semantic", "lexical"]
 
@@ -270,6 +275,18 @@ class Health:
     parts: Mapping[str, str]
     """Part name → `ok`, or what is wrong."""
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What an import did."""
+
+    added: int
+    present: int
+    """Already stored as exported."""
+    links: int
+    expired: int = 0
+    """Left out because their time had passed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, TypeAlias
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Final, TypeAlias
 
 from memwell.matrix import Matrix, numpy
 
@@ -30,22 +31,21 @@ class VectorSet:
         self.of: dict[int, int] = {}
         """Slot → row of `whole`."""
 
-    def add(self, slots: Mapping[int, int], found: Iterable[Chunked]) -> None:
+    def add(self, slots: Mapping[int, int], found: Iterator[Chunked]) -> None:
         """Take over the vectors of living records; `slots` tells the slot of each key."""
         np = numpy()
-        pending: list[bytes] = []
-        for key, spans, data in found:
-            slot = slots.get(key)
-            if slot is None:
+        while batch := list(islice(found, _READ_ROWS)):
+            rows = [row for row in batch if row[0] in slots]
+            if not rows:
                 continue
-            if spans is not None:
-                data = self._mean(np, data, 1 + spans.count("],["))
-            self.of[slot] = len(self.slots)
-            self.slots.append(slot)
-            pending.append(data)
-            if len(pending) == _READ_ROWS:
-                self._append(np, pending)
-        self._append(np, pending)
+            fresh = [slots[key] for key, _, _ in rows]
+            self.of.update(zip(fresh, range(len(self.slots), len(self.slots) + len(fresh)), strict=True))
+            self.slots += fresh
+            parts = [data if spans is None else _mean(data, spans) for _, spans, data in rows]
+            vectors = np.frombuffer(b"".join(parts), dtype="<f4").reshape(len(parts), -1)
+            if self.whole is None:
+                self.whole = Matrix(vectors.shape[1])
+            self.whole.append(vectors)
 
     def drop(self, slot: int) -> None:
         """Forget a record."""
@@ -54,15 +54,10 @@ class VectorSet:
             self.slots[row] = -1
             self.dead.append(row)
 
-    def _append(self, np: Any, pending: list[bytes]) -> None:
-        if pending:
-            rows = np.frombuffer(b"".join(pending), dtype="<f4").reshape(len(pending), -1)
-            if self.whole is None:
-                self.whole = Matrix(rows.shape[1])
-            self.whole.append(rows)
-            pending.clear()
 
-    def _mean(self, np: Any, data: bytes, passages: int) -> bytes:
-        mean = np.frombuffer(data, dtype="<f4").reshape(passages, -1).mean(axis=0)
-        unit = mean / (np.linalg.norm(mean) or 1.0)
-        return bytes(unit.astype("<f4").tobytes())
+def _mean(data: bytes, spans: str) -> bytes:
+    """The unit vector in the middle of several passages."""
+    np = numpy()
+    mean = np.frombuffer(data, dtype="<f4").reshape(1 + spans.count("],["), -1).mean(axis=0)
+    unit = mean / (np.linalg.norm(mean) or 1.0)
+    return bytes(unit.astype("<f4").tobytes())

@@ -19,10 +19,10 @@ import typer
 from memwell import importers
 from memwell.cli.failures import Code, complain
 from memwell.cli.shared import Cli
-from memwell.engine.transfer import Progress
 from memwell.errors import InvalidInput
 from memwell.importers import Found, Item, Skipped
 from memwell.sync import Memory
+from memwell.types import Progress
 
 __all__ = ["export", "import_", "take"]
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from memwell.engine.transfer import Progress
+    from memwell.types import Progress
 
 __all__ = ["Output", "flat", "printable", "when"]
 

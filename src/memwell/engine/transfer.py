@@ -17,10 +17,10 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO
 
 from memwell.codec import (
     dumps,
@@ -37,29 +37,14 @@ from memwell.engine.drafts import check_content, check_id, check_metadata, check
 from memwell.errors import BackendError, Conflict, Corrupt, InvalidInput
 from memwell.ports import Embed, Insert, Operation, SetLink
 from memwell.revision import kept
-from memwell.types import Record, Scope
+from memwell.types import Imported, Progress, Record, Scope
 
-__all__ = ["Imported", "Progress", "export", "import_"]
-
-Progress: TypeAlias = Callable[[int, int], None]
-"""Called with how many are done and how many there are."""
+__all__ = ["export", "import_"]
 
 FORM = 1
 _HEAD = b'{"memwell":"export"'
 _BATCH = 100
 _LINKS = 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Imported:
-    """What an import did."""
-
-    added: int
-    present: int
-    """Already stored as exported."""
-    links: int
-    expired: int = 0
-    """Left out because their time had passed."""
 
 
 async def export(

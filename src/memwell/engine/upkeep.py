@@ -7,11 +7,10 @@ import time
 from dataclasses import replace
 
 from memwell.engine.context import Engine
-from memwell.engine.transfer import Progress
 from memwell.engine.writing import catch_up
 from memwell.errors import Corrupt, MemwellError
 from memwell.ports import Port
-from memwell.types import DEFAULT_TENANT, Health, Report, Scope
+from memwell.types import DEFAULT_TENANT, Health, Progress, Report, Scope
 
 __all__ = ["doctor", "health", "repair", "sweep"]
 

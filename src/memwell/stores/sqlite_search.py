@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from memwell.codec import from_micros, loads, to_micros
+from memwell.codec import dumps, from_micros, loads, to_micros
 from memwell.corpus import Change, Partition, Row
 from memwell.errors import Corrupt
 from memwell.ports import Embedding
@@ -69,28 +69,23 @@ class Source:
         return last, gone + [(row[0], row) for row in rows]
 
     def vectors(self, partition: Partition, model: str, keys: Sequence[int] | None) -> Iterator[Chunked]:
-        """(key, spans, float32 bytes) of the partition's vectors under a model, or of some keys'; in order of
-        key.
-        """
+        """(key, spans, float32 bytes) of the partition's vectors under a model, or of some keys', in any order."""
         connection = self._database.read()
         number = connection.execute("SELECT number FROM models WHERE name = ?", (model,)).fetchone()
         if number is None:
-            return
+            return iter(())
         base = number[0] << MODEL_SHIFT
         if keys is None:
             text, values = _partition(partition)
-            yield from connection.execute(
+            return connection.execute(
                 f"SELECT r.key, v.spans, v.data FROM records r JOIN vectors v ON v.id = r.key + ? WHERE {text}",
                 [base, *values],
             )
-            return
-        for at in range(0, len(keys), 500):
-            part = [base | key for key in keys[at : at + 500]]
-            marks = ", ".join("?" * len(part))
-            query = (
-                f"SELECT v.id & {_MASK}, v.spans, v.data FROM vectors v WHERE v.id IN ({marks}) ORDER BY v.id"
-            )
-            yield from connection.execute(query, part)
+        wanted = dumps([base | key for key in keys])
+        return connection.execute(
+            f"SELECT v.id & {_MASK}, v.spans, v.data FROM vectors v WHERE v.id IN (SELECT value FROM json_each(?))",
+            (wanted,),
+        )
 
     def visible(self, search: Search) -> set[int]:
         """The keys that the search may find: scope, expiry, filter and time."""
