@@ -584,7 +584,7 @@ def test_scripts_are_run_once_each_and_in_order(tmp_path: Path) -> None:
 
 def test_a_failing_script_leaves_nothing_behind(tmp_path: Path) -> None:
     database = Database(tmp_path / "a.db")
-    with pytest.raises(sqlite3.OperationalError):
+    with pytest.raises(BackendError):
         database.migrate("one", ["CREATE TABLE a (x)", "CREATE TABLE b (x); INSERT INTO nowhere VALUES (1)"])
     names = database.read().execute("SELECT name FROM sqlite_master").fetchall()
     assert names == []
