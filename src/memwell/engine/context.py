@@ -35,6 +35,9 @@ class Owner(TypedDict, total=False):
     namespace: str | None
 
 
+_OWNER = frozenset(Owner.__annotations__)
+
+
 class Engine:
     """One instance of the engine. Safe to share between tasks and threads."""
 
@@ -55,7 +58,14 @@ class Engine:
         return self.parts.store
 
     def scope(self, owner: Owner) -> Scope:
-        """The checked scope of a call."""
+        """The checked scope of a call. Raises `TypeError` for a keyword that names no part of a scope: left
+        aside, a misspelt one would show everybody's memories.
+        """
+        if not owner.keys() <= _OWNER:
+            unknown = ", ".join(sorted(owner.keys() - _OWNER))
+            raise TypeError(
+                f"unexpected keyword arguments: {unknown}; an owner is told by {', '.join(sorted(_OWNER))}"
+            )
         return scope_of(
             owner.get("tenant_id"),
             owner.get("user_id"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -57,6 +58,34 @@ class Reading(MemorySuite):
         for call in calls:
             with pytest.raises(InvalidInput, match="user_id"):
                 call()
+
+    def test_a_misspelt_owner_is_refused_everywhere_and_nothing_is_shown_or_changed(
+        self, memory: Memory, tmp_path: Path
+    ) -> None:
+        kept = memory.remember("an orchid", id="a", user_id="ana", metadata={"n": 1})
+        memory.remember("a rose", id="b", user_id="ana")
+        owner: Any = {"userid": "bob"}
+        calls: list[Any] = [
+            lambda: memory.recall("orchid", **owner),
+            lambda: memory.get("a", **owner),
+            lambda: memory.list(**owner),
+            lambda: memory.update("a", content="a tulip", **owner),
+            lambda: memory.forget("a", **owner),
+            lambda: memory.forget(where={"n": 1}, **owner),
+            lambda: memory.history("a", **owner),
+            lambda: memory.restore("a", 1, **owner),
+            lambda: memory.relate("a", "b", **owner),
+            lambda: memory.unrelate("a", "b", **owner),
+            lambda: memory.related("a", **owner),
+            lambda: memory.count(**owner),
+            lambda: memory.stats(**owner),
+            lambda: memory.export(tmp_path / "export.jsonl", **owner),
+        ]
+        for call in calls:
+            with pytest.raises(TypeError, match=r"userid.*user_id"):
+                call()
+        assert memory.get("a", user_id="ana") == kept
+        assert not (tmp_path / "export.jsonl").exists()
 
     # ---------------------------------------------------------------------------------------------- lists
 
