@@ -45,7 +45,9 @@ class Event:
     records: tuple[Record, ...] = ()
     """The same as stored, where they still exist."""
     data: Mapping[str, Any] = field(default_factory=dict)
-    """What belongs to this kind of event: the query of `recalled`, the previous version of `updated`."""
+    """What belongs to this kind of event: `query` of `recalled`; `changed` of `updated`, the fields it set;
+    `kind` and `strength` of `related`; `count` of `expired`.
+    """
 
 
 Handler: TypeAlias = Callable[[Event], None] | Callable[[Event], Awaitable[None]]
@@ -62,6 +64,8 @@ class Events:
         """Call the handler for each event of this name, `*` for all; the result ends the subscription."""
         if name != "*" and name not in EVENTS:
             raise InvalidInput(f"no event {name!r}; there are {', '.join(EVENTS)}, and * for all of them")
+        if not callable(handler):
+            raise InvalidInput(f"a handler is a function that takes an event, not {handler!r:.100}")
         self._handlers.setdefault(name, []).append(handler)
 
         def off() -> None:

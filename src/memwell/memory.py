@@ -161,9 +161,10 @@ class AsyncMemory:
     ) -> Page:
         """A page of records, newest first; hand `page.cursor` to the next call for the next one.
 
-        `order` is `created_at`, `updated_at`, `importance` or `id`. A record that exists throughout a walk is
-        met exactly once, whatever is written meanwhile. A cursor belongs to its order, filter and scope; with
-        others it raises `InvalidQuery`.
+        `order` is `created_at`, `updated_at`, `importance` or `id`. A record that exists throughout a walk
+        and keeps its place in the order is met exactly once, whatever is written meanwhile; one that an update moves
+        (`updated_at`, `importance`) may be met again or not at all. A cursor belongs to its order, filter and scope;
+        with others it raises `InvalidQuery`.
         """
         return await listing.page(self._engine, where, order, descending, limit, cursor, owner)
 

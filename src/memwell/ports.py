@@ -270,8 +270,8 @@ class Store(Port):
         """Up to `limit` records ordered by (`order`, id), those after the position (value, id) if one is
         given.
 
-        A record that exists throughout a walk over the pages is met exactly once, whatever is written
-        meanwhile. `order` is `created_at`, `updated_at`, `importance` or `id`.
+        A record that exists throughout a walk over the pages and keeps its place in the order is met exactly
+        once, whatever is written meanwhile. `order` is `created_at`, `updated_at`, `importance` or `id`.
         """
         return self._inside(scope, await self._scan(scope, now, where, order, descending, limit, after))
 

@@ -114,10 +114,15 @@ def _semantic(candidates: Sequence[Candidate], statistics: Statistics, weights: 
     known = [candidate.cosine for candidate in candidates if candidate.cosine is not None]
     if not known or not weights.semantic:
         return None
-    floor = min(known) if statistics.typical is None else statistics.typical
+    floor = min(known) if statistics.typical is None else _shrunk(statistics.typical, statistics.documents)
     values = [0.0 if candidate.near is None else candidate.near - floor for candidate in candidates]
     best = max(values)
     return "semantic", weights.semantic, [v / best if v > 0 else 0.0 for v in values]
+
+
+def _shrunk(typical: float, documents: int) -> float:
+    """A mean cosine, drawn towards 0 as if one unrelated record more were there: of few records it is their own."""
+    return typical * documents / (documents + 1)
 
 
 def _lexical(candidates: Sequence[Candidate], statistics: Statistics, weights: Weights) -> Column | None:

@@ -99,9 +99,16 @@ class Engine:
                 self._next_sweep = now + _SWEEP_EVERY
             elif now >= self._next_sweep and not fully:
                 self._next_sweep = now + _SWEEP_EVERY
-                await self.parts.store.sweep(now)
+                await self.sweep(now)
         except MemwellError as error:
             log.warning("recalls could not be noted, or expired memories not be swept: %s", error)
+
+    async def sweep(self, now: datetime) -> int:
+        """Remove what has expired, of every tenant, and tell it; how many."""
+        gone = await self.store.sweep(now)
+        if gone:
+            self.emit("expired", Scope(), (), count=gone)
+        return gone
 
     def _due(self, now: datetime) -> bool:
         try:

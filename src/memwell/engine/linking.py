@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from memwell.engine import drafts
 from memwell.engine.context import Engine, Owner
-from memwell.engine.drafts import check_id
+from memwell.engine.drafts import check_id, check_link
 from memwell.errors import InvalidInput, NotFound
 from memwell.ports import SetLink, Unlink
 from memwell.types import Link, Record, Related, Scope
@@ -29,6 +29,8 @@ async def relate(engine: Engine, source: str, target: str, kind: str, strength: 
 
 async def unrelate(engine: Engine, source: str, target: str, kind: str | None, owner: Owner) -> int:
     """See `AsyncMemory.unrelate`."""
+    if kind is not None:
+        check_link(kind, 1.0)
     operation = Unlink(scope=engine.scope(owner), source=check_id(source), target=check_id(target), kind=kind)
     removed: int = (await engine.store.write([operation], now=engine.clock()))[0]
     return removed
@@ -40,6 +42,7 @@ async def related(
     """See `AsyncMemory.related`."""
     if isinstance(depth, bool) or not isinstance(depth, int) or not 1 <= depth <= MAX_DEPTH:
         raise InvalidInput(f"depth is a whole number from 1 to {MAX_DEPTH}, not {depth!r}")
+    check_link("related" if kind is None else kind, min_strength)
     now, scope, store = engine.clock(), engine.scope(owner), engine.store
     if not await store.get(scope, [check_id(id)], now=now):
         raise NotFound(f"no memory {id!r} in this scope", part="memory", operation="related")

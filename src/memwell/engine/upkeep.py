@@ -73,18 +73,17 @@ async def _embed_missing(engine: Engine, progress: Progress | None) -> int:
         return 0
     stats = await engine.store.stats(Scope(), now=engine.clock())
     waiting, total = stats.records - stats.embedded.get(engine.encoder.model, 0), 0
-    while count := await catch_up(engine, _BATCH):
+    hopeless: set[str] = set()
+    while count := await catch_up(engine, _BATCH, hopeless):
         total += count
         if progress is not None:
             progress(total, max(total, waiting))
-    engine.encoder.behind = False
+    engine.encoder.behind = bool(hopeless)
+    if hopeless:
+        log.warning("these cannot be embedded: %s", ", ".join(sorted(hopeless)))
     return total
 
 
 async def sweep(engine: Engine) -> int:
     """See `AsyncMemory.sweep`."""
-    now = engine.clock()
-    gone = await engine.store.sweep(now)
-    if gone:
-        engine.emit("expired", Scope(tenant_id=DEFAULT_TENANT), (), count=gone)
-    return gone
+    return await engine.sweep(engine.clock())

@@ -11,6 +11,7 @@ from typing import Any, cast
 from memwell.codec import digest
 from memwell.engine.context import Engine, Owner
 from memwell.engine.drafts import Template, check_changes, check_id, ttl_of
+from memwell.engine.encoding import Encoder
 from memwell.errors import InvalidInput, MemwellError, NotFound
 from memwell.filters import parse
 from memwell.ids import new_id
@@ -183,7 +184,8 @@ async def _change(
         scope=scope, id=check_id(id), changes=changes, embedding=embedding, expected_version=expected_version
     )
     record: Record = (await engine.store.write([operation], now=now))[0]
-    engine.emit("updated", record.scope, (record.id,), (record,), changed=tuple(changes))
+    if record.version > 1 and record.updated_at >= now:
+        engine.emit("updated", record.scope, (record.id,), (record,), previous=record.version - 1)
     await engine.settle(now)
     return record
 
@@ -222,18 +224,41 @@ async def _catch_up_quietly(engine: Engine) -> None:
         log.warning("some memories still wait for their vectors: %s", error)
 
 
-async def catch_up(engine: Engine, limit: int) -> int:
-    """Embed up to `limit` records that lack vectors of the current model; how many were found."""
+async def catch_up(engine: Engine, limit: int, hopeless: set[str] | None = None) -> int:
+    """Embed up to `limit` records that lack vectors of the current model; how many got them.
+
+    A text that cannot be embedded does not hold up the others; its id is added to `hopeless`, whose records are not
+    tried again. Raises what the embedder raises when none of several can be embedded.
+    """
     encoder = engine.encoder
     if encoder is None:
         return 0
-    waiting = await engine.store.unembedded(encoder.model, limit=limit)
+    skipped = set() if hopeless is None else hopeless
+    found = await engine.store.unembedded(encoder.model, limit=limit + len(skipped))
+    waiting = [record for record in found if record.id not in skipped]
     if not waiting:
         return 0
-    embeddings = await encoder.strictly([record.content for record in waiting])
-    operations: list[Operation] = [
-        Embed(tenant_id=record.scope.tenant_id, id=record.id, content=record.content, embedding=embedding)
-        for record, embedding in zip(waiting, embeddings, strict=True)
-    ]
-    await engine.store.write(operations, now=engine.clock())
-    return len(waiting)
+    try:
+        embeddings: list[Embedding | None] = list(await encoder.strictly([r.content for r in waiting]))
+    except MemwellError:
+        if hopeless is None or len(waiting) == 1:
+            raise
+        embeddings = [await _alone(encoder, record.content) for record in waiting]
+        if not any(embeddings):
+            raise
+    done: list[Operation] = []
+    for record, embedding in zip(waiting, embeddings, strict=True):
+        if embedding is None:
+            skipped.add(record.id)
+            continue
+        tenant = record.scope.tenant_id
+        done.append(Embed(tenant_id=tenant, id=record.id, content=record.content, embedding=embedding))
+    await engine.store.write(done, now=engine.clock())
+    return len(done)
+
+
+async def _alone(encoder: Encoder, content: str) -> Embedding | None:
+    try:
+        return (await encoder.strictly([content]))[0]
+    except MemwellError:
+        return None

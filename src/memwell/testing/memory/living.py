@@ -93,6 +93,23 @@ class Living(MemorySuite):
         with pytest.raises(InvalidInput, match="no event"):
             memory.on("exploded", print)
 
+    def test_a_handler_that_cannot_be_called_is_refused(self, memory: Memory) -> None:
+        handler: Any = "print"
+        with pytest.raises(InvalidInput, match="handler"):
+            memory.on("remembered", handler)
+        memory.remember("tea")
+
+    def test_what_expires_is_told_whoever_sweeps(self, memory: Memory, clock: Clock) -> None:
+        told: list[Event] = []
+        memory.on("expired", told.append)
+        memory.remember("goes", ttl=60)
+        clock.advance(60)
+        memory.sweep()
+        memory.remember("goes too", ttl=60)
+        clock.advance(hours=1)
+        memory.remember("a call some time later")
+        assert [event.data["count"] for event in told] == [1, 1]
+
     # ---------------------------------------------------------------------------- an embedder that fails
 
     def test_when_the_embedder_fails_the_memory_is_kept_and_embedded_later(

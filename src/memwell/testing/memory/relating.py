@@ -132,6 +132,19 @@ class Relating(MemorySuite):
         with pytest.raises(InvalidInput, match="depth"):
             memory.related("a", depth=depth)
 
+    @pytest.mark.parametrize(
+        "given", [{"kind": 7}, {"kind": ""}, {"min_strength": "1"}, {"min_strength": 2}], ids=str
+    )
+    def test_a_wrong_choice_of_relationships_is_refused(self, memory: Memory, given: dict[str, Any]) -> None:
+        _letters(memory, "ab")
+        memory.relate("a", "b")
+        with pytest.raises(InvalidInput):
+            memory.related("a", **given)
+        if "kind" in given:
+            with pytest.raises(InvalidInput):
+                memory.unrelate("a", "b", given["kind"])
+        assert [found.record.id for found in memory.related("a")] == ["b"]
+
 
 def _letters(memory: Memory, ids: str) -> None:
     memory.remember([NewMemory(content=f"apple {id}", id=id) for id in ids])
