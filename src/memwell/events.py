@@ -45,7 +45,7 @@ class Event:
     records: tuple[Record, ...] = ()
     """The same as stored, where they still exist."""
     data: Mapping[str, Any] = field(default_factory=dict)
-    """What belongs to this kind of event: `query` of `recalled`; `changed` of `updated`, the fields it set;
+    """What belongs to this kind of event: `query` of `recalled`; `previous` of `updated`, a version number;
     `kind` and `strength` of `related`; `count` of `expired`.
     """
 

@@ -10,7 +10,7 @@ from memwell.engine.context import Engine
 from memwell.engine.writing import catch_up
 from memwell.errors import Corrupt, MemwellError
 from memwell.ports import Port
-from memwell.types import DEFAULT_TENANT, Health, Progress, Report, Scope
+from memwell.types import Health, Progress, Report, Scope
 
 __all__ = ["doctor", "health", "repair", "sweep"]
 
