@@ -36,7 +36,7 @@ Ranker = Callable[[Conversation, Question], list[str]]
 def main() -> None:
     """Run the rows and print, write and plot them."""
     options = _options()
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 150)
     results = {}
     for path in options.data:
         conversations = load(path)
