@@ -1,0 +1,73 @@
+"""Markdown tables from what the benchmarks wrote: `python -m benchmarks.tables quality.json speed.json`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.quality.metrics import MEASURES, mean
+from benchmarks.speed.measure import Row
+
+__all__ = ["main"]
+
+MARKS = {"aim": "✓✓", "must": "✓", "missed": "✗"}
+
+
+def main() -> None:
+    """Print the tables of each file."""
+    parser = argparse.ArgumentParser("benchmarks.tables", description=__doc__)
+    parser.add_argument("files", type=Path, nargs="+")
+    for path in parser.parse_args().files:
+        found = json.loads(path.read_text("utf-8"))
+        tables = _speed(found["rows"]) if "rows" in found else _quality(found)
+        print("\n\n".join(tables) + "\n")
+
+
+def _speed(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    lines = []
+    for row in rows:
+        measured = Row(**{name: row[name] for name in Row.__dataclass_fields__ if name in row})
+        sign = "≥" if measured.higher else "≤"
+        bounds = (f"{sign} {bound:g}" if bound is not None else "" for bound in (measured.must, measured.aim))
+        value = f"{measured.value:.3g} {measured.unit}"
+        name = measured.name + (f" ({measured.note})" if measured.note else "")
+        lines.append([name, measured.ours, measured.floor, value, *bounds, MARKS.get(measured.mark, "")])
+    yield _table(["what", "memwell", "floor", "value", "must", "aim", ""], lines)
+
+
+def _quality(found: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]]) -> Iterator[str]:
+    for name, rows in found.items():
+        yield f"### {name}"
+        yield _table(["row", *MEASURES], [[row, *_cells(entries)] for row, entries in rows.items()])
+        default = rows["recall (the default)"]
+        for key in ("category", "conversation"):
+            groups = sorted({entry[key] for entry in default})
+            parts = {group: [entry for entry in default if entry[key] == group] for group in groups}
+            lines = [[group, str(len(part)), *_cells(part)] for group, part in parts.items()]
+            yield _table([f"the default by {key}", "questions", *MEASURES], lines)
+        sessions = {row: [entry["sessions"] for entry in rows[row]] for row in rows if _is_plain(row)}
+        yield _table(
+            ["sessions, each by its best turn", *MEASURES],
+            [[row, *_cells(entries)] for row, entries in sessions.items()],
+        )
+
+
+def _is_plain(row: str) -> bool:
+    return row.startswith("recall") or row in ("cosine", "BM25")
+
+
+def _cells(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    found = mean([{name: entry[name] for name in MEASURES} for entry in entries])
+    return [f"{100 * found[name]:.1f}" for name in MEASURES]
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+if __name__ == "__main__":
+    main()
