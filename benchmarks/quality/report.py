@@ -48,7 +48,7 @@ def plot(path: Path, results: Mapping[str, Rows]) -> None:
     figure, panels = pyplot.subplots(1, len(results), figsize=(7 * len(results), 8), squeeze=False)
     for panel, (name, rows) in zip(panels[0], results.items(), strict=True):
         names = list(rows)[::-1]
-        values = [100 * mean(rows[row])["recall@10"] for row in names]
+        values = [mean([{"x": 100 * entry["recall@10"]} for entry in rows[row]])["x"] for row in names]
         colours = ["#c2410c" if row == DEFAULT else "#94a3b8" for row in names]
         bars = panel.barh(names, values, color=colours)
         panel.bar_label(bars, fmt="%.1f", padding=3, fontsize=8)
