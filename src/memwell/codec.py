@@ -116,7 +116,7 @@ def record_from_json(data: Mapping[str, Any]) -> Record:
         return Record(
             scope=Scope(**{name: data[name] for name in _SCOPE if name in data}),
             metadata=dict(data.get("metadata", {})),
-            tags=tuple(data.get("tags", ())),
+            tags=_tags(data.get("tags", [])),
             links=tuple(link_from_json(link) for link in data.get("links", ())),
             **values,
         )
@@ -166,6 +166,12 @@ def embedding_from_json(data: Mapping[str, Any]) -> Embedding:
         return Embedding(model=data["model"], vectors=vectors, spans=spans)
     except (KeyError, TypeError, ValueError) as error:
         raise Corrupt(f"not vectors of memwell: {error!r}") from error
+
+
+def _tags(found: Any) -> tuple[str, ...]:
+    if not isinstance(found, list):
+        raise TypeError(f"tags are a list, not {type(found).__name__}")
+    return tuple(found)
 
 
 def _moment(text: Any) -> datetime:

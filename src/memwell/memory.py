@@ -311,9 +311,9 @@ class AsyncMemory:
         running it again. Vectors are taken over. Raises `Corrupt` for a damaged file and `Conflict` for an id
         taken by other content; what was imported before that stays.
         """
-        from memwell.engine import transfer
+        from memwell.engine import importing
 
-        return await transfer.import_(self._engine, path, progress)
+        return await importing.import_(self._engine, path, progress)
 
     async def doctor(self) -> Report:
         """Compare words, vectors and relationships with the rows they were made from; `ok` when all agree."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +14,7 @@ from memwell.errors import BackendError, Conflict, Corrupt, InvalidInput
 from memwell.sync import Memory
 from memwell.testing.memory._furniture import everything, furnish
 from memwell.testing.memory._suite import MemorySuite, Opening, Words
-from memwell.testing.samples import Clock
+from memwell.testing.samples import START, Clock
 from memwell.types import NewMemory
 
 __all__ = ["Transferring"]
@@ -153,6 +156,73 @@ class Transferring(MemorySuite):
         done = second.import_(tmp_path / "all.jsonl")
         assert (done.added, done.expired) == (1, 1)
 
+    @pytest.mark.parametrize(
+        "given",
+        [
+            {"record": None},
+            {"record": {"importance": 7}},
+            {"record": {"importance": "high"}},
+            {"record": {"version": "2"}},
+            {"record": {"access_count": -1}},
+            {"record": {"reinforced": True}},
+            {"record": {"kind": ""}},
+            {"record": {"kind": ["note"]}},
+            {"record": {"user_id": 7}},
+            {"record": {"tenant_id": ""}},
+            {"record": {"tags": "apple"}},
+            {"record": {"metadata": [1]}},
+            {"record": {"content": "a\0b"}},
+            {"past": 7},
+            {"past": [{}]},
+            {"past": [{"record": {"id": "other"}}]},
+            {"past": [{"record": {"user_id": "bob"}}]},
+            {"past": [{"record": {"version": 2}}]},
+            {"vectors": 7},
+            {"vectors": [{"model": "words", "shape": [1, 1], "spans": [], "float32": "AADAfw=="}]},
+            {"vectors": [{"model": "words", "shape": [1, 1], "spans": [], "float32": "AACAQA=="}]},
+            {"vectors": [{"model": "words", "shape": [1, 1], "spans": [[0, 9]], "float32": "AACAPw=="}]},
+            {"links": 7},
+            {"links": [["default", "a"]]},
+            {"links": [["default", "a", [{"kind": "related"}]]]},
+            {"links": [["default", "a", [{"target": "a", "kind": "", "strength": 1}]]]},
+            {"links": [["default", "a", [{"target": "a", "kind": "related", "strength": "1"}]]]},
+        ],
+        ids=str,
+    )
+    def test_what_could_not_have_been_stored_is_not_imported(
+        self, memory: Memory, tmp_path: Path, given: dict[str, Any]
+    ) -> None:
+        path = _written(tmp_path / "made.jsonl", given)
+        with pytest.raises(Corrupt):
+            memory.import_(path)
+        assert memory.count() == (1 if "links" in given else 0)
+        assert memory.doctor().ok
+
+    def test_an_export_made_by_hand_is_imported_when_it_is_right(
+        self, memory: Memory, tmp_path: Path
+    ) -> None:
+        past = {"record": {"version": 1, "content": "pear"}, "changed": ["content"]}
+        path = _written(tmp_path / "made.jsonl", {"past": [past]})
+        assert memory.import_(path).added == 1
+        assert [version.record.content for version in memory.history("a")] == ["pear", "apple"]
+
+    def test_relationships_that_leave_the_scope_are_not_exported(
+        self, memory: Memory, tmp_path: Path
+    ) -> None:
+        memory.remember([NewMemory(content=f"text {id}", id=id, user_id="ann") for id in ("a", "b")])
+        memory.remember("of bob", id="bobs-secret-id", user_id="bob")
+        memory.relate("a", "b")
+        memory.relate("a", "bobs-secret-id")
+        memory.export(tmp_path / "ann.jsonl", user_id="ann")
+        assert "bobs-secret-id" not in (tmp_path / "ann.jsonl").read_text()
+
+    @pytest.mark.parametrize("path", ["", "a\0b", "\ud800", None, 7, b"x"], ids=repr)
+    def test_a_path_names_a_file(self, memory: Memory, path: Any) -> None:
+        with pytest.raises(InvalidInput):
+            memory.export(path)
+        with pytest.raises(InvalidInput):
+            memory.import_(path)
+
     def test_files_that_cannot_be_used_are_told(self, memory: Memory, tmp_path: Path) -> None:
         memory.remember("apple")
         with pytest.raises(BackendError):
@@ -161,3 +231,23 @@ class Transferring(MemorySuite):
             memory.import_(tmp_path / "missing.jsonl")
         with pytest.raises(BackendError):
             memory.import_(tmp_path)
+
+
+def _written(path: Path, given: dict[str, Any]) -> Path:
+    """An export of one memory with a right checksum, differing from a good one as `given`."""
+    plain = {"id": "a", "content": "apple", "tenant_id": "default", "version": 2}
+    plain |= dict.fromkeys(("created_at", "updated_at"), START.isoformat())
+
+    def record(changes: dict[str, Any] | None) -> dict[str, Any] | None:
+        return None if changes is None else plain | changes
+
+    past = given.get("past", [])
+    if isinstance(past, list):
+        whole = {"changed_at": START.isoformat(), "changed": []}
+        past = [whole | each | {"record": record(each["record"])} if each else each for each in past]
+    line = {"record": record(given.get("record", {})), "past": past, "vectors": given.get("vectors", [])}
+    lines = [{"memwell": "export", "form": 1}, line, {"links": given.get("links", [])}]
+    body = "".join(json.dumps(each, separators=(",", ":")) + "\n" for each in lines).encode()
+    end = {"end": True, "records": 1, "sha256": hashlib.sha256(body).hexdigest()}
+    path.write_bytes(body + json.dumps(end).encode() + b"\n")
+    return path
