@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
@@ -11,7 +12,7 @@ import pytest
 
 from memwell import AsyncMemory, Closed, ConfigError, Event, Memory, NewMemory
 from memwell.ports import Store
-from memwell.registry import open_store
+from memwell.registry import open_embedder, open_store
 from memwell.testing import run
 from memwell.testing.memory import MemoryConformance, OnALoop, Words
 from memwell.testing.samples import Clock
@@ -118,6 +119,36 @@ def test_parts_handed_in_stay_open_and_those_opened_here_are_closed() -> None:
     own.close()
     assert all(part.closed for part in parts.owned)
     assert parts.store in parts.owned
+
+
+@pytest.mark.parametrize("index", [None, "exact:?dimension=384"])
+def test_closing_ends_every_thread_even_of_parts_that_were_handed_in(
+    tmp_path: Path, index: str | None
+) -> None:
+    async def use() -> AsyncMemory:
+        embedder = open_embedder("hashing")
+        memory = AsyncMemory(
+            f"sqlite:///{tmp_path}/a.db", embedder=embedder, index=index, cache=f"sqlite:///{tmp_path}/c.db"
+        )
+        await memory.remember("tea")
+        await memory.recall("tea")
+        await memory.close()
+        assert not embedder.closed
+        return memory
+
+    before = set(threading.enumerate())
+    memory = asyncio.run(use())  # kept, so that nothing ends only because it is collected
+    left = [thread for thread in threading.enumerate() if thread not in before]
+    for thread in left:
+        thread.join(5)
+    assert not any(thread.is_alive() for thread in left)
+    assert not asyncio.run(memory.health()).ok
+
+
+@pytest.mark.parametrize("given", [{"index": 7}, {"cache": 7}, {"index": "hashing"}, {"cache": "exact:"}])
+def test_what_is_no_part_is_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        Memory("memory://", embedder="hashing", **given)
 
 
 def test_a_coroutine_handler_needs_a_loop() -> None:

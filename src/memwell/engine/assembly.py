@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from memwell import registry
 from memwell.errors import ConfigError, MemwellError
 from memwell.ports import Embedder, KeyValue, Port, Store, VectorIndex
+
+if TYPE_CHECKING:
+    from memwell.wrappers.threaded import Threaded
 
 __all__ = ["Parts", "default_url", "open_parts"]
 
@@ -24,7 +27,9 @@ class Parts:
 
     store: Store
     embedder: Embedder | None
-    owned: tuple[Port, ...] = field(default=())
+    owned: tuple[Port, ...] = ()
+    threads: tuple[Threaded, ...] = ()
+    """Wrappers that were put around parts here, some of them handed in: their threads end with the engine."""
 
     @property
     def blocking(self) -> bool:
@@ -33,15 +38,17 @@ class Parts:
 
     def threaded(self) -> Parts:
         """The same with blocking parts off the event loop."""
-        from memwell.wrappers.threaded import threaded
+        from memwell.wrappers.threaded import Threaded, threaded
 
         store = threaded(self.store)
         embedder = None if self.embedder is None else threaded(self.embedder)
-        swapped: dict[int, Port] = {id(self.store): store}
-        if self.embedder is not None and embedder is not None:
-            swapped[id(self.embedder)] = embedder
-        return replace(
-            self, store=store, embedder=embedder, owned=tuple(swapped.get(id(p), p) for p in self.owned)
+        used: list[tuple[Port | None, Port | None]] = [(self.store, store), (self.embedder, embedder)]
+        swapped = {id(part): wrapper for part, wrapper in used}
+        return Parts(
+            store=store,
+            embedder=embedder,
+            owned=tuple(swapped.get(id(part)) or threaded(part) for part in self.owned),
+            threads=tuple(w for part, w in used if w is not part and isinstance(w, Threaded)),
         )
 
     async def close(self) -> None:
@@ -52,6 +59,8 @@ class Parts:
                 await part.close()
             except MemwellError as error:
                 failures.append(error)
+        for part in self.threads:
+            part.dismiss()
         if failures:
             raise failures[0]
 
@@ -116,6 +125,8 @@ def _cached(coder: Embedder, cache: str | KeyValue | None, owned: list[Port]) ->
     if isinstance(coder, CachedEmbedder):
         return coder
     kept = registry.open_keyvalue(cache) if isinstance(cache, str) else cache
+    if kept is not None and not isinstance(kept, KeyValue):
+        raise ConfigError(f"cache is a KeyValue or its URL such as sqlite:///cache.db, not {cache!r:.100}")
     if isinstance(cache, str) and kept is not None:
         owned.append(kept)
     return CachedEmbedder(coder, kept)
@@ -146,6 +157,10 @@ def _indexed(store: Store, index: str | VectorIndex, model: str, owned: list[Por
     from memwell.wrappers.indexed import Indexed
 
     opened = registry.open_index(index) if isinstance(index, str) else index
+    if not isinstance(opened, VectorIndex):
+        raise ConfigError(
+            f"index is a VectorIndex or its URL such as exact:?dimension=384, not {index!r:.100}"
+        )
     if opened is not index:
         owned.append(opened)
     return Indexed(store, opened, model=model)  # type: ignore[abstract]  # hooks are filled in

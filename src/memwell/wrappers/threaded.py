@@ -19,6 +19,7 @@ from memwell.ports import Embedder, KeyValue, Log, Port, Store, VectorIndex
 from memwell.wrappers.base import forwarding
 
 __all__ = [
+    "Threaded",
     "ThreadedEmbedder",
     "ThreadedIndex",
     "ThreadedKeyValue",
@@ -70,7 +71,13 @@ class _Pools:
         return await _bridge.hop(pool, lambda: _bridge.drive(method(*arguments)))
 
     async def close(self) -> None:
-        await self.call("close")
+        try:
+            await self.call("close")
+        finally:
+            self.dismiss()
+
+    def dismiss(self) -> None:
+        """Let the threads end when they have done what they were given."""
         self.readers.shutdown(wait=False)
         self.writers.shutdown(wait=False)
 
@@ -82,8 +89,8 @@ async def _hop(self: Any, hook: str, arguments: tuple[Any, ...]) -> Any:
 _in_a_thread = forwarding(_hop)
 
 
-class _Threaded(Port):
-    """The common part of the wrappers below."""
+class Threaded(Port):
+    """What the wrappers below share."""
 
     blocking = False
     _pools: _Pools
@@ -95,12 +102,16 @@ class _Threaded(Port):
     async def _close(self) -> None:
         await self._pools.close()
 
+    def dismiss(self) -> None:
+        """Let the threads end without closing the part inside, which may not be ours to close."""
+        self._pools.dismiss()
+
     def _translate(self, error: Exception, operation: str) -> MemwellError:
         return self.inner._translate(error, operation)
 
 
 @_in_a_thread
-class ThreadedStore(_Threaded, Store):
+class ThreadedStore(Threaded, Store):
     """A blocking store, off the loop."""
 
     part = "threaded"
@@ -112,7 +123,7 @@ class ThreadedStore(_Threaded, Store):
 
 
 @_in_a_thread
-class ThreadedIndex(_Threaded, VectorIndex):
+class ThreadedIndex(Threaded, VectorIndex):
     """A blocking vector index, off the loop."""
 
     part = "threaded"
@@ -123,7 +134,7 @@ class ThreadedIndex(_Threaded, VectorIndex):
 
 
 @_in_a_thread
-class ThreadedEmbedder(_Threaded, Embedder):
+class ThreadedEmbedder(Threaded, Embedder):
     """A blocking embedder, off the loop."""
 
     part = "threaded"
@@ -152,14 +163,14 @@ class ThreadedEmbedder(_Threaded, Embedder):
 
 
 @_in_a_thread
-class ThreadedKeyValue(_Threaded, KeyValue):
+class ThreadedKeyValue(Threaded, KeyValue):
     """A blocking key-value part, off the loop."""
 
     part = "threaded"
 
 
 @_in_a_thread
-class ThreadedLog(_Threaded, Log):
+class ThreadedLog(Threaded, Log):
     """A blocking log, off the loop."""
 
     part = "threaded"
