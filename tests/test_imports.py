@@ -25,13 +25,12 @@ LAYERS = (
     {"filters"},
     {"ports"},
     set[str](),  # every module not named here is pure, and stands on this layer
-    {"corpus", "corpora", "candidates"},
     {*ADAPTERS, "wrappers"},
     {"memory", "engine", "events", "observe", "policies"},
     {"sync"},
     EDGES,
 )
-PURE, ADAPTER, ENGINE = 3, 5, 6
+PURE, ADAPTER, ENGINE = 3, 4, 5
 ASSEMBLY = "memwell.engine.assembly"
 
 

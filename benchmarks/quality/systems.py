@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.quality.data import Conversation, Question
 from memwell import Memory, NewMemory, Strategy
-from memwell.evidence import DEFAULT, Weights
+from memwell.retrieval.evidence import DEFAULT, Weights
 
 __all__ = ["ADDED", "MODES", "REMOVED", "System", "Variant"]
 

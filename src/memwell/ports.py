@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from memwell.search import Found, Search
+    from memwell.retrieval.search import Found, Search
 
 __all__ = [
     "Change",
@@ -287,14 +287,14 @@ class Store(Port):
 
     @guarded
     async def actors(self, scope: Scope) -> frozenset[str]:
-        """Who recurs as the speaker of the scope's records (`memwell.text.trusted_actors`); empty where that
+        """Who recurs as the speaker of the scope's records (`memwell.retrieval.text.trusted_actors`); empty where that
         is unknown.
         """
         return await self._actors(scope)
 
     @guarded
     async def search(self, search: Search) -> Found:
-        """Candidates for a recall with what the ranking needs to know of them; see `memwell.search`."""
+        """Candidates for a recall with what the ranking needs to know of them; see `memwell.retrieval.search`."""
         return await self._search(search)
 
     @guarded

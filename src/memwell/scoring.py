@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from memwell.errors import InvalidQuery
-from memwell.evidence import DEFAULT, Weights
+from memwell.retrieval.evidence import DEFAULT, Weights
 from memwell.types import Component, Record
 
 __all__ = ["STRATEGIES", "Strategy", "blend", "named"]

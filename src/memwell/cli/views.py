@@ -139,7 +139,7 @@ def marked(text: str, terms: tuple[str, ...]) -> Text:
     """The text with the words that the question shares with it in bold."""
     from rich.text import Text
 
-    from memwell.text import analyze
+    from memwell.retrieval.text import analyze
 
     marked, wanted = Text(text), set(terms)
     if wanted:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from memwell.chunking import chunks
 from memwell.errors import MemwellError
 from memwell.ports import Embedder, Embedding, Vectors
-from memwell.text import without_role
+from memwell.retrieval.text import without_role
 
 __all__ = ["Encoder"]
 

@@ -15,11 +15,11 @@ from memwell.engine.context import Engine, Owner
 from memwell.engine.drafts import check_content, moment_of
 from memwell.engine.listing import check_limit
 from memwell.errors import InvalidInput, InvalidQuery, NotSupported
-from memwell.evidence import Ranked, question
-from memwell.ranking import rank
+from memwell.retrieval.evidence import Ranked, question
+from memwell.retrieval.ranking import rank
+from memwell.retrieval.search import Found, Search
+from memwell.retrieval.text import Query, read_query
 from memwell.scoring import Strategy
-from memwell.search import Found, Search
-from memwell.text import Query, read_query
 from memwell.types import Component, Hit, Mode, Record, Where, Why
 
 if TYPE_CHECKING:
@@ -141,16 +141,18 @@ async def _fetched(
     ranked: Sequence[Ranked],
     notes: tuple[str, ...],
 ) -> list[Hit]:
-    """The ranked records as hits, superseded ones replaced, or as they were at the time asked."""
+    """The ranked records as hits, superseded ones replaced; all of it as it was at the time asked."""
     ids = [found.ids[item.key] for item in ranked]
     today = max(
         search.now, engine.clock()
     )  # what has expired since is not returned for an earlier day either
     records = {record.id: record for record in await engine.store.get(search.scope, ids, now=today)}
     hits = [_hit(records[id], item, notes) for id, item in zip(ids, ranked, strict=True) if id in records]
-    if request.as_of is not None:
-        return [await _then(engine, hit, search) for hit in hits]
-    return await _superseded(engine, hits, search)
+    hits = await _superseded(engine, hits, search, today)
+    if request.as_of is None:
+        return hits
+    then = [replace(hit, record=await _then(engine, hit.record, search)) for hit in hits]
+    return [hit for hit in then if search.where is None or filters.matches(hit.record, search.where)]
 
 
 def _hit(record: Record, item: Ranked, notes: tuple[str, ...]) -> Hit:
@@ -170,14 +172,14 @@ def _reweighed(hits: Sequence[Hit], strategy: Strategy, now: datetime) -> list[H
     return sorted(found, key=lambda hit: -hit.score)
 
 
-async def _superseded(engine: Engine, hits: list[Hit], search: Search) -> list[Hit]:
+async def _superseded(engine: Engine, hits: list[Hit], search: Search, today: datetime) -> list[Hit]:
     """Each superseded record replaced by the one that stands for it now, and contradictions noted."""
-    heirs, doubts = await _newer(engine, [hit.record.id for hit in hits], search)
+    heirs, doubts = await _newer(engine, [hit.record.id for hit in hits], search, today)
     if not heirs and not doubts:
         return hits
     fresh = {record.id for record in heirs.values()} - heirs.keys()
     while fresh:
-        more, _ = await _newer(engine, sorted(fresh), search)
+        more, _ = await _newer(engine, sorted(fresh), search, today)
         heirs.update(more)
         fresh = {record.id for record in more.values()} - heirs.keys()
     found: dict[str, Hit] = {}
@@ -196,18 +198,23 @@ async def _superseded(engine: Engine, hits: list[Hit], search: Search) -> list[H
 
 
 async def _newer(
-    engine: Engine, ids: Sequence[str], search: Search
+    engine: Engine, ids: Sequence[str], search: Search, today: datetime
 ) -> tuple[dict[str, Record], dict[str, str]]:
-    """For each id the record that supersedes it, and the id of one that contradicts it: only visible ones, the
-    latest relationship of several.
+    """For each id the record that supersedes it, and the id of one that contradicts it: only visible ones of the
+    time asked, the latest relationship of several.
     """
     links = await engine.store.links(search.scope, ids, incoming=True)
-    links = [item for item in links if item[1].kind in ("supersedes", "contradicts")]
+    links = [
+        item
+        for item in links
+        if item[1].kind in ("supersedes", "contradicts") and _was(item[1].created_at, search)
+    ]
     if not links:
         return {}, {}
     links.sort(key=lambda item: (item[1].created_at or search.now, item[0]))
     sources = sorted({source for source, _ in links})
-    known = {record.id: record for record in await engine.store.get(search.scope, sources, now=search.now)}
+    records = await engine.store.get(search.scope, sources, now=today)
+    known = {r.id: await _then(engine, r, search) for r in records if _was(r.created_at, search)}
     fit = {
         id: record
         for id, record in known.items()
@@ -226,13 +233,18 @@ def _last(heirs: Mapping[str, Record], start: Record) -> Record:
     return start if at.id in heirs and heirs[at.id].id == start.id else at
 
 
-async def _then(engine: Engine, hit: Hit, search: Search) -> Hit:
-    """The hit in the version that was current at the time asked."""
-    if hit.record.updated_at <= search.now:
-        return hit
-    versions = await engine.store.history(search.scope, hit.record.id, now=search.now)
-    then = [v.record for v in versions if v.record.updated_at <= search.now]
-    return replace(hit, record=then[-1]) if then else hit
+def _was(moment: datetime | None, search: Search) -> bool:
+    """Whether something of this moment was there already at the time asked, if one was."""
+    return search.created_until is None or moment is None or moment <= search.created_until
+
+
+async def _then(engine: Engine, record: Record, search: Search) -> Record:
+    """The record in the version that was current at the time asked, if one was."""
+    if search.created_until is None or record.updated_at <= search.now:
+        return record
+    versions = await engine.store.history(search.scope, record.id, now=search.now)
+    then = [version.record for version in versions if version.record.updated_at <= search.now]
+    return then[-1] if then else record
 
 
 def _budgeted(hits: list[Hit], budget: int | None) -> list[Hit]:

@@ -12,21 +12,21 @@ from datetime import datetime
 from typing import Any, Self
 
 from memwell import filters
-from memwell.candidates import find
 from memwell.capabilities import Capabilities
 from memwell.codec import dumps, mark_of, to_micros
-from memwell.corpora import Corpora
-from memwell.corpus import Change as RowChange
-from memwell.corpus import Partition
-from memwell.corpus import Row as CorpusRow
 from memwell.ports import Change, Embedding, Insert, Operation, Store
 from memwell.registry import Url
+from memwell.retrieval.candidates import find
+from memwell.retrieval.corpora import Corpora
+from memwell.retrieval.corpus import Change as RowChange
+from memwell.retrieval.corpus import Partition
+from memwell.retrieval.corpus import Row as CorpusRow
+from memwell.retrieval.search import Found, Search
+from memwell.retrieval.signals import lexemes_and_signals
+from memwell.retrieval.vectorset import Chunked
 from memwell.revision import chain
-from memwell.search import Found, Search
-from memwell.signals import lexemes_and_signals
 from memwell.stores.memory_state import Row, State, alive, own, sees
 from memwell.types import Link, Problem, Record, Report, Scope, Stats, Version, Where
-from memwell.vectorset import Chunked
 
 __all__ = ["MemoryStore"]
 
@@ -217,7 +217,7 @@ class MemoryStore(Store):
 
 
 class _Source:
-    """The dictionaries as the corpora read them; see `memwell.corpus.Source`."""
+    """The dictionaries as the corpora read them; see `memwell.retrieval.corpus.Source`."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store

@@ -13,8 +13,8 @@ from memwell import filters
 from memwell.codec import digest, mark_of
 from memwell.errors import Conflict, EmbeddingError, NotFound
 from memwell.ports import Delete, Embed, Embedding, Insert, Operation, SetLink, Touch, Unlink, Update
+from memwell.retrieval.signals import lexemes_and_signals
 from memwell.revision import reinforced, revised
-from memwell.signals import lexemes_and_signals
 from memwell.types import Link, Record, Scope, Version
 
 __all__ = ["Row", "State", "alive", "own", "sees"]

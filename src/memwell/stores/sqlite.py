@@ -18,15 +18,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Self, cast
 
-from memwell.candidates import find
 from memwell.capabilities import Capabilities
 from memwell.codec import from_micros, loads, to_micros, version_from_json
-from memwell.corpora import Corpora
 from memwell.errors import ConfigError, MemwellError, NotFound, NotSupported
 from memwell.ports import Change, Embedding, Insert, Operation, Store
 from memwell.registry import Url
+from memwell.retrieval.candidates import find
+from memwell.retrieval.corpora import Corpora
+from memwell.retrieval.search import Found, Search
 from memwell.revision import chain
-from memwell.search import Found, Search
 from memwell.sqlite import Database, translate
 from memwell.stores import sqlite_batches, sqlite_filters, sqlite_search, sqlite_writes
 from memwell.stores.sqlite_rows import SELECT_BY_ID, condition, record_of, select, select_ids

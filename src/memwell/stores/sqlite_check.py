@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from memwell.codec import digest, loads
 from memwell.errors import Corrupt
-from memwell.signals import lexemes_and_signals
+from memwell.retrieval.signals import lexemes_and_signals
 from memwell.sqlite import Database
 from memwell.stores.sqlite_rows import SELECT, record_of
 from memwell.stores.sqlite_writes import MODEL_SHIFT

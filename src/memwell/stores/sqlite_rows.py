@@ -10,7 +10,7 @@ from typing import Any
 from memwell import filters
 from memwell.codec import dumps, from_micros, loads, to_micros
 from memwell.errors import Corrupt
-from memwell.signals import lexemes_and_signals
+from memwell.retrieval.signals import lexemes_and_signals
 from memwell.stores import sqlite_filters
 from memwell.types import Link, Record, Scope, Where
 

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from memwell.codec import dumps, from_micros, loads, to_micros
-from memwell.corpus import Change, Partition, Row
 from memwell.errors import Corrupt
 from memwell.ports import Embedding
-from memwell.search import Search
+from memwell.retrieval.corpus import Change, Partition, Row
+from memwell.retrieval.search import Search
+from memwell.retrieval.vectorset import Chunked
 from memwell.sqlite import Database
 from memwell.stores.sqlite_rows import Condition, condition, select
 from memwell.stores.sqlite_writes import MODEL_SHIFT
 from memwell.types import Record, Scope, Stats
-from memwell.vectorset import Chunked
 
 __all__ = ["Source", "embedded", "embeddings", "stats"]
 

@@ -19,7 +19,7 @@ from memwell.capabilities import Capabilities
 from memwell.errors import MemwellError
 from memwell.matrix import numpy
 from memwell.ports import Embedding, Operation, Point, Port, Store, VectorIndex, Vectors, unsupported
-from memwell.search import Found, Search
+from memwell.retrieval.search import Found, Search
 from memwell.types import Problem, Record, Report, Scope
 from memwell.wrappers.base import forwarding
 

@@ -182,6 +182,26 @@ class Recalling(MemorySuite):
         (hit,) = memory.recall("apple", as_of="2024-05-01T12:00:00")
         assert (hit.record.content, hit.record.version) == ("apple one", 1)
 
+    def test_as_of_filters_and_supersedes_by_what_was_so_then(self, memory: Memory, clock: Clock) -> None:
+        memory.remember("apple one", id="a", metadata={"state": "old"})
+        clock.advance(days=1)
+        memory.update("a", metadata={"state": "new"})
+        clock.advance(days=1)
+        memory.remember("apple two", id="b", metadata={"state": "new"})
+        memory.relate("b", "a", "supersedes")
+        clock.advance(days=1)
+        memory.update("b", content="apple three")
+
+        def then(days: float, **options: Any) -> list[str]:
+            hits = memory.recall("apple", as_of=START + timedelta(days=days), **options)
+            return [hit.record.content for hit in hits]
+
+        assert then(0.5) == then(1.5) == ["apple one"]
+        assert then(2.5) == ["apple two"]
+        assert then(3) == then(9) == ["apple three"]
+        assert then(0.5, where={"state": "new"}) == []
+        assert then(1.5, where={"state": "new"}) == ["apple one"]
+
     @pytest.mark.parametrize("moment", ["yesterday", 7, ""], ids=str)
     def test_as_of_is_a_time(self, memory: Memory, moment: Any) -> None:
         with pytest.raises(InvalidInput, match="as_of"):

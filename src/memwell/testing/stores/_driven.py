@@ -24,10 +24,10 @@ from memwell.ports import (
     Update,
     Vectors,
 )
-from memwell.search import Found, Search
+from memwell.retrieval.search import Found, Search
+from memwell.retrieval.text import analyze
 from memwell.testing._run import run
 from memwell.testing.samples import ANYBODY, MODEL, START, embedding, record
-from memwell.text import analyze
 from memwell.types import Link, Record, Report, Scope, Stats, Version, Where
 
 __all__ = ["Driven", "StoreSuite", "everything", "furnish"]

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from memwell import text
-from memwell.text import (
+from memwell.retrieval import text
+from memwell.retrieval.text import (
     STOP_WORDS,
     analyze,
     asks_when,
@@ -100,7 +100,7 @@ def test_the_same_text_gives_the_same_terms_whatever_was_seen_before(said: str) 
 
 def test_terms_are_the_same_in_every_process() -> None:
     said = "Ana’s café re-opened, 東京タワー, in 3,600 ways: don't ask whose"
-    code = f"from memwell.text import analyze; print('|'.join(analyze({said!r})))"
+    code = f"from memwell.retrieval.text import analyze; print('|'.join(analyze({said!r})))"
     for seed in "01":
         environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONIOENCODING": "utf-8"}
         done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)

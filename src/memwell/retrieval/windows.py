@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from math import exp
 from typing import Final, NamedTuple, TypeAlias
 
-from memwell.evidence import Candidate, Facts, Weights
+from memwell.retrieval.evidence import Candidate, Facts, Weights
 
 __all__ = ["REACH", "Share", "gather", "shares"]
 

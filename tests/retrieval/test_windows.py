@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memwell.evidence import Facts, Weights
-from memwell.windows import REACH, Share, gather, shares
+from memwell.retrieval.evidence import Facts, Weights
+from memwell.retrieval.windows import REACH, Share, gather, shares
 
 PLAIN = Weights(reach=10, before=0.8, after=0.4, reply=0.0, asked=0.0)
 

@@ -11,7 +11,7 @@ import threading
 from collections import OrderedDict
 from typing import Final
 
-from memwell.corpus import Corpus, Partition, Source
+from memwell.retrieval.corpus import Corpus, Partition, Source
 from memwell.types import Scope
 
 __all__ = ["Corpora"]

@@ -11,14 +11,14 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from memwell.codec import to_micros
-from memwell.corpora import Corpora
-from memwell.corpus import Corpus, Source
-from memwell.evidence import Statistics
 from memwell.matrix import numpy
-from memwell.search import Found, Search
-from memwell.text import phrase_share
-from memwell.vectorset import VectorSet
-from memwell.windows import gather
+from memwell.retrieval.corpora import Corpora
+from memwell.retrieval.corpus import Corpus, Source
+from memwell.retrieval.evidence import Statistics
+from memwell.retrieval.search import Found, Search
+from memwell.retrieval.text import phrase_share
+from memwell.retrieval.vectorset import VectorSet
+from memwell.retrieval.windows import gather
 
 if TYPE_CHECKING:
     from memwell.ports import Vectors

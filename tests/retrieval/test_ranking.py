@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memwell.days import Interval
-from memwell.evidence import (
+from memwell.retrieval.days import Interval
+from memwell.retrieval.evidence import (
     DEFAULT,
     Candidate,
     Facts,
@@ -23,9 +23,9 @@ from memwell.evidence import (
     describe,
     question,
 )
-from memwell.lexical import idf
-from memwell.ranking import rank
-from memwell.text import read_query
+from memwell.retrieval.lexical import idf
+from memwell.retrieval.ranking import rank
+from memwell.retrieval.text import read_query
 
 DAY = date(2023, 7, 19).toordinal()
 STATISTICS = Statistics(documents=100, frequencies=[2, 30], typical=0.1)
@@ -351,7 +351,7 @@ def test_a_question_resolves_its_times_against_now() -> None:
 
 
 def test_what_is_typical_of_a_single_record_is_not_its_own_cosine() -> None:
-    from memwell.ranking import _shrunk
+    from memwell.retrieval.ranking import _shrunk
 
     assert _shrunk(0.8, 1) == pytest.approx(0.4)
     assert _shrunk(0.8, 10_000) == pytest.approx(0.8, abs=1e-4)

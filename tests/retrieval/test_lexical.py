@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from memwell.lexical import K1, B, Postings, idf
+from memwell.retrieval.lexical import K1, B, Postings, idf
 
 WORDS = "tea milk oat rye fig yam"
 TERMS = st.lists(st.sampled_from(WORDS.split()), max_size=8)

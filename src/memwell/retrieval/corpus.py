@@ -14,12 +14,12 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any, Final, Protocol, TypeAlias
 
-from memwell.conversations import Conversations
-from memwell.evidence import Facts
-from memwell.lexical import Postings
-from memwell.signals import read_signals
-from memwell.text import trusted_actors
-from memwell.vectorset import Chunked, VectorSet
+from memwell.retrieval.conversations import Conversations
+from memwell.retrieval.evidence import Facts
+from memwell.retrieval.lexical import Postings
+from memwell.retrieval.signals import read_signals
+from memwell.retrieval.text import trusted_actors
+from memwell.retrieval.vectorset import Chunked, VectorSet
 
 __all__ = ["Change", "Corpus", "Partition", "Row", "Source"]
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from memwell.evidence import describe
-from memwell.signals import lexemes_and_signals, read_signals
+from memwell.retrieval.evidence import describe
+from memwell.retrieval.signals import lexemes_and_signals, read_signals
 from memwell.testing.samples import record
 from memwell.types import Record
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memwell.conversations import Conversations
-from memwell.evidence import DEFAULT, Facts, Weights
-from memwell.windows import REACH
+from memwell.retrieval.conversations import Conversations
+from memwell.retrieval.evidence import DEFAULT, Facts, Weights
+from memwell.retrieval.windows import REACH
 
 MINUTE = 60 * 1_000_000
 

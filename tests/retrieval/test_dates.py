@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from memwell.dates import intervals
-from memwell.days import distance, month_span, on_calendar, weekday_span
-from memwell.text import analyze
+from memwell.retrieval.dates import intervals
+from memwell.retrieval.days import distance, month_span, on_calendar, weekday_span
+from memwell.retrieval.text import analyze
 
 TOLD = date(2023, 7, 19)
 """A Wednesday."""

@@ -11,8 +11,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Hashable, Sequence
 from typing import Final
 
-from memwell.evidence import DEFAULT, Facts, Weights
-from memwell.windows import REACH, Share, shares
+from memwell.retrieval.evidence import DEFAULT, Facts, Weights
+from memwell.retrieval.windows import REACH, Share, shares
 
 __all__ = ["Conversations"]
 
@@ -107,7 +107,7 @@ class Conversations:
         return seats[max(0, place - 1) : place + 2]
 
     def window(self, slot: int, weights: Weights) -> list[Share]:
-        """What a record takes of its neighbours' evidence (see `memwell.windows`)."""
+        """What a record takes of its neighbours' evidence (see `memwell.retrieval.windows`)."""
         if weights is not DEFAULT:
             return shares(*self._around(slot), self._facts, weights)
         if self._of[slot] is None:

@@ -10,10 +10,10 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from memwell.dates import intervals
-from memwell.days import Interval
-from memwell.lexical import K1, B
-from memwell.text import Query, analyze, asks_when, fold, idle_share, split_actor, without_role
+from memwell.retrieval.dates import intervals
+from memwell.retrieval.days import Interval
+from memwell.retrieval.lexical import K1, B
+from memwell.retrieval.text import Query, analyze, asks_when, fold, idle_share, split_actor, without_role
 
 __all__ = [
     "DEFAULT",
@@ -89,7 +89,7 @@ class Facts:
 
 @dataclass(slots=True)
 class Candidate:
-    """A record, what the query found in it, and what its window adds (see `memwell.windows`)."""
+    """A record, what the query found in it, and what its window adds (see `memwell.retrieval.windows`)."""
 
     key: int | str
     """Identity within the search, given back in `Ranked`."""
@@ -144,7 +144,7 @@ class Part:
     """One reason for a score, which has `weight * value` of it."""
 
     name: str
-    """The signal, such as `semantic`; see `memwell.ranking`."""
+    """The signal, such as `semantic`; see `memwell.retrieval.ranking`."""
     weight: float
     """What the signal counts here; below zero when it takes something off."""
     value: float

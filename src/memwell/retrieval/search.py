@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from memwell.evidence import DEFAULT, Candidate, Statistics, Weights
 from memwell.filters import Node
+from memwell.retrieval.evidence import DEFAULT, Candidate, Statistics, Weights
 from memwell.types import Scope
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ The line is `actor TAB idle TAB day-day,…`. It is computed when a record is wr
 
 from __future__ import annotations
 
-from memwell.days import Interval
-from memwell.evidence import describe
+from memwell.retrieval.days import Interval
+from memwell.retrieval.evidence import describe
 from memwell.types import Record
 
 __all__ = ["lexemes_and_signals", "read_signals"]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from datetime import date, datetime
 from functools import cache
 
-from memwell.days import (
+from memwell.retrieval.days import (
     SEASONS,
     Interval,
     around_span,
@@ -22,7 +22,7 @@ from memwell.days import (
     weekday_span,
     year_span,
 )
-from memwell.text import analyze
+from memwell.retrieval.text import analyze
 
 __all__ = ["intervals"]
 

@@ -23,9 +23,9 @@ from heapq import nlargest
 from math import exp
 from typing import TypeAlias
 
-from memwell.days import Interval, distance
-from memwell.evidence import DEFAULT, Candidate, Facts, Part, Question, Ranked, Statistics, Weights
-from memwell.lexical import idf
+from memwell.retrieval.days import Interval, distance
+from memwell.retrieval.evidence import DEFAULT, Candidate, Facts, Part, Question, Ranked, Statistics, Weights
+from memwell.retrieval.lexical import idf
 
 __all__ = ["rank"]
 
