@@ -96,6 +96,8 @@ _WORD_LENGTH = 64
 
 def fold(text: str) -> str:
     """Case-folded, normalised text without diacritics (`"Ünïté’s"`: `"unite's"`)."""
+    if text.isascii():
+        return text.replace("`", "'").lower()
     text = text.translate(_APOSTROPHES)
     if text.isascii():
         return text.lower()
