@@ -64,7 +64,7 @@ async def recall(engine: Engine, request: Request) -> list[Hit]:
         created_until=None if request.as_of is None else moment,
         vectors=vectors,
         model=None if vectors is None or engine.encoder is None else engine.encoder.model,
-        pool=max(64, 3 * request.limit),
+        pool=max(48, 3 * request.limit),
         weights=strategy.signals,
     )
     found = await engine.store.search(search)

@@ -39,7 +39,7 @@ class Search:
     """The model of `vectors`; records without vectors of it are found by words only."""
     similar: Mapping[str, float] | None = None
     """In place of `vectors`: id → cosine of those that a vector index found."""
-    pool: int = 64
+    pool: int = 48
     """How many records each signal may nominate."""
     weights: Weights = DEFAULT
     """The shape of the windows from which candidates take evidence."""
