@@ -58,11 +58,21 @@ class Corpora:
                 entry = self._kept[partition] = _Entry()
             self._kept.move_to_end(partition)
         with entry.lock:
-            corpus = self._followed(entry.corpus, partition)
-            if corpus is not entry.corpus:
-                entry.corpus = corpus
+            before, entry.corpus = (
+                entry.corpus,
+                None,
+            )  # what an interrupt leaves half changed is not used again
+            entry.corpus = corpus = self._followed(before, partition)
+            if corpus is not before:
                 self._evict()
         return corpus
+
+    def drop(self, scope: Scope) -> None:
+        """Load the corpus of a scope anew at its next use: whoever used it was interrupted and may have left it
+        half changed.
+        """
+        with self._lock:
+            self._kept.pop((scope.tenant_id, scope.user_id), None)
 
     def _reset(self) -> None:
         self._pid = os.getpid()

@@ -94,6 +94,8 @@ class Database:
             connection: Connection = self._readers.connection
         except AttributeError:
             return self._open_reader()
+        if connection.in_transaction and self.path != ":memory:":  # left open by an interrupt: it would be
+            connection.execute("ROLLBACK")  # blind to every later write
         return connection
 
     def transaction(self) -> Transaction:

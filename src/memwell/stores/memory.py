@@ -101,7 +101,11 @@ class MemoryStore(Store):
             return [self._state.twin(insert, mark_of(insert), now) is not None for insert in inserts]
 
     async def _search(self, search: Search) -> Found:
-        return find(self._corpora, self._source, search)
+        try:
+            return find(self._corpora, self._source, search)
+        except BaseException:
+            self._corpora.drop(search.scope)
+            raise
 
     async def _actors(self, scope: Scope) -> frozenset[str]:
         return self._corpora.actors(scope)

@@ -145,7 +145,11 @@ class SqliteStore(Store):
         return sqlite_batches.duplicates(connection, inserts, now)
 
     async def _search(self, search: Search) -> Found:
-        return find(self._corpora, self._source, search)
+        try:
+            return find(self._corpora, self._source, search)
+        except BaseException:
+            self._corpora.drop(search.scope)
+            raise
 
     async def _actors(self, scope: Scope) -> frozenset[str]:
         return self._corpora.actors(scope)
