@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from memwell.errors import ConfigError, EmbeddingError
 from memwell.matrix import SLAB, Matrix
+from memwell.ports import Vectors
 
 
 def unit(rows: int, dimension: int = 12, seed: int = 1) -> np.ndarray:
@@ -98,3 +100,18 @@ def test_a_row_that_is_not_there_is_an_index_error(row: int) -> None:
 def test_a_dimension_is_positive() -> None:
     with pytest.raises(ConfigError):
         Matrix(0)
+
+
+class Growing(Matrix):
+    """As if another thread appended a row before each slab is looked at."""
+
+    def slabs(self, rows: int | None = None) -> Iterator[tuple[int, Vectors]]:
+        for found in super().slabs(rows):
+            self.append(np.ones((1, self.dimension), dtype=np.float32))
+            yield found
+
+
+def test_a_product_tells_of_the_rows_that_were_there_when_it_began() -> None:
+    matrix = Growing(2)
+    matrix.append(np.ones((SLAB + 1, 2), dtype=np.float32))
+    assert matrix.dot(np.ones(2, dtype=np.float32)).tolist() == [2.0] * (SLAB + 1)

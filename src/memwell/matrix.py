@@ -33,7 +33,8 @@ class Matrix:
     """Rows of float32 in slabs that never move: growing copies nothing, so the peak of memory is the size
     itself.
 
-    Guard it from outside: it may be read by many threads at once, and by none while it is written.
+    Guard it from outside: it may be read by many threads at once, and by none while it is written; but `dot`
+    may run while rows are appended, and tells of those that were there when it began.
     """
 
     def __init__(self, dimension: int) -> None:
@@ -108,9 +109,10 @@ class Matrix:
         """The product of each row with a `(d,)` query: `(rows,) float32`, the cosine when both are of unit
         length. Raises `EmbeddingError` for another dimension."""
         self.check(query)
-        products: Vectors = self._np.empty(self.rows, dtype=self._np.float32)
+        rows = self.rows  # once: another thread may append meanwhile
+        products: Vectors = self._np.empty(rows, dtype=self._np.float32)
         query = self._np.ascontiguousarray(query, dtype=self._np.float32)
-        for start, slab in self.slabs():
+        for start, slab in self.slabs(rows):
             self._np.dot(slab, query, out=products[start : start + len(slab)])
         return products
 
@@ -122,10 +124,11 @@ class Matrix:
             self._np.matmul(queries, slab.T, out=products[:, start : start + len(slab)])
         return products
 
-    def slabs(self) -> Iterator[tuple[int, Vectors]]:
-        """The rows in order and without a copy, as (number of the first, `(n, d)` view)."""
-        for start in range(0, self.rows, SLAB):
-            yield start, self._slabs[start // SLAB][: min(SLAB, self.rows - start)]
+    def slabs(self, rows: int | None = None) -> Iterator[tuple[int, Vectors]]:
+        """The first rows, or all, in order and without a copy, as (number of the first, `(n, d)` view)."""
+        rows = self.rows if rows is None else rows
+        for start in range(0, rows, SLAB):
+            yield start, self._slabs[start // SLAB][: min(SLAB, rows - start)]
 
     def _row(self, row: int) -> Vectors:
         if not 0 <= row < self.rows:
