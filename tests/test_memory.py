@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from memwell import AsyncMemory, Closed, ConfigError, Event, Memory, NewMemory
+from memwell import AsyncMemory, Closed, ConfigError, Event, InvalidInput, Memory, NewMemory
 from memwell.ports import Store
 from memwell.registry import open_embedder, open_store
 from memwell.testing import run
@@ -221,3 +222,22 @@ def test_recalls_noted_by_many_threads_are_counted_once_each() -> None:
         memory.remember("a call that notes")
         apples = memory.list(where={"content": {"$contains": "apple"}})
         assert [record.access_count for record in apples] == [480] * 10
+
+
+def test_an_empty_filter_is_no_licence_to_forget_everything() -> None:
+    with Memory("memory://", embedder=None) as memory:
+        memory.remember("kept", user_id="u")
+        with pytest.raises(InvalidInput, match="everything=True"):
+            memory.forget(where={})
+        assert memory.count() == 1
+
+
+def test_a_short_life_sweeps_what_has_expired(tmp_path: Path) -> None:
+    day = datetime(2026, 1, 1, tzinfo=UTC)
+    url = f"sqlite:///{tmp_path / 'a.db'}"
+    with Memory(url, embedder=None, clock=lambda: day) as memory:
+        memory.remember("soon gone", ttl=60)
+    with Memory(url, embedder=None, clock=lambda: day + timedelta(days=1)) as memory:
+        memory.count()
+    with Memory(url, embedder=None, clock=lambda: day + timedelta(days=2)) as memory:
+        assert memory.stats().expired == 0

@@ -125,9 +125,9 @@ class AsyncMemory:
         `where` is a filter (`memwell.filters`), applied before the best are taken. `token_budget` ends the
         list where the contents would exceed that many tokens (four bytes each). `strategy` weighs relevance
         against recency, importance and frequency: a name (`memwell.STRATEGIES`) or a `Strategy`. `as_of`
-        answers with what was stored by then, in the versions of then. `mode` is `hybrid` (words and vectors,
-        as far as there are any), `semantic` or `lexical`. `explain` adds to each `why` the silent signals and
-        the matching passage of every content.
+        answers with what was stored by then, in the versions of then (they are found by what they say today).
+        `mode` is `hybrid` (words and vectors, as far as there are any), `semantic` or `lexical`. `explain`
+        adds to each `why` the silent signals and the matching passage of every content.
 
         A memory superseded by another visible one is replaced by it. Raises `InvalidQuery` for an empty
         query, an unknown mode, strategy or filter, and `NotSupported` for `semantic` without an embedder.
@@ -162,9 +162,9 @@ class AsyncMemory:
         """A page of records, newest first; hand `page.cursor` to the next call for the next one.
 
         `order` is `created_at`, `updated_at`, `importance` or `id`. A record that exists throughout a walk
-        and keeps its place in the order is met exactly once, whatever is written meanwhile; one that an update moves
-        (`updated_at`, `importance`) may be met again or not at all. A cursor belongs to its order, filter and scope;
-        with others it raises `InvalidQuery`.
+        and keeps its place in the order is met exactly once, whatever is written meanwhile; one that an
+        update moves (`updated_at`, `importance`) may be met again or not at all. A cursor belongs to its
+        order, filter and scope; with others it raises `InvalidQuery`.
         """
         return await listing.page(self._engine, where, order, descending, limit, cursor, owner)
 

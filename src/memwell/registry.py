@@ -87,12 +87,15 @@ class Url:
         return self.options.pop(name, default)
 
     def number(self, name: str, default: float) -> float:
-        """A numeric option, taken out. Raises `ConfigError` for anything else."""
+        """A numeric option of 0 or more, taken out. Raises `ConfigError` for anything else."""
         given = self.options.pop(name, None)
         try:
-            return default if given is None else float(given)
+            number = default if given is None else float(given)
         except ValueError as error:
             raise ConfigError(f"option {name}={given!r} is not a number") from error
+        if not 0 <= number < float("inf"):
+            raise ConfigError(f"option {name}={given!r} is not a finite number of 0 or more")
+        return number
 
     def done(self, *names: str) -> None:
         """Raise `ConfigError` for options that nobody took, naming those there are."""

@@ -49,6 +49,7 @@ class Engine:
         self.closed = False
         self._accesses: deque[tuple[str, str, datetime]] = deque()
         self._next_sweep: datetime | None = None
+        self._swept = False
 
     @property
     def store(self) -> Store:
@@ -88,7 +89,8 @@ class Engine:
         self._accesses.extend([(tenant_id, id, now) for id in ids])
 
     async def settle(self, now: datetime, *, fully: bool = False) -> None:
-        """Write noted accesses when they are many or old, and sweep what has expired now and then.
+        """Write noted accesses when they are many or old, and sweep what has expired now and then, at least once in a
+        life: many processes are short.
 
         This is housekeeping beside a call that has done its work: a failure is logged, not raised.
         """
@@ -97,7 +99,7 @@ class Engine:
                 await self._flush(now)
             if self._next_sweep is None:
                 self._next_sweep = now + _SWEEP_EVERY
-            elif now >= self._next_sweep and not fully:
+            if now >= self._next_sweep or (fully and not self._swept):
                 self._next_sweep = now + _SWEEP_EVERY
                 await self.sweep(now)
         except MemwellError as error:
@@ -106,6 +108,7 @@ class Engine:
     async def sweep(self, now: datetime) -> int:
         """Remove what has expired, of every tenant, and tell it; how many."""
         gone = await self.store.sweep(now)
+        self._swept = True
         if gone:
             self.emit("expired", Scope(), (), count=gone)
         return gone

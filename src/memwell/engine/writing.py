@@ -143,6 +143,8 @@ async def update(
         if "expires_at" in changes:
             raise InvalidInput("give ttl or expires_at, not both")
         changes["expires_at"] = now + ttl_of(ttl)
+    if isinstance(clear, str) or not isinstance(clear, Iterable):
+        raise InvalidInput("clear is a list of field names, such as ['category']")
     for name in clear:
         if name not in _CLEARED or name in changes:
             raise InvalidInput(f"cannot clear {name!r}; fields that can, unless given: {', '.join(_CLEARED)}")
@@ -156,6 +158,7 @@ async def restore(
     engine: Engine, id: str, version: int, expected_version: int | None, owner: Owner
 ) -> Record:
     """See `AsyncMemory.restore`."""
+    _check_version("version", version)
     now = engine.clock()
     versions = await engine.store.history(engine.scope(owner), check_id(id), now=now)
     old = next((v.record for v in versions if v.version == version), None)
@@ -176,6 +179,8 @@ async def _change(
     owner: Owner,
     now: datetime,
 ) -> Record:
+    if expected_version is not None:
+        _check_version("expected_version", expected_version)
     scope = engine.scope(owner)
     embedding: Embedding | None = None
     if "content" in changes and engine.encoder is not None:
@@ -190,18 +195,25 @@ async def _change(
     return record
 
 
+def _check_version(name: str, version: object) -> None:
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise InvalidInput(f"{name} is a version number from 1, not {version!r}")
+
+
 async def forget(
     engine: Engine, ids: str | Iterable[str] | None, where: Where | None, everything: bool, owner: Owner
 ) -> list[str]:
     """See `AsyncMemory.forget`."""
     now, scope, store = engine.clock(), engine.scope(owner), engine.store
     narrowed = any((scope.user_id, scope.agent_id, scope.session_id, scope.namespace))
-    if ids is None and where is None and not narrowed and not everything:
+    if ids is None and not where and not narrowed and not everything:
         raise InvalidInput(
             "this would forget every memory of the tenant; name ids, an owner or a filter, or say everything=True"
         )
     if where is not None:
         parse(where)
+    if ids is not None and not isinstance(ids, Iterable):
+        raise InvalidInput(f"forget takes an id or several, not {type(ids).__name__}")
     chosen = None if ids is None else tuple(check_id(id) for id in ([ids] if isinstance(ids, str) else ids))
     gone: list[str] = []
     if chosen is None or chosen:
@@ -227,34 +239,38 @@ async def _catch_up_quietly(engine: Engine) -> None:
 async def catch_up(engine: Engine, limit: int, hopeless: set[str] | None = None) -> int:
     """Embed up to `limit` records that lack vectors of the current model; how many got them.
 
-    A text that cannot be embedded does not hold up the others; its id is added to `hopeless`, whose records are not
-    tried again. Raises what the embedder raises when none of several can be embedded.
+    A text that cannot be embedded does not hold up the others; its tenant/id is added to `hopeless`, whose records are
+    not tried again. Raises what the embedder raises when none of several can be embedded.
     """
     encoder = engine.encoder
     if encoder is None:
         return 0
     skipped = set() if hopeless is None else hopeless
     found = await engine.store.unembedded(encoder.model, limit=limit + len(skipped))
-    waiting = [record for record in found if record.id not in skipped]
+    waiting = [record for record in found if _name(record) not in skipped]
     if not waiting:
         return 0
     try:
         embeddings: list[Embedding | None] = list(await encoder.strictly([r.content for r in waiting]))
-    except MemwellError:
-        if hopeless is None or len(waiting) == 1:
+    except MemwellError as error:
+        if hopeless is None:
             raise
         embeddings = [await _alone(encoder, record.content) for record in waiting]
-        if not any(embeddings):
+        if not any(embeddings) and (error.transient or len(waiting) > 1):
             raise
     done: list[Operation] = []
     for record, embedding in zip(waiting, embeddings, strict=True):
         if embedding is None:
-            skipped.add(record.id)
+            skipped.add(_name(record))
             continue
         tenant = record.scope.tenant_id
         done.append(Embed(tenant_id=tenant, id=record.id, content=record.content, embedding=embedding))
     await engine.store.write(done, now=engine.clock())
     return len(done)
+
+
+def _name(record: Record) -> str:
+    return f"{record.scope.tenant_id}/{record.id}"
 
 
 async def _alone(encoder: Encoder, content: str) -> Embedding | None:

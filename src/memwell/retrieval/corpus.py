@@ -106,8 +106,9 @@ class Corpus:
     def with_vectors(self, source: Source, model: str) -> VectorSet:
         """The vectors under a model, read when first asked for."""
         if self.vectors is None or self.vectors.model != model:
-            self.vectors = VectorSet(model)
-            self.vectors.add(self.slots, source.vectors(self.partition, model, None))
+            fresh = VectorSet(model)
+            fresh.add(self.slots, source.vectors(self.partition, model, None))
+            self.vectors = fresh
         return self.vectors
 
     def slots_of(self, ids: Iterable[str]) -> list[int]:

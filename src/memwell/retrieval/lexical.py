@@ -108,23 +108,24 @@ class Postings:
         if len(self._looked_for) == _SCANS:
             self._invert()
             return
-        self._looked_for.add(term)
         word = f" {term} "
         found = [number for number, text in enumerate(self._texts) if word in text]
         if found:
             numbers = array("L", [n for n in found for _ in range(self._texts[n].split().count(term))])
             self._occurrences[term] = numbers + self._occurrences[term]
+        self._looked_for.add(term)
 
     def _invert(self) -> None:
         """Index the documents given at the start."""
-        texts, self._texts = self._texts, []
         fresh: defaultdict[str, array[int]] = defaultdict(_numbers)
-        for number, text in enumerate(texts):
+        for number, text in enumerate(self._texts):
             for term in text.split():
                 fresh[term].append(number)
         for term, numbers in fresh.items():
             if term not in self._looked_for:
+                self._looked_for.add(term)
                 self._occurrences[term] = numbers + self._occurrences[term]
+        self._texts, self._looked_for = [], set()
 
     def search(
         self, terms: Iterable[str], limit: int, *, allowed: Collection[int] | None = None

@@ -14,6 +14,7 @@ from typing import Any, Self
 from memwell import filters
 from memwell.capabilities import Capabilities
 from memwell.codec import dumps, mark_of, to_micros
+from memwell.errors import ConfigError
 from memwell.ports import Change, Embedding, Insert, Operation, Store
 from memwell.registry import Url
 from memwell.retrieval.candidates import find
@@ -47,6 +48,8 @@ class MemoryStore(Store):
     def from_url(cls, url: Url) -> Self:
         """`memory://`, without options."""
         url.done()
+        if url.rest:
+            raise ConfigError(f"memory:// has no name: each is its own; leave {url.rest!r} away")
         return cls()
 
     @property
