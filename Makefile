@@ -3,6 +3,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check bench docs
 
+# Bytecode is kept out of the tree, so that running something does not look like changing it.
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/pycache
+
 BIN := .venv/bin
 READY := .venv/.ready
 TESTED := .venv/.tested
