@@ -7,7 +7,6 @@ import os
 import pty
 import select
 import signal
-import statistics
 import subprocess
 import sys
 import time
@@ -137,10 +136,16 @@ def test_forget_asks_in_a_terminal_and_no_means_no(url: str) -> None:
     assert run("list", "--url", url).stdout == ""
 
 
-def test_version_starts_in_less_than_200_milliseconds() -> None:
-    def once() -> float:
-        started = time.perf_counter()
-        run("version")
-        return time.perf_counter() - started
-
-    assert statistics.median(once() for _ in range(5)) < 0.2
+def test_version_loads_neither_the_terminal_libraries_nor_the_engine() -> None:
+    """Its speed is measured elsewhere; what makes it fast is told here, on any machine."""
+    code = (
+        "import sys; sys.argv = ['memwell', 'version']\n"
+        "from memwell.cli import main; main()\n"
+        "heavy = {'typer', 'rich', 'pydantic', 'numpy', 'memwell.memory', 'memwell.registry'} & sys.modules.keys()\n"
+        "sys.exit(f'loaded: {sorted(heavy)}' if heavy else 0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("memwell ")
