@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=${1:-.venv}
-extras='.[local,testing]'
+extras='.[local,http,postgres,redis,memcached,faiss,qdrant,qdrant-edge,chroma,pinecone,weaviate,elasticsearch,testing]'
 
 # Whether a Python can be used; with a second argument, only the versions that are tested.
 fits() {

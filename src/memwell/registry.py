@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from memwell.errors import ConfigError
 from memwell.ports import Embedder, KeyValue, Log, Port, Store, VectorIndex
 
 __all__ = [
+    "Place",
     "Url",
     "known",
     "open_embedder",
@@ -31,19 +32,49 @@ TABLE: Final[Mapping[str, Mapping[str, tuple[str, str | None]]]] = {
     "stores": {
         "memory": ("memwell.stores.memory:MemoryStore", None),
         "sqlite": ("memwell.stores.sqlite:SqliteStore", None),
+        "postgresql": ("memwell.stores.postgres:PostgresStore", "postgres"),
+        "postgres": ("memwell.stores.postgres:PostgresStore", "postgres"),
+        "redis": ("memwell.stores.redis:RedisStore", "redis"),
+        "rediss": ("memwell.stores.redis:RedisStore", "redis"),
     },
-    "indexes": {"exact": ("memwell.indexes.exact:Exact", "vectors")},
+    "indexes": {
+        "exact": ("memwell.indexes.exact:Exact", "vectors"),
+        "faiss": ("memwell.indexes.faiss:Faiss", "faiss"),
+        "qdrant": ("memwell.indexes.qdrant:Qdrant", "qdrant"),
+        "qdrant-edge": ("memwell.indexes.qdrant_edge:QdrantEdge", "qdrant-edge"),
+        "chroma": ("memwell.indexes.chroma:Chroma", "chroma"),
+        "pinecone": ("memwell.indexes.pinecone:Pinecone", "pinecone"),
+        "weaviate": ("memwell.indexes.weaviate:Weaviate", "weaviate"),
+        "elasticsearch": ("memwell.indexes.elasticsearch:Elasticsearch", "elasticsearch"),
+    },
     "embedders": {
         "hashing": ("memwell.embedders.hashing:Hashing", "vectors"),
         "local": ("memwell.embedders.local:MiniLM", "local"),
+        "openai": ("memwell.embedders.openai:OpenAI", "http"),
+        "cohere": ("memwell.embedders.cohere:Cohere", "http"),
+        "ollama": ("memwell.embedders.ollama:Ollama", "http"),
+        "huggingface": ("memwell.embedders.huggingface:HuggingFace", "http"),
+        "sentence-transformers": (
+            "memwell.embedders.sentence_transformers:SentenceTransformers",
+            "sentence-transformers",
+        ),
     },
     "keyvalue": {
         "memory": ("memwell.keyvalue.memory:MemoryKeyValue", None),
         "sqlite": ("memwell.keyvalue.sqlite:SqliteKeyValue", None),
+        "postgresql": ("memwell.keyvalue.postgres:PostgresKeyValue", "postgres"),
+        "postgres": ("memwell.keyvalue.postgres:PostgresKeyValue", "postgres"),
+        "redis": ("memwell.keyvalue.redis:RedisKeyValue", "redis"),
+        "rediss": ("memwell.keyvalue.redis:RedisKeyValue", "redis"),
+        "memcached": ("memwell.keyvalue.memcached:MemcachedKeyValue", "memcached"),
     },
     "logs": {
         "memory": ("memwell.logs.memory:MemoryLog", None),
         "sqlite": ("memwell.logs.sqlite:SqliteLog", None),
+        "postgresql": ("memwell.logs.postgres:PostgresLog", "postgres"),
+        "postgres": ("memwell.logs.postgres:PostgresLog", "postgres"),
+        "redis": ("memwell.logs.redis:RedisLog", "redis"),
+        "rediss": ("memwell.logs.redis:RedisLog", "redis"),
     },
 }
 """Kind of part → scheme → (dotted path of the class, extra that installs what it needs)."""
@@ -86,6 +117,42 @@ class Url:
         """An option's value, taken out."""
         return self.options.pop(name, default)
 
+    def whole(self, name: str, default: int, *, least: int = 0) -> int:
+        """A whole number, taken out. Raises `ConfigError` for anything else and for less than `least`."""
+        number = self.number(name, default)
+        if number != int(number) or number < least:
+            raise ConfigError(f"option {name} is a whole number of {least} or more, not {number:g}")
+        return int(number)
+
+    def flag(self, name: str, default: bool) -> bool:
+        """A yes or no, taken out: `true`, `yes`, `1`, `on` or `false`, `no`, `0`, `off`."""
+        given = self.options.pop(name, None)
+        if given is None:
+            return default
+        if given.lower() in ("true", "yes", "1", "on"):
+            return True
+        if given.lower() in ("false", "no", "0", "off"):
+            return False
+        raise ConfigError(f"option {name} is true or false, not {given!r}")
+
+    def place(self) -> Place:
+        """User, password, hosts and path of `scheme://user:password@host:port,host:port/path`, decoded. Raises
+        `ConfigError` for a port that is none.
+        """
+        from urllib.parse import unquote
+
+        head, _, _ = self.text.partition(":")
+        rest = self.text[len(head) + 1 :].removeprefix("//").partition("?")[0].partition("#")[0]
+        authority, _, path = rest.partition("/")
+        login, at, hosts = authority.rpartition("@")
+        user, _, password = login.partition(":")
+        return Place(
+            user=unquote(user) if at else None,
+            password=unquote(password) if password else None,
+            hosts=tuple(_host(host) for host in hosts.split(",") if host),
+            path=unquote(path),
+        )
+
     def number(self, name: str, default: float) -> float:
         """A numeric option of 0 or more, taken out. Raises `ConfigError` for anything else."""
         given = self.options.pop(name, None)
@@ -102,6 +169,38 @@ class Url:
         if self.options:
             left = ", ".join(sorted(self.options))
             raise ConfigError(f"{self.scheme} has no option {left}; it has: {', '.join(names) or 'none'}")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a service listens, and as whom to come."""
+
+    user: str | None
+    password: str | None = field(repr=False)
+    hosts: tuple[tuple[str, int | None], ...]
+    """Name or address, and port if one is given."""
+    path: str
+    """What follows the first slash."""
+
+    def host(self, port: int, name: str = "localhost") -> tuple[str, int]:
+        """The one host, with what stands for an absent name and port. Raises `ConfigError` for several."""
+        if len(self.hosts) > 1:
+            raise ConfigError("this URL takes one host, not several")
+        found = self.hosts[0] if self.hosts else (name, None)
+        return found[0], found[1] or port
+
+
+def _host(text: str) -> tuple[str, int | None]:
+    from urllib.parse import unquote
+
+    if text.startswith("["):
+        name, _, tail = text[1:].partition("]")
+        port = tail.removeprefix(":")
+    else:
+        name, _, port = text.partition(":")
+    if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise ConfigError(f"{port!r} is no port of {name!r}")
+    return unquote(name), int(port) if port else None
 
 
 def open_store(url: str) -> Store:

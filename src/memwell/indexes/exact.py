@@ -128,6 +128,12 @@ class Exact(VectorIndex):
             start = 0 if after is None else bisect_right(self._sorted, after)
             return self._sorted[start : start + limit]
 
+    async def _vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
+        with self._lock:
+            rows = {name: row for name in ids if (row := self._row.get(name)) is not None}
+            vectors = self._matrix.take(list(rows.values()))
+            return dict(zip(rows, vectors, strict=True))
+
     async def _count(self) -> int:
         return len(self._row)
 

@@ -58,6 +58,15 @@ class MemoryKeyValue(KeyValue):
             self._put(key, value, ttl, now)
             return True
 
+    async def _replace(self, key: str, value: bytes, expected: bytes, ttl: float | None) -> bool:
+        with self._lock:
+            now = self._clock()
+            entry = self._live(key, now)
+            if entry is None or entry[0] != expected:
+                return False
+            self._put(key, value, ttl, now)
+            return True
+
     async def _increment(self, key: str, by: int, ttl: float | None) -> int:
         with self._lock:
             now = self._clock()

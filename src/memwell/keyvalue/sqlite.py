@@ -105,6 +105,16 @@ class SqliteKeyValue(KeyValue):
 
         return self._database.submit(job)
 
+    async def _replace(self, key: str, value: bytes, expected: bytes, ttl: float | None) -> bool:
+        def job(connection: sqlite3.Connection) -> bool:
+            now = self._clock()
+            if _value(connection, key, now) != expected:
+                return False
+            connection.execute(_SET, (key, value, None if ttl is None else now + ttl))
+            return True
+
+        return self._database.submit(job)
+
     async def _increment(self, key: str, by: int, ttl: float | None) -> int:
         def job(connection: sqlite3.Connection) -> int:
             now = self._clock()

@@ -15,7 +15,7 @@ from memwell.matrix import numpy
 from memwell.retrieval.corpora import Corpora
 from memwell.retrieval.corpus import Corpus, Source
 from memwell.retrieval.evidence import Statistics
-from memwell.retrieval.search import Found, Search
+from memwell.retrieval.search import Found, Search, check_model
 from memwell.retrieval.text import phrase_share
 from memwell.retrieval.vectorset import VectorSet
 from memwell.retrieval.windows import gather
@@ -36,9 +36,15 @@ class SearchSource(Source, Protocol):
         """The keys that a search may find: scope, expiry, filter and time."""
         ...
 
+    def serving(self) -> str | None:
+        """The model whose vectors searches use."""
+        ...
 
-def find(corpora: Corpora, source: SearchSource, search: Search) -> Found:
+
+def find(corpora: Corpora, source: SearchSource, search: Search, *, part: str) -> Found:
     """The candidates of a search; see `Store.search`."""
+    if search.model is not None:
+        check_model(search.model, source.serving(), part=part)
     corpus = corpora.current(search.scope)
     seen = source.visible(search) if _narrowed(search) else None
     notes: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from memwell.errors import EmbeddingError
 from memwell.filters import Node
 from memwell.retrieval.evidence import DEFAULT, Candidate, Statistics, Weights
 from memwell.types import Scope
@@ -14,7 +15,7 @@ from memwell.types import Scope
 if TYPE_CHECKING:
     from memwell.ports import Vectors
 
-__all__ = ["Found", "Search"]
+__all__ = ["Found", "Search", "check_model"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,9 @@ class Search:
     model: str | None = None
     """The model of `vectors`; records without vectors of it are found by words only."""
     similar: Mapping[str, float] | None = None
-    """In place of `vectors`: id → cosine of those that a vector index found."""
+    """id → cosine of those that a vector index found: they are nominated instead of the nearest in the store. With
+    `vectors` and `model` given as well, the cosines of all candidates are the store's own.
+    """
     pool: int = 48
     """How many records each signal may nominate."""
     weights: Weights = DEFAULT
@@ -57,3 +60,14 @@ class Found:
     """Key of a candidate → id of its record."""
     notes: tuple[str, ...] = ()
     """What was different from usual."""
+
+
+def check_model(asked: str | None, serving: str | None, *, part: str) -> None:
+    """Raise `EmbeddingError` when vectors of the model asked with are not those that the store serves."""
+    if asked is not None and serving is not None and asked != serving:
+        raise EmbeddingError(
+            f"this store serves vectors of {serving!r}, not of {asked!r}: open it with that embedder, or run"
+            f" `memwell reembed --to MODEL` to move it",
+            part=part,
+            operation="search",
+        )

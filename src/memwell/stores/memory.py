@@ -26,6 +26,7 @@ from memwell.retrieval.search import Found, Search
 from memwell.retrieval.signals import lexemes_and_signals
 from memwell.retrieval.vectorset import Chunked
 from memwell.revision import chain
+from memwell.stores.memory_models import Models
 from memwell.stores.memory_state import Row, State, alive, own, sees
 from memwell.types import Link, Problem, Record, Report, Scope, Stats, Version, Where
 
@@ -40,6 +41,7 @@ class MemoryStore(Store):
 
     def __init__(self) -> None:
         self._state = State()
+        self._models = Models()
         self._lock = threading.RLock()
         self._source = _Source(self)
         self._corpora = Corpora(self._source)
@@ -105,7 +107,7 @@ class MemoryStore(Store):
 
     async def _search(self, search: Search) -> Found:
         try:
-            return find(self._corpora, self._source, search)
+            return find(self._corpora, self._source, search, part=self.part)
         except BaseException:
             self._corpora.drop(search.scope)
             raise
@@ -165,11 +167,30 @@ class MemoryStore(Store):
     async def _changes(self, after: int, limit: int) -> list[Change]:
         with self._lock:
             found = [
-                Change(seq=seq, kind="delete" if deleted else "put", tenant_id=tenant, id=id)
-                for seq, (_, deleted, tenant, id) in self._state.changes.items()
+                Change(seq=seq, kind="delete" if deleted else "put", tenant_id=tenant, user_id=user, id=id)
+                for seq, (_, deleted, tenant, user, id) in self._state.changes.items()
                 if seq > after
             ]
         return found[:limit]
+
+    async def _claim(self, follower: str, holder: str, seconds: float, now: datetime) -> int | None:
+        with self._lock:
+            return self._models.claim(follower, holder, seconds, now)
+
+    async def _advance(self, follower: str, holder: str, position: int, release: bool) -> bool:
+        with self._lock:
+            return self._models.advance(follower, holder, position, release)
+
+    async def _serving(self) -> str | None:
+        return self._source.serving()
+
+    async def _serve(self, model: str) -> int:
+        with self._lock:
+            return self._models.serve(self._state, model)
+
+    async def _drop_model(self, model: str) -> int:
+        with self._lock, self._state.transaction():
+            return self._models.drop(self._state, model)
 
     async def _sweep(self, now: datetime) -> int:
         with self._lock, self._state.transaction():
@@ -261,6 +282,10 @@ class _Source:
                 embedding = row.vectors[model]
                 spans = dumps(embedding.spans) if embedding.spans else None
                 yield key, spans, embedding.vectors.astype("<f4", copy=False).tobytes()
+
+    def serving(self) -> str | None:
+        with self._store._lock:
+            return self._store._models.serving(self._store._state)
 
     def visible(self, search: Search) -> set[int]:
         with self._store._lock:

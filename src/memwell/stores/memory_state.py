@@ -46,8 +46,8 @@ class State:
         """Key of a target → keys that point to it."""
         self.access: dict[int, tuple[int, datetime]] = {}
         self.dimensions: dict[str, int] = {}
-        self.changes: dict[int, tuple[int, bool, str, str]] = {}
-        """Position → (key, whether it was deleted, tenant, id)."""
+        self.changes: dict[int, tuple[int, bool, str, str | None, str]] = {}
+        """Position → (key, whether it was deleted, tenant, user, id)."""
         self.last_key = 0
         self.last_seq = 0
         self._undo: list[Callable[[], object]] = []
@@ -128,8 +128,9 @@ class State:
     def note(self, key: int, *, deleted: bool = False) -> None:
         """Append to the change sequence."""
         record = self.rows[key].record
+        scope = record.scope
         self.last_seq += 1
-        self._put(self.changes, self.last_seq, (key, deleted, record.scope.tenant_id, record.id))
+        self._put(self.changes, self.last_seq, (key, deleted, scope.tenant_id, scope.user_id, record.id))
 
     def _put(self, table: dict[Any, Any], key: Any, value: Any) -> None:
         """Set an entry, or remove it with `None`, remembering how to undo that."""

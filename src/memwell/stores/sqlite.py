@@ -28,7 +28,14 @@ from memwell.retrieval.corpora import Corpora
 from memwell.retrieval.search import Found, Search
 from memwell.revision import chain
 from memwell.sqlite import Database, translate
-from memwell.stores import sqlite_batches, sqlite_filters, sqlite_search, sqlite_writes
+from memwell.stores import (
+    sqlite_batches,
+    sqlite_filters,
+    sqlite_followers,
+    sqlite_models,
+    sqlite_search,
+    sqlite_writes,
+)
 from memwell.stores.sqlite_rows import SELECT_BY_ID, condition, record_of, select, select_ids
 from memwell.types import Link, Record, Report, Scope, Stats, Version, Where
 
@@ -146,7 +153,7 @@ class SqliteStore(Store):
 
     async def _search(self, search: Search) -> Found:
         try:
-            return find(self._corpora, self._source, search)
+            return find(self._corpora, self._source, search, part=self.part)
         except BaseException:
             self._corpora.drop(search.scope)
             raise
@@ -217,15 +224,35 @@ class SqliteStore(Store):
                 f"the changes after {after} were trimmed; read the whole store again", part=self.part
             )
         rows = connection.execute(
-            "SELECT c.seq, c.deleted, coalesce(c.tenant_id, r.tenant_id), coalesce(c.id, r.id) FROM changes c"
+            "SELECT c.seq, c.deleted, coalesce(c.tenant_id, r.tenant_id), coalesce(c.user_id, r.user_id),"
+            " coalesce(c.id, r.id) FROM changes c"
             " LEFT JOIN records r ON r.key = c.key WHERE c.seq > ? AND (c.deleted OR r.key IS NOT NULL)"
             " ORDER BY c.seq LIMIT ?",
             (after, limit),
         )
         return [
-            Change(seq=seq, kind="delete" if deleted else "put", tenant_id=tenant, id=id)
-            for seq, deleted, tenant, id in rows
+            Change(seq=seq, kind="delete" if deleted else "put", tenant_id=tenant, user_id=user, id=id)
+            for seq, deleted, tenant, user, id in rows
         ]
+
+    async def _claim(self, follower: str, holder: str, seconds: float, now: datetime) -> int | None:
+        return self._database.submit(
+            lambda connection: sqlite_followers.claim(connection, follower, holder, seconds, now)
+        )
+
+    async def _advance(self, follower: str, holder: str, position: int, release: bool) -> bool:
+        return self._database.submit(
+            lambda connection: sqlite_followers.advance(connection, follower, holder, position, release)
+        )
+
+    async def _serving(self) -> str | None:
+        return self._source.serving()
+
+    async def _serve(self, model: str) -> int:
+        return self._database.submit(lambda connection: sqlite_models.serve(connection, model))
+
+    async def _drop_model(self, model: str) -> int:
+        return self._database.submit(lambda connection: sqlite_models.drop(connection, model))
 
     async def _sweep(self, now: datetime) -> int:
         if self._database.readonly:

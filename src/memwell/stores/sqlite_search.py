@@ -16,6 +16,7 @@ from memwell.retrieval.corpus import Change, Partition, Row
 from memwell.retrieval.search import Search
 from memwell.retrieval.vectorset import Chunked
 from memwell.sqlite import Database
+from memwell.stores import sqlite_models
 from memwell.stores.sqlite_rows import Condition, condition, select
 from memwell.stores.sqlite_writes import MODEL_SHIFT
 from memwell.types import Record, Scope, Stats
@@ -86,6 +87,10 @@ class Source:
             f"SELECT v.id & {_MASK}, v.spans, v.data FROM vectors v WHERE v.id IN (SELECT value FROM json_each(?))",
             (wanted,),
         )
+
+    def serving(self) -> str | None:
+        """The model that searches use."""
+        return sqlite_models.serving(self._database.read())
 
     def visible(self, search: Search) -> set[int]:
         """The keys that the search may find: scope, expiry, filter and time."""

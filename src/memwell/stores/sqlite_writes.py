@@ -16,6 +16,7 @@ from memwell.codec import digest, dumps, mark_of, record_to_json, to_micros
 from memwell.errors import BackendError, Conflict, EmbeddingError, NotFound
 from memwell.ports import Delete, Embed, Embedding, Insert, Operation, SetLink, Touch, Unlink, Update
 from memwell.revision import reinforced, revised
+from memwell.stores import sqlite_models
 from memwell.stores.sqlite_rows import COLUMNS, SELECT, SELECT_BY_ID, columns_of, condition, record_of
 from memwell.types import Record, Scope, Version
 
@@ -96,6 +97,8 @@ class Transaction:
                 "INSERT INTO models (name, dimension) VALUES (?, ?)", (embedding.model, dimension)
             )
             known = self.models[embedding.model] = (int(row.lastrowid or 0), dimension)
+            if sqlite_models.serving(self.connection) is None:
+                sqlite_models.take_over(self.connection, known[0])
         if known[1] != dimension:
             raise EmbeddingError(
                 f"vectors of {embedding.model!r} have dimension {known[1]} here, not {dimension};"

@@ -100,12 +100,21 @@ class Searching(StoreSuite):
         driven.needs("vectors")
         driven.insert("apple", "a", embedding=embedding(0, model="first"))
         driven.insert("banana", "b", embedding=embedding(0, model="second"))
-        for model, id in (("first", "a"), ("second", "b"), ("first", "a")):
-            assert driven.found(vector=direction(0), model=model) == {id}
+        assert driven.found(vector=direction(0), model="first") == {"a"}
 
-    def test_a_model_without_any_vectors_is_told_and_words_still_count(self, driven: Driven) -> None:
+    @pytest.mark.parametrize("model", ["second", "unknown"])
+    def test_asking_with_a_model_that_does_not_serve_is_an_error_with_the_remedy(
+        self, driven: Driven, model: str
+    ) -> None:
+        driven.needs("vectors")
+        driven.insert("apple", "a", embedding=embedding(0, model="first"))
+        driven.insert("banana", "b", embedding=embedding(0, model="second"))
+        with pytest.raises(EmbeddingError, match="memwell reembed"):
+            driven.search("apple", vector=direction(0), model=model)
+
+    def test_without_any_vectors_words_still_count_and_it_is_told(self, driven: Driven) -> None:
         driven.needs("vectors", "lexical")
-        driven.insert("apple", "a", embedding=embedding(0))
+        driven.insert("apple", "a")
         found = driven.search("apple", vector=direction(0), model="unknown")
         assert set(found.ids.values()) == {"a"}
         assert any("unknown" in note for note in found.notes)

@@ -1,0 +1,55 @@
+"""The five contracts under the engine: Store, VectorIndex, Embedder, KeyValue, Log.
+
+Each port is a template: the public coroutine checks that the part is open, validates, enforces the scope and
+translates native errors; an adapter writes the underscore hook of the same name. An adapter that never waits
+on an event loop (SQLite, in-memory, local models) sets `blocking = True`: its coroutines then never suspend,
+and the synchronous `Memory` drives them without any loop. Parts are safe to use from many threads. Closing
+twice is fine; any other call after `close` raises `Closed`.
+"""
+
+from __future__ import annotations
+
+from memwell.ports.base import Port, Vectors, guarded, unsupported
+from memwell.ports.embedder import Embedder
+from memwell.ports.index import Match, Metric, Point, VectorIndex
+from memwell.ports.keyvalue import KeyValue
+from memwell.ports.log import Entry, Log
+from memwell.ports.store import (
+    Change,
+    Delete,
+    Embed,
+    Embedding,
+    Insert,
+    Operation,
+    SetLink,
+    Store,
+    Touch,
+    Unlink,
+    Update,
+)
+
+__all__ = [
+    "Change",
+    "Delete",
+    "Embed",
+    "Embedder",
+    "Embedding",
+    "Entry",
+    "Insert",
+    "KeyValue",
+    "Log",
+    "Match",
+    "Metric",
+    "Operation",
+    "Point",
+    "Port",
+    "SetLink",
+    "Store",
+    "Touch",
+    "Unlink",
+    "Update",
+    "VectorIndex",
+    "Vectors",
+    "guarded",
+    "unsupported",
+]

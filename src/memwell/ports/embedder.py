@@ -1,0 +1,66 @@
+"""The `Embedder` port: texts to unit vectors."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from memwell.errors import EmbeddingError
+from memwell.ports.base import Port, Vectors, guarded
+
+__all__ = ["Embedder"]
+
+_UNIT = 2e-6
+"""How far the squared length of a unit vector may be from 1."""
+
+
+class Embedder(Port):
+    """Texts to unit vectors."""
+
+    model: str
+    """Name under which vectors are stored; two embedders with one name must give the same vectors."""
+    dimension: int
+    window: int | None = None
+    """Tokens the model reads; longer texts are chunked before. `None`: no limit."""
+
+    @guarded
+    async def embed(
+        self, texts: Sequence[str], *, kind: Literal["document", "query"] = "document"
+    ) -> Vectors:
+        """One unit vector per text: `(len(texts), dimension) float32`, in order.
+
+        Raises `EmbeddingError` for a wrong shape, NaN, infinity or a model failure, `Unavailable` when trying
+        again may help.
+        """
+        import numpy as np
+
+        if not texts:
+            return np.empty((0, self.dimension), dtype=np.float32)
+        return self._unit(await self._embed(texts, kind), len(texts))
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Character range of each token, in order; the default takes about four characters a token."""
+        return [(at, min(at + 4, len(text))) for at in range(0, len(text), 4)]
+
+    def _unit(self, raw: Any, rows: int) -> Vectors:
+        import numpy as np
+
+        vectors = np.asarray(raw, dtype=np.float32)
+        if vectors.shape != (rows, self.dimension):
+            raise EmbeddingError(
+                f"{self.model} gave vectors of shape {vectors.shape}, expected {(rows, self.dimension)}",
+                part=self.part,
+            )
+        squares = np.einsum("ij,ij->i", vectors, vectors)
+        if ((squares > 1 - _UNIT) & (squares < 1 + _UNIT)).all():
+            return vectors
+        norms = np.sqrt(squares)
+        if not np.isfinite(norms).all():
+            raise EmbeddingError(f"{self.model} gave NaN or infinity", part=self.part)
+        norms[norms == 0] = 1
+        unit: Vectors = vectors / norms[:, None]
+        return unit
+
+    @abstractmethod
+    async def _embed(self, texts: Sequence[str], kind: Literal["document", "query"]) -> Any: ...

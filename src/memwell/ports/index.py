@@ -1,0 +1,121 @@
+"""The `VectorIndex` port: ids near a vector, under a filter."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from memwell.errors import EmbeddingError, InvalidInput
+from memwell.filters import Node
+from memwell.ports.base import Port, Vectors, guarded
+from memwell.types import Where
+
+__all__ = ["Match", "Metric", "Point", "VectorIndex"]
+
+Metric: TypeAlias = Literal["cosine", "l2", "dot"]
+"""How near two vectors are: the angle between them, the Euclidean distance, or the inner product."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A vector with its id and what filters may ask about (`memwell.filters.fields` of the record)."""
+
+    id: str
+    vector: Vectors
+    """`(d,) float32`"""
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """An id near the vector asked; the higher the similarity, the nearer.
+
+    `cosine` gives the cosine, `dot` the inner product, `l2` is `1 - distance**2 / 2`: for vectors of unit length all
+    three are the cosine.
+    """
+
+    id: str
+    similarity: float
+
+
+class VectorIndex(Port):
+    """Ids near a vector, under a filter. May lag behind; can always be rebuilt from a Store.
+
+    An index object is one set of points: one collection and, where the service has them, one namespace.
+    """
+
+    dimension: int
+    """Length of every vector; another length raises `EmbeddingError`."""
+    metric: Metric = "cosine"
+    """By which the nearest are found."""
+    identity: str | None = None
+    """A stable name, without secrets, of the data that outlives this object, alike in every process that opens the
+    same set of points; `None` when the points die with the object."""
+
+    @guarded
+    async def upsert(self, points: Sequence[Point]) -> None:
+        """Add or replace points by id; all or none of the call."""
+        for point in points:
+            self._check_dimension(point.vector)
+        if points:
+            await self._upsert(points)
+
+    @guarded
+    async def delete(self, ids: Sequence[str]) -> None:
+        """Remove points; unknown ids are no error."""
+        if ids:
+            await self._delete(ids)
+
+    @guarded
+    async def search(self, vector: Vectors, *, limit: int, where: Where | Node | None = None) -> list[Match]:
+        """The nearest `limit` points that pass the filter, nearest first; ties by id. Filters before it cuts."""
+        self._check_dimension(vector)
+        if limit < 1:
+            raise InvalidInput("limit must be at least 1", part=self.part, operation="search")
+        return await self._search(vector, limit, where)
+
+    @guarded
+    async def ids(self, *, after: str | None = None, limit: int = 1000) -> list[str]:
+        """Ids in ascending order after one, to compare the index with its store."""
+        return await self._ids(after, limit)
+
+    @guarded
+    async def vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
+        """The vectors held under these ids, `(d,) float32` each; unknown ids are left out. To compare the index with
+        its store: a service may have scaled them to unit length, when the metric is the cosine.
+        """
+        return await self._vectors(ids) if ids else {}
+
+    @guarded
+    async def count(self) -> int:
+        """Number of points."""
+        return await self._count()
+
+    @guarded
+    async def clear(self) -> None:
+        """Remove every point of this index, and nothing else."""
+        await self._clear()
+
+    def _check_dimension(self, vector: Vectors) -> None:
+        if vector.shape != (self.dimension,):
+            raise EmbeddingError(
+                f"this index holds vectors of dimension {self.dimension}, not of shape {tuple(vector.shape)}",
+                part=self.part,
+            )
+
+    @abstractmethod
+    async def _upsert(self, points: Sequence[Point]) -> None: ...
+    @abstractmethod
+    async def _delete(self, ids: Sequence[str]) -> None: ...
+    @abstractmethod
+    async def _search(self, vector: Vectors, limit: int, where: Where | Node | None) -> list[Match]: ...
+    @abstractmethod
+    async def _ids(self, after: str | None, limit: int) -> list[str]: ...
+    @abstractmethod
+    async def _vectors(self, ids: Sequence[str]) -> dict[str, Vectors]: ...
+    @abstractmethod
+    async def _count(self) -> int: ...
+    @abstractmethod
+    async def _clear(self) -> None: ...
