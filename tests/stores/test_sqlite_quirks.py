@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 
 from memwell import Memory, NewMemory
-from memwell.errors import BackendError, ConfigError, Corrupt, MemwellError
+from memwell.errors import BackendError, ConfigError, Corrupt, MemwellError, NotSupported
 from memwell.registry import open_store
 from memwell.testing.memory import Words
 from memwell.testing.samples import Clock
+from memwell.testing.stores import Driven
 from memwell.wrappers.threaded import threaded
 
 SECRET = "xyzzyplugh"
@@ -499,3 +500,30 @@ def test_options_of_the_url_are_checked(path: Path) -> None:
     assert store.capabilities.durable
     assert store.capabilities.multiprocess
     assert not open_store("sqlite://").capabilities.durable
+
+
+def test_changes_are_trimmed_only_when_every_follower_has_passed_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("memwell.stores.sqlite_followers._KEPT", 3)
+    monkeypatch.setattr("memwell.stores.sqlite_followers._WAITED", 30)
+    driven = Driven(open_store(f"sqlite:///{tmp_path / 'store.db'}"))
+
+    def written(count: int) -> None:
+        for number in range(count):
+            driven.insert(f"text {number} {driven.run(driven.store.position())}")
+        driven.run(driven.store.sweep(driven.now))
+
+    written(10)
+    with pytest.raises(NotSupported, match="trimmed"):
+        driven.changes(6)
+    assert len(driven.changes(7)) == 3
+    driven.run(driven.store.claim("index", "ann", seconds=9, now=driven.now))
+    driven.run(driven.store.advance("index", "ann", 10))
+    written(20)
+    assert len(driven.changes(10)) == 20
+    written(20)
+    with pytest.raises(NotSupported, match="trimmed"):
+        driven.changes(10)
+    assert len(driven.changes(20)) == 30
+    driven.run(driven.store.close())

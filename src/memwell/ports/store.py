@@ -257,7 +257,8 @@ class Store(Port):
         """Take, or extend, for so long the sole right to feed a follower of the change sequence, such as a vector
         index; the position it has reached (0 for a new one), or `None` while somebody else has the right.
 
-        Changes after the position of a known follower are not trimmed, within reason.
+        The same holder may claim again. Changes after the position of a known follower are not trimmed, within
+        reason: whoever follows must be able to begin anew.
         """
         return await self._claim(follower, holder, seconds, now)
 
@@ -270,15 +271,19 @@ class Store(Port):
 
     @guarded
     async def serving(self) -> str | None:
-        """The model whose vectors searches use: that of the first vectors stored, until `serve`. `None` before."""
+        """The model whose vectors searches use: that of the first vectors stored, until `serve`; when none of them are
+        left, that of the next vectors stored. `None` where there are none of it.
+        """
         return await self._serving()
 
     @guarded
-    async def serve(self, model: str) -> int:
-        """Let searches use another model from now on, in one transaction, if every record has vectors of it; how many
-        lack them (0: it is done). Writes that come later may leave records without; `unembedded` tells them.
+    async def serve(self, model: str, *, lacking: int = 0) -> int:
+        """Let searches use another model from now on, in one transaction, if at most `lacking` records (expired ones
+        among them) have no vectors of it; how many have none (more than `lacking`: nothing has changed).
+
+        Writes that come later may leave records without; `unembedded` tells them.
         """
-        return await self._serve(model)
+        return await self._serve(model, lacking)
 
     @guarded
     async def drop_model(self, model: str) -> int:
@@ -355,7 +360,7 @@ class Store(Port):
     @abstractmethod
     async def _serving(self) -> str | None: ...
     @abstractmethod
-    async def _serve(self, model: str) -> int: ...
+    async def _serve(self, model: str, lacking: int) -> int: ...
     @abstractmethod
     async def _drop_model(self, model: str) -> int: ...
     @abstractmethod

@@ -26,7 +26,8 @@ from memwell.retrieval.search import Found, Search
 from memwell.retrieval.signals import lexemes_and_signals
 from memwell.retrieval.vectorset import Chunked
 from memwell.revision import chain
-from memwell.stores.memory_models import Models
+from memwell.stores import memory_models
+from memwell.stores.memory_models import Followers
 from memwell.stores.memory_state import Row, State, alive, own, sees
 from memwell.types import Link, Problem, Record, Report, Scope, Stats, Version, Where
 
@@ -41,7 +42,7 @@ class MemoryStore(Store):
 
     def __init__(self) -> None:
         self._state = State()
-        self._models = Models()
+        self._followers = Followers()
         self._lock = threading.RLock()
         self._source = _Source(self)
         self._corpora = Corpora(self._source)
@@ -175,22 +176,22 @@ class MemoryStore(Store):
 
     async def _claim(self, follower: str, holder: str, seconds: float, now: datetime) -> int | None:
         with self._lock:
-            return self._models.claim(follower, holder, seconds, now)
+            return self._followers.claim(follower, holder, seconds, now)
 
     async def _advance(self, follower: str, holder: str, position: int, release: bool) -> bool:
         with self._lock:
-            return self._models.advance(follower, holder, position, release)
+            return self._followers.advance(follower, holder, position, release)
 
     async def _serving(self) -> str | None:
         return self._source.serving()
 
-    async def _serve(self, model: str) -> int:
-        with self._lock:
-            return self._models.serve(self._state, model)
+    async def _serve(self, model: str, lacking: int) -> int:
+        with self._lock, self._state.transaction():
+            return memory_models.serve(self._state, model, lacking)
 
     async def _drop_model(self, model: str) -> int:
         with self._lock, self._state.transaction():
-            return self._models.drop(self._state, model)
+            return memory_models.drop(self._state, model)
 
     async def _sweep(self, now: datetime) -> int:
         with self._lock, self._state.transaction():
@@ -285,7 +286,7 @@ class _Source:
 
     def serving(self) -> str | None:
         with self._store._lock:
-            return self._store._models.serving(self._store._state)
+            return self._store._state.serving
 
     def visible(self, search: Search) -> set[int]:
         with self._store._lock:

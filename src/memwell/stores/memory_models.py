@@ -1,4 +1,4 @@
-"""Which model the in-memory store serves, and who follows its changes. Not locked; the store does that."""
+"""Moving the in-memory store from one model to another, and who follows its changes. Not locked; the store is."""
 
 from __future__ import annotations
 
@@ -8,55 +8,48 @@ from datetime import datetime, timedelta
 from memwell.errors import InvalidInput
 from memwell.stores.memory_state import State
 
-__all__ = ["Models"]
+__all__ = ["Followers", "drop", "serve"]
 
 
-class Models:
-    """The model that serves, and the followers; see `Store.serving` and `Store.claim`."""
+def serve(state: State, model: str, lacking: int) -> int:
+    """See `Store.serve`."""
+    without = len(state.rows) - state.embedded.get(model, 0)
+    if without <= lacking:
+        state.choose(model)
+    return without
+
+
+def drop(state: State, model: str) -> int:
+    """See `Store.drop_model`."""
+    if model == state.serving:
+        raise InvalidInput(f"{model!r} serves searches; move to another model first", part="memory")
+    rows = [(key, row) for key, row in state.rows.items() if model in row.vectors]
+    for key, row in rows:
+        left = {name: vectors for name, vectors in row.vectors.items() if name != model}
+        state.replace_row(key, replace(row, vectors=left))
+    state.dimensions.pop(model, None)
+    return len(rows)
+
+
+class Followers:
+    """Who follows the change sequence; see `Store.claim`."""
 
     def __init__(self) -> None:
-        self._serving: str | None = None
-        self._followers: dict[str, tuple[int, str | None, datetime]] = {}
+        self._known: dict[str, tuple[int, str | None, datetime]] = {}
         """Name → (position, holder, until)."""
-
-    def serving(self, state: State) -> str | None:
-        """The model of the first vectors there are, until another is chosen and as long as it has any."""
-        if not any(self._serving in row.vectors for row in state.rows.values()):
-            self._serving = next((model for row in state.rows.values() for model in row.vectors), None)
-        return self._serving
-
-    def serve(self, state: State, model: str) -> int:
-        """Cut over if every record has vectors of the model; how many lack them."""
-        self.serving(state)
-        lacking = sum(model not in row.vectors for row in state.rows.values())
-        if not lacking and state.rows:
-            self._serving = model
-        return lacking
-
-    def drop(self, state: State, model: str) -> int:
-        """Remove the vectors of a model that does not serve; of how many records."""
-        if model == self.serving(state):
-            raise InvalidInput(f"{model!r} serves searches; move to another model first", part="memory")
-        rows = [(key, row) for key, row in state.rows.items() if model in row.vectors]
-        for key, row in rows:
-            left = {name: vectors for name, vectors in row.vectors.items() if name != model}
-            record = replace(row.record, embedded=bool(left))
-            state.replace_row(key, replace(row, vectors=left, record=record))
-        state.dimensions.pop(model, None)
-        return len(rows)
 
     def claim(self, follower: str, holder: str, seconds: float, now: datetime) -> int | None:
         """See `Store.claim`."""
-        position, keeper, until = self._followers.get(follower, (0, None, now))
+        position, keeper, until = self._known.get(follower, (0, None, now))
         if keeper not in (None, holder) and until > now:
             return None
-        self._followers[follower] = (position, holder, now + timedelta(seconds=seconds))
+        self._known[follower] = (position, holder, now + timedelta(seconds=seconds))
         return position
 
     def advance(self, follower: str, holder: str, position: int, release: bool) -> bool:
         """See `Store.advance`."""
-        _, keeper, until = self._followers.get(follower, (0, None, None))
+        _, keeper, until = self._known.get(follower, (0, None, None))
         if keeper != holder or until is None:
             return False
-        self._followers[follower] = (position, None if release else holder, until)
+        self._known[follower] = (position, None if release else holder, until)
         return True

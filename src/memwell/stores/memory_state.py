@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -48,8 +48,11 @@ class State:
         self.dimensions: dict[str, int] = {}
         self.changes: dict[int, tuple[int, bool, str, str | None, str]] = {}
         """Position → (key, whether it was deleted, tenant, user, id)."""
+        self.embedded: dict[str, int] = {}
+        """Model → how many records have vectors of it."""
         self.last_key = 0
         self.last_seq = 0
+        self._chosen: str | None = None
         self._undo: list[Callable[[], object]] = []
 
     @contextmanager
@@ -81,6 +84,17 @@ class State:
             row.record, links=links, access_count=count, last_accessed_at=at, embedded=bool(row.vectors)
         )
 
+    @property
+    def serving(self) -> str | None:
+        """See `Store.serving`."""
+        return self._chosen if self.embedded.get(self._chosen or "") else None
+
+    def choose(self, model: str) -> None:
+        """Let a model serve."""
+        before = self._chosen
+        self._undo.append(lambda: setattr(self, "_chosen", before))
+        self._chosen = model
+
     def key_of(self, scope: Scope, id: str, now: datetime) -> int:
         """The key of a visible record. Raises `NotFound`."""
         key = self.ids.get((scope.tenant_id, id))
@@ -104,6 +118,7 @@ class State:
         """Remove a record and all that hangs on it."""
         self.note(key, deleted=True)
         row = self.rows[key]
+        self._count(row.vectors, {})
         for source in self.sources.get(key, ()):
             kept = tuple(link for link in self.rows[source].links if link[0] != key)
             self._put(self.rows, source, replace(self.rows[source], links=kept))
@@ -118,6 +133,7 @@ class State:
     def replace_row(self, key: int, row: Row) -> None:
         """Put a row in the place of another, and note the change."""
         old = self.rows.get(key)
+        self._count({} if old is None else old.vectors, row.vectors)
         if old is None or old.mark != row.mark:
             if old is not None:
                 self._put(self.marks, old.mark, self.marks[old.mark] - {key})
@@ -131,6 +147,15 @@ class State:
         scope = record.scope
         self.last_seq += 1
         self._put(self.changes, self.last_seq, (key, deleted, scope.tenant_id, scope.user_id, record.id))
+
+    def _count(self, before: Mapping[str, Embedding], after: Mapping[str, Embedding]) -> None:
+        """Count the records of each model, and let the first of them serve."""
+        for model in before.keys() ^ after.keys():
+            step = 1 if model in after else -1
+            self._put(self.embedded, model, self.embedded.get(model, 0) + step)
+        fresh = [model for model, embedding in after.items() if before.get(model) is not embedding]
+        if fresh and self.serving is None:
+            self.choose(fresh[0])
 
     def _put(self, table: dict[Any, Any], key: Any, value: Any) -> None:
         """Set an entry, or remove it with `None`, remembering how to undo that."""

@@ -20,7 +20,7 @@ from typing import Any, Literal, Self, cast
 
 from memwell.capabilities import Capabilities
 from memwell.codec import from_micros, loads, to_micros, version_from_json
-from memwell.errors import ConfigError, MemwellError, NotFound, NotSupported
+from memwell.errors import ConfigError, MemwellError, NotFound
 from memwell.ports import Change, Embedding, Insert, Operation, Store
 from memwell.registry import Url
 from memwell.retrieval.candidates import find
@@ -42,7 +42,6 @@ from memwell.types import Link, Record, Report, Scope, Stats, Version, Where
 __all__ = ["SqliteStore"]
 
 _SWEEP_BATCH = 1000
-_KEPT_CHANGES = 20_000
 _MAPPED = 64 * 2**20
 """Files up to this size are read through a memory map: a new process has its first answer sooner."""
 
@@ -217,23 +216,8 @@ class SqliteStore(Store):
         return self._source.position()
 
     async def _changes(self, after: int, limit: int) -> list[Change]:
-        connection = self._database.read()
-        first = connection.execute("SELECT min(seq), max(seq) FROM changes").fetchone()
-        if first[0] is not None and after < first[0] - 1:
-            raise NotSupported(
-                f"the changes after {after} were trimmed; read the whole store again", part=self.part
-            )
-        rows = connection.execute(
-            "SELECT c.seq, c.deleted, coalesce(c.tenant_id, r.tenant_id), coalesce(c.user_id, r.user_id),"
-            " coalesce(c.id, r.id) FROM changes c"
-            " LEFT JOIN records r ON r.key = c.key WHERE c.seq > ? AND (c.deleted OR r.key IS NOT NULL)"
-            " ORDER BY c.seq LIMIT ?",
-            (after, limit),
-        )
-        return [
-            Change(seq=seq, kind="delete" if deleted else "put", tenant_id=tenant, user_id=user, id=id)
-            for seq, deleted, tenant, user, id in rows
-        ]
+        with self._source.snapshot() as connection:
+            return sqlite_followers.changes(connection, after, limit)
 
     async def _claim(self, follower: str, holder: str, seconds: float, now: datetime) -> int | None:
         return self._database.submit(
@@ -248,8 +232,8 @@ class SqliteStore(Store):
     async def _serving(self) -> str | None:
         return self._source.serving()
 
-    async def _serve(self, model: str) -> int:
-        return self._database.submit(lambda connection: sqlite_models.serve(connection, model))
+    async def _serve(self, model: str, lacking: int) -> int:
+        return self._database.submit(lambda connection: sqlite_models.serve(connection, model, lacking))
 
     async def _drop_model(self, model: str) -> int:
         return self._database.submit(lambda connection: sqlite_models.drop(connection, model))
@@ -278,11 +262,7 @@ def _sweep_some(connection: sqlite3.Connection, now: datetime) -> int:
         "SELECT key FROM records WHERE expires_at <= ? LIMIT ?", (to_micros(now), _SWEEP_BATCH)
     ).fetchall()
     sqlite_writes.delete_keys(sqlite_writes.Transaction(connection, now), [row[0] for row in rows])
-    connection.execute(
-        "DELETE FROM changes WHERE seq <= (SELECT max(seq) FROM changes) - ?"
-        " AND seq <= coalesce((SELECT min(position) FROM followers), 9223372036854775807)",
-        (_KEPT_CHANGES,),
-    )
+    sqlite_followers.trim(connection)
     return len(rows)
 
 

@@ -1,4 +1,6 @@
-"""Who follows the change sequence of a SQLite store, how far each has come, and who may feed it now."""
+"""The change sequence of a SQLite store: reading and trimming it, who follows it, how far each has come, and who may
+feed it now.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,45 @@ import sqlite3
 from datetime import datetime
 
 from memwell.codec import to_micros
+from memwell.errors import NotSupported
+from memwell.ports import Change
 
-__all__ = ["advance", "claim"]
+__all__ = ["advance", "changes", "claim", "trim"]
+
+_KEPT = 20_000
+"""Entries that stay in any case: the caches of other processes follow them."""
+_WAITED = 1_000_000
+"""A follower that is farther behind is waited for no longer; it has to begin anew."""
+
+
+def changes(connection: sqlite3.Connection, after: int, limit: int) -> list[Change]:
+    """See `Store.changes`. The connection stands in a snapshot."""
+    first = connection.execute("SELECT min(seq) FROM changes").fetchone()[0]
+    if first is not None and after < first - 1:
+        raise NotSupported(
+            f"the changes after {after} were trimmed; read the whole store again", part="sqlite"
+        )
+    rows = connection.execute(
+        "SELECT c.seq, c.deleted, coalesce(c.tenant_id, r.tenant_id),"
+        " CASE WHEN c.deleted THEN c.user_id ELSE r.user_id END, coalesce(c.id, r.id)"
+        " FROM changes c LEFT JOIN records r ON r.key = c.key"
+        " WHERE c.seq > ? AND (c.deleted OR r.key IS NOT NULL) ORDER BY c.seq LIMIT ?",
+        (after, limit),
+    )
+    return [
+        Change(seq=seq, kind="delete" if deleted else "put", tenant_id=tenant, user_id=user, id=id)
+        for seq, deleted, tenant, user, id in rows
+    ]
+
+
+def trim(connection: sqlite3.Connection) -> None:
+    """Remove old entries that every follower has passed."""
+    connection.execute(
+        "DELETE FROM changes WHERE seq <= (SELECT max(seq) FROM changes) - ?1"
+        " AND seq <= max(coalesce((SELECT min(position) FROM followers), 9223372036854775807),"
+        " (SELECT max(seq) FROM changes) - ?2)",
+        (_KEPT, _WAITED),
+    )
 
 
 def claim(

@@ -6,9 +6,9 @@ import sqlite3
 
 from memwell.errors import InvalidInput
 
-__all__ = ["drop", "serve", "serving", "take_over"]
+__all__ = ["drop", "serve", "serving", "settle"]
 
-_OF_MODEL = "v.id >= {number} << 44 AND v.id < ({number} + 1) << 44"
+_OF_MODEL = "v.id >= ?1 << 44 AND v.id < (?1 + 1) << 44"
 
 
 def serving(connection: sqlite3.Connection) -> str | None:
@@ -19,45 +19,48 @@ def serving(connection: sqlite3.Connection) -> str | None:
     return str(row[0])
 
 
-def serve(connection: sqlite3.Connection, model: str) -> int:
-    """Cut over if every record has vectors of the model; how many lack them."""
+def settle(connection: sqlite3.Connection, number: int) -> None:
+    """Before vectors of a model are stored: let it serve if no other has vectors and serves."""
+    row = connection.execute("SELECT number FROM models WHERE serving").fetchone()
+    if row is None or (row[0] != number and not _has_vectors(connection, row[0])):
+        _take_over(connection, number)
+
+
+def serve(connection: sqlite3.Connection, model: str, lacking: int) -> int:
+    """See `Store.serve`."""
     row = connection.execute("SELECT number FROM models WHERE name = ?", (model,)).fetchone()
-    total = int(connection.execute("SELECT count(*) FROM records").fetchone()[0])
-    if row is None:
-        return total
-    having = connection.execute(
-        "SELECT count(*) FROM records r WHERE EXISTS (SELECT 1 FROM vectors v WHERE v.id = r.key + (? << 44))",
-        row,
+    number = -1 if row is None else row[0]
+    without = connection.execute(
+        "SELECT count(*) FROM records r WHERE NOT EXISTS (SELECT 1 FROM vectors v WHERE v.id = r.key + (? << 44))",
+        (number,),
     ).fetchone()[0]
-    if total == having:
-        take_over(connection, row[0])
-    return total - int(having)
-
-
-def take_over(connection: sqlite3.Connection, number: int) -> None:
-    """Let a model serve from now on."""
-    connection.execute("UPDATE models SET serving = (number = ?)", (number,))
+    if without <= lacking:
+        _take_over(connection, number)
+    return int(without)
 
 
 def drop(connection: sqlite3.Connection, model: str) -> int:
-    """Remove the vectors of a model that does not serve; of how many records."""
-    row = connection.execute("SELECT number, serving FROM models WHERE name = ?", (model,)).fetchone()
+    """See `Store.drop_model`."""
+    row = connection.execute("SELECT number FROM models WHERE name = ?", (model,)).fetchone()
     if row is None:
         return 0
-    if row[1] and _has_vectors(connection, row[0]):
+    if model == serving(connection):
         raise InvalidInput(f"{model!r} serves searches; move to another model first", part="sqlite")
-    gone = connection.execute(
-        f"DELETE FROM vectors AS v WHERE {_OF_MODEL.format(number='?1')}", row[:1]
-    ).rowcount
-    numbers = [other[0] for other in connection.execute("SELECT number FROM models").fetchall()]
-    left = " OR ".join(f"v.id = r.key + ({number} << 44)" for number in numbers)
-    connection.execute(
-        f"UPDATE records AS r SET embedded = EXISTS (SELECT 1 FROM vectors v WHERE {left}) WHERE embedded"
-    )
-    connection.execute("DELETE FROM models WHERE number = ? AND NOT serving", row[:1])
+    gone = connection.execute(f"DELETE FROM vectors AS v WHERE {_OF_MODEL}", row).rowcount
+    connection.execute("DELETE FROM models WHERE number = ?", row)
+    if gone:
+        numbers = [other[0] for other in connection.execute("SELECT number FROM models").fetchall()]
+        left = " OR ".join(f"v.id = r.key + ({number} << 44)" for number in numbers) or "0"
+        connection.execute(
+            f"UPDATE records AS r SET embedded = 0 WHERE embedded AND NOT EXISTS (SELECT 1 FROM vectors v WHERE {left})"
+        )
     return gone
 
 
+def _take_over(connection: sqlite3.Connection, number: int) -> None:
+    connection.execute("UPDATE models SET serving = (number = ?)", (number,))
+
+
 def _has_vectors(connection: sqlite3.Connection, number: int) -> bool:
-    query = f"SELECT EXISTS (SELECT 1 FROM vectors v WHERE {_OF_MODEL.format(number='?1')})"
+    query = f"SELECT EXISTS (SELECT 1 FROM vectors v WHERE {_OF_MODEL})"
     return bool(connection.execute(query, (number,)).fetchone()[0])

@@ -41,7 +41,7 @@ class Source:
     def load(self, partition: Partition) -> tuple[int, list[Row]]:
         """Every row of a partition, in any order, and the position they stand at."""
         text, values = _partition(partition)
-        with self._snapshot() as connection:
+        with self.snapshot() as connection:
             position = connection.execute("SELECT coalesce(max(seq), 0) FROM changes").fetchone()[0]
             rows = connection.execute(f"SELECT {_ROW} FROM records r WHERE {text}", values)
             return position, rows.fetchall()
@@ -51,7 +51,7 @@ class Source:
         many.
         """
         text, values = _partition(partition)
-        with self._snapshot() as connection:
+        with self.snapshot() as connection:
             first, last = connection.execute("SELECT min(seq), max(seq) FROM changes").fetchone()
             if first is None or last <= after:
                 return after, []
@@ -102,7 +102,8 @@ class Source:
         return {row[0] for row in rows}
 
     @contextmanager
-    def _snapshot(self) -> Iterator[sqlite3.Connection]:
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """The connection, seeing one state of the file for all of the block."""
         connection = self._database.read()
         if connection.in_transaction:
             yield connection

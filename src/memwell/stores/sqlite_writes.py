@@ -40,12 +40,14 @@ _TOUCHED = {
 class Transaction:
     """One write transaction: its connection, its moment, and what it has learnt of the models so far."""
 
-    __slots__ = ("_models", "connection", "now")
+    __slots__ = ("_models", "_served", "connection", "now")
 
     def __init__(self, connection: sqlite3.Connection, now: datetime) -> None:
         self.connection = connection
         self.now = now
         self._models: dict[str, tuple[int, int]] | None = None
+        self._served = False
+        """Whether some model is known to serve, with vectors."""
 
     def apply(self, operation: Operation) -> Any:
         """Carry out one operation and return its result."""
@@ -77,6 +79,7 @@ class Transaction:
 
     def drop_vectors(self, keys: Sequence[int], but: str | None = None) -> None:
         """Remove the vectors of records under every model but one."""
+        self._served = False
         ids = [n << MODEL_SHIFT | key for name, (n, _) in self.models.items() if name != but for key in keys]
         if ids:
             self.connection.execute(f"DELETE FROM vectors WHERE id IN ({', '.join('?' * len(ids))})", ids)
@@ -97,14 +100,15 @@ class Transaction:
                 "INSERT INTO models (name, dimension) VALUES (?, ?)", (embedding.model, dimension)
             )
             known = self.models[embedding.model] = (int(row.lastrowid or 0), dimension)
-            if sqlite_models.serving(self.connection) is None:
-                sqlite_models.take_over(self.connection, known[0])
         if known[1] != dimension:
             raise EmbeddingError(
                 f"vectors of {embedding.model!r} have dimension {known[1]} here, not {dimension};"
                 " an embedder with another dimension needs another model name",
                 part="sqlite",
             )
+        if not self._served:
+            sqlite_models.settle(self.connection, known[0])
+            self._served = True
         return known[0]
 
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 from memwell.testing.stores._driven import Driven
 from memwell.testing.stores.batches import Batches
 from memwell.testing.stores.changing import Changing
+from memwell.testing.stores.feeding import Feeding
 from memwell.testing.stores.filtering import Filtering
 from memwell.testing.stores.inserting import Inserting
 from memwell.testing.stores.keeping import Keeping
@@ -31,5 +32,5 @@ from memwell.testing.stores.searching import Searching
 __all__ = ["Driven", "StoreConformance"]
 
 
-class StoreConformance(Batches, Inserting, Changing, Reading, Scopes, Filtering, Searching, Keeping):
+class StoreConformance(Batches, Inserting, Changing, Reading, Scopes, Filtering, Searching, Keeping, Feeding):
     """Subclass it and give the fixture `store`: an open, empty store."""
