@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SearchSource", "find"]
 
+_SAMPLE = 256
+"""So many records tell what is typical, where an index has nominated."""
 _SPARSE = 4096
 """Up to so many visible records are compared one by one instead of the whole matrix."""
 
@@ -47,19 +49,20 @@ def find(corpora: Corpora, source: SearchSource, search: Search, *, part: str) -
         check_model(search.model, source.serving(), part=part)
     corpus = corpora.current(search.scope)
     seen = source.visible(search) if _narrowed(search) else None
-    notes: tuple[str, ...] = ()
     with corpus.lock:
         allowed = _allowed(corpus, search, seen)
         words = corpus.postings.search(search.terms, search.pool, allowed=allowed)
-        vectors = None if search.model is None else corpus.with_vectors(source, search.model)
-    cosines = _Cosines(vectors, search.vectors, allowed)
-    if search.similar is not None:
+        read = vectors = None
+        if search.model is not None and search.similar is not None:
+            read = _ReadCosines(corpus, source, search, allowed)
+        elif search.model is not None:
+            vectors = corpus.with_vectors(source, search.model)
+    cosines = read or _Cosines(vectors, search.vectors, allowed)
+    if search.similar is not None and isinstance(cosines, _Cosines):
         cosines.given(corpus, search.similar, allowed)
-    if vectors is not None and vectors.whole is None and corpus.slots:
-        notes = (f"no vectors of {search.model} here, so by words only; `memwell repair` makes them",)
     with corpus.lock:
         nominated = words.keys() | cosines.nominate(search.pool, allowed)
-        return _found(corpus, search, nominated, cosines, allowed, notes)
+        return _found(corpus, search, nominated, cosines, allowed)
 
 
 def _narrowed(search: Search) -> bool:
@@ -87,6 +90,8 @@ class _Cosines:
         self, vectors: VectorSet | None, question: Vectors | None, allowed: Collection[int] | None
     ) -> None:
         self.typical: float | None = None
+        self.empty = vectors is None or vectors.whole is None
+        """Whether there are no vectors of the model at all."""
         self._of: dict[int, int] = {}
         self._values: Any = None
         self._slots: list[int] = []
@@ -144,13 +149,48 @@ class _Cosines:
         return {slot for row in found if (slot := self._slots[row]) >= 0}
 
 
+class _ReadCosines:
+    """Cosines of the candidates alone, from vectors that are read for the purpose: an index has nominated, so that the
+    matrix of all need not be there. What is typical is told by all records that may be found, or by a sample.
+    """
+
+    def __init__(
+        self, corpus: Corpus, source: SearchSource, search: Search, allowed: Collection[int] | None
+    ) -> None:
+        self._corpus, self._source, self._search = corpus, source, search
+        living = list(corpus.slots.values() if allowed is None else allowed)
+        self.typical: float | None = None
+        sample = self.of(living[:: -(-len(living) // _SAMPLE)] if living else ())
+        self.empty = bool(living) and not sample and not search.similar
+        if sample:
+            self.typical = sum(sample.values()) / len(sample)
+
+    def of(self, slots: Iterable[int]) -> dict[int, float]:
+        """The cosines of some records; those without a vector are left out."""
+        search, corpus = self._search, self._corpus
+        assert search.model is not None
+        assert search.vectors is not None
+        read, keys = VectorSet(search.model), {corpus.keys[slot]: slot for slot in slots}
+        read.add(keys, self._source.vectors(corpus.partition, search.model, list(keys)))
+        if read.whole is None:
+            return {}
+        query = search.vectors.mean(axis=0)
+        read.whole.check(query)
+        return dict(zip(read.slots, read.whole.dot(query).tolist(), strict=True))
+
+    def nominate(self, limit: int, allowed: Collection[int] | None) -> set[int]:
+        """The slots of those that the index has found, as far as they may be."""
+        del limit
+        found = self._corpus.slots_of(self._search.similar or ())
+        return set(found) if allowed is None else set(found).intersection(allowed)
+
+
 def _found(
     corpus: Corpus,
     search: Search,
     nominated: Iterable[int],
-    cosines: _Cosines,
+    cosines: _Cosines | _ReadCosines,
     allowed: Collection[int] | None,
-    notes: tuple[str, ...],
 ) -> Found:
     slots = _with_neighbours(corpus, nominated, allowed)
     windows = {slot: corpus.conversations.window(slot, search.weights) for slot in slots}
@@ -173,6 +213,9 @@ def _found(
         typical=cosines.typical,
     )
     ids: dict[int | str, str] = {slot: corpus.ids[slot] for slot in slots}
+    notes: tuple[str, ...] = ()
+    if search.model is not None and corpus.slots and cosines.empty:
+        notes = (f"no vectors of {search.model} here, so by words only; `memwell repair` makes them",)
     return Found(candidates=candidates, statistics=statistics, ids=ids, notes=notes)
 
 

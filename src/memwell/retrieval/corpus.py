@@ -74,6 +74,8 @@ class Corpus:
         )
         self.slots: dict[int, int] = dict(zip(keys, range(len(keys)), strict=True))
         """Key of a living record → its slot."""
+        self.keys: list[int] = list(keys)
+        """Slot → key."""
         self.ids: list[str] = list(ids)
         self.lexemes: list[str] = list(lexemes)
         self.expiring: dict[int, int] = {slot: at for slot, at in enumerate(expires) if at is not None}
@@ -156,6 +158,7 @@ class Corpus:
         key, id, user, session, created, expires, signals, lexemes = row
         slot = len(self.ids)
         self.slots[key] = slot
+        self.keys.append(key)
         self.ids.append(id)
         self._created.append(created)
         self._signals.append(signals)

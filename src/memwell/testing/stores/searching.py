@@ -83,6 +83,25 @@ class Searching(StoreSuite):
         assert set(driven.cosines(direction(0), pool=5)) == {f"r{n:02}" for n in range(5)}
         assert set(driven.cosines(direction(156), pool=5)) == {f"r{n:02}" for n in range(35, 40)}
 
+    def test_what_an_index_nominates_is_compared_with_the_stores_own_vectors(self, driven: Driven) -> None:
+        driven.needs("vectors", "lexical")
+        for number in range(40):
+            driven.insert(f"text {number}", f"r{number:02}", embedding=embedding(number * 4))
+        driven.insert("an apple", "word", embedding=embedding(90))
+        driven.insert("unembedded", "none")
+        driven.insert("of another", "other", scope=Scope(tenant_id="other"), embedding=embedding(0))
+        usual = driven.search("apple", vector=direction(0), pool=100)
+        similar = {"r05": 0.99, "r30": -0.2, "none": 0.5, "other": 1.0, "unknown": 1.0}
+        found = driven.search("apple", vector=direction(0), similar=similar)
+        cosines = {found.ids[c.key]: c.cosine for c in found.candidates}
+        assert cosines.keys() == {"r05", "r30", "word", "none"}
+        expected = {usual.ids[c.key]: c.cosine for c in usual.candidates}
+        for id in ("r05", "r30", "word"):
+            assert cosines[id] == pytest.approx(expected[id], abs=1e-6)
+        assert cosines["none"] is None
+        assert driven.search(vector=direction(0), similar={}).candidates == []
+        assert driven.cosines(direction(0), similar=similar, where={"content": "text 5"}).keys() == {"r05"}
+
     def test_a_content_of_several_passages_is_found_once(self, driven: Driven) -> None:
         driven.needs("vectors")
         driven.insert("one two three", "long", embedding=passages("one two three", 0, 90, 170))
