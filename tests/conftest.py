@@ -1,10 +1,12 @@
-"""Settings of all tests: how hard Hypothesis tries, the same every time in CI."""
+"""Settings of all tests: real services, and how hard Hypothesis tries, the same every time in CI."""
 
 from __future__ import annotations
 
 import os
 
 from hypothesis import settings
+
+pytest_plugins = ["memwell.testing.services.sharing"]
 
 settings.register_profile("dev", deadline=None, max_examples=50, stateful_step_count=25)
 settings.register_profile(

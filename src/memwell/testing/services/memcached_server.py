@@ -1,0 +1,45 @@
+"""Memcached: the program on the PATH."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+
+from memwell.testing.services.service import Service, ServiceFailed, answer
+
+__all__ = ["MemcachedServer"]
+
+
+class MemcachedServer(Service):
+    """One Memcached of `megabytes`. It keeps nothing when it ends, in whatever way."""
+
+    name = "memcached"
+    nobody = True
+    polite = signal.SIGKILL  # Nothing is left to put in order, and SIGTERM takes it a second.
+
+    def __init__(self, *, megabytes: int = 64) -> None:
+        self._megabytes = megabytes
+        super().__init__()
+
+    @property
+    def url(self) -> str:
+        """`memcached://127.0.0.1:PORT`"""
+        return f"memcached://127.0.0.1:{self.port}"
+
+    def _command(self) -> list[str]:
+        program = shutil.which("memcached", path=_path())
+        if program is None:
+            raise ServiceFailed(
+                "no memcached on the PATH; run: apt-get install memcached (macOS: brew install memcached)"
+            )
+        return [program, "-l", "127.0.0.1", "-p", str(self.port), "-U", "0", "-m", str(self._megabytes)]
+
+    def _answers(self) -> bool:
+        return answer(self.port, b"version\r\n").startswith(b"VERSION")
+
+
+def _path() -> str:
+    """The PATH, and where Debian and Homebrew put servers, which is not on everyone's."""
+    places = ["/usr/bin", "/usr/sbin", "/usr/local/bin", "/opt/homebrew/bin"]
+    return os.pathsep.join([os.environ.get("PATH", ""), *places])
