@@ -1,0 +1,143 @@
+"""The one table from what the driver and the server say to memwell's errors."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from typing import TypeAlias
+
+import redis.exceptions as native
+
+from memwell.errors import BackendError, ConfigError, InvalidInput, MemwellError, Unavailable
+
+__all__ = ["translate"]
+
+Row: TypeAlias = tuple[type[MemwellError], str]
+
+_LOGIN: Row = (ConfigError, "Redis refused the login; look at the user and the password of the URL")
+_RIGHTS: Row = (ConfigError, "the user lacks the right to a command or key; grant it with ACL SETUSER")
+_LOADING: Row = (Unavailable, "Redis is loading its data; try again")
+_REPLICA: Row = (Unavailable, "this Redis is a read-only replica; try again once a master is elected")
+_DOWN: Row = (Unavailable, "the Redis Cluster is down, or a part of it; try again")
+_MOVING: Row = (Unavailable, "the keys are moving to another node; try again")
+_FULL: Row = (
+    BackendError,
+    "Redis has used up its memory; raise maxmemory, or let it evict (maxmemory-policy), and try again",
+)
+_UNREACHED: Row = (Unavailable, "Redis cannot be reached; try again")
+_LATE: Row = (
+    Unavailable,
+    "Redis did not answer in time; try again, or raise the option timeout",
+)
+
+_WORDS: dict[str, Row] = {
+    "NOAUTH": _LOGIN,
+    "WRONGPASS": _LOGIN,
+    "NOPERM": _RIGHTS,
+    "LOADING": _LOADING,
+    "READONLY": _REPLICA,
+    "CLUSTERDOWN": _DOWN,
+    "MASTERDOWN": (Unavailable, "the replica has lost its master; try again"),
+    "TRYAGAIN": _MOVING,
+    "MOVED": _MOVING,
+    "ASK": _MOVING,
+    "OOM": _FULL,
+    "BUSY": (Unavailable, "Redis is busy with a script; try again"),
+    "NOREPLICAS": (Unavailable, "Redis has too few replicas to accept writes; try again"),
+    "MISCONF": (BackendError, "Redis cannot save to its disk and takes no writes; look at its disk and log"),
+    "CROSSSLOT": (
+        BackendError,
+        "the keys lie on several nodes; give the part a prefix with a hash tag, such as {memwell}:",
+    ),
+    "WRONGTYPE": (
+        BackendError,
+        "something else is stored under the key; give every program a prefix of its own",
+    ),
+    "DB index is out of range": (ConfigError, "this Redis has no database of that number; look at the URL"),
+    "SELECT is not allowed": (ConfigError, "a Redis Cluster has database 0 only; look at the URL"),
+    "max number of clients": (Unavailable, "Redis has as many clients as it takes; try again"),
+    "unknown command": (
+        ConfigError,
+        "the server lacks a command of Redis 6.2; upgrade it, or allow the command",
+    ),
+    "is not an integer": (
+        InvalidInput,
+        "the key holds a value that is not a counter; delete it first, or count under another key",
+    ),
+    "would overflow": (InvalidInput, "a counter holds 64 bits; the sum would not fit"),
+}
+"""Codes and phrases of the server. They are looked for anywhere, since errors in scripts come wrapped."""
+
+_TYPES: tuple[tuple[type[BaseException], Row], ...] = (
+    (native.AuthenticationError, _LOGIN),
+    (native.AuthenticationWrongNumberOfArgsError, _LOGIN),
+    (native.AuthorizationError, _RIGHTS),
+    (native.NoPermissionError, _RIGHTS),
+    (native.BusyLoadingError, _LOADING),
+    (native.ReadOnlyError, _REPLICA),
+    (native.OutOfMemoryError, _FULL),
+    (native.TryAgainError, _MOVING),
+    (native.AskError, _MOVING),
+    (native.ClusterDownError, _DOWN),
+    (native.ClusterCrossSlotError, _WORDS["CROSSSLOT"]),
+    (native.CrossSlotTransactionError, _WORDS["CROSSSLOT"]),
+    (
+        native.MaxConnectionsError,
+        (Unavailable, "all connections are in use; try again, or raise the option pool"),
+    ),
+    (native.ConnectionError, _UNREACHED),
+    (native.TimeoutError, _LATE),
+    (native.SlotNotCoveredError, _DOWN),
+    (native.ClusterError, _DOWN),
+    (TimeoutError, _LATE),
+    (OSError, _UNREACHED),
+)
+"""From special to general."""
+
+_ARGUMENTS = re.compile(r", with args beginning with:.*|`.*|'[^']{40,}'", re.DOTALL)
+"""Where the server repeats what it was given: values stay out of errors."""
+
+
+def translate(error: Exception, part: str, operation: str) -> MemwellError:
+    """The memwell error for a native one, to be raised `from` it."""
+    kind, advice = _row(error)
+    said = _ARGUMENTS.sub("", str(error)).strip()
+    text = f"{advice} (it says: {said})" if said else advice
+    return kind(text, part=part, operation=operation)
+
+
+def _row(error: Exception) -> Row:
+    if _untrusted(error):
+        return (
+            ConfigError,
+            "the certificate of Redis is not trusted; look at the options ca and verify, and at the host's name",
+        )
+    text = str(error)
+    if isinstance(error, native.RedisClusterException) and not isinstance(error, native.SlotNotCoveredError):
+        return _cluster(text)
+    for kind, row in _TYPES:
+        if isinstance(error, kind):
+            return row if kind is not native.ConnectionError else _worded(text) or row
+    return _worded(text) or (BackendError, "Redis refused the command; please report this")
+
+
+def _worded(text: str) -> Row | None:
+    for word, row in _WORDS.items():
+        if re.search(rf"\b{word}\b", text):
+            return row
+    return None
+
+
+def _cluster(text: str) -> Row:
+    if "cluster mode" in text.lower():
+        return ConfigError, "this Redis is not a Cluster; leave out cluster=true"
+    return _worded(text) or (Unavailable, "the Redis Cluster cannot be reached; try again")
+
+
+def _untrusted(error: BaseException | None) -> bool:
+    seen = 0
+    while error is not None and seen < 10:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error, seen = error.__cause__ or error.__context__, seen + 1
+    return False
