@@ -1,0 +1,61 @@
+"""Points on their way in and out: checked once, and named as a service wants it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from memwell.errors import EmbeddingError
+from memwell.indexes.metrics import prepared
+from memwell.matrix import numpy
+from memwell.ports import Metric, Point, Vectors
+
+__all__ = ["Batch", "asked", "batch", "finite", "uuid_of"]
+
+_IDS: Final = uuid.UUID("5b1f6f6e-5d0c-5a40-9b5a-2f1f0c6d7a11")
+"""The root of the UUIDs that stand for our ids; changing it loses every index that has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Points of one call: of several with one id the last, finite, and scaled as the metric wants."""
+
+    ids: list[str]
+    fields: list[Mapping[str, Any]]
+    vectors: Vectors
+    """`(n, d) float32`"""
+
+    def parts(self, size: int) -> Iterator[Batch]:
+        """The same points, some at a time."""
+        for at in range(0, len(self.ids), size):
+            here = slice(at, at + size)
+            yield Batch(self.ids[here], self.fields[here], self.vectors[here])
+
+
+def batch(points: Sequence[Point], metric: Metric, *, part: str) -> Batch:
+    """The points of an upsert. Raises `EmbeddingError` for NaN and infinity, before anything is stored."""
+    for point in points:
+        finite(point.vector, f"the vector of {point.id!r}", part=part)
+    last = {point.id: point for point in points}
+    stacked = numpy().stack([point.vector for point in last.values()])
+    return Batch(list(last), [point.fields for point in last.values()], prepared(stacked, metric))
+
+
+def asked(vector: Vectors, metric: Metric, *, part: str) -> Vectors:
+    """The vector of a search, scaled as the metric wants. Raises `EmbeddingError` for NaN and infinity."""
+    finite(vector, "the query's vector", part=part)
+    return prepared(vector, metric)
+
+
+def finite(vector: Vectors, name: str, *, part: str) -> None:
+    """Raise `EmbeddingError` for NaN and infinity."""
+    if not numpy().isfinite(vector).all():
+        raise EmbeddingError(f"{name} holds NaN or infinity", part=part)
+
+
+def uuid_of(id: str, namespace: str = "") -> str:
+    """The UUID (version 5) that stands for our id in one namespace, for services that take UUIDs only."""
+    space = uuid.uuid5(_IDS, namespace)
+    return str(uuid.uuid5(space, id))
