@@ -58,7 +58,7 @@ class KeyValue(Port):
         """Remove a key; with `expected`, only if it holds exactly that value, atomically. Whether it was
         removed.
         """
-        return await self._delete(check_key(key), expected)
+        return await self._delete(check_key(key), None if expected is None else check_value(expected))
 
     @abstractmethod
     async def _get_many(self, keys: Sequence[str]) -> dict[str, bytes]: ...

@@ -103,6 +103,7 @@ class KeyValueConformance:
             lambda: keyvalue.set(key, b""),
             lambda: keyvalue.set_many({key: b""}),
             lambda: keyvalue.add(key, b""),
+            lambda: keyvalue.replace(key, b"", expected=b""),
             lambda: keyvalue.increment(key),
             lambda: keyvalue.delete(key),
         ]
@@ -118,6 +119,20 @@ class KeyValueConformance:
         with pytest.raises(InvalidInput):
             run(keyvalue, keyvalue.set_many({"good": b"1", "key": value}))
         assert run(keyvalue, keyvalue.get_many(["key", "good"])) == {}
+
+    @pytest.mark.parametrize("value", ["text", 5, None, bytearray(b"text")])
+    def test_what_is_not_bytes_is_never_expected(self, keyvalue: KeyValue, value: Any) -> None:
+        run(keyvalue, keyvalue.set_many({"key": b"text", "5": b"5"}))
+        calls: list[Callable[[], Awaitable[Any]]] = [
+            lambda: keyvalue.replace("key", b"new", expected=value),
+            lambda: keyvalue.replace("key", value, expected=b"text"),
+        ]
+        if value is not None:
+            calls.append(lambda: keyvalue.delete("key", expected=value))
+        for call in calls:
+            with pytest.raises(InvalidInput):
+                run(keyvalue, call())
+        assert run(keyvalue, keyvalue.get_many(["key", "5"])) == {"key": b"text", "5": b"5"}
 
     # ------------------------------------------------------------------------------------------- many
 
@@ -157,6 +172,56 @@ class KeyValueConformance:
             assert won.count(True) == 1
             assert run(keyvalue, keyvalue.get(f"lock {number}")) == b"%d" % won.index(True)
 
+    # --------------------------------------------------------------------------------------- replace
+
+    def test_replace_stores_only_over_the_value_expected(self, keyvalue: KeyValue) -> None:
+        run(keyvalue, keyvalue.set("key", b"old"))
+        for other in (b"", b"Old", b"old ", b"ol", b"older"):
+            assert run(keyvalue, keyvalue.replace("key", b"new", expected=other)) is False
+        assert run(keyvalue, keyvalue.get("key")) == b"old"
+        assert run(keyvalue, keyvalue.replace("key", b"new", expected=b"old")) is True
+        assert run(keyvalue, keyvalue.replace("key", b"newer", expected=b"old")) is False
+        assert run(keyvalue, keyvalue.get("key")) == b"new"
+
+    def test_nothing_is_replaced_where_nothing_is(self, keyvalue: KeyValue) -> None:
+        assert run(keyvalue, keyvalue.replace("key", b"new", expected=b"")) is False
+        assert run(keyvalue, keyvalue.get("key")) is None
+
+    def test_replace_takes_any_bytes_for_any(self, keyvalue: KeyValue) -> None:
+        steps = [b"", b"\0", bytes(range(256)), b"7", b"7"]
+        run(keyvalue, keyvalue.set("key", steps[0]))
+        for before, after in itertools.pairwise(steps):
+            assert run(keyvalue, keyvalue.replace("key", after, expected=before)) is True
+            assert run(keyvalue, keyvalue.get("key")) == after
+
+    def test_a_counter_can_be_replaced_and_counted_on(self, keyvalue: KeyValue) -> None:
+        run(keyvalue, keyvalue.increment("count", -3))
+        assert run(keyvalue, keyvalue.replace("count", b"10", expected=b"-3")) is True
+        assert run(keyvalue, keyvalue.increment("count")) == 11
+
+    def test_of_many_who_replace_at_once_exactly_one_succeeds(self, keyvalue: KeyValue) -> None:
+        for number in range(20):
+            run(keyvalue, keyvalue.set(f"key {number}", b"old"))
+            calls = [
+                _later(keyvalue.replace, f"key {number}", b"%d" % owner, expected=b"old")
+                for owner in range(THREADS)
+            ]
+            won = race(keyvalue, calls)
+            assert won.count(True) == 1
+            assert run(keyvalue, keyvalue.get(f"key {number}")) == b"%d" % won.index(True)
+
+    def test_no_step_is_lost_of_many_who_read_and_replace(self, keyvalue: KeyValue) -> None:
+        async def climb() -> None:
+            for _ in range(20):
+                while True:
+                    seen = await keyvalue.get("total") or b""
+                    if await keyvalue.replace("total", b"%d" % (int(seen) + 1), expected=seen):
+                        break
+
+        run(keyvalue, keyvalue.set("total", b"0"))
+        race(keyvalue, [climb] * 4)
+        assert run(keyvalue, keyvalue.get("total")) == b"80"
+
     # ------------------------------------------------------------------------------------- increment
 
     def test_an_absent_counter_starts_at_zero(self, keyvalue: KeyValue) -> None:
@@ -188,7 +253,9 @@ class KeyValueConformance:
             run(keyvalue, keyvalue.increment("key"))
         assert run(keyvalue, keyvalue.get("key")) == value
 
-    @pytest.mark.parametrize(("start", "by"), [(2**63 - 1, 1), (-(2**63), -1), (0, 2**63), (1, 2**70)])
+    @pytest.mark.parametrize(
+        ("start", "by"), [(2**63 - 1, 1), (-(2**63), -1), (0, 2**63), (-1, 2**63), (1, 2**70)]
+    )
     def test_a_counter_never_leaves_64_bits(self, keyvalue: KeyValue, start: int, by: int) -> None:
         assert run(keyvalue, keyvalue.increment("count", start)) == start
         with pytest.raises(InvalidInput):
@@ -303,24 +370,56 @@ class KeyValueConformance:
         advance(self.ttl * 2)
         assert run(keyvalue, keyvalue.get_many(["count", "for good"])) == {"for good": b"2"}
 
+    def test_replace_sets_the_expiry_anew(self, keyvalue: KeyValue, advance: Advance) -> None:
+        run(keyvalue, keyvalue.set_many({"kept": b"1", "cut": b"1", "refused": b"1"}, ttl=self.ttl))
+        run(keyvalue, keyvalue.set("shortened", b"1"))
+        assert run(keyvalue, keyvalue.replace("kept", b"2", expected=b"1")) is True
+        assert run(keyvalue, keyvalue.replace("cut", b"2", expected=b"1", ttl=self.ttl * 3)) is True
+        assert run(keyvalue, keyvalue.replace("refused", b"2", expected=b"x", ttl=self.ttl * 9)) is False
+        assert run(keyvalue, keyvalue.replace("shortened", b"2", expected=b"1", ttl=self.ttl)) is True
+        advance(self.ttl * 1.5)
+        keys = ["kept", "cut", "refused", "shortened"]
+        assert run(keyvalue, keyvalue.get_many(keys)) == {"kept": b"2", "cut": b"2"}
+        advance(self.ttl * 2)
+        assert run(keyvalue, keyvalue.get_many(keys)) == {"kept": b"2"}
+
+    def test_an_expired_key_cannot_be_replaced(self, keyvalue: KeyValue, advance: Advance) -> None:
+        run(keyvalue, keyvalue.set("key", b"1", ttl=self.ttl))
+        advance(self.ttl * 1.1)
+        assert run(keyvalue, keyvalue.replace("key", b"2", expected=b"1")) is False
+        assert run(keyvalue, keyvalue.get("key")) is None
+
     def test_an_expired_key_cannot_be_deleted(self, keyvalue: KeyValue, advance: Advance) -> None:
         run(keyvalue, keyvalue.set("key", b"1", ttl=self.ttl))
         advance(self.ttl * 1.1)
         assert run(keyvalue, keyvalue.delete("key", expected=b"1")) is False
         assert run(keyvalue, keyvalue.delete("key")) is False
 
-    @pytest.mark.parametrize("ttl", [0, -1, float("nan")])
-    def test_a_ttl_is_over_zero(self, keyvalue: KeyValue, ttl: float) -> None:
+    @pytest.mark.parametrize(
+        "ttl", [0, -1, float("nan"), float("inf"), -float("inf"), True, "1", "soon", b"1", [1]]
+    )
+    def test_a_ttl_is_a_finite_number_over_zero(self, keyvalue: KeyValue, ttl: Any) -> None:
+        run(keyvalue, keyvalue.set("there", b"1"))
         calls: list[Callable[[], Awaitable[Any]]] = [
             lambda: keyvalue.set("key", b"", ttl=ttl),
             lambda: keyvalue.set_many({"key": b""}, ttl=ttl),
             lambda: keyvalue.add("key", b"", ttl=ttl),
+            lambda: keyvalue.replace("there", b"2", expected=b"1", ttl=ttl),
             lambda: keyvalue.increment("key", ttl=ttl),
         ]
         for call in calls:
             with pytest.raises(InvalidInput):
                 run(keyvalue, call())
-        assert run(keyvalue, keyvalue.get("key")) is None
+        assert run(keyvalue, keyvalue.get_many(["key", "there"])) == {"there": b"1"}
+
+    @pytest.mark.parametrize("ttl", [40 * 86_400, 1e15, 1e300])
+    def test_a_ttl_may_be_as_long_as_one_likes(self, keyvalue: KeyValue, ttl: float) -> None:
+        run(keyvalue, keyvalue.set("set", b"1", ttl=ttl))
+        run(keyvalue, keyvalue.add("added", b"1", ttl=ttl))
+        run(keyvalue, keyvalue.increment("counted", ttl=ttl))
+        assert run(keyvalue, keyvalue.replace("set", b"2", expected=b"1", ttl=ttl)) is True
+        found = run(keyvalue, keyvalue.get_many(["set", "added", "counted"]))
+        assert found == {"set": b"2", "added": b"1", "counted": b"1"}
 
     # ------------------------------------------------------------------------------------ life cycle
 
@@ -336,6 +435,7 @@ class KeyValueConformance:
             lambda: keyvalue.set("key", b""),
             lambda: keyvalue.set_many({"key": b""}),
             lambda: keyvalue.add("key", b""),
+            lambda: keyvalue.replace("key", b"", expected=b""),
             lambda: keyvalue.increment("key"),
             lambda: keyvalue.delete("key"),
         ]
@@ -429,6 +529,16 @@ class _Machine(RuleBasedStateMachine):
         absent = self.value(key) is None
         assert run(self.part, self.part.add(self.prefix + key, value, ttl=self.ttl(ttl))) is absent
         if absent:
+            self.put(key, value, ttl)
+
+    @rule(key=KEYS, value=VALUES, expected=st.none() | VALUES, ttl=TTLS)
+    def replace(self, key: str, value: bytes, expected: bytes | None, ttl: int | None) -> None:
+        held = self.value(key)
+        if expected is None:  # what is there, so that it succeeds often
+            expected = b"" if held is None else held
+        call = self.part.replace(self.prefix + key, value, expected=expected, ttl=self.ttl(ttl))
+        assert run(self.part, call) is (held == expected)
+        if held == expected:
             self.put(key, value, ttl)
 
     @rule(key=KEYS, by=st.integers(-5, 5), ttl=TTLS)
