@@ -16,6 +16,7 @@ from memwell.errors import (
     MemwellError,
     NotFound,
     NotSupported,
+    TimedOut,
     Unavailable,
 )
 
@@ -77,6 +78,7 @@ __all__ = [
     "Scope",
     "Stats",
     "Strategy",
+    "TimedOut",
     "Unavailable",
     "Version",
     "Why",

@@ -11,14 +11,17 @@ from __future__ import annotations
 import contextvars
 import os
 import threading
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from memwell.errors import TimedOut
 
 if TYPE_CHECKING:
     import asyncio
     from concurrent.futures import Executor
 
-__all__ = ["Loop", "drive", "hop", "is_async", "later"]
+__all__ = ["Loop", "drive", "hop", "is_async", "later", "pause", "within"]
 
 T = TypeVar("T")
 
@@ -99,6 +102,30 @@ def later(awaitable: Awaitable[Any], keep: set[Any]) -> None:
     task = asyncio.ensure_future(awaitable)
     keep.add(task)
     task.add_done_callback(keep.discard)
+
+
+async def pause(seconds: float, *, blocking: bool) -> None:
+    """Wait: in the calling thread where nothing may suspend, else on the event loop."""
+    if blocking:
+        time.sleep(seconds)  # noqa: ASYNC251  no loop runs in this gear
+    else:
+        import asyncio
+
+        await asyncio.sleep(seconds)
+
+
+async def within(seconds: float, call: Callable[[], Awaitable[T]]) -> T:
+    """The result of a call that is cancelled when it takes longer. Raises `TimedOut` then."""
+    import asyncio
+
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            return await call()
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise TimedOut(f"it took longer than {seconds:g} seconds and was cancelled") from error
 
 
 async def _within(context: contextvars.Context, coroutine: Coroutine[Any, Any, T]) -> T:

@@ -9,6 +9,7 @@
     ├── NotSupported         this part promises not to do this; names the flag and the remedy
     ├── Closed               the part was closed before the call
     ├── Unavailable          transient: locked, unreachable, timed out, rate limited; trying again may help
+    │   └── TimedOut         took longer than its limit; it may still be carried out  (also a TimeoutError)
     ├── BackendError         the backend failed for good: full or read-only disk, refused statement
     │   └── Corrupt          stored data cannot be read back as what was written
     └── EmbeddingError       the embedder failed, or its vectors do not fit
@@ -31,6 +32,7 @@ __all__ = [
     "MemwellError",
     "NotFound",
     "NotSupported",
+    "TimedOut",
     "Unavailable",
 ]
 
@@ -92,11 +94,25 @@ class Unavailable(MemwellError):
     transient = True
 
     def __init__(
-        self, message: str, *, part: str = "", operation: str = "", retry_after: float | None = None
+        self,
+        message: str,
+        *,
+        part: str = "",
+        operation: str = "",
+        retry_after: float | None = None,
+        unsent: bool = False,
     ) -> None:
         super().__init__(message, part=part, operation=operation)
         self.retry_after = retry_after
         """Seconds the backend asked us to wait, if it said so."""
+        self.unsent = unsent
+        """It is certain that nothing was carried out, so that even an increment may be sent again."""
+
+
+class TimedOut(Unavailable, TimeoutError):
+    """The call took longer than its limit. Unless it is `unsent`, it may still be carried out."""
+
+    __str__ = MemwellError.__str__
 
 
 class BackendError(MemwellError):
