@@ -7,6 +7,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Self
@@ -14,7 +15,7 @@ from typing import Any, Self
 from memwell import filters
 from memwell.capabilities import Capabilities
 from memwell.codec import dumps, mark_of, to_micros
-from memwell.errors import ConfigError
+from memwell.errors import ConfigError, NotSupported
 from memwell.ports import Change, Embedding, Insert, Operation, Store
 from memwell.registry import Url
 from memwell.retrieval.candidates import find
@@ -72,8 +73,18 @@ class MemoryStore(Store):
         self._corpora.clear()
         self._state = State()
 
-    async def _write(self, operations: Sequence[Operation], now: datetime) -> list[Any]:
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All changes of the block, or none of them."""
         with self._lock, self._state.transaction():
+            yield
+            self._commit()
+
+    def _commit(self) -> None:
+        """Called at the end of each transaction, for a store that keeps its state elsewhere: raising undoes it all."""
+
+    async def _write(self, operations: Sequence[Operation], now: datetime) -> list[Any]:
+        with self._transaction():
             results = [self._state.apply(operation, now) for operation in operations]
         return [own(result) if isinstance(result, Record) else result for result in results]
 
@@ -166,6 +177,10 @@ class MemoryStore(Store):
         return self._state.last_seq
 
     async def _changes(self, after: int, limit: int) -> list[Change]:
+        if after < self._state.forgotten:
+            raise NotSupported(
+                f"the changes after {after} are not kept; read the whole store again", part=self.part
+            )
         with self._lock:
             found = [
                 Change(seq=seq, kind="delete" if deleted else "put", tenant_id=tenant, user_id=user, id=id)
@@ -186,15 +201,15 @@ class MemoryStore(Store):
         return self._source.serving()
 
     async def _serve(self, model: str, lacking: int) -> int:
-        with self._lock, self._state.transaction():
+        with self._transaction():
             return memory_models.serve(self._state, model, lacking)
 
     async def _drop_model(self, model: str) -> int:
-        with self._lock, self._state.transaction():
+        with self._transaction():
             return memory_models.drop(self._state, model)
 
     async def _sweep(self, now: datetime) -> int:
-        with self._lock, self._state.transaction():
+        with self._transaction():
             keys = [key for key, row in self._state.rows.items() if not alive(row.record, now)]
             for key in keys:
                 self._state.remove(key)
@@ -224,7 +239,7 @@ class MemoryStore(Store):
 
     async def _check(self, repair: bool) -> Report:
         problems: list[Problem] = []
-        with self._lock, self._state.transaction():
+        with self._transaction():
             rows = list(self._state.rows.items())
             for key, row in rows:
                 lexemes, signals = lexemes_and_signals(row.record)

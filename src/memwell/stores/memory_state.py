@@ -17,7 +17,7 @@ from memwell.retrieval.signals import lexemes_and_signals
 from memwell.revision import reinforced, revised
 from memwell.types import Link, Record, Scope, Version
 
-__all__ = ["Row", "State", "alive", "own", "sees"]
+__all__ = ["Row", "State", "alive", "own", "row_of", "sees"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +52,10 @@ class State:
         """Model → how many records have vectors of it."""
         self.last_key = 0
         self.last_seq = 0
+        self.forgotten = 0
+        """Changes up to this position are not told."""
+        self.touched: set[int] = set()
+        """Keys whose rows or accesses the transaction has changed."""
         self._chosen: str | None = None
         self._undo: list[Callable[[], object]] = []
 
@@ -59,6 +63,7 @@ class State:
     def transaction(self) -> Iterator[None]:
         """All of the block, or nothing of it."""
         self._undo = []
+        self.touched = set()
         try:
             yield
         except BaseException:
@@ -159,6 +164,8 @@ class State:
 
     def _put(self, table: dict[Any, Any], key: Any, value: Any) -> None:
         """Set an entry, or remove it with `None`, remembering how to undo that."""
+        if table is self.rows or table is self.access:
+            self.touched.add(key)
         if key in table:
             old = table[key]
             self._undo.append(lambda: table.__setitem__(key, old))
@@ -185,7 +192,7 @@ class State:
         if record.access_count and record.last_accessed_at:
             self._put(self.access, key, (record.access_count, record.last_accessed_at))
         vectors = self._vectors(operation.embedding)
-        self.replace_row(key, _row(own(record), vectors, operation.past))
+        self.replace_row(key, row_of(own(record), vectors, operation.past))
         return self.record(key)
 
     def _free(self, key: int, now: datetime) -> None:
@@ -214,7 +221,7 @@ class State:
         vectors = self._vectors(operation.embedding) if "content" in changed else row.vectors
         before = replace(found, links=(), embedded=False)
         past = (*row.past, Version(record=before, changed_at=now, changed=changed))
-        self.replace_row(key, replace(_row(own(record), vectors, past), links=row.links))
+        self.replace_row(key, replace(row_of(own(record), vectors, past), links=row.links))
         return self.record(key)
 
     def _delete(self, operation: Delete, now: datetime) -> list[str]:
@@ -301,7 +308,8 @@ def sees(scope: Scope, record: Record, now: datetime) -> bool:
     return scope.sees(record.scope) and alive(record, now)
 
 
-def _row(record: Record, vectors: dict[str, Embedding], past: tuple[Version, ...]) -> Row:
+def row_of(record: Record, vectors: dict[str, Embedding], past: tuple[Version, ...]) -> Row:
+    """A row of a record, without its relationships and accesses."""
     plain = replace(record, links=(), embedded=False, access_count=0, last_accessed_at=None)
     lexemes, signals = lexemes_and_signals(record)
     return Row(
