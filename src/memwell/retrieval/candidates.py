@@ -7,7 +7,7 @@ is never answered short. The matrix product runs without the corpus's lock.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from memwell.codec import to_micros
@@ -23,12 +23,25 @@ from memwell.retrieval.windows import gather
 if TYPE_CHECKING:
     from memwell.ports import Vectors
 
-__all__ = ["SearchSource", "find"]
+__all__ = ["Cosines", "SearchSource", "assemble", "find", "narrowed"]
 
 _SAMPLE = 256
 """So many records tell what is typical, where an index has nominated."""
 _SPARSE = 4096
 """Up to so many visible records are compared one by one instead of the whole matrix."""
+
+
+class Cosines(Protocol):
+    """What is known of the nearness of records to a question."""
+
+    typical: float | None
+    """Mean cosine of all records."""
+    empty: bool
+    """Whether there are no vectors of the model at all."""
+
+    def of(self, slots: Iterable[int]) -> dict[int, float]:
+        """The cosines of some records; those without a vector are left out."""
+        ...
 
 
 class SearchSource(Source, Protocol):
@@ -48,7 +61,7 @@ def find(corpora: Corpora, source: SearchSource, search: Search, *, part: str) -
     if search.model is not None:
         check_model(search.model, source.serving(), part=part)
     corpus = corpora.current(search.scope)
-    seen = source.visible(search) if _narrowed(search) else None
+    seen = source.visible(search) if narrowed(search) else None
     with corpus.lock:
         allowed = _allowed(corpus, search, seen)
         words = corpus.postings.search(search.terms, search.pool, allowed=allowed)
@@ -62,10 +75,13 @@ def find(corpora: Corpora, source: SearchSource, search: Search, *, part: str) -
         cosines.given(corpus, search.similar, allowed)
     with corpus.lock:
         nominated = words.keys() | cosines.nominate(search.pool, allowed)
-        return _found(corpus, search, nominated, cosines, allowed)
+        frequencies = [corpus.postings.frequency(term) for term in search.terms]
+        counted = (len(corpus.postings), frequencies)
+        return assemble(corpus, search, nominated, cosines=cosines, allowed=allowed, counted=counted)
 
 
-def _narrowed(search: Search) -> bool:
+def narrowed(search: Search) -> bool:
+    """Whether a search may find less than all living records of its user."""
     scope = search.scope
     return (
         search.where is not None
@@ -185,13 +201,20 @@ class _ReadCosines:
         return set(found) if allowed is None else set(found).intersection(allowed)
 
 
-def _found(
+def assemble(
     corpus: Corpus,
     search: Search,
     nominated: Iterable[int],
-    cosines: _Cosines | _ReadCosines,
+    *,
+    cosines: Cosines,
     allowed: Collection[int] | None,
+    counted: tuple[int, Sequence[int]],
 ) -> Found:
+    """The nominated records and their neighbours as candidates.
+
+    `corpus` holds them all with the conversations around them; `counted` tells how many records there are in all, and
+    how many have each term.
+    """
     slots = _with_neighbours(corpus, nominated, allowed)
     windows = {slot: corpus.conversations.window(slot, search.weights) for slot in slots}
     lenders = {*slots, *(share[0] for window in windows.values() for share in window)}
@@ -207,14 +230,10 @@ def _found(
         candidate.session = corpus.session_of(slot)
         if search.phrases:
             candidate.phrases = phrase_share(corpus.lexemes[slot].split(), search.phrases)
-    statistics = Statistics(
-        documents=len(corpus.postings),
-        frequencies=[corpus.postings.frequency(term) for term in search.terms],
-        typical=cosines.typical,
-    )
+    statistics = Statistics(documents=counted[0], frequencies=counted[1], typical=cosines.typical)
     ids: dict[int | str, str] = {slot: corpus.ids[slot] for slot in slots}
     notes: tuple[str, ...] = ()
-    if search.model is not None and corpus.slots and cosines.empty:
+    if search.model is not None and counted[0] and cosines.empty:
         notes = (f"no vectors of {search.model} here, so by words only; `memwell repair` makes them",)
     return Found(candidates=candidates, statistics=statistics, ids=ids, notes=notes)
 
