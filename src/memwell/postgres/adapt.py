@@ -1,0 +1,51 @@
+"""How values travel: the same type for every number, so that a statement is prepared once and not once a width."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from psycopg import adapters
+from psycopg.adapt import AdaptersMap, Buffer, Dumper, Loader, PyFormat
+from psycopg.pq import Format
+from psycopg.types.numeric import Int8, Int8BinaryDumper, IntNumeric, IntNumericDumper
+
+__all__ = ["ADAPTERS"]
+
+_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class _Whole(Dumper):
+    """Whole numbers are `bigint`; what does not fit is `numeric`."""
+
+    _fitting = Int8BinaryDumper(Int8)
+    _large = IntNumericDumper(IntNumeric)
+
+    def dump(self, obj: Any) -> Buffer | None:
+        raise TypeError(f"{obj!r} was not dispatched")
+
+    def get_key(self, obj: int, format: PyFormat) -> type:
+        return self.upgrade(obj, format).cls
+
+    def upgrade(self, obj: int, format: PyFormat) -> Dumper:  # noqa: ARG002  one signature for all dumpers
+        return self._fitting if -(2**63) <= obj < 2**63 else self._large
+
+
+class _Moment(Loader):
+    """Times come in UTC, whatever the session thinks of zones."""
+
+    format = Format.BINARY
+
+    def load(self, data: Buffer) -> datetime:
+        return _EPOCH + timedelta(microseconds=int.from_bytes(data, "big", signed=True))
+
+
+def _adapters() -> AdaptersMap:
+    found = AdaptersMap(adapters)
+    found.register_dumper(int, _Whole)
+    found.register_loader("timestamptz", _Moment)
+    return found
+
+
+ADAPTERS: Final = _adapters()
+"""The context of all our connections."""

@@ -1,0 +1,161 @@
+"""The database behind one URL: connections, transactions, migrations."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import psycopg
+
+from memwell.errors import ConfigError, MemwellError
+from memwell.postgres import migrations
+from memwell.postgres.adapt import ADAPTERS
+from memwell.postgres.errors import translate
+from memwell.postgres.migrations import Component, Status
+from memwell.postgres.pools import Connection, Pools
+from memwell.postgres.settings import Settings
+
+__all__ = ["SESSION", "Database"]
+
+SESSION: Final[Mapping[str, str]] = {
+    "timezone": "UTC",
+    "jit": "off",
+    "hnsw.iterative_scan": "strict_order",
+}
+"""How every session is set, beside the search path. `jit` costs more than it gives on short statements."""
+
+_log = logging.getLogger("memwell.postgres")
+
+
+class Database:
+    """See the package. `components` are those of the part that owns it; their migrations run at the first use."""
+
+    def __init__(self, settings: Settings, *components: Component) -> None:
+        self.settings = settings
+        self.missing: dict[str, str] = {}
+        """Component → why it is left out (the server lacks an extension); known after the first use."""
+        self._components = components
+        self._path: str | None = None
+        self._primary = Pools(settings.pool, settings.timeout, self._prepare)
+        self._replica = Pools(settings.pool, settings.timeout, self._prepare_replica)
+
+    @asynccontextmanager
+    async def connection(self, *, read: bool = False) -> AsyncIterator[Connection]:
+        """A connection where each statement commits by itself. With `read` it may be one to the replica."""
+        async with self._pooled(read) as connection:
+            if self.settings.prepare:
+                yield connection
+            else:
+                async with self._set_up(connection):
+                    yield connection
+
+    @asynccontextmanager
+    async def transaction(self, *, read: bool = False) -> AsyncIterator[Connection]:
+        """A connection inside a transaction, which commits when the block ends without an error."""
+        async with self.connection(read=read) as connection, connection.transaction():
+            yield connection
+
+    async def status(self, components: Sequence[Component] = ()) -> list[Status]:
+        """How far each component is; changes nothing."""
+        async with self._direct() as connection:
+            return await migrations.status_of(connection, self.settings, components or self._components)
+
+    async def migrate(self, components: Sequence[Component] = ()) -> list[Status]:
+        """Apply what is pending, whatever the option `migrate` says; how far each component is then."""
+        wanted = components or self._components
+        async with self._direct() as connection:
+            await migrations.migrate(connection, self.settings, wanted)
+            return await migrations.status_of(connection, self.settings, wanted)
+
+    async def fresh(self, components: Sequence[Component] = ()) -> list[Status]:
+        """Drop all that memwell has in the schema, of every component, and begin anew with these."""
+        async with self._direct() as connection:
+            await migrations.drop_all(connection, self.settings)
+        return await self.migrate(components)
+
+    async def close(self) -> None:
+        """Close every connection. Twice is fine."""
+        await self._primary.close()
+        await self._replica.close()
+
+    def translate(self, error: Exception, part: str, operation: str) -> MemwellError | None:
+        """The memwell error for one of PostgreSQL's; `None` for any other."""
+        return translate(error, part, operation, place=self.settings.place)
+
+    @asynccontextmanager
+    async def _pooled(self, read: bool) -> AsyncIterator[Connection]:
+        if read and self.settings.replica is not None:
+            entering = self._replica.connection()
+            try:
+                connection = await entering.__aenter__()
+            except psycopg.OperationalError as error:
+                _log.warning("the replica cannot be reached, the primary answers: %s", error)
+            else:
+                try:
+                    yield connection
+                finally:
+                    await entering.__aexit__(None, None, None)
+                return
+        async with self._primary.connection() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _set_up(self, connection: Connection) -> AsyncIterator[None]:
+        """Behind a pooler a session is ours only as long as a transaction lasts."""
+        async with connection.transaction():
+            names = ", ".join(["set_config(%s, %s, true)"] * len(self._session()))
+            values = [value for pair in self._session().items() for value in pair]
+            await connection.execute(f"SELECT {names}".encode(), values)
+            yield
+
+    @asynccontextmanager
+    async def _direct(self) -> AsyncIterator[Connection]:
+        connection = await psycopg.AsyncConnection.connect(
+            autocommit=True, prepare_threshold=None, **self.settings.target
+        )
+        async with connection:
+            yield connection
+
+    async def _prepare(self) -> Mapping[str, Any]:
+        async with self._direct() as connection:
+            found = await migrations.status_of(connection, self.settings, self._components)
+            if any(status.pending for status in found) and self.settings.migrate:
+                await migrations.migrate(connection, self.settings, self._components)
+                found = await migrations.status_of(connection, self.settings, self._components)
+            late = [status.component for status in found if status.pending and status.missing is None]
+            if late:
+                raise ConfigError(
+                    f"{self.settings.place}, schema {self.settings.schema}: migrations of {', '.join(late)} are"
+                    " pending; run `memwell db migrate`, or leave out migrate=off",
+                    part="postgres",
+                )
+            self.missing = {status.component: status.missing for status in found if status.missing}
+            self._path = await migrations.search_path(connection, self.settings)
+        return self._arguments(self.settings.target)
+
+    async def _prepare_replica(self) -> Mapping[str, Any]:
+        if self._path is None:
+            async with self._primary.connection():
+                pass
+        target = self.settings.replica or self.settings.target
+        probe = await psycopg.AsyncConnection.connect(autocommit=True, **target)
+        await probe.close()
+        return self._arguments(target)
+
+    def _session(self) -> dict[str, str]:
+        limit = str(int(self.settings.statement_timeout * 1000))
+        return {**SESSION, "search_path": self._path or "", "statement_timeout": limit}
+
+    def _arguments(self, target: Mapping[str, Any]) -> dict[str, Any]:
+        arguments: dict[str, Any] = {**target, "autocommit": True, "context": ADAPTERS}
+        if not self.settings.prepare:
+            return arguments | {"prepare_threshold": None}
+        ours = " ".join(f"-c {name}={_escaped(value)}" for name, value in self._session().items())
+        return arguments | {"options": f"{target.get('options', '')} {ours}".strip()}
+
+
+def _escaped(value: str) -> str:
+    """A value inside the option string of libpq."""
+    return value.replace("\\", "\\\\").replace(" ", "\\ ")

@@ -1,0 +1,110 @@
+"""What a `postgresql://` URL says, checked before anything is opened."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from memwell.errors import ConfigError
+from memwell.registry import Place, Url
+
+__all__ = ["OPTIONS", "Settings"]
+
+OPTIONS: Final = (
+    "schema", "pool", "timeout", "connect_timeout", "statement_timeout", "replica", "prepare", "migrate",
+)  # fmt: skip
+"""The options that are ours; those of `_LIBPQ` go to the driver as they are."""
+
+_LIBPQ: Final = (
+    "application_name", "channel_binding", "gssencmode", "hostaddr", "keepalives", "keepalives_count",
+    "keepalives_idle", "keepalives_interval", "krbsrvname", "load_balance_hosts", "options", "passfile",
+    "require_auth", "service", "sslcert", "sslcertmode", "sslcrl", "sslkey", "sslmode", "sslnegotiation",
+    "sslpassword", "sslrootcert", "ssl_min_protocol_version", "ssl_max_protocol_version", "target_session_attrs",
+    "tcp_user_timeout",
+)  # fmt: skip
+
+_SCHEMA: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Where the database is, and how to use it."""
+
+    target: dict[str, Any] = field(repr=False)
+    """Parameters of libpq."""
+    replica: dict[str, Any] | None = field(default=None, repr=False)
+    """The same for the server that answers searches, if there is one."""
+    schema: str = "memwell"
+    """Holds all our tables; letters, digits and underscores."""
+    pool: int = 10
+    """Most connections of one process (and event loop) at once."""
+    timeout: float = 30.0
+    """Seconds to wait for a free connection, and for other processes that migrate."""
+    statement_timeout: float = 0.0
+    """Seconds after which the server gives a statement up; 0 for never."""
+    prepare: bool = True
+    """False behind a pooler that hands a server connection to another client after each transaction."""
+    migrate: bool = True
+    """Whether the first use creates and changes tables."""
+
+    @classmethod
+    def from_url(cls, url: Url) -> Settings:
+        """Read a URL. Raises `ConfigError` for what cannot be meant."""
+        connect_timeout = url.whole("connect_timeout", 10, least=1)
+        migrate = url.take("migrate", "auto")
+        if migrate not in ("auto", "off"):
+            raise ConfigError(f"option migrate is auto or off, not {migrate!r}")
+        schema = url.take("schema", "memwell") or ""
+        if not _SCHEMA.fullmatch(schema) or schema.lower().startswith("pg_"):
+            raise ConfigError(f"option schema is letters, digits and underscores, not {schema!r}")
+        common: dict[str, Any] = {"connect_timeout": connect_timeout, "application_name": "memwell"}
+        common.update({name: url.options.pop(name) for name in _LIBPQ if name in url.options})
+        target = common | _address(url.place(), url.take("host"))
+        replica = url.take("replica")
+        found = cls(
+            target=target,
+            replica=None if replica is None else target | _replica(replica),
+            schema=schema,
+            pool=url.whole("pool", 10, least=1),
+            timeout=url.number("timeout", 30.0),
+            statement_timeout=url.number("statement_timeout", 0.0),
+            prepare=url.flag("prepare", True),
+            migrate=migrate == "auto",
+        )
+        url.done(*OPTIONS, "host", *_LIBPQ)
+        return found
+
+    @property
+    def place(self) -> str:
+        """The database as errors name it: no user, no password."""
+        hosts, ports = str(self.target.get("host", "")), str(self.target.get("port", ""))
+        pairs = zip(
+            hosts.split(","), ports.split(",") if ports else [""] * (hosts.count(",") + 1), strict=True
+        )
+        where = ",".join(f"{host}:{port}" if port else host for host, port in pairs)
+        return f"{where or 'localhost'}/{self.target.get('dbname', '')}"
+
+
+def _address(place: Place, socket: str | None) -> dict[str, Any]:
+    """User, password, hosts and database as libpq takes them; `socket` is the folder of a Unix socket."""
+    found: dict[str, Any] = {}
+    if place.hosts:
+        found["host"] = ",".join(host for host, _ in place.hosts)
+        found["port"] = ",".join(str(port or 5432) for _, port in place.hosts)
+    elif socket is not None:
+        found["host"] = socket
+    named = {"user": place.user, "password": place.password, "dbname": place.path}
+    return found | {name: value for name, value in named.items() if value}
+
+
+def _replica(text: str) -> dict[str, Any]:
+    """What differs on the replica: `host`, `host:port` or a whole URL."""
+    whole = text if "://" in text else f"postgresql://{text}"
+    url = Url.parse(whole)
+    if url.scheme not in ("postgresql", "postgres") or url.options:
+        raise ConfigError("option replica is host:port or postgresql://user:password@host:port/database")
+    found = _address(url.place(), None)
+    if "host" not in found:
+        raise ConfigError("option replica names no host")
+    return found | {"target_session_attrs": "any"}
