@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,17 +17,21 @@ from hypothesis import strategies as st
 
 from memwell.errors import BackendError, Closed, ConfigError, Corrupt
 from memwell.indexes.exact import Exact
-from memwell.ports import Point, VectorIndex
+from memwell.ports import Point
 from memwell.testing import run
-from memwell.testing.indexes import VectorIndexConformance
+from memwell.testing.indexes import Opening, VectorIndexConformance, opened
 
 
 class TestExact(VectorIndexConformance):
     @pytest.fixture(params=["memory", "file"])
-    def index(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[VectorIndex]:
-        part = Exact(self.dimension, tmp_path / "exact.index" if request.param == "file" else None)
-        yield part
-        run(part, part.close())
+    def opening(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opening]:
+        kept = request.param == "file"
+        with opened(
+            lambda name, metric, dimension: Exact(
+                dimension or self.dimension, tmp_path / name if kept else None, metric=metric
+            )
+        ) as opening:
+            yield opening
 
 
 def filled(path: Path, count: int = 50) -> Exact:
@@ -58,10 +64,63 @@ def test_a_saved_index_answers_as_before(tmp_path: Path, count: int) -> None:
 def test_save_writes_without_closing(tmp_path: Path) -> None:
     first = filled(tmp_path / "i")
     run(first, first.save())
-    second = Exact(8, tmp_path / "i")
+    (tmp_path / "copy").write_bytes((tmp_path / "i").read_bytes())
+    second = Exact(8, tmp_path / "copy")
     assert run(second, second.count()) == 50
     run(first, first.close())
     run(second, second.close())
+
+
+def test_a_second_opener_is_told_instead_of_losing_writes(tmp_path: Path) -> None:
+    first = filled(tmp_path / "i")
+    with pytest.raises(ConfigError, match="open in another process"):
+        Exact(8, tmp_path / "i")
+    code = f"from memwell.indexes.exact import Exact\nExact(8, {str(tmp_path / 'i')!r})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "open in another process" in done.stderr
+    run(first, first.close())
+    second = Exact(8, tmp_path / "i")
+    assert run(second, second.count()) == 50
+    run(second, second.close())
+
+
+def test_a_crash_with_unsaved_writes_gives_another_identity_and_an_orderly_close_none(tmp_path: Path) -> None:
+    index = filled(tmp_path / "i")
+    identity = index.identity
+    run(index, index.close())
+    crash = (
+        "import os, numpy as np\nfrom memwell.indexes.exact import Exact\nfrom memwell.ports import Point\n"
+        "from memwell.testing import run\n"
+        f"index = Exact(8, {str(tmp_path / 'i')!r})\nprint(index.identity, flush=True)\n"
+        "run(index, index.upsert([Point(id='x', vector=np.ones(8, 'f4'), fields={'metadata': {}})]))\n"
+        "os._exit(9)"
+    )
+    done = subprocess.run([sys.executable, "-c", crash], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (9, identity)
+    again = Exact(8, tmp_path / "i")
+    assert run(again, again.count()) == 50
+    assert again.identity not in (None, identity)
+    kept = again.identity
+    run(again, again.close())
+    last = Exact(8, tmp_path / "i")
+    assert last.identity == kept
+    run(last, last.close())
+
+
+def test_a_file_of_the_first_version_is_still_read(tmp_path: Path) -> None:
+    index = filled(tmp_path / "i")
+    expected = run(index, index.search(np.ones(8, dtype=np.float32), limit=9))
+    run(index, index.close())
+    with zipfile.ZipFile(tmp_path / "i") as archive:
+        header = json.loads(archive.read("header.json"))
+        rest = {name: archive.read(name) for name in ("points.jsonl", "vectors.f32")}
+    old = {name: header[name] for name in ("format", "dimension", "count")} | {"version": 1}
+    with zipfile.ZipFile(tmp_path / "old", "w") as archive:
+        for name, content in ({"header.json": json.dumps(old).encode()} | rest).items():
+            archive.writestr(name, content)
+    again = Exact(8, tmp_path / "old")
+    assert run(again, again.search(np.ones(8, dtype=np.float32), limit=9)) == expected
+    run(again, again.close())
 
 
 def test_saving_after_close_raises_and_keeps_the_file(tmp_path: Path) -> None:
@@ -91,6 +150,7 @@ def test_a_file_damaged_anywhere_is_corrupt_or_reads_as_it_was(tmp_path: Path) -
             raise AssertionError("damage must not look like a wrong setting") from None
         else:
             assert run(again, again.search(np.ones(8, dtype=np.float32), limit=50)) == expected
+            run(again, again.close())
     assert broken > len(whole) / 37 / 2
 
 
@@ -113,9 +173,8 @@ def test_a_file_of_another_dimension_is_a_configuration_error(tmp_path: Path) ->
 
 
 def test_a_folder_that_is_missing_is_named_and_nothing_is_left_behind(tmp_path: Path) -> None:
-    index = filled(tmp_path / "nowhere" / "i")
-    with pytest.raises(BackendError, match="nowhere"):
-        run(index, index.save())
+    with pytest.raises(ConfigError, match="nowhere"):
+        Exact(8, tmp_path / "nowhere" / "i")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -128,7 +187,9 @@ def test_a_failing_save_keeps_the_old_file(tmp_path: Path) -> None:
     with pytest.raises(BackendError):
         run(index, index.save())
     assert (tmp_path / "i").read_bytes() == before
-    assert [path.name for path in tmp_path.iterdir()] == ["i"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["i", "i.lock"]
+    run(index, index.delete(["odd"]))
+    run(index, index.close())
 
 
 def test_times_in_fields_survive_a_save(tmp_path: Path) -> None:

@@ -158,12 +158,10 @@ def test_every_point_has_every_column() -> None:
         assert all(value not in ("", [], None) for value in row.values())
 
 
-def test_fields_are_json_and_tags_a_list() -> None:
+def test_fields_are_json() -> None:
     at = datetime.fromisoformat("2024-05-01T12:00:00+00:00")
     assert json.loads(encoded({"metadata": {"at": at, "list": (1, 2)}})) == {
         "metadata": {"at": "2024-05-01T12:00:00+00:00", "list": [1, 2]}
     }
     with pytest.raises(InvalidInput, match="JSON"):
         encoded({"metadata": {"x": object()}})
-    with pytest.raises(InvalidInput, match="tags"):
-        columns({"metadata": {}, "tags": "work"})

@@ -34,6 +34,7 @@ __all__ = [
     "decoded",
     "encoded",
     "number",
+    "plain",
     "text",
     "word",
 ]
@@ -63,7 +64,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 def encoded(fields: Mapping[str, Any]) -> str:
     """The fields as JSON, times as ISO 8601 text. Raises `InvalidInput` for what is not JSON."""
     try:
-        return json.dumps(fields, default=_plain, ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(fields, default=plain, ensure_ascii=False, separators=(",", ":"))
     except (TypeError, ValueError) as error:
         raise InvalidInput(f"the fields of a point are JSON: {error}") from error
 
@@ -81,13 +82,10 @@ def decoded(given: Any) -> dict[str, Any]:
 
 
 def columns(fields: Mapping[str, Any]) -> dict[str, Column]:
-    """Every column of a point. Raises `InvalidInput` when the tags are no list."""
-    tags = fields.get("tags") or ()
-    if isinstance(tags, str) or not isinstance(tags, Sequence):
-        raise InvalidInput(f"tags are a list of texts, not {tags!r}")
+    """Every column of a point."""
     found: dict[str, Column] = {f"f_{name}": _text(fields.get(name)) for name in TEXTS}
     found |= {f"f_{name}": number(fields.get(name), time=name in TIMES) for name in NUMBERS}
-    found["f_tags"] = sorted({_text(tag) for tag in tags}) or [NOTHING]
+    found["f_tags"] = sorted({_text(tag) for tag in fields.get("tags") or ()}) or [NOTHING]
     words = {text(each) for each in _words(fields["metadata"], "")}
     found["f_metadata"] = sorted(words) or [NOTHING]
     return found
@@ -167,7 +165,7 @@ def _code(value: Any) -> str | None:
     return f'"{value}' if isinstance(value, str) else None
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """JSON for what filters know beyond JSON: any mapping, any sequence, times as ISO 8601 text."""
     if isinstance(value, date):
         return value.isoformat()

@@ -1,22 +1,24 @@
-"""Exact search by cosine over vectors in memory, kept in a file if wanted."""
+"""Exact search over vectors in memory, kept in a file if wanted."""
 
 from __future__ import annotations
 
 import copy
 import os
 import threading
-from bisect import bisect_right
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import IO, TYPE_CHECKING, Any, Self, TypeAlias
 
 from memwell import filters
-from memwell.errors import ConfigError, EmbeddingError
 from memwell.filters import Node
-from memwell.indexes import snapshot
+from memwell.indexes.metrics import checked_metric, metric_of, similarities
+from memwell.indexes.nearest import CLOSE
+from memwell.indexes.points import asked, batch, dimension_of
+from memwell.indexes.pushdown import pushed
+from memwell.indexes.snapshot import Named, Snapshot
+from memwell.indexes.table import Rows, Table
 from memwell.matrix import Matrix, numpy
-from memwell.ports import Match, Point, VectorIndex, Vectors, guarded
+from memwell.ports import Match, Metric, Point, VectorIndex, Vectors, guarded
 from memwell.registry import Url
 from memwell.types import Where
 
@@ -26,46 +28,52 @@ if TYPE_CHECKING:
 
 __all__ = ["Exact"]
 
-Rows: TypeAlias = "NDArray[np.intp]"
+Similar: TypeAlias = "NDArray[np.float32]"
 
-CLOSE = 1e-5
-"""More than float32 products of one pair of vectors can differ by, depending on where the row stands."""
-MASKS = 16
-"""Filters whose result is remembered until the next write."""
+BATCH = 4096
+"""Points read or written at a time."""
 
 
 class Exact(VectorIndex):
     """Every vector is compared, so nothing near is ever missed. Vectors need not be of unit length.
 
     With `path` the points are loaded from that file, if it exists, and saved to it by `save` and `close`; a
-    crash in between leaves the file of the last save.
+    crash in between leaves the file of the last save, and `identity` becomes another. One process has the file open
+    at a time: a second one gets a `ConfigError`.
     """
 
     part = "exact"
     blocking = True
 
-    def __init__(self, dimension: int, path: str | os.PathLike[str] | None = None) -> None:
-        """Raises `ConfigError` without numpy or for a file of another dimension, `Corrupt` for a damaged
-        file."""
+    def __init__(
+        self,
+        dimension: int,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        metric: Metric = "cosine",
+    ) -> None:
+        """Raises `ConfigError` without numpy, or for a file of another dimension or metric or that is open elsewhere,
+        `Corrupt` for a damaged file."""
         self.dimension = dimension
-        self._path = None if path is None else Path(path)
+        self.metric = checked_metric(metric)
         self._lock = threading.Lock()
-        self._sorted: list[str] | None = None
+        self._file: Snapshot | None = None
         self._reset()
-        if self._path is not None and self._path.exists():
-            for points in snapshot.load(self._path, dimension):
-                self._put(points)
+        if path is not None:
+            self._file = Snapshot(path, part=self.part, settings={"dimension": dimension, "metric": metric})
+            try:
+                self._file.load(self._load)
+            except BaseException:
+                self._file.release()
+                raise
+            self.identity = self._file.identity
 
     @classmethod
     def from_url(cls, url: Url) -> Self:
-        """`exact://?dimension=384`, or `exact:///vectors.idx?dimension=384` to keep them in a file."""
-        dimension = url.number("dimension", 0)
-        url.done("dimension")
-        if dimension < 1 or dimension != int(dimension):
-            raise ConfigError(
-                "exact needs the vectors' dimension, as in exact://?dimension=384", part=cls.part
-            )
-        return cls(int(dimension), url.path() or None)
+        """`exact://?dimension=384&metric=cosine`, or `exact:///vectors.idx?dimension=384` to keep them in a file."""
+        dimension, metric = dimension_of(url), metric_of(url)
+        url.done("dimension", "metric")
+        return cls(dimension, url.path() or None, metric=metric)
 
     @guarded
     async def save(self) -> None:
@@ -73,148 +81,127 @@ class Exact(VectorIndex):
         self._save()
 
     def _save(self) -> None:
-        if self._path is None:
+        if self._file is None:
             return
         with self._lock:
-            rows = sorted(self._row.values())
-            points = [(str(self._id[row]), self._fields[row]) for row in rows]
-            snapshot.save(
-                self._path, points, lambda at, count: self._matrix.take(rows[at : at + count]), self.dimension
-            )
+            rows = sorted(self._table.row.values())
+            points = [(str(self._table.names[row]), self._table.fields[row]) for row in rows]
+
+            def write(out: IO[bytes]) -> None:
+                for at in range(0, len(rows), BATCH):
+                    out.write(self._matrix.take(rows[at : at + BATCH]).astype("<f4").tobytes())
+
+            self._file.save(points, write)
+
+    def _load(self, count: int, points: Iterator[Named], vectors: IO[bytes]) -> None:
+        np = numpy()
+        for at in range(0, count, BATCH):
+            some = min(BATCH, count - at)
+            block = np.frombuffer(vectors.read(some * self.dimension * 4), dtype="<f4")
+            named = list(islice(points, some))
+            self._put([name for name, _ in named], [fields for _, fields in named], block.reshape(some, -1))
 
     async def _upsert(self, points: Sequence[Point]) -> None:
-        np = numpy()
-        for point in points:
-            if not np.isfinite(point.vector).all():
-                raise EmbeddingError(f"the vector of {point.id!r} holds NaN or infinity", part=self.part)
+        new = batch(points, self.metric, part=self.part)
+        fields = [copy.deepcopy(dict(each)) for each in new.fields]
         with self._lock:
-            self._put([(point.id, copy.deepcopy(dict(point.fields)), point.vector) for point in points])
+            self._touched()
+            self._put(new.ids, fields, new.vectors)
 
     async def _delete(self, ids: Sequence[str]) -> None:
         with self._lock:
+            self._touched()
             for name in ids:
-                row = self._row.pop(name, None)
+                row = self._table.drop(name)
                 if row is not None:
                     self._matrix.clear(row)
-                    self._id[row] = None
-                    self._fields[row] = {}
                     self._free.append(row)
-            self._forget_derived()
 
     async def _search(self, vector: Vectors, limit: int, where: Where | Node | None) -> list[Match]:
-        np = numpy()
-        if not np.isfinite(vector).all():
-            raise EmbeddingError("the query's vector holds NaN or infinity", part=self.part)
-        query = _unit(vector[None])[0]
+        query = asked(vector, self.metric, part=self.part)
+        wanted = pushed(filters.parse(where or {}))
         with self._lock:
-            rows = self._passing(where)
+            rows = self._table.passing(wanted)
             if not len(rows):
                 return []
             similar = self._similarities(query, rows)
             nearest = rows if len(rows) <= limit else rows[_top(similar, limit)]
-            exact = self._matrix.take(nearest).astype(np.float64) @ query.astype(np.float64)
-            exact = np.clip(np.round(exact, 9), -1, 1)
+            exact = similarities(self._matrix.take(nearest), query, self.metric)
             found = [
-                Match(id=str(self._id[row]), similarity=float(s))
-                for row, s in zip(nearest, exact, strict=True)
+                Match(id=str(self._table.names[row]), similarity=similarity)
+                for row, similarity in zip(nearest, exact, strict=True)
             ]
         found.sort(key=lambda match: (-match.similarity, match.id))
         return found[:limit]
 
     async def _ids(self, after: str | None, limit: int) -> list[str]:
         with self._lock:
-            if self._sorted is None:
-                self._sorted = sorted(self._row)
-            start = 0 if after is None else bisect_right(self._sorted, after)
-            return self._sorted[start : start + limit]
+            return self._table.page(after, limit)
 
     async def _vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
         with self._lock:
-            rows = {name: row for name in ids if (row := self._row.get(name)) is not None}
+            rows = {name: row for name in ids if (row := self._table.row.get(name)) is not None}
             vectors = self._matrix.take(list(rows.values()))
             return dict(zip(rows, vectors, strict=True))
 
     async def _count(self) -> int:
-        return len(self._row)
+        return len(self._table)
 
     async def _clear(self) -> None:
         with self._lock:
+            self._touched()
             self._reset()
 
     async def _close(self) -> None:
-        self._save()
-        with self._lock:
-            self._reset()
+        try:
+            self._save()
+        finally:
+            if self._file is not None:
+                self._file.release()
+            with self._lock:
+                self._reset()
+
+    def _touched(self) -> None:
+        if self._file is not None:
+            self._file.touched()
 
     def _reset(self) -> None:
         self._matrix = Matrix(self.dimension)
-        self._row: dict[str, int] = {}
-        self._id: list[str | None] = []
-        self._fields: list[Mapping[str, Any]] = []
+        self._table = Table()
         self._free: list[int] = []
-        self._forget_derived()
 
-    def _forget_derived(self) -> None:
-        self._sorted = None
-        self._masks: OrderedDict[str, Rows] = OrderedDict()
-
-    def _put(self, points: Sequence[tuple[str, Mapping[str, Any], Vectors]]) -> None:
-        vectors = _unit(numpy().stack([vector for _, _, vector in points]))
-        new: dict[str, int] = {}
-        for at, (name, fields, _) in enumerate(points):
-            row = self._row.get(name)
+    def _put(self, names: Sequence[str], fields: Sequence[Mapping[str, Any]], vectors: Vectors) -> None:
+        """Points of different ids, vectors prepared."""
+        new: list[int] = []
+        for at, name in enumerate(names):
+            row = self._table.row.get(name)
             if row is None and self._free:
-                row = self._row[name] = self._free.pop()
-                self._id[row] = name
+                row = self._free.pop()
             if row is None:
-                new[name] = at  # the last of several under one id wins
+                new.append(at)
             else:
                 self._matrix.set(row, vectors[at])
-                self._fields[row] = fields
-        first = self._matrix.append(vectors[list(new.values())])
-        for row, (name, at) in enumerate(new.items(), first):
-            self._row[name] = row
-            self._id.append(name)
-            self._fields.append(points[at][1])
-        self._forget_derived()
+                self._table.set(row, name, fields[at])
+        first = self._matrix.append(vectors[new])
+        for row, at in enumerate(new, first):
+            self._table.set(row, names[at], fields[at])
 
-    def _passing(self, where: Where | Node | None) -> Rows:
-        """Rows that hold a point which passes the filter, ascending."""
-        node = filters.parse(where or {})
-        name = repr(node)
-        rows: Rows | None = self._masks.get(name)
-        if rows is None:
-            fields = self._fields
-            rows = numpy().array(
-                [row for row in sorted(self._row.values()) if filters.matches_fields(fields[row], node)],
-                dtype=int,
-            )
-            self._masks[name] = rows
-            if len(self._masks) > MASKS:
-                self._masks.popitem(last=False)
-        self._masks.move_to_end(name)
-        return rows
-
-    def _similarities(self, query: Vectors, rows: Rows) -> Vectors:
+    def _similarities(self, query: Vectors, rows: Rows) -> Similar:
+        """How near the rows are in 32 bits, good enough to choose by."""
+        if self.metric == "l2":
+            apart: Similar = 1 - ((self._matrix.take(rows) - query) ** 2).sum(axis=1) / 2
+            return apart
         if len(rows) * 4 < self._matrix.rows:
-            product: Vectors = self._matrix.take(rows) @ query
+            product: Similar = self._matrix.take(rows) @ query
             return product
-        return self._matrix.dot(query)[rows]
+        every: Similar = self._matrix.dot(query)[rows]
+        return every
 
 
-def _top(similar: Vectors, limit: int) -> Rows:
+def _top(similar: Similar, limit: int) -> Rows:
     """Indexes of the `limit` greatest and of all that may be equal to the last of them."""
     np = numpy()
     least = np.partition(similar, len(similar) - limit)[len(similar) - limit]
-    chosen: Rows = np.nonzero(similar >= least - CLOSE)[0]
+    margin = CLOSE * max(1.0, float(np.abs(similar).max()))
+    chosen: Rows = np.nonzero(similar >= least - margin)[0]
     return chosen
-
-
-def _unit(vectors: Vectors) -> Vectors:
-    """Rows scaled to length 1; zero stays zero, and what is of unit length already stays to the last bit."""
-    np = numpy()
-    wide = np.asarray(vectors, dtype=np.float64)
-    norms = np.linalg.norm(wide, axis=1, keepdims=True)
-    norms[(norms == 0) | (abs(norms - 1) < 1e-6)] = 1
-    unit: Vectors = (wide / norms).astype(np.float32)
-    return unit

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from memwell.errors import EmbeddingError
+from memwell.errors import ConfigError, EmbeddingError, InvalidInput
 from memwell.indexes.metrics import prepared
 from memwell.matrix import numpy
 from memwell.ports import Metric, Point, Vectors
+from memwell.registry import Url
 
-__all__ = ["Batch", "asked", "batch", "finite", "uuid_of"]
+__all__ = ["Batch", "asked", "batch", "dimension_of", "finite", "uuid_of"]
 
 _IDS: Final = uuid.UUID("5b1f6f6e-5d0c-5a40-9b5a-2f1f0c6d7a11")
 """The root of the UUIDs that stand for our ids; changing it loses every index that has them."""
@@ -35,12 +36,22 @@ class Batch:
 
 
 def batch(points: Sequence[Point], metric: Metric, *, part: str) -> Batch:
-    """The points of an upsert. Raises `EmbeddingError` for NaN and infinity, before anything is stored."""
+    """The points of an upsert. Raises `EmbeddingError` for NaN and infinity and `InvalidInput` for fields that are
+    none, before anything is stored."""
     for point in points:
         finite(point.vector, f"the vector of {point.id!r}", part=part)
+        _check(point, part)
     last = {point.id: point for point in points}
     stacked = numpy().stack([point.vector for point in last.values()])
     return Batch(list(last), [point.fields for point in last.values()], prepared(stacked, metric))
+
+
+def _check(point: Point, part: str) -> None:
+    tags = point.fields.get("tags") or ()
+    if not isinstance(point.fields.get("metadata"), Mapping):
+        raise InvalidInput(f"the fields of {point.id!r} have no mapping `metadata`", part=part)
+    if isinstance(tags, str) or not isinstance(tags, Sequence):
+        raise InvalidInput(f"the tags of {point.id!r} are a list of texts, not {tags!r}", part=part)
 
 
 def asked(vector: Vectors, metric: Metric, *, part: str) -> Vectors:
@@ -53,6 +64,17 @@ def finite(vector: Vectors, name: str, *, part: str) -> None:
     """Raise `EmbeddingError` for NaN and infinity."""
     if not numpy().isfinite(vector).all():
         raise EmbeddingError(f"{name} holds NaN or infinity", part=part)
+
+
+def dimension_of(url: Url) -> int:
+    """The option `dimension`, taken out. Raises `ConfigError` without it."""
+    dimension = url.number("dimension", 0)
+    if dimension < 1 or dimension != int(dimension):
+        raise ConfigError(
+            f"{url.scheme} needs the vectors' dimension, as in {url.scheme}://…?dimension=384",
+            part=url.scheme,
+        )
+    return int(dimension)
 
 
 def uuid_of(id: str, namespace: str = "") -> str:

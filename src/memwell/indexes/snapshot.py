@@ -1,141 +1,212 @@
-"""An index in a file: a zip archive with a header, one JSON line per point and the vectors, checked by the
-archive's own CRC."""
+"""An index in a file: one process at a time, replaced as a whole, and honest about a crash.
+
+The file is a zip archive of a header, one JSON line per point and the vectors, checked by the archive's own CRC; so
+ids, fields and vectors can never be of different saves. Beside it stands `NAME.lock`, held by the process that has the
+index open, with a mark in it from the first write to the next save. Who finds the mark knows that writes were lost,
+and gives the points a new identity: what follows it then starts anew, instead of trusting points that went back in
+time.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import sys
 import tempfile
+import uuid
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from memwell.errors import BackendError, ConfigError, Corrupt
-from memwell.matrix import numpy
-from memwell.ports import Vectors
+from memwell.indexes.columns import plain
 
-__all__ = ["load", "save"]
+__all__ = ["Named", "Snapshot"]
 
-FORMAT = "memwell exact index"
-VERSION = 1
-BATCH = 4096
-"""Points read or written at a time."""
+VERSION = 2
+OLDER = {"metric": "cosine"}
+"""What files of version 1 leave unsaid."""
 
-Loaded: TypeAlias = tuple[str, Mapping[str, Any], Vectors]
+Named: TypeAlias = tuple[str, Mapping[str, Any]]
+"""Id and fields of a point."""
+Reader: TypeAlias = Callable[[int, Iterator[Named], IO[bytes]], None]
+"""Takes over the points: how many there are, the points, and the vectors in the index's own form."""
 
 
-def save(
-    path: Path,
-    points: Sequence[tuple[str, Mapping[str, Any]]],
-    rows: Callable[[int, int], Vectors],
-    dimension: int,
-) -> None:
-    """Replace the file by these points; `rows(at, count)` gives the vectors of some of them.
+class Snapshot:
+    """One file, open in this process only."""
 
-    The old file stays until the new one is whole and on the disk. Raises `BackendError` when it cannot be
-    written.
-    """
+    def __init__(self, path: str | os.PathLike[str], *, part: str, settings: Mapping[str, str | int]) -> None:
+        """Take the file. `settings` say what it must hold, such as `dimension`. Raises `ConfigError` when another
+        process has it or its folder cannot be written."""
+        self.path = Path(path)
+        self.part = part
+        self._settings = settings
+        self._lock = _taken(self.path.with_name(f"{self.path.name}.lock"), self.path, part)
+        self._dirty = bool(self._lock.read(1))
+        self._epoch = uuid.uuid4().hex
+
+    @property
+    def identity(self) -> str:
+        """Names the set of points: alike after each orderly close, another after a crash that lost writes."""
+        return f"{self.part}:{self.path.resolve()}#{self._epoch}"
+
+    def load(self, read: Reader) -> None:
+        """Hand the saved points over; nothing when there is no file yet. Raises `Corrupt`, or `ConfigError` for other
+        settings or a newer format."""
+        if not self.path.exists():
+            return
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                header = json.loads(archive.read("header.json"))
+                self._check(header)
+                with archive.open("points.jsonl") as points, archive.open("vectors.f32") as vectors:
+                    read(header["count"], _named(points, header["count"]), vectors)
+                    if points.read(1) or vectors.read(
+                        1
+                    ):  # to the end, where the archive compares its checksums
+                        raise ValueError("more points than the header tells")
+        except OSError as error:
+            raise ConfigError(
+                f"cannot read {self.path}: {error}", part=self.part, operation="open"
+            ) from error
+        except (ValueError, KeyError, TypeError, NotImplementedError, RuntimeError, *_DAMAGED) as error:
+            raise Corrupt(
+                f"{self.path} is damaged; delete it and let `memwell repair` rebuild it",
+                part=self.part,
+                operation="open",
+            ) from error
+        if not self._dirty:
+            self._epoch = header.get("epoch", self._epoch)
+
+    def touched(self) -> None:
+        """Tell, before the first write after a save, that the file is no longer all there is."""
+        if not self._dirty:
+            self._mark(b"unsaved")
+            self._dirty = True
+
+    def save(self, points: Sequence[Named], write: Callable[[IO[bytes]], None]) -> None:
+        """Replace the file by these points, whose vectors `write` puts down.
+
+        The old file stays until the new one is whole and on the disk. Without a change since the last save nothing
+        happens. Raises `BackendError` when it cannot be written.
+        """
+        if not self._dirty and self.path.exists():
+            return
+        try:
+            handle, name = tempfile.mkstemp(prefix=f".{self.path.name}.", suffix=".new", dir=self.path.parent)
+        except OSError as error:
+            raise self._failed(f"cannot write beside {self.path}; look at its folder") from error
+        try:
+            with os.fdopen(handle, "wb") as file:
+                self._write(file, points, write)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(self.path)
+            _settle(self.path.parent)
+        except TypeError as error:
+            raise self._failed(f"cannot write {self.path}: a field is not JSON") from error
+        except OSError as error:
+            raise self._failed(f"cannot write {self.path}; look at the disk's space") from error
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                Path(name).unlink()
+        self._mark(b"")
+        self._dirty = False
+
+    def release(self) -> None:
+        """Let other processes open the file."""
+        self._lock.close()
+
+    def _mark(self, text: bytes) -> None:
+        try:
+            self._lock.seek(0)
+            self._lock.truncate()
+            self._lock.write(text)
+            self._lock.flush()
+            os.fsync(self._lock.fileno())
+        except OSError as error:
+            raise self._failed(f"cannot write {self.path}.lock; look at the disk's space") from error
+
+    def _write(self, file: IO[bytes], points: Sequence[Named], write: Callable[[IO[bytes]], None]) -> None:
+        header = {"format": self._format, "version": VERSION, "epoch": self._epoch, "count": len(points)}
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            archive.writestr("header.json", json.dumps({**header, **self._settings}))
+            with archive.open("points.jsonl", "w", force_zip64=True) as out:
+                for point in points:
+                    out.write(json.dumps(point, default=plain).encode() + b"\n")
+            with archive.open("vectors.f32", "w", force_zip64=True) as out:
+                write(out)
+
+    def _check(self, header: Mapping[str, Any]) -> None:
+        if header["format"] != self._format:
+            raise ValueError("another format")
+        if header["version"] > VERSION:
+            raise ConfigError(
+                f"{self.path} was written by a newer memwell; upgrade with `pip install -U memwell`",
+                part=self.part,
+            )
+        for name, wanted in self._settings.items():
+            found = header.get(name, OLDER.get(name))
+            if found != wanted:
+                raise ConfigError(
+                    f"{self.path} holds vectors of {name} {found}, not {wanted}; "
+                    "give another path, or what it was made with",
+                    part=self.part,
+                )
+
+    @property
+    def _format(self) -> str:
+        return f"memwell {self.part} index"
+
+    def _failed(self, message: str) -> BackendError:
+        return BackendError(message, part=self.part, operation="save")
+
+
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError)
+
+
+def _named(points: IO[bytes], count: int) -> Iterator[Named]:
+    for _ in range(count):
+        name, fields = json.loads(points.readline())
+        yield str(name), dict(fields)
+
+
+def _taken(lock: Path, path: Path, part: str) -> IO[bytes]:
+    """The lock file, locked until it is closed or the process ends."""
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
+        file = lock.open("a+b")
     except OSError as error:
-        raise BackendError(
-            f"cannot write beside {path}; look at its folder", part="exact", operation="save"
-        ) from error
+        raise ConfigError(f"cannot write {lock}: {error.strerror}; look at its folder", part=part) from error
     try:
-        with os.fdopen(handle, "wb") as file:
-            _write(file, points, rows, dimension)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except TypeError as error:
-        raise BackendError(
-            f"cannot write {path}: a field is not JSON", part="exact", operation="save"
-        ) from error
+        if sys.platform == "win32":
+            import msvcrt
+
+            file.seek(1 << 30)  # far behind what is written, since locked bytes cannot be written on Windows
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        raise BackendError(
-            f"cannot write {path}; look at the disk's space", part="exact", operation="save"
-        ) from error
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            Path(name).unlink()
-
-
-def load(path: Path, dimension: int) -> Iterator[list[Loaded]]:
-    """The points of a file, in batches. Raises `Corrupt`, or `ConfigError` for another dimension or a newer
-    format."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            header = json.loads(archive.read("header.json"))
-            _check(header, path, dimension)
-            with archive.open("points.jsonl") as points, archive.open("vectors.f32") as vectors:
-                yield from _read(points, vectors, header["count"], dimension)
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error}", part="exact", operation="open") from error
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        ValueError,
-        KeyError,
-        TypeError,
-        NotImplementedError,
-        RuntimeError,
-    ) as error:
-        raise Corrupt(
-            f"{path} is damaged; delete it and let `memwell repair` rebuild it",
-            part="exact",
-            operation="open",
-        ) from error
-
-
-def _write(
-    file: IO[bytes],
-    points: Sequence[tuple[str, Mapping[str, Any]]],
-    rows: Callable[[int, int], Vectors],
-    dimension: int,
-) -> None:
-    header = {"format": FORMAT, "version": VERSION, "dimension": dimension, "count": len(points)}
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr("header.json", json.dumps(header))
-        with archive.open("points.jsonl", "w", force_zip64=True) as out:
-            for point in points:
-                out.write(json.dumps(point, default=_plain).encode() + b"\n")
-        with archive.open("vectors.f32", "w", force_zip64=True) as out:
-            for at in range(0, len(points), BATCH):
-                out.write(rows(at, min(BATCH, len(points) - at)).astype("<f4").tobytes())
-
-
-def _read(points: IO[bytes], vectors: IO[bytes], count: int, dimension: int) -> Iterator[list[Loaded]]:
-    np = numpy()
-    for at in range(0, count, BATCH):
-        some = min(BATCH, count - at)
-        block = np.frombuffer(vectors.read(some * dimension * 4), dtype="<f4").reshape(some, dimension)
-        named = [json.loads(points.readline()) for _ in range(some)]
-        yield [(str(name), dict(fields), vector) for (name, fields), vector in zip(named, block, strict=True)]
-    if points.read(1) or vectors.read(1):  # reading to the end also makes the archive compare its checksums
-        raise ValueError("more points than the header tells")
-
-
-def _check(header: Mapping[str, Any], path: Path, dimension: int) -> None:
-    if header["format"] != FORMAT:
-        raise ValueError("another format")
-    if header["version"] > VERSION:
+        file.close()
         raise ConfigError(
-            f"{path} was written by a newer memwell; upgrade with `pip install -U memwell`", part="exact"
-        )
-    if header["dimension"] != dimension:
-        raise ConfigError(
-            f"{path} holds vectors of dimension {header['dimension']}, not {dimension}; "
-            "give another path, or the embedder it was made with",
-            part="exact",
-        )
+            f"{path} is open in another process or part, and one that saves later would undo what the other wrote; "
+            "close that one, or use an index with a server",
+            part=part,
+        ) from error
+    file.seek(0)
+    return file
 
 
-def _plain(value: Any) -> Any:
-    """JSON for what filters know beyond JSON: any mapping, any sequence, times as ISO 8601 text."""
-    if isinstance(value, date):
-        return value.isoformat()
-    return dict(value) if isinstance(value, Mapping) else list(value)
+def _settle(folder: Path) -> None:
+    """Make the folder's new entry survive a power cut, where the system can."""
+    if sys.platform != "win32":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,161 @@
+"""Filters mean on every index what `memwell.filters.matches_fields` says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from memwell.errors import InvalidQuery
+from memwell.filters import fields, matches_fields, parse
+from memwell.ports import Point, VectorIndex, Vectors
+from memwell.testing._run import run
+from memwell.testing.indexes._suite import IndexSuite, Settle
+from memwell.testing.samples import drafts, wheres
+from memwell.types import Record, Scope
+
+__all__ = ["Filtering"]
+
+SHARED = [HealthCheck.function_scoped_fixture, HealthCheck.differing_executors, HealthCheck.too_slow]
+
+
+class Filtering(IndexSuite):
+    """Part of `VectorIndexConformance`."""
+
+    def test_a_filter_on_metadata_holds(self, index: VectorIndex, settle: Settle) -> None:
+        self.colors(index, settle)
+        assert self.found(index, where={"color": "red"}) == ["r1", "r2"]
+        assert self.found(index, where={"color": {"$ne": "red"}}) == ["b1", "none", "null"]
+        assert self.found(index, where={"color": {"$in": ["blue", "green"]}}) == ["b1"]
+
+    def test_two_clauses_on_one_key_must_both_hold(self, index: VectorIndex, settle: Settle) -> None:
+        points = [self.point(f"p{size}", self.at(size), size=size) for size in range(10)]
+        run(index, index.upsert(points))
+        settle(index)
+        assert self.found(index, where={"size": {"$gt": 3, "$lt": 6}}) == ["p4", "p5"]
+        assert self.found(index, where={"$or": [{"size": 1}, {"size": {"$gte": 8}}]}) == ["p1", "p8", "p9"]
+        assert self.found(index, where={"$not": {"size": {"$gte": 2}}}) == ["p0", "p1"]
+
+    def test_a_number_is_never_compared_as_text(self, index: VectorIndex, settle: Settle) -> None:
+        points = [
+            self.point("number 5", self.at(1), size=5),
+            self.point("number 10", self.at(2), size=10),
+            self.point("float 5", self.at(3), size=5.0),
+            self.point("text 5", self.at(4), size="5"),
+            self.point("true", self.at(5), size=True),
+            self.point("number 1", self.at(6), size=1),
+        ]
+        run(index, index.upsert(points))
+        settle(index)
+        assert self.found(index, where={"size": 5}) == ["number 5", "float 5"]
+        assert self.found(index, where={"size": "5"}) == ["text 5"]
+        assert self.found(index, where={"size": True}) == ["true"]
+        assert self.found(index, where={"size": 1}) == ["number 1"]
+        assert self.found(index, where={"size": {"$gt": 5}}) == ["number 10"]
+        assert self.found(index, where={"size": {"$lt": "6"}}) == ["text 5"]
+
+    def test_missing_and_null_are_alike_but_for_exists(self, index: VectorIndex, settle: Settle) -> None:
+        self.colors(index, settle)
+        assert self.found(index, where={"color": None}) == ["none", "null"]
+        assert self.found(index, where={"color": {"$ne": None}}) == ["r1", "b1", "r2"]
+        assert self.found(index, where={"color": {"$exists": True}}) == ["r1", "b1", "r2", "null"]
+        assert self.found(index, where={"color": {"$exists": False}}) == ["none"]
+
+    def test_nested_keys_lists_and_texts_are_searched(self, index: VectorIndex, settle: Settle) -> None:
+        points = [
+            self.point("a", self.at(1), address={"city": "Łódź"}, words=["one", "two"], note="hello world"),
+            self.point("b", self.at(2), address={"city": "Paris"}, words=["two"], note="world"),
+            self.point("c", self.at(3), address="Paris"),
+        ]
+        run(index, index.upsert(points))
+        settle(index)
+        assert self.found(index, where={"address.city": "Łódź"}) == ["a"]
+        assert self.found(index, where={"words": {"$contains": "two"}}) == ["a", "b"]
+        assert self.found(index, where={"words": ["two"]}) == ["b"]
+        assert self.found(index, where={"note": {"$contains": "hello"}}) == ["a"]
+        assert self.found(index, where={"address": {"city": "Paris"}}) == ["b"]
+
+    def test_record_fields_and_metadata_of_one_name_are_apart(
+        self, index: VectorIndex, settle: Settle
+    ) -> None:
+        points = [
+            Point(id="a", vector=self.at(1), fields={"category": "food", "metadata": {"category": "work"}}),
+            Point(id="b", vector=self.at(2), fields={"category": "work", "metadata": {}}),
+        ]
+        run(index, index.upsert(points))
+        settle(index)
+        assert self.found(index, where={"category": "work"}) == ["b"]
+        assert self.found(index, where={"metadata.category": "work"}) == ["a"]
+
+    def test_times_are_compared_as_instants(self, index: VectorIndex, settle: Settle) -> None:
+        points = [
+            Point(
+                id="a", vector=self.at(1), fields={"created_at": "2024-05-01T12:00:00+02:00", "metadata": {}}
+            ),
+            Point(
+                id="b", vector=self.at(2), fields={"created_at": "2024-05-01T11:00:00+00:00", "metadata": {}}
+            ),
+        ]
+        run(index, index.upsert(points))
+        settle(index)
+        noon = datetime(2024, 5, 1, 10, 30, tzinfo=UTC)
+        assert self.found(index, where={"created_at": {"$lt": noon}}) == ["a"]
+        assert self.found(index, where={"created_at": {"$gt": noon.isoformat()}}) == ["b"]
+
+    def test_the_filter_comes_before_the_cut(self, index: VectorIndex, settle: Settle) -> None:
+        vectors = self.random(np.random.default_rng(5), self.many)
+        query = self.axis(0)
+        worst = np.argsort(vectors @ query)[:10]
+        rare = set(worst.tolist())
+        for at in range(0, self.many, 5000):
+            rows = range(at, min(at + 5000, self.many))
+            run(index, index.upsert([self.point(f"p{row}", vectors[row], rare=row in rare) for row in rows]))
+        settle(index)
+        expected = [f"p{row}" for row in worst[np.argsort(-(vectors[worst] @ query))]]
+        assert self.found(index, query, limit=10, where={"rare": True}) == expected
+        assert self.found(index, query, limit=3, where={"rare": True}) == expected[:3]
+        assert self.found(index, query, limit=50, where={"rare": True}) == expected
+
+    def test_an_empty_filter_is_no_filter(self, index: VectorIndex, settle: Settle) -> None:
+        self.put(index, settle, a=self.at(0))
+        assert self.found(index, where={}) == ["a"]
+
+    @pytest.mark.parametrize(
+        "where", [{"$bad": 1}, {"size": {"$near": 1}}, {"$or": []}, {"size": {"$in": 1}}]
+    )
+    def test_a_filter_that_cannot_be_understood_is_refused(
+        self, index: VectorIndex, where: Mapping[str, Any]
+    ) -> None:
+        with pytest.raises(InvalidQuery):
+            run(index, index.search(self.axis(0), limit=1, where=where))
+
+    def test_random_filters_pass_what_they_say(self, index: VectorIndex, settle: Settle) -> None:
+        @settings(max_examples=self.filtered, suppress_health_check=SHARED, deadline=None)
+        @given(st.lists(drafts(), min_size=1, max_size=4), wheres())
+        def check(made: list[dict[str, Any]], where: Mapping[str, Any]) -> None:
+            try:
+                node = parse(where)
+            except InvalidQuery:
+                assume(False)
+            run(index, index.clear())
+            points = [_point(row, draft, self.at(row)) for row, draft in enumerate(made)]
+            run(index, index.upsert(points))
+            settle(index)
+            expected = [point.id for point in points if matches_fields(point.fields, node)]
+            assert self.found(index, where=where) == expected
+            if expected:
+                assert self.found(index, limit=1, where=where) == expected[:1]
+
+        check()
+
+
+def _point(row: int, draft: Mapping[str, Any], vector: Vectors) -> Point:
+    owner = {name: draft[name] for name in ("user_id", "session_id")}
+    rest = {name: value for name, value in draft.items() if name not in owner}
+    record = Record(id=f"r{row}", scope=Scope(tenant_id="t", **owner), **rest)
+    return Point(id=record.id, vector=vector, fields=fields(record))

@@ -1,0 +1,152 @@
+"""Points are kept, replaced, listed and removed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from memwell.errors import Closed
+from memwell.ports import Point, VectorIndex
+from memwell.testing._run import race, run
+from memwell.testing.indexes._suite import IndexSuite, Settle
+
+__all__ = ["Keeping"]
+
+
+class Keeping(IndexSuite):
+    """Part of `VectorIndexConformance`."""
+
+    def test_upsert_replaces_vector_and_fields(self, index: VectorIndex, settle: Settle) -> None:
+        self.put(index, settle, a=self.at(0), b=self.at(20))
+        run(index, index.upsert([self.point("a", self.at(90), color="red")]))
+        settle(index)
+        assert self.found(index) == ["b", "a"]
+        assert run(index, index.count()) == 2
+        assert self.found(index, where={"color": "red"}) == ["a"]
+        run(index, index.upsert([self.point("a", self.at(90))]))
+        settle(index)
+        assert self.found(index, where={"color": "red"}) == []
+
+    def test_of_several_points_with_one_id_the_last_stays(self, index: VectorIndex, settle: Settle) -> None:
+        points = [self.point("a", self.at(0)), self.point("b", self.at(10)), self.point("a", self.at(90))]
+        run(index, index.upsert(points))
+        settle(index)
+        assert self.found(index) == ["b", "a"]
+        assert run(index, index.count()) == 2
+
+    def test_upserting_nothing_does_nothing(self, index: VectorIndex) -> None:
+        run(index, index.upsert([]))
+        assert run(index, index.count()) == 0
+
+    def test_later_changes_of_what_was_handed_in_change_nothing(
+        self, index: VectorIndex, settle: Settle
+    ) -> None:
+        vector, metadata = self.at(0).copy(), {"color": "red", "list": ["a"]}
+        run(index, index.upsert([Point(id="a", vector=vector, fields={"metadata": metadata})]))
+        settle(index)
+        vector[:] = self.at(180)
+        metadata["color"] = "blue"
+        assert isinstance(metadata["list"], list)
+        metadata["list"].append("b")
+        match = run(index, index.search(self.axis(0), limit=1, where={"color": "red", "list": ["a"]}))
+        assert [m.id for m in match] == ["a"]
+        assert match[0].similarity == pytest.approx(1, abs=self.tolerance)
+
+    @pytest.mark.parametrize(
+        "name", ["żółw 🐢", "'; DROP TABLE x; --", "a b\n", "x" * 512, "00000000-0000", "1"]
+    )
+    def test_ids_may_be_any_text(self, index: VectorIndex, settle: Settle, name: str) -> None:
+        self.put(index, settle, **{name: self.at(0), "other": self.at(50)})
+        assert self.found(index, limit=1) == [name]
+        assert run(index, index.ids()) == sorted([name, "other"])
+        run(index, index.delete([name]))
+        settle(index)
+        assert run(index, index.ids()) == ["other"]
+
+    def test_what_was_deleted_is_never_found(self, index: VectorIndex, settle: Settle) -> None:
+        self.put(index, settle, a=self.at(0), b=self.at(10), c=self.at(170))
+        run(index, index.delete(["a", "unknown"]))
+        settle(index)
+        assert self.found(index) == ["b", "c"]
+        assert run(index, index.count()) == 2
+        assert run(index, index.ids()) == ["b", "c"]
+
+    def test_deleting_what_is_not_there_is_no_error(self, index: VectorIndex) -> None:
+        run(index, index.delete(["unknown"]))
+        run(index, index.delete([]))
+
+    def test_a_deleted_id_can_come_back(self, index: VectorIndex, settle: Settle) -> None:
+        self.put(index, settle, a=self.at(0), b=self.at(90))
+        run(index, index.delete(["a"]))
+        self.put(index, settle, a=self.at(180))
+        assert self.found(index) == ["b", "a"]
+        assert run(index, index.count()) == 2
+
+    def test_ids_come_in_order_and_in_pages(self, index: VectorIndex, settle: Settle) -> None:
+        names = sorted(f"p{number}" for number in range(250))
+        self.put(index, settle, **dict.fromkeys(reversed(names), self.at(0)))
+        seen: list[str] = []
+        while page := run(index, index.ids(after=seen[-1] if seen else None, limit=40)):
+            assert len(page) <= 40
+            seen += page
+        assert seen == names
+        assert run(index, index.ids(after="p1zzz", limit=1)) == ["p2"]
+
+    def test_clear_removes_every_point_and_the_index_goes_on(
+        self, index: VectorIndex, settle: Settle
+    ) -> None:
+        self.put(index, settle, a=self.at(0), b=self.at(90))
+        run(index, index.clear())
+        settle(index)
+        assert run(index, index.count()) == 0
+        assert self.found(index) == []
+        self.put(index, settle, c=self.at(0))
+        assert self.found(index) == ["c"]
+
+    def test_calls_at_once_lose_nothing(self, index: VectorIndex, settle: Settle) -> None:
+        vectors = self.random(np.random.default_rng(6), 800)
+
+        async def work(part: int) -> None:
+            for at in range(part * 100, part * 100 + 100, 10):
+                await index.upsert([self.point(f"p{row}", vectors[row]) for row in range(at, at + 10)])
+                matches = await index.search(vectors[at], limit=5)
+                assert all(-1 <= match.similarity <= 1 for match in matches)
+                await index.delete([f"p{at}"])
+
+        race(index, [_working(work, part) for part in range(8)])
+        settle(index)
+        assert run(index, index.count()) == 720
+        assert set(run(index, index.ids(limit=1000))) == {f"p{row}" for row in range(800) if row % 10}
+        for row in range(1, 800, 97):
+            if row % 10:
+                assert self.found(index, vectors[row], limit=1) == [f"p{row}"]
+
+    def test_an_open_part_answers_a_ping(self, index: VectorIndex) -> None:
+        run(index, index.ping())
+
+    def test_every_call_after_close_raises_closed(self, index: VectorIndex) -> None:
+        run(index, index.close())
+        calls: list[Callable[[], Awaitable[Any]]] = [
+            index.ping,
+            index.count,
+            index.ids,
+            index.clear,
+            lambda: index.vectors(["a"]),
+            lambda: index.upsert([self.point("a", self.at(0))]),
+            lambda: index.delete(["a"]),
+            lambda: index.search(self.at(0), limit=1),
+        ]
+        for call in calls:
+            with pytest.raises(Closed):
+                run(index, call())
+
+    def test_closing_twice_is_fine(self, index: VectorIndex) -> None:
+        run(index, index.close())
+        run(index, index.close())
+
+
+def _working(call: Callable[[int], Awaitable[None]], part: int) -> Callable[[], Awaitable[None]]:
+    return lambda: call(part)

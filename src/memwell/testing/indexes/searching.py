@@ -1,0 +1,97 @@
+"""The nearest are found."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from memwell.errors import EmbeddingError, InvalidInput
+from memwell.ports import VectorIndex
+from memwell.testing._run import run
+from memwell.testing.indexes._suite import IndexSuite, Settle, unit
+
+__all__ = ["Searching"]
+
+
+class Searching(IndexSuite):
+    """Part of `VectorIndexConformance`."""
+
+    def test_an_empty_index_finds_nothing(self, index: VectorIndex) -> None:
+        assert run(index, index.search(self.axis(0), limit=5)) == []
+        assert run(index, index.count()) == 0
+        assert run(index, index.ids()) == []
+
+    def test_the_nearest_come_first(self, index: VectorIndex, settle: Settle) -> None:
+        self.put(index, settle, far=self.at(80), near=self.at(10), middle=self.at(45))
+        assert self.found(index) == ["near", "middle", "far"]
+
+    def test_similarity_is_the_cosine_from_one_to_minus_one(self, index: VectorIndex, settle: Settle) -> None:
+        angles = {"same": 0, "close": 30, "square": 90, "away": 135, "opposite": 180}
+        self.put(index, settle, **{name: self.at(angle) for name, angle in angles.items()})
+        matches = run(index, index.search(self.axis(0), limit=10))
+        assert [match.id for match in matches] == list(angles)
+        for match in matches:
+            assert match.similarity == pytest.approx(np.cos(np.radians(angles[match.id])), abs=self.tolerance)
+            assert -1 <= match.similarity <= 1
+
+    def test_the_limit_cuts_and_a_large_one_gives_all(self, index: VectorIndex, settle: Settle) -> None:
+        self.put(index, settle, **{f"p{angle:02}": self.at(angle) for angle in range(0, 60, 5)})
+        assert self.found(index, limit=3) == ["p00", "p05", "p10"]
+        assert len(self.found(index, limit=100)) == 12
+
+    @pytest.mark.parametrize("limit", [0, -1])
+    def test_a_limit_is_at_least_one(self, index: VectorIndex, limit: int) -> None:
+        with pytest.raises(InvalidInput):
+            run(index, index.search(self.axis(0), limit=limit))
+
+    def test_ties_are_ordered_by_id_also_where_the_limit_cuts(
+        self, index: VectorIndex, settle: Settle
+    ) -> None:
+        names = [f"p{number:03}" for number in np.random.default_rng(1).permutation(200)]
+        vector = unit(np.random.default_rng(2).normal(size=(1, self.dimension)))[0]
+        self.put(index, settle, **dict.fromkeys(names, vector))
+        assert self.found(index, vector, limit=7) == sorted(names)[:7]
+        assert self.found(index, vector, limit=500) == sorted(names)
+
+    def test_the_nearest_of_random_vectors_are_found(self, index: VectorIndex, settle: Settle) -> None:
+        random = np.random.default_rng(3)
+        vectors, queries = self.random(random, 3000), self.random(random, 20)
+        self.fill(index, settle, vectors)
+        kept = 0
+        for query in queries:
+            expected = {f"p{row}" for row in np.argsort(-(vectors @ query))[:10]}
+            kept += len(expected & set(self.found(index, query, limit=10)))
+        assert kept >= (200 if self.exact else 190)
+
+    def test_every_point_finds_itself(self, index: VectorIndex, settle: Settle) -> None:
+        vectors = self.random(np.random.default_rng(4), 300)
+        self.fill(index, settle, vectors)
+        for row in range(0, 300, 7):
+            best = run(index, index.search(vectors[row], limit=1))[0]
+            assert best.id == f"p{row}"
+            assert best.similarity == pytest.approx(1, abs=self.tolerance)
+
+    @pytest.mark.parametrize("size", [0, 1, 15, 17, 32])
+    def test_a_vector_of_another_dimension_is_refused_and_nothing_stored(
+        self, index: VectorIndex, size: int
+    ) -> None:
+        wrong = np.ones(size, dtype=np.float32)
+        with pytest.raises(EmbeddingError):
+            run(index, index.upsert([self.point("good", self.at(0)), self.point("bad", wrong)]))
+        with pytest.raises(EmbeddingError):
+            run(index, index.search(wrong, limit=1))
+        assert run(index, index.count()) == 0
+
+    def test_a_matrix_is_not_a_vector(self, index: VectorIndex) -> None:
+        with pytest.raises(EmbeddingError):
+            run(index, index.search(self.at(0)[None], limit=1))
+
+    @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+    def test_nan_and_infinity_are_refused_and_nothing_stored(self, index: VectorIndex, bad: float) -> None:
+        wrong = self.at(0).copy()
+        wrong[1] = bad
+        with pytest.raises(EmbeddingError):
+            run(index, index.upsert([self.point("good", self.at(0)), self.point("bad", wrong)]))
+        with pytest.raises(EmbeddingError):
+            run(index, index.search(wrong, limit=1))
+        assert run(index, index.count()) == 0
