@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from memwell.errors import EmbeddingError
+from memwell.errors import EmbeddingError, InvalidInput
 from memwell.ports.base import Port, Vectors, guarded
 
 __all__ = ["Embedder"]
@@ -35,6 +35,8 @@ class Embedder(Port):
         """
         import numpy as np
 
+        if isinstance(texts, str | bytes):
+            raise InvalidInput("embed takes a list of texts; for one text, a list of one", part=self.part)
         if not texts:
             return np.empty((0, self.dimension), dtype=np.float32)
         return self._unit(await self._embed(texts, kind), len(texts))
