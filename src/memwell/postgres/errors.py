@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 import psycopg
-import psycopg_pool
 
 from memwell.errors import (
     BackendError,
-    Closed,
     ConfigError,
     Corrupt,
     InvalidInput,
@@ -88,10 +86,6 @@ def _kind(error: psycopg.Error) -> tuple[type[MemwellError], str]:
     for key in (state, state[:2]):
         if key in _TABLE:
             return _TABLE[key]
-    if isinstance(error, psycopg_pool.PoolTimeout):
-        return Unavailable, "all connections stayed in use; try again, or make `pool` larger"
-    if isinstance(error, psycopg_pool.PoolClosed):
-        return Closed, "the connections were closed"
     if isinstance(error, psycopg.OperationalError):
         if any(words in str(error) for words in _LOGIN):
             return ConfigError, "PostgreSQL refused the connection; look at the URL"

@@ -1,29 +1,40 @@
-"""One pool of connections for each event loop: connections cannot be passed from loop to loop, nor over a fork."""
+"""One pool of connections for each event loop: connections cannot be passed from loop to loop, nor over a fork.
+
+The pool is ours, since psycopg_pool 3.3 opens connections in tasks of its own: a caller learns only after his whole
+timeout that the server is down, dead connections cost a second each, and a loop that is told to end while one is being
+opened hangs. Here whoever finds none free opens one and gets the error. The connection used last is handed out first,
+so that those warmed up stay warm and the others grow old.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import select
+import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
-from typing import Any, Self, TypeAlias
-from weakref import WeakKeyDictionary, WeakSet
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeAlias
+from weakref import WeakKeyDictionary
 
 import psycopg
-from psycopg_pool import AsyncConnectionPool, PoolClosed
+from psycopg.pq import TransactionStatus
+
+from memwell.errors import Closed, Unavailable
 
 __all__ = ["Connection", "Pools"]
 
 Connection: TypeAlias = "psycopg.AsyncConnection[Any]"
 Prepare: TypeAlias = Callable[[], Awaitable[Mapping[str, Any]]]
-"""Called before a pool opens; gives the arguments that its connections are opened with. What it raises, whoever wanted
-a connection gets."""
+"""Called before the first connection of a loop; gives the arguments that connections are opened with."""
+
+_IDLE: Final = 600.0
+"""Seconds after which a connection that nobody needed is closed."""
 
 
 class Pools:
-    """The pools of one server. A pool whose server went away is given up as a whole, and the next caller opens another:
-    so he is told at once that the server cannot be reached, instead of when a timeout is over."""
+    """The connections to one server."""
 
     def __init__(self, size: int, timeout: float, prepare: Prepare) -> None:
         self._size = size
@@ -31,120 +42,157 @@ class Pools:
         self._prepare = prepare
         self._pid = os.getpid()
         self._of: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pool] = WeakKeyDictionary()
-        self._opening: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
         self._inherited: list[Any] = []
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """A connection in autocommit mode, to be used by the caller alone until he leaves the block."""
-        pool, connection = await self._take()
+        pool = self._pool()
+        connection = await pool.take()
         try:
             yield connection
         finally:
-            await pool.putconn(connection)
+            pool.give(connection)
 
     async def close(self) -> None:
-        """Close the connections of every loop that still runs; those of the others are gone with their loop."""
-        self._after_fork()
-        here = asyncio.get_running_loop()
-        for loop, pool in list(self._of.items()):
-            if loop is here:
-                await pool.close()
-            elif loop.is_running():
-                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(pool.close(), loop))
+        """Close every connection that is not in use, and those in use when they come back."""
+        if self._pid == os.getpid():
+            for loop, pool in list(self._of.items()):
+                if loop is asyncio.get_running_loop() or not loop.is_running():
+                    pool.close()
+                else:
+                    loop.call_soon_threadsafe(pool.close)
         self._of.clear()
 
-    async def _take(self) -> tuple[_Pool, _Connection]:
-        while True:
-            pool = await self._pool()
-            try:
-                connection = await pool.getconn()
-            except PoolClosed:
-                if not pool.given_up:
-                    raise
-                continue
-            if _alive(connection):
-                return pool, connection
-            pool.give_up()
-            await connection.close()
-
-    async def _pool(self) -> _Pool:
-        self._after_fork()
+    def _pool(self) -> _Pool:
         loop = asyncio.get_running_loop()
-        found = self._of.get(loop)
-        if found is not None and not found.given_up:
-            return found
-        async with self._opening.setdefault(loop, asyncio.Lock()):
-            found = self._of.get(loop)
-            if found is None or found.given_up:
-                found = _Pool(self._size, self._timeout, await self._prepare())
-                await found.open()
-                self._of[loop] = found
-            return found
-
-    def _after_fork(self) -> None:
-        """A child leaves its parent's connections alone: even closing them would end the parent's sessions."""
         if self._pid != os.getpid():
-            self._pid = os.getpid()
-            self._inherited += [self._of, self._opening]
-            self._of, self._opening = WeakKeyDictionary(), WeakKeyDictionary()
+            self._leave_to_parent()
+        found = self._of.get(loop)
+        if found is None:
+            for other, pool in list(self._of.items()):
+                if other.is_closed():
+                    pool.close()
+                    del self._of[other]
+            found = self._of[loop] = _Pool(self._size, self._timeout, self._prepare)
+        return found
+
+    def _leave_to_parent(self) -> None:
+        """A forked child lets its parent's connections be: even closing them would end the parent's sessions."""
+        self._pid = os.getpid()
+        self._inherited.append(self._of)
+        self._of = WeakKeyDictionary()
 
 
-class _Pool(AsyncConnectionPool["_Connection"]):
-    """A pool that gives itself up when a connection cannot be opened while none other lives."""
+class _Pool:
+    """The connections of one loop. Everything happens on that loop, so that only awaits let others in."""
 
-    def __init__(self, size: int, timeout: float, arguments: Mapping[str, Any]) -> None:
-        super().__init__(
-            kwargs={**arguments, "pool": self},
-            connection_class=_Connection,
-            min_size=1,
-            max_size=size,
-            open=False,
-            timeout=timeout,
-            reconnect_timeout=0,
-            name="memwell",
-        )
-        self.given_up = False
-        self.living: WeakSet[_Connection] = WeakSet()
-        self._closing: asyncio.Task[None] | None = None
+    def __init__(self, size: int, timeout: float, prepare: Prepare) -> None:
+        self._room = size
+        """How many more may be opened."""
+        self._timeout = timeout
+        self._prepare = prepare
+        self._preparing = asyncio.Lock()
+        self._arguments: Mapping[str, Any] | None = None
+        self._idle: deque[tuple[float, Connection]] = deque()
+        self._waiting: deque[asyncio.Future[Connection | None]] = deque()
+        self._closed = False
 
-    def give_up(self) -> None:
-        """Tell those who wait to try again elsewhere; connections in use are closed when they come back."""
-        if not self.given_up:
-            self.given_up = True
-            self._closing = asyncio.get_running_loop().create_task(self.close())
+    async def take(self) -> Connection:
+        """A free connection, else a new one, else the next that comes back."""
+        while self._idle:
+            _, connection = self._idle.pop()
+            if _alive(connection):
+                return connection
+            self._discard(connection)
+        if self._room > 0:
+            self._room -= 1
+            return await self._open()
+        handed = await self._wait()
+        return await self._open() if handed is None else handed
 
+    def give(self, connection: Connection) -> None:
+        """Take back a connection; one that is broken, or was left inside a statement or transaction, is closed."""
+        sound = connection.pgconn.transaction_status == TransactionStatus.IDLE
+        if self._closed or not sound:
+            self._discard(connection)
+        elif not self._hand_on(connection):
+            now = time.monotonic()
+            self._idle.append((now, connection))
+            if self._idle[0][0] < now - _IDLE:
+                self._discard(self._idle.popleft()[1])
 
-class _Connection(psycopg.AsyncConnection[Any]):
-    """Tells its pool how opening it went."""
+    def close(self) -> None:
+        """See `Pools.close`."""
+        self._closed = True
+        while self._idle:
+            self._discard(self._idle.pop()[1])
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_exception(Closed("the part was closed", part="postgres"))
 
-    @classmethod
-    async def connect(cls, conninfo: str = "", *, pool: _Pool, **arguments: Any) -> Self:  # type: ignore[override]
+    async def _open(self) -> Connection:
+        """A new connection, for which room was made before."""
         try:
-            made = await super().connect(conninfo, **arguments)
-        except Exception:
-            if all(connection.closed for connection in pool.living):
-                pool.give_up()
+            if self._arguments is None:
+                async with self._preparing:
+                    if self._arguments is None:
+                        self._arguments = await self._prepare()
+            return await psycopg.AsyncConnection.connect(**self._arguments)
+        except BaseException:
+            self._make_room()
             raise
-        pool.living.add(made)
-        return made
+
+    async def _wait(self) -> Connection | None:
+        """The next connection that comes back, or `None` when there is room to open one."""
+        waiting: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiting)
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await waiting
+        except BaseException as error:
+            if waiting.done() and not waiting.cancelled() and waiting.exception() is None:
+                handed = waiting.result()  # it came in the same moment
+                self._make_room() if handed is None else self.give(handed)
+            if isinstance(error, TimeoutError):
+                raise Unavailable(
+                    f"all connections stayed in use for {self._timeout:g} seconds; try again, or make `pool` larger",
+                    part="postgres",
+                ) from error
+            raise
+
+    def _hand_on(self, what: Connection | None) -> bool:
+        while self._waiting:
+            first = self._waiting.popleft()
+            if not first.done():
+                first.set_result(what)
+                return True
+        return False
+
+    def _make_room(self) -> None:
+        if not self._hand_on(None):
+            self._room += 1
+
+    def _discard(self, connection: Connection) -> None:
+        connection.pgconn.finish()
+        self._make_room()
 
 
 def _alive(connection: Connection) -> bool:
     """Whether the server has not hung up meanwhile, as far as this side knows; no round trip."""
     if connection.closed:
         return False
-    ready, _, _ = _readable(connection.fileno())
-    if ready:  # an idle server says nothing but that something changed, or farewell
-        with suppress(psycopg.Error):
+    if _readable(connection.fileno()):  # an idle server speaks only of changed settings, or to say farewell
+        try:
             connection.pgconn.consume_input()
-            connection.pgconn.notifies()
-    return not connection.closed and connection.pgconn.status == psycopg.pq.ConnStatus.OK
+        except psycopg.Error:
+            return False
+    return connection.pgconn.status == psycopg.pq.ConnStatus.OK
 
 
-def _readable(file: int) -> tuple[Any, Any, Any]:
+def _readable(file: int) -> bool:
     if not hasattr(select, "poll"):
-        return select.select([file], [], [], 0)
+        return bool(select.select([file], [], [], 0)[0])
     poll = select.poll()
     poll.register(file, select.POLLIN)
-    return poll.poll(0), [], []
+    return bool(poll.poll(0))
