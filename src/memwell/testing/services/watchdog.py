@@ -73,13 +73,23 @@ def _wait(server: int) -> int:
 def _kill_leftovers() -> None:
     """End what the server left behind, and wait for it. Linux hands it to us; elsewhere it is not ours to see."""
     while True:
-        for listing in Path("/proc/self/task").glob("*/children"):
-            for pid in listing.read_text().split():
-                _send(int(pid), signal.SIGKILL)
+        for pid in _children():
+            _send(pid, signal.SIGKILL)
         try:
             os.waitpid(-1, 0)
         except ChildProcessError:
             return
+
+
+def _children() -> list[int]:
+    """Our child processes, adopted ones too, as far as /proc tells."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # It ended meanwhile.
+            after_name = path.read_text("utf-8", "replace").rpartition(")")[2].split()
+            if int(after_name[1]) == os.getpid():
+                found.append(int(path.parent.name))
+    return found
 
 
 def _send(pid: int, number: int) -> None:
