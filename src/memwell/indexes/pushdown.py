@@ -18,7 +18,18 @@ from memwell import filters
 from memwell.filters import Clause, Node
 from memwell.indexes.columns import ABSENT, LISTS, MOST, NOTHING, NUMBERS, TEXTS, TIMES, number, text, word
 
-__all__ = ["Compare", "Condition", "Every", "OneOf", "Pushed", "Some", "Unless", "inward", "pushed"]
+__all__ = [
+    "EVERYTHING",
+    "Compare",
+    "Condition",
+    "Every",
+    "OneOf",
+    "Pushed",
+    "Some",
+    "Unless",
+    "inward",
+    "pushed",
+]
 
 Bound: TypeAlias = Literal["gt", "gte", "lt", "lte"]
 
@@ -100,6 +111,10 @@ def pushed(node: Node) -> Pushed:
         node=node,
         exact=loosest == _bounded(node, loose=False),
     )
+
+
+EVERYTHING = Pushed(condition=None, node=filters.And(()), exact=True)
+"""What is left of a filter that has been applied already."""
 
 
 def inward(condition: Condition, *, negated: bool = False) -> Condition:

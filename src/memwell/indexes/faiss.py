@@ -1,0 +1,262 @@
+"""FAISS in process: every vector compared (`flat`) or a graph of neighbours (`hnsw`), in memory or in a file.
+
+`faiss:///vectors.faiss?dimension=384&kind=flat|hnsw&metric=cosine|l2|dot`, or `faiss://?dimension=384` in memory.
+Options of `hnsw`: `links` (neighbours of a point, 32), `build` (breadth of the search while building, 200) and
+`breadth` (of a search, 128); more is better and slower.
+
+Filters apply before the cut: a search sees the rows that pass and no others. What passes a narrow filter, or what a
+graph search leaves short, is compared row by row, so that no answer is ever short.
+
+FAISS cannot remove from a graph, so a row that was replaced or deleted stays as a tombstone that no search sees; when
+there are more tombstones than points, the index is built anew. The file is written by `save` and `close`, whole or not
+at all; a crash in between leaves that of the last save, and `identity` becomes another. One process has the file open
+at a time: a second one gets a `ConfigError`. One OpenMP thread is used, in the whole process.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from typing import IO, Any, Literal, Self, TypeAlias, cast, get_args
+
+import faiss as library
+import numpy as np
+
+from memwell import filters
+from memwell.errors import ConfigError
+from memwell.filters import Node
+from memwell.indexes.metrics import Raw, checked_metric, metric_of, similarity
+from memwell.indexes.nearest import Candidate, Question, nearest
+from memwell.indexes.points import asked, batch, dimension_of
+from memwell.indexes.pushdown import EVERYTHING, pushed
+from memwell.indexes.snapshot import Named, Snapshot
+from memwell.indexes.table import Rows, Table
+from memwell.ports import Match, Metric, Point, VectorIndex, Vectors, guarded
+from memwell.registry import Url
+from memwell.types import Where
+
+__all__ = ["Faiss", "Kind"]
+
+faiss: Any = library  # its stubs know a part of it
+
+Kind: TypeAlias = Literal["flat", "hnsw"]
+"""Every vector compared, or a graph of neighbours."""
+
+SPACES: Mapping[Metric, tuple[int, Raw]] = {
+    "cosine": (faiss.METRIC_INNER_PRODUCT, "cosine"),
+    "dot": (faiss.METRIC_INNER_PRODUCT, "dot"),
+    "l2": (faiss.METRIC_L2, "squared l2"),
+}
+FEW = 0.1
+"""Of the rows: when no more pass a filter, they are compared one by one instead of walking the graph."""
+SLACK = 1000
+"""Tombstones that are always tolerated."""
+
+
+class Faiss(VectorIndex):
+    """`Faiss(384, "vectors.faiss", kind="hnsw")`. Row by row in 32 bits; equal ones are told apart in 64."""
+
+    part = "faiss"
+    blocking = True
+
+    def __init__(
+        self,
+        dimension: int,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        kind: Kind = "flat",
+        metric: Metric = "cosine",
+        links: int = 32,
+        build: int = 200,
+        breadth: int = 128,
+    ) -> None:
+        """Raises `ConfigError` for a file of another dimension, metric or kind or that is open elsewhere, `Corrupt` for
+        a damaged file."""
+        if kind not in get_args(Kind):
+            raise ConfigError(f"kind is one of {', '.join(get_args(Kind))}, not {kind!r}", part=self.part)
+        if dimension < 1:
+            raise ConfigError(f"a dimension is a positive number, not {dimension!r}", part=self.part)
+        faiss.omp_set_num_threads(1)
+        self.dimension = dimension
+        self.metric = checked_metric(metric)
+        self.kind = kind
+        self._links, self._build, self._breadth = links, build, breadth
+        self._lock = threading.Lock()
+        self._file: Snapshot | None = None
+        self._reset()
+        if path is not None:
+            settings: dict[str, str | int] = {"dimension": dimension, "metric": metric, "kind": kind}
+            self._file = Snapshot(path, part=self.part, settings=settings)
+            try:
+                self._file.load(self._load)
+            except BaseException:
+                self._file.release()
+                raise
+            self.identity = self._file.identity
+
+    @classmethod
+    def from_url(cls, url: Url) -> Self:
+        """See the module's description."""
+        dimension, metric = dimension_of(url), metric_of(url)
+        kind = cast("Kind", url.take("kind", "flat"))
+        links, build = url.whole("links", 32, least=2), url.whole("build", 200, least=1)
+        breadth = url.whole("breadth", 128, least=1)
+        url.done("dimension", "metric", "kind", "links", "build", "breadth")
+        path = url.path() or None
+        return cls(dimension, path, kind=kind, metric=metric, links=links, build=build, breadth=breadth)
+
+    @guarded
+    async def save(self) -> None:
+        """Write all points to the path, atomically. Without a path, nothing happens."""
+        self._save()
+
+    def _save(self) -> None:
+        if self._file is None:
+            return
+        with self._lock:
+            if len(self._table) < self._index.ntotal:
+                self._rebuild()
+            names = [str(name) for name in self._table.names]
+            points = list(zip(names, self._table.fields, strict=True))
+            self._file.save(points, lambda out: _written(self._index, out))
+
+    def _load(self, count: int, points: Iterator[Named], vectors: IO[bytes]) -> None:
+        for row, (name, fields) in enumerate(points):
+            self._table.set(row, name, fields)
+        index = faiss.deserialize_index(np.frombuffer(vectors.read(), dtype=np.uint8))
+        if (index.ntotal, len(self._table), index.d) != (count, count, self.dimension):
+            raise ValueError("points and vectors do not belong together")
+        self._use(index)
+
+    async def _upsert(self, points: Sequence[Point]) -> None:
+        new = batch(points, self.metric, part=self.part)
+        fields = [copy.deepcopy(dict(each)) for each in new.fields]
+        with self._lock:
+            self._touched()
+            for name in new.ids:
+                self._table.drop(name)
+            first = self._index.ntotal
+            self._index.add(new.vectors)
+            for row, (name, each) in enumerate(zip(new.ids, fields, strict=True), first):
+                self._table.set(row, name, each)
+            self._tidy()
+
+    async def _delete(self, ids: Sequence[str]) -> None:
+        with self._lock:
+            self._touched()
+            for name in ids:
+                self._table.drop(name)
+            self._tidy()
+
+    async def _search(self, vector: Vectors, limit: int, where: Where | Node | None) -> list[Match]:
+        query = asked(vector, self.metric, part=self.part)
+        wanted = pushed(filters.parse(where or {}))
+        with self._lock:
+            rows = self._table.passing(wanted)
+
+            async def ask(size: int) -> list[Candidate]:
+                return self._nearest(query, rows, size)
+
+            question = Question(query, self.metric, limit, EVERYTHING)  # the table has applied the filter
+            return await nearest(question, ask, self._held)
+
+    def _nearest(self, query: Vectors, rows: Rows, size: int) -> list[Candidate]:
+        """The nearest of some rows, as many as there are."""
+        wanted = min(size, len(rows))
+        if not wanted:
+            return []
+        every = len(rows) == self._index.ntotal
+        selector = None if every else _selector(rows, self._index.ntotal)
+        found: list[Candidate] = []
+        if self.kind == "hnsw" and (every or len(rows) > FEW * self._index.ntotal):
+            breadth = max(self._breadth, 2 * wanted)
+            parameters = faiss.SearchParametersHNSW(sel=selector, efSearch=breadth)
+            found = self._ask(self._index, query, wanted, parameters)
+        if len(found) < wanted:
+            vectors = faiss.downcast_index(self._index.storage) if self.kind == "hnsw" else self._index
+            found = self._ask(vectors, query, wanted, faiss.SearchParameters(sel=selector))
+        return found
+
+    def _ask(self, index: Any, query: Vectors, size: int, parameters: Any) -> list[Candidate]:
+        numbers, rows = index.search(query[None], size, params=parameters)
+        raw = SPACES[self.metric][1]
+        return [
+            Candidate(id=str(self._table.names[row]), similarity=similarity(number, raw))
+            for number, row in zip(numbers[0], rows[0], strict=True)
+            if row >= 0
+        ]
+
+    async def _ids(self, after: str | None, limit: int) -> list[str]:
+        with self._lock:
+            return self._table.page(after, limit)
+
+    async def _vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
+        with self._lock:
+            return await self._held(ids)
+
+    async def _held(self, ids: Sequence[str]) -> dict[str, Vectors]:
+        rows = {name: row for name in ids if (row := self._table.row.get(name)) is not None}
+        if not rows:
+            return {}
+        vectors = self._index.reconstruct_batch(np.array(list(rows.values()), dtype=np.int64))
+        return dict(zip(rows, vectors, strict=True))
+
+    async def _count(self) -> int:
+        return len(self._table)
+
+    async def _clear(self) -> None:
+        with self._lock:
+            self._touched()
+            self._reset()
+
+    async def _close(self) -> None:
+        try:
+            self._save()
+        finally:
+            if self._file is not None:
+                self._file.release()
+            with self._lock:
+                self._reset()
+
+    def _touched(self) -> None:
+        if self._file is not None:
+            self._file.touched()
+
+    def _tidy(self) -> None:
+        if self._index.ntotal - len(self._table) > max(SLACK, len(self._table)):
+            self._rebuild()
+
+    def _rebuild(self) -> None:
+        """Build the index anew of the live rows."""
+        rows = sorted(self._table.row.values())
+        old, vectors = self._table, self._index.reconstruct_batch(np.array(rows, dtype=np.int64))
+        self._reset()
+        self._index.add(vectors)
+        for new, row in enumerate(rows):
+            self._table.set(new, str(old.names[row]), old.fields[row])
+
+    def _reset(self) -> None:
+        self._table = Table()
+        space = SPACES[self.metric][0]
+        flat = self.kind == "flat"
+        make = faiss.IndexFlat if flat else faiss.IndexHNSWFlat
+        self._use(make(self.dimension, *(() if flat else (self._links,)), space))
+
+    def _use(self, index: Any) -> None:
+        self._index = index
+        if self.kind == "hnsw":
+            index.hnsw.efConstruction = self._build
+            index.hnsw.efSearch = self._breadth
+
+
+def _selector(rows: Rows, total: int) -> Any:
+    """The rows as FAISS sees them: one bit each, lowest first."""
+    mask = np.zeros(total, dtype=bool)
+    mask[rows] = True
+    return faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
+
+
+def _written(index: Any, out: IO[bytes]) -> None:
+    out.write(faiss.serialize_index(index).tobytes())
