@@ -10,7 +10,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 TESTED := .venv/.tested
 # Directories are in it so that a deleted file counts as a change too.
-INPUTS := $(shell find src tests docs benchmarks scripts README.md pyproject.toml Makefile \
+INPUTS := $(shell find src tests docs examples benchmarks scripts README.md pyproject.toml Makefile \
 	-name __pycache__ -prune -o -not -name '*.pyc' -not -path 'benchmarks/results*' -not -path '* *' -print 2>/dev/null)
 
 help: ## Show this table

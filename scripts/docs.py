@@ -74,6 +74,12 @@ def capabilities() -> str:
     return "\n".join(rows)
 
 
+def folder_store() -> str:
+    """The example of a plugin, whole."""
+    code = (ROOT / "examples" / "plugin" / "memwell_folder.py").read_text("utf-8")
+    return f"```python\n{code}```"
+
+
 def commands() -> str:
     """Every command with its arguments and options; those that all commands have stand in `shared-options`."""
     from typer.main import get_command
@@ -153,6 +159,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "errors": errors,
     "exit-codes": exit_codes,
     "filters": filters,
+    "folder-store": folder_store,
     "record": record,
     "settings": settings,
     "shared-options": shared_options,

@@ -47,14 +47,14 @@ make_venv() {
 
 install() {
   if uv_fits; then
-    uv pip install --quiet --python "$venv/bin/python" --editable "$extras" --group dev
+    uv pip install --quiet --python "$venv/bin/python" --editable "$extras" --editable examples/plugin --group dev
     return
   fi
   local python=$venv/bin/python
   "$python" -m pip --version >/dev/null 2>&1 || "$python" -m ensurepip >/dev/null
   # `--group` came with pip 25.1.
   "$python" -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-  "$python" -m pip install --quiet --disable-pip-version-check --editable "$extras" --group dev
+  "$python" -m pip install --quiet --disable-pip-version-check --editable "$extras" --editable examples/plugin --group dev
 }
 
 # The servers of the tests come with Python packages, but for Memcached, which comes from the system.

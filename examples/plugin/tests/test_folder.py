@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from memwell_folder import FolderStore
 
 from memwell import BackendError, ConfigError, Memory
 from memwell.testing import run
 from memwell.testing.stores import StoreConformance
+from memwell_folder import FolderStore
 
 
 class TestFolderStore(StoreConformance):
