@@ -182,7 +182,8 @@ def _alive(connection: Connection) -> bool:
     """Whether the server has not hung up meanwhile, as far as this side knows; no round trip."""
     if connection.closed:
         return False
-    if _readable(connection.fileno()):  # an idle server speaks only of changed settings, or to say farewell
+    # An idle server speaks only of changed settings, or to say farewell: its last words come before the end itself.
+    while _readable(connection.fileno()):
         try:
             connection.pgconn.consume_input()
         except psycopg.Error:
