@@ -131,6 +131,8 @@ def _worded(text: str) -> Row | None:
 def _cluster(text: str) -> Row:
     if "cluster mode" in text.lower():
         return ConfigError, "this Redis is not a Cluster; leave out cluster=true"
+    if "slot" in text and "same" in text:
+        return _WORDS["CROSSSLOT"]
     return _worded(text) or (Unavailable, "the Redis Cluster cannot be reached; try again")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass, field
 from typing import Final, Literal, Self, cast
 
@@ -42,6 +43,21 @@ class Tls:
     """File of its key."""
     verify: Verify = "full"
     """`full`: chain and host name; `ca`: the chain only; `none`: neither, so that anybody may pose as the server."""
+
+    def __post_init__(self) -> None:
+        """Refuse files that cannot be used, before a connection does."""
+        if self.key and not self.cert:
+            raise ConfigError("option key is for the certificate of option cert")
+        try:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            if self.ca:
+                context.load_verify_locations(self.ca)
+            if self.cert:
+                context.load_cert_chain(
+                    self.cert, self.key, password=""
+                )  # else a locked key asks the terminal
+        except OSError as error:
+            raise ConfigError(f"the files of the options ca, cert and key cannot be used: {error}") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
