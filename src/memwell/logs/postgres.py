@@ -23,12 +23,15 @@ from memwell.errors import MemwellError
 from memwell.logs.positions import number, position
 from memwell.ports import Entry, Log
 from memwell.postgres import Component, Database, Settings
+from memwell.postgres.partitions import Partitioned
 from memwell.registry import Url
 
-__all__ = ["COMPONENT", "PostgresLog"]
+__all__ = ["COMPONENT", "PARTITIONED", "PostgresLog"]
 
 COMPONENT: Final = Component.of("log", Path(__file__).parent / "migrations" / "postgres")
 """The tables of this part."""
+PARTITIONED: Final = Partitioned("memwell_log_entries", "at")
+"""The one that is partitioned by month."""
 
 _APPEND: Final = """
 WITH stream AS (
