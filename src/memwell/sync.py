@@ -55,6 +55,7 @@ class Memory:
     ) -> None:
         parts = assembly.open_parts(url, embedder, index, cache)
         self._loop = None if parts.blocking else _bridge.Loop()
+        parts = parts if self._loop is None else parts.threaded()
         self._memory = AsyncMemory._of(Engine(parts, clock or _utc_now))
 
     def _run(self, call: Coroutine[Any, Any, T]) -> T:

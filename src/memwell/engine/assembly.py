@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import quote
 
-from memwell import registry
+from memwell import _bridge, registry
 from memwell.errors import ConfigError, MemwellError
-from memwell.ports import Embedder, KeyValue, Port, Store, VectorIndex
+from memwell.ports import Embedder, KeyValue, Metric, Port, Store, VectorIndex
 
 if TYPE_CHECKING:
     from memwell.wrappers.threaded import Threaded
@@ -27,6 +28,10 @@ class Parts:
 
     store: Store
     embedder: Embedder | None
+    index: VectorIndex | None = None
+    """The one inside the store, to be asked for its health."""
+    cache: KeyValue | None = None
+    """The one inside the embedder, likewise."""
     owned: tuple[Port, ...] = ()
     threads: tuple[Threaded, ...] = ()
     """Wrappers that were put around parts here, some of them handed in: their threads end with the engine."""
@@ -37,18 +42,29 @@ class Parts:
         return self.store.blocking and (self.embedder is None or self.embedder.blocking)
 
     def threaded(self) -> Parts:
-        """The same with blocking parts off the event loop."""
+        """The same with blocking parts off the event loop, those inside a store with an index too."""
+        from memwell.wrappers.indexed import Indexed
         from memwell.wrappers.threaded import Threaded, threaded
 
-        store = threaded(self.store)
-        embedder = None if self.embedder is None else threaded(self.embedder)
-        used: list[tuple[Port | None, Port | None]] = [(self.store, store), (self.embedder, embedder)]
-        swapped = {id(part): wrapper for part, wrapper in used}
+        made: dict[int, Any] = {}
+        threads: list[Threaded] = []
+
+        def off(part: Any) -> Any:
+            if part is not None and id(part) not in made:
+                mixed = isinstance(part, Indexed) and not part.blocking
+                wrapper = part.over(off(part.inner), off(part.index)) if mixed else threaded(part)
+                made[id(part)] = wrapper
+                if wrapper is not part and isinstance(wrapper, Threaded):
+                    threads.append(wrapper)
+            return made.get(id(part))
+
         return Parts(
-            store=store,
-            embedder=embedder,
-            owned=tuple(swapped.get(id(part)) or threaded(part) for part in self.owned),
-            threads=tuple(w for part, w in used if w is not part and isinstance(w, Threaded)),
+            store=off(self.store),
+            embedder=off(self.embedder),
+            index=off(self.index),
+            cache=off(self.cache),
+            owned=tuple(made.get(id(part)) or threaded(part) for part in self.owned),
+            threads=tuple(threads),
         )
 
     async def close(self) -> None:
@@ -71,19 +87,43 @@ def open_parts(
     index: str | VectorIndex | None,
     cache: str | KeyValue | None,
 ) -> Parts:
-    """Open what is named and take what is handed in."""
+    """Open what is named and take what is handed in. When one part cannot be had, those opened before are closed."""
     owned: list[Port] = []
+    try:
+        return _opened(url, embedder, index, cache, owned)
+    except BaseException:
+        for part in owned:
+            if part.blocking:  # others open nothing before they are used
+                with suppress(MemwellError):
+                    _bridge.drive(part.close())
+        raise
+
+
+def _opened(
+    url: str | Store | None,
+    embedder: str | Embedder | Callable[..., Any] | object | None,
+    index: str | VectorIndex | None,
+    cache: str | KeyValue | None,
+    owned: list[Port],
+) -> Parts:
     store = url if isinstance(url, Store) else registry.open_store(url if url is not None else default_url())
     if store is not url:
         owned.append(store)
-    coder = _embedder(embedder, cache, owned)
+    coder, kept = _embedder(embedder, cache, owned)
+    found = getattr(store, "index", None)  # of a store that was handed in with its index
     if index is not None:
         if coder is None:
             raise ConfigError(
                 "index= searches vectors, but there is no embedder; give embedder= or leave index away"
             )
-        store = _indexed(store, index, coder.model, owned)
-    return Parts(store=store, embedder=coder, owned=tuple(owned))
+        store, found = _indexed(store, index, coder, owned)
+    return Parts(
+        store=store,
+        embedder=coder,
+        index=found if isinstance(found, VectorIndex) else None,
+        cache=kept,
+        owned=tuple(owned),
+    )
 
 
 def default_url() -> str:
@@ -94,7 +134,9 @@ def default_url() -> str:
     return f"sqlite:///{quote(str(folder / 'memory.db'))}"
 
 
-def _embedder(given: object, cache: str | KeyValue | None, owned: list[Port]) -> Embedder | None:
+def _embedder(
+    given: object, cache: str | KeyValue | None, owned: list[Port]
+) -> tuple[Embedder | None, KeyValue | None]:
     coder: Embedder | None
     if given is None:
         coder = None
@@ -113,23 +155,27 @@ def _embedder(given: object, cache: str | KeyValue | None, owned: list[Port]) ->
             raise ConfigError(
                 "cache= keeps embeddings, but there is no embedder; give embedder= or leave cache away"
             )
-        return None
+        return None, None
     if coder is not given:
         owned.append(coder)
     return _cached(coder, cache, owned)
 
 
-def _cached(coder: Embedder, cache: str | KeyValue | None, owned: list[Port]) -> Embedder:
+def _cached(
+    coder: Embedder, cache: str | KeyValue | None, owned: list[Port]
+) -> tuple[Embedder, KeyValue | None]:
     from memwell.wrappers.cached import CachedEmbedder
 
     if isinstance(coder, CachedEmbedder):
-        return coder
+        if cache is not None:
+            raise ConfigError("the embedder handed in has its own cache; leave cache= away")
+        return coder, coder.keyvalue
     kept = registry.open_keyvalue(cache) if isinstance(cache, str) else cache
     if kept is not None and not isinstance(kept, KeyValue):
         raise ConfigError(f"cache is a KeyValue or its URL such as sqlite:///cache.db, not {cache!r:.100}")
     if isinstance(cache, str) and kept is not None:
         owned.append(kept)
-    return CachedEmbedder(coder, kept)
+    return CachedEmbedder(coder, kept), kept
 
 
 def _local_if_available() -> Embedder | None:
@@ -153,7 +199,9 @@ def _lexical_only(remedy: str) -> None:
         log.warning("recall is lexical only; for recall by meaning run: %s (or say embedder=None)", remedy)
 
 
-def _indexed(store: Store, index: str | VectorIndex, model: str, owned: list[Port]) -> Store:
+def _indexed(
+    store: Store, index: str | VectorIndex, coder: Embedder, owned: list[Port]
+) -> tuple[Store, VectorIndex]:
     from memwell.wrappers.indexed import Indexed
 
     opened = registry.open_index(index) if isinstance(index, str) else index
@@ -163,4 +211,26 @@ def _indexed(store: Store, index: str | VectorIndex, model: str, owned: list[Por
         )
     if opened is not index:
         owned.append(opened)
-    return Indexed(store, opened, model=model)  # type: ignore[abstract]  # hooks are filled in
+    _check_fit(opened, coder)
+    together = Indexed(store, opened, model=coder.model)  # type: ignore[abstract]  # hooks are filled in
+    owned.insert(0, together)
+    return together, opened
+
+
+def _check_fit(index: VectorIndex, coder: Embedder) -> None:
+    """Raise `ConfigError` for an index that cannot hold the embedder's vectors. These are of unit length, so that every
+    metric orders them alike.
+    """
+    if index.metric not in get_args(Metric):
+        raise ConfigError(
+            f"the index compares by {index.metric!r}; memwell knows {', '.join(get_args(Metric))}"
+        )
+    try:
+        dimension = coder.dimension
+    except ConfigError:  # a model behind a service may tell it only with its first answer
+        return
+    if index.dimension != dimension:
+        raise ConfigError(
+            f"the index holds vectors of dimension {index.dimension}, {coder.model} makes {dimension};"
+            f" open the index with dimension={dimension}, as a new one where it exists already"
+        )

@@ -22,10 +22,10 @@ _BATCH = 64
 async def health(engine: Engine) -> Health:
     """See `AsyncMemory.health`."""
     started = time.perf_counter()
-    parts: dict[str, Port] = {"store": engine.parts.store}
-    if engine.parts.embedder is not None:
-        parts["embedder"] = engine.parts.embedder
-    answers = {name: await _answer(part) for name, part in parts.items()}
+    parts: dict[str, Port | None] = {
+        name: getattr(engine.parts, name) for name in ("store", "embedder", "index", "cache")
+    }
+    answers = {name: await _answer(part) for name, part in parts.items() if part is not None}
     if engine.closed:
         answers["store"] = "this memory was closed"
     if engine.encoder is not None and engine.encoder.behind and answers["embedder"] == "ok":

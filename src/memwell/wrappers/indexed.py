@@ -1,34 +1,45 @@
-"""A store whose vectors are searched in a `VectorIndex`: the store is the truth, the index a projection of
-it.
+"""A store whose vectors are searched in a `VectorIndex`: the store is the truth, the index a projection of it.
 
-The index follows the store's change sequence, which is written in the store's own transactions, so that
-neither a crash nor an index that is down loses anything: what is missing is taken over by the next write or
-search. While the index cannot answer, the store searches by itself and the hits say so.
+The index follows the store's change sequence, which is written in the store's own transactions, so that neither a
+crash nor an index that is down loses anything (`memwell.projection` tells how). Writes and searches bring it abreast,
+for a fraction of a second at most; where there is an event loop the rest follows in the background, else with later
+calls.
+
+The index only nominates: the cosines of all candidates are those of the store's vectors, so that scores are the same
+with and without it. Records that it lacks are nominated beside, when they are few. When they are many, or the index
+is down, the store searches by itself, and the hits say so; a dead index is tried again after some seconds.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
-from memwell import filters
+from memwell import _bridge, filters
 from memwell.capabilities import Capabilities
-from memwell.errors import MemwellError
-from memwell.matrix import numpy
-from memwell.ports import Embedding, Operation, Point, Port, Store, VectorIndex, Vectors, unsupported
+from memwell.errors import BackendError, Closed, ConfigError, EmbeddingError, MemwellError, Unavailable
+from memwell.ports import Operation, Store, VectorIndex, unsupported
+from memwell.projection import Projection, middle
+from memwell.projection.comparing import differences
+from memwell.projection.points import key_of
 from memwell.retrieval.search import Found, Search
-from memwell.types import Problem, Record, Report, Scope
+from memwell.types import Problem, Report
 from memwell.wrappers.base import forwarding
 
 __all__ = ["Indexed"]
 
 log = logging.getLogger("memwell.indexed")
-_BATCH = 500
-_EVER = datetime.min.replace(tzinfo=UTC)
-"""A moment at which nothing has expired yet."""
+
+BUDGET: Final = 0.1
+"""Seconds that a call may spend on feeding; a batch is always fed."""
+PAUSE: Final = 5.0
+"""Seconds before an index that failed is tried again."""
+_UNKNOWN: Final = frozenset({"content", "access_count", "last_accessed_at"})
+"""Fields that an index does not have, or not as they stand: the store searches for filters on them."""
 
 
 async def _to_store(self: Any, hook: str, arguments: tuple[Any, ...]) -> Any:
@@ -37,15 +48,22 @@ async def _to_store(self: Any, hook: str, arguments: tuple[Any, ...]) -> Any:
 
 @forwarding(_to_store)
 class Indexed(Store):
-    """`Indexed(store, index, model=…)` is again a Store. `model` names the embedder whose vectors the index
-    holds.
+    """`Indexed(store, index, model=…)` is again a Store. `model` names the embedder whose vectors the index holds;
+    `clock` times the right to feed it.
 
     Raises `NotSupported` for a store that cannot tell its changes.
     """
 
     part = "indexed"
 
-    def __init__(self, inner: Store, index: VectorIndex, *, model: str) -> None:
+    def __init__(
+        self,
+        inner: Store,
+        index: VectorIndex,
+        *,
+        model: str,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
         if not inner.capabilities.changes:
             raise unsupported(
                 inner.part, "changes", "an index follows the store's changes; use another store"
@@ -54,8 +72,16 @@ class Indexed(Store):
         self.index = index
         self.model = model
         self.blocking = inner.blocking and index.blocking
-        self._reached: int | None = None
-        self._following = False
+        self._clock = clock
+        self._projection = Projection(inner, index, model, clock)
+        self._failure: MemwellError | None = None
+        self._again = 0.0
+        """When a failed index may be tried again, in the seconds of `time.monotonic`."""
+        self._tasks: set[Any] = set()
+
+    def over(self, inner: Store, index: VectorIndex) -> Indexed:
+        """The same over other objects for its two parts, such as wrapped ones."""
+        return Indexed(inner, index, model=self.model, clock=self._clock)  # type: ignore[abstract]
 
     @property
     def capabilities(self) -> Capabilities:
@@ -63,14 +89,17 @@ class Indexed(Store):
         return self.inner.capabilities
 
     async def _ping(self) -> None:
-        await self.inner.ping()
-        await self.index.ping()
+        await (
+            self.inner.ping()
+        )  # without its index it serves as well; `Memory.health` asks that by its own name
 
     def _translate(self, error: Exception, operation: str) -> MemwellError:
         return self.inner._translate(error, operation)
 
     async def _close(self) -> None:
         """Close neither: both were handed in."""
+        for task in tuple(self._tasks):
+            task.cancel()
 
     async def _write(self, operations: Sequence[Operation], now: datetime) -> list[Any]:
         results = await self.inner.write(operations, now=now)
@@ -83,130 +112,85 @@ class Indexed(Store):
         return gone
 
     async def _search(self, search: Search) -> Found:
-        if search.vectors is None or search.model != self.model:
+        if search.vectors is None or search.model != self.model or search.similar is not None:
             return await self.inner.search(search)
-        failure = await self._caught_up()
-        if failure is None:
-            try:
-                where = _where(search)
-                matches = await self.index.search(_mean(search.vectors), limit=search.pool, where=where)
-                prefix = len(search.scope.tenant_id) + 1
-                similar = {match.id[prefix:]: match.similarity for match in matches}
-                return await self.inner.search(replace(search, vectors=None, model=None, similar=similar))
-            except MemwellError as error:
-                failure = error
-                log.warning("the store searches in place of its index: %s", error)
-        found = await self.inner.search(search)
-        return replace(found, notes=(*found.notes, f"the index is unavailable: {failure}"))
+        if search.where is not None and any(c.field in _UNKNOWN for c in filters.clauses(search.where)):
+            return await self.inner.search(search)
+        try:
+            similar, note = await self._nominated(search)
+        except MemwellError as error:
+            self._failed(error)
+            similar, note = None, f"the index cannot answer, so the store searched by itself: {error}"
+        found = await self.inner.search(search if similar is None else replace(search, similar=similar))
+        return replace(found, notes=(*found.notes, note)) if note else found
+
+    async def _nominated(self, search: Search) -> tuple[dict[str, float] | None, str]:
+        """Whom the index finds, and those whom it lacks; `None` where the store has to search by itself. And a note."""
+        abreast = await self._caught_up()
+        if self._failure is not None:
+            return None, f"the index is unavailable, so the store searched by itself: {self._failure}"
+        lacking = set() if abreast else await self._projection.lacking(search.scope)
+        if lacking is None:
+            return None, "the index is not abreast yet, so the store searched by itself"
+        assert search.vectors is not None
+        matches = await self.index.search(middle(search.vectors), limit=search.pool, where=_where(search))
+        if not matches:  # perhaps it has lost what it had: the store knows
+            self._projection.distrust()
+            return None, ""
+        names = {key_of(match.id)[1]: match.similarity for match in matches}
+        note = f"the index lacks {len(lacking)} records, which were compared beside" if lacking else ""
+        return names | dict.fromkeys(lacking, 0.0), note
 
     async def _check(self, repair: bool) -> Report:
         report = await self.inner.check(repair=repair)
-        if repair:
-            self._reached = None
-        failure = await self._caught_up()
-        if failure is not None:
-            problem = Problem(kind="index", detail=f"the index is unavailable: {failure}", repairable=False)
-            return replace(report, ok=False, problems=(*report.problems, problem))
-        problems = await self._differences()
+        if await self.inner.serving() not in (None, self.model):
+            return report  # the index is not in use
+        self._failure = None
+        try:
+            abreast = await self._projection.feed(None, anew=repair)
+            problems = await differences(self._projection) if abreast else [_BEHIND]
+        except MemwellError as error:
+            self._failed(error)
+            detail = f"the index is unavailable: {error}"
+            problems = [Problem(kind="index", detail=detail, repairable=False)]
         return replace(report, ok=report.ok and not problems, problems=(*report.problems, *problems))
 
-    async def _differences(self) -> list[Problem]:
-        stored = {id async for id, _, _ in self._stored()}
-        indexed = {id async for id in self._indexed()}
-        missing = [
-            Problem(kind="index", detail="missing from the index", id=id) for id in sorted(stored - indexed)
-        ]
-        extra = [Problem(kind="index", detail="only in the index", id=id) for id in sorted(indexed - stored)]
-        return missing + extra
+    # -------------------------------------------------------------------------------------------- feeding
 
-    async def _caught_up(self) -> MemwellError | None:
-        """Bring the index abreast of the store; what went wrong, if it did (logged)."""
-        if self._following:
-            return None
-        self._following = True
+    async def _caught_up(self) -> bool:
+        """Feed the index for a moment, unless it failed just now; whether it is abreast. A failure is logged."""
+        if self._failure is not None and time.monotonic() < self._again:
+            return False
         try:
-            if self._reached is None:
-                await self._rebuild()
-            else:
-                await self._follow(self._reached)
+            abreast = await self._projection.feed(BUDGET)
         except MemwellError as error:
-            log.warning("the index lags behind its store: %s", error)
-            return error
-        finally:
-            self._following = False
-        return None
+            self._failed(error)
+            return False
+        self._failure = None
+        if not abreast and not self.blocking and not self._tasks:
+            _bridge.later(self._rest(), self._tasks)
+        return abreast
 
-    async def _follow(self, position: int) -> None:
-        while changes := await self.inner.changes(position, limit=_BATCH):
-            gone = [_name(c.tenant_id, c.id) for c in changes if c.kind == "delete"]
-            for tenant in {change.tenant_id for change in changes}:
-                ids = list(dict.fromkeys(c.id for c in changes if c.tenant_id == tenant and c.kind == "put"))
-                gone += await self._put(Scope(tenant_id=tenant), ids)
-            await self.index.delete(gone)
-            position = self._reached = changes[-1].seq
+    async def _rest(self) -> None:
+        """Feed what is left, beside the callers."""
+        try:
+            while not await self._projection.feed(BUDGET):
+                await _bridge.pause(BUDGET, blocking=False)
+        except MemwellError as error:
+            self._failed(error)
 
-    async def _put(self, scope: Scope, ids: list[str]) -> list[str]:
-        """Upsert records as they stand; the names of those that have no vectors (any more)."""
-        records = await self.inner.get(scope, ids, now=_EVER)
-        found = await self.inner.embeddings(scope, ids, self.model)
-        await self.index.upsert(
-            [_point(record, found[record.id]) for record in records if record.id in found]
-        )
-        return [_name(scope.tenant_id, id) for id in ids if id not in found]
-
-    async def _rebuild(self) -> None:
-        """Make the index hold exactly what the store holds, without embedding anything again."""
-        position = await self.inner.position()
-        stored: set[str] = set()
-        batch: list[Point] = []
-        async for id, record, embedding in self._stored():
-            stored.add(id)
-            batch.append(_point(record, embedding))
-            if len(batch) == _BATCH:
-                await self.index.upsert(batch)
-                batch = []
-        await self.index.upsert(batch)
-        await self.index.delete([id async for id in self._indexed() if id not in stored])
-        self._reached = position
-
-    async def _stored(self) -> Any:
-        after: tuple[str, str] | None = None
-        while rows := await self.inner.embedded(self.model, after=after, limit=_BATCH):
-            for record, embedding in rows:
-                yield _name(record.scope.tenant_id, record.id), record, embedding
-            after = (rows[-1][0].scope.tenant_id, rows[-1][0].id)
-
-    async def _indexed(self) -> Any:
-        after: str | None = None
-        while ids := await self.index.ids(after=after, limit=_BATCH):
-            for id in ids:
-                yield id
-            after = ids[-1]
+    def _failed(self, error: MemwellError) -> None:
+        """Remember that index or store cannot be reached; what only this search asked for is no such failure."""
+        if isinstance(error, Unavailable | BackendError | ConfigError | Closed | EmbeddingError):
+            if self._failure is None:
+                log.warning("the index lags behind its store: %s", error)
+            self._failure, self._again = error, time.monotonic() + PAUSE
+            self._projection.distrust()
 
 
-def parts_of(store: Indexed) -> Iterable[Port]:
-    """The two parts of an indexed store."""
-    return store.inner, store.index
-
-
-def _name(tenant: str, id: str) -> str:
-    """The id of a record in an index that serves several tenants."""
-    return f"{tenant}/{id}"
-
-
-def _point(record: Record, embedding: Embedding) -> Point:
-    return Point(
-        id=_name(record.scope.tenant_id, record.id),
-        vector=_mean(embedding.vectors),
-        fields=filters.fields(record),
-    )
-
-
-def _mean(vectors: Vectors) -> Vectors:
-    """The unit vector in the middle of `(n, d)` vectors."""
-    mean = vectors.mean(axis=0)
-    middle: Vectors = mean / (numpy().linalg.norm(mean) or 1.0)
-    return middle
+_BEHIND: Final = Problem(
+    kind="index", detail="another process feeds the index at this moment; look again", repairable=False
+)
 
 
 def _where(search: Search) -> filters.Node:

@@ -1,0 +1,313 @@
+"""Feeding a vector index from a store's change sequence: safe with many processes, bounded in time, never embedding.
+
+Delivery is at least once, in batches, by whoever holds the right (`Store.claim`): the records of a batch are read as
+they stand now and put into the index, then the position moves. A process that dies in between leaves the position
+where it was. One that was paused so long that it lost the right has perhaps put what is stale by now, and puts those
+records again before anything else. An index that does not outlive its object has its position in this process.
+
+An index is built anew, from stored vectors, when its position is 0 although it holds something (a build that was cut
+short, or somebody else's points), when it is empty although its position is not 0, when a few of its points are other
+than their records, and when the changes it needs were trimmed. While it is built its position is 0.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from memwell.errors import Closed, ConfigError, MemwellError, NotSupported, Unavailable
+from memwell.ids import new_id
+from memwell.ports import Point, Store, VectorIndex, Vectors
+from memwell.projection.points import Key, alike, by_tenant, key_of, middle, name_of, point_of
+from memwell.types import Scope
+
+__all__ = ["BATCH", "LEASE", "Projection"]
+
+log = logging.getLogger("memwell.indexed")
+
+BATCH: Final = 256
+"""Changes or records at a time, and how many that the index lacks are still compared in the store."""
+LEASE: Final = 15.0
+"""Seconds for which the right to feed is taken; the longest that others wait for a process that died."""
+_SAMPLE: Final = 16
+_EVER: Final = datetime.min.replace(tzinfo=UTC)
+"""A moment at which nothing has expired yet."""
+
+
+@dataclass(slots=True)
+class _Building:
+    """How far the index has been built anew."""
+
+    start: int
+    """Where the change sequence ended when it began."""
+    after: Key | None = None
+    """The last record that was put."""
+    copied: bool = False
+    checked: str | None = None
+    """The last point that was looked at."""
+
+
+class Projection:
+    """A vector index that holds what a store holds under one model. `clock` times the right to feed it."""
+
+    def __init__(
+        self, store: Store, index: VectorIndex, model: str, clock: Callable[[], datetime] | None = None
+    ) -> None:
+        self.store, self.index, self.model = store, index, model
+        self.follower = None if index.identity is None else f"{index.identity} {model}"
+        """Name under which the store keeps the position; `None`: this object keeps it."""
+        self.position: int | None = None
+        """What was changed up to there is in the index, as far as is known here; `None`: not known."""
+        self._clock = clock or (lambda: datetime.now(UTC))
+        self._token = new_id()
+        self._claimed = 0
+        """The follower's position when it was last told or moved."""
+        self._pid = os.getpid()
+        self._turn = threading.Lock()
+        self._trusted = False
+        """Whether the index was looked at since it last failed."""
+        self._building: _Building | None = None
+        self._doubtful: set[Key] = set()
+        """Records that were put when the right to do so was gone."""
+
+    async def feed(self, seconds: float | None, *, anew: bool = False) -> bool:
+        """Bring the index nearer to the store for about so many seconds, at least one batch (`None`: to the end);
+        whether it is abreast. With `anew` it is built again, whatever it holds.
+
+        Whoever else feeds it now, in this process or another, is left to it. Raises what store or index raise.
+        """
+        if self._pid != os.getpid():  # a fork may have copied a lock that nobody will release
+            self._pid, self._turn = os.getpid(), threading.Lock()
+        if not self._turn.acquire(blocking=False):
+            return False
+        try:
+            if not anew and await self._abreast():
+                return True
+            if not await self._claim():
+                return False
+            until = float("inf") if seconds is None else time.monotonic() + seconds
+            return await self._fed(until, anew=anew)
+        finally:
+            self._turn.release()
+
+    async def lacking(self, scope: Scope) -> set[str] | None:
+        """Ids of a tenant's and user's records that may not be in the index as they stand; `None` when they are many,
+        or not known.
+        """
+        if self.position is None or not self._trusted:
+            return None
+        try:
+            changes = await self.store.changes(self.position, limit=BATCH + 1)
+        except NotSupported:
+            return None
+        if len(changes) > BATCH:
+            return None
+        return {id for tenant, id in self._doubtful if tenant == scope.tenant_id} | {
+            change.id
+            for change in changes
+            if change.kind == "put"
+            and change.tenant_id == scope.tenant_id
+            and scope.user_id in (None, change.user_id)
+        }
+
+    def distrust(self) -> None:
+        """The index has failed: it may come back without what it had."""
+        self._trusted = False
+
+    async def expected(self, names: Iterable[str]) -> dict[str, Vectors]:
+        """The vectors that the index should hold under these names, as far as it should hold any."""
+        found: dict[str, Vectors] = {}
+        for tenant, ids in by_tenant(map(key_of, names)).items():
+            stored = await self.store.embeddings(Scope(tenant_id=tenant), ids, self.model)
+            found.update((name_of(tenant, id), middle(kept.vectors)) for id, kept in stored.items())
+        return found
+
+    # --------------------------------------------------------------------------------------- in one's turn
+
+    async def _abreast(self) -> bool:
+        if self.position is None or not self._trusted or self._building or self._doubtful:
+            return False
+        try:
+            return not await self.store.changes(self.position, limit=1)
+        except NotSupported:
+            return False
+
+    async def _fed(self, until: float, *, anew: bool) -> bool:
+        try:
+            if await self.store.serving() not in (None, self.model):
+                self.position, self._trusted = None, False  # the index may be that of another model by now
+                await self._advance(self._claimed, release=True)
+                return False
+            if self._claimed:
+                self._building = None  # somebody else has built it
+            unsure = not self._trusted or (self._claimed == 0 and self._building is None)
+            if (anew or (unsure and await self._strange())) and not await self._begin():
+                return False
+            self._trusted = True
+            if self._building is not None and not await self._build(self._building, until):
+                if self._building is None:  # somebody else has fed the index meanwhile
+                    await self._advance(self._claimed, release=True)
+                return False
+            return await self._follow(until)
+        except BaseException:
+            with suppress(MemwellError):
+                await self._advance(self._claimed, release=True)
+            raise
+
+    async def _strange(self) -> bool:
+        """Whether the index does not hold what a follower at this position has put into it."""
+        if await self.index.count():
+            return await self._differs() if self._claimed else self._building is None
+        if self._building is not None:
+            return self._building.after is not None
+        if self._claimed:
+            return bool(await self.store.embedded(self.model, limit=1))
+        try:
+            await self.store.changes(0, limit=1)
+        except NotSupported:
+            return True
+        return False  # empty, and the whole sequence is there to follow
+
+    async def _differs(self) -> bool:
+        """Whether most of a few points have other vectors than their records."""
+        names = await self.index.ids(limit=_SAMPLE)
+        held, expected = await self.index.vectors(names), await self.expected(names)
+        same = [name in held and name in expected and alike(held[name], expected[name]) for name in names]
+        return sum(same) < len(names) / 2
+
+    async def _follow(self, until: float) -> bool:
+        """Feed changes; whether all are fed. The right is given back, unless it was lost."""
+        while True:
+            if self._doubtful and not await self._heal():
+                return False
+            try:
+                changes = await self.store.changes(self._claimed, limit=BATCH)
+            except NotSupported:
+                if not await self._begin() or not await self._build(self._building, until):
+                    return False
+                continue
+            touched = {(change.tenant_id, change.id) for change in changes}
+            await self._put(touched)
+            last = len(changes) < BATCH
+            over = last or time.monotonic() >= until
+            if not await self._advance(changes[-1].seq if changes else self._claimed, release=over):
+                self._doubtful |= touched
+                return False
+            self.position = self._claimed
+            if over or not await self._claim():
+                return last
+
+    async def _heal(self) -> bool:
+        """Put again what may be stale; whether that was done with the right to do so."""
+        doubtful = set(self._doubtful)
+        await self._put(doubtful)
+        if not await self._advance(self._claimed, release=False):
+            return False
+        self._doubtful -= doubtful
+        return True
+
+    async def _begin(self) -> bool:
+        """Begin to build; from now on the position tells everybody that the index is not whole."""
+        self.position, self._building = None, _Building(await self.store.position())
+        return await self._advance(0, release=False)
+
+    async def _build(self, building: _Building | None, until: float) -> bool:
+        """Make the index hold exactly what the store holds; whether that is done. Until then the right is kept."""
+        if building is None:
+            return True
+        while not building.copied:
+            rows = await self.store.embedded(self.model, after=building.after, limit=BATCH)
+            await self._upsert([point_of(record, embedding) for record, embedding in rows])
+            keys = [(record.scope.tenant_id, record.id) for record, _ in rows]
+            if not await self._still(keys):
+                return False
+            building.after, building.copied = keys[-1] if keys else None, len(rows) < BATCH
+            if time.monotonic() >= until:
+                return False
+        while names := await self.index.ids(after=building.checked, limit=BATCH):
+            expected = await self.expected(names)
+            await self.index.delete([name for name in names if name not in expected])
+            if not await self._still(map(key_of, names)):
+                return False
+            building.checked = names[-1]
+            if time.monotonic() >= until:
+                return False
+        self._building = None
+        if not await self._advance(building.start, release=False):
+            return False
+        self.position = building.start
+        return True
+
+    async def _still(self, touched: Iterable[Key]) -> bool:
+        """Whether nobody else has fed the index meanwhile; the right is extended."""
+        if await self._claim() and self._claimed == 0:
+            return True
+        self._doubtful.update(touched)
+        self._building = None
+        return False
+
+    # ------------------------------------------------------------------------------------------ the right
+
+    async def _claim(self) -> bool:
+        """Take or extend the right to feed, and learn the position."""
+        if self.follower is None:
+            return True
+        holder = f"{self._token}-{self._pid}"
+        found = await self.store.claim(self.follower, holder, seconds=LEASE, now=self._clock())
+        if found is not None:
+            self._claimed = found
+        return found is not None
+
+    async def _advance(self, position: int, *, release: bool) -> bool:
+        """Move the position; whether the right was still ours."""
+        holder = f"{self._token}-{self._pid}"
+        if self.follower is not None and not await self.store.advance(
+            self.follower, holder, position, release=release
+        ):
+            return False
+        self._claimed = position
+        return True
+
+    # ------------------------------------------------------------------------------------------ the index
+
+    async def _put(self, keys: Iterable[Key]) -> None:
+        """Make the index hold these records as they stand."""
+        points: list[Point] = []
+        gone: list[str] = []
+        for tenant, ids in by_tenant(keys).items():
+            scope = Scope(tenant_id=tenant)
+            records = {record.id: record for record in await self.store.get(scope, ids, now=_EVER)}
+            found = await self.store.embeddings(scope, ids, self.model)
+            there = records.keys() & found.keys()
+            points += [point_of(records[id], found[id]) for id in ids if id in there]
+            gone += [name_of(tenant, id) for id in ids if id not in there]
+        await self._upsert(points)
+        await self.index.delete(gone)
+
+    async def _upsert(self, points: Sequence[Point]) -> None:
+        """Put points. One that the index refuses for what it is does not hold up the others."""
+        try:
+            await self.index.upsert(points)
+        except (Unavailable, ConfigError, Closed):
+            raise
+        except MemwellError:
+            refused = [point.id for point in points if not await self._accepted(point)]
+            if len(refused) == len(points):
+                raise
+            log.warning("the index refuses %s; `memwell doctor` tells them", ", ".join(refused))
+
+    async def _accepted(self, point: Point) -> bool:
+        try:
+            await self.index.upsert([point])
+        except (Unavailable, ConfigError, Closed):
+            raise
+        except MemwellError:
+            return False
+        return True
