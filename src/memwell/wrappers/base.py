@@ -1,15 +1,332 @@
-"""What wrappers share: every hook of a port passed on, so that a wrapper writes only those that it changes."""
+"""What wrappers share: a part around another of the same port, whose hooks pass through one method.
+
+`Around` tells of itself what the part inside tells, and passes every call on by `_pass(hook, arguments)`; a wrapper
+overrides that, or the hooks that it changes. A wrapper for any of the five ports is made by `_around`::
+
+    class Loud(Around):
+        def __new__(cls, part: P) -> P:
+            return cls._around(part)
+
+        async def _pass(self, hook, arguments):
+            print(hook)
+            return await super()._pass(hook, arguments)
+
+`Loud(store)` is then a `Store`, and `Loud(log)` a `Log`. One that is made for a single port derives from it:
+`class CachedStore(AroundStore)`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+import functools
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final, Literal, TypeVar
 
-from memwell.ports import Port
+from memwell.capabilities import Capabilities
+from memwell.errors import Closed, ConfigError, MemwellError
+from memwell.ports import (
+    Delete,
+    Embed,
+    Embedder,
+    Insert,
+    KeyValue,
+    Log,
+    Metric,
+    Operation,
+    Port,
+    Store,
+    Unlink,
+    Update,
+    VectorIndex,
+    Vectors,
+    guarded,
+)
+from memwell.types import Scope
 
-__all__ = ["forwarding"]
+__all__ = [
+    "WRITES",
+    "Around",
+    "AroundEmbedder",
+    "AroundIndex",
+    "AroundKeyValue",
+    "AroundLog",
+    "AroundStore",
+    "carried_out",
+    "common_gear",
+    "forwarding",
+    "reach",
+]
 
 P = TypeVar("P", bound=Port)
+
+WRITES: Final = frozenset(
+    {
+        *("_write", "_sweep", "_check", "_claim", "_advance", "_serve", "_drop_model"),
+        *("_upsert", "_delete", "_clear"),
+        *("_set_many", "_add", "_replace", "_increment"),
+        *("_append", "_trim"),
+    }
+)
+"""Hooks that change what is stored."""
+
+
+async def reach(part: Port, hook: str, arguments: Sequence[Any]) -> Any:
+    """Call a hook of a part as its public method would, arguments already checked: its errors are memwell's."""
+    operation = hook.lstrip("_")
+    if part.closed:
+        raise Closed(f"{part.part} was closed; open it again to use it", part=part.part, operation=operation)
+    try:
+        return await getattr(part, hook)(*arguments)
+    except MemwellError:
+        raise
+    except Exception as error:
+        raise part._translate(error, operation) from error
+
+
+class Around(Port):
+    """A part around another. Closing it closes the part inside."""
+
+    inner: Any
+
+    @classmethod
+    def _around(cls, part: Port) -> Any:
+        """A wrapper of this class that is an instance of the part's port."""
+        for port in _AROUND:
+            if isinstance(part, port):
+                wrapper = object.__new__(_joined(cls, port))
+                wrapper.inner = part
+                return wrapper
+        raise ConfigError(f"{part!r:.100} is none of the five ports", part=cls.part)
+
+    @property
+    def blocking(self) -> bool:  # type: ignore[override]
+        """As the part inside."""
+        return bool(self.inner.blocking)
+
+    @property
+    def proof(self) -> Literal["service", "wire"]:  # type: ignore[override]
+        """That of the part inside."""
+        proof: Literal["service", "wire"] = self.inner.proof
+        return proof
+
+    async def _pass(self, hook: str, arguments: tuple[Any, ...]) -> Any:
+        return await reach(self.inner, hook, arguments)
+
+    async def _ping(self) -> None:
+        await self._pass("_ping", ())
+
+    async def _close(self) -> None:
+        await self.inner.close()
+
+    def _translate(self, error: Exception, operation: str) -> MemwellError:
+        translated: MemwellError = self.inner._translate(error, operation)
+        return translated
+
+
+def _passed(hook: str) -> Any:
+    async def call(self: Any, *arguments: Any) -> Any:
+        return await self._pass(hook, arguments)
+
+    call.__name__ = hook
+    return call
+
+
+class AroundStore(Around, Store):
+    """A store around a store."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Those of the store inside."""
+        found: Capabilities = self.inner.capabilities
+        return found
+
+    _write = _passed("_write")
+    _get = _passed("_get")
+    _scan = _passed("_scan")
+    _count = _passed("_count")
+    _duplicates = _passed("_duplicates")
+    _actors = _passed("_actors")
+    _search = _passed("_search")
+    _history = _passed("_history")
+    _links = _passed("_links")
+    _embeddings = _passed("_embeddings")
+    _unembedded = _passed("_unembedded")
+    _embedded = _passed("_embedded")
+    _position = _passed("_position")
+    _changes = _passed("_changes")
+    _claim = _passed("_claim")
+    _advance = _passed("_advance")
+    _serving = _passed("_serving")
+    _serve = _passed("_serve")
+    _drop_model = _passed("_drop_model")
+    _sweep = _passed("_sweep")
+    _stats = _passed("_stats")
+    _check = _passed("_check")
+
+
+class AroundIndex(Around, VectorIndex):
+    """A vector index around a vector index."""
+
+    @property
+    def dimension(self) -> int:  # type: ignore[override]
+        """That of the index inside."""
+        return int(self.inner.dimension)
+
+    @property
+    def metric(self) -> Metric:  # type: ignore[override]
+        """That of the index inside."""
+        metric: Metric = self.inner.metric
+        return metric
+
+    @property
+    def identity(self) -> str | None:  # type: ignore[override]
+        """That of the index inside."""
+        identity: str | None = self.inner.identity
+        return identity
+
+    _upsert = _passed("_upsert")
+    _delete = _passed("_delete")
+    _search = _passed("_search")
+    _ids = _passed("_ids")
+    _vectors = _passed("_vectors")
+    _count = _passed("_count")
+    _clear = _passed("_clear")
+
+
+class AroundEmbedder(Around, Embedder):
+    """An embedder around an embedder."""
+
+    @property
+    def model(self) -> str:  # type: ignore[override]
+        """That of the embedder inside."""
+        return str(self.inner.model)
+
+    @property
+    def dimension(self) -> int:  # type: ignore[override]
+        """That of the embedder inside."""
+        return int(self.inner.dimension)
+
+    @property
+    def window(self) -> int | None:  # type: ignore[override]
+        """That of the embedder inside."""
+        window: int | None = self.inner.window
+        return window
+
+    @property
+    def symmetric(self) -> bool:
+        """That of the embedder inside; `False` where it does not say."""
+        return bool(getattr(self.inner, "symmetric", False))
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Those of the embedder inside."""
+        spans: list[tuple[int, int]] = self.inner.spans(text)
+        return spans
+
+    @guarded
+    async def embed(
+        self, texts: Sequence[str], *, kind: Literal["document", "query"] = "document"
+    ) -> Vectors:
+        """As the port promises."""
+        if texts:
+            return await super().embed(texts, kind=kind)
+        empty: Vectors = await self._pass("embed", (texts,))  # it may have to find out its dimension
+        return empty
+
+    _embed = _passed("_embed")
+
+
+class AroundKeyValue(Around, KeyValue):
+    """A key-value part around a key-value part."""
+
+    _get_many = _passed("_get_many")
+    _set_many = _passed("_set_many")
+    _add = _passed("_add")
+    _replace = _passed("_replace")
+    _increment = _passed("_increment")
+    _delete = _passed("_delete")
+
+
+class AroundLog(Around, Log):
+    """A log around a log."""
+
+    _append = _passed("_append")
+    _read = _passed("_read")
+    _trim = _passed("_trim")
+
+
+_AROUND: Final[dict[type[Port], type[Around]]] = {
+    Store: AroundStore,
+    VectorIndex: AroundIndex,
+    Embedder: AroundEmbedder,
+    KeyValue: AroundKeyValue,
+    Log: AroundLog,
+}
+
+
+@functools.cache
+def _joined(wrapper: type[Around], port: type[Port]) -> type[Any]:
+    return type(f"{wrapper.__name__}{port.__name__}", (wrapper, _AROUND[port]), {"__doc__": wrapper.__doc__})
+
+
+def common_gear(parts: Sequence[Port], *, part: str) -> bool:
+    """Whether all the parts of one wrapper are blocking. Raises `ConfigError` when only some are."""
+    gears = {each.blocking for each in parts}
+    if len(gears) > 1:
+        raise ConfigError(
+            "some of these parts block and some do not; put the blocking ones into"
+            " memwell.wrappers.threaded.threaded(...)",
+            part=part,
+        )
+    return gears.pop()
+
+
+async def carried_out(store: Store, operations: Sequence[Operation], *, now: datetime) -> dict[int, Any]:
+    """Of a write whose answer was lost: place → result of those operations that must not be sent again.
+
+    - An `Insert` whose record stands under its own id: sent again it would count as remembered once more. If the id
+      was new (not `named`), the whole transaction has happened, and none of it is sent again.
+    - An `Update` of an expected version that has happened: sent again it would conflict with itself.
+
+    Others can be sent again. What that cannot mend: an insert that reinforced a record with another id, and a `Touch`,
+    count twice; a `Delete` or `Unlink` tells what the repetition removed, which may be nothing.
+    """
+    done: dict[int, Any] = {}
+    certain = False
+    for place, operation in enumerate(operations):
+        if isinstance(operation, Insert):
+            record = operation.record
+            found = await store.get(Scope(tenant_id=record.scope.tenant_id), [record.id], now=now)
+            if found and (found[0].scope, found[0].content) == (record.scope, record.content):
+                done[place] = found[0]
+                certain = certain or not operation.named
+        elif isinstance(operation, Update) and operation.expected_version is not None:
+            found = await store.get(operation.scope, [operation.id], now=now)
+            newer = bool(found) and found[0].version > operation.expected_version
+            if newer and replace(found[0], **operation.changes) == found[0]:
+                done[place] = found[0]
+    if certain:
+        for place, operation in enumerate(operations):
+            if place not in done:
+                done[place] = await _afterwards(store, operation, now)
+    return done
+
+
+async def _afterwards(store: Store, operation: Operation, now: datetime) -> Any:
+    """The result of an operation that has happened, as far as it can still be told."""
+    if isinstance(operation, Insert | Update):
+        scope, id = (
+            (operation.record.scope, operation.record.id)
+            if isinstance(operation, Insert)
+            else (operation.scope, operation.id)
+        )
+        found = await store.get(Scope(tenant_id=scope.tenant_id), [id], now=now)
+        return found[0] if found else None
+    if isinstance(operation, Delete):
+        return list(operation.ids or ())
+    if isinstance(operation, Embed):
+        return True
+    return 0 if isinstance(operation, Unlink) else None
 
 
 def forwarding(
@@ -23,7 +340,7 @@ def forwarding(
     def fill(cls: type[P]) -> type[P]:
         missing = {name for name in cls.__abstractmethods__ if name != "capabilities"}
         hooks = missing | {
-            name for name in ("_ping", "_actors") if getattr(cls, name, None) is _inherited(name)
+            name for name in ("_ping", "_actors") if getattr(cls, name, None) is getattr(Store, name)
         }
         for hook in hooks:
             setattr(cls, hook, _forward(hook))
@@ -38,9 +355,3 @@ def forwarding(
         return call
 
     return fill
-
-
-def _inherited(name: str) -> object:
-    from memwell.ports import Store
-
-    return getattr(Store, name)

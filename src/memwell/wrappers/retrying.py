@@ -1,0 +1,111 @@
+"""A part whose calls are tried again when that may help: `Retrying(part)` is again a part of the same port.
+
+Tried again are errors that are `transient`, with exponential backoff and full jitter, not before the `retry_after` that
+a backend asked for, and never beyond `deadline` (`memwell.guards.Retry`). Each retry is logged at debug level.
+
+When the answer of a write is lost, as by a time limit or a broken connection, nobody knows whether it happened.
+Before such a write is sent again:
+
+- `Store.write`: inserts that stand under their own id, with all of their transaction, and updates of an expected
+  version that have happened, are not sent again (`carried_out`). So nothing is stored twice, nothing new counts as
+  remembered once more, and an update does not conflict with itself. What remains: an insert that reinforced a record
+  with another id, or a `Touch`, may count twice, and a repeated `Delete` or `Unlink` tells what the repetition removed.
+- `KeyValue.add`, `replace`, `increment`, `delete(expected=…)` and `Log.append` are sent again only when it is certain
+  that nothing has happened (`Unavailable.unsent`): repeated, they would count twice, or deny what they have done.
+- Everything else has the same effect when done twice.
+"""
+
+from __future__ import annotations
+
+import random as chance
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+from memwell.errors import Unavailable
+from memwell.guards import Retry, transient
+from memwell.ports import Operation, Port
+from memwell.wrappers.base import Around, carried_out, reach
+
+__all__ = ["Retrying"]
+
+P = TypeVar("P", bound=Port)
+
+_ONCE: Final = frozenset({"_add", "_replace", "_increment", "_append"})
+
+
+class Retrying(Around):
+    """See the module. `Retrying(part)` keeps trying for half a minute at most."""
+
+    part = "retrying"
+    _retry: Retry
+
+    def __new__(  # type: ignore[misc]
+        cls,
+        part: P,
+        *,
+        max_attempts: int = 5,
+        initial_delay: float = 0.1,
+        max_delay: float = 10.0,
+        exponential_base: float = 2.0,
+        deadline: float | None = 30.0,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] | None = None,
+        random: Callable[[], float] = chance.random,
+    ) -> P:
+        wrapper = cls._around(part)
+        wrapper._retry = Retry(
+            max_attempts=max_attempts,
+            initial_delay=initial_delay,
+            max_delay=max_delay,
+            exponential_base=exponential_base,
+            deadline=deadline,
+            clock=clock,
+            sleep=sleep,
+            random=random,
+        )
+        return wrapper  # type: ignore[no-any-return]
+
+    async def _pass(self, hook: str, arguments: tuple[Any, ...]) -> Any:
+        name = f"{self.inner.part}.{hook.lstrip('_')}"
+        if hook == "_write":
+            write = _Write(self.inner, *arguments)
+            return await self._retry.run(write.attempt, name=name, blocking=self.blocking)
+        return await self._retry.run(
+            lambda: reach(self.inner, hook, arguments),
+            name=name,
+            blocking=self.blocking,
+            worth=_unsent if _only_once(hook, arguments) else None,
+        )
+
+
+class _Write:
+    """One write of a store, attempted until its answer is known."""
+
+    def __init__(self, store: Any, operations: Sequence[Operation], now: datetime) -> None:
+        self._store, self._operations, self._now = store, operations, now
+        self._lost = False
+        """Whether an attempt failed that may have happened."""
+
+    async def attempt(self) -> list[Any]:
+        """The results, of this attempt or of an earlier one whose answer was lost."""
+        done: dict[int, Any] = {}
+        if self._lost:
+            done = await carried_out(self._store, self._operations, now=self._now)
+        left = [operation for place, operation in enumerate(self._operations) if place not in done]
+        try:
+            fresh = iter(await reach(self._store, "_write", (left, self._now)) if left else ())
+        except Unavailable as error:
+            self._lost = self._lost or not error.unsent
+            raise
+        return [done[place] if place in done else next(fresh) for place in range(len(self._operations))]
+
+
+def _only_once(hook: str, arguments: tuple[Any, ...]) -> bool:
+    """Whether repeating a call that has happened would do or tell something else."""
+    return hook in _ONCE or (hook == "_delete" and len(arguments) == 2 and arguments[1] is not None)
+
+
+def _unsent(error: Exception) -> bool:
+    return transient(error) and isinstance(error, Unavailable) and error.unsent

@@ -1,0 +1,64 @@
+"""A part whose calls have a time limit: `Timed(part, seconds)` is again a part of the same port.
+
+A call that takes longer raises `TimedOut`, which is `Unavailable`. An asynchronous part is cancelled. A blocking part
+runs in threads of the wrapper, from whichever thread it is called; it cannot be stopped, so its call goes on there,
+and at most 32 of them at once. So *a write that timed out may still happen*: `Retrying` around knows what to do then.
+
+Upkeep of a whole store or index (`check`, `sweep`, `serve`, `drop_model`, `clear`) takes as long as it takes, unless
+`limits` says otherwise: operation → seconds, or `None` for no limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
+
+from memwell.errors import ConfigError, TimedOut
+from memwell.guards import Limit
+from memwell.ports import Port
+from memwell.wrappers.base import Around, reach
+
+__all__ = ["Timed"]
+
+P = TypeVar("P", bound=Port)
+
+_UPKEEP: Final = ("check", "sweep", "serve", "drop_model", "clear")
+
+
+class Timed(Around):
+    """See the module."""
+
+    part = "timed"
+    _limit: Limit
+    _limits: dict[str, float | None]
+
+    def __new__(cls, part: P, seconds: float, *, limits: Mapping[str, float | None] | None = None) -> P:  # type: ignore[misc]
+        wrapper = cls._around(part)
+        unknown = sorted(name for name in limits or () if not hasattr(wrapper, f"_{name}"))
+        if unknown:
+            raise ConfigError(f"{part.part} has no operation {', '.join(unknown)}", part=cls.part)
+        wrapper._limit = Limit(seconds, name=f"{part.part}-timed")
+        wrapper._limits = dict.fromkeys(_UPKEEP) | dict(limits or {})
+        return wrapper  # type: ignore[no-any-return]
+
+    async def _pass(self, hook: str, arguments: tuple[Any, ...]) -> Any:
+        operation = hook.lstrip("_")
+        seconds = self._limits.get(operation, self._limit.seconds)
+        if seconds is None:
+            return await reach(self.inner, hook, arguments)
+        try:
+            return await self._limit.run(
+                lambda: reach(self.inner, hook, arguments),
+                name=operation,
+                blocking=self.blocking,
+                seconds=seconds,
+            )
+        except TimedOut as error:
+            error.part = error.part or self.inner.part
+            raise
+
+    async def _close(self) -> None:
+        try:
+            await super()._close()
+        finally:
+            self._limit.close()
