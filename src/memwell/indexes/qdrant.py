@@ -1,0 +1,368 @@
+"""Qdrant: a server by its URL, or the client's own local mode in a folder or in memory.
+
+`qdrant://host:6333?dimension=384`, `qdrant:///folder?dimension=384`, `qdrant://:memory:?dimension=384`; options
+`collection` (memwell), `namespace`, `metric` (cosine, l2, dot); for a server also `https`, `timeout` (seconds, 10) and
+`api_key`, which is better left to the environment variable QDRANT_API_KEY. With a key, and not on this machine, https
+is the default.
+
+The collection and its payload indexes are made at the first call when absent; any number of processes may do so at
+once. A collection of another dimension or metric is a `ConfigError`. Several namespaces share a collection and never
+see each other. A point's own id is a UUID made of namespace and id.
+
+A write returns when it can be found. A large one goes in several requests: if one fails, those before it stay, and the
+same call again makes it whole. Searches are approximate where the server has built its graph, except when they come
+back short: then every point is compared. What a server was told is on its disk; `identity` names server, collection and
+namespace.
+
+Local mode has one opener: a folder that is open already is a `ConfigError`. It compares every vector in Python, and is
+meant for small sets. The server mode is proved on the wire only, local mode for real (`Qdrant.proofs`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Final, Literal, Self
+
+import httpx
+from qdrant_client import AsyncQdrantClient, models
+from qdrant_client.common.client_exceptions import QdrantException, ResourceExhaustedResponse
+from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
+
+from memwell import filters
+from memwell.errors import BackendError, ConfigError, MemwellError, TimedOut, Unavailable
+from memwell.filters import Node
+from memwell.indexes.listing import Listing
+from memwell.indexes.metrics import checked_metric, metric_of
+from memwell.indexes.nearest import Candidate, Question, nearest
+from memwell.indexes.payload import DISTANCES, FIELDS, ID, INDEXED, Kit, candidates, held, payloads, wanted
+from memwell.indexes.points import Batch, asked, batch, dimension_of, uuid_of
+from memwell.indexes.pushdown import pushed
+from memwell.ports import Match, Metric, Point, VectorIndex, Vectors
+from memwell.registry import Url
+from memwell.types import Where
+
+__all__ = ["Qdrant"]
+
+KIT: Final = Kit(models.Filter, models.FieldCondition, models.MatchAny, models.Range)
+AT_ONCE: Final = 1000
+"""Points written or read by one request, at most."""
+BYTES: Final = 16_000_000
+"""Of points in one request; the server's own limit is 32 MB."""
+_LOCAL = threading.Lock()
+"""Local mode is not made for threads."""
+
+
+class Qdrant(VectorIndex):
+    """`Qdrant(384, url="http://localhost:6333")`, `Qdrant(384, path="folder")`, `Qdrant(384)` in memory, or around a
+    `client` of yours, which stays open and whose `identity` is not known."""
+
+    part = "qdrant"
+    proof: ClassVar[Literal["service", "wire"]] = "wire"
+    proofs: ClassVar[Mapping[str, Literal["service", "wire"]]] = {
+        "server": "wire",
+        "folder": "service",
+        "memory": "service",
+    }
+    """As `proof`, by mode."""
+
+    def __init__(
+        self,
+        dimension: int,
+        *,
+        url: str | None = None,
+        path: str | os.PathLike[str] | None = None,
+        client: AsyncQdrantClient | None = None,
+        api_key: str | None = None,
+        collection: str = "memwell",
+        namespace: str = "",
+        metric: Metric = "cosine",
+        timeout: float = 10.0,
+    ) -> None:
+        """Nothing is opened before the first call. `timeout` in seconds, for each request."""
+        if sum(given is not None for given in (url, path, client)) > 1:
+            raise ConfigError("qdrant takes one of url, path and client", part=self.part)
+        if dimension < 1:
+            raise ConfigError(f"a dimension is a positive number, not {dimension!r}", part=self.part)
+        self.dimension = dimension
+        self.metric = checked_metric(metric)
+        self._collection, self._namespace = collection, namespace
+        self._url, self._path, self._key, self._timeout = url, path, api_key, timeout
+        self._ours = client is None
+        self._client = client
+        self._loop: Any = None
+        self._checked = False
+        self._local = url is None if client is None else not hasattr(client._client, "rest_uri")
+        self.blocking = self._local
+        self._listing = Listing(self._scan)
+        where = url if url is not None else path if path is None else Path(path).resolve()
+        if where is not None:
+            self.identity = f"qdrant:{where}/{collection}/{namespace}"
+
+    @classmethod
+    def from_url(cls, url: Url) -> Self:
+        """See the module's description."""
+        dimension, metric = dimension_of(url), metric_of(url)
+        collection, namespace = url.take("collection") or "memwell", url.take("namespace") or ""
+        timeout, key, secure = url.number("timeout", 10.0), url.take("api_key"), url.take("https")
+        if secure is not None:
+            url.options["https"] = secure
+        https = url.flag("https", False) if secure is not None else None
+        url.done("dimension", "metric", "collection", "namespace", "timeout", "api_key", "https")
+        settings: dict[str, Any] = {"collection": collection, "namespace": namespace, "metric": metric}
+        if url.rest in ("", ":memory:"):
+            return cls(dimension, **settings)
+        if url.rest.startswith("/"):
+            return cls(dimension, path=url.path(), **settings)
+        place = url.place()
+        host, port = place.host(6333)
+        key = key or place.password or os.environ.get("QDRANT_API_KEY") or None
+        scheme = "https" if (key is not None and not _here(host) if https is None else https) else "http"
+        shown = f"[{host}]" if ":" in host else host
+        address = f"{scheme}://{shown}:{port}{'/' if place.path else ''}{place.path.strip('/')}"
+        return cls(dimension, url=address, api_key=key, timeout=timeout, **settings)
+
+    # ------------------------------------------------------------------------------------------ the client
+
+    async def _call(self, name: str, **arguments: Any) -> Any:
+        """One request about the collection, made when it is sure to be there and to fit."""
+        if not self._checked:
+            await self._prepare()
+            self._checked = True
+        return await self._send(name, collection_name=self._collection, **arguments)
+
+    async def _send(self, name: str, **arguments: Any) -> Any:
+        if not self._local:
+            return await getattr(self._opened(), name)(**arguments)
+        with _LOCAL:  # held over an await that never suspends
+            return await getattr(self._opened(), name)(**arguments)
+
+    def _opened(self) -> AsyncQdrantClient:
+        """The client of the running loop."""
+        loop = None if self._local or not self._ours else asyncio.get_running_loop()
+        if self._client is None or (loop is not None and loop is not self._loop):
+            self._client, self._loop = self._made(), loop
+        return self._client
+
+    def _made(self) -> AsyncQdrantClient:
+        if self._url is not None:
+            return AsyncQdrantClient(
+                url=self._url,
+                api_key=self._key,
+                timeout=self._timeout,  # type: ignore[arg-type]  # rounded up by the client
+                check_compatibility=False,
+            )
+        if self._path is None:
+            return AsyncQdrantClient(":memory:", force_disable_check_same_thread=True)
+        return AsyncQdrantClient(path=str(self._path), force_disable_check_same_thread=True)
+
+    async def _prepare(self) -> None:
+        """Make the collection when it is absent, and see that it fits."""
+        name = self._collection
+        distance, _ = DISTANCES[self.metric]
+        if not await self._send("collection_exists", collection_name=name):
+            vectors = models.VectorParams(size=self.dimension, distance=models.Distance(distance))
+            try:
+                await self._send("create_collection", collection_name=name, vectors_config=vectors)
+            except (UnexpectedResponse, ValueError):  # another process was quicker, or it cannot be made
+                if not await self._send("collection_exists", collection_name=name):
+                    raise
+        found = await self._send("get_collection", collection_name=name)
+        self._check(found.config.params.vectors, distance)
+        if self._local:
+            return  # it has no payload indexes
+        for key in INDEXED.keys() - (found.payload_schema or {}).keys():
+            await self._send(
+                "create_payload_index", collection_name=name, field_name=key, field_schema=INDEXED[key]
+            )
+
+    def _check(self, vectors: Any, distance: str) -> None:
+        if not isinstance(vectors, models.VectorParams):
+            raise ConfigError(
+                f"collection {self._collection!r} has named vectors; give the index a collection of its own",
+                part=self.part,
+            )
+        known = {qdrant: metric for metric, (qdrant, _) in DISTANCES.items()}
+        metric = known.get(vectors.distance.value, vectors.distance.value)
+        if vectors.size != self.dimension or vectors.distance.value != distance:
+            raise ConfigError(
+                f"collection {self._collection!r} holds vectors of dimension {vectors.size} and metric {metric}, not "
+                f"{self.dimension} and {self.metric}; give another collection, or what it was made with",
+                part=self.part,
+            )
+
+    # ------------------------------------------------------------------------------------------- the port
+
+    async def _upsert(self, points: Sequence[Point]) -> None:
+        ready = batch(points, self.metric, part=self.part)
+        made = list(payloads(ready, self._namespace))
+        self._listing.changed()
+        try:
+            for part in _requests(ready, made):
+                await self._call("upsert", points=part, wait=True)
+        finally:
+            self._listing.changed()
+
+    async def _delete(self, ids: Sequence[str]) -> None:
+        names = list({uuid_of(name, self._namespace): None for name in ids})
+        try:
+            for at in range(0, len(names), AT_ONCE):
+                selector = models.PointIdsList(points=list(names[at : at + AT_ONCE]))
+                await self._call("delete", points_selector=selector, wait=True)
+        finally:
+            self._listing.changed()
+
+    async def _search(self, vector: Vectors, limit: int, where: Where | Node | None) -> list[Match]:
+        query = asked(vector, self.metric, part=self.part)
+        question = Question(query, self.metric, limit, pushed(filters.parse(where or {})))
+
+        async def ask(size: int) -> list[Candidate]:
+            found = await self._nearest(question, size)
+            if len(found) < size and not self._local:  # all there are, or all that the graph led to
+                found = await self._nearest(question, size, search_params=models.SearchParams(exact=True))
+            return candidates(found, self.metric, question.pushed)
+
+        return await nearest(question, ask, self._vectors)
+
+    async def _nearest(self, question: Question, size: int, **more: Any) -> list[Any]:
+        answer = await self._call(
+            "query_points",
+            query=question.vector.tolist(),
+            query_filter=KIT.of(self._namespace, question.pushed.condition),
+            limit=size,
+            with_payload=wanted(question.pushed),
+            **more,
+        )
+        found: list[Any] = answer.points
+        return found
+
+    async def _ids(self, after: str | None, limit: int) -> list[str]:
+        return await self._listing.page(after, limit)
+
+    async def _scan(self) -> list[str]:
+        found: list[str] = []
+        offset: Any = None
+        while True:
+            page, offset = await self._call(
+                "scroll",
+                scroll_filter=KIT.of(self._namespace),
+                limit=AT_ONCE * 10,
+                offset=offset,
+                with_payload=[ID],
+                with_vectors=False,
+            )
+            found += [str(point.payload[ID]) for point in page]
+            if offset is None:
+                return found
+
+    async def _vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
+        names = list({uuid_of(name, self._namespace): None for name in ids})
+        found: dict[str, Vectors] = {}
+        for at in range(0, len(names), AT_ONCE):
+            some = names[at : at + AT_ONCE]
+            points = await self._call("retrieve", ids=some, with_payload=[ID], with_vectors=True)
+            found |= held(points)
+        return found
+
+    async def _count(self) -> int:
+        answer = await self._call("count", count_filter=KIT.of(self._namespace), exact=True)
+        return int(answer.count)
+
+    async def _clear(self) -> None:
+        try:
+            selector = models.FilterSelector(filter=KIT.of(self._namespace))
+            await self._call("delete", points_selector=selector, wait=True)
+        finally:
+            self._listing.changed()
+
+    async def _ping(self) -> None:
+        await self._call("get_collection")
+
+    async def _close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None and self._ours:
+            await client.close()
+
+    def _translate(self, error: Exception, operation: str) -> MemwellError:
+        """The one table of what the client raises."""
+        found = self._table(error) or super()._translate(error, operation)
+        found.part, found.operation = self.part, operation
+        return found
+
+    def _table(self, error: Exception) -> MemwellError | None:
+        if isinstance(error, ResourceExhaustedResponse):
+            return Unavailable(f"Qdrant asks to wait: {error}", retry_after=error.retry_after_s)
+        if isinstance(error, UnexpectedResponse):
+            return self._answered(error)
+        if isinstance(error, ResponseHandlingException):
+            return _unanswered(error.source, self._url)
+        if isinstance(error, json.JSONDecodeError):
+            return BackendError(f"Qdrant's answer cannot be understood: {error}")
+        if isinstance(error, QdrantException):
+            return BackendError(f"Qdrant: {error}")
+        if isinstance(error, RuntimeError) and "already accessed" in str(error):
+            return ConfigError(
+                f"{self._path} is open in another process or part; close that one, or use a server"
+            )
+        if isinstance(error, sqlite3.OperationalError | OSError):
+            return BackendError(f"the folder {self._path} cannot be used: {error}")
+        return None
+
+    def _answered(self, error: UnexpectedResponse) -> MemwellError:
+        said, status = _said(error), error.status_code
+        if status in (401, 403):
+            return ConfigError(f"Qdrant refuses the API key: {said}; set QDRANT_API_KEY")
+        if status in (408, 429, 502, 503, 504):
+            return Unavailable(f"Qdrant answers {status}: {said}")
+        if status == 404:
+            self._checked = False
+            return BackendError(f"{said}; the next call makes the collection anew, `memwell repair` fills it")
+        return BackendError(f"Qdrant answers {status}: {said}")
+
+
+def _requests(points: Batch, made: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[models.Batch]:
+    """The points in requests that a server takes."""
+    each = 24 * points.vectors.shape[1] + 4096
+    heaviest = max(len(payload[FIELDS]) for _, payload in made)
+    size = max(1, min(AT_ONCE, BYTES // (each + 8 * heaviest)))
+    for at in range(0, len(made), size):
+        some = made[at : at + size]
+        yield models.Batch(
+            ids=[name for name, _ in some],
+            vectors=points.vectors[at : at + size].tolist(),
+            payloads=[payload for _, payload in some],
+        )
+
+
+def _said(error: UnexpectedResponse) -> str:
+    """What the server says of the failure."""
+    try:
+        return str(error.structured()["status"]["error"])
+    except (ValueError, KeyError, TypeError):
+        return error.reason_phrase or "nothing more"
+
+
+def _unanswered(source: Exception, url: str | None) -> MemwellError:
+    """Of a request without an answer, or with one that cannot be read."""
+    what = f"{type(source).__name__} {source}".strip()
+    if isinstance(source, httpx.TimeoutException):
+        sent = not isinstance(source, httpx.ConnectTimeout | httpx.PoolTimeout)
+        return TimedOut(f"Qdrant at {url} does not answer in time: {what}", unsent=not sent)
+    if isinstance(source, httpx.TransportError):
+        unsent = isinstance(source, httpx.ConnectError)
+        return Unavailable(f"Qdrant at {url} cannot be reached: {what}", unsent=unsent)
+    return BackendError(f"Qdrant's answer cannot be understood: {what}")
+
+
+def _here(host: str) -> bool:
+    """Whether a host is this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
