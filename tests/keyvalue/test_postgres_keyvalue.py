@@ -136,6 +136,18 @@ def test_writes_sweep_a_few_expired_rows_each(
     assert rows(postgres_url) == 1
 
 
+def test_sweep_removes_all_that_has_expired_and_nothing_else(
+    part: PostgresKeyValue, clock: Clock, postgres_url: str
+) -> None:
+    run(part, part.set_many({f"short {number}": b"x" for number in range(12_345)}, ttl=1))
+    run(part, part.set_many({"long": b"x", "longer": b"x"}, ttl=3))
+    run(part, part.set("key", b"x"))
+    clock.advance(2)
+    assert run(part, part.sweep()) == 12_345
+    assert run(part, part.sweep()) == 0
+    assert rows(postgres_url) == 3
+
+
 def test_expired_keys_are_written_again_by_the_statement_that_sweeps(
     part: PostgresKeyValue, clock: Clock
 ) -> None:

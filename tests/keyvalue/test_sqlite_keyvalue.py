@@ -80,6 +80,18 @@ def test_writes_sweep_a_few_expired_rows_each(tmp_path: Path, clock: Clock) -> N
     run(part, part.close())
 
 
+def test_sweep_removes_all_that_has_expired_and_nothing_else(tmp_path: Path, clock: Clock) -> None:
+    part = SqliteKeyValue(tmp_path / "kv.db", clock=clock)
+    run(part, part.set_many({f"short {number}": b"x" for number in range(2345)}, ttl=1))
+    run(part, part.set("long", b"x", ttl=3))
+    run(part, part.set("key", b"x"))
+    clock.advance(2)
+    assert run(part, part.sweep()) == 2345
+    assert run(part, part.sweep()) == 0
+    assert run(part, part.get_many(["long", "key"])) == {"long": b"x", "key": b"x"}
+    run(part, part.close())
+
+
 def test_a_file_that_is_no_database_is_corrupt(tmp_path: Path) -> None:
     (tmp_path / "kv.db").write_bytes(b"this is not a database, not at all" * 100)
     with pytest.raises(Corrupt, match=r"kv\.db"):

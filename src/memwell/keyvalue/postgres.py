@@ -18,20 +18,21 @@ from typing import Any, Final, Self
 from memwell.errors import MemwellError
 from memwell.keyvalue.counters import added, check_step
 from memwell.ports import KeyValue
+from memwell.ports.base import guarded
 from memwell.postgres import Component, Database, Settings
 from memwell.registry import Url
 
-__all__ = ["COMPONENT", "SWEEP", "PostgresKeyValue"]
+__all__ = ["COMPONENT", "PostgresKeyValue"]
 
 COMPONENT: Final = Component.of("keyvalue", Path(__file__).parent / "migrations" / "postgres")
 """The tables of this part."""
-SWEEP: Final = """DELETE FROM memwell_keyvalue WHERE key IN (
+_SWEEP: Final = """DELETE FROM memwell_keyvalue WHERE key IN (
   SELECT key FROM memwell_keyvalue WHERE expires_at <= {now} {but}
   ORDER BY expires_at LIMIT {limit} FOR UPDATE SKIP LOCKED)"""
-"""Removes expired rows that nobody is changing; it waits for nobody."""
-
 _SWEPT: Final = 16
-"""Expired keys removed at most by one write."""
+"""Expired keys removed at most by one write; none that others are changing, so that it waits for nobody."""
+_AT_ONCE: Final = 10_000
+"""Expired keys removed at most by one statement of `sweep`."""
 _LONGEST: Final = 1e10
 """Seconds (300 years) beyond which a `ttl` is for good, as a database's calendar ends."""
 _NOW: Final = "coalesce(%(now)s::timestamptz, statement_timestamp())"
@@ -43,7 +44,7 @@ _SUM: Final = f"({_COUNTER}::numeric + %(by)s::numeric)"
 # The sweep leaves out the keys being written: one statement cannot change a row twice. It runs after the rest, and
 # so never holds what another call waits for while it waits itself.
 _SWEEPING: Final = (
-    f"WITH swept AS ({SWEEP.format(now=_NOW, but='AND key <> ALL (%(keys)s::text[])', limit=_SWEPT)})"
+    f"WITH swept AS ({_SWEEP.format(now=_NOW, but='AND key <> ALL (%(keys)s::text[])', limit=_SWEPT)})"
 )
 _GET: Final = f"SELECT key, value FROM memwell_keyvalue k WHERE key = ANY (%(keys)s::text[]) AND {_ALIVE}"
 _SET: Final = f"""{_SWEEPING}
@@ -111,6 +112,14 @@ class PostgresKeyValue(KeyValue):
                 return int(row[0])
             # The server declined: say why, unless the value was replaced meanwhile by one that can be counted.
             added((await self._get_many([key])).get(key), by)
+
+    @guarded
+    async def sweep(self) -> int:
+        """Remove every value that has expired; how many went."""
+        gone, statement = 0, _SWEEP.format(now=_NOW, but="", limit=_AT_ONCE)
+        while some := await self._write(statement, None):
+            gone += some
+        return gone
 
     async def _write(self, statement: str, ttl: float | None, **values: Any) -> int:
         """Run a statement; how many rows it wrote."""

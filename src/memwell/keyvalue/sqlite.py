@@ -11,6 +11,7 @@ from typing import Self, cast
 from memwell.errors import MemwellError
 from memwell.keyvalue.counters import added
 from memwell.ports import KeyValue
+from memwell.ports.base import guarded
 from memwell.registry import Url
 from memwell.sqlite import Database, Durability, translate
 
@@ -72,6 +73,16 @@ class SqliteKeyValue(KeyValue):
         timeout = url.number("timeout", 30.0)
         url.done("durability", "timeout")
         return cls(url.path() or ":memory:", durability=cast("Durability", durability), timeout=timeout)
+
+    @guarded
+    async def sweep(self) -> int:
+        """Remove every value that has expired; how many went."""
+        now, gone = self._clock(), 0
+        while some := self._database.submit(
+            lambda connection: connection.execute(_SWEEP, (now, 1000)).rowcount
+        ):
+            gone += some
+        return gone
 
     async def _get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
         connection = self._database.read()
