@@ -33,7 +33,8 @@ COMMIT: Final = Script(
     + _SERVING
     + """
 local TOKEN, STAGED, token, size = KEYS[17], KEYS[18], ARGV[1], tonumber(ARGV[2])
-if redis.call('EXISTS', TOKEN) == 1 then return -1 end  -- the client has given this commit up
+local known = redis.call('GET', TOKEN)
+if known then return known == 'done' and 1 or -1 end  -- sent twice, or given up by the client
 
 local plan, at = ARGV, 3
 if STAGED then
@@ -70,13 +71,13 @@ for _ = 1, tonumber(take()) do
   if not quiet(since, tenant, user) then return 0 end
 end
 
-redis.call('HSETNX', META, 'format', '1')
 for _ = 1, tonumber(take()) do  -- commands on whole tables, short enough to be unpacked
   local words = {take(), KEYS[tonumber(take())]}
   for _ = 1, tonumber(take()) do words[#words + 1] = take() end
   redis.call(unpack(words))
 end
 
+redis.call('HSETNX', META, 'format', '1')
 local changed = tonumber(take())
 if changed > 0 then
   local seq = tonumber(redis.call('HGET', META, 'seq') or '0')

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any, Final
 
+import redis.cluster
 import redis.exceptions
 
 from memwell.errors import ConfigError
@@ -73,7 +74,8 @@ class Server:
         client = self.clients.get()
         if not self._ready:
             with self._lock:
-                self._inspect(client)
+                if not self._ready:
+                    self._inspect(client)
                 self._ready = True
         return client
 
@@ -120,18 +122,18 @@ class Server:
         if self._durable is None:
             try:
                 client = self.clients.get()
-                told = client.config_get("append*")
-            except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError):
-                return False  # ask again when it can be reached
-            except redis.exceptions.ResponseError:
+                told = client.config_get("append*", **self._shard(client))
+            except redis.exceptions.ResponseError:  # the user may not ask
                 told = {}
+            except (redis.exceptions.RedisError, OSError):
+                return False  # ask again when it can be reached
             self._durable = (_text(told, "appendonly"), _text(told, "appendfsync")) == ("yes", "always")
         return self._durable
 
     def _inspect(self, client: Any) -> None:
         if _decodes(client):
             raise ConfigError("the client must give bytes: make it without decode_responses", part="redis")
-        _refuse_eviction(client)
+        self._refuse_eviction(client)
         pipeline = client.pipeline(transaction=False)
         for key in self._keys:
             pipeline.execute_command("TYPE", key)
@@ -147,6 +149,27 @@ class Server:
             )
 
 
+    def _refuse_eviction(self, client: Any) -> None:
+        """A server that evicts keys at will would throw away a whole table."""
+        try:
+            told = client.info("memory", **self._shard(client))
+        except redis.exceptions.ResponseError:  # who may not ask is trusted
+            return
+        policy = str(told.get("maxmemory_policy", ""))
+        if int(told.get("maxmemory", 0) or 0) and policy.startswith("allkeys"):
+            raise ConfigError(
+                f"this Redis evicts keys when its memory is full (maxmemory-policy {policy}), and memories with"
+                " them; set it to noeviction, or use another Redis than the cache's",
+                part="redis",
+            )
+
+    def _shard(self, client: Any) -> dict[str, Any]:
+        """How to ask the server that keeps the store, where there are several."""
+        if not isinstance(client, redis.cluster.RedisCluster):
+            return {}
+        return {"target_nodes": client.get_node_from_key(self.key("meta"))}
+
+
 def after_all(head: bytes) -> bytes:
     """The end of a range of what begins with `head`, which ends with NUL."""
     return b"(" + head[:-1] + b"\1" if head else b"+"
@@ -157,21 +180,6 @@ def in_parts(items: Iterable[Any], size: int) -> Iterable[list[Any]]:
     rest = iter(items)
     while part := list(islice(rest, size)):
         yield part
-
-
-def _refuse_eviction(client: Any) -> None:
-    """A server that evicts keys at will would throw away a whole table."""
-    try:
-        told = client.info("memory")
-    except redis.exceptions.ResponseError:  # the user may not ask; its own business
-        return
-    policy = str(told.get("maxmemory_policy", ""))
-    if int(told.get("maxmemory", 0) or 0) and policy.startswith("allkeys"):
-        raise ConfigError(
-            f"this Redis evicts keys when its memory is full (maxmemory-policy {policy}), and memories with them;"
-            " set it to noeviction, or use another Redis than the cache's",
-            part="redis",
-        )
 
 
 def _decodes(client: Any) -> bool:

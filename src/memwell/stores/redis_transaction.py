@@ -205,12 +205,16 @@ class Transaction:
             members.update(dict.fromkeys(old.keys() - new.keys()))
             members.update({place: score for place, score in new.items() if old.get(place) != score})
         fields = {k: v for k, v in fields.items() if k not in self._seen or self._seen[k] != v}
-        return [
+        puts = [
             *_commands("HSET", {k: [k[1], v] for k, v in fields.items() if v is not None}),
-            *_commands("HDEL", {k: [k[1]] for k, v in fields.items() if v is None}),
             *_commands("ZADD", {k: [score, k[1]] for k, score in members.items() if score is not None}),
+        ]
+        removals = [
+            *_commands("HDEL", {k: [k[1]] for k, v in fields.items() if v is None}),
             *_commands("ZREM", {k: [k[1]] for k, score in members.items() if score is None}),
         ]
+        # The first command of a script decides whether a full memory forbids all of it.
+        return puts + removals if any(self._rows.values()) else removals + puts
 
     def _plan(self, commands: Sequence[tuple[str, str, list[Any]]]) -> list[bytes]:
         """See `redis_scripts.COMMIT`."""
