@@ -31,6 +31,8 @@ the part is `blocking`, else always on the same event loop, as connections need 
     @pytest.mark.xfail(strict=True, reason="the service keeps milliseconds")
     def test_times_keep_their_microseconds(self, driven):
         super().test_times_keep_their_microseconds(driven)
+
+Real servers to test against (PostgreSQL, Redis, Memcached, Chroma) are started by `memwell.testing.services`.
 """
 
 from __future__ import annotations
