@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from memwell.matrix import numpy
 from memwell.ports import Metric, Point, Vectors
 from memwell.registry import Url
 
-__all__ = ["Batch", "asked", "batch", "dimension_of", "finite", "uuid_of"]
+__all__ = ["Batch", "asked", "batch", "dimension_of", "finite", "here", "stand_in", "uuid_of"]
 
 _IDS: Final = uuid.UUID("5b1f6f6e-5d0c-5a40-9b5a-2f1f0c6d7a11")
 """The root of the UUIDs that stand for our ids; changing it loses every index that has them."""
@@ -28,11 +29,11 @@ class Batch:
     vectors: Vectors
     """`(n, d) float32`"""
 
-    def parts(self, size: int) -> Iterator[Batch]:
-        """The same points, some at a time."""
-        for at in range(0, len(self.ids), size):
-            here = slice(at, at + size)
-            yield Batch(self.ids[here], self.fields[here], self.vectors[here])
+
+def portion(dimension: int, texts: Sequence[str], *, most: int, size: int) -> int:
+    """How many points go into one request of at most `size` bytes; `texts` are their fields as JSON."""
+    each = 24 * dimension + 4096 + 8 * max(map(len, texts))  # with columns, and escapes in texts
+    return max(1, min(most, size // each))
 
 
 def batch(points: Sequence[Point], metric: Metric, *, part: str) -> Batch:
@@ -75,6 +76,22 @@ def dimension_of(url: Url) -> int:
             part=url.scheme,
         )
     return int(dimension)
+
+
+def here(host: str) -> bool:
+    """Whether a host is this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def stand_in(dimension: int) -> Vectors:
+    """A direction for a zero vector, where a service refuses those: nearly at right angles to most others."""
+    vector = numpy().ones(dimension, dtype="float32")
+    vector[1::2] = -1
+    scaled: Vectors = vector / numpy().sqrt(numpy().float32(dimension))
+    return scaled
 
 
 def uuid_of(id: str, namespace: str = "") -> str:

@@ -28,6 +28,8 @@ class Request:
     headers: Mapping[str, str]
     """Names in lower case."""
     raw: bytes
+    pairs: tuple[tuple[str, str], ...] = ()
+    """What stands behind the question mark, with what is given several times."""
 
     @property
     def body(self) -> Any:
@@ -132,8 +134,8 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         size = int(self.headers.get("content-length") or 0)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        request = Request(self.command, parts.path, query, headers, self.rfile.read(size))
+        pairs = tuple(parse_qsl(parts.query, keep_blank_values=True))
+        request = Request(self.command, parts.path, dict(pairs), headers, self.rfile.read(size), pairs)
         wire = self.server.wire
         try:
             self._send(200, json.dumps(wire.answer(request)).encode(), {})

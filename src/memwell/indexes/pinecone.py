@@ -1,0 +1,368 @@
+"""Pinecone: one namespace of an index that exists already, by the index's host.
+
+`pinecone://my-index-abc123.svc.us-east-1-aws.pinecone.io?dimension=384`; options `namespace`, `metric` (cosine, l2,
+dot), `timeout` (seconds, 30). The key is in the environment variable PINECONE_API_KEY. A server on this machine is
+spoken to by http, all others by https. An index of another dimension or metric is a `ConfigError`.
+
+Pinecone tells of a write some seconds later: searches and counts lag behind, and `memwell doctor` may see that. A large
+write goes in several requests: if one fails, those before it stay, and the same call again makes it whole. Metadata of
+a point are limited to 40 KB there: of a longer record the content and its own metadata are left out, and a filter that
+asks for them is `NotSupported` when such a record would have to be compared. A zero vector, which Pinecone refuses,
+stands there as a direction of its own and is told as what it is.
+
+Proved on the wire: Pinecone's own client against a loopback server that speaks the documented protocol.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, Self
+
+import pinecone
+from pinecone import errors
+
+from memwell import filters
+from memwell.errors import BackendError, ConfigError, Corrupt, MemwellError, NotSupported, Unavailable
+from memwell.filters import Node
+from memwell.indexes.columns import columns, decoded, encoded
+from memwell.indexes.listing import Listing
+from memwell.indexes.metrics import Raw, checked_metric, metric_of, similarities, similarity
+from memwell.indexes.nearest import Candidate, Question, nearest
+from memwell.indexes.points import Batch, asked, batch, dimension_of, here, stand_in, uuid_of
+from memwell.indexes.pushdown import Compare, Condition, Every, OneOf, Pushed, Unless, inward, pushed
+from memwell.matrix import numpy
+from memwell.ports import Match, Metric, Point, VectorIndex, Vectors
+from memwell.registry import Url
+from memwell.types import Where
+
+__all__ = ["Pinecone"]
+
+ID: Final = "m_id"
+"""Metadata key of our id; the point's own, which must be ASCII, is the UUID made of it."""
+FIELDS: Final = "m_fields"
+"""Metadata key of the fields as JSON text."""
+CUT: Final = "m_cut"
+"""Metadata key that says that the record's own metadata are left out."""
+ZERO: Final = "m_zero"
+"""Metadata key that says that the vector is zero."""
+METRICS: Final[Mapping[Metric, tuple[str, Raw]]] = {
+    "cosine": ("cosine", "cosine"),
+    "l2": ("euclidean", "squared l2"),
+    "dot": ("dotproduct", "dot"),
+}
+"""Metric → Pinecone's name, and what its scores are."""
+METADATA_BYTES: Final = 40_000
+REQUEST_BYTES: Final = 1_800_000
+"""Of an upsert; Pinecone takes 2 MB."""
+AT_ONCE: Final = 1000
+"""Points written, or ids deleted, by one request, at most."""
+FETCHED: Final = 100
+"""Points fetched by one request: their ids stand in its URL."""
+MOST: Final = 1000
+"""Points found by one query that brings their metadata, at most."""
+
+
+class Pinecone(VectorIndex):
+    """See the module. Nothing is opened before the first call; a `client` (`pinecone.AsyncIndex`) that is handed in
+    stays open, and its `identity` is not known."""
+
+    part = "pinecone"
+    proof = "wire"
+
+    def __init__(
+        self,
+        dimension: int,
+        *,
+        host: str | None = None,
+        client: pinecone.AsyncIndex | None = None,
+        api_key: str | None = None,
+        namespace: str = "",
+        metric: Metric = "cosine",
+        timeout: float = 30.0,
+    ) -> None:
+        """`timeout` in seconds, for each attempt of a request. Raises `ConfigError`."""
+        if (host is None) == (client is None):
+            raise ConfigError("pinecone takes the index's host, or a client", part=self.part)
+        if dimension < 1:
+            raise ConfigError(f"a dimension is a positive number, not {dimension!r}", part=self.part)
+        self.dimension = dimension
+        self.metric = checked_metric(metric)
+        self._host, self._namespace, self._timeout = host, namespace, timeout
+        self._key = api_key or os.environ.get("PINECONE_API_KEY")
+        if client is None and not self._key:
+            raise ConfigError("pinecone needs a key: set PINECONE_API_KEY in the environment", part=self.part)
+        self._client, self._ours = client, client is None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._checked = False
+        self._listing = Listing(self._scan)
+        if host is not None:
+            self.identity = f"pinecone:{host}/{namespace}"
+
+    @classmethod
+    def from_url(cls, url: Url) -> Self:
+        """See the module's description."""
+        dimension, metric = dimension_of(url), metric_of(url)
+        namespace, timeout = url.take("namespace") or "", url.number("timeout", 30.0)
+        url.done("dimension", "metric", "namespace", "timeout")
+        place = url.place()
+        name, port = place.host(0, "")
+        if not name:
+            raise ConfigError(
+                "name the index's host, as in pinecone://INDEX.svc.….pinecone.io", part=cls.part
+            )
+        address = f"{'http' if here(name) else 'https'}://{name}{f':{port}' if port else ''}"
+        return cls(dimension, host=address, namespace=namespace, metric=metric, timeout=timeout)
+
+    # ------------------------------------------------------------------------------------------ the client
+
+    async def _index(self) -> pinecone.AsyncIndex:
+        """The client of the running loop, when it is sure that the index fits."""
+        loop = asyncio.get_running_loop()
+        if self._client is None or (self._ours and loop is not self._loop):
+            self._client = pinecone.AsyncIndex(
+                host=self._host or "", api_key=self._key, timeout=self._timeout
+            )
+            self._loop = loop
+        if not self._checked:
+            self._check(await self._client.describe_index_stats())
+            self._checked = True
+        return self._client
+
+    def _check(self, stats: Any) -> None:
+        name = METRICS[self.metric][0]
+        if stats.dimension not in (None, self.dimension) or stats.metric not in (None, name):
+            raise ConfigError(
+                f"the index holds vectors of dimension {stats.dimension} and metric {stats.metric}, not "
+                f"{self.dimension} and {name}; take another index, or what it was made with",
+                part=self.part,
+            )
+
+    # -------------------------------------------------------------------------------------------- the port
+
+    async def _upsert(self, points: Sequence[Point]) -> None:
+        ready = batch(points, self.metric, part=self.part)
+        index = await self._index()
+        self._listing.changed()
+        try:
+            for part in _requests(list(self._made(ready))):
+                await index.upsert(vectors=part, namespace=self._namespace)
+        finally:
+            self._listing.changed()
+
+    def _made(self, points: Batch) -> Iterator[dict[str, Any]]:
+        """The points as Pinecone takes them."""
+        for name, fields, vector in zip(points.ids, points.fields, points.vectors, strict=True):
+            metadata = _metadata(name, fields)
+            if not vector.any():
+                metadata[ZERO], vector = True, stand_in(self.dimension)
+            yield {"id": uuid_of(name), "values": vector.tolist(), "metadata": metadata}
+
+    async def _delete(self, ids: Sequence[str]) -> None:
+        names = list({uuid_of(name): None for name in ids})
+        index = await self._index()
+        try:
+            for at in range(0, len(names), AT_ONCE):
+                await index.delete(ids=names[at : at + AT_ONCE], namespace=self._namespace)
+        except errors.NotFoundError:
+            return  # nothing was ever written to this namespace
+        finally:
+            self._listing.changed()
+
+    async def _search(self, vector: Vectors, limit: int, where: Where | Node | None) -> list[Match]:
+        query = asked(vector, self.metric, part=self.part)
+        node = filters.parse(where or {})
+        given = pushed(node)
+        # What was cut is found as well, so that every point is compared once more.
+        question = Question(query, self.metric, limit, Pushed(given.condition, given.node, exact=False))
+        index = await self._index()
+        sent = query if query.any() else stand_in(self.dimension)
+
+        async def ask(size: int) -> list[Candidate]:
+            answer = await index.query(
+                top_k=size,
+                vector=sent.tolist(),
+                namespace=self._namespace,
+                filter=_filter(given.condition),
+                include_metadata=True,
+            )
+            return [self._candidate(match, question) for match in answer.matches]
+
+        async def scan() -> list[Candidate]:
+            return await self._everything(question)
+
+        if query.any():
+            return await nearest(question, ask, self._vectors, most=MOST, scan=scan)
+        return await nearest(question, _nothing, self._vectors, most=1, scan=scan)
+
+    def _candidate(self, match: Any, question: Question) -> Candidate:
+        metadata = match.metadata or {}
+        near = similarity(match.score, METRICS[self.metric][1])
+        if metadata.get(ZERO):
+            zero = numpy().zeros((1, self.dimension))
+            near = similarities(zero, question.vector, self.metric)[0]
+        return Candidate(
+            id=_id(match.id, metadata), similarity=near, fields=_fields(metadata, question.pushed.node)
+        )
+
+    async def _everything(self, question: Question) -> list[Candidate]:
+        """Every point of the namespace, compared here."""
+        found: list[Candidate] = []
+        async for points in self._pages():
+            held = [self._vector(point) for point in points]
+            near = similarities(held, question.vector, self.metric) if held else []
+            for point, similar in zip(points, near, strict=True):
+                fields = _fields(point.metadata or {}, question.pushed.node)
+                found.append(
+                    Candidate(id=_id(point.id, point.metadata or {}), similarity=similar, fields=fields)
+                )
+        return found
+
+    async def _ids(self, after: str | None, limit: int) -> list[str]:
+        return await self._listing.page(after, limit)
+
+    async def _scan(self) -> list[str]:
+        return [_id(point.id, point.metadata or {}) async for points in self._pages() for point in points]
+
+    async def _pages(self) -> Any:
+        """All points, some at a time: Pinecone lists names, the rest has to be fetched."""
+        index = await self._index()
+        async for page in index.list(namespace=self._namespace, limit=FETCHED):
+            names = [str(item.id) for item in page.vectors]
+            if names:
+                yield list((await index.fetch(ids=names, namespace=self._namespace)).vectors.values())
+
+    async def _vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
+        names = {uuid_of(name): name for name in ids}
+        index, wanted = await self._index(), list(names)
+        found: dict[str, Vectors] = {}
+        for at in range(0, len(wanted), FETCHED):
+            answer = await index.fetch(ids=wanted[at : at + FETCHED], namespace=self._namespace)
+            found |= {names[name]: self._vector(point) for name, point in answer.vectors.items()}
+        return found
+
+    def _vector(self, point: Any) -> Vectors:
+        zero = (point.metadata or {}).get(ZERO)
+        values = [0.0] * self.dimension if zero else point.values
+        vector: Vectors = numpy().asarray(values, dtype="float32")
+        return vector
+
+    async def _count(self) -> int:
+        index = await self._index()
+        summary = (await index.describe_index_stats()).namespaces.get(self._namespace)
+        return 0 if summary is None else int(summary.vector_count)
+
+    async def _clear(self) -> None:
+        index = await self._index()
+        try:
+            await index.delete(delete_all=True, namespace=self._namespace)
+        except errors.NotFoundError:
+            return  # nothing was ever written to this namespace
+        finally:
+            self._listing.changed()
+
+    async def _ping(self) -> None:
+        await (await self._index()).describe_index_stats()
+
+    async def _close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None and self._ours and self._loop is asyncio.get_running_loop():
+            await client.close()
+
+    def _translate(self, error: Exception, operation: str) -> MemwellError:
+        """The one table of what the client raises."""
+        found = _table(error) or super()._translate(error, operation)
+        found.part, found.operation = self.part, operation
+        return found
+
+
+def _table(error: Exception) -> MemwellError | None:
+    if isinstance(error, errors.UnauthorizedError | errors.ForbiddenError):
+        return ConfigError(f"Pinecone refuses the key: {error.message}; set PINECONE_API_KEY")
+    if isinstance(error, errors.RateLimitError):
+        return Unavailable(f"Pinecone asks to wait: {error.message}", retry_after=_wait(error.headers))
+    if isinstance(error, errors.ServiceError | errors.PineconeConnectionError | errors.PineconeTimeoutError):
+        return Unavailable(f"Pinecone cannot be reached: {error.message}")
+    if isinstance(error, errors.NotFoundError):
+        return ConfigError(f"there is no such index: {error.message}; check its host")
+    if isinstance(error, errors.PineconeError):
+        return BackendError(f"Pinecone: {error.message}")
+    return None
+
+
+def _wait(headers: Mapping[str, str] | None) -> float | None:
+    try:
+        return float((headers or {}).get("retry-after", ""))
+    except ValueError:
+        return None
+
+
+async def _nothing(size: int) -> list[Candidate]:
+    """What to do with a query that has no direction: look at every point."""
+    return [Candidate(id="", similarity=0.0)] * size
+
+
+def _metadata(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What Pinecone keeps beside a vector: flat, and within its limit."""
+    found = {ID: name, FIELDS: encoded(fields), **columns(fields)}
+    if len(encoded(found).encode()) <= METADATA_BYTES:
+        return found
+    rest = {**fields, "metadata": {}}
+    return {ID: name, CUT: True, FIELDS: encoded(rest), **columns(rest)}
+
+
+def _fields(metadata: Mapping[str, Any], node: Node) -> dict[str, Any]:
+    """The fields of a point, to be compared with the filter."""
+    if metadata.get(CUT) and any(clause.field is None for clause in filters.clauses(node)):
+        raise NotSupported(
+            "Pinecone keeps 40 KB beside a vector, and metadata that the filter asks for are longer:"
+            " let the store search",
+            part="pinecone",
+        )
+    return decoded(metadata.get(FIELDS))
+
+
+def _id(name: str, metadata: Mapping[str, Any]) -> str:
+    try:
+        return str(metadata[ID])
+    except KeyError as error:
+        raise Corrupt(
+            f"point {name!r} was not written by memwell; give the index a namespace of its own",
+            part="pinecone",
+        ) from error
+
+
+def _filter(condition: Condition | None) -> dict[str, Any] | None:
+    """The condition in Pinecone's words, or what was cut."""
+    if condition is None:
+        return None
+    return {"$or": [_built(inward(condition)), {CUT: {"$eq": True}}]}
+
+
+def _built(condition: Condition) -> dict[str, Any]:
+    if isinstance(condition, OneOf):
+        return {condition.column: {"$in": list(condition.values)}}
+    if isinstance(condition, Compare):
+        return {condition.column: {f"${condition.bound}": condition.number}}
+    if isinstance(condition, Unless) and isinstance(condition.part, OneOf):
+        return {condition.part.column: {"$nin": list(condition.part.values)}}
+    if isinstance(condition, Unless):
+        raise AssertionError("`inward` leaves no other negation")
+    parts = [_built(part) for part in condition.parts]
+    return {"$and" if isinstance(condition, Every) else "$or": parts}
+
+
+def _requests(made: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """The points in requests that Pinecone takes."""
+    part: list[dict[str, Any]] = []
+    size = 0
+    for point in made:
+        own = 22 * len(point["values"]) + len(encoded(point["metadata"]).encode())
+        if part and (len(part) == AT_ONCE or size + own > REQUEST_BYTES):
+            yield part
+            part, size = [], 0
+        part.append(point)
+        size += own
+    if part:
+        yield part
