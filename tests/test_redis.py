@@ -161,6 +161,27 @@ def test_more_calls_than_connections_wait_for_their_turn(here: Settings) -> None
     assert asyncio.run(main()) >= 1
 
 
+def test_a_cancelled_call_is_cancelled(here: Settings) -> None:
+    async def forever(client: Any) -> None:
+        while True:
+            await client.incr(here.prefix + "n")
+
+    async def main() -> None:
+        clients = Clients(here)
+        client = await clients.get()
+        for step in range(200):
+            task = asyncio.ensure_future(forever(client))
+            await asyncio.sleep(0.0001 * (step % 20))
+            task.cancel()
+            done, _ = await asyncio.wait([task], timeout=5)
+            assert done
+            assert task.cancelled()
+        assert await client.ping()
+        await clients.close()
+
+    asyncio.run(main())
+
+
 def _in_child(work: Callable[[], None]) -> int:
     """The exit status of a forked child that ends as a program does, its objects collected."""
     child = os.fork()
@@ -326,6 +347,26 @@ def test_what_the_server_says_has_its_place(text: str, kind: type[MemwellError])
     assert type(translate(errors.ResponseError(text), "redis", "get")) is kind
 
 
+def test_what_the_server_refused_was_not_done_and_what_broke_off_may_have_been() -> None:
+    refused = [errors.ReadOnlyError("x"), errors.BusyLoadingError("x"), errors.MaxConnectionsError()]
+    refused += [
+        errors.ResponseError("BUSY Redis is busy"),
+        errors.ClusterDownError("x"),
+        errors.TryAgainError("x"),
+    ]
+    for error in refused:
+        found = translate(error, "redis", "increment")
+        assert isinstance(found, Unavailable)
+        assert found.unsent
+    for error in (
+        errors.ConnectionError("Connection closed by server."),
+        errors.TimeoutError("Timeout reading"),
+    ):
+        found = translate(error, "redis", "increment")
+        assert isinstance(found, Unavailable)
+        assert not found.unsent
+
+
 def test_values_stay_out_of_errors() -> None:
     said = "unknown command 'FOO', with args beginning with: 'my secret' 'diary' "
     found = translate(errors.ResponseError(said), "redis", "get")
@@ -387,8 +428,10 @@ def test_a_server_that_is_gone_or_hangs_is_unavailable() -> None:
             await asyncio.to_thread(server.kill)
             return await client.get("x")
 
-        assert isinstance(failing(lose, here), Unavailable)
-        assert isinstance(failing(ping, here), Unavailable)
+        lost, unreached = failing(lose, here), failing(ping, here)
+        assert isinstance(lost, Unavailable)
+        assert isinstance(unreached, Unavailable)
+        assert unreached.unsent
         server.start()
 
         async def come_back(clients: Clients) -> Any:
@@ -403,7 +446,9 @@ def test_a_server_that_is_gone_or_hangs_is_unavailable() -> None:
         async def hang(clients: Clients) -> Any:
             return await (await clients.get()).execute_command("DEBUG", "SLEEP", "0.6")
 
-        assert isinstance(failing(hang, here), Unavailable)
+        late = failing(hang, here)
+        assert isinstance(late, Unavailable)
+        assert not late.unsent
 
 
 def test_a_full_memory_says_what_to_do() -> None:

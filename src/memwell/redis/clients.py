@@ -105,21 +105,65 @@ class SyncClients:
             client.close()
 
 
-class Gate:
-    """Lets so many calls at once through to a Cluster, whose own pools refuse instead of waiting."""
+class Steady:
+    """A connection that keeps time by itself: before Python 3.12 `asyncio.wait_for`, which the driver uses for its
+    timeouts, can swallow a cancellation."""
 
-    def __init__(self, width: int, patience: float) -> None:
-        self._places = asyncio.Semaphore(width)
+    def __init__(self, *, patience: float, **options: Any) -> None:
+        super().__init__(**options)
         self._patience = patience
 
-    async def through(self, call: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-        """The call's result. Raises `MaxConnectionsError` after so many seconds of waiting."""
+    async def send_packed_command(self, *args: Any, **options: Any) -> None:
+        """As the driver's, within the limit."""
+        await self._limited(super().send_packed_command(*args, **options))  # type: ignore[misc]
+
+    async def read_response(self, *args: Any, **options: Any) -> Any:
+        """As the driver's, within the limit. The driver drops a connection whose answer was not waited for."""
+        return await self._limited(super().read_response(*args, **options))  # type: ignore[misc]
+
+    async def _limited(self, step: Coroutine[Any, Any, Any]) -> Any:
+        limit = asyncio.timeout(self._patience)
         try:
-            await asyncio.wait_for(self._places.acquire(), self._patience)
+            async with limit:
+                return await step
+        except TimeoutError as error:
+            raise redis.exceptions.TimeoutError("Timeout on an open connection") from error
+
+
+class SteadyConnection(Steady, redis.asyncio.Connection):  # type: ignore[misc]
+    """To a server."""
+
+
+class SteadySecure(Steady, redis.asyncio.SSLConnection):  # type: ignore[misc]
+    """To a server by TLS."""
+
+
+class SteadySentinel(Steady, redis.asyncio.sentinel.SentinelManagedConnection):  # type: ignore[misc]
+    """To the master of the moment."""
+
+
+class SteadySecureSentinel(Steady, redis.asyncio.sentinel.SentinelManagedSSLConnection):  # type: ignore[misc]
+    """To the master of the moment by TLS."""
+
+
+class Gate:
+    """Lets so many calls at once through to a Cluster, whose own pools refuse instead of waiting, and keeps time."""
+
+    def __init__(self, width: int, patience: float, limit: float) -> None:
+        self._places = asyncio.Semaphore(width)
+        self._patience, self._limit = patience, limit
+
+    async def through(self, call: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        """The call's result. Raises `MaxConnectionsError` after `patience` seconds without a place, `TimeoutError` when
+        the call takes longer than the limit."""
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._places.acquire()
         except TimeoutError as error:
             raise redis.exceptions.MaxConnectionsError from error
         try:
-            return await call()
+            async with asyncio.timeout(self._limit):
+                return await call()
         finally:
             self._places.release()
 
@@ -143,21 +187,25 @@ class SyncSentinels(redis.sentinel.SentinelConnectionPool, redis.BlockingConnect
 
 
 def _async_client(settings: Settings) -> AsyncClient:
-    common = _connection(settings, AsyncRetry(NoBackoff(), 0))
+    common = _connection(settings, AsyncRetry(NoBackoff(), 0)) | {"socket_timeout": None}
     if settings.cluster:
         nodes = [redis.asyncio.cluster.ClusterNode(host, port) for host, port in settings.hosts]
         # Pipelines pass the gate as one call and take a connection of every node.
         client = Cluster(startup_nodes=nodes, max_connections=2 * settings.pool + 2, **common)
-        client.gate = Gate(settings.pool, settings.timeout)
+        client.gate = Gate(settings.pool, settings.timeout, settings.timeout + settings.connect_timeout)
         return client
     pool = {"max_connections": settings.pool, "timeout": settings.timeout, "db": settings.db}
+    steady = {"patience": settings.timeout}
     if settings.sentinel:
-        watch = redis.asyncio.sentinel.Sentinel(settings.hosts, sentinel_kwargs=_watch(settings, common))
-        connections = Sentinels(settings.sentinel, watch, **pool, **common)
+        sentinel = _watch(settings, common) | {"socket_timeout": settings.timeout}
+        watch = redis.asyncio.sentinel.Sentinel(settings.hosts, sentinel_kwargs=sentinel)
+        kind = SteadySecureSentinel if common.pop("ssl", False) else SteadySentinel
+        connections = Sentinels(settings.sentinel, watch, connection_class=kind, **pool, **steady, **common)
     else:
+        kind = SteadySecure if common.pop("ssl", False) else SteadyConnection
+        host, port = settings.hosts[0]
         connections = redis.asyncio.BlockingConnectionPool(
-            **pool,
-            **_pooled(settings, common, redis.asyncio.SSLConnection),
+            connection_class=kind, host=host, port=port, **pool, **steady, **common
         )
     return redis.asyncio.Redis.from_pool(connections)
 
@@ -172,7 +220,11 @@ def _sync_client(settings: Settings) -> SyncClient:
         watch = redis.sentinel.Sentinel(settings.hosts, sentinel_kwargs=_watch(settings, common))
         connections = SyncSentinels(settings.sentinel, watch, **pool, **common)
     else:
-        connections = redis.BlockingConnectionPool(**pool, **_pooled(settings, common, redis.SSLConnection))
+        kind = redis.SSLConnection if common.pop("ssl", False) else redis.Connection
+        host, port = settings.hosts[0]
+        connections = redis.BlockingConnectionPool(
+            connection_class=kind, host=host, port=port, **pool, **common
+        )
     return redis.Redis.from_pool(connections)
 
 
@@ -202,15 +254,6 @@ def _connection(settings: Settings, retry: object) -> dict[str, Any]:
 def _watch(settings: Settings, common: dict[str, Any]) -> dict[str, Any]:
     login = {"username": settings.sentinel_user, "password": settings.sentinel_password}
     return {**common, **login, "client_name": None}
-
-
-def _pooled(settings: Settings, common: dict[str, Any], secure: type) -> dict[str, Any]:
-    """The options of a plain pool, which takes a class where a client takes `ssl`, and a host."""
-    host, port = settings.hosts[0]
-    options = {**common, "host": host, "port": port}
-    if options.pop("ssl", False):
-        options["connection_class"] = secure
-    return options
 
 
 async def _check(client: AsyncClient) -> None:

@@ -94,6 +94,10 @@ _TYPES: tuple[tuple[type[BaseException], Row], ...] = (
 )
 """From special to general."""
 
+_NOT_ASKED = re.compile(
+    r"connecting to|No connection available|No master found|previous master|cannot be connected"
+)
+"""How the driver tells that it came to no server, or to one that refused."""
 _ARGUMENTS = re.compile(r", with args beginning with:.*|`.*|'[^']{40,}'", re.DOTALL)
 """Where the server repeats what it was given: values stay out of errors."""
 
@@ -103,7 +107,15 @@ def translate(error: Exception, part: str, operation: str) -> MemwellError:
     kind, advice = _row(error)
     said = _ARGUMENTS.sub("", str(error)).strip()
     text = f"{advice} (it says: {said})" if said else advice
+    if kind is Unavailable:
+        return Unavailable(text, part=part, operation=operation, unsent=_not_done(error, (kind, advice)))
     return kind(text, part=part, operation=operation)
+
+
+def _not_done(error: Exception, row: Row) -> bool:
+    """Whether the server cannot have done it: it refused, or was never asked."""
+    refused = row in _WORDS.values() or isinstance(error, native.MaxConnectionsError)
+    return refused or _NOT_ASKED.search(str(error)) is not None
 
 
 def _row(error: Exception) -> Row:
