@@ -25,6 +25,7 @@ TYPE_CHECKING = False  # type checkers take it as true; importing typing would c
 if TYPE_CHECKING:
     from memwell.engine.drafts import LIMITS
     from memwell.events import EVENTS, Event
+    from memwell.locks import Lock, SyncLock, lock, lock_sync, redlock, redlock_sync
     from memwell.memory import AsyncMemory
     from memwell.scoring import STRATEGIES, Strategy
     from memwell.sync import Memory
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         Page,
         Problem,
         Record,
+        Reembedded,
         Related,
         Report,
         Scope,
@@ -65,6 +67,7 @@ __all__ = [
     "InvalidInput",
     "InvalidQuery",
     "Link",
+    "Lock",
     "Memory",
     "MemwellError",
     "NewMemory",
@@ -73,15 +76,21 @@ __all__ = [
     "Page",
     "Problem",
     "Record",
+    "Reembedded",
     "Related",
     "Report",
     "Scope",
     "Stats",
     "Strategy",
+    "SyncLock",
     "TimedOut",
     "Unavailable",
     "Version",
     "Why",
+    "lock",
+    "lock_sync",
+    "redlock",
+    "redlock_sync",
 ]
 
 __version__ = "0.1.0"
@@ -92,8 +101,14 @@ _HOME = {
     "STRATEGIES": "scoring",
     "AsyncMemory": "memory",
     "Event": "events",
+    "Lock": "locks",
     "Memory": "sync",
     "Strategy": "scoring",
+    "SyncLock": "locks",
+    "lock": "locks",
+    "lock_sync": "locks",
+    "redlock": "locks",
+    "redlock_sync": "locks",
 }
 """Where a public name lives, unless in `types`: loaded when first asked for, so that `import memwell` stays light."""
 

@@ -28,6 +28,7 @@ from memwell.types import (
     Page,
     Progress,
     Record,
+    Reembedded,
     Related,
     Report,
     Stats,
@@ -320,8 +321,39 @@ class AsyncMemory:
         return await upkeep.doctor(self._engine)
 
     async def repair(self, *, progress: Progress | None = None) -> Report:
-        """Rebuild what `doctor` finds wrong, sweep what has expired, and embed what has no vectors yet."""
+        """Rebuild what `doctor` finds wrong, sweep what has expired, and embed what has no vectors yet.
+
+        Where searches use vectors of another model than this memory's embedder, nothing is embedded and the report
+        says so: `reembed` is for that.
+        """
         return await upkeep.repair(self._engine, progress)
+
+    async def reembed(
+        self,
+        *,
+        batch: int = 64,
+        drop_old: bool = False,
+        skip_failed: bool = False,
+        progress: Progress | None = None,
+    ) -> Reembedded:
+        """Move the store to this memory's embedder: give every memory of every tenant its vectors, then let searches
+        use them, in one step.
+
+        Until then all others go on with the old model: they recall, and what they write is embedded here too. One
+        that still asks with the old model afterwards gets an `EmbeddingError` that names the remedy; what it writes
+        is kept, and embedded later. A call cut short is continued by the next one: what has vectors of the new model
+        is not embedded again. `batch` memories are embedded and stored at a time; `progress(done, total)` is called
+        along the way. `drop_old` removes the vectors of older models afterwards.
+
+        Memories that cannot be embedded stop the cut-over: the `EmbeddingError` names them. With `skip_failed` they
+        are left behind, to be found by words only. Raises `NotSupported` without an embedder, and what the embedder
+        raises when it fails altogether.
+        """
+        from memwell.engine import reembedding
+
+        return await reembedding.reembed(
+            self._engine, batch=batch, drop_old=drop_old, skip_failed=skip_failed, progress=progress
+        )
 
     async def sweep(self) -> int:
         """Remove expired memories for good; how many. Also happens by itself now and then."""

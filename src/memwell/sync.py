@@ -26,6 +26,7 @@ from memwell.types import (
     Page,
     Progress,
     Record,
+    Reembedded,
     Report,
     Stats,
     Where,
@@ -247,6 +248,19 @@ class Memory:
     def repair(self, *, progress: Progress | None = None) -> Report:
         """Rebuild what `doctor` finds wrong. See `AsyncMemory.repair`."""
         return self._run(self._memory.repair(progress=progress))
+
+    def reembed(
+        self,
+        *,
+        batch: int = 64,
+        drop_old: bool = False,
+        skip_failed: bool = False,
+        progress: Progress | None = None,
+    ) -> Reembedded:
+        """Move the store to this memory's embedder. See `AsyncMemory.reembed`."""
+        return self._run(
+            self._memory.reembed(batch=batch, drop_old=drop_old, skip_failed=skip_failed, progress=progress)
+        )
 
     def sweep(self) -> int:
         """Remove expired memories for good. See `AsyncMemory.sweep`."""

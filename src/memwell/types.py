@@ -22,6 +22,7 @@ __all__ = [
     "Problem",
     "Progress",
     "Record",
+    "Reembedded",
     "Related",
     "Report",
     "Scope",
@@ -287,6 +288,22 @@ class Imported:
     links: int
     expired: int = 0
     """Left out because their time had passed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reembedded:
+    """What a move to another embedding model did."""
+
+    model: str
+    """Whose vectors searches use now."""
+    before: str | None
+    """Whose they used when it began; the same where the cut-over had happened already."""
+    embedded: int
+    """Memories that got vectors of the new model."""
+    failed: tuple[str, ...] = ()
+    """tenant/id/version of those that could not be embedded and are found by words only."""
+    dropped: int = 0
+    """Vectors of older models that were removed, in memories."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

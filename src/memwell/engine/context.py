@@ -23,6 +23,7 @@ log = logging.getLogger("memwell")
 _FLUSH_AFTER = timedelta(seconds=5)
 _FLUSH_AT = 256
 _SWEEP_EVERY = timedelta(minutes=10)
+_LOOK_EVERY = timedelta(minutes=10)
 
 
 class Owner(TypedDict, total=False):
@@ -49,6 +50,7 @@ class Engine:
         self.closed = False
         self._accesses: deque[tuple[str, str, datetime]] = deque()
         self._next_sweep: datetime | None = None
+        self._next_look: datetime | None = None
         self._swept = False
 
     @property
@@ -87,6 +89,14 @@ class Engine:
     def note_access(self, tenant_id: str, ids: list[str], now: datetime) -> None:
         """Remember that these were recalled, to be written with a later call."""
         self._accesses.extend([(tenant_id, id, now) for id in ids])
+
+    def note_unembedded(self, now: datetime) -> None:
+        """A search has met records without vectors, as another process with an older embedder may leave them: let a
+        later write embed them. Not for each search, since some may have none for good.
+        """
+        if self.encoder is not None and (self._next_look is None or now >= self._next_look):
+            self._next_look = now + _LOOK_EVERY
+            self.encoder.behind = True
 
     async def settle(self, now: datetime, *, fully: bool = False) -> None:
         """Write noted accesses when they are many or old, and sweep what has expired now and then, at least once in a

@@ -30,6 +30,9 @@ class Encoder:
     def __init__(self, embedder: Embedder) -> None:
         self.embedder = embedder
         self.behind = False
+        """Whether records are known to lack vectors."""
+        self.hopeless: set[str] = set()
+        """Those that cannot be embedded, by `catching_up.name_of`."""
 
     @property
     def model(self) -> str:
@@ -55,6 +58,8 @@ class Encoder:
             try:
                 return await self._encoded(contents, offsets)
             except MemwellError as error:  # a table of ready-made vectors knows the contents only as they are
+                if error.transient:
+                    raise
                 log.debug("embedding contents with their roles: %s", error)
         return await self._encoded(contents, [0] * len(contents))
 
@@ -83,6 +88,8 @@ class Encoder:
                 return await self.embedder.embed([attempt], kind="query")
             except MemwellError as error:
                 failure = error
+                if error.transient:
+                    break
         if strictly:
             raise failure
         log.warning("recall is lexical: %s", failure)

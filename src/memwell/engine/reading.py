@@ -68,6 +68,8 @@ async def recall(engine: Engine, request: Request) -> list[Hit]:
         weights=strategy.signals,
     )
     found = await engine.store.search(search)
+    if vectors is not None and any(candidate.cosine is None for candidate in found.candidates):
+        engine.note_unembedded(now)
     hits = await _hits(engine, request, strategy, search, query, found, notes)
     engine.note_access(scope.tenant_id, [hit.record.id for hit in hits], now)
     engine.emit("recalled", scope, tuple(hit.record.id for hit in hits), query=request.query)

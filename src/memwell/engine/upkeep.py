@@ -6,11 +6,11 @@ import logging
 import time
 from dataclasses import replace
 
+from memwell.engine.catching_up import catch_up, serves
 from memwell.engine.context import Engine
-from memwell.engine.writing import catch_up
 from memwell.errors import Corrupt, MemwellError
 from memwell.ports import Port
-from memwell.types import Health, Progress, Report, Scope
+from memwell.types import Health, Problem, Progress, Report, Scope
 
 __all__ = ["doctor", "health", "repair", "sweep"]
 
@@ -28,8 +28,8 @@ async def health(engine: Engine) -> Health:
     answers = {name: await _answer(part) for name, part in parts.items() if part is not None}
     if engine.closed:
         answers["store"] = "this memory was closed"
-    if engine.encoder is not None and engine.encoder.behind and answers["embedder"] == "ok":
-        answers["embedder"] = "some memories still wait for their vectors; run repair"
+    if engine.encoder is not None and answers["store"] == answers["embedder"] == "ok":
+        answers["embedder"] = await _embedding(engine)
     ok = all(answer == "ok" for answer in answers.values())
     broken = answers["store"] != "ok"
     return Health(
@@ -48,6 +48,18 @@ async def _answer(part: Port) -> str:
     return "ok"
 
 
+async def _embedding(engine: Engine) -> str:
+    """How it stands with the vectors, of an embedder that works."""
+    assert engine.encoder is not None
+    try:
+        if not await serves(engine):
+            return (await _unserved(engine)).detail
+    except MemwellError as error:
+        return str(error)
+    waiting = engine.encoder.behind or engine.encoder.hopeless
+    return "some memories still wait for their vectors; run repair" if waiting else "ok"
+
+
 async def doctor(engine: Engine) -> Report:
     """See `AsyncMemory.doctor`."""
     return await engine.store.check()
@@ -57,6 +69,9 @@ async def repair(engine: Engine, progress: Progress | None) -> Report:
     """See `AsyncMemory.repair`."""
     await sweep(engine)
     report = await engine.store.check(repair=True)
+    if engine.encoder is not None and not await serves(engine):
+        problems = (*report.problems, await _unserved(engine))
+        return replace(report, ok=False, problems=problems)
     total = 0
     try:
         total = await _embed_missing(engine, progress)
@@ -65,6 +80,15 @@ async def repair(engine: Engine, progress: Progress | None) -> Report:
             raise
         log.warning("what cannot be read cannot be embedded: %s", error)  # the report tells it too
     return replace(report, repaired=report.repaired + total)
+
+
+async def _unserved(engine: Engine) -> Problem:
+    assert engine.encoder is not None
+    detail = (
+        f"searches use vectors of {await engine.store.serving()!r}, not of this embedder's {engine.encoder.model!r}:"
+        " open the store with that embedder, or run `memwell reembed --to MODEL` to move it"
+    )
+    return Problem(kind="vectors", detail=detail, repairable=False)
 
 
 async def _embed_missing(engine: Engine, progress: Progress | None) -> int:
@@ -78,7 +102,7 @@ async def _embed_missing(engine: Engine, progress: Progress | None) -> int:
         total += count
         if progress is not None:
             progress(total, max(total, waiting))
-    engine.encoder.behind = bool(hopeless)
+    engine.encoder.behind, engine.encoder.hopeless = False, hopeless
     if hopeless:
         log.warning("these cannot be embedded: %s", ", ".join(sorted(hopeless)))
     return total

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
 from memwell.codec import digest
+from memwell.engine.catching_up import catch_up_quietly
 from memwell.engine.context import Engine, Owner
 from memwell.engine.drafts import Template, check_changes, check_id, ttl_of
-from memwell.engine.encoding import Encoder
-from memwell.errors import InvalidInput, MemwellError, NotFound
+from memwell.errors import InvalidInput, NotFound
 from memwell.filters import parse
 from memwell.ids import new_id
-from memwell.ports import Delete, Embed, Embedding, Insert, Operation, Update
+from memwell.ports import Delete, Embedding, Insert, Update
 from memwell.types import NewMemory, Record, Where
 
-log = logging.getLogger("memwell")
-
-__all__ = ["Options", "catch_up", "forget", "remember", "restore", "update"]
+__all__ = ["Options", "forget", "remember", "restore", "update"]
 
 _RESTORED = ("content", "metadata", "tags", "category", "importance", "kind", "tier", "source")
 _CLEARED: Mapping[str, Any] = {
@@ -31,7 +28,6 @@ _CLEARED: Mapping[str, Any] = {
     "metadata": {},
     "tags": (),
 }
-_CATCH_UP = 64
 
 
 class Options(Owner, total=False):
@@ -65,7 +61,7 @@ async def remember(
     _tell(engine, inserts, records)
     await engine.settle(now)
     if engine.encoder is not None and engine.encoder.behind and any(r.embedded for r in records):
-        await _catch_up_quietly(engine)
+        await catch_up_quietly(engine)
     return records[0] if isinstance(content, str | NewMemory) else records
 
 
@@ -225,56 +221,3 @@ async def forget(
         engine.emit("forgotten", scope, tuple(gone))
     await engine.settle(now)
     return gone
-
-
-async def _catch_up_quietly(engine: Engine) -> None:
-    """Embed what is behind, beside a call that has done its work: a failure is logged, not raised."""
-    assert engine.encoder is not None
-    try:
-        engine.encoder.behind = await catch_up(engine, _CATCH_UP) == _CATCH_UP
-    except MemwellError as error:
-        log.warning("some memories still wait for their vectors: %s", error)
-
-
-async def catch_up(engine: Engine, limit: int, hopeless: set[str] | None = None) -> int:
-    """Embed up to `limit` records that lack vectors of the current model; how many got them.
-
-    A text that cannot be embedded does not hold up the others; its tenant/id is added to `hopeless`, whose records are
-    not tried again. Raises what the embedder raises when none of several can be embedded.
-    """
-    encoder = engine.encoder
-    if encoder is None:
-        return 0
-    skipped = set() if hopeless is None else hopeless
-    found = await engine.store.unembedded(encoder.model, limit=limit + len(skipped))
-    waiting = [record for record in found if _name(record) not in skipped]
-    if not waiting:
-        return 0
-    try:
-        embeddings: list[Embedding | None] = list(await encoder.strictly([r.content for r in waiting]))
-    except MemwellError as error:
-        if hopeless is None:
-            raise
-        embeddings = [await _alone(encoder, record.content) for record in waiting]
-        if not any(embeddings) and (error.transient or len(waiting) > 1):
-            raise
-    done: list[Operation] = []
-    for record, embedding in zip(waiting, embeddings, strict=True):
-        if embedding is None:
-            skipped.add(_name(record))
-            continue
-        tenant = record.scope.tenant_id
-        done.append(Embed(tenant_id=tenant, id=record.id, content=record.content, embedding=embedding))
-    await engine.store.write(done, now=engine.clock())
-    return len(done)
-
-
-def _name(record: Record) -> str:
-    return f"{record.scope.tenant_id}/{record.id}"
-
-
-async def _alone(encoder: Encoder, content: str) -> Embedding | None:
-    try:
-        return (await encoder.strictly([content]))[0]
-    except MemwellError:
-        return None

@@ -20,6 +20,7 @@ from __future__ import annotations
 from memwell.testing.memory._suite import OnALoop, Words
 from memwell.testing.memory.changing import Changing
 from memwell.testing.memory.living import Living
+from memwell.testing.memory.moving import Moving
 from memwell.testing.memory.reading import Reading
 from memwell.testing.memory.recalling import Recalling
 from memwell.testing.memory.relating import Relating
@@ -29,5 +30,5 @@ from memwell.testing.memory.transferring import Transferring
 __all__ = ["MemoryConformance", "OnALoop", "Words"]
 
 
-class MemoryConformance(Remembering, Reading, Changing, Recalling, Relating, Transferring, Living):
+class MemoryConformance(Remembering, Reading, Changing, Recalling, Relating, Transferring, Living, Moving):
     """Subclass it and give the fixtures `opening`, `url`, or both."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from memwell.errors import EmbeddingError, InvalidInput, InvalidQuery, NotSupported
+from memwell.errors import InvalidInput, InvalidQuery, NotSupported
 from memwell.scoring import STRATEGIES, Strategy
 from memwell.sync import Memory
 from memwell.testing.memory._suite import MemorySuite, Opening, Words, ids_of
@@ -108,17 +108,6 @@ class Recalling(MemorySuite):
         memory.remember("apple")
         with pytest.raises(InvalidQuery):
             memory.recall("apple", **given)
-
-    def test_vectors_of_another_model_are_an_error_and_words_still_find(
-        self, opening: Opening, lasting: str, clock: Clock
-    ) -> None:
-        with opening(lasting, embedder=Words(model="old"), clock=clock) as memory:
-            memory.remember("apple", id="a")
-        with opening(lasting, embedder=Words(model="new", dimension=32), clock=clock) as memory:
-            with pytest.raises(EmbeddingError, match="memwell reembed"):
-                memory.recall("apple")
-            (hit,) = memory.recall("apple", mode="lexical")
-            assert hit.record.id == "a"
 
     # --------------------------------------------------------------------------------------------- budget
 
