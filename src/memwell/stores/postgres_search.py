@@ -15,7 +15,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import sqrt
+from math import ceil, sqrt
 from typing import TYPE_CHECKING, Any, Final
 
 from memwell.codec import loads
@@ -35,11 +35,13 @@ if TYPE_CHECKING:
 __all__ = ["SESSION", "Searcher"]
 
 SESSION: Final[Mapping[str, str]] = {
-    "hnsw.ef_search": "200",
+    "hnsw.ef_search": "120",
     "hnsw.iterative_scan": "relaxed_order",
     "ivfflat.probes": "10",
     "ivfflat.iterative_scan": "relaxed_order",
     "max_parallel_workers_per_gather": "0",
+    "plan_cache_mode": "force_generic_plan",
+    "random_page_cost": "1.1",
 }
 """How sessions are to be set, so that searches are quick and find what is there."""
 
@@ -64,8 +66,8 @@ class _Large:
     mean: Vectors | None
     model: str | None
     until: float
-    broad: set[Any] = field(default_factory=set)
-    """Narrower scopes that have many records too."""
+    broad: set[str] = field(default_factory=set)
+    """Narrower scopes and filters that let many records through too."""
 
 
 class _Counts:
@@ -134,13 +136,12 @@ class Searcher:
             if found is not None:
                 return found
             large = await self._measured(connection, search, model)
-        within = (search.scope.agent_id, search.scope.session_id, search.scope.namespace)
-        if narrowed(search) and not (search.where is None and within in large.broad):
+        within = _within(search)
+        if narrowed(search) and within not in large.broad:
             found = await self._find(connection, search, model, large, few=True, gate=gate)
             if found is not None:
                 return found
-            if search.where is None and search.created_until is None:
-                large.broad.add(within)
+            large.broad.add(within)
         found = await self._find(connection, search, model, large)
         if found is None:
             found = await self._find(connection, search, model, large, few=True)
@@ -165,6 +166,12 @@ class Searcher:
         size = _UNKNOWN if model is None else self._vectors_of.get(model.name, _UNKNOWN)
         return max(1000, int(sqrt(_TURNS * size)))
 
+    def _reach(self, model: Model | None, pool: int) -> int:
+        """How many vectors the index looks at: where a search may find more than `_gate`, mostly fewer do. A power of
+        two, so that statements stay the same while the store grows."""
+        size = _UNKNOWN if model is None else self._vectors_of.get(model.name, _UNKNOWN)
+        return 1 << (4 * pool * ceil(size / self._gate(model))).bit_length()
+
     async def _find(
         self,
         connection: Connection,
@@ -177,13 +184,24 @@ class Searcher:
     ) -> Found | None:
         """One way of searching; `None` when there are more records than `gate`, or when the index came back short."""
         sizes = None if large is None else large.sizes
-        built = Statement(search, model=model, metric=self._metric, sizes=sizes, few=few, gate=gate)
+        built = Statement(
+            search,
+            model=model,
+            metric=self._metric,
+            sizes=sizes,
+            few=few,
+            gate=gate,
+            reach=self._reach(model, search.pool),
+        )
         rows = await self._rows(connection, *built.build())
         counts = _Counts(rows.pop(next(at for at, row in enumerate(rows) if row[0] is None))[7])
         if model is not None:
-            if counts.serving != [model.name, model.number]:
-                return await self._moved(connection, search)
-            self._note_size(model, counts.size)
+            if counts.serving != [model.name, model.number] and model != await self._model(
+                connection, search, anew=True
+            ):
+                return await self.search(connection, search)
+            if counts.size is not None and counts.size >= 0:
+                self._vectors_of[model.name] = counts.size
         listed = large is None or few
         if listed and gate is not None and (counts.looked_at or 0) > gate:
             return None
@@ -191,18 +209,6 @@ class Searcher:
         if by_index and counts.nearest < search.pool and (large is None or large.mean is not None):
             return None
         return _assembled(search, model, large if not listed else None, counts, rows)
-
-    async def _moved(self, connection: Connection, search: Search) -> Found:
-        """Another model serves than was thought."""
-        self._large.clear()
-        before = self._models.get(search.model or "")
-        model = await self._model(connection, search, anew=True)
-        assert model != before, "a model serves, and serves not"
-        return await self.search(connection, search)
-
-    def _note_size(self, model: Model, size: float | None) -> None:
-        if size is not None and size >= 0:
-            self._vectors_of[model.name] = size
 
     def _known(self, search: Search, model: Model | None) -> _Large | None:
         partition = (search.scope.tenant_id, search.scope.user_id)
@@ -236,6 +242,11 @@ class Searcher:
         async with connection.cursor(binary=True) as cursor:
             await cursor.execute(text.encode(), values, prepare=True)
             return await cursor.fetchall()
+
+
+def _within(search: Search) -> str:
+    scope = search.scope
+    return repr((scope.agent_id, scope.session_id, scope.namespace, search.created_until, search.where))
 
 
 def _assembled(

@@ -105,7 +105,8 @@ class Statement:
     """Puts the statement together. With a `model` vectors take part, unless `similar` nominates in their place.
 
     `sizes` is given for owners with many records: then the vector index finds the nearest, or, with `few`, all records
-    that may be found are looked at, but no more than `gate`, which is `None` for any number.
+    that may be found are looked at, but no more than `gate`, which is `None` for any number. The index gives up after
+    `reach` vectors.
     """
 
     def __init__(
@@ -117,9 +118,10 @@ class Statement:
         sizes: Sizes | None = None,
         few: bool = False,
         gate: int | None = None,
+        reach: int = 1000,
     ) -> None:
         self._search, self._model, self._metric = search, model, metric
-        self._sizes, self._gate = sizes, gate
+        self._sizes, self._gate, self._reach = sizes, gate, reach
         self._listed = sizes is None or few
         self._owner, self._seen = owner(search.scope), visible(search)
         self._values: list[Any] = []
@@ -175,7 +177,9 @@ class Statement:
 
     def _terms(self) -> str:
         if self._sizes is None:
-            counted = "SELECT count(*)::float8 AS documents, coalesce(nullif(avg(length), 0), 1)::float8 AS length"
+            counted = (
+                "SELECT count(*)::float8 AS documents, coalesce(nullif(avg(length), 0), 1)::float8 AS length"
+            )
             counted += " FROM mine"
         else:
             counted = "SELECT %s::float8 AS documents, %s::float8 AS length"
@@ -234,7 +238,7 @@ class Statement:
         distance = f"{model.column} {OPERATORS[self._metric]} (SELECT vec FROM asked)::{model.type}"
         return (
             f"SELECT v.key FROM (SELECT v.key FROM vectors v WHERE v.model = {model.number} ORDER BY {distance}"
-            " OFFSET 0) v CROSS JOIN LATERAL (SELECT FROM records r WHERE r.key = v.key"
+            f" LIMIT {self._reach}) v CROSS JOIN LATERAL (SELECT FROM records r WHERE r.key = v.key"
             f" AND {self._owner[0]} AND {self._seen[0]} OFFSET 0) r LIMIT {self._search.pool}"
         )
 
@@ -271,7 +275,7 @@ class Statement:
     def _counted(self) -> str:
         typical = empty = serving = size = "NULL"
         if self._model is not None:
-            serving = f"(SELECT jsonb_build_array(m.name, m.number) FROM models m WHERE m.serving AND {HAS_VECTORS})"
+            serving = "(SELECT jsonb_build_array(name, number) FROM models WHERE serving)"
             size = f"(SELECT reltuples FROM pg_class WHERE oid = to_regclass('vectors_{self._model.number}'))"
             if self._listed:
                 typical = "(SELECT avg(cosine) FROM near JOIN mine USING (key) WHERE seen)"
