@@ -21,7 +21,6 @@ meant for small sets. The server mode is proved on the wire only, local mode for
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import os
 import sqlite3
@@ -42,7 +41,7 @@ from memwell.indexes.listing import Listing
 from memwell.indexes.metrics import checked_metric, metric_of
 from memwell.indexes.nearest import Candidate, Question, nearest
 from memwell.indexes.payload import DISTANCES, FIELDS, ID, INDEXED, Kit, candidates, held, payloads, wanted
-from memwell.indexes.points import Batch, asked, batch, dimension_of, uuid_of
+from memwell.indexes.points import Batch, asked, batch, dimension_of, here, portion, uuid_of
 from memwell.indexes.pushdown import pushed
 from memwell.ports import Match, Metric, Point, VectorIndex, Vectors
 from memwell.registry import Url
@@ -123,7 +122,7 @@ class Qdrant(VectorIndex):
         place = url.place()
         host, port = place.host(6333)
         key = key or place.password or os.environ.get("QDRANT_API_KEY") or None
-        scheme = "https" if (key is not None and not _here(host) if https is None else https) else "http"
+        scheme = "https" if (key is not None and not here(host) if https is None else https) else "http"
         shown = f"[{host}]" if ":" in host else host
         address = f"{scheme}://{shown}:{port}{'/' if place.path else ''}{place.path.strip('/')}"
         return cls(dimension, url=address, api_key=key, timeout=timeout, **settings)
@@ -328,9 +327,8 @@ class Qdrant(VectorIndex):
 
 def _requests(points: Batch, made: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[models.Batch]:
     """The points in requests that a server takes."""
-    each = 24 * points.vectors.shape[1] + 4096
-    heaviest = max(len(payload[FIELDS]) for _, payload in made)
-    size = max(1, min(AT_ONCE, BYTES // (each + 8 * heaviest)))
+    texts = [payload[FIELDS] for _, payload in made]
+    size = portion(points.vectors.shape[1], texts, most=AT_ONCE, size=BYTES)
     for at in range(0, len(made), size):
         some = made[at : at + size]
         yield models.Batch(
@@ -358,11 +356,3 @@ def _unanswered(source: Exception, url: str | None) -> MemwellError:
         unsent = isinstance(source, httpx.ConnectError)
         return Unavailable(f"Qdrant at {url} cannot be reached: {what}", unsent=unsent)
     return BackendError(f"Qdrant's answer cannot be understood: {what}")
-
-
-def _here(host: str) -> bool:
-    """Whether a host is this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

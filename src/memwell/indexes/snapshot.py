@@ -23,6 +23,7 @@ from typing import IO, Any, TypeAlias
 
 from memwell.errors import BackendError, ConfigError, Corrupt
 from memwell.indexes.columns import plain
+from memwell.indexes.locks import taken
 
 __all__ = ["Named", "Snapshot"]
 
@@ -45,7 +46,7 @@ class Snapshot:
         self.path = Path(path)
         self.part = part
         self._settings = settings
-        self._lock = _taken(self.path.with_name(f"{self.path.name}.lock"), self.path, part)
+        self._lock = taken(self.path.with_name(f"{self.path.name}.lock"), self.path, part=part)
         self._dirty = bool(self._lock.read(1))
         self._epoch = uuid.uuid4().hex
 
@@ -173,33 +174,6 @@ def _named(points: IO[bytes], count: int) -> Iterator[Named]:
     for _ in range(count):
         name, fields = json.loads(points.readline())
         yield str(name), dict(fields)
-
-
-def _taken(lock: Path, path: Path, part: str) -> IO[bytes]:
-    """The lock file, locked until it is closed or the process ends."""
-    try:
-        file = lock.open("a+b")
-    except OSError as error:
-        raise ConfigError(f"cannot write {lock}: {error.strerror}; look at its folder", part=part) from error
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            file.seek(1 << 30)  # far behind what is written, since locked bytes cannot be written on Windows
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.close()
-        raise ConfigError(
-            f"{path} is open in another process or part, and one that saves later would undo what the other wrote; "
-            "close that one, or use an index with a server",
-            part=part,
-        ) from error
-    file.seek(0)
-    return file
 
 
 def _settle(folder: Path) -> None:

@@ -1,0 +1,231 @@
+"""Two ways into Chroma: its library on a folder of this machine, and its server's REST protocol (version 2).
+
+The server is spoken to directly, since the library's own client waits forever and shares its headers between servers.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from memwell.indexes.locks import leave, share
+
+__all__ = ["Answered", "Door", "Folder", "Server"]
+
+_STARTING = threading.Lock()
+"""The library starts one system for each folder, and does not wait until another thread has started it."""
+
+Found = Mapping[str, Any]
+"""Lists by name: `ids`, and what was asked to be included."""
+
+
+class Answered(Exception):
+    """The server refused: status, the name of the error and what it says."""
+
+    def __init__(self, status: int, name: str, said: str, retry_after: float | None) -> None:
+        super().__init__(f"{status} {name}: {said}")
+        self.status, self.name, self.said, self.retry_after = status, name, said, retry_after
+
+
+class Door(Protocol):
+    """One collection. `enter` comes first."""
+
+    async def enter(self, name: str, *, space: str, metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Make the collection when it is absent; the metadata that it has."""
+
+    async def upsert(
+        self, ids: Sequence[str], embeddings: Any, metadatas: Sequence[Mapping[str, Any]]
+    ) -> None: ...
+    async def query(self, embedding: Any, size: int, where: Any, include: Sequence[str]) -> Found: ...
+    async def get(
+        self,
+        include: Sequence[str],
+        *,
+        ids: Sequence[str] | None = None,
+        where: Any = None,
+        limit: int | None = None,
+        offset: int | None = None,
+    ) -> Found: ...
+    async def delete(self, *, ids: Sequence[str] | None = None, where: Any = None) -> None: ...
+    async def count(self) -> int: ...
+    async def close(self) -> None: ...
+
+
+def _configuration(space: str) -> dict[str, Any]:
+    """Broader than Chroma's own, for recall."""
+    return {"hnsw": {"space": space, "max_neighbors": 32, "ef_construction": 200, "ef_search": 200}}
+
+
+class Folder:
+    """The library, in process. Other processes are kept out; other collections of this one are welcome."""
+
+    def __init__(self, path: Path, *, part: str) -> None:
+        self._path, self._part = path, part
+        self._guard = threading.Lock()
+        self._lock: Path | None = None
+        self._client: Any = None
+        self._collection: Any = None
+
+    async def enter(self, name: str, *, space: str, metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Imports chromadb, which takes a second."""
+        with self._guard:
+            if self._client is None:
+                self._client = self._opened()
+            collection = self._collection = self._client.get_or_create_collection(
+                name,
+                configuration=_configuration(space),
+                metadata=dict(metadata),
+                embedding_function=None,
+            )
+        return collection.metadata or {}
+
+    def _opened(self) -> Any:
+        import chromadb
+        from chromadb.config import Settings
+
+        self._path.mkdir(parents=True, exist_ok=True)
+        self._lock = self._lock or share(self._path, part=self._part)
+        settings = Settings(anonymized_telemetry=False)
+        with _STARTING:
+            return chromadb.PersistentClient(str(self._path.resolve()), settings)
+
+    async def upsert(
+        self, ids: Sequence[str], embeddings: Any, metadatas: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """As the protocol says."""
+        self._collection.upsert(ids=list(ids), embeddings=embeddings, metadatas=list(metadatas))
+
+    async def query(self, embedding: Any, size: int, where: Any, include: Sequence[str]) -> Found:
+        """As the protocol says."""
+        found = self._collection.query(
+            query_embeddings=embedding[None], n_results=size, where=where, include=list(include)
+        )
+        return {name: values[0] for name, values in found.items() if name == "ids" or name in include}
+
+    async def get(
+        self,
+        include: Sequence[str],
+        *,
+        ids: Sequence[str] | None = None,
+        where: Any = None,
+        limit: int | None = None,
+        offset: int | None = None,
+    ) -> Found:
+        """As the protocol says."""
+        asked = None if ids is None else list(ids)
+        found: Found = self._collection.get(
+            ids=asked, where=where, limit=limit, offset=offset, include=list(include)
+        )
+        return found
+
+    async def delete(self, *, ids: Sequence[str] | None = None, where: Any = None) -> None:
+        """As the protocol says."""
+        self._collection.delete(ids=None if ids is None else list(ids), where=where)
+
+    async def count(self) -> int:
+        """Number of points."""
+        return int(self._collection.count())
+
+    async def close(self) -> None:
+        """Let the folder go."""
+        client, self._client, lock, self._lock = self._client, None, self._lock, None
+        try:
+            if client is not None:
+                client.close()
+        finally:
+            if lock is not None:
+                leave(lock)
+
+
+class Server:
+    """The REST protocol. One client for each event loop."""
+
+    def __init__(self, base: str, *, key: str | None, tenant: str, database: str, timeout: float) -> None:
+        self._base = f"{base}/api/v2/tenants/{tenant}/databases/{database}/collections"
+        self._key, self._timeout = key, timeout
+        self._client: Any = None
+        self._loop: Any = None
+        self._collection = ""
+
+    async def enter(self, name: str, *, space: str, metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+        """As the protocol says; race-safe on the server's side."""
+        body = {
+            "name": name,
+            "metadata": dict(metadata),
+            "configuration": _configuration(space),
+            "get_or_create": True,
+        }
+        found = await self._send("POST", "", body)
+        self._collection = f"/{found['id']}"
+        return found["metadata"] or {}
+
+    async def upsert(
+        self, ids: Sequence[str], embeddings: Any, metadatas: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """As the protocol says."""
+        body = {"ids": list(ids), "embeddings": embeddings.tolist(), "metadatas": list(metadatas)}
+        await self._send("POST", f"{self._collection}/upsert", body)
+
+    async def query(self, embedding: Any, size: int, where: Any, include: Sequence[str]) -> Found:
+        """As the protocol says."""
+        body = {"query_embeddings": [embedding.tolist()], "n_results": size, "include": list(include)}
+        body |= {} if where is None else {"where": where}
+        found = await self._send("POST", f"{self._collection}/query", body)
+        return {name: values[0] for name, values in found.items() if name == "ids" or name in include}
+
+    async def get(
+        self,
+        include: Sequence[str],
+        *,
+        ids: Sequence[str] | None = None,
+        where: Any = None,
+        limit: int | None = None,
+        offset: int | None = None,
+    ) -> Found:
+        """As the protocol says."""
+        given = {"ids": ids, "where": where, "limit": limit, "offset": offset}
+        body = {"include": list(include)} | {
+            name: value for name, value in given.items() if value is not None
+        }
+        found: Found = await self._send("POST", f"{self._collection}/get", body)
+        return found
+
+    async def delete(self, *, ids: Sequence[str] | None = None, where: Any = None) -> None:
+        """As the protocol says."""
+        body = {"ids": list(ids)} if ids is not None else {"where": where}
+        await self._send("POST", f"{self._collection}/delete", body)
+
+    async def count(self) -> int:
+        """Number of points."""
+        return int(await self._send("GET", f"{self._collection}/count"))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    async def _send(self, method: str, path: str, body: Any = None) -> Any:
+        answer = await self._opened().request(method, f"{self._base}{path}", json=body)
+        if answer.status_code < 400:
+            return answer.json()
+        try:
+            said = answer.json()
+            name, message = str(said["error"]), str(said["message"])
+        except (ValueError, KeyError, TypeError):
+            name, message = answer.reason_phrase, answer.text[:200]
+        wait = answer.headers.get("retry-after", "")
+        raise Answered(answer.status_code, name, message, float(wait) if wait.isdigit() else None)
+
+    def _opened(self) -> Any:
+        import asyncio
+
+        import httpx2
+
+        loop = asyncio.get_running_loop()
+        if self._client is None or loop is not self._loop:
+            headers = {"x-chroma-token": self._key} if self._key else {}
+            self._client, self._loop = httpx2.AsyncClient(headers=headers, timeout=self._timeout), loop
+        return self._client
