@@ -9,10 +9,11 @@ calling thread (notebooks) and interpreter shutdown.
 from __future__ import annotations
 
 import contextvars
+import functools
 import os
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from memwell.errors import TimedOut
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import asyncio
     from concurrent.futures import Executor
 
-__all__ = ["Loop", "drive", "hop", "is_async", "later", "pause", "within"]
+__all__ = ["Loop", "complete", "drive", "gather", "hop", "is_async", "later", "pause", "repeat", "within"]
 
 T = TypeVar("T")
 
@@ -126,6 +127,64 @@ async def within(seconds: float, call: Callable[[], Awaitable[T]]) -> T:
         if not limit.expired():
             raise
         raise TimedOut(f"it took longer than {seconds:g} seconds and was cancelled") from error
+
+
+async def gather(calls: Sequence[Callable[[], Awaitable[T]]], *, blocking: bool) -> list[T | Exception]:
+    """What each call gives or raises, in order: one after the other where nothing may suspend, else all at once."""
+    if blocking:
+        return [await _outcome(call) for call in calls]
+    import asyncio
+
+    return list(await asyncio.gather(*(_outcome(call) for call in calls)))
+
+
+def repeat(
+    call: Callable[[], Coroutine[Any, Any, bool]], every: float, *, blocking: bool
+) -> Callable[[], None]:
+    """Make a call every so many seconds beside the caller, until it gives False or what is returned here is called."""
+    if blocking:
+        stopped = threading.Event()
+
+        def beside() -> None:
+            while not stopped.wait(every) and drive(call()):
+                pass
+
+        threading.Thread(target=beside, name="memwell-repeat", daemon=True).start()
+        return stopped.set
+
+    async def on_the_loop() -> None:
+        import asyncio
+
+        going = True
+        while going:
+            await asyncio.sleep(every)
+            going = await call()
+
+    def stop() -> None:
+        for task in tasks:
+            task.cancel()
+
+    tasks: set[Any] = set()
+    later(on_the_loop(), tasks)
+    return stop
+
+
+def complete(coroutine: Coroutine[Any, Any, T], *, blocking: bool) -> T:
+    """The result of a coroutine for who cannot await: driven here where nothing suspends, else on one loop that all
+    such callers of the process share."""
+    return drive(coroutine) if blocking else _shared().run(coroutine)
+
+
+@functools.cache
+def _shared() -> Loop:
+    return Loop()
+
+
+async def _outcome(call: Callable[[], Awaitable[T]]) -> T | Exception:
+    try:
+        return await call()
+    except Exception as error:  # noqa: BLE001  handed to the caller
+        return error
 
 
 async def _within(context: contextvars.Context, coroutine: Coroutine[Any, Any, T]) -> T:
