@@ -20,6 +20,7 @@ raise `Unavailable`, and nothing of the call is stored unless the commit itself 
 
 from __future__ import annotations
 
+from memwell.postgres.adapt import Raw
 from memwell.postgres.database import SESSION, Database
 from memwell.postgres.errors import translate
 from memwell.postgres.migrations import Component, Status
@@ -32,6 +33,7 @@ __all__ = [
     "Component",
     "Connection",
     "Database",
+    "Raw",
     "Settings",
     "Status",
     "translate",

@@ -8,18 +8,38 @@ from typing import Any, Final
 from psycopg import adapters
 from psycopg.adapt import AdaptersMap, Buffer, Dumper, Loader, PyFormat
 from psycopg.pq import Format
-from psycopg.types.numeric import Int8, Int8BinaryDumper, IntNumeric, IntNumericDumper
+from psycopg.types.numeric import (
+    Int8,
+    Int8BinaryDumper,
+    Int8Dumper,
+    IntNumeric,
+    IntNumericBinaryDumper,
+    IntNumericDumper,
+)
 
-__all__ = ["ADAPTERS"]
+__all__ = ["ADAPTERS", "Raw"]
 
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class Raw(bytes):
+    """A value in the binary form of the type that the statement casts it to."""
+
+
+class _Raw(Dumper):
+    format = Format.BINARY
+
+    def dump(self, obj: Raw) -> Buffer | None:
+        return bytes(obj)
 
 
 class _Whole(Dumper):
     """Whole numbers are `bigint`; what does not fit is `numeric`."""
 
-    _fitting = Int8BinaryDumper(Int8)
+    _text = Int8Dumper(Int8)
+    _binary = Int8BinaryDumper(Int8)
     _large = IntNumericDumper(IntNumeric)
+    _large_binary = IntNumericBinaryDumper(IntNumeric)
 
     def dump(self, obj: Any) -> Buffer | None:
         raise TypeError(f"{obj!r} was not dispatched")
@@ -27,8 +47,15 @@ class _Whole(Dumper):
     def get_key(self, obj: int, format: PyFormat) -> type:
         return self.upgrade(obj, format).cls
 
-    def upgrade(self, obj: int, format: PyFormat) -> Dumper:  # noqa: ARG002  one signature for all dumpers
-        return self._fitting if -(2**63) <= obj < 2**63 else self._large
+    def upgrade(self, obj: int, format: PyFormat) -> Dumper:
+        fits, text = -(2**63) <= obj < 2**63, format is PyFormat.TEXT
+        if fits:
+            return self._text if text else self._binary
+        return self._large if text else self._large_binary
+
+
+class _WholeBinary(_Whole):
+    format = Format.BINARY
 
 
 class _Moment(Loader):
@@ -42,7 +69,9 @@ class _Moment(Loader):
 
 def _adapters() -> AdaptersMap:
     found = AdaptersMap(adapters)
+    found.register_dumper(int, _WholeBinary)
     found.register_dumper(int, _Whole)
+    found.register_dumper(Raw, _Raw)
     found.register_loader("timestamptz", _Moment)
     return found
 

@@ -22,7 +22,6 @@ __all__ = ["SESSION", "Database"]
 SESSION: Final[Mapping[str, str]] = {
     "timezone": "UTC",
     "jit": "off",
-    "hnsw.iterative_scan": "strict_order",
 }
 """How every session is set, beside the search path. `jit` costs more than it gives on short statements."""
 
@@ -30,10 +29,14 @@ _log = logging.getLogger("memwell.postgres")
 
 
 class Database:
-    """See the package. `components` are those of the part that owns it; their migrations run at the first use."""
+    """See the package. `components` are those of the part that owns it; their migrations run at the first use.
+    `session`: how sessions are set, beside `SESSION`."""
 
-    def __init__(self, settings: Settings, *components: Component) -> None:
+    def __init__(
+        self, settings: Settings, *components: Component, session: Mapping[str, str] | None = None
+    ) -> None:
         self.settings = settings
+        self._sessions = {**SESSION, **(session or {})}
         self.missing: dict[str, str] = {}
         """Component → why it is left out (the server lacks an extension); known after the first use."""
         self._components = components
@@ -55,6 +58,16 @@ class Database:
     async def transaction(self, *, read: bool = False) -> AsyncIterator[Connection]:
         """A connection inside a transaction, which commits when the block ends without an error."""
         async with self.connection(read=read) as connection, connection.transaction():
+            yield connection
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Connection]:
+        """A connection outside the pool, in autocommit mode and without a limit of time: for what takes long."""
+        async with self.connection():
+            arguments = self._arguments(self.settings.target)
+        connection = await psycopg.AsyncConnection.connect(**arguments)
+        async with connection:
+            await connection.execute("SET statement_timeout = 0")
             yield connection
 
     async def status(self, components: Sequence[Component] = ()) -> list[Status]:
@@ -146,7 +159,7 @@ class Database:
 
     def _session(self) -> dict[str, str]:
         limit = str(int(self.settings.statement_timeout * 1000))
-        return {**SESSION, "search_path": self._path or "", "statement_timeout": limit}
+        return {**self._sessions, "search_path": self._path or "", "statement_timeout": limit}
 
     def _arguments(self, target: Mapping[str, Any]) -> dict[str, Any]:
         arguments: dict[str, Any] = {**target, "autocommit": True, "context": ADAPTERS}

@@ -1,0 +1,238 @@
+"""From operations to transactions: one alone is one statement; of many inserts, what can only be new is copied in.
+
+The outcome is that of `Write.apply` for each in turn. Two processes that store the same at once store it once: small
+writes lock the digests of what they store, in one order; a large one stores first and, before it commits, waits for the
+small ones and looks whether anybody was faster. If so, it begins again while the others wait.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from itertools import groupby
+from typing import Any, Final
+
+import psycopg
+
+from memwell.codec import mark_of
+from memwell.ports import Embed, Insert, Operation, Update
+from memwell.postgres import Connection, Database
+from memwell.stores.postgres_models import SETTLE, Model, Models
+from memwell.stores.postgres_rows import COLUMNS, columns_of, rows_of, vector_of
+from memwell.stores.postgres_writes import Interrupted, Write, duplicate
+
+__all__ = ["duplicates", "write"]
+
+_FEW: Final = 8
+"""Up to so many inserts the detour does not pay."""
+_GATE: Final = "(1835365240, 'records'::regclass::oid::int)"
+"""The lock that `memwell_known` takes shared."""
+_START: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_END: Final = struct.pack(">h", -1)
+_NULL: Final = struct.pack(">i", -1)
+_VECTOR: Final = struct.Struct(">hiqiii")
+
+
+class _Late(Exception):
+    """Somebody stored the same meanwhile."""
+
+
+async def write(
+    database: Database, models: Models, operations: Sequence[Operation], now: datetime
+) -> list[Any]:
+    """Carry out operations in one transaction; their results."""
+    try:
+        return await _write(database, models, operations, now)
+    except psycopg.errors.UndefinedTable:  # another process has dropped a model
+        models.forget()
+        return await _write(database, models, operations, now)
+
+
+async def duplicates(
+    connection: Connection, models: Models, inserts: Sequence[Insert], now: datetime
+) -> list[bool]:
+    """See `Store.duplicates`."""
+    known = await _known(connection, [mark_of(insert) for insert in inserts])
+    reading = Write(connection, models, now, whole=False)
+    return [mark_of(i) in known and await duplicate(reading, i) is not None for i in inserts]
+
+
+async def _write(
+    database: Database, models: Models, operations: Sequence[Operation], now: datetime
+) -> list[Any]:
+    await models.prepare(
+        operation.embedding for operation in operations if isinstance(operation, Insert | Update | Embed)
+    )
+    if len(operations) == 1:
+        try:
+            async with database.connection() as connection:
+                return [await Write(connection, models, now, whole=False).apply(operations[0])]
+        except Interrupted:
+            pass
+    runs = [(plain, list(group)) for plain, group in groupby(operations, key=_is_plain)]
+    large = any(plain and len(run) > _FEW for plain, run in runs)
+    marks = sorted({mark_of(operation) for operation in operations if isinstance(operation, Insert)})
+    if not large:
+        async with database.transaction() as connection:
+            await _lock(connection, marks)
+            small = Write(connection, models, now, whole=True)
+            return [await small.apply(operation) for operation in operations]
+    try:
+        async with _unhindered(database, marks) as connection:
+            return await _apply_all(Write(connection, models, now, whole=True, alone=True), runs)
+    except _Late:
+        async with database.transaction() as connection:
+            await connection.execute(f"SELECT pg_advisory_xact_lock{_GATE}, memwell_writing()".encode())
+            return await _apply_all(Write(connection, models, now, whole=True, alone=True), runs)
+
+
+async def _lock(connection: Connection, marks: Sequence[int]) -> None:
+    """Wait for those who store the same."""
+    await connection.execute(
+        f"SELECT memwell_writing(), pg_advisory_xact_lock_shared{_GATE},"
+        " (SELECT count(pg_advisory_xact_lock(mark)) FROM unnest(%s::bigint[]) AS mark)".encode(),
+        (marks,),
+        prepare=True,
+    )
+
+
+@asynccontextmanager
+async def _unhindered(database: Database, marks: Sequence[int]) -> AsyncIterator[Connection]:
+    """A transaction beside which others store; raises `_Late` in the end if that was the same."""
+    async with database.transaction() as connection:
+        [(start, _)] = await rows_of(connection, "SELECT memwell_horizon(), memwell_writing()")
+        yield connection
+        await connection.execute(f"SELECT pg_advisory_xact_lock{_GATE}".encode())
+        [(late,)] = await rows_of(
+            connection,
+            "SELECT EXISTS (SELECT FROM changes c JOIN records r ON r.key = c.key WHERE c.xid >= %s"
+            " AND c.xid <> pg_current_xact_id()::text::bigint AND NOT c.deleted AND r.digest = ANY (%s))",
+            [start, marks],
+        )
+        if late:
+            raise _Late
+
+
+async def _apply_all(write: Write, runs: Sequence[tuple[bool, list[Any]]]) -> list[Any]:
+    results: list[Any] = []
+    for plain, run in runs:
+        if plain and len(run) > _FEW:
+            results += await _insert_all(write, run)
+        else:
+            results += [await write.apply(operation) for operation in run]
+    return results
+
+
+def _is_plain(operation: Operation) -> bool:
+    """An insert without a past of its own."""
+    return isinstance(operation, Insert) and not operation.past and not operation.record.access_count
+
+
+async def _insert_all(write: Write, inserts: Sequence[Insert]) -> list[Any]:
+    fresh = await _fresh(write.connection, inserts)
+    try:
+        async with write.connection.transaction():
+            await _copy(write, fresh)
+    except (
+        psycopg.errors.UniqueViolation
+    ):  # an id was taken meanwhile: find out which, and whether it is free again
+        fresh = []
+    done = {id(insert) for insert in fresh}
+    results = []
+    for insert in inserts:
+        if id(insert) in done:
+            results.append(insert.record)
+        else:
+            results.append(await write.apply(insert))
+    return results
+
+
+async def _fresh(connection: Connection, inserts: Sequence[Insert]) -> list[Insert]:
+    """Those that no stored record equals and none before them, and whose ids nobody has."""
+    seen = await _known(connection, [mark_of(insert) for insert in inserts])
+    rows = await rows_of(
+        connection,
+        "SELECT r.tenant_id, r.id FROM unnest(%s::text[], %s::text[]) AS given (tenant_id, id)"
+        " JOIN records r ON r.tenant_id = given.tenant_id AND r.id = given.id",
+        [[i.record.scope.tenant_id for i in inserts], [i.record.id for i in inserts]],
+    )
+    taken = {(tenant, id) for tenant, id in rows}
+    fresh: list[Insert] = []
+    for insert in inserts:
+        mark, name = mark_of(insert), (insert.record.scope.tenant_id, insert.record.id)
+        if mark not in seen and name not in taken:
+            seen.add(mark)
+            taken.add(name)
+            fresh.append(insert)
+    return fresh
+
+
+async def _known(connection: Connection, marks: Sequence[int]) -> set[int]:
+    """Those of the digests that some stored record has."""
+    rows = await rows_of(
+        connection,
+        "SELECT mark FROM unnest(%s::bigint[]) AS mark WHERE EXISTS (SELECT FROM records WHERE digest = mark)",
+        [list(marks)],
+    )
+    return {row[0] for row in rows}
+
+
+async def _copy(write: Write, inserts: Sequence[Insert]) -> None:
+    """Insert records that no stored one equals."""
+    if not inserts:
+        return
+    connection = write.connection
+    rows = await rows_of(
+        connection,
+        "SELECT nextval(pg_get_serial_sequence('records', 'key')) FROM generate_series(1, %s)",
+        [len(inserts)],
+    )
+    keys = [row[0] for row in rows]
+    async with (
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY records (key, {', '.join(COLUMNS)}) FROM STDIN".encode()) as copy,
+    ):
+        for key, insert in zip(keys, inserts, strict=True):
+            values = columns_of(insert.record, mark_of(insert), insert.embedding is not None)
+            await copy.write_row((key, *values))
+    await _copy_vectors(write, keys, inserts)
+    await connection.execute(
+        "INSERT INTO changes (ordinal, key) SELECT %s + n, key"
+        " FROM unnest(%s::bigint[]) WITH ORDINALITY AS given (key, n)",
+        (write.ordinal(len(keys) + 1), keys),
+    )
+
+
+async def _copy_vectors(write: Write, keys: Sequence[int], inserts: Sequence[Insert]) -> None:
+    """Vectors, model by model; the first of them serves if none did."""
+    of: dict[Model, list[tuple[int, Insert]]] = {}
+    for key, insert in zip(keys, inserts, strict=True):
+        if insert.embedding is not None:
+            of.setdefault(write.models.of(insert.embedding), []).append((key, insert))
+    for model, given in of.items():
+        query = f"COPY {model.table} (key, model, vec, spans, passages) FROM STDIN (FORMAT BINARY)"
+        async with write.connection.cursor() as cursor, cursor.copy(query.encode()) as copy:
+            await copy.write(_START)
+            for row in _encoded(model, given):
+                await copy.write(row)
+            await copy.write(_END)
+        await write.rows(SETTLE, [model.number] * 3)
+
+
+def _encoded(model: Model, given: Sequence[tuple[int, Insert]]) -> Iterator[bytes]:
+    """Rows of `vectors` in the binary form of COPY."""
+    for key, insert in given:
+        assert insert.embedding is not None
+        vector, spans, passages = vector_of(insert.embedding)
+        head = _VECTOR.pack(5, 8, key, 4, model.number, len(vector))
+        tail = [
+            _NULL if field is None else struct.pack(">i", len(field)) + field
+            for field in (_utf8(spans), passages)
+        ]
+        yield b"".join((head, vector, *tail))
+
+
+def _utf8(text: str | None) -> bytes | None:
+    return None if text is None else text.encode()
