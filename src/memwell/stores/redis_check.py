@@ -136,8 +136,7 @@ class _Look:
         )
         self.transaction.load(("records", name) for names in held for name in names)
         for place, names in zip(fields, held, strict=True):
-            rows = filter(None, map(self.transaction.row, names))
-            if not any(place in {vector_field(model, row.key) for model in row.models} for row in rows):
+            if not any(self._claims(name, lambda row, p=place: p in _vector_fields(row)) for name in names):  # type: ignore[misc]
                 self._report("vectors", "vectors belong to no record", names[0] if names else place)
                 self._put("vectors", place, None)
 
@@ -147,12 +146,19 @@ class _Look:
         listed = {mark: names_of(self.transaction.get("marks", mark)) for mark in digests}
         self.transaction.load(("records", name.encode()) for names in listed.values() for name in names)
         for mark, names in listed.items():
-            rows = {name: self.transaction.row(name.encode()) for name in names}
-            right = [name for name, row in rows.items() if row is not None and b"%d" % row.mark == mark]
+            right = [n for n in names if self._claims(n.encode(), lambda row, m=mark: b"%d" % row.mark == m)]  # type: ignore[misc]
             for name in set(names) - set(right):
                 self._report("digest", "a digest names a record that has another", name.encode())
             if self.repair and len(right) < len(names):
                 self.transaction.put_names("marks", mark, right)
+
+    def _claims(self, name: bytes, test: Callable[[Row], bool]) -> bool:
+        """Whether a record's row passes a test; of one that cannot be read nothing is thrown away."""
+        try:
+            row = self.transaction.row(name)
+        except Corrupt:
+            return True
+        return row is not None and test(row)
 
     def _row(self, name: bytes) -> Row | None:
         try:
@@ -260,6 +266,10 @@ def _fault(value: bytes | None, dimension: bytes | None, length: int) -> str | N
     except (Corrupt, TypeError, ValueError):
         return "the passages cannot be read"
     return None if inside and len(ranges) == len(rows) else "the passages do not fit the content"
+
+
+def _vector_fields(row: Row) -> set[bytes]:
+    return {vector_field(model, row.key) for model in row.models}
 
 
 def _after_model(member: bytes) -> bytes:

@@ -76,9 +76,15 @@ class Reading:
             head += user_mark(scope.user_id) + b"\0"
         total, expired = self._server.atomically(
             ("ZLEXCOUNT", "owners", b"[" + head, b"(" + head[:-1] + b"\1"),
-            ("ZRANGEBYSCORE", "expiring", "-inf", to_micros(now), "LIMIT", 0, 1),
+            ("ZRANGEBYSCORE", "expiring", "-inf", to_micros(now), "LIMIT", 0, _PART),
         )
-        return len(self.choose(scope, now, None)) if expired else int(total)
+        own = [name for name in expired if name.startswith(frame(scope.tenant_id) + b"\0")]
+        texts = self._server.read("records", own)
+        if len(expired) == _PART or None in texts:  # too many, or swept meanwhile
+            return len(self.choose(scope, now, None))
+        rows = [row_of(name, text) for name, text in zip(own, texts, strict=True) if text is not None]
+        gone = sum(scope.sees(row.record.scope) and not alive(row.record, now) for row in rows)
+        return int(total) - gone
 
     def history(self, scope: Scope, id: str, now: datetime) -> list[Version]:
         """See `Store.history`."""

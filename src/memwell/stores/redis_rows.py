@@ -51,6 +51,8 @@ ANYBODY: Final = b""
 class Row:
     """A record with what is kept beside it; its relationships, accesses and vectors stand apart."""
 
+    name: bytes
+    """What it is called in every table."""
     key: int
     """Its number in the order of insertion; a record that takes the id of a deleted one has another."""
     record: Record
@@ -60,11 +62,6 @@ class Row:
     """Whose vectors it has."""
     past: int = 0
     """How many older versions are kept."""
-
-    @property
-    def name(self) -> bytes:
-        """What it is called in every table."""
-        return name_of(self.record.scope.tenant_id, self.record.id)
 
 
 def frame(text: str) -> bytes:
@@ -187,7 +184,9 @@ def row_of(name: bytes, text: bytes) -> Row:
             metadata=metadata,
             content=content,
         )
-        return Row(key=int(key), record=record, mark=int(mark), models=tuple(models), past=int(past))
+        return Row(
+            name=name, key=int(key), record=record, mark=int(mark), models=tuple(models), past=int(past)
+        )
     except (TypeError, ValueError, OverflowError, Corrupt) as error:
         raise Corrupt(
             f"record {_id(name)!r} cannot be read: {error}; run `memwell doctor`", part="redis"

@@ -148,7 +148,6 @@ class Server:
                 f"this store has the format {form.decode()}; open it with a newer memwell", part="redis"
             )
 
-
     def _refuse_eviction(self, client: Any) -> None:
         """A server that evicts keys at will would throw away a whole table."""
         try:

@@ -146,10 +146,11 @@ class Transaction:
         """Put a row in the place of what stood there, and note the change."""
         before = self.row(row.name)
         if before is None or before.mark != row.mark:
+            self.load(("marks", b"%d" % each.mark) for each in (before, row) if each is not None)
             if before is not None:
                 self._unmark(before)
-            marked = names_of(self.get("marks", b"%d" % row.mark))
-            self.put_names("marks", b"%d" % row.mark, [*marked, row.name.decode()])
+            marked = dict.fromkeys((*names_of(self.get("marks", b"%d" % row.mark)), row.name.decode()))
+            self.put_names("marks", b"%d" % row.mark, list(marked))
         self._rows[row.name] = row
         self.note(row)
 

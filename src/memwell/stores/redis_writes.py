@@ -88,7 +88,12 @@ class Write:
         for number, version in enumerate(operation.past):
             transaction.put("history", history_field(name, number), _version(version))
         row = Row(
-            key=key, record=plain(record), mark=mark_of(operation), models=models, past=len(operation.past)
+            name=name,
+            key=key,
+            record=plain(record),
+            mark=mark_of(operation),
+            models=models,
+            past=len(operation.past),
         )
         if record.access_count and record.last_accessed_at:
             transaction.put("access", name, _access(record.access_count, record.last_accessed_at))
