@@ -74,6 +74,8 @@ class Wire:
     """A service. `ROUTES` names a method for each verb and path; it gets the request and the parts of the path."""
 
     ROUTES: tuple[tuple[str, str, str], ...] = ()
+    HEADERS: Mapping[str, str] = {}
+    """Of every answer."""
     url = ""
     """Where it listens, while `serving`."""
 
@@ -150,7 +152,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, status: int, raw: bytes, headers: Mapping[str, str]) -> None:
         self.send_response(status)
-        for name, value in {"content-type": "application/json", **headers}.items():
+        for name, value in {
+            "content-type": "application/json",
+            **self.server.wire.HEADERS,
+            **headers,
+        }.items():
             self.send_header(name, value)
         self.send_header("content-length", str(len(raw)))
         self.end_headers()

@@ -1,0 +1,377 @@
+"""Elasticsearch 8.12 or later: one index, in which several namespaces stand side by side.
+
+`elasticsearch://host:9200?dimension=384`, with `user:password@` where it is needed; options `index` (memwell),
+`namespace`, `metric` (cosine, l2, dot), `https` (default: not for this machine), `verify` (certificates, true),
+`timeout` (seconds, 10). An API key is in the environment variable ELASTICSEARCH_API_KEY.
+
+The index is made at the first call when absent; any number of processes may do so at once. An index of another
+dimension or metric is a `ConfigError`. A point's own id is a UUID made of namespace and id. A write returns when
+searches see it. A large one goes in several requests, and one that fails in part raises: what was written stays, and
+the same call again makes it whole. Searches are approximate (HNSW over unquantised vectors); beyond 10,000 candidates
+every point is compared. A zero vector, which the cosine refuses, stands there as a direction of its own and is told as
+what it is.
+
+Proved on the wire: Elastic's own client against a loopback server that speaks the documented protocol.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, Self
+
+import elasticsearch
+from elastic_transport import ConnectionTimeout
+from elasticsearch import AsyncElasticsearch
+
+from memwell import filters
+from memwell.errors import BackendError, ConfigError, Corrupt, MemwellError, Unavailable
+from memwell.filters import Node
+from memwell.indexes.columns import COLUMNS, NUMBERS, columns, decoded, encoded
+from memwell.indexes.metrics import checked_metric, metric_of, similarities
+from memwell.indexes.nearest import Candidate, Question, nearest
+from memwell.indexes.points import Batch, asked, batch, dimension_of, here, portion, stand_in, uuid_of
+from memwell.indexes.pushdown import Compare, Condition, Every, OneOf, Unless, pushed
+from memwell.matrix import numpy
+from memwell.ports import Match, Metric, Point, VectorIndex, Vectors
+from memwell.registry import Url
+from memwell.types import Where
+
+__all__ = ["Elasticsearch"]
+
+ID: Final = "m_id"
+SPACE: Final = "m_namespace"
+FIELDS: Final = "m_fields"
+"""The fields as JSON text."""
+VECTOR: Final = "m_vector"
+"""What is searched."""
+HELD: Final = "m_held"
+"""The vector as it was given, base64 of little-endian float32: newer servers do not tell dense vectors."""
+METRICS: Final[Mapping[Metric, str]] = {"cosine": "cosine", "l2": "l2_norm", "dot": "max_inner_product"}
+KEYWORD: Final = {"type": "keyword"}
+SILENT: Final = {"type": "keyword", "index": False, "doc_values": False}
+AT_ONCE: Final = 1000
+BYTES: Final = 16_000_000
+"""Of one bulk request; the server takes 100 MB."""
+MOST: Final = 10_000
+"""Candidates of one search, and points of one page, at most."""
+
+
+class Elasticsearch(VectorIndex):
+    """See the module. Nothing is opened before the first call; a `client` that is handed in stays open, and its
+    `identity` is not known."""
+
+    part = "elasticsearch"
+    proof = "wire"
+
+    def __init__(
+        self,
+        dimension: int,
+        *,
+        url: str | None = None,
+        client: AsyncElasticsearch | None = None,
+        user: str | None = None,
+        password: str | None = None,
+        api_key: str | None = None,
+        index: str = "memwell",
+        namespace: str = "",
+        metric: Metric = "cosine",
+        verify: bool = True,
+        timeout: float = 10.0,
+    ) -> None:
+        """`timeout` in seconds, for each request. Raises `ConfigError`."""
+        if (url is None) == (client is None):
+            raise ConfigError("elasticsearch takes a url or a client", part=self.part)
+        if dimension < 1:
+            raise ConfigError(f"a dimension is a positive number, not {dimension!r}", part=self.part)
+        self.dimension = dimension
+        self.metric = checked_metric(metric)
+        self._name, self._namespace = index, namespace
+        key = api_key or os.environ.get("ELASTICSEARCH_API_KEY")
+        self._settings: dict[str, Any] = {
+            "request_timeout": timeout,
+            "retry_on_timeout": False,
+            "max_retries": 0,
+        }
+        if user is not None:
+            self._settings["basic_auth"] = (user, password or "")
+        elif key:
+            self._settings["api_key"] = key
+        if url is not None and url.startswith("https"):
+            self._settings |= {"verify_certs": verify, "ssl_show_warn": False}
+        self._url, self._client, self._ours = url, client, client is None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._checked = False
+        if url is not None:
+            self.identity = f"elasticsearch:{url}/{index}/{namespace}"
+
+    @classmethod
+    def from_url(cls, url: Url) -> Self:
+        """See the module's description."""
+        dimension, metric, place = dimension_of(url), metric_of(url), url.place()
+        host, port = place.host(9200)
+        settings: dict[str, Any] = {
+            "index": url.take("index") or "memwell",
+            "namespace": url.take("namespace") or "",
+            "timeout": url.number("timeout", 10.0),
+            "verify": url.flag("verify", True),
+        }
+        scheme = "https" if url.flag("https", not here(host)) else "http"
+        url.done("dimension", "metric", "index", "namespace", "timeout", "verify", "https")
+        shown = f"[{host}]" if ":" in host else host
+        address = f"{scheme}://{shown}:{port}{'/' if place.path else ''}{place.path.strip('/')}"
+        return cls(
+            dimension, url=address, user=place.user, password=place.password, metric=metric, **settings
+        )
+
+    # ------------------------------------------------------------------------------------------ the client
+
+    async def _opened(self) -> AsyncElasticsearch:
+        """The client of the running loop, when it is sure that the index is there and fits."""
+        loop = asyncio.get_running_loop()
+        if self._client is None or (self._ours and loop is not self._loop):
+            self._client, self._loop = AsyncElasticsearch(self._url, **self._settings), loop
+        if not self._checked:
+            await self._prepare(self._client)
+            self._checked = True
+        return self._client
+
+    async def _prepare(self, client: AsyncElasticsearch) -> None:
+        if not await client.indices.exists(index=self._name):
+            try:
+                await client.indices.create(index=self._name, mappings=self._mappings())
+            except elasticsearch.BadRequestError as error:
+                if error.error != "resource_already_exists_exception":  # another process was quicker
+                    raise
+        answer = await client.indices.get_mapping(index=self._name)
+        known = next(iter(answer.values()))["mappings"].get("properties", {}).get(VECTOR, {})
+        names = {name: metric for metric, name in METRICS.items()}
+        metric = names.get(known.get("similarity"), known.get("similarity"))
+        if known.get("dims") != self.dimension or metric != self.metric:
+            raise ConfigError(
+                f"index {self._name!r} holds vectors of dimension {known.get('dims')} and metric {metric}, not"
+                f" {self.dimension} and {self.metric}; give another index, or what it was made with",
+                part=self.part,
+            )
+
+    def _mappings(self) -> dict[str, Any]:
+        vector = {
+            "type": "dense_vector",
+            "dims": self.dimension,
+            "index": True,
+            "similarity": METRICS[self.metric],
+            "index_options": {"type": "hnsw"},
+        }
+        own = {ID: KEYWORD, SPACE: KEYWORD, FIELDS: SILENT | {"ignore_above": 0}, HELD: {"type": "binary"}}
+        kinds = {n: {"type": "double"} if n.removeprefix("f_") in NUMBERS else KEYWORD for n in COLUMNS}
+        return {"dynamic": False, "properties": {VECTOR: vector, **own, **kinds}}
+
+    # -------------------------------------------------------------------------------------------- the port
+
+    async def _upsert(self, points: Sequence[Point]) -> None:
+        ready = batch(points, self.metric, part=self.part)
+        texts = [encoded(fields) for fields in ready.fields]
+        size = portion(self.dimension, texts, most=AT_ONCE, size=BYTES)
+        made = list(self._made(ready, texts))
+        for at in range(0, len(made), size):
+            await self._bulk([line for pair in made[at : at + size] for line in pair])
+
+    def _made(self, points: Batch, texts: Sequence[str]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+        """Action and document of each point."""
+        rows = zip(points.ids, points.fields, texts, points.vectors, strict=True)
+        for name, fields, text, vector in rows:
+            searched = vector if vector.any() or self.metric != "cosine" else stand_in(self.dimension)
+            document: dict[str, Any] = {
+                ID: name,
+                SPACE: self._namespace,
+                FIELDS: text,
+                VECTOR: searched.tolist(),
+                HELD: base64.b64encode(vector.astype("<f4").tobytes()).decode(),
+                **columns(fields),
+            }
+            yield {"index": {"_id": self._own(name)}}, document
+
+    async def _delete(self, ids: Sequence[str]) -> None:
+        lines = [{"delete": {"_id": self._own(name)}} for name in dict.fromkeys(ids)]
+        for at in range(0, len(lines), AT_ONCE):
+            await self._bulk(lines[at : at + AT_ONCE])
+
+    async def _bulk(self, operations: list[dict[str, Any]]) -> None:
+        client = await self._opened()
+        answer = await client.bulk(index=self._name, operations=operations, refresh="wait_for")
+        if not answer["errors"]:
+            return
+        results = [next(iter(item.values())) for item in answer["items"]]
+        failed = [result for result in results if result.get("error")]
+        if failed:
+            said, busy = failed[0]["error"].get("reason"), failed[0]["status"] in (429, 503)
+            message = f"{len(failed)} of {len(results)} points were refused: {said}"
+            raise (Unavailable if busy else BackendError)(message, part=self.part)
+
+    async def _search(self, vector: Vectors, limit: int, where: Where | Node | None) -> list[Match]:
+        query = asked(vector, self.metric, part=self.part)
+        question = Question(query, self.metric, limit, pushed(filters.parse(where or {})))
+        condition = self._filter(question.pushed.condition)
+        sent = query if query.any() or self.metric != "cosine" else stand_in(self.dimension)
+
+        async def ask(size: int) -> list[Candidate]:
+            client = await self._opened()
+            knn = {
+                "field": VECTOR,
+                "query_vector": sent.tolist(),
+                "k": size,
+                "num_candidates": min(MOST, max(size * 2, 100)),
+                "filter": condition,
+            }
+            answer = await client.search(
+                index=self._name, knn=knn, size=size, source={"includes": [ID, FIELDS, HELD]}
+            )
+            return self._candidates([hit["_source"] for hit in answer["hits"]["hits"]], question)
+
+        async def scan() -> list[Candidate]:
+            return [one async for page in self._pages(condition) for one in self._candidates(page, question)]
+
+        return await nearest(question, ask, self._vectors, most=MOST, scan=scan)
+
+    def _candidates(self, found: Sequence[Mapping[str, Any]], question: Question) -> list[Candidate]:
+        """Documents as candidates. What they are to the query is computed here: a score of Elasticsearch is a float of
+        a formula that differs by metric, and the vector comes along anyway."""
+        vectors = [self._vector(document) for document in found]
+        near = similarities(vectors, question.vector, question.metric) if vectors else []
+        return [
+            Candidate(
+                id=_id(document),
+                similarity=similar,
+                fields=None if question.pushed.exact else decoded(document.get(FIELDS)),
+            )
+            for document, similar in zip(found, near, strict=True)
+        ]
+
+    async def _pages(self, condition: dict[str, Any]) -> Any:
+        """Documents that meet a condition, in the order of their ids, some at a time."""
+        after: str | None = None
+        while page := await self._page(condition, after, MOST // 10, [ID, FIELDS, HELD]):
+            yield page
+            after = _id(page[-1])
+
+    async def _page(
+        self, condition: dict[str, Any], after: str | None, limit: int, source: list[str]
+    ) -> list[dict[str, Any]]:
+        client = await self._opened()
+        answer = await client.search(
+            index=self._name,
+            query=condition,
+            size=limit,
+            sort=[{ID: "asc"}],
+            source={"includes": source},
+            search_after=None if after is None else [after],
+        )
+        return [hit["_source"] for hit in answer["hits"]["hits"]]
+
+    async def _ids(self, after: str | None, limit: int) -> list[str]:
+        """Keywords are ordered by their bytes of UTF-8, hence by code points."""
+        found: list[str] = []
+        while len(found) < limit:
+            wanted = min(limit - len(found), MOST)
+            page = await self._page(self._filter(None), found[-1] if found else after, wanted, [ID])
+            found += [_id(document) for document in page]
+            if len(page) < wanted:
+                break
+        return found
+
+    async def _vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
+        client = await self._opened()
+        names = list({self._own(name): None for name in ids})
+        found: dict[str, Vectors] = {}
+        for at in range(0, len(names), AT_ONCE):
+            answer = await client.mget(
+                index=self._name, ids=names[at : at + AT_ONCE], source_includes=[ID, HELD], realtime=True
+            )
+            held = [document["_source"] for document in answer["docs"] if document.get("found")]
+            found |= {_id(document): self._vector(document) for document in held}
+        return found
+
+    def _vector(self, document: Mapping[str, Any]) -> Vectors:
+        raw = base64.b64decode(document[HELD])
+        vector: Vectors = numpy().frombuffer(raw, dtype="<f4").astype("float32")
+        return vector
+
+    async def _count(self) -> int:
+        client = await self._opened()
+        answer = await client.count(index=self._name, query=self._filter(None))
+        return int(answer["count"])
+
+    async def _clear(self) -> None:
+        client = await self._opened()
+        await client.delete_by_query(
+            index=self._name, query=self._filter(None), refresh=True, conflicts="proceed"
+        )
+
+    async def _ping(self) -> None:
+        client = await self._opened()
+        await client.indices.exists(index=self._name)
+
+    async def _close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None and self._ours and self._loop is asyncio.get_running_loop():
+            await client.close()
+
+    def _own(self, name: str) -> str:
+        return uuid_of(name, self._namespace)
+
+    def _filter(self, condition: Condition | None) -> dict[str, Any]:
+        space: dict[str, Any] = {"term": {SPACE: self._namespace}}
+        return {"bool": {"filter": [space] if condition is None else [space, _built(condition)]}}
+
+    def _translate(self, error: Exception, operation: str) -> MemwellError:
+        """The one table of what the client raises."""
+        found = self._table(error) or super()._translate(error, operation)
+        found.part, found.operation = self.part, operation
+        return found
+
+    def _table(self, error: Exception) -> MemwellError | None:
+        if isinstance(error, elasticsearch.AuthenticationException | elasticsearch.AuthorizationException):
+            return ConfigError(
+                f"Elasticsearch refuses the login: {error.error}; check user, password or API key"
+            )
+        if isinstance(error, elasticsearch.NotFoundError):
+            self._checked = False
+            return BackendError(
+                f"{error.error}; the next call makes the index anew, `memwell repair` fills it"
+            )
+        if isinstance(error, elasticsearch.ApiError):
+            busy = error.status_code in (429, 502, 503, 504)
+            message = f"Elasticsearch answers {error.status_code}: {error.error}"
+            return Unavailable(message) if busy else BackendError(message)
+        if isinstance(error, elasticsearch.SSLError):
+            return ConfigError(f"the certificate cannot be trusted: {error.message}; see verify=")
+        if isinstance(error, ConnectionTimeout | elasticsearch.ConnectionError):
+            return Unavailable(f"Elasticsearch cannot be reached: {error.message}")
+        if isinstance(error, elasticsearch.UnsupportedProductError):
+            return ConfigError("what answers there is not Elasticsearch")
+        return None
+
+
+def _id(document: Mapping[str, Any]) -> str:
+    try:
+        return str(document[ID])
+    except KeyError as error:
+        raise Corrupt(
+            "a document was not written by memwell; give it an index of its own", part="elasticsearch"
+        ) from error
+
+
+def _built(condition: Condition) -> dict[str, Any]:
+    """The condition in Elasticsearch's words."""
+    if isinstance(condition, OneOf):
+        return {"terms": {condition.column: list(condition.values)}}
+    if isinstance(condition, Compare):
+        return {"range": {condition.column: {condition.bound: condition.number}}}
+    if isinstance(condition, Unless):
+        return {"bool": {"must_not": [_built(condition.part)]}}
+    parts = [_built(part) for part in condition.parts]
+    if isinstance(condition, Every):
+        return {"bool": {"filter": parts}}
+    return {"bool": {"should": parts, "minimum_should_match": 1}}
