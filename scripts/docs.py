@@ -48,6 +48,12 @@ def filters() -> str:
     )
 
 
+def postgres_options() -> str:
+    """The options of a PostgreSQL URL, as the package's docstring lists them."""
+    doc = inspect.getdoc(importlib.import_module("memwell.postgres")) or ""
+    return "\n".join(f"- {' '.join(point.split())}" for point in re.findall(r"(?m)^- (.+(?:\n  .+)*)", doc))
+
+
 def record() -> str:
     """The fields of a record."""
     owner = importlib.import_module("memwell.types").Record
@@ -160,6 +166,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "exit-codes": exit_codes,
     "filters": filters,
     "folder-store": folder_store,
+    "postgres-options": postgres_options,
     "record": record,
     "settings": settings,
     "shared-options": shared_options,

@@ -1,7 +1,7 @@
 """What the documentation says is run: Python blocks, `$ memwell …` lines, and links.
 
 Each page is one process in its own temporary folder, its blocks in reading order. In a `console` block only
-the lines that call memwell are run; they must succeed.
+the lines that call memwell are run; they must succeed. The servers that the pages name by example are real ones here.
 """
 
 from __future__ import annotations
@@ -25,6 +25,15 @@ EVERY_PAGE = [
 BLOCK = re.compile(r"^```(python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+
+
+SERVERS = {
+    r"postgresql://app:secret@db\.example\.com/app": "postgres_url",
+    r"rediss?://(?::secret@)?cache\.example\.com(?::6379)?": "redis_url",
+    r"memcached://cache\.example\.com(?::11211)?": "memcached_url",
+}
+"""How pages name a server → the fixture that gives the URL of a real one."""
+REPLICA = "replica.example.com"
 
 
 def name_of(page: Path) -> str:
@@ -55,8 +64,19 @@ def program(page: Path) -> str:
     return "\n".join(lines)
 
 
+def served(source: str, request: pytest.FixtureRequest) -> str:
+    """The program with real servers in place of those named by example; their own options come first."""
+    for name, fixture in SERVERS.items():
+        if re.search(name, source):
+            url = request.getfixturevalue(fixture)
+            source = re.sub(rf"{name}(\?)?", lambda m, url=url: url + ("&" if m[1] else ""), source)
+    if REPLICA in source:
+        source = source.replace(REPLICA, f"127.0.0.1:{request.getfixturevalue('postgres').port}")
+    return source
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_every_block_of_the_page_runs(page: Path, tmp_path: Path) -> None:
+def test_every_block_of_the_page_runs(page: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     scripts = str(Path(sys.executable).parent)
     environment = os.environ | {
         "PATH": os.pathsep.join([scripts, os.environ.get("PATH", "")]),
@@ -65,7 +85,7 @@ def test_every_block_of_the_page_runs(page: Path, tmp_path: Path) -> None:
         "NO_COLOR": "1",
     }
     script = tmp_path / "page.py"
-    script.write_text(program(page), "utf-8")
+    script.write_text(served(program(page), request), "utf-8")
     done = subprocess.run(
         [sys.executable, str(script)],
         cwd=tmp_path,

@@ -25,6 +25,7 @@ from memwell.cli import (
     upkeep,
     writing,
 )
+from memwell.cli.database import commands as database
 from memwell.cli.failures import Code, Notices, complain, report
 from memwell.cli.shared import command, shared_parameters
 from memwell.errors import MemwellError
@@ -136,6 +137,7 @@ _COMMANDS: Final[Sequence[tuple[str, Callable[..., None], str]]] = (
     ("stats", looking.stats, _CARE),
     ("doctor", upkeep.doctor, _CARE),
     ("repair", upkeep.repair, _CARE),
+    ("reembed", upkeep.reembed, _CARE),
     ("demo", demo.demo, _ABOUT),
     ("version", about.version, _ABOUT),
 )
@@ -156,12 +158,16 @@ def _build() -> None:
     root.__annotations__ = {p.name: p.annotation for p in parameters}
     for name, function, panel in _COMMANDS:
         app.command(name, rich_help_panel=panel)(command(function))
-    groups = (("models", models.HELP, models.COMMANDS), ("config", settings.HELP, settings.COMMANDS))
-    for name, text, functions in groups:
+    groups = (
+        ("db", database.HELP, database.COMMANDS, _CARE),
+        ("models", models.HELP, models.COMMANDS, _ABOUT),
+        ("config", settings.HELP, settings.COMMANDS, _ABOUT),
+    )
+    for name, text, functions, panel in groups:
         group = typer.Typer(no_args_is_help=True, help=text)
         for own, function in functions:
             group.command(own)(command(function))
-        app.add_typer(group, name=name, rich_help_panel=_ABOUT)
+        app.add_typer(group, name=name, rich_help_panel=panel)
     passing = {"allow_extra_args": True, "ignore_unknown_options": True}
     app.command("bench", rich_help_panel=_ABOUT, context_settings=passing)(bench.bench)
 

@@ -24,7 +24,7 @@ from memwell.engine.context import Owner
 from memwell.errors import InvalidInput, NotFound
 from memwell.sync import Memory
 
-__all__ = ["Cli", "Metadata", "Where", "Whether", "command", "content_of", "duration"]
+__all__ = ["Cli", "Metadata", "Where", "Whether", "ask", "command", "content_of", "duration"]
 
 P = ParamSpec("P")
 
@@ -159,6 +159,13 @@ def _object(text: str | None, option: str) -> dict[str, Any] | None:
     if not isinstance(value, dict):
         raise typer.BadParameter(f"{option} takes a JSON object, as in {like}, not {text}")
     return value
+
+
+def ask(question: str) -> None:
+    """Go on only after a yes. Where nobody can be asked, `--yes` is demanded."""
+    if not sys.stdin.isatty():
+        raise typer.BadParameter(f"{question} Nobody can be asked here; say --yes")
+    typer.confirm(question, abort=True, err=True)
 
 
 def content_of(text: str) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Any
 
 import typer
 
 from memwell.cli.failures import Code, complain
 from memwell.cli.output import flat, printable
-from memwell.cli.shared import Cli, Metadata, Where, Whether, content_of, duration
+from memwell.cli.shared import Cli, Metadata, Where, Whether, ask, content_of, duration
 from memwell.cli.views import short
 from memwell.codec import record_to_json
 from memwell.sync import Memory
@@ -171,14 +170,8 @@ def _several(
     if count == 0:
         return []
     if count > 1 and not yes:
-        _ask(f"Forget {count} memories for good?")
+        ask(f"Forget {count} memories for good?")
     return memory.forget(found, where=chosen, everything=everything, **cli.owner)
-
-
-def _ask(question: str) -> None:
-    if not sys.stdin.isatty():
-        raise typer.BadParameter(f"{question} Nobody can be asked here; say --yes")
-    typer.confirm(question, abort=True, err=True)
 
 
 def _gone(cli: Cli, gone: list[str], asked: list[str] | None) -> None:

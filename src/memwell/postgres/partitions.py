@@ -21,7 +21,7 @@ __all__ = ["Partition", "Partitioned", "Step"]
 _LISTED: Final = """
 SELECT c.relname, b.bound = 'DEFAULT', (regexp_match(b.bound, 'FROM \\(''([^'']+)''\\)'))[1]::timestamptz,
   (regexp_match(b.bound, 'TO \\(''([^'']+)''\\)'))[1]::timestamptz,
-  greatest(c.reltuples, 0)::bigint, pg_total_relation_size(c.oid)
+  nullif(c.reltuples, -1)::bigint, pg_total_relation_size(c.oid)
 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid, pg_get_expr(c.relpartbound, c.oid) AS b (bound)
 WHERE i.inhparent = to_regclass(%s) ORDER BY 3 NULLS FIRST, 1"""
 _PATIENCE: Final = "5s"
@@ -39,8 +39,8 @@ class Partition:
     """The first moment of it; `None` for the default partition, and where it has no beginning."""
     end: datetime | None
     """The first moment after it."""
-    rows: int
-    """An estimate, as of the last ANALYZE."""
+    rows: int | None
+    """An estimate, as of the last ANALYZE; `None` before the first."""
     size: int
     """Bytes with indexes."""
 

@@ -1,0 +1,65 @@
+"""What `memwell db` tells, line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+from memwell.cli.output import Output
+
+__all__ = ["Done", "Row", "show_done", "show_rows"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Something that the database has."""
+
+    kind: str
+    """`server`, `file`, `component`, `extension`, `model`, `table`, `index` or `partition`."""
+    name: str
+    state: str
+    rows: int | None = None
+    """An estimate; unknown before the first ANALYZE."""
+    size: int | None = None
+    """Bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Something that maintenance did, or would do."""
+
+    action: str
+    name: str
+    rows: int | None = None
+    """How many rows it moved or removed; unknown of what is only planned."""
+
+
+def show_rows(out: Output, rows: Iterable[Row]) -> None:
+    """A table, or a JSON list."""
+    if out.as_json:
+        out.json([asdict(row) for row in rows])
+        return
+    cells = [(r.kind, r.name, r.state, _number(out, r.rows), _size(out, r.size)) for r in rows]
+    out.table(("kind", "name", "state", "rows", "size"), cells, wide="state")
+
+
+def show_done(out: Output, done: Iterable[Done]) -> None:
+    """A table, or a JSON list."""
+    if out.as_json:
+        out.json([asdict(one) for one in done])
+        return
+    out.table(("done", "what", "rows"), [(d.action, d.name, _number(out, d.rows)) for d in done], wide="what")
+
+
+def _number(out: Output, number: int | None) -> str:
+    return "" if number is None else f"{number:,}" if out.fancy else str(number)
+
+
+def _size(out: Output, size: int | None) -> str:
+    """Bytes as people read them; in a pipe, bytes."""
+    if size is None or not out.fancy:
+        return "" if size is None else str(size)
+    left, units = float(size), ["B", "kB", "MB", "GB"]
+    while left >= 1000 and len(units) > 1:
+        left, units = left / 1000, units[1:]
+    return f"{left:.3g} {units[0]}" if left < 1000 else f"{left:,.0f} {units[0]}"
