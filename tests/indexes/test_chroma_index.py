@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -18,6 +19,7 @@ from memwell.registry import open_index
 from memwell.testing import race, run
 from memwell.testing.indexes import Opening, VectorIndexConformance, opened
 from memwell.testing.services import Service
+from tests.indexes.wire.base import Reply, Wire, serving
 
 
 class TestFolder(VectorIndexConformance):
@@ -122,6 +124,42 @@ def test_a_server_that_is_not_there_is_unavailable() -> None:
         run(index, index.upsert(points(1)))
     assert caught.value.unsent
     run(index, index.close())
+
+
+@pytest.mark.parametrize(
+    ("reply", "error", "says"),
+    [
+        (Reply(429, headers={"retry-after": "3"}, message="slow down"), Unavailable, "429"),
+        (Reply(503, raw=b"<html>"), Unavailable, "503"),
+        (Reply(0, hang_up=True), Unavailable, "cannot be reached"),
+        (Reply(401, message="Unauthorized"), ConfigError, "CHROMA_API_KEY"),
+        (Reply(500, message="disk full"), BackendError, "disk full"),
+        (Reply(200, raw=b"no json"), BackendError, "JSONDecodeError"),
+    ],
+)
+def test_each_failure_of_a_server_is_translated(
+    monkeypatch: pytest.MonkeyPatch, reply: Reply, error: type[MemwellError], says: str
+) -> None:
+    monkeypatch.setenv("CHROMA_API_KEY", "s3cret")
+    with serving(Refusing()) as wire:
+        index = open_index(f"chroma://{wire.url.removeprefix('http://')}?dimension=8")
+        wire.next(reply)
+        with pytest.raises(error, match=says) as caught:
+            run(index, index.count())
+        assert wire.requests[0].headers["x-chroma-token"] == "s3cret"
+        assert "s3cret" not in f"{caught.value!s}{caught.value!r}{index!r}{index.identity}"
+        assert caught.value.transient is issubclass(error, Unavailable)
+        if reply.status == 429:
+            assert isinstance(caught.value, Unavailable)
+            assert caught.value.retry_after == 3
+        run(index, index.close())
+
+
+class Refusing(Wire):
+    """Words errors as Chroma does, and does nothing else; what works is tried on a real server."""
+
+    def refusal(self, reply: Reply) -> Any:
+        return {"error": "Error", "message": reply.message}
 
 
 @pytest.mark.parametrize(

@@ -26,12 +26,13 @@ from typing import Any, Final, Self
 from memwell import filters
 from memwell.errors import BackendError, ConfigError, MemwellError, TimedOut, Unavailable
 from memwell.filters import Node
+from memwell.indexes.address import address
 from memwell.indexes.chroma_doors import Answered, Door, Folder, Found, Server
 from memwell.indexes.columns import MOST, columns, decoded, encoded
 from memwell.indexes.listing import Listing
 from memwell.indexes.metrics import Raw, checked_metric, metric_of, similarities, similarity
 from memwell.indexes.nearest import Candidate, Question, nearest
-from memwell.indexes.points import asked, batch, dimension_of, here, portion
+from memwell.indexes.points import asked, batch, dimension_of, portion
 from memwell.indexes.pushdown import Compare, Condition, Every, OneOf, Unless, inward, pushed
 from memwell.matrix import numpy
 from memwell.ports import Match, Metric, Point, VectorIndex, Vectors
@@ -108,25 +109,15 @@ class Chroma(VectorIndex):
         """See the module's description."""
         settings: dict[str, Any] = {"dimension": dimension_of(url), "metric": metric_of(url)}
         settings["collection"] = url.take("collection") or "memwell"
-        tenant, database, key = url.take("tenant"), url.take("database"), url.take("api_key")
-        https = url.flag("https", False) if "https" in url.options else None
-        timeout = url.number("timeout", 10.0)
-        url.done("api_key", "collection", "database", "dimension", "https", "metric", "tenant", "timeout")
         if not url.rest or url.rest.startswith("/"):
+            url.done("collection", "dimension", "metric")
             return cls(path=url.path() or None, **settings)
-        place = url.place()
-        host, port = place.host(8000)
-        key = key or place.password or os.environ.get("CHROMA_API_KEY") or None
-        secure = key is not None and not here(host) if https is None else https
-        shown = f"[{host}]" if ":" in host else host
-        return cls(
-            url=f"{'https' if secure else 'http'}://{shown}:{port}",
-            api_key=key,
-            tenant=tenant or "default_tenant",
-            database=database or "default_database",
-            timeout=timeout,
-            **settings,
-        )
+        settings["tenant"] = url.take("tenant") or "default_tenant"
+        settings["database"] = url.take("database") or "default_database"
+        settings["timeout"] = url.number("timeout", 10.0)
+        base, key = address(url, port=8000, key="CHROMA_API_KEY")
+        url.done("api_key", "collection", "database", "dimension", "https", "metric", "tenant", "timeout")
+        return cls(url=base, api_key=key, **settings)
 
     async def _inside(self) -> Door:
         """The door, once the collection is sure to be there and to fit."""

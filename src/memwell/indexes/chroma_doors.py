@@ -37,8 +37,12 @@ class Door(Protocol):
 
     async def upsert(
         self, ids: Sequence[str], embeddings: Any, metadatas: Sequence[Mapping[str, Any]]
-    ) -> None: ...
-    async def query(self, embedding: Any, size: int, where: Any, include: Sequence[str]) -> Found: ...
+    ) -> None:
+        """Add or replace points; `embeddings` are `(n, d) float32`."""
+
+    async def query(self, embedding: Any, size: int, where: Any, include: Sequence[str]) -> Found:
+        """About the nearest points that pass, nearest first, at most `size`."""
+
     async def get(
         self,
         include: Sequence[str],
@@ -47,10 +51,17 @@ class Door(Protocol):
         where: Any = None,
         limit: int | None = None,
         offset: int | None = None,
-    ) -> Found: ...
-    async def delete(self, *, ids: Sequence[str] | None = None, where: Any = None) -> None: ...
-    async def count(self) -> int: ...
-    async def close(self) -> None: ...
+    ) -> Found:
+        """Points by id, or a page of those that pass."""
+
+    async def delete(self, *, ids: Sequence[str] | None = None, where: Any = None) -> None:
+        """Remove points by id, or those that pass."""
+
+    async def count(self) -> int:
+        """Number of points."""
+
+    async def close(self) -> None:
+        """Let go of what was opened. `enter` opens it again."""
 
 
 def _configuration(space: str) -> dict[str, Any]:

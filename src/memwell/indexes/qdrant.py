@@ -21,28 +21,26 @@ meant for small sets. The server mode is proved on the wire only, local mode for
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, Self
 
-import httpx
 from qdrant_client import AsyncQdrantClient, models
-from qdrant_client.common.client_exceptions import QdrantException, ResourceExhaustedResponse
-from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
+from qdrant_client.http.exceptions import UnexpectedResponse
 
 from memwell import filters
-from memwell.errors import BackendError, ConfigError, MemwellError, TimedOut, Unavailable
+from memwell.errors import ConfigError, MemwellError
 from memwell.filters import Node
+from memwell.indexes.address import address
 from memwell.indexes.listing import Listing
 from memwell.indexes.metrics import checked_metric, metric_of
 from memwell.indexes.nearest import Candidate, Question, nearest
 from memwell.indexes.payload import DISTANCES, FIELDS, ID, INDEXED, Kit, candidates, held, payloads, wanted
-from memwell.indexes.points import Batch, asked, batch, dimension_of, here, portion, uuid_of
+from memwell.indexes.points import Batch, asked, batch, dimension_of, portion, uuid_of
 from memwell.indexes.pushdown import pushed
+from memwell.indexes.qdrant_failures import failure, gone
 from memwell.ports import Match, Metric, Point, VectorIndex, Vectors
 from memwell.registry import Url
 from memwell.types import Where
@@ -108,24 +106,18 @@ class Qdrant(VectorIndex):
     def from_url(cls, url: Url) -> Self:
         """See the module's description."""
         dimension, metric = dimension_of(url), metric_of(url)
-        collection, namespace = url.take("collection") or "memwell", url.take("namespace") or ""
-        timeout, key, secure = url.number("timeout", 10.0), url.take("api_key"), url.take("https")
-        if secure is not None:
-            url.options["https"] = secure
-        https = url.flag("https", False) if secure is not None else None
+        settings: dict[str, Any] = {"dimension": dimension, "metric": metric}
+        settings |= {
+            "collection": url.take("collection") or "memwell",
+            "namespace": url.take("namespace") or "",
+        }
+        timeout = url.number("timeout", 10.0)
+        if url.rest in ("", ":memory:") or url.rest.startswith("/"):
+            url.done("dimension", "metric", "collection", "namespace", "timeout")
+            return cls(path=url.path() if url.rest.startswith("/") else None, **settings)
+        base, key = address(url, port=6333, key="QDRANT_API_KEY")
         url.done("dimension", "metric", "collection", "namespace", "timeout", "api_key", "https")
-        settings: dict[str, Any] = {"collection": collection, "namespace": namespace, "metric": metric}
-        if url.rest in ("", ":memory:"):
-            return cls(dimension, **settings)
-        if url.rest.startswith("/"):
-            return cls(dimension, path=url.path(), **settings)
-        place = url.place()
-        host, port = place.host(6333)
-        key = key or place.password or os.environ.get("QDRANT_API_KEY") or None
-        scheme = "https" if (key is not None and not here(host) if https is None else https) else "http"
-        shown = f"[{host}]" if ":" in host else host
-        address = f"{scheme}://{shown}:{port}{'/' if place.path else ''}{place.path.strip('/')}"
-        return cls(dimension, url=address, api_key=key, timeout=timeout, **settings)
+        return cls(url=base, api_key=key, timeout=timeout, **settings)
 
     # ------------------------------------------------------------------------------------------ the client
 
@@ -289,40 +281,11 @@ class Qdrant(VectorIndex):
             await client.close()
 
     def _translate(self, error: Exception, operation: str) -> MemwellError:
-        """The one table of what the client raises."""
-        found = self._table(error) or super()._translate(error, operation)
+        if gone(error):
+            self._checked = False
+        found = failure(error, str(self._url or self._path)) or super()._translate(error, operation)
         found.part, found.operation = self.part, operation
         return found
-
-    def _table(self, error: Exception) -> MemwellError | None:
-        if isinstance(error, ResourceExhaustedResponse):
-            return Unavailable(f"Qdrant asks to wait: {error}", retry_after=error.retry_after_s)
-        if isinstance(error, UnexpectedResponse):
-            return self._answered(error)
-        if isinstance(error, ResponseHandlingException):
-            return _unanswered(error.source, self._url)
-        if isinstance(error, json.JSONDecodeError):
-            return BackendError(f"Qdrant's answer cannot be understood: {error}")
-        if isinstance(error, QdrantException):
-            return BackendError(f"Qdrant: {error}")
-        if isinstance(error, RuntimeError) and "already accessed" in str(error):
-            return ConfigError(
-                f"{self._path} is open in another process or part; close that one, or use a server"
-            )
-        if isinstance(error, sqlite3.OperationalError | OSError):
-            return BackendError(f"the folder {self._path} cannot be used: {error}")
-        return None
-
-    def _answered(self, error: UnexpectedResponse) -> MemwellError:
-        said, status = _said(error), error.status_code
-        if status in (401, 403):
-            return ConfigError(f"Qdrant refuses the API key: {said}; set QDRANT_API_KEY")
-        if status in (408, 429, 502, 503, 504):
-            return Unavailable(f"Qdrant answers {status}: {said}")
-        if status == 404:
-            self._checked = False
-            return BackendError(f"{said}; the next call makes the collection anew, `memwell repair` fills it")
-        return BackendError(f"Qdrant answers {status}: {said}")
 
 
 def _requests(points: Batch, made: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[models.Batch]:
@@ -336,23 +299,3 @@ def _requests(points: Batch, made: Sequence[tuple[str, dict[str, Any]]]) -> Iter
             vectors=points.vectors[at : at + size].tolist(),
             payloads=[payload for _, payload in some],
         )
-
-
-def _said(error: UnexpectedResponse) -> str:
-    """What the server says of the failure."""
-    try:
-        return str(error.structured()["status"]["error"])
-    except (ValueError, KeyError, TypeError):
-        return error.reason_phrase or "nothing more"
-
-
-def _unanswered(source: Exception, url: str | None) -> MemwellError:
-    """Of a request without an answer, or with one that cannot be read."""
-    what = f"{type(source).__name__} {source}".strip()
-    if isinstance(source, httpx.TimeoutException):
-        sent = not isinstance(source, httpx.ConnectTimeout | httpx.PoolTimeout)
-        return TimedOut(f"Qdrant at {url} does not answer in time: {what}", unsent=not sent)
-    if isinstance(source, httpx.TransportError):
-        unsent = isinstance(source, httpx.ConnectError)
-        return Unavailable(f"Qdrant at {url} cannot be reached: {what}", unsent=unsent)
-    return BackendError(f"Qdrant's answer cannot be understood: {what}")

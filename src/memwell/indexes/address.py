@@ -1,0 +1,28 @@
+"""Where a server is, and the key to it, from a URL."""
+
+from __future__ import annotations
+
+import os
+
+from memwell.indexes.points import here
+from memwell.registry import Url
+
+__all__ = ["address"]
+
+
+def address(url: Url, *, port: int, key: str) -> tuple[str, str | None]:
+    """The base URL and the API key of `scheme://:key@host:port/path`; takes the options `https` and `api_key` out.
+
+    A key that is not given is in the environment variable `key`. With one, https is the default, except on this
+    machine.
+    """
+    secure = url.flag("https", False) if "https" in url.options else None
+    given = url.take("api_key")
+    place = url.place()
+    host, number = place.host(port)
+    found = given or place.password or os.environ.get(key) or None
+    if secure is None:
+        secure = found is not None and not here(host)
+    shown = f"[{host}]" if ":" in host else host
+    path = f"/{place.path.strip('/')}" if place.path.strip("/") else ""
+    return f"{'https' if secure else 'http'}://{shown}:{number}{path}", found
