@@ -1,16 +1,17 @@
-"""`doctor`, `repair`."""
+"""`doctor`, `repair`, `reembed`."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from typing import Annotated
 
 import typer
 
 from memwell.cli.failures import Code
-from memwell.cli.shared import Cli
-from memwell.types import Report
+from memwell.cli.shared import Cli, Whether, ask
+from memwell.types import Reembedded, Report
 
-__all__ = ["doctor", "repair"]
+__all__ = ["doctor", "reembed", "repair"]
 
 
 def doctor(cli: Cli) -> None:
@@ -34,6 +35,54 @@ def repair(cli: Cli) -> None:
             "What is left cannot be repaired here; bring it back from an export (`memwell import FILE`)."
         )
         raise typer.Exit(Code.PROBLEMS)
+
+
+def reembed(
+    cli: Cli,
+    to: Annotated[
+        str,
+        typer.Option("--to", metavar="MODEL", help="The new embedder, as in --embedder: local, hashing, …"),
+    ],
+    batch: Annotated[
+        int, typer.Option("--batch", min=1, help="Memories embedded and stored at a time.")
+    ] = 64,
+    drop_old: Annotated[
+        bool, typer.Option("--drop-old", help="Afterwards remove the vectors of older models.")
+    ] = False,
+    skip_failed: Annotated[
+        bool,
+        typer.Option("--skip-failed", help="Leave behind what cannot be embedded; words still find it."),
+    ] = False,
+    yes: Whether = False,
+) -> None:
+    """Move to another embedding model: embed every memory of every tenant anew, then let searches use that.
+
+    Everybody may go on reading and writing with the old model until then. Cut short, it is continued by the same
+    command.
+    """
+    if to == "none":
+        raise typer.BadParameter("--to names an embedder; for recall by words only say --embedder none")
+    if not yes:
+        dropped = ", and remove all vectors of older models" if drop_old else ""
+        ask(f"Embed every memory with {to}, let searches use that{dropped}?")
+    moved = replace(cli, settings=cli.settings.with_options(embedder=to))
+    with moved.memory(embeds=True) as memory, cli.out.progress("Embedding") as progress:
+        done = memory.reembed(batch=batch, drop_old=drop_old, skip_failed=skip_failed, progress=progress)
+    _moved(cli, done, to)
+
+
+def _moved(cli: Cli, done: Reembedded, to: str) -> None:
+    if cli.out.as_json:
+        cli.out.json(asdict(done))
+        return
+    parts = [
+        f"{done.embedded:,} memories embedded",
+        f"{len(done.failed):,} left behind: {', '.join(done.failed[:5])}" if done.failed else "",
+        f"{done.dropped:,} old ones dropped" if done.dropped else "",
+    ]
+    cli.out.line(f"Searches use {done.model}: {', '.join(part for part in parts if part)}.")
+    if cli.settings.embedder != to:
+        cli.out.note(f"From now on open this store with --embedder {to}, or MEMWELL_EMBEDDER={to}.")
 
 
 def _print(cli: Cli, report: Report) -> None:
