@@ -25,6 +25,7 @@ TYPE_CHECKING = False  # type checkers take it as true; importing typing would c
 if TYPE_CHECKING:
     from memwell.engine.drafts import LIMITS
     from memwell.events import EVENTS, Event
+    from memwell.limits import Rate, rate_limit, rate_limit_sync
     from memwell.locks import Lock, SyncLock, lock, lock_sync, redlock, redlock_sync
     from memwell.memory import AsyncMemory
     from memwell.scoring import STRATEGIES, Strategy
@@ -75,6 +76,7 @@ __all__ = [
     "NotSupported",
     "Page",
     "Problem",
+    "Rate",
     "Record",
     "Reembedded",
     "Related",
@@ -89,6 +91,8 @@ __all__ = [
     "Why",
     "lock",
     "lock_sync",
+    "rate_limit",
+    "rate_limit_sync",
     "redlock",
     "redlock_sync",
 ]
@@ -103,10 +107,13 @@ _HOME = {
     "Event": "events",
     "Lock": "locks",
     "Memory": "sync",
+    "Rate": "limits",
     "Strategy": "scoring",
     "SyncLock": "locks",
     "lock": "locks",
     "lock_sync": "locks",
+    "rate_limit": "limits",
+    "rate_limit_sync": "limits",
     "redlock": "locks",
     "redlock_sync": "locks",
 }

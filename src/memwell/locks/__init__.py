@@ -34,7 +34,7 @@ https://martin.kleppmann.com/2016/02/08/how-to-do-distributed-locking.html
 from __future__ import annotations
 
 from memwell.locks.base import Lock, SyncLock
-from memwell.locks.redlock import redlock, redlock_sync
+from memwell.locks.majority import redlock, redlock_sync
 from memwell.locks.single import lock, lock_sync
 
 __all__ = ["Lock", "SyncLock", "lock", "lock_sync", "redlock", "redlock_sync"]
