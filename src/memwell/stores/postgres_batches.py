@@ -7,11 +7,13 @@ small ones and looks whether anybody was faster. If so, it begins again while th
 
 from __future__ import annotations
 
+import asyncio
 import struct
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any, Final
 
 import psycopg
@@ -29,6 +31,8 @@ _FEW: Final = 8
 """Up to so many inserts the detour does not pay."""
 _GATE: Final = "(1835365240, 'records'::regclass::oid::int)"
 """The lock that `memwell_known` takes shared."""
+_TURN: Final = 64
+"""After so many rows others have their turn on the event loop."""
 _START: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _END: Final = struct.pack(">h", -1)
 _NULL: Final = struct.pack(">i", -1)
@@ -71,14 +75,15 @@ async def _write(
                 return [await Write(connection, models, now, whole=False).apply(operations[0])]
         except Interrupted:
             pass
-    runs = [(plain, list(group)) for plain, group in groupby(operations, key=_is_plain)]
+    marked = [replace(o, mark=mark_of(o)) if isinstance(o, Insert) else o for o in operations]
+    runs = [(plain, list(group)) for plain, group in groupby(marked, key=_is_plain)]
     large = any(plain and len(run) > _FEW for plain, run in runs)
-    marks = sorted({mark_of(operation) for operation in operations if isinstance(operation, Insert)})
+    marks = sorted({mark_of(operation) for operation in marked if isinstance(operation, Insert)})
     if not large:
         async with database.transaction() as connection:
             await _lock(connection, marks)
             small = Write(connection, models, now, whole=True)
-            return [await small.apply(operation) for operation in operations]
+            return [await small.apply(operation) for operation in marked]
     try:
         async with _unhindered(database, marks) as connection:
             return await _apply_all(Write(connection, models, now, whole=True, alone=True), runs)
@@ -194,9 +199,11 @@ async def _copy(write: Write, inserts: Sequence[Insert]) -> None:
         connection.cursor() as cursor,
         cursor.copy(f"COPY records (key, {', '.join(COLUMNS)}) FROM STDIN".encode()) as copy,
     ):
-        for key, insert in zip(keys, inserts, strict=True):
+        for number, (key, insert) in enumerate(zip(keys, inserts, strict=True)):
             values = columns_of(insert.record, mark_of(insert), insert.embedding is not None)
             await copy.write_row((key, *values))
+            if number % _TURN == 0:
+                await asyncio.sleep(0)
     await _copy_vectors(write, keys, inserts)
     await connection.execute(
         "INSERT INTO changes (ordinal, key) SELECT %s + n, key"
@@ -215,8 +222,10 @@ async def _copy_vectors(write: Write, keys: Sequence[int], inserts: Sequence[Ins
         query = f"COPY {model.table} (key, model, vec, spans, passages) FROM STDIN (FORMAT BINARY)"
         async with write.connection.cursor() as cursor, cursor.copy(query.encode()) as copy:
             await copy.write(_START)
-            for row in _encoded(model, given):
-                await copy.write(row)
+            rows = _encoded(model, given)
+            while block := b"".join(islice(rows, _TURN)):
+                await copy.write(block)
+                await asyncio.sleep(0)
             await copy.write(_END)
         await write.rows(SETTLE, [model.number] * 3)
 

@@ -61,15 +61,16 @@ class Models:
         """Make room for vectors of these models, in a transaction of its own. Raises `EmbeddingError` for another
         dimension than the model's, `NotSupported` without the extension vector.
         """
-        for embedding in embeddings:
-            if embedding is None:
-                continue
-            dimension = embedding.vectors.shape[1]
-            known = self._known.get(embedding.model)
+        given = {(e.model, e.vectors.shape[1]) for e in embeddings if e is not None}
+        wanted = dict(given)
+        for name, dimension in given:
+            if wanted[name] != dimension:
+                raise _unfitting(name, wanted[name], dimension)
+            known = self._known.get(name)
             if known is None:
-                known = self._known[embedding.model] = await self._find(embedding.model, dimension)
+                known = self._known[name] = await self._find(name, dimension)
             if known.dimension != dimension:
-                self._known[embedding.model] = await self._anew(embedding.model, dimension)
+                self._known[name] = await self._anew(name, dimension)
 
     def of(self, embedding: Embedding) -> Model:
         """The model of an embedding that was prepared."""
@@ -98,14 +99,18 @@ class Models:
             if found is not None and found.dimension != dimension:
                 await connection.execute(f"LOCK TABLE {found.table} IN ACCESS EXCLUSIVE MODE".encode())
                 if await rows_of(connection, f"SELECT 1 FROM {found.table} LIMIT 1"):
-                    raise EmbeddingError(
-                        f"vectors of {name!r} have dimension {found.dimension} here, not {dimension};"
-                        " an embedder with another dimension needs another model name",
-                        part="postgres",
-                    )
+                    raise _unfitting(name, found.dimension, dimension)
                 await _remove(connection, found)
                 found = None
             return await _create(connection, name, dimension) if found is None else found
+
+
+def _unfitting(name: str, known: int, dimension: int) -> EmbeddingError:
+    return EmbeddingError(
+        f"vectors of {name!r} have dimension {known} here, not {dimension};"
+        " an embedder with another dimension needs another model name",
+        part="postgres",
+    )
 
 
 async def serving(connection: Connection) -> str | None:
