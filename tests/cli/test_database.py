@@ -162,6 +162,13 @@ def test_an_index_is_built_and_built_again_as_another(db: Call, cli: Call, postg
     assert hits[0]["record"]["content"] == "note 7 about tea"
 
 
+def test_what_takes_long_is_not_bound_to_the_limits_of_calls(cli: Call, postgres_url: str) -> None:
+    with_vectors(postgres_url)
+    url = f"{postgres_url}&prepare=false&statement_timeout=0.01&pool=1"
+    assert cli("db", "index", "--url", url).code == 0
+    assert "hnsw" in next(iter(rows(cli("db", "status", "--json", "--url", url), "model").values()))["state"]
+
+
 def test_an_index_that_cannot_be_is_refused(db: Call, postgres_url: str) -> None:
     assert db("index", "--json").json == []
     with_vectors(postgres_url, 1)

@@ -59,7 +59,8 @@ class PostgresTables:
     def __init__(self, url: str) -> None:
         self._url = url
         self._settings = Settings.from_url(Url.parse(url))
-        self._database = Database(self._settings)  # Without components: looking changes nothing.
+        # Without components, looking changes nothing. What takes long goes past a pooler, whatever the URL says.
+        self._database = Database(replace(self._settings, prepare=True))
 
     async def status(self) -> list[Row]:
         """Server, components, extension, tables, indexes and partitions; nothing is changed."""
@@ -161,7 +162,7 @@ class PostgresTables:
 
     @asynccontextmanager
     async def _connection(self, operation: str) -> AsyncIterator[Connection]:
-        async with self._translated(operation), self._database.connection() as connection:
+        async with self._translated(operation), self._database.session() as connection:
             yield connection
 
     @asynccontextmanager
