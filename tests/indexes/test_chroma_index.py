@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
+from tests.indexes.wire.base import Reply, Wire, serving
 
 from memwell.errors import BackendError, ConfigError, MemwellError, Unavailable
 from memwell.indexes.chroma import Chroma
@@ -19,7 +20,6 @@ from memwell.registry import open_index
 from memwell.testing import race, run
 from memwell.testing.indexes import Opening, VectorIndexConformance, opened
 from memwell.testing.services import Service
-from tests.indexes.wire.base import Reply, Wire, serving
 
 
 class TestFolder(VectorIndexConformance):

@@ -65,8 +65,8 @@ class Door(Protocol):
 
 
 def _configuration(space: str) -> dict[str, Any]:
-    """Broader than Chroma's own, for recall."""
-    return {"hnsw": {"space": space, "max_neighbors": 32, "ef_construction": 200, "ef_search": 200}}
+    """The search is broader than Chroma's own, for recall."""
+    return {"hnsw": {"space": space, "max_neighbors": 16, "ef_construction": 100, "ef_search": 200}}
 
 
 class Folder:
