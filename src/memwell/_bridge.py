@@ -65,11 +65,15 @@ class Loop:
             raise
 
     def stop(self) -> None:
-        """Stop the loop and its thread. Twice is fine; a forked child has nothing to stop."""
+        """Stop the loop and its thread; what still runs beside is cancelled. Twice is fine; a forked child has nothing
+        to stop.
+        """
         with self._lock:
             loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
         if loop is not None and thread is not None and self._pid == os.getpid():
-            loop.call_soon_threadsafe(loop.stop)
+            import asyncio
+
+            asyncio.run_coroutine_threadsafe(_wind_up(), loop)
             thread.join(timeout=5)
             if not thread.is_alive():
                 loop.close()
@@ -86,6 +90,19 @@ class Loop:
                 )
                 self._thread.start()
             return self._loop
+
+
+async def _wind_up() -> None:
+    """Cancel every other task of the running loop, let them end, and stop it."""
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await loop.shutdown_asyncgens()
+    loop.call_soon(loop.stop)
 
 
 async def hop(executor: Executor, call: Callable[[], T]) -> T:

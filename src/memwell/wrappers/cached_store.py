@@ -185,10 +185,10 @@ class CachedStore(AroundStore):
 
     async def _touched(self, after: int, reached: int) -> set[Owner] | None:
         """The owners of the changes after a position; `None` when they cannot be told, or are very many."""
-        if not 0 < reached - after <= _FAR:
+        if reached < after:
             return None
         owners: set[Owner] = set()
-        while True:
+        for _ in range(_FAR // _BATCH):  # positions need not follow each other closely
             try:
                 changes = await self.inner.changes(after, limit=_BATCH)
             except NotSupported:  # trimmed
@@ -198,6 +198,7 @@ class CachedStore(AroundStore):
             if len(changes) < _BATCH:
                 return owners
             after = changes[-1].seq
+        return None
 
     async def _pass(self, hook: str, arguments: tuple[Any, ...]) -> Any:
         answer = await super()._pass(hook, arguments)
