@@ -37,7 +37,7 @@ class Clock:
         return self.now
 
 
-@pytest.fixture(params=["sqlite", "redis", "memcached"])
+@pytest.fixture(params=["sqlite", "postgres", "redis", "memcached"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A key-value that processes can share."""
     if request.param == "sqlite":

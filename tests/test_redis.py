@@ -444,7 +444,9 @@ def test_a_server_that_is_gone_or_hangs_is_unavailable() -> None:
         assert "as it should be" in str(failing(come_back, here))
 
         async def hang(clients: Clients) -> Any:
-            return await (await clients.get()).execute_command("DEBUG", "SLEEP", "0.6")
+            client = await clients.get()
+            await client.client_pause(900)
+            return await client.incr("n")
 
         late = failing(hang, here)
         assert isinstance(late, Unavailable)

@@ -122,7 +122,8 @@ def _row(error: Exception) -> Row:
     if _untrusted(error):
         return (
             ConfigError,
-            "the certificate of Redis is not trusted; look at the options ca and verify, and at the host's name",
+            "the certificate of Redis is not trusted, or it asks for ours; look at the options ca, verify and cert, and "
+            "at the host's name",
         )
     text = str(error)
     if isinstance(error, native.RedisClusterException) and not isinstance(error, native.SlotNotCoveredError):
@@ -151,7 +152,7 @@ def _cluster(text: str) -> Row:
 def _untrusted(error: BaseException | None) -> bool:
     seen = 0
     while error is not None and seen < 10:
-        if isinstance(error, ssl.SSLCertVerificationError):
+        if isinstance(error, ssl.SSLError) and "CERTIFICATE" in (error.reason or ""):
             return True
         error, seen = error.__cause__ or error.__context__, seen + 1
     return False
