@@ -18,7 +18,7 @@ import pytest
 
 from memwell import Memory, NewMemory
 from memwell.errors import BackendError, ConfigError, Corrupt, MemwellError, NotSupported
-from memwell.registry import open_store
+from memwell.registry import open_keyvalue, open_log, open_store
 from memwell.testing.memory import Words
 from memwell.testing.samples import Clock
 from memwell.testing.stores import Driven
@@ -526,4 +526,18 @@ def test_changes_are_trimmed_only_when_every_follower_has_passed_them(
     with pytest.raises(NotSupported, match="trimmed"):
         driven.changes(10)
     assert len(driven.changes(20)) == 30
+    driven.advance(31 * 86_400)
+    driven.run(driven.store.sweep(driven.now))
+    assert driven.run(driven.store.claim("index", "ann", seconds=9, now=driven.now)) == 0
     driven.run(driven.store.close())
+
+
+@pytest.mark.parametrize("opener", [open_store, open_keyvalue, open_log])
+def test_a_url_with_a_slash_and_no_file_is_refused(opener: Callable[[str], object]) -> None:
+    with pytest.raises(ConfigError, match="names no file"):
+        opener("sqlite:///")
+
+
+def test_nothing_can_be_read_of_a_memory_that_is_new() -> None:
+    with pytest.raises(ConfigError, match="mode=ro"):
+        open_store("sqlite://?mode=ro")

@@ -6,14 +6,14 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Self, cast
+from typing import Self
 
-from memwell.errors import MemwellError
 from memwell.keyvalue.counters import added
 from memwell.ports import KeyValue
 from memwell.ports.base import guarded
 from memwell.registry import Url
-from memwell.sqlite import Database, Durability, translate
+from memwell.sqlite import Database, Durability
+from memwell.sqlite.part import SqlitePart, options_of
 
 __all__ = ["SqliteKeyValue"]
 
@@ -38,15 +38,12 @@ _SWEEP = """DELETE FROM memwell_keyvalue WHERE rowid IN
   (SELECT rowid FROM memwell_keyvalue WHERE expires_at IS NOT NULL AND expires_at <= ? LIMIT ?)"""
 
 
-class SqliteKeyValue(KeyValue):
+class SqliteKeyValue(SqlitePart, KeyValue):
     """Values in one table of the file at `path` (or `":memory:"`), beside whatever else memwell keeps there.
 
     Expired values are never returned; each write sweeps a few of them. Processes that share the file share
     their clock, so `clock` gives seconds since 1970.
     """
-
-    part = "sqlite"
-    blocking = True
 
     def __init__(
         self,
@@ -57,22 +54,12 @@ class SqliteKeyValue(KeyValue):
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._clock = clock
-        self._database = Database(path, durability=durability, timeout=timeout)
-        try:
-            self._database.migrate("keyvalue", MIGRATIONS)
-        except BaseException as error:
-            self._database.close()
-            if isinstance(error, sqlite3.Error):
-                raise self._translate(error, "open") from error
-            raise
+        self._open(Database(path, durability=durability, timeout=timeout), "keyvalue", MIGRATIONS)
 
     @classmethod
     def from_url(cls, url: Url) -> Self:
         """`sqlite:///relative.db`, `sqlite:////absolute.db`; options `durability` (normal or full) and `timeout`."""
-        durability = url.take("durability", "normal")
-        timeout = url.number("timeout", 30.0)
-        url.done("durability", "timeout")
-        return cls(url.path() or ":memory:", durability=cast("Durability", durability), timeout=timeout)
+        return cls(**options_of(url))
 
     @guarded
     async def sweep(self) -> int:
@@ -148,17 +135,6 @@ class SqliteKeyValue(KeyValue):
             return True
 
         return self._database.submit(job)
-
-    async def _ping(self) -> None:
-        self._database.read().execute("SELECT 1 FROM memwell_keyvalue LIMIT 1").fetchone()
-
-    async def _close(self) -> None:
-        self._database.close()
-
-    def _translate(self, error: Exception, operation: str) -> MemwellError:
-        if isinstance(error, sqlite3.Error):
-            return translate(error, self.part, operation)
-        return super()._translate(error, operation)
 
 
 def _value(connection: sqlite3.Connection, key: str, now: float) -> bytes | None:

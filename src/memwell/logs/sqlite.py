@@ -7,13 +7,13 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Self, cast
+from typing import Self
 
-from memwell.errors import MemwellError
 from memwell.logs.positions import number, position
 from memwell.ports import Entry, Log
 from memwell.registry import Url
-from memwell.sqlite import Database, Durability, translate
+from memwell.sqlite import Database, Durability
+from memwell.sqlite.part import SqlitePart, options_of
 
 __all__ = ["SqliteLog"]
 
@@ -40,16 +40,13 @@ _EMPTY = """DELETE FROM memwell_log_stream WHERE id = ?1
   AND NOT EXISTS (SELECT 1 FROM memwell_log_entry WHERE stream = ?1)"""
 
 
-class SqliteLog(Log):
+class SqliteLog(SqlitePart, Log):
     """Streams in two tables of the file at `path` (or `":memory:"`), beside whatever else memwell keeps
     there.
 
     Positions grow over all streams of the file together, for as long as the file exists. `clock` gives
     seconds since 1970.
     """
-
-    part = "sqlite"
-    blocking = True
 
     def __init__(
         self,
@@ -60,22 +57,12 @@ class SqliteLog(Log):
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._clock = clock
-        self._database = Database(path, durability=durability, timeout=timeout)
-        try:
-            self._database.migrate("log", MIGRATIONS)
-        except BaseException as error:
-            self._database.close()
-            if isinstance(error, sqlite3.Error):
-                raise self._translate(error, "open") from error
-            raise
+        self._open(Database(path, durability=durability, timeout=timeout), "log", MIGRATIONS)
 
     @classmethod
     def from_url(cls, url: Url) -> Self:
         """`sqlite:///relative.db`, `sqlite:////absolute.db`; options `durability` (normal or full) and `timeout`."""
-        durability = url.take("durability", "normal")
-        timeout = url.number("timeout", 30.0)
-        url.done("durability", "timeout")
-        return cls(url.path() or ":memory:", durability=cast("Durability", durability), timeout=timeout)
+        return cls(**options_of(url))
 
     async def _append(self, stream: str, entries: Sequence[bytes]) -> list[str]:
         def job(connection: sqlite3.Connection) -> range:
@@ -115,17 +102,6 @@ class SqliteLog(Log):
             return gone
 
         return self._database.submit(job)
-
-    async def _ping(self) -> None:
-        self._database.read().execute("SELECT 1 FROM memwell_log_stream LIMIT 1").fetchone()
-
-    async def _close(self) -> None:
-        self._database.close()
-
-    def _translate(self, error: Exception, operation: str) -> MemwellError:
-        if isinstance(error, sqlite3.Error):
-            return translate(error, self.part, operation)
-        return super()._translate(error, operation)
 
 
 def _stream(connection: sqlite3.Connection, name: str) -> int | None:

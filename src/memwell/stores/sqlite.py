@@ -16,18 +16,19 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal, Self
 
 from memwell.capabilities import Capabilities
 from memwell.codec import from_micros, loads, to_micros, version_from_json
-from memwell.errors import ConfigError, MemwellError, NotFound
+from memwell.errors import ConfigError, NotFound
 from memwell.ports import Change, Embedding, Insert, Operation, Store
 from memwell.registry import Url
 from memwell.retrieval.candidates import find
 from memwell.retrieval.corpora import Corpora
 from memwell.retrieval.search import Found, Search
 from memwell.revision import chain
-from memwell.sqlite import Database, translate
+from memwell.sqlite import Database
+from memwell.sqlite.part import SqlitePart, options_of
 from memwell.stores import (
     sqlite_batches,
     sqlite_filters,
@@ -46,11 +47,8 @@ _MAPPED = 64 * 2**20
 """Files up to this size are read through a memory map: a new process has its first answer sooner."""
 
 
-class SqliteStore(Store):
+class SqliteStore(SqlitePart, Store):
     """See the module. Raises `ConfigError` when the file cannot be opened."""
-
-    part = "sqlite"
-    blocking = True
 
     def __init__(
         self,
@@ -60,24 +58,21 @@ class SqliteStore(Store):
         timeout: float = 30.0,
         readonly: bool = False,
     ) -> None:
-        self._database = Database(
-            path, durability=durability, readonly=readonly, timeout=timeout, setup=_set_up
-        )
-        self._database.migrate("store", _scripts())
+        database = Database(path, durability=durability, readonly=readonly, timeout=timeout, setup=_set_up)
+        self._open(database, "store", _scripts())
         self._source = sqlite_search.Source(self._database)
         self._corpora = Corpora(self._source)
 
     @classmethod
     def from_url(cls, url: Url) -> Self:
         """Open what a URL names."""
-        durability = url.take("durability", "normal")
         mode = url.take("mode", "rw")
-        timeout = url.number("timeout", 30.0)
-        url.done("durability", "mode", "timeout")
+        options = options_of(url, "mode")
         if mode not in ("rw", "ro"):
             raise ConfigError(f"mode is rw or ro, not {mode!r}")
-        chosen = cast("Literal['normal', 'full']", durability)
-        return cls(url.path() or ":memory:", durability=chosen, timeout=timeout, readonly=mode == "ro")
+        if mode == "ro" and options["path"] == ":memory:":
+            raise ConfigError("mode=ro reads a file that is there; name it, as in sqlite:///notes.db?mode=ro")
+        return cls(**options, readonly=mode == "ro")
 
     @property
     def capabilities(self) -> Capabilities:
@@ -100,12 +95,7 @@ class SqliteStore(Store):
 
     async def _close(self) -> None:
         self._corpora.clear()
-        self._database.close()
-
-    def _translate(self, error: Exception, operation: str) -> MemwellError:
-        if isinstance(error, sqlite3.Error):
-            return translate(error, self.part, operation, path=self._database.path)
-        return super()._translate(error, operation)
+        await super()._close()
 
     async def _write(self, operations: Sequence[Operation], now: datetime) -> list[Any]:
         def job(connection: sqlite3.Connection) -> list[Any]:
@@ -262,7 +252,7 @@ def _sweep_some(connection: sqlite3.Connection, now: datetime) -> int:
         "SELECT key FROM records WHERE expires_at <= ? LIMIT ?", (to_micros(now), _SWEEP_BATCH)
     ).fetchall()
     sqlite_writes.delete_keys(sqlite_writes.Transaction(connection, now), [row[0] for row in rows])
-    sqlite_followers.trim(connection)
+    sqlite_followers.trim(connection, now)
     return len(rows)
 
 

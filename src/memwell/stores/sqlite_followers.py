@@ -5,7 +5,7 @@ feed it now.
 from __future__ import annotations
 
 import sqlite3
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from memwell.codec import to_micros
 from memwell.errors import NotSupported
@@ -17,6 +17,8 @@ _KEPT = 20_000
 """Entries that stay in any case: the caches of other processes follow them."""
 _WAITED = 1_000_000
 """A follower that is farther behind is waited for no longer; it has to begin anew."""
+_GONE = timedelta(days=30)
+"""One that nobody has fed for so long is forgotten, and begins anew if it comes back."""
 
 
 def changes(connection: sqlite3.Connection, after: int, limit: int) -> list[Change]:
@@ -39,8 +41,9 @@ def changes(connection: sqlite3.Connection, after: int, limit: int) -> list[Chan
     ]
 
 
-def trim(connection: sqlite3.Connection) -> None:
-    """Remove old entries that every follower has passed."""
+def trim(connection: sqlite3.Connection, now: datetime) -> None:
+    """Remove old entries that every follower has passed, and followers that are no more."""
+    connection.execute("DELETE FROM followers WHERE held_until < ?", (to_micros(now - _GONE),))
     connection.execute(
         "DELETE FROM changes WHERE seq <= (SELECT max(seq) FROM changes) - ?1"
         " AND seq <= max(coalesce((SELECT min(position) FROM followers), 9223372036854775807),"
