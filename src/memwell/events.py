@@ -25,10 +25,13 @@ EVENTS: Final = (
     "forgotten",
     "recalled",
     "related",
+    "unrelated",
+    "imported",
     "expired",
     "unembedded",
 )
-"""`unembedded`: records were kept without vectors because the embedder failed."""
+"""`imported`: records came in from an export, told once a batch and scope. `unembedded`: records were kept without
+vectors because the embedder failed."""
 
 log = logging.getLogger("memwell.events")
 
@@ -46,7 +49,8 @@ class Event:
     """The same as stored, where they still exist."""
     data: Mapping[str, Any] = field(default_factory=dict)
     """What belongs to this kind of event: `query` of `recalled`; `previous` of `updated`, a version number;
-    `kind` and `strength` of `related`; `count` of `expired`.
+    `kind` and `strength` of `related`; `kind` of `unrelated` (`None`: all) and how many went as `count`; `count` of
+    `expired`.
     """
 
 

@@ -310,7 +310,7 @@ class AsyncMemory:
 
         Memories that are already there as exported are skipped, so that an import cut short is continued by
         running it again. Vectors are taken over. Raises `Corrupt` for a damaged file and `Conflict` for an id
-        taken by other content; what was imported before that stays.
+        taken by another memory, or by the same one changed since; what was imported before that stays.
         """
         from memwell.engine import importing
 

@@ -123,14 +123,23 @@ async def _take(engine: Engine, memories: Sequence[_Memory]) -> tuple[int, int, 
             present += 1
             continue
         fresh.extend(memory.operations())
-    await store.write(fresh, now=now)
-    return sum(isinstance(operation, Insert) for operation in fresh), present, expired
+    results = await store.write(fresh, now=now)
+    added = [record for record in results if isinstance(record, Record)]
+    for scope in dict.fromkeys(record.scope for record in added):
+        own = tuple(record for record in added if record.scope == scope)
+        engine.emit("imported", scope, tuple(record.id for record in own), own)
+    return len(added), present, expired
 
 
 def _same(stored: Record, record: Record) -> None:
-    if stored.content != record.content or stored.scope != record.scope:
+    """Raise `Conflict` unless the stored memory is the one exported. What recalls and repetitions change may differ."""
+    other = [
+        name for name in ("scope", "created_at", *_CHECKED) if getattr(stored, name) != getattr(record, name)
+    ]
+    if other:
         raise Conflict(
-            f"the id {record.id!r} is taken by another memory; import into another store or tenant"
+            f"the id {record.id!r} is taken by a memory with other {', '.join(other)}: another one, or changed"
+            " since the export; import into another store or tenant, or forget it first"
         )
 
 

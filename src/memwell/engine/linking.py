@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from memwell.engine import drafts
 from memwell.engine.context import Engine, Owner
@@ -11,9 +12,23 @@ from memwell.errors import InvalidInput, NotFound
 from memwell.ports import SetLink, Unlink
 from memwell.types import Link, Record, Related, Scope
 
-__all__ = ["relate", "related", "unrelate"]
+__all__ = ["inside", "relate", "related", "unrelate"]
 
 MAX_DEPTH = 10
+
+
+async def inside(engine: Engine, scope: Scope, records: Sequence[Record]) -> list[Record]:
+    """The records with those of their relationships that lead to what the scope sees: ids of others are not told."""
+    targets = sorted({link.target for record in records for link in record.links})
+    if not targets:
+        return list(records)
+    seen = {record.id for record in await engine.store.get(scope, targets, now=engine.clock())}
+    return [
+        replace(record, links=tuple(link for link in record.links if link.target in seen))
+        if record.links
+        else record
+        for record in records
+    ]
 
 
 async def relate(engine: Engine, source: str, target: str, kind: str, strength: float, owner: Owner) -> Link:
@@ -31,8 +46,11 @@ async def unrelate(engine: Engine, source: str, target: str, kind: str | None, o
     """See `AsyncMemory.unrelate`."""
     if kind is not None:
         check_link(kind, 1.0)
-    operation = Unlink(scope=engine.scope(owner), source=check_id(source), target=check_id(target), kind=kind)
+    scope = engine.scope(owner)
+    operation = Unlink(scope=scope, source=check_id(source), target=check_id(target), kind=kind)
     removed: int = (await engine.store.write([operation], now=engine.clock()))[0]
+    if removed:
+        engine.emit("unrelated", scope, (source, target), kind=kind, count=removed)
     return removed
 
 
@@ -67,7 +85,7 @@ async def related(
         Related(
             record=r, link=best[r.id][2], depth=best[r.id][0], outgoing=best[r.id][3], strength=best[r.id][1]
         )
-        for r in records.values()
+        for r in await inside(engine, scope, list(records.values()))
     ]
     return sorted(found, key=lambda item: (item.depth, -item.strength, item.record.id))
 

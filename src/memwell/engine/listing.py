@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from memwell.codec import dumps
 from memwell.engine.context import Engine, Owner
 from memwell.engine.drafts import check_id
+from memwell.engine.linking import inside
 from memwell.errors import InvalidInput, InvalidQuery, NotFound
 from memwell.filters import instant, parse
 from memwell.types import Page, Record, Scope, Stats, Version, Where
@@ -24,10 +26,11 @@ _PLACES = {"created_at": datetime, "updated_at": datetime, "importance": float, 
 
 async def get(engine: Engine, id: str, owner: Owner) -> Record:
     """See `AsyncMemory.get`."""
-    found = await engine.store.get(engine.scope(owner), [check_id(id)], now=engine.clock())
+    scope = engine.scope(owner)
+    found = await engine.store.get(scope, [check_id(id)], now=engine.clock())
     if not found:
         raise NotFound(f"no memory {id!r} in this scope", part="memory", operation="get")
-    return found[0]
+    return (await inside(engine, scope, found))[0]
 
 
 async def page(
@@ -58,13 +61,16 @@ async def page(
         after=after,
     )
     more = len(found) > limit
-    records = tuple(found[:limit])
+    records = tuple(await inside(engine, scope, found[:limit]))
     return Page(records=records, cursor=_cursor(records[-1], seal, order) if more else None)
 
 
 async def history(engine: Engine, id: str, owner: Owner) -> list[Version]:
     """See `AsyncMemory.history`."""
-    return await engine.store.history(engine.scope(owner), check_id(id), now=engine.clock())
+    scope = engine.scope(owner)
+    told = await engine.store.history(scope, check_id(id), now=engine.clock())
+    records = await inside(engine, scope, [version.record for version in told])
+    return [replace(version, record=record) for version, record in zip(told, records, strict=True)]
 
 
 async def count(engine: Engine, where: Where | None, owner: Owner) -> int:

@@ -13,6 +13,7 @@ from memwell import filters, scoring
 from memwell.engine import passages
 from memwell.engine.context import Engine, Owner
 from memwell.engine.drafts import check_content, moment_of
+from memwell.engine.linking import inside
 from memwell.engine.listing import check_limit
 from memwell.errors import InvalidInput, InvalidQuery, NotSupported
 from memwell.retrieval.evidence import Ranked, question
@@ -20,7 +21,7 @@ from memwell.retrieval.ranking import rank
 from memwell.retrieval.search import Found, Search
 from memwell.retrieval.text import Query, read_query
 from memwell.scoring import Strategy
-from memwell.types import Component, Hit, Mode, Record, Where, Why
+from memwell.types import Component, Hit, Link, Mode, Record, Where, Why
 
 if TYPE_CHECKING:
     from memwell.ports import Vectors
@@ -71,6 +72,8 @@ async def recall(engine: Engine, request: Request) -> list[Hit]:
     if vectors is not None and any(candidate.cosine is None for candidate in found.candidates):
         engine.note_unembedded(now)
     hits = await _hits(engine, request, strategy, search, query, found, notes)
+    shown = await inside(engine, scope, [hit.record for hit in hits])
+    hits = [replace(hit, record=record) for hit, record in zip(hits, shown, strict=True)]
     engine.note_access(scope.tenant_id, [hit.record.id for hit in hits], now)
     engine.emit("recalled", scope, tuple(hit.record.id for hit in hits), query=request.query)
     await engine.settle(now)
@@ -150,7 +153,7 @@ async def _fetched(
     )  # what has expired since is not returned for an earlier day either
     records = {record.id: record for record in await engine.store.get(search.scope, ids, now=today)}
     hits = [_hit(records[id], item, notes) for id, item in zip(ids, ranked, strict=True) if id in records]
-    hits = await _superseded(engine, hits, search, today)
+    hits = await _superseded(engine, hits, search, today, found.incoming)
     if request.as_of is None:
         return hits
     then = [replace(hit, record=await _then(engine, hit.record, search)) for hit in hits]
@@ -174,9 +177,17 @@ def _reweighed(hits: Sequence[Hit], strategy: Strategy, now: datetime) -> list[H
     return sorted(found, key=lambda hit: -hit.score)
 
 
-async def _superseded(engine: Engine, hits: list[Hit], search: Search, today: datetime) -> list[Hit]:
+async def _superseded(
+    engine: Engine,
+    hits: list[Hit],
+    search: Search,
+    today: datetime,
+    incoming: Sequence[tuple[str, Link]] | None,
+) -> list[Hit]:
     """Each superseded record replaced by the one that stands for it now, and contradictions noted."""
-    heirs, doubts = await _newer(engine, [hit.record.id for hit in hits], search, today)
+    ids = {hit.record.id for hit in hits}
+    known = None if incoming is None else [item for item in incoming if item[1].target in ids]
+    heirs, doubts = await _newer(engine, [hit.record.id for hit in hits], search, today, known)
     if not heirs and not doubts:
         return hits
     fresh = {record.id for record in heirs.values()} - heirs.keys()
@@ -200,12 +211,17 @@ async def _superseded(engine: Engine, hits: list[Hit], search: Search, today: da
 
 
 async def _newer(
-    engine: Engine, ids: Sequence[str], search: Search, today: datetime
+    engine: Engine,
+    ids: Sequence[str],
+    search: Search,
+    today: datetime,
+    links: Sequence[tuple[str, Link]] | None = None,
 ) -> tuple[dict[str, Record], dict[str, str]]:
     """For each id the record that supersedes it, and the id of one that contradicts it: only visible ones of the
-    time asked, the latest relationship of several.
+    time asked, the latest relationship of several. `links` are those that point to the ids, if known.
     """
-    links = await engine.store.links(search.scope, ids, incoming=True)
+    if links is None:
+        links = await engine.store.links(search.scope, ids, incoming=True)
     links = [
         item
         for item in links

@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from os import PathLike
 from pathlib import Path
@@ -24,9 +24,10 @@ from typing import Any, BinaryIO
 
 from memwell.codec import dumps, embedding_to_json, record_to_json, version_to_json
 from memwell.engine.context import Engine, Owner
+from memwell.engine.linking import inside
 from memwell.errors import BackendError, InvalidInput
 from memwell.revision import kept
-from memwell.types import Progress, Record, Scope
+from memwell.types import Progress, Scope
 
 __all__ = ["FORM", "export", "first_line", "parsed", "path_of", "report"]
 
@@ -131,10 +132,10 @@ async def _links(engine: Engine, file: BinaryIO, scope: Scope) -> None:
     after: tuple[Any, str] | None = None
     while True:
         found = await engine.store.scan(scope, now=engine.clock(), order="id", limit=_LINKS, after=after)
-        inside = await _inside(engine, scope, found)
+        within = await inside(engine, scope, found)
         rows = [
             [record.scope.tenant_id, record.id, record_to_json(record)["links"]]
-            for record in inside
+            for record in within
             if record.links
         ]
         if rows:
@@ -146,13 +147,6 @@ async def _links(engine: Engine, file: BinaryIO, scope: Scope) -> None:
 
 def _line(file: BinaryIO, value: Mapping[str, Any]) -> None:
     file.write(dumps(value).encode() + b"\n")
-
-
-async def _inside(engine: Engine, scope: Scope, records: Sequence[Record]) -> list[Record]:
-    """The records with those of their relationships that stay in the scope."""
-    targets = sorted({link.target for record in records for link in record.links})
-    seen = {record.id for record in await engine.store.get(scope, targets, now=engine.clock())}
-    return [replace(r, links=tuple(link for link in r.links if link.target in seen)) for r in records]
 
 
 def path_of(given: str | PathLike[str]) -> Path:

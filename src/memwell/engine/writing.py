@@ -11,6 +11,7 @@ from memwell.codec import digest
 from memwell.engine.catching_up import catch_up_quietly
 from memwell.engine.context import Engine, Owner
 from memwell.engine.drafts import Template, check_changes, check_id, ttl_of
+from memwell.engine.linking import inside
 from memwell.errors import InvalidInput, NotFound
 from memwell.filters import parse
 from memwell.ids import new_id
@@ -62,7 +63,8 @@ async def remember(
     await engine.settle(now)
     if engine.encoder is not None and engine.encoder.behind and any(r.embedded for r in records):
         await catch_up_quietly(engine)
-    return records[0] if isinstance(content, str | NewMemory) else records
+    shown = [r if not r.links else (await inside(engine, r.scope, [r]))[0] for r in records]
+    return shown[0] if isinstance(content, str | NewMemory) else shown
 
 
 def _inserts(engine: Engine, content: object, options: Options, now: datetime) -> list[Insert]:
@@ -184,7 +186,7 @@ async def _change(
     operation = Update(
         scope=scope, id=check_id(id), changes=changes, embedding=embedding, expected_version=expected_version
     )
-    record: Record = (await engine.store.write([operation], now=now))[0]
+    (record,) = await inside(engine, scope, await engine.store.write([operation], now=now))
     if record.version > 1 and record.updated_at >= now:
         engine.emit("updated", record.scope, (record.id,), (record,), previous=record.version - 1)
     await engine.settle(now)

@@ -39,11 +39,24 @@ class Living(MemorySuite):
         memory.update("a", content="coffee")
         memory.relate("a", "b")
         memory.recall("coffee", user_id="ann", limit=1)
+        memory.unrelate("a", "b")
+        memory.unrelate("a", "b")
         memory.forget("a")
-        names = ["remembered", "reinforced", "remembered", "updated", "related", "recalled", "forgotten"]
+        names = [
+            "remembered",
+            "reinforced",
+            "remembered",
+            "updated",
+            "related",
+            "recalled",
+            "unrelated",
+            "forgotten",
+        ]
         assert [event.name for event in told] == names
         assert set(names) <= set(EVENTS)
-        assert [event.ids for event in told] == [("a",), ("a",), ("b",), ("a",), ("a", "b"), ("a",), ("a",)]
+        pair = ("a", "b")
+        assert [event.ids for event in told] == [("a",), ("a",), ("b",), ("a",), pair, ("a",), pair, ("a",)]
+        assert told[6].data == {"kind": None, "count": 1}
         assert all(event.at == START for event in told)
         assert told[3].records[0].content == "coffee"
         assert told[5].data["query"] == "coffee"

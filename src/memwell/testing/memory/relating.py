@@ -18,6 +18,25 @@ __all__ = ["Relating"]
 class Relating(MemorySuite):
     """Part of `MemoryConformance`."""
 
+    def test_no_record_tells_ids_that_its_reader_may_not_see(self, memory: Memory) -> None:
+        memory.remember("apple of ann", id="a", user_id="ann")
+        memory.remember("apple pie of ann", id="b", user_id="ann")
+        memory.remember("apple of bob", id="secret", user_id="bob")
+        for target in ("b", "secret"):
+            memory.relate("a", target)
+        assert {link.target for link in memory.get("a").links} == {"b", "secret"}
+        (hit,) = (hit for hit in memory.recall("apple", user_id="ann") if hit.record.id == "a")
+        seen = [
+            memory.get("a", user_id="ann"),
+            *(r for r in memory.list(user_id="ann").records if r.id == "a"),
+            hit.record,
+            memory.update("a", importance=0.9, user_id="ann"),
+            memory.history("a", user_id="ann")[-1].record,
+            memory.related("b", user_id="ann")[0].record,
+            memory.remember("apple of ann", user_id="ann", importance=0.9),
+        ]
+        assert [(r.id, [link.target for link in r.links]) for r in seen] == [("a", ["b"])] * 7
+
     def test_a_superseded_memory_is_replaced_by_the_last_of_its_chain(self, memory: Memory) -> None:
         _letters(memory, "abc")
         memory.relate("b", "a", "supersedes")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from memwell.errors import BackendError, Conflict, Corrupt, InvalidInput
+from memwell.events import Event
 from memwell.sync import Memory
 from memwell.testing.memory._furniture import everything, furnish
 from memwell.testing.memory._suite import MemorySuite, Opening, Words
@@ -145,6 +146,33 @@ class Transferring(MemorySuite):
         with pytest.raises(Conflict, match="'b'"):
             second.import_(tmp_path / "all.jsonl")
         assert second.get("b").content == "something else"
+
+    @pytest.mark.parametrize(
+        "change", [{"metadata": {"k": 2}}, {"tags": ["y"]}, {"importance": 0.1}, {"category": "c"}], ids=str
+    )
+    def test_an_id_with_the_same_content_but_other_fields_is_a_conflict(
+        self, memory: Memory, second: Memory, tmp_path: Path, change: dict[str, Any]
+    ) -> None:
+        memory.remember("text", id="a", metadata={"k": 1}, tags=["x"])
+        memory.export(tmp_path / "all.jsonl")
+        second.import_(tmp_path / "all.jsonl")
+        second.remember("text", id="a", metadata={"k": 1}, tags=["x"])
+        assert second.import_(tmp_path / "all.jsonl").present == 1
+        second.update("a", **change)
+        with pytest.raises(Conflict, match=next(iter(change))):
+            second.import_(tmp_path / "all.jsonl")
+
+    def test_an_import_is_told(self, memory: Memory, second: Memory, tmp_path: Path) -> None:
+        memory.remember([NewMemory(content=f"text {id}", id=id, user_id=f"user {id}") for id in "ab"])
+        memory.export(tmp_path / "all.jsonl")
+        told: list[Event] = []
+        second.on("imported", told.append)
+        for _ in range(2):
+            second.import_(tmp_path / "all.jsonl")
+        assert [(event.scope.user_id, event.ids) for event in told] == [
+            ("user a", ("a",)),
+            ("user b", ("b",)),
+        ]
 
     def test_what_has_expired_meanwhile_is_not_imported(
         self, memory: Memory, second: Memory, tmp_path: Path, clock: Clock
