@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from typing import Any, TypeAlias
@@ -16,7 +15,6 @@ import pytest
 
 from memwell import filters
 from memwell.codec import digest
-from memwell.errors import EmbeddingError
 from memwell.ports import Embedding, Insert
 from memwell.postgres.adapt import ADAPTERS
 from memwell.retrieval.search import Found, Search
@@ -72,7 +70,10 @@ class Database:
         return self._run(self.searcher.actors(self._connection, scope))
 
     def add(self, stored: Sequence[Stored]) -> None:
-        run(self.memory, self.memory.write([Insert(record=r, embedding=e, named=True) for r, e in stored], now=START))
+        run(
+            self.memory,
+            self.memory.write([Insert(record=r, embedding=e, named=True) for r, e in stored], now=START),
+        )
         self._run(self._add(stored))
 
     def build(self, **options: Any) -> postgres_indexes.Index:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from memwell.errors import EmbeddingError
 from memwell.filters import Node
 from memwell.retrieval.evidence import DEFAULT, Candidate, Statistics, Weights
-from memwell.types import Scope
+from memwell.types import Link, Scope
 
 if TYPE_CHECKING:
     from memwell.ports import Vectors
@@ -60,6 +60,10 @@ class Found:
     """Key of a candidate → id of its record."""
     notes: tuple[str, ...] = ()
     """What was different from usual."""
+    incoming: Sequence[tuple[str, Link]] | None = None
+    """As `Store.links` gives the relationships that point to the candidates, where the search has brought them along;
+    `None`: ask.
+    """
 
 
 def check_model(asked: str | None, serving: str | None, *, part: str) -> None:

@@ -14,11 +14,11 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil, sqrt
 from typing import TYPE_CHECKING, Any, Final
 
-from memwell.codec import loads
+from memwell.codec import from_micros, loads
 from memwell.matrix import Matrix
 from memwell.ports import Metric
 from memwell.retrieval.candidates import assemble, narrowed
@@ -26,7 +26,7 @@ from memwell.retrieval.corpus import Corpus, Partition
 from memwell.retrieval.search import Found, Search, check_model
 from memwell.retrieval.text import trusted_actors
 from memwell.stores.postgres_statements import Model, Sizes, Statement, actors, measure, models, owner
-from memwell.types import Scope
+from memwell.types import Link, Scope
 
 if TYPE_CHECKING:
     from memwell.ports import Vectors
@@ -49,6 +49,7 @@ _LEAST: Final = 3
 """In so many records somebody must speak to be an actor."""
 _STEPS: Final = 2000
 """So many pairs of user and speaker are looked at, at most."""
+_SECONDS: Final = 5.0
 _MINUTE: Final = 60.0
 _OWNERS: Final = 1000
 _UNKNOWN: Final = 10_000.0
@@ -83,6 +84,10 @@ class _Counts:
         self.serving: list[Any] | None = found["serving"]
         self.size: float | None = found["size"]
         self._frequencies: dict[str, int] = found["frequencies"] or {}
+        self.links = [
+            (source, Link(target=target, kind=kind, strength=strength, created_at=from_micros(at)))
+            for source, target, kind, strength, at in found["links"] or ()
+        ]
 
     def frequencies(self, terms: Sequence[str]) -> list[int]:
         """In how many records each term is."""
@@ -119,12 +124,25 @@ class Searcher:
         self._vectors_of: dict[str, float] = {}
         """Model → about how many vectors it has."""
         self._large: OrderedDict[Partition, _Large] = OrderedDict()
+        self._actors: dict[Partition, tuple[frozenset[str], float]] = {}
 
     async def actors(self, connection: Connection, scope: Scope) -> frozenset[str]:
-        """Who recurs as the speaker of the owner's records."""
-        text, values = actors(scope, _LEAST, _STEPS)
-        rows = await self._rows(connection, text, values)
-        return trusted_actors(dict.fromkeys((row[0] for row in rows), _LEAST), least=_LEAST)
+        """Who recurs as the speaker of the owner's records, as it was a few seconds ago or, at a write of this
+        process, is since (see `forget`)."""
+        partition, now = (scope.tenant_id, scope.user_id), self._clock()
+        found, until = self._actors.get(partition, (frozenset(), -1.0))
+        if until < now:
+            text, values = actors(scope, _LEAST, _STEPS)
+            rows = await self._rows(connection, text, values)
+            found = trusted_actors(dict.fromkeys((row[0] for row in rows), _LEAST), least=_LEAST)
+            if len(self._actors) >= _OWNERS:
+                self._actors.clear()
+            self._actors[partition] = found, now + _SECONDS
+        return found
+
+    def forget(self) -> None:
+        """Something was written: who speaks is to be asked anew."""
+        self._actors.clear()
 
     async def search(self, connection: Connection, search: Search) -> Found:
         """See `Store.search`."""
@@ -268,7 +286,7 @@ def _assembled(
         assert search.vectors is not None
         typical = None if large.mean is None else float(large.mean @ search.vectors.mean(axis=0))
         empty = large.mean is None
-    return assemble(
+    found = assemble(
         corpus,
         search,
         nominated,
@@ -276,3 +294,4 @@ def _assembled(
         allowed=None if len(seen) == len(rows) else seen,
         counted=(counts.documents, counts.frequencies(search.terms)),
     )
+    return replace(found, incoming=counts.links)

@@ -286,10 +286,18 @@ class Statement:
             " jsonb_build_object('documents', (SELECT documents FROM counted),"
             f" 'looked_at', {looked_at}, 'nearest', (SELECT count(*) FROM nearest), 'typical', {typical},"
             f" 'empty', {empty}, 'serving', {serving}, 'size', {size},"
-            " 'frequencies', (SELECT jsonb_object_agg(n, df) FROM terms))::text, true, true, NULL::float8"
+            f" 'frequencies', (SELECT jsonb_object_agg(n, df) FROM terms), 'links', ({_LINKS}))::text,"
+            " true, true, NULL::float8"
         )
 
 
+_LINKS: Final = (
+    "SELECT jsonb_agg(jsonb_build_array(s.id, t.id, l.kind, l.strength,"
+    " (extract(epoch FROM l.created_at) * 1000000)::int8)"
+    " ORDER BY l.source, l.target, l.kind) FROM (SELECT key FROM nominated UNION SELECT key FROM around) c"
+    " JOIN links l ON l.target = c.key JOIN records s ON s.key = l.source JOIN records t ON t.key = c.key"
+)
+"""The relationships that point to the rows."""
 _COSINE: Final = "-(v.vec <#> (SELECT vec FROM asked))"
 """Both are of unit length, or the question is a mean of such: the product is what other stores compare by."""
 
