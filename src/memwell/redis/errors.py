@@ -122,8 +122,8 @@ def _row(error: Exception) -> Row:
     if _untrusted(error):
         return (
             ConfigError,
-            "the certificate of Redis is not trusted, or it asks for ours; look at the options ca, verify and cert, and "
-            "at the host's name",
+            "the certificate of Redis is not trusted, or it asks for ours; look at the options ca, verify and cert, "
+            "and at the name of the host",
         )
     text = str(error)
     if isinstance(error, native.RedisClusterException) and not isinstance(error, native.SlotNotCoveredError):
