@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from memwell import ConfigError, Memory
-from memwell.registry import TABLE, open_embedder, open_index, open_keyvalue, open_log, open_store
+from memwell.ports import Embedder, KeyValue, Log, Store, VectorIndex
+from memwell.registry import TABLE, Url, open_embedder, open_index, open_keyvalue, open_log, open_store
 
 OPENERS = {
     "stores": (open_store, {"memory": "memory://", "sqlite": "sqlite:///part.db"}),
@@ -18,6 +21,8 @@ OPENERS = {
     "keyvalue": (open_keyvalue, {"memory": "memory://", "sqlite": "sqlite:///part.db?durability=full"}),
     "logs": (open_log, {"memory": "memory://", "sqlite": "sqlite:///part.db?timeout=3"}),
 }
+ROOT = Path(__file__).parents[1]
+PORTS = {"stores": Store, "indexes": VectorIndex, "embedders": Embedder, "keyvalue": KeyValue, "logs": Log}
 NAMES = [(kind, name) for kind, (_, urls) in OPENERS.items() for name in urls]
 
 
@@ -35,11 +40,16 @@ def test_every_part_opens_by_its_url_and_answers(
     asyncio.run(ping())
 
 
-def test_the_table_names_nothing_that_is_not_tried_here() -> None:
-    """The local model needs its weights and has tests of its own."""
-    assert {(kind, name) for kind, parts in TABLE.items() for name in parts} - {*NAMES} == {
-        ("embedders", "local")
-    }
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, parts in TABLE.items() for name in parts])
+def test_the_table_names_a_part_of_its_kind(kind: str, name: str) -> None:
+    """Whether each of them serves is tried where its service is."""
+    path, extra = TABLE[kind][name]
+    module, _, cls = path.partition(":")
+    found = getattr(importlib.import_module(module), cls)
+    assert issubclass(found, PORTS[kind])
+    assert callable(found.from_url)
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    assert extra is None or extra in extras
 
 
 @pytest.mark.parametrize("url", ["exact://", "exact://?dimension=1.5", "exact://?dimension=8&size=3"])
@@ -63,3 +73,76 @@ def test_the_default_file_may_lie_in_a_folder_of_any_name(
         memory.remember("x")
     if sys.platform == "linux":
         assert (folder / "memwell" / "memory.db").exists()
+
+
+# ------------------------------------------------------------------------------------- the pieces of a URL
+
+
+@pytest.mark.parametrize(
+    ("text", "user", "password", "hosts", "path"),
+    [
+        ("s://host", None, None, (("host", None),), ""),
+        ("s://host:1/db?x=1", None, None, (("host", 1),), "db"),
+        ("s://ann@host/a/b", "ann", None, (("host", None),), "a/b"),
+        ("s://ann:p%40s%3As@host/d%20b", "ann", "p@s:s", (("host", None),), "d b"),
+        ("s://:secret@host", "", "secret", (("host", None),), ""),
+        ("s://a:1,b:2,c/db", None, None, (("a", 1), ("b", 2), ("c", None)), "db"),
+        ("s://ann:x@[::1]:5432/db", "ann", "x", (("::1", 5432),), "db"),
+        ("s://[fe80::1]", None, None, (("fe80::1", None),), ""),
+        ("s:///db", None, None, (), "db"),
+        ("s:", None, None, (), ""),
+        ("s://ann:a@b@host", "ann", "a@b", (("host", None),), ""),
+    ],
+)
+def test_a_url_tells_who_comes_where(
+    text: str, user: str | None, password: str | None, hosts: tuple[tuple[str, int | None], ...], path: str
+) -> None:
+    place = Url.parse(text).place()
+    assert (place.user, place.password, place.hosts, place.path) == (user, password, hosts, path)
+    if password:
+        assert password not in repr(place)
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "x", "-1", "1.5", "٣"])
+def test_a_port_is_a_number_that_ports_have(port: str) -> None:
+    with pytest.raises(ConfigError, match="port"):
+        Url.parse(f"s://host:{port}/db").place()
+
+
+def test_one_host_stands_in_for_what_is_absent_and_several_are_refused() -> None:
+    assert Url.parse("s://").place().host(5432) == ("localhost", 5432)
+    assert Url.parse("s://h").place().host(5432) == ("h", 5432)
+    assert Url.parse("s://h:1").place().host(5432, "other") == ("h", 1)
+    with pytest.raises(ConfigError, match="one host"):
+        Url.parse("s://a,b").place().host(5432)
+
+
+def test_a_whole_number_is_whole_and_large_enough() -> None:
+    url = Url.parse("s://?pool=4&half=2.5&low=0&huge=inf&word=x")
+    assert url.whole("pool", 10) == 4
+    assert url.whole("absent", 10, least=1) == 10
+    for name, least in (("half", 0), ("low", 1), ("huge", 0), ("word", 0)):
+        with pytest.raises(ConfigError, match=name):
+            url.whole(name, 1, least=least)
+    url.done("pool")
+
+
+@pytest.mark.parametrize("meant", [True, False])
+@pytest.mark.parametrize("number", range(4))
+def test_a_flag_is_yes_or_no(number: int, meant: bool) -> None:
+    text = (("False", "no", "0", "OFF"), ("true", "YES", "1", "on"))[meant][number]
+    assert Url.parse(f"s://?tls={text}").flag("tls", not meant) is meant
+
+
+def test_a_flag_has_a_default_and_is_nothing_else() -> None:
+    assert Url.parse("s://").flag("tls", True) is True
+    for text in ("", "maybe", "2"):
+        with pytest.raises(ConfigError, match="tls"):
+            Url.parse(f"s://?tls={text}").flag("tls", True)
+
+
+def test_an_option_that_nobody_took_is_refused_with_those_there_are() -> None:
+    url = Url.parse("s://?a=1&b=2")
+    url.take("a")
+    with pytest.raises(ConfigError, match="no option b; it has: a, c"):
+        url.done("a", "c")
