@@ -1,15 +1,22 @@
-"""The PostgreSQL store: the shared suite."""
+"""The PostgreSQL store: the shared suites, and random operations against the model."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 import pytest
 
+from memwell import AsyncMemory, Memory
 from memwell.ports import Store
 from memwell.registry import open_store
 from memwell.testing import run
+from memwell.testing.machine import check_memory
+from memwell.testing.memory import MemoryConformance, OnALoop
 from memwell.testing.stores import StoreConformance
+
+Opening = Callable[..., Any]
 
 
 class TestPostgres(StoreConformance):
@@ -18,3 +25,54 @@ class TestPostgres(StoreConformance):
         part = open_store(postgres_url)
         yield part
         run(part, part.close())
+
+
+class TestMemory(MemoryConformance):
+    """Over a loop in a background thread."""
+
+    @pytest.fixture
+    def url(self, postgres_url: str) -> str:
+        return postgres_url
+
+    @pytest.fixture
+    def lasting(self, postgres_url: str) -> str:
+        return postgres_url
+
+    def test_it_is_so(self, memory: Memory) -> None:
+        assert memory._loop is not None
+
+
+class TestAsyncMemory(TestMemory):
+    @pytest.fixture
+    def opening(self) -> Opening:
+        return lambda *a, **o: cast("Memory", OnALoop(AsyncMemory(*a, **o)))
+
+    def test_it_is_so(self, memory: Memory) -> None:
+        assert isinstance(memory, OnALoop)
+
+
+@pytest.mark.parametrize(
+    "kind", [Memory, lambda *a, **o: OnALoop(AsyncMemory(*a, **o))], ids=["sync", "async"]
+)
+def test_it_does_what_the_model_does(postgres_url: str, kind: Opening) -> None:
+    numbers = itertools.count()
+    last: list[str] = []
+
+    def fresh(**options: Any) -> Any:
+        last[:] = [f"{postgres_url}_{next(numbers)}"]
+        return kind(last[0], **options)
+
+    try:
+        check_memory(fresh, again=lambda **options: kind(last[0], **options), examples=25)
+    finally:
+        drop(postgres_url, range(next(numbers)))
+
+
+def drop(url: str, numbers: range) -> None:
+    """Drop the schemas that a test made beside its own."""
+    import psycopg
+
+    server, _, schema = url.partition("?schema=")
+    with psycopg.connect(server, autocommit=True) as connection:
+        for number in numbers:
+            connection.execute(f'DROP SCHEMA IF EXISTS "{schema}_{number}" CASCADE'.encode())

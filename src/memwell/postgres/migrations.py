@@ -32,11 +32,11 @@ CREATE TABLE IF NOT EXISTS memwell_migrations (
 _OBJECTS: Final = """
 SELECT CASE relkind WHEN 'S' THEN 'SEQUENCE' WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END
     || ' ' || oid::regclass::text
-FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v', 'S')
+FROM pg_class WHERE relnamespace = quote_ident(current_schema())::regnamespace AND relkind IN ('r', 'p', 'v', 'S')
 AND NOT EXISTS (SELECT 1 FROM pg_depend WHERE objid = pg_class.oid AND relkind = 'S' AND deptype IN ('a', 'i'))
 UNION ALL
 SELECT 'FUNCTION ' || oid::regprocedure::text
-FROM pg_proc WHERE pronamespace = current_schema()::regnamespace AND prokind = 'f'
+FROM pg_proc WHERE pronamespace = quote_ident(current_schema())::regnamespace AND prokind = 'f'
 """
 """What a schema holds, as DROP takes it."""
 
@@ -107,7 +107,9 @@ async def migrate(connection: Connection, settings: Settings, components: Sequen
         for component in components:
             if component.extension is not None:
                 await _create_extension(connection, component.extension)
-        await connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(schema))
+        cursor = await connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (settings.schema,))
+        if await cursor.fetchone() is None:  # who may not create schemas may be given one
+            await connection.execute(sql.SQL("CREATE SCHEMA {}").format(schema))
         await use_schema(connection, settings, local=True)
         await connection.execute(_TABLE)
         for status in await status_of(connection, settings, components):

@@ -16,7 +16,6 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeAlias
-from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -41,7 +40,7 @@ class Pools:
         self._timeout = timeout
         self._prepare = prepare
         self._pid = os.getpid()
-        self._of: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pool] = WeakKeyDictionary()
+        self._of: dict[asyncio.AbstractEventLoop, _Pool] = {}
         self._inherited: list[Any] = []
 
     @asynccontextmanager
@@ -81,7 +80,7 @@ class Pools:
         """A forked child lets its parent's connections be: even closing them would end the parent's sessions."""
         self._pid = os.getpid()
         self._inherited.append(self._of)
-        self._of = WeakKeyDictionary()
+        self._of = {}
 
 
 class _Pool:

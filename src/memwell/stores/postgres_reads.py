@@ -93,7 +93,7 @@ async def stats(connection: Connection, scope: Scope, now: datetime, *, vectors:
         newest=newest,
         bytes=await number(
             "SELECT coalesce(sum(pg_total_relation_size(oid)), 0) FROM pg_class"
-            " WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'",
+            " WHERE relnamespace = quote_ident(current_schema())::regnamespace AND relkind = 'r'",
             [],
         ),
     )
