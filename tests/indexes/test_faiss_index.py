@@ -18,28 +18,30 @@ from memwell.testing.indexes import Opening, VectorIndexConformance, opened
 KINDS: tuple[Kind, ...] = ("flat", "hnsw")
 
 
-class _Both(VectorIndexConformance):
-    kind: Kind
-
+class TestFlat(VectorIndexConformance):
     @pytest.fixture(params=["memory", "file"])
     def opening(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opening]:
         kept = request.param == "file"
         with opened(
             lambda name, metric, dimension: Faiss(
-                dimension or self.dimension, tmp_path / name if kept else None, metric=metric, kind=self.kind
+                dimension or self.dimension, tmp_path / name if kept else None, metric=metric
             )
         ) as opening:
             yield opening
 
 
-class TestFlat(_Both):
-    kind = "flat"
-
-
-class TestGraph(_Both):
-    kind = "hnsw"
+class TestGraph(VectorIndexConformance):
     exact = False
     many = 20_000
+
+    @pytest.fixture
+    def opening(self, tmp_path: Path) -> Iterator[Opening]:
+        with opened(
+            lambda name, metric, dimension: Faiss(
+                dimension or self.dimension, tmp_path / name, metric=metric, kind="hnsw"
+            )
+        ) as opening:
+            yield opening
 
 
 def points(count: int, *, dimension: int = 8, seed: int = 1) -> list[Point]:

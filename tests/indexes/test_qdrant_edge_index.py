@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,21 +44,6 @@ def test_a_folder_is_open_once_and_says_so(tmp_path: Path) -> None:
     run(first, first.close())
     again = QdrantEdge(8, tmp_path / "e")
     run(again, again.close())
-
-
-def test_what_was_written_survives_the_death_of_the_process(tmp_path: Path) -> None:
-    code = (
-        "import os, numpy as np\nfrom memwell.indexes.qdrant_edge import QdrantEdge\n"
-        "from memwell.ports import Point\nfrom memwell.testing import run\n"
-        f"index = QdrantEdge(8, {str(tmp_path / 'e')!r})\n"
-        "run(index, index.upsert([Point(id=f'p{n}', vector=np.ones(8, 'f4'), fields={'metadata': {}})"
-        " for n in range(100)]))\nrun(index, index.delete(['p7']))\nos._exit(9)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
-    index = QdrantEdge(8, tmp_path / "e")
-    assert run(index, index.count()) == 99
-    assert "p7" not in run(index, index.ids())
-    run(index, index.close())
 
 
 def test_namespaces_of_a_folder_are_apart(tmp_path: Path) -> None:
