@@ -108,5 +108,6 @@ def test_errors_are_also_what_python_would_raise(error: str, base: type[Exceptio
 
 
 def test_only_the_transient_error_says_so() -> None:
-    transient = {name for name in memwell.errors.__all__ if getattr(memwell, name).transient}
-    assert transient == {"Unavailable"}
+    transient = [kind for name in memwell.errors.__all__ if (kind := getattr(memwell, name)).transient]
+    assert set(transient) == {memwell.Unavailable, memwell.TimedOut}
+    assert all(issubclass(kind, memwell.Unavailable) for kind in transient)
