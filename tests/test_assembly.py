@@ -111,7 +111,7 @@ def test_parts_of_every_gear_work_together_and_none_blocks_the_loop(
 def test_a_store_that_comes_with_its_index_tells_of_both(made: list[Port]) -> None:
     store: Store = geared(open_store("memory://"), "blocks", made)
     index: VectorIndex = geared(threaded(Exact(DIMENSION)), "blocks", made)
-    indexed = Indexed(store, index, model="words")  # type: ignore[abstract]
+    indexed = Indexed(store, index, model="words")
     with Memory(indexed, embedder=Words()) as memory:
         memory.remember("apple")
         assert set(memory.health().parts) == {"store", "embedder", "index"}

@@ -44,7 +44,7 @@ class TestIndexedStore(StoreConformance):
     @pytest.fixture
     def store(self) -> Iterator[Store]:
         inner = open_store("memory://")
-        yield Indexed(inner, Exact(8), model=MODEL)  # type: ignore[abstract]
+        yield Indexed(inner, Exact(8), model=MODEL)
         run(inner, inner.close())
 
 
@@ -472,7 +472,7 @@ def test_a_store_without_changes_takes_no_index() -> None:
     store = open_store("memory://")
     store.__class__ = type("Mute", (store.__class__,), {"capabilities": property(lambda _: _mute())})
     with pytest.raises(NotSupported, match="changes"):
-        Indexed(store, Exact(8), model=MODEL)  # type: ignore[abstract]
+        Indexed(store, Exact(8), model=MODEL)
 
 
 def _mute() -> Any:

@@ -212,7 +212,7 @@ def _indexed(
     if opened is not index:
         owned.append(opened)
     _check_fit(opened, coder)
-    together = Indexed(store, opened, model=coder.model)  # type: ignore[abstract]  # hooks are filled in
+    together = Indexed(store, opened, model=coder.model)
     owned.insert(0, together)
     return together, opened
 

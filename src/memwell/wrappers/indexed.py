@@ -20,7 +20,6 @@ from datetime import datetime
 from typing import Any, Final
 
 from memwell import _bridge, filters
-from memwell.capabilities import Capabilities
 from memwell.errors import BackendError, Closed, ConfigError, EmbeddingError, MemwellError, Unavailable
 from memwell.ports import Operation, Store, VectorIndex, unsupported
 from memwell.projection import Projection, middle
@@ -28,7 +27,7 @@ from memwell.projection.comparing import differences
 from memwell.projection.points import key_of
 from memwell.retrieval.search import Found, Search
 from memwell.types import Problem, Report
-from memwell.wrappers.base import forwarding
+from memwell.wrappers.base import AroundStore
 
 __all__ = ["Indexed"]
 
@@ -42,12 +41,7 @@ _UNKNOWN: Final = frozenset({"content", "access_count", "last_accessed_at"})
 """Fields that an index does not have, or not as they stand: the store searches for filters on them."""
 
 
-async def _to_store(self: Any, hook: str, arguments: tuple[Any, ...]) -> Any:
-    return await getattr(self.inner, hook)(*arguments)
-
-
-@forwarding(_to_store)
-class Indexed(Store):
+class Indexed(AroundStore):
     """`Indexed(store, index, model=…)` is again a Store. `model` names the embedder whose vectors the index holds;
     `clock` times the right to feed it.
 
@@ -55,6 +49,7 @@ class Indexed(Store):
     """
 
     part = "indexed"
+    inner: Store
 
     def __init__(
         self,
@@ -71,7 +66,6 @@ class Indexed(Store):
         self.inner = inner
         self.index = index
         self.model = model
-        self.blocking = inner.blocking and index.blocking
         self._clock = clock
         self._projection = Projection(inner, index, model, clock)
         self._failure: MemwellError | None = None
@@ -81,20 +75,17 @@ class Indexed(Store):
 
     def over(self, inner: Store, index: VectorIndex) -> Indexed:
         """The same over other objects for its two parts, such as wrapped ones."""
-        return Indexed(inner, index, model=self.model, clock=self._clock)  # type: ignore[abstract]
+        return Indexed(inner, index, model=self.model, clock=self._clock)
 
     @property
-    def capabilities(self) -> Capabilities:
-        """Those of the store."""
-        return self.inner.capabilities
+    def blocking(self) -> bool:  # type: ignore[override]
+        """Whether both are."""
+        return bool(self.inner.blocking and self.index.blocking)
 
     async def _ping(self) -> None:
         await (
             self.inner.ping()
         )  # without its index it serves as well; `Memory.health` asks that by its own name
-
-    def _translate(self, error: Exception, operation: str) -> MemwellError:
-        return self.inner._translate(error, operation)
 
     async def _close(self) -> None:
         """Close neither: both were handed in."""
