@@ -23,7 +23,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Self
 
 import elasticsearch
-from elastic_transport import ConnectionTimeout
 from elasticsearch import AsyncElasticsearch
 
 from memwell import filters
@@ -347,7 +346,7 @@ class Elasticsearch(VectorIndex):
             return Unavailable(message) if busy else BackendError(message)
         if isinstance(error, elasticsearch.SSLError):
             return ConfigError(f"the certificate cannot be trusted: {error.message}; see verify=")
-        if isinstance(error, ConnectionTimeout | elasticsearch.ConnectionError):
+        if isinstance(error, elasticsearch.TransportError):
             return Unavailable(f"Elasticsearch cannot be reached: {error.message}")
         if isinstance(error, elasticsearch.UnsupportedProductError):
             return ConfigError("what answers there is not Elasticsearch")
