@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -364,6 +365,35 @@ def test_a_process_sees_what_another_writes(store: RedisStore, redis_url: str) -
     closed(there)
 
 
+def test_what_is_written_while_an_owner_is_read_is_seen_however_much_it_is(
+    store: RedisStore, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_mirror, "_MANY", 5)
+    there = open_store(redis_url)
+    one, two = Driven(store), Driven(there)
+    for number in range(4):
+        one.insert(f"apple {number}", f"a{number}")
+    read = type(there._server).read  # type: ignore[attr-defined]
+    interrupted: list[str] = []
+
+    def meanwhile(self: Any, table: str, fields: Any) -> Any:
+        found = read(self, table, fields)
+        if self is there._server and table not in interrupted and table in ("records", "words"):  # type: ignore[attr-defined]
+            interrupted.append(table)
+            one.write(*(one.insertion(f"apple {table} {n}", f"{table}{n}") for n in range(12)))
+            one.update("a1", content=f"pear {table}")
+            one.delete("a2", "records3")
+            one.insert(f"apple again {table}", "a2")
+        return found
+
+    monkeypatch.setattr(type(there._server), "read", meanwhile)  # type: ignore[attr-defined]
+    assert two.ids({"content": {"$contains": "apple"}}) == one.ids({"content": {"$contains": "apple"}})
+    found = two.found("apple", pool=100)
+    assert found == one.found("apple", pool=100) == set(one.ids()) - {"a1"}
+    assert interrupted == ["records", "words"]
+    closed(there)
+
+
 def test_an_id_that_was_taken_again_is_another_record(store: RedisStore, redis_url: str) -> None:
     there = open_store(redis_url)
     one, two = Driven(store), Driven(there)
@@ -496,6 +526,31 @@ def test_what_does_not_agree_with_the_rows_is_found_and_mended(
         assert each.ids() == ["a", "b", "c"]
     assert driven.insert("apple", category="fruit").id == "a"
     closed(fresh)
+
+
+def test_the_doctor_raises_no_alarm_while_others_write(store: RedisStore, redis_url: str) -> None:
+    there = open_store(redis_url)
+    furnish(Driven(there))
+    stop = threading.Event()
+
+    def writing() -> None:
+        driven, number = Driven(there), 0
+        while not stop.is_set():
+            number += 1
+            driven.insert(f"text {number}", f"r{number % 7}{number}", embedding=embedding(number), ttl=60)
+            driven.update("a", content=f"apple {number}", embedding=embedding(number))
+            driven.link("a", f"r{number % 7}{number}")
+            driven.delete("none", *(f"r{n % 7}{n}" for n in range(max(1, number - 5), number - 2)))
+
+    thread = threading.Thread(target=writing)
+    thread.start()
+    try:
+        reports = [Driven(store).check(repair=n == 5) for n in range(10)]
+    finally:
+        stop.set()
+        thread.join()
+    assert [report.problems for report in reports] == [()] * 10
+    closed(there)
 
 
 def test_a_corrupt_row_is_told_by_name_and_harms_no_other(store: RedisStore, driven: Driven) -> None:

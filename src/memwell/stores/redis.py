@@ -49,10 +49,11 @@ from memwell.retrieval.search import Found, Search
 from memwell.stores import redis_models
 from memwell.stores.redis_mirror import Mirror, Source
 from memwell.stores.redis_reading import Reading
+from memwell.stores.redis_records import alive
 from memwell.stores.redis_rows import name_of
 from memwell.stores.redis_server import Server
 from memwell.stores.redis_transaction import Transaction, transact
-from memwell.stores.redis_writes import Write, alive
+from memwell.stores.redis_writes import Write
 from memwell.types import Link, Record, Report, Scope, Stats, Version, Where
 
 __all__ = ["RedisStore"]

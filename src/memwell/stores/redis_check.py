@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 from memwell.codec import digest, loads
@@ -30,6 +32,7 @@ from memwell.types import Problem, Report
 __all__ = ["check"]
 
 _PART: Final = 200
+_LOOKS: Final = 3
 
 
 @dataclass(slots=True)
@@ -46,32 +49,39 @@ def check(server: Server, repair: bool) -> Report:
     """Look at every row, then for what belongs to none; with `repair`, rebuild what is wrong in small transactions."""
     found = _Findings()
     for names in in_parts(dict.fromkeys(_fields(server, "records")), _PART):
-        _take(server, found, repair, lambda look, names=names: look.rows(names))  # type: ignore[misc]
-    for table, read in _OWNERS.items():
+        _take(server, found, repair, partial(_Look.rows, names=names))
+    for table in _OWNERS:
         for members in in_parts(_fields(server, table), _PART):
-            _take(server, found, repair, lambda look, t=table, m=members, r=read: look.orphans(t, m, r))  # type: ignore[misc]
+            _take(server, found, repair, partial(_Look.orphans, table=table, members=members))
     for fields in in_parts(_fields(server, "vectors"), _PART):
-        _take(server, found, repair, lambda look, fields=fields: look.vectors(fields))  # type: ignore[misc]
+        _take(server, found, repair, partial(_Look.vectors, fields=fields))
     for fields in in_parts(_fields(server, "marks"), _PART):
-        _take(server, found, repair, lambda look, fields=fields: look.marks(fields))  # type: ignore[misc]
+        _take(server, found, repair, partial(_Look.marks, digests=fields))
     left = [problem for problem in found.problems if not (repair and problem.repairable)]
     return Report(ok=not left, checked=found.checked, problems=tuple(found.problems), repaired=found.repaired)
 
 
 def _take(server: Server, found: _Findings, repair: bool, work: Callable[[_Look], None]) -> None:
-    """Do a part of the work, in a transaction where it may change something."""
+    """Do a part of the work, in a transaction where it may change something.
 
-    def look(transaction: Transaction) -> _Look:
+    Without one, others may write between two reads: only what is wrong at every look is a problem.
+    """
+
+    def look(transaction: Transaction) -> _Findings:
         done = _Look(transaction, repair)
         work(done)
-        return done
+        return done.found
 
-    done = transact(server, look) if repair else look(Transaction(server))
-    found.problems += done.found.problems
-    found.checked += done.found.checked
-    found.repaired += len(done.found.problems) - sum(not p.repairable for p in done.found.problems)
-    if not repair:
-        found.repaired = 0
+    seen = transact(server, look) if repair else look(Transaction(server))
+    for _ in range(0 if repair else _LOOKS - 1):
+        if not seen.problems:
+            break
+        again = look(Transaction(server)).problems
+        seen.problems = [problem for problem in seen.problems if problem in again]
+    found.problems += seen.problems
+    found.checked += seen.checked
+    if repair:
+        found.repaired += sum(problem.repairable for problem in seen.problems)
 
 
 def _fields(server: Server, table: str) -> Iterator[bytes]:
@@ -103,6 +113,12 @@ class _Look:
             ("vectors", vector_field(model, row.key)) for row in rows for model in row.models
         )
         self.transaction.load(("marks", b"%d" % row.mark) for row in rows)
+        self.transaction.load(
+            (table, target)
+            for row in rows
+            for target in self._targets(row)
+            for table in ("records", "sources")
+        )
         scores = self._scores(rows)
         for row in rows:
             before = len(self.found.problems)
@@ -116,14 +132,24 @@ class _Look:
             if self.repair and len(self.found.problems) > before:
                 self.transaction.put_row(mended)
 
-    def orphans(self, table: str, members: list[bytes], read: Callable[[bytes], bytes]) -> None:
+    def orphans(self, table: str, members: list[bytes]) -> None:
         """Find what belongs to no record."""
-        names = {member: read(member) for member in members}
+        names = {member: _OWNERS[table](member) for member in members}
         self.transaction.load(("records", name) for name in names.values())
-        for member, name in names.items():
-            if self.transaction.get("records", name) is None:
-                self._report(table, f"an entry of {table} belongs to no record", name)
-                self._command("ZREM" if table in _SORTED else "HDEL", table, member)
+        lost = [m for m, name in names.items() if self.transaction.get("records", name) is None]
+        for member in self._present(table, lost):
+            self._report(table, f"an entry of {table} belongs to no record", names[member])
+            self._command("ZREM" if table in _SORTED else "HDEL", table, member)
+
+    def _present(self, table: str, members: list[bytes]) -> list[bytes]:
+        """Those that are still there: records go while their doctor looks on."""
+        server = self.transaction.server
+        if not members:
+            return []
+        found = (
+            server.command("ZMSCORE", table, *members) if table in _SORTED else server.read(table, members)
+        )
+        return [member for member, value in zip(members, found, strict=True) if value is not None]
 
     def vectors(self, fields: list[bytes]) -> None:
         """Find vectors that no record counts as its own."""
@@ -136,7 +162,9 @@ class _Look:
         )
         self.transaction.load(("records", name) for names in held for name in names)
         for place, names in zip(fields, held, strict=True):
-            if not any(self._claims(name, lambda row, p=place: p in _vector_fields(row)) for name in names):  # type: ignore[misc]
+            rows = self._readable(names)
+            lost = len(rows) == len(names) and not any(place in _vector_fields(row) for row in rows)
+            if lost and self._present("vectors", [place]):
                 self._report("vectors", "vectors belong to no record", names[0] if names else place)
                 self._put("vectors", place, None)
 
@@ -146,19 +174,22 @@ class _Look:
         listed = {mark: names_of(self.transaction.get("marks", mark)) for mark in digests}
         self.transaction.load(("records", name.encode()) for names in listed.values() for name in names)
         for mark, names in listed.items():
-            right = [n for n in names if self._claims(n.encode(), lambda row, m=mark: b"%d" % row.mark == m)]  # type: ignore[misc]
-            for name in set(names) - set(right):
+            rows = self._readable([name.encode() for name in names])
+            wrong = {row.name.decode() for row in rows if b"%d" % row.mark != mark}
+            wrong |= {name for name in names if self.transaction.get("records", name.encode()) is None}
+            for name in wrong:
                 self._report("digest", "a digest names a record that has another", name.encode())
-            if self.repair and len(right) < len(names):
-                self.transaction.put_names("marks", mark, right)
+            if self.repair and wrong:
+                kept = [name for name in names if name not in wrong]
+                self.transaction.put_names("marks", mark, kept)
 
-    def _claims(self, name: bytes, test: Callable[[Row], bool]) -> bool:
-        """Whether a record's row passes a test; of one that cannot be read nothing is thrown away."""
-        try:
-            row = self.transaction.row(name)
-        except Corrupt:
-            return True
-        return row is not None and test(row)
+    def _readable(self, names: list[bytes]) -> list[Row]:
+        """The rows that can be read; of others nothing is thrown away."""
+        rows = []
+        for name in names:
+            with suppress(Corrupt):
+                rows.append(self.transaction.row(name))
+        return [row for row in rows if row is not None]
 
     def _row(self, name: bytes) -> Row | None:
         try:
@@ -205,8 +236,7 @@ class _Look:
             self._report("links", "the relationships cannot be read", row.name)
             self._put("links", row.name, None)
             return
-        targets = [name_of(tenant, link.target) for link in links]
-        self.transaction.load((table, name) for name in targets for table in ("records", "sources"))
+        targets = self._targets(row)
         kept = [
             x
             for x, name in zip(links, targets, strict=True)
@@ -222,6 +252,12 @@ class _Look:
                 self._report("links", "a relationship is not known at its other end", row.name)
                 if self.repair:
                     self.transaction.put_names("sources", target, [*pointing, row.record.id])
+
+    def _targets(self, row: Row) -> list[bytes]:
+        with suppress(Corrupt):
+            links = links_of(self.transaction.get("links", row.name))
+            return [name_of(row.record.scope.tenant_id, link.target) for link in links]
+        return []
 
     def _vectors(self, row: Row) -> Row:
         sound = []

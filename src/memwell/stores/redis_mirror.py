@@ -13,6 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
 from typing import Any, Final, Generic, TypeVar
@@ -49,6 +50,15 @@ _KNOWN: Final = 4096
 _PART: Final = 2_000
 
 
+@dataclass(frozen=True, slots=True)
+class _Step(Generic[R]):
+    """Changes up to a position, by key; with `more`, values that are newer than it may be among them."""
+
+    position: int
+    changes: dict[int, R | None]
+    more: bool
+
+
 class Follower(Generic[R]):
     """The values of one table by owner: read whole, or what has changed since a position.
 
@@ -81,26 +91,33 @@ class Follower(Generic[R]):
             for names in in_parts(self.names(partition), _PART):
                 values = zip(names, self._server.read(self._table, names), strict=True)
                 found.update(self._keyed((name, value) for name, value in values if value is not None))
-            caught_up = self.changes(position, partition, _MANY)
-            if caught_up is not None:
-                for key, row in caught_up[1].items():
+            step: _Step[R] | None = _Step(position, {}, more=True)
+            while step is not None and step.more:
+                step = self._step(step.position, partition, _MANY, partly=True)
+                for key, row in step.changes.items() if step else ():
                     if row is None:
                         found.pop(key, None)
                     else:
                         found[key] = row
-                return caught_up[0], found
+            if step is not None:
+                return step.position, found
 
     def changes(self, after: int, partition: Partition, limit: int) -> tuple[int, dict[int, R | None]] | None:
         """The new position, and by key what has changed: the value as it stands, `None` where it is gone. `None`
         instead when it must be loaded anew.
         """
+        step = self._step(after, partition, limit, partly=False)
+        return None if step is None else (step.position, step.changes)
+
+    def _step(self, after: int, partition: Partition, limit: int, *, partly: bool) -> _Step[R] | None:
         tenant, user = partition
         owner = (frame(tenant), ANYBODY if user is None else user_mark(user))
-        table = list(TABLES).index(self._table) + 1
         commit = self._commits.get(after)
         if commit is None:
             return None
-        last, ended, *told = self._server.run(FOLLOW, after, commit, *owner, limit, table)
+        table = list(TABLES).index(self._table) + 1
+        asked = (after, commit, *owner, limit, table, int(partly))
+        last, ended, more, *told = self._server.run(FOLLOW, *asked)
         if last < 0:
             return None
         found: dict[int, R | None] = {}
@@ -110,7 +127,7 @@ class Follower(Generic[R]):
             elif value is not None:
                 found.update(self._keyed([(name, value)]))
         self._know(last, ended)
-        return int(last), found
+        return _Step(int(last), found, more=bool(more))
 
     def _keyed(self, values: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[int, R]]:
         for name, value in values:

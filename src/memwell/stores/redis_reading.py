@@ -15,9 +15,9 @@ from memwell.codec import loads, to_micros, version_from_json
 from memwell.errors import NotFound
 from memwell.revision import chain
 from memwell.stores.redis_mirror import Mirror
+from memwell.stores.redis_records import access_of, alive, history_field, told
 from memwell.stores.redis_rows import Row, frame, links_of, name_of, names_of, row_of, user_mark
 from memwell.stores.redis_server import Server, in_parts
-from memwell.stores.redis_writes import access_of, alive, history_field, told
 from memwell.types import Link, Record, Scope, Stats, Version
 
 __all__ = ["Reading"]

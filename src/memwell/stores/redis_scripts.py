@@ -111,18 +111,20 @@ FOLLOW: Final = Script(
     _NAMES
     + """
 local after, known, tenant, user, limit = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
-local VALUES = KEYS[tonumber(ARGV[6])]
+local VALUES, partly = KEYS[tonumber(ARGV[6])], ARGV[7] == '1'
 local last = tonumber(redis.call('HGET', META, 'seq') or '0')
 local floor = tonumber(redis.call('HGET', META, 'floor') or '0')
 local commit = redis.call('HGET', META, 'commit') or ''
-if after == last and (known == '' and after == 0 or known == commit) then return {last, commit} end
-if after > last or after < floor or last - after > limit then return {-1, ''} end
+if after == last and (known == '' and after == 0 or known == commit) then return {last, commit, 0} end
+local more = last - after > limit
+if after > last or after < floor or more and not partly then return {-1, '', 0} end
 if after > 0 then
   local entry = redis.call('XRANGE', CHANGES, string.format('%.0f-0', after), string.format('%.0f-0', after))[1]
-  if not entry or entry[2][2] ~= known then return {-1, ''} end
+  if not entry or entry[2][2] ~= known then return {-1, '', 0} end
 end
-local found, met = {last, commit}, {}
-for _, entry in ipairs(redis.call('XRANGE', CHANGES, string.format('%.0f-0', after + 1), '+')) do
+local found, met = {last, commit, more and 1 or 0}, {}
+local entries = redis.call('XRANGE', CHANGES, string.format('%.0f-0', after + 1), '+', 'COUNT', limit)
+for _, entry in ipairs(entries) do
   local of = entry[2]
   if of[4] == tenant and (user == '' or of[6] == user) then
     local name = tenant .. '\\0' .. of[8]
@@ -137,13 +139,19 @@ for _, entry in ipairs(redis.call('XRANGE', CHANGES, string.format('%.0f-0', aft
     found[#found + 1] = value
   end
 end
+if more then
+  local entry = entries[#entries]
+  found[1], found[2] = tonumber(string.match(entry[1], '^%d+')), entry[2][2]
+end
 return found
 """
 )
-"""What has changed of some owners: last position, its commit, then name, key, deleted and value of each change; the
-value as it stands now, at the first change of a record. Position -1: trimmed, too many, or another past than known.
+"""What has changed of some owners: last position told, its commit, whether there is more, then name, key, deleted and
+value of each change; the value as it stands now, at the first change of a record. Position -1: trimmed, more than the
+limit, or another past than known.
 
-ARGV: position known, its commit, tenant, user (empty: any), most changes, number of the table of the values.
+ARGV: position known, its commit, tenant, user (empty: any), most changes, number of the table of the values, and 1 to
+be told a part where there is more.
 """
 
 CUT_OVER: Final = Script(

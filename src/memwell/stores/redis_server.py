@@ -6,7 +6,6 @@ Cluster keeps the store on one shard.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any, Final
@@ -63,7 +62,6 @@ class Server:
         self._asserted = durable
         self._durable: bool | None = None
         self._ready = False
-        self._lock = threading.Lock()
 
     def key(self, table: str) -> bytes:
         """The key of a table, or of anything else that belongs to the store."""
@@ -73,10 +71,8 @@ class Server:
         """The client, after it was seen once that a store may live there. Raises `ConfigError`."""
         client = self.clients.get()
         if not self._ready:
-            with self._lock:
-                if not self._ready:
-                    self._inspect(client)
-                self._ready = True
+            self._inspect(client)
+            self._ready = True
         return client
 
     def command(self, *words: Any) -> Any:

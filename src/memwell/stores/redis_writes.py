@@ -8,11 +8,19 @@ from datetime import datetime
 from typing import Any
 
 from memwell import filters
-from memwell.codec import digest, dumps, from_micros, loads, mark_of, to_micros, version_to_json
+from memwell.codec import digest, mark_of
 from memwell.errors import Conflict, EmbeddingError, NotFound
 from memwell.ports import Delete, Embed, Embedding, Insert, Operation, SetLink, Touch, Unlink, Update
 from memwell.revision import reinforced, revised
 from memwell.stores.redis_mirror import Mirror
+from memwell.stores.redis_records import (
+    access_of,
+    access_text,
+    alive,
+    history_field,
+    told,
+    version_text,
+)
 from memwell.stores.redis_rows import (
     Row,
     dimension_of,
@@ -28,7 +36,7 @@ from memwell.stores.redis_rows import (
 from memwell.stores.redis_transaction import Transaction
 from memwell.types import Link, Record, Scope, Version
 
-__all__ = ["Write", "access_of", "alive", "history_field", "told"]
+__all__ = ["Write"]
 
 
 class Write:
@@ -86,7 +94,7 @@ class Write:
         key = transaction.key()
         models = self._put_vectors(key, operation.embedding)
         for number, version in enumerate(operation.past):
-            transaction.put("history", history_field(name, number), _version(version))
+            transaction.put("history", history_field(name, number), version_text(version))
         row = Row(
             name=name,
             key=key,
@@ -96,7 +104,7 @@ class Write:
             past=len(operation.past),
         )
         if record.access_count and record.last_accessed_at:
-            transaction.put("access", name, _access(record.access_count, record.last_accessed_at))
+            transaction.put("access", name, access_text(record.access_count, record.last_accessed_at))
         transaction.put_row(row)
         return self._told(row)
 
@@ -122,7 +130,7 @@ class Write:
             return found
         name, models = row.name, row.models
         before = Version(record=found, changed_at=self.now, changed=changed)
-        self.transaction.put("history", history_field(name, row.past), _version(before))
+        self.transaction.put("history", history_field(name, row.past), version_text(before))
         if "content" in changed:
             self._drop_vectors(row)
             models = self._put_vectors(row.key, operation.embedding)
@@ -202,7 +210,7 @@ class Write:
             name = name_of(operation.tenant_id, id)
             if self.transaction.row(name) is not None:
                 before, last = access_of(self.transaction.get("access", name))
-                self.transaction.put("access", name, _access(before + count, max(last or at, at)))
+                self.transaction.put("access", name, access_text(before + count, max(last or at, at)))
 
     def _embed(self, operation: Embed) -> bool:
         row = self.transaction.row(name_of(operation.tenant_id, operation.id))
@@ -259,44 +267,6 @@ class Write:
             self.transaction.fresh.append(model)
         self.transaction.put("vectors", vector_field(embedding.model, key), vector_value(embedding))
         return (embedding.model,)
-
-
-def told(row: Row, links: bytes | None, access: bytes | None) -> Record:
-    """A record as it is told: with its relationships and accesses."""
-    count, last = access_of(access)
-    return replace(
-        row.record,
-        links=links_of(links),
-        access_count=count,
-        last_accessed_at=last,
-        embedded=bool(row.models),
-    )
-
-
-def alive(record: Record, now: datetime) -> bool:
-    """Whether a record has not expired."""
-    return record.expires_at is None or record.expires_at > now
-
-
-def access_of(text: bytes | None) -> tuple[int, datetime | None]:
-    """How often and when last a record was recalled."""
-    if text is None:
-        return 0, None
-    count, at = loads(text.decode())
-    return count, from_micros(at)
-
-
-def history_field(name: bytes, number: int) -> bytes:
-    """Where an older version is kept."""
-    return b"%s\0%d" % (name, number)
-
-
-def _access(count: int, at: datetime) -> bytes:
-    return dumps([count, to_micros(at)]).encode()
-
-
-def _version(version: Version) -> bytes:
-    return dumps(version_to_json(version)).encode()
 
 
 def _places(operations: Sequence[Operation]) -> Iterator[tuple[str, bytes]]:
