@@ -53,6 +53,7 @@ __all__ = [
     "AroundLog",
     "AroundStore",
     "carried_out",
+    "close_all",
     "common_gear",
     "forwarding",
     "reach",
@@ -279,6 +280,18 @@ def common_gear(parts: Sequence[Port], *, part: str) -> bool:
             part=part,
         )
     return gears.pop()
+
+
+async def close_all(parts: Sequence[Port]) -> None:
+    """Close every part, even if one fails; the first failure is raised then."""
+    failures: list[MemwellError] = []
+    for part in parts:
+        try:
+            await part.close()
+        except MemwellError as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
 
 
 async def carried_out(store: Store, operations: Sequence[Operation], *, now: datetime) -> dict[int, Any]:

@@ -1,0 +1,224 @@
+"""Parts in an order of preference: `Fallback(first, second)` is a part of the same port that answers while one can.
+
+Reads go to the first part; when it is `Unavailable`, to the next, and the notes of a search say so. Bad input, missing
+records and conflicts are answers, and never lead further. A part that was unavailable is left alone for
+`recovery_timeout` seconds and then asked again, by one call.
+
+Writes go to the first part only. While it is unavailable they raise `Unavailable` (read-only), unless a `replay` log
+is given to a fallback of stores: then a write goes to the next store that takes it and is noted in the log, and all
+that was noted is carried out on the first, in order, before anything else reaches it again. What the first refuses then
+(somebody has changed the record meanwhile, or took the id) is put aside in the stream `memwell:refused`, with a
+warning in the log: nothing is overwritten silently. A write whose answer was lost is not carried out twice
+(`carried_out`); what is noted survives the process if the log does, and of several processes one replays at a time.
+
+The change sequence is the first part's alone: two stores number their changes differently. The others are fed by
+somebody else, such as `MirroredStore` or the database's own replication; they may lag behind.
+
+Closing closes all parts, but not the log, which was handed in.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+
+from memwell.errors import ConfigError, MemwellError, Unavailable
+from memwell.guards import CircuitBreaker
+from memwell.ids import new_id
+from memwell.operations import pack, unpack
+from memwell.ports import Embedder, Log, Operation, Port, Store, VectorIndex
+from memwell.retrieval.search import Found
+from memwell.wrappers.base import WRITES, Around, carried_out, close_all, common_gear, reach
+
+__all__ = ["REFUSED", "REPLAY", "Fallback"]
+
+log = logging.getLogger("memwell.fallback")
+
+P = TypeVar("P", bound=Port)
+
+REPLAY: Final = "memwell:replay"
+"""The stream of the writes that wait for the first store."""
+REFUSED: Final = "memwell:refused"
+"""The stream of the writes that the first store has refused when they were replayed."""
+
+_FIRST: Final = frozenset({"_position", "_changes"}) | WRITES
+_FOLLOWER: Final = "replay of a fallback"
+_LEASE: Final = 60.0
+_BATCH: Final = 50
+_ALIKE: Final[dict[type[Port], tuple[str, ...]]] = {
+    Embedder: ("model",),
+    VectorIndex: ("dimension", "metric"),
+}
+"""What must be the same of all parts, for their answers to mean the same."""
+
+
+class Fallback(Around):
+    """See the module. Of a part that is an instance of this, `answering` and `degraded` can be read."""
+
+    part = "fallback"
+    _parts: tuple[Port, ...]
+    _guards: tuple[CircuitBreaker, ...]
+    _backlog: _Backlog | None
+
+    def __new__(  # type: ignore[misc]
+        cls,
+        first: P,
+        *others: P,
+        replay: Log | None = None,
+        recovery_timeout: float = 5.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> P:
+        _check(first, others, replay)
+        wrapper = cls._around(first)
+        wrapper._parts = (first, *others)
+        wrapper._guards = tuple(
+            CircuitBreaker(
+                failure_threshold=1,
+                recovery_timeout=recovery_timeout,
+                expected_exception=Unavailable,
+                clock=clock,
+            )
+            for _ in wrapper._parts
+        )
+        wrapper._backlog = None if replay is None else _Backlog(wrapper.inner, replay)
+        return wrapper  # type: ignore[no-any-return]
+
+    @property
+    def answering(self) -> int:
+        """Which part would be asked now, counted from 0; the last when none is known to serve."""
+        states = [guard.state for guard in self._guards]
+        return next((place for place, state in enumerate(states) if state == "closed"), len(states) - 1)
+
+    @property
+    def degraded(self) -> bool:
+        """Whether the first part was unavailable when it was last asked."""
+        return self._guards[0].state != "closed"
+
+    async def _pass(self, hook: str, arguments: tuple[Any, ...]) -> Any:
+        try:
+            return await self._guards[0].run(lambda: self._on_first(hook, arguments), name=self.inner.part)
+        except Unavailable as error:
+            if hook == "_write" and self._backlog is not None:
+                results = await self._on_others(hook, arguments, error)
+                await self._backlog.note(*arguments)
+                return results
+            if hook in _FIRST:
+                raise Unavailable(
+                    f"{self.inner.part} is unavailable, and only it takes `{hook.lstrip('_')}`; try again later",
+                    part=self.part,
+                    operation=hook.lstrip("_"),
+                    retry_after=error.retry_after,
+                    unsent=error.unsent,
+                ) from error
+            return await self._on_others(hook, arguments, error)
+
+    async def _on_first(self, hook: str, arguments: tuple[Any, ...]) -> Any:
+        if self._backlog is not None:
+            await self._backlog.carry_out()
+        return await reach(self.inner, hook, arguments)
+
+    async def _on_others(self, hook: str, arguments: tuple[Any, ...], failure: Unavailable) -> Any:
+        for part, guard in zip(self._parts[1:], self._guards[1:], strict=True):
+            try:
+                answer = await guard.run(lambda part=part: reach(part, hook, arguments), name=part.part)  # type: ignore[misc]
+            except Unavailable as error:
+                log.debug("%s cannot stand in for %s: %s", part.part, self.inner.part, error)
+                continue
+            if isinstance(answer, Found):
+                note = f"answered by the fallback {part.part}, which may lag behind: {failure}"
+                return replace(answer, notes=(*answer.notes, note))
+            return answer
+        raise failure
+
+    async def _close(self) -> None:
+        await close_all(self._parts)
+
+
+def _check(first: Port, others: Sequence[Port], replay: Log | None) -> None:
+    if not others:
+        raise ConfigError("a fallback needs a second part", part=Fallback.part)
+    if replay is not None and not isinstance(first, Store):
+        raise ConfigError("only the writes of stores can be replayed; leave replay away", part=Fallback.part)
+    common_gear([first, *others, *([replay] if replay else [])], part=Fallback.part)
+    for port, names in _ALIKE.items():
+        for name in names if isinstance(first, port) else ():
+            told = {getattr(part, name) for part in (first, *others)}
+            if len(told) > 1:
+                raise ConfigError(
+                    f"the parts differ in `{name}`: {', '.join(sorted(map(str, told)))}", part=Fallback.part
+                )
+
+
+class _Backlog:
+    """Writes that the first store has yet to carry out."""
+
+    def __init__(self, first: Store, kept: Log) -> None:
+        self._first, self._log = first, kept
+        self._holder = new_id()
+        self._turn = threading.Lock()
+        self._empty = False
+        """Nothing is noted, as far as this process knows; asked at the first call."""
+
+    async def note(self, operations: Sequence[Operation], now: datetime) -> None:
+        """Keep the operations of one write."""
+        await self._log.append(REPLAY, [pack(operations, now)])
+        self._empty = False
+
+    async def carry_out(self) -> None:
+        """Do what was noted, in order. Raises `Unavailable` while that cannot be done, or somebody else does it."""
+        if self._empty:
+            return
+        if not self._turn.acquire(blocking=False):
+            raise _busy()
+        try:
+            if not await self._log.read(REPLAY, limit=1):
+                self._empty = True
+                return
+            if await self._claimed() is None:
+                raise _busy()
+            try:
+                await self._drain()
+            finally:
+                end = await self._first.position()  # so that no changes are kept for this follower
+                await self._first.advance(_FOLLOWER, self._holder, end, release=True)
+        finally:
+            self._turn.release()
+
+    async def _claimed(self) -> int | None:
+        return await self._first.claim(_FOLLOWER, self._holder, seconds=_LEASE, now=datetime.now(UTC))
+
+    async def _drain(self) -> None:
+        self._empty = True  # a note that comes from now on says otherwise
+        try:
+            while entries := await self._log.read(REPLAY, limit=_BATCH):
+                for entry in entries:
+                    await self._replay(entry.data)
+                    await self._log.trim(REPLAY, through=entry.position)
+                if await self._claimed() is None:
+                    raise _busy()
+        except BaseException:
+            self._empty = False
+            raise
+
+    async def _replay(self, data: bytes) -> None:
+        try:
+            operations, now = unpack(data)
+            done = await carried_out(self._first, operations, now=now)
+            left = [operation for place, operation in enumerate(operations) if place not in done]
+            await self._first.write(left, now=now)
+        except Unavailable:
+            raise
+        except MemwellError as error:
+            log.warning("a write made while %s was away is refused by it now: %s", self._first.part, error)
+            await self._log.append(REFUSED, [data])
+
+
+def _busy() -> Unavailable:
+    return Unavailable(
+        "what was written meanwhile is being replayed; try again", retry_after=1.0, unsent=True
+    )

@@ -1,0 +1,191 @@
+"""Key-value parts and logs with copies: writes go to the first and, after it, to every mirror.
+
+`MirroredKeyValue(first, {"copy": second}, backlog=log)` and `MirroredLog(first, {"copy": second})` are a `KeyValue` and
+a `Log`. The first part answers every call, and a write has happened when it has taken it. What a mirror cannot take
+just now is kept in the `backlog`, a log (for a `MirroredLog` the first one itself, unless another is given), and comes
+before anything else once the mirror is back: a mirror that is down fails no write. It is left alone for
+`recovery_timeout` seconds after a failure. `lag()` tells how many writes wait for each mirror.
+
+- Of a key, a mirror is given the value that the first part has at that moment, so that it ends at the same one however
+  often and in whatever order it is told. The time to live is that of the write. A process that dies between the first
+  part and the mirror, or two that write one key at once, may leave a mirror with the older value until the key is
+  written again: a mirror serves to go on with, not to compare with.
+- A log's entries arrive at least once, in order, with the mirror's own positions and times.
+
+`MirroredStore` follows the first store's change sequence instead, and loses nothing at all.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from memwell.errors import ConfigError, MemwellError
+from memwell.guards import CircuitBreaker
+from memwell.ports import KeyValue, Log, Port
+from memwell.wrappers.base import AroundKeyValue, AroundLog, close_all, common_gear
+
+__all__ = ["MirroredKeyValue", "MirroredLog"]
+
+log = logging.getLogger("memwell.mirror")
+
+_BATCH: Final = 200
+_TELLING: Final = frozenset({"_set_many", "_add", "_replace", "_increment", "_delete"})
+
+
+class _Mirror:
+    """One mirror, and what it has yet to be told. `tell(entry)` brings an entry to it."""
+
+    def __init__(
+        self, name: str, backlog: Log, tell: Callable[[Any], Awaitable[None]], guard: CircuitBreaker
+    ) -> None:
+        self._name, self._backlog, self._tell, self._guard = name, backlog, tell, guard
+        self._stream = f"memwell:mirror:{name}"
+        self._waiting = True
+        """Something may wait in the backlog."""
+
+    async def take(self, entry: Any) -> None:
+        """Bring an entry to the mirror, after those that wait; keep it when that cannot be done."""
+        try:
+            await self._guard.run(lambda: self._given(entry), name=self._name)
+        except MemwellError as error:
+            log.warning("the mirror %s will be told later: %s", self._name, error)
+            self._waiting = True
+            await self._backlog.append(self._stream, [json.dumps(entry).encode()])
+
+    async def lag(self) -> int:
+        """How many entries wait."""
+        count, after = 0, None
+        while entries := await self._backlog.read(self._stream, after=after, limit=_BATCH):
+            count, after = count + len(entries), entries[-1].position
+        return count
+
+    async def _given(self, entry: Any) -> None:
+        while self._waiting:
+            entries = await self._backlog.read(self._stream, limit=_BATCH)
+            for kept in entries:
+                await self._tell(json.loads(kept.data))
+                await self._backlog.trim(self._stream, through=kept.position)
+            self._waiting = bool(entries)
+        await self._tell(entry)
+
+
+def _mirrors(
+    parts: Mapping[str, Port],
+    backlog: Log,
+    tell: Callable[[Any, Any], Awaitable[None]],
+    recovery_timeout: float,
+    clock: Callable[[], float],
+) -> dict[str, _Mirror]:
+    if not parts:
+        raise ConfigError("give at least one mirror by name", part="mirrored")
+
+    def made(name: str, part: Port) -> _Mirror:
+        guard = CircuitBreaker(failure_threshold=1, recovery_timeout=recovery_timeout, clock=clock)
+        return _Mirror(name, backlog, lambda entry: tell(part, entry), guard)
+
+    return {name: made(name, part) for name, part in parts.items()}
+
+
+class MirroredKeyValue(AroundKeyValue):
+    """See the module. `clock` gives the seconds that times to live are counted in while they wait."""
+
+    part = "mirrored"
+
+    def __init__(
+        self,
+        first: KeyValue,
+        mirrors: Mapping[str, KeyValue],
+        *,
+        backlog: Log,
+        recovery_timeout: float = 5.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        common_gear([first, *mirrors.values(), backlog], part=self.part)
+        self.inner = first
+        self._parts = (first, *mirrors.values())
+        self._clock = clock
+        self._mirrors = _mirrors(mirrors, backlog, self._tell, recovery_timeout, clock)
+
+    async def lag(self) -> dict[str, int]:
+        """How many writes wait for each mirror."""
+        return {name: await mirror.lag() for name, mirror in self._mirrors.items()}
+
+    async def _pass(self, hook: str, arguments: tuple[Any, ...]) -> Any:
+        answer = await super()._pass(hook, arguments)
+        if hook in _TELLING and answer is not False:  # nothing was added, replaced or deleted
+            keys = list(arguments[0]) if hook == "_set_many" else [arguments[0]]
+            ttl = None if hook == "_delete" else arguments[-1]
+            entry = {"keys": keys, "until": None if ttl is None else self._clock() + ttl}
+            for mirror in self._mirrors.values():
+                await mirror.take(entry)
+        return answer
+
+    async def _tell(self, mirror: KeyValue, entry: Any) -> None:
+        """Give a mirror the values that the first part has now."""
+        keys, until = entry["keys"], entry["until"]
+        values = await self.inner.get_many(keys)
+        ttl = None if until is None else until - self._clock()
+        if ttl is None or ttl > 0:
+            await mirror.set_many(values, ttl=ttl)
+        for key in keys:
+            if key not in values:
+                await mirror.delete(key)
+
+    async def _close(self) -> None:
+        await close_all(self._parts)
+
+
+class MirroredLog(AroundLog):
+    """See the module."""
+
+    part = "mirrored"
+
+    def __init__(
+        self,
+        first: Log,
+        mirrors: Mapping[str, Log],
+        *,
+        backlog: Log | None = None,
+        recovery_timeout: float = 5.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        kept = backlog or first
+        common_gear([first, *mirrors.values(), kept], part=self.part)
+        self.inner = first
+        self._parts = (first, *mirrors.values())
+        self._mirrors = _mirrors(mirrors, kept, _entries_to, recovery_timeout, clock)
+
+    async def lag(self) -> dict[str, int]:
+        """How many writes wait for each mirror."""
+        return {name: await mirror.lag() for name, mirror in self._mirrors.items()}
+
+    async def _pass(self, hook: str, arguments: tuple[Any, ...]) -> Any:
+        answer = await super()._pass(hook, arguments)
+        entry: dict[str, Any] | None = None
+        if hook == "_append":
+            data = [base64.b64encode(each).decode() for each in arguments[1]]
+            entry = {"stream": arguments[0], "data": data}
+        elif hook == "_trim" and answer:
+            entry = {"stream": arguments[0], "gone": answer}
+        for mirror in self._mirrors.values() if entry else ():
+            await mirror.take(entry)
+        return answer
+
+    async def _close(self) -> None:
+        await close_all(self._parts)
+
+
+async def _entries_to(mirror: Log, entry: Any) -> None:
+    """Append to a mirror, or drop as many of its oldest entries as the first log has dropped."""
+    stream = entry["stream"]
+    if "data" in entry:
+        await mirror.append(stream, [base64.b64decode(each) for each in entry["data"]])
+        return
+    oldest = await mirror.read(stream, limit=entry["gone"])
+    if oldest:
+        await mirror.trim(stream, through=oldest[-1].position)

@@ -1,0 +1,397 @@
+"""Fallback: the suites, who answers when the first is away, and that what was written meanwhile gets there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from memwell import Memory
+from memwell.embedders.hashing import Hashing
+from memwell.errors import ConfigError, Conflict, Corrupt, InvalidInput, MemwellError, NotFound, Unavailable
+from memwell.indexes.exact import Exact
+from memwell.keyvalue.memory import MemoryKeyValue
+from memwell.operations import pack, unpack
+from memwell.ports import (
+    Delete,
+    Embed,
+    Embedder,
+    Insert,
+    KeyValue,
+    Log,
+    SetLink,
+    Store,
+    Touch,
+    Unlink,
+    Update,
+    VectorIndex,
+)
+from memwell.registry import open_embedder, open_keyvalue, open_log, open_store
+from memwell.testing import run
+from memwell.testing.embedders import EmbedderConformance
+from memwell.testing.flaky import Faults, Flaky
+from memwell.testing.indexes import Opening, VectorIndexConformance, opened
+from memwell.testing.keyvalue import KeyValueConformance
+from memwell.testing.logs import LogConformance
+from memwell.testing.samples import ANYBODY, START, embedding, record
+from memwell.testing.stores import Driven, StoreConformance
+from memwell.testing.stores._driven import everything
+from memwell.types import Link, Scope, Version
+from memwell.wrappers.fallback import REFUSED, REPLAY, Fallback
+from memwell.wrappers.threaded import threaded
+
+
+class TestStores(StoreConformance):
+    many = 1_000
+
+    @pytest.fixture(params=["read-only", "replay"])
+    def store(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+        kept = open_log("memory://") if request.param == "replay" else None
+        first = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+        part = Fallback(first, open_store("memory://"), replay=kept)
+        yield part
+        run(part, part.close())
+
+
+class TestIndexes(VectorIndexConformance):
+    many = 1_000
+
+    @pytest.fixture
+    def opening(self, tmp_path: Path) -> Iterator[Opening]:
+        def make(name: str, metric: Any, dimension: int | None) -> VectorIndex:
+            size = dimension or self.dimension
+            return Fallback(Exact(size, tmp_path / name, metric=metric), Exact(size, metric=metric))
+
+        with opened(make) as opening:
+            yield opening
+
+
+class TestEmbedders(EmbedderConformance):
+    """The second answers all the time."""
+
+    @pytest.fixture
+    def embedder(self) -> Iterator[Embedder]:
+        faults = Faults()
+        faults.down = Unavailable("away")
+        part = Fallback(Flaky(open_embedder("hashing"), faults), open_embedder("hashing"))
+        yield part
+        run(part, part.close())
+
+
+class TestKeyValues(KeyValueConformance):
+    @pytest.fixture
+    def time(self) -> list[float]:
+        return [1_700_000_000.0]
+
+    @pytest.fixture
+    def keyvalue(self, time: list[float]) -> Iterator[KeyValue]:
+        part = Fallback(MemoryKeyValue(clock=lambda: time[0]), open_keyvalue("memory://"))
+        yield part
+        run(part, part.close())
+
+    @pytest.fixture
+    def advance(self, time: list[float]) -> Callable[[float], None]:
+        def advance(seconds: float) -> None:
+            time[0] += seconds
+
+        return advance
+
+
+class TestLogs(LogConformance):
+    @pytest.fixture
+    def log(self) -> Iterator[Log]:
+        part = Fallback(threaded(open_log("memory://")), threaded(open_log("memory://")))
+        yield part
+        run(part, part.close())
+
+
+class Pair:
+    """A store and its fallback, with faults for either and seconds that pass when told to."""
+
+    def __init__(self, log: Log | None = None) -> None:
+        self.faults, self.second_faults, self.seconds = Faults(), Faults(), 0.0
+        self.first, self.second = Driven(open_store("memory://")), Driven(open_store("memory://"))
+        self.together = self.again(log)
+
+    def again(self, log: Log | None) -> Driven:
+        store = Fallback(
+            Flaky(self.first.store, self.faults),
+            Flaky(self.second.store, self.second_faults),
+            replay=log,
+            clock=lambda: self.seconds,
+        )
+        return Driven(store)
+
+    @property
+    def state(self) -> tuple[bool, int]:
+        store = self.together.store
+        assert isinstance(store, Fallback)
+        return store.degraded, store.answering
+
+    def away(self) -> None:
+        self.faults.down = Unavailable("no route")
+
+    def back(self) -> None:
+        self.faults.down = None
+        self.seconds += 5
+
+
+# -------------------------------------------------------------------------------------------------- reads
+
+
+def test_reads_go_to_the_next_and_say_so() -> None:
+    pair = Pair()
+    pair.first.insert("tea in the first", "a")
+    pair.second.insert("tea in the second", "b")
+    assert pair.together.found("tea") == {"a"}
+    assert pair.state == (False, 0)
+    pair.away()
+    found = pair.together.search("tea")
+    assert set(found.ids.values()) == {"b"}
+    assert any("fallback flaky" in note and "no route" in note for note in found.notes)
+    assert pair.together.ids() == ["b"]
+    assert pair.state == (True, 1)
+
+
+def test_a_part_that_is_away_is_asked_again_after_a_while_only() -> None:
+    pair = Pair()
+    pair.away()
+    for _ in range(3):
+        pair.together.count()
+    assert pair.faults.calls == ["count"]
+    pair.faults.down = None
+    pair.together.count()
+    assert pair.faults.calls == ["count"]
+    pair.seconds = 5
+    pair.first.insert("tea", "a")
+    assert pair.together.count() == 1
+    assert pair.state == (False, 0)
+
+
+@pytest.mark.parametrize("error", [NotFound("no"), InvalidInput("no"), Conflict("no"), Corrupt("no")])
+def test_only_unavailability_leads_further(error: MemwellError) -> None:
+    pair = Pair()
+    pair.faults.fail(error)
+    with pytest.raises(type(error)):
+        pair.together.count()
+    assert pair.second_faults.calls == []
+
+
+def test_when_all_are_away_the_first_failure_is_told() -> None:
+    pair = Pair()
+    pair.away()
+    pair.second_faults.down = Unavailable("neither")
+    with pytest.raises(Unavailable, match="no route"):
+        pair.together.count()
+
+
+def test_hits_of_a_memory_tell_of_the_fallback() -> None:
+    pair = Pair()
+    pair.second.insert("tea with milk", "b")
+    pair.away()
+    with Memory(pair.together.store, embedder=None) as memory:
+        (hit,) = memory.recall("tea")
+        assert any("fallback" in note for note in hit.why.notes)
+        with pytest.raises(Unavailable, match="only it takes `write`"):
+            memory.remember("coffee")
+
+
+# ------------------------------------------------------------------------------------------- read-only
+
+
+def test_writes_are_refused_while_degraded() -> None:
+    pair = Pair()
+    pair.away()
+    with pytest.raises(Unavailable, match="only it takes `write`") as caught:
+        pair.together.insert("tea", "a")
+    assert not caught.value.unsent
+    with pytest.raises(Unavailable) as caught:
+        pair.together.insert("tea", "a")
+    assert (caught.value.unsent, caught.value.retry_after) == (True, 5)
+    assert pair.second.count() == 0
+    pair.back()
+    assert pair.together.insert("tea", "a").reinforced == 0
+
+
+def test_the_change_sequence_is_the_first_parts_alone() -> None:
+    pair = Pair()
+    pair.second.insert("tea", "a")
+    pair.away()
+    for call in (lambda: pair.together.changes(), lambda: pair.together.run(pair.together.store.position())):
+        with pytest.raises(Unavailable):
+            call()
+
+
+def test_keys_are_read_from_the_next_and_not_written() -> None:
+    faults, second = Faults(), open_keyvalue("memory://")
+    part = Fallback(Flaky(open_keyvalue("memory://"), faults), second)
+    run(second, second.set("key", b"old"))
+    faults.down = Unavailable("away")
+    assert run(part, part.get("key")) == b"old"
+    for call in (part.set("key", b"new"), part.increment("count"), part.delete("key")):
+        with pytest.raises(Unavailable):
+            run(part, call)
+
+
+# ---------------------------------------------------------------------------------------------- replay
+
+
+def test_writes_go_to_the_next_and_are_replayed_in_order() -> None:
+    pair = Pair(log := open_log("memory://"))
+    for each in (pair.first, pair.second):
+        each.insert("tea", "a", embedding=embedding(0))
+        each.insert("gone", "g")
+    pair.away()
+    driven = pair.together
+    driven.update("a", content="tea with milk", embedding=embedding(10))
+    driven.update("a", category="drinks")
+    kept = driven.insert("coffee", "b", metadata={"at": "now", "n": [1, None]}, tags=("x",), ttl=100)
+    driven.link("b", "a", kind="extends", strength=0.5)
+    driven.embed("b", "coffee", embedding(20))
+    driven.touch("a", 2)
+    assert driven.delete("g") == ["g"]
+    driven.insert("old", "o", at=START - timedelta(days=9))
+    driven.delete(where={"created_at": {"$lt": START - timedelta(days=1)}})
+    assert driven.ids() == ["a", "b"]
+    assert pair.first.one("a").content == "tea"
+    assert len(run(log, log.read(REPLAY))) == 9
+    pair.back()
+    assert driven.one("b") == pair.first.one("b")
+    assert pair.first.one("b").scope == kept.scope
+    assert pair.state == (False, 0)
+    assert everything(pair.first) == everything(pair.second)
+    assert run(log, log.read(REPLAY)) == []
+
+
+def test_nothing_else_reaches_the_first_before_the_replay() -> None:
+    pair = Pair(open_log("memory://"))
+    pair.away()
+    pair.together.insert("tea", "a")
+    pair.back()
+    pair.faults.calls.clear()
+    pair.together.update("a", content="tea with milk")
+    writes = [call for call in pair.faults.calls if call == "write"]
+    assert len(writes) == 2
+    assert pair.first.one("a").version == 2
+
+
+def test_what_the_first_refuses_is_put_aside(caplog: pytest.LogCaptureFixture) -> None:
+    pair = Pair(log := open_log("memory://"))
+    for each in (pair.first, pair.second):
+        each.insert("tea", "a")
+    pair.away()
+    pair.together.update("a", content="tea with milk", expected_version=1)
+    pair.together.insert("coffee", "b")
+    pair.first.update("a", content="tea with lemon")
+    pair.back()
+    assert pair.together.one("a").content == "tea with lemon"
+    assert pair.first.ids() == ["a", "b"]
+    assert "refused" in caplog.text
+    (refused,) = run(log, log.read(REFUSED))
+    ((operation,), now) = unpack(refused.data)
+    assert (operation.changes, now) == ({"content": "tea with milk"}, START)  # type: ignore[union-attr]
+
+
+def test_a_write_whose_answer_was_lost_is_not_carried_out_twice() -> None:
+    pair = Pair(open_log("memory://"))
+    pair.faults.fail(Unavailable("cut off"), on="write", lost=True)
+    pair.together.insert("tea", "a")
+    pair.back()
+    assert pair.together.one("a").reinforced == 0
+    assert pair.first.one("a").reinforced == 0
+
+
+def test_a_replay_that_is_cut_short_is_continued() -> None:
+    pair = Pair(log := open_log("memory://"))
+    pair.away()
+    for number in range(5):
+        pair.together.insert(f"text {number}", f"r{number}")
+    pair.back()
+    pair.faults.fail(Unavailable("cut off"), on="write", lost=True)
+    assert pair.together.count() == 5
+    assert pair.state == (True, 1)
+    pair.together.insert("text 5", "r5")
+    pair.back()
+    assert pair.together.count() == 6
+    assert [found.reinforced for found in pair.first.scan()] == [0] * 6
+    assert run(log, log.read(REPLAY)) == []
+
+
+def test_another_process_replays_what_this_one_noted(tmp_path: Path) -> None:
+    log = open_log(f"sqlite:///{tmp_path / 'log.db'}")
+    pair = Pair(log)
+    pair.away()
+    pair.together.insert("tea", "a")
+    pair.back()
+    assert pair.again(log).one("a").content == "tea"
+    assert pair.first.ids() == ["a"]
+
+
+def test_of_two_processes_one_replays(tmp_path: Path) -> None:
+    log = open_log("memory://")
+    pair = Pair(log)
+    pair.away()
+    pair.together.insert("tea", "a")
+    pair.back()
+    claim = pair.first.store.claim("replay of a fallback", "somebody", seconds=1e9, now=START)
+    assert run(pair.first.store, claim) == 0
+    assert pair.together.ids() == ["a"], "the fallback answers until the other has replayed"
+    assert pair.first.ids() == []
+
+
+# ------------------------------------------------------------------------------------------- made wrong
+
+
+def test_parts_that_do_not_fit_are_refused() -> None:
+    store, log = open_store("memory://"), open_log("memory://")
+    with pytest.raises(ConfigError, match="second"):
+        Fallback(store)
+    with pytest.raises(ConfigError, match="threaded"):
+        Fallback(store, threaded(open_store("memory://")))
+    with pytest.raises(ConfigError, match="only the writes of stores"):
+        Fallback(open_keyvalue("memory://"), open_keyvalue("memory://"), replay=log)
+    with pytest.raises(ConfigError, match="dimension"):
+        Fallback(Exact(3), Exact(4))
+    with pytest.raises(ConfigError, match="model"):
+        Fallback(Hashing(dimension=64), Hashing(dimension=128))
+
+
+def test_closing_closes_all_parts_but_the_log() -> None:
+    parts, log = (open_store("memory://"), open_store("memory://")), open_log("memory://")
+    together = Fallback(*parts, replay=log)
+    run(together, together.close())
+    assert [part.closed for part in parts] == [True, True]
+    assert not log.closed
+
+
+# ------------------------------------------------------------------------------------ writes as bytes
+
+
+def test_every_operation_comes_back_as_it_was() -> None:
+    scope = Scope(tenant_id="t", user_id="ann", namespace="n")
+    kept = record("żółw", id="a", scope=scope, tags=("x", "y"), metadata={"n": [1, None, {"k": 2.5}]}, ttl=9)
+    past = (Version(record=kept, changed_at=START, changed=("content",)),)
+    given: list[Any] = [
+        Insert(record=kept, named=True, dated=True, past=past),
+        Insert(record=kept),
+        Update(scope=scope, id="a", changes={"tags": ("z",), "expires_at": START, "metadata": {"at": 1}}),
+        Update(scope=ANYBODY, id="a", changes={"category": None}, expected_version=3),
+        Delete(scope=scope, ids=("a", "b"), where={"$or": [{"created_at": {"$lt": START}}, {"n": [1]}]}),
+        Delete(scope=scope),
+        SetLink(scope=scope, source="a", link=Link(target="b", kind="k", strength=0.25, created_at=START)),
+        Unlink(scope=scope, source="a", target="b", kind="k"),
+        Touch(tenant_id="t", accesses={"a": (2, START)}),
+    ]
+    assert unpack(pack(given, START)) == (given, START)
+    ((told,), _) = unpack(pack([Embed(tenant_id="t", id="a", content="c", embedding=embedding(30))], START))
+    assert isinstance(told, Embed)
+    assert told.embedding.vectors.tobytes() == embedding(30).vectors.tobytes()
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff", b"{}", b'{"now": 1, "operations": [["Drop", {}]]}'])
+def test_what_is_no_write_is_corrupt(data: bytes) -> None:
+    with pytest.raises(Corrupt):
+        unpack(data)
