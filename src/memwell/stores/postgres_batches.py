@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby, islice
@@ -27,6 +26,7 @@ from memwell.stores.postgres_writes import Interrupted, Write, duplicate
 
 __all__ = ["duplicates", "write"]
 
+_ATTEMPTS: Final = 4
 _FEW: Final = 8
 """Up to so many inserts the detour does not pay."""
 _GATE: Final = "(1835365240, 'records'::regclass::oid::int)"
@@ -47,11 +47,14 @@ async def write(
     database: Database, models: Models, operations: Sequence[Operation], now: datetime
 ) -> list[Any]:
     """Carry out operations in one transaction; their results."""
-    try:
-        return await _write(database, models, operations, now)
-    except psycopg.errors.UndefinedTable:  # another process has dropped a model
-        models.forget()
-        return await _write(database, models, operations, now)
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return await _write(database, models, operations, now)
+        except psycopg.errors.UndefinedTable:  # another process has dropped a model
+            models.forget()
+        except psycopg.errors.DeadlockDetected:  # nothing was stored, and the other one goes on
+            continue
+    return await _write(database, models, operations, now)
 
 
 async def duplicates(
@@ -85,12 +88,18 @@ async def _write(
             small = Write(connection, models, now, whole=True)
             return [await small.apply(operation) for operation in marked]
     try:
-        async with _unhindered(database, marks) as connection:
-            return await _apply_all(Write(connection, models, now, whole=True, alone=True), runs)
+        async with database.transaction() as connection:
+            large_write = _Large(connection, models, now)
+            await large_write.begin()
+            results = await _apply_all(large_write, runs)
+            await large_write.look_round(marks)
+            return results
     except _Late:
         async with database.transaction() as connection:
-            await connection.execute(f"SELECT pg_advisory_xact_lock{_GATE}, memwell_writing()".encode())
-            return await _apply_all(Write(connection, models, now, whole=True, alone=True), runs)
+            large_write = _Large(connection, models, now)
+            await large_write.close_gate()
+            await large_write.begin()
+            return await _apply_all(large_write, runs)
 
 
 async def _lock(connection: Connection, marks: Sequence[int]) -> None:
@@ -103,24 +112,46 @@ async def _lock(connection: Connection, marks: Sequence[int]) -> None:
     )
 
 
-@asynccontextmanager
-async def _unhindered(database: Database, marks: Sequence[int]) -> AsyncIterator[Connection]:
-    """A transaction beside which others store; raises `_Late` in the end if that was the same."""
-    async with database.transaction() as connection:
-        [(start, _)] = await rows_of(connection, "SELECT memwell_horizon(), memwell_writing()")
-        yield connection
-        await connection.execute(f"SELECT pg_advisory_xact_lock{_GATE}".encode())
+class _Large(Write):
+    """A transaction beside which others store, until it closes the gate: before it waits for any stored row, so that
+    nobody waits for it meanwhile, and at the latest before it ends."""
+
+    __slots__ = ("_closed", "_start")
+
+    def __init__(self, connection: Connection, models: Models, now: datetime) -> None:
+        super().__init__(connection, models, now, whole=True, alone=True)
+        self._closed = False
+        self._start = 0
+
+    async def begin(self) -> None:
+        """Note which transactions may still bring what this one does not see."""
+        [(self._start, _)] = await rows_of(self.connection, "SELECT memwell_horizon(), memwell_writing()")
+
+    async def close_gate(self) -> None:
+        """Wait for those who store, and let nobody begin."""
+        if not self._closed:
+            await self.connection.execute(f"SELECT pg_advisory_xact_lock{_GATE}".encode())
+            self._closed = True
+
+    async def apply(self, operation: Operation) -> Any:
+        """As of any write, behind the gate."""
+        await self.close_gate()
+        return await super().apply(operation)
+
+    async def look_round(self, marks: Sequence[int]) -> None:
+        """Raise `_Late` if others have stored the same since this transaction began."""
+        await self.close_gate()
         [(late,)] = await rows_of(
-            connection,
+            self.connection,
             "SELECT EXISTS (SELECT FROM changes c JOIN records r ON r.key = c.key WHERE c.xid >= %s"
             " AND c.xid <> pg_current_xact_id()::text::bigint AND NOT c.deleted AND r.digest = ANY (%s))",
-            [start, marks],
+            [self._start, marks],
         )
         if late:
             raise _Late
 
 
-async def _apply_all(write: Write, runs: Sequence[tuple[bool, list[Any]]]) -> list[Any]:
+async def _apply_all(write: _Large, runs: Sequence[tuple[bool, list[Any]]]) -> list[Any]:
     results: list[Any] = []
     for plain, run in runs:
         if plain and len(run) > _FEW:
