@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib import resources
+from itertools import count
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,6 +17,7 @@ import pytest
 
 from memwell import filters
 from memwell.codec import digest
+from memwell.errors import ConfigError, InvalidInput, Unavailable
 from memwell.ports import Embedding, Insert
 from memwell.postgres.adapt import ADAPTERS
 from memwell.retrieval.search import Found, Search
@@ -29,6 +32,7 @@ from memwell.types import Record, Scope
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SCRIPTS = ("postgres/001_records.sql", "postgres_vectors/001_vectors.sql")
 MODEL, DIMENSION = "m", 8
+NUMBERS = count(1)
 Stored: TypeAlias = tuple[Record, Embedding | None]
 
 
@@ -37,7 +41,8 @@ class Database:
 
     def __init__(self, url: str) -> None:
         settings = " ".join(f"-c {name}={value}" for name, value in SESSION.items())
-        options = f"{settings} -c search_path=t_search,public"
+        self.schema = f"t_search_{next(NUMBERS)}"
+        options = f"{settings} -c search_path={self.schema},public"
         self._runner = asyncio.Runner()
         self._run = self._runner.run
         self._connection = self._run(
@@ -49,14 +54,15 @@ class Database:
 
     def __enter__(self) -> Database:
         self.execute("CREATE EXTENSION IF NOT EXISTS vector")
-        self.execute("DROP SCHEMA IF EXISTS t_search CASCADE; CREATE SCHEMA t_search")
+        self.execute(f"DROP SCHEMA IF EXISTS {self.schema} CASCADE")
+        self.execute(f"CREATE SCHEMA {self.schema}")
         folder = resources.files("memwell") / "stores" / "migrations"
         for name in SCRIPTS:
             self.execute((folder / name).read_text("utf-8"))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.execute("DROP SCHEMA t_search CASCADE")
+        self.execute(f"DROP SCHEMA {self.schema} CASCADE")
         self._run(self._connection.close())
         self._runner.close()
 
@@ -75,6 +81,9 @@ class Database:
             self.memory.write([Insert(record=r, embedding=e, named=True) for r, e in stored], now=START),
         )
         self._run(self._add(stored))
+
+    def call(self, function: Any, *arguments: Any) -> Any:
+        return self._run(function(self._connection, *arguments))
 
     def build(self, **options: Any) -> postgres_indexes.Index:
         return self._run(postgres_indexes.create(self._connection, MODEL, **options))
@@ -148,10 +157,10 @@ def embedded(rng: random.Random, model: str = MODEL) -> Embedding:
     )
 
 
-def records(rng: random.Random, count: int, start: int = 0) -> list[Stored]:
+def records(rng: random.Random, size: int) -> list[Stored]:
     """Notes and talks of several users, some of them short-lived, some without vectors."""
     at, found = START - timedelta(days=3), []
-    for number in range(start, start + count):
+    for number in range(size):
         at += timedelta(minutes=rng.choice((0, 1, 20, 31, 200)))
         words = rng.choices(WORDS, k=rng.randrange(1, 12))
         record = Record(
@@ -249,3 +258,223 @@ def test_few_records_are_found_as_in_memory(database: Database, seed: int) -> No
     database.add(records(rng, rng.choice((5, 40, 180))))
     for _ in range(40):
         agree(database, search_of(rng))
+
+
+# ------------------------------------------------------------------------------------------- many records
+
+MANY = 2_600
+"""More than are compared one by one."""
+
+
+def many(rng: random.Random, *, vectors: float = 1.0) -> list[Stored]:
+    """Notes of one user, no word in more than a twentieth of them."""
+    found = []
+    for number in range(MANY):
+        content = " ".join(f"w{rng.randrange(400)}" for _ in range(6))
+        at = START - timedelta(days=1) + timedelta(seconds=number)
+        record = Record(
+            id=f"r{number}",
+            scope=Scope(user_id="ann", agent_id="x" if number % 3 else "y"),
+            content=content,
+            metadata={"rare": number % (MANY // 10) == 0, "half": number % 2},
+            created_at=at,
+            updated_at=at,
+        )
+        found.append((record, embedded(rng) if rng.random() < vectors else None))
+    return found
+
+
+def asked(rng: random.Random, **options: Any) -> Search:
+    where = options.pop("where", None)
+    defaults: dict[str, Any] = {
+        "scope": Scope(user_id="ann"),
+        "now": START,
+        "terms": tuple(f"w{rng.randrange(400)}" for _ in range(3)),
+        "where": None if where is None else filters.parse(where),
+        "vectors": direction(rng)[None],
+        "model": MODEL,
+        "pool": 200,
+    }
+    return Search(**(defaults | options))
+
+
+@pytest.fixture(scope="module")
+def crowded(postgres: Service) -> Iterator[Database]:
+    with Database(postgres.url) as found:
+        found.add(many(random.Random(1)))
+        found.execute("ANALYZE records")
+        yield found
+
+
+def plan(database: Database, kind: str) -> str:
+    """How PostgreSQL would find the nearest."""
+    rows = database.execute(
+        f"EXPLAIN SELECT key FROM vectors WHERE model = 1 ORDER BY vec::vector({DIMENSION})"
+        f" {kind} array_fill(0.5::real, ARRAY[{DIMENSION}])::vector({DIMENSION}) LIMIT 10"
+    )
+    return "\n".join(row[0] for row in rows)
+
+
+class TestManyRecords:
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {},
+            {"vectors": None, "model": None},
+            {"terms": ()},
+            {"where": {"rare": True}},
+            {"scope": Scope()},
+            {"scope": Scope(user_id="ann", agent_id="y")},
+            {"created_until": START - timedelta(hours=23, minutes=50)},
+        ],
+        ids=str,
+    )
+    def test_what_is_found_is_what_is_found_in_memory(
+        self, crowded: Database, options: dict[str, Any]
+    ) -> None:
+        rng = random.Random(2)
+        for _ in range(4):
+            agree(crowded, asked(rng, **options))
+
+    def test_a_filter_that_ten_pass_finds_those_ten(self, crowded: Database) -> None:
+        found = crowded.search(asked(random.Random(3), terms=(), where={"rare": True}))
+        assert set(found.ids.values()) == {f"r{n}" for n in range(0, MANY, MANY // 10)}
+
+    @pytest.mark.parametrize(
+        ("options", "operator"),
+        [
+            ({"kind": "hnsw"}, "<=>"),
+            ({"kind": "hnsw", "metric": "l2"}, "<->"),
+            ({"kind": "hnsw", "metric": "dot"}, "<#>"),
+            ({"kind": "ivfflat", "lists": 10}, "<=>"),
+        ],
+        ids=str,
+    )
+    def test_an_index_finds_the_nearest_whatever_its_kind_and_metric(
+        self, crowded: Database, options: dict[str, Any], operator: str
+    ) -> None:
+        made = crowded.build(**options)
+        assert (made.kind, made.metric, made.valid) == (
+            options["kind"],
+            options.get("metric", "cosine"),
+            True,
+        )
+        assert made.name in plan(crowded, operator)
+        rng = random.Random(4)
+        crowded.search(asked(rng))  # tells the searcher of the index
+        for where in (None, {"half": 0}):
+            search = asked(rng, terms=(), where=where, pool=48)
+            ours, theirs = crowded.search(search), run(crowded.memory, crowded.memory.search(search))
+            nearest = sorted(theirs.candidates, key=lambda c: -(c.cosine or 0))[:10]
+            assert len(ours.candidates) == search.pool
+            assert len({theirs.ids[c.key] for c in nearest} & set(ours.ids.values())) >= 9
+            assert ours.statistics.typical == pytest.approx(theirs.statistics.typical, abs=0.01)
+
+    def test_what_an_index_service_found_is_taken_over(self, crowded: Database) -> None:
+        similar = {"r1": 0.9, "r2": 0.8, "gone": 0.7}
+        search = asked(random.Random(5), terms=(), vectors=None, model=None, similar=similar)
+        agree(crowded, search)
+        search = asked(random.Random(5), terms=(), similar=similar)
+        assert set(crowded.search(search).ids.values()) == {"r1", "r2"}
+
+
+def test_an_index_that_comes_back_short_is_not_believed(database: Database) -> None:
+    database.add(many(random.Random(1), vectors=0.01))
+    database.build()
+    rng = random.Random(2)
+    for _ in range(3):
+        agree(database, asked(rng))
+
+
+def test_numbers_of_large_owners_are_refreshed(database: Database) -> None:
+    now = [0.0]
+    database.searcher = Searcher(clock=lambda: now[0])
+    database.add(many(random.Random(1)))
+    search = asked(random.Random(2))
+    assert database.search(search).statistics.documents == MANY
+    database.add([(replace(many(random.Random(3))[0][0], id="new"), None)])
+    now[0] += 61
+    assert database.search(search).statistics.documents == MANY + 1
+
+
+def test_who_speaks_is_asked_again_after_a_while_or_a_write(database: Database) -> None:
+    now = [0.0]
+    database.searcher = Searcher(clock=lambda: now[0])
+
+    def say(start: int) -> None:
+        turns = [
+            Record(
+                id=f"r{n}",
+                scope=Scope(user_id="ann"),
+                content=f"Ana: {n}",
+                created_at=START,
+                updated_at=START,
+            )
+            for n in range(start, start + 2)
+        ]
+        database.add([(turn, None) for turn in turns])
+
+    ann, everybody = Scope(user_id="ann"), Scope()
+    say(0)
+    assert database.actors(ann) == frozenset()
+    say(2)
+    assert database.actors(everybody) == {"ana"}
+    assert database.actors(Scope(user_id="bob")) == frozenset()
+    database.searcher.forget()
+    assert database.actors(ann) == {"ana"}
+    assert database.actors(Scope(tenant_id="other")) == frozenset()
+
+
+# ------------------------------------------------------------------------------------------------- indexes
+
+
+class TestIndexes:
+    def test_there_are_none_before_there_are_vectors(self, database: Database) -> None:
+        assert database.call(postgres_indexes.status) == []
+        with pytest.raises(InvalidInput, match="none"):
+            database.build()
+
+    def test_an_index_is_made_replaced_and_dropped(self, database: Database) -> None:
+        database.add(many(random.Random(1))[:50])
+        assert database.call(postgres_indexes.status)[0].kind is None
+        assert database.build().kind == "hnsw"
+        assert database.build(kind="ivfflat", metric="l2", concurrently=False).metric == "l2"
+        assert database.call(postgres_indexes.drop, MODEL)
+        assert not database.call(postgres_indexes.drop, MODEL)
+
+    def test_it_comes_when_it_is_due_and_once(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        database.add(many(random.Random(1))[:50])
+        assert database.call(postgres_indexes.keep_up) == []
+        monkeypatch.setattr(postgres_indexes, "GROWN", 50)
+        assert database.call(postgres_indexes.keep_up) == [MODEL]
+        assert database.call(postgres_indexes.keep_up) == []
+
+    def test_what_a_killed_build_left_behind_is_told_and_replaced(self, database: Database) -> None:
+        database.add(many(random.Random(1))[:50])
+        database.build()
+        database.execute(
+            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'vectors_1_near'::regclass"
+        )
+        assert not database.call(postgres_indexes.status)[0].valid
+        assert database.build().valid
+
+    def test_two_do_not_build_at_once(self, database: Database, postgres: Service) -> None:
+        database.add(many(random.Random(1))[:50])
+        with psycopg.connect(postgres.url, options=f"-c search_path={database.schema},public") as other:
+            other.execute("SELECT pg_try_advisory_lock(1835365242, 'models'::regclass::oid::int)")
+            assert database.call(postgres_indexes.keep_up) == []
+            with pytest.raises(Unavailable, match="another process"):
+                database.build()
+
+    def test_what_cannot_be_is_refused(self, database: Database) -> None:
+        database.add(many(random.Random(1))[:5])
+        for options in ({"kind": "btree"}, {"metric": "hamming"}, {"lists": 5}):
+            with pytest.raises(ConfigError):
+                database.build(**options)
+
+    def test_long_vectors_are_indexed_in_half_precision_and_endless_ones_not_at_all(self) -> None:
+        [text] = postgres_indexes.index_statements(3, 3072, kind="hnsw")
+        assert "vec::halfvec(3072)) halfvec_cosine_ops" in text
+        assert postgres_indexes.index_statements(3, 4096, kind="hnsw") == []

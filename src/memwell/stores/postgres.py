@@ -110,6 +110,7 @@ class PostgresStore(Store):
 
     async def _write(self, operations: Sequence[Operation], now: datetime) -> list[Any]:
         results = await postgres_batches.write(self._database, self._models, operations, now)
+        self._searcher.forget()
         self._unindexed += sum(1 for operation in operations if getattr(operation, "embedding", None))
         if self._unindexed >= _LOOK:
             self._keep_up()

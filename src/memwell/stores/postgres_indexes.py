@@ -26,7 +26,18 @@ from memwell.ports import Metric
 from memwell.postgres import Connection
 from memwell.stores.postgres_rows import rows_of
 
-__all__ = ["GROWN", "Index", "Kind", "create", "drop", "grown", "index_statements", "keep_up", "status"]
+__all__ = [
+    "GROWN",
+    "Index",
+    "Kind",
+    "create",
+    "drop",
+    "grown",
+    "index_statements",
+    "keep_up",
+    "metric_of",
+    "status",
+]
 
 Kind: TypeAlias = Literal["hnsw", "ivfflat"]
 
@@ -64,6 +75,11 @@ class Index:
     def name(self) -> str:
         """What the index is called, there or not."""
         return f"{self.table}_near"
+
+
+def metric_of(operators: str | None) -> Metric | None:
+    """The metric of an operator class of pgvector."""
+    return next((metric for metric, name in _CLASSES.items() if operators and operators.endswith(name)), None)
 
 
 def index_statements(
@@ -106,7 +122,7 @@ async def status(connection: Connection) -> list[Index]:
             dimension=row[2],
             vectors=row[3],
             kind=row[4],
-            metric=next((metric for metric, ops in _CLASSES.items() if str(row[5]).endswith(ops)), None),
+            metric=metric_of(row[5]),
             valid=row[6],
             bytes=row[7],
         )

@@ -25,6 +25,7 @@ from memwell.retrieval.candidates import assemble, narrowed
 from memwell.retrieval.corpus import Corpus, Partition
 from memwell.retrieval.search import Found, Search, check_model
 from memwell.retrieval.text import trusted_actors
+from memwell.stores.postgres_indexes import metric_of
 from memwell.stores.postgres_statements import Model, Sizes, Statement, actors, measure, models, owner
 from memwell.types import Link, Scope
 
@@ -82,7 +83,7 @@ class _Counts:
         self.typical: float | None = found["typical"]
         self.empty: bool | None = found["empty"]
         self.serving: list[Any] | None = found["serving"]
-        self.size: float | None = found["size"]
+        self.size: tuple[float, str | None] = found["size"] or (-1.0, None)
         self._frequencies: dict[str, int] = found["frequencies"] or {}
         self.links = [
             (source, Link(target=target, kind=kind, strength=strength, created_at=from_micros(at)))
@@ -114,15 +115,16 @@ class Searcher:
         self,
         *,
         part: str = "postgres",
-        metric: Metric = "cosine",
         vectors: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.vectors = vectors
-        self._part, self._metric, self._clock = part, metric, clock
+        self._part, self._clock = part, clock
         self._models: dict[str, Model] = {}
         self._vectors_of: dict[str, float] = {}
         """Model → about how many vectors it has."""
+        self._metric_of: dict[str, Metric] = {}
+        """Model → by what its index finds."""
         self._large: OrderedDict[Partition, _Large] = OrderedDict()
         self._actors: dict[Partition, tuple[frozenset[str], float]] = {}
 
@@ -205,7 +207,7 @@ class Searcher:
         built = Statement(
             search,
             model=model,
-            metric=self._metric,
+            metric="cosine" if model is None else self._metric_of.get(model.name, "cosine"),
             sizes=sizes,
             few=few,
             gate=gate,
@@ -218,8 +220,9 @@ class Searcher:
                 connection, search, anew=True
             ):
                 return await self.search(connection, search)
-            if counts.size is not None and counts.size >= 0:
-                self._vectors_of[model.name] = counts.size
+            if counts.size[0] >= 0:
+                self._vectors_of[model.name] = counts.size[0]
+            self._metric_of[model.name] = metric_of(counts.size[1]) or "cosine"
         listed = large is None or few
         if listed and gate is not None and (counts.looked_at or 0) > gate:
             return None

@@ -276,7 +276,7 @@ class Statement:
         typical = empty = serving = size = "NULL"
         if self._model is not None:
             serving = "(SELECT jsonb_build_array(name, number) FROM models WHERE serving)"
-            size = f"(SELECT reltuples FROM pg_class WHERE oid = to_regclass('vectors_{self._model.number}'))"
+            size = _SIZE.format(f"vectors_{self._model.number}")
             if self._listed:
                 typical = "(SELECT avg(cosine) FROM near JOIN mine USING (key) WHERE seen)"
                 empty = "NOT EXISTS (SELECT FROM near)"
@@ -291,6 +291,12 @@ class Statement:
         )
 
 
+_SIZE: Final = (
+    "(SELECT jsonb_build_array(t.reltuples, c.opcname) FROM pg_class t"
+    " LEFT JOIN pg_index x ON x.indexrelid = to_regclass('{0}_near') LEFT JOIN pg_opclass c ON c.oid = x.indclass[0]"
+    " WHERE t.oid = to_regclass('{0}'))"
+)
+"""About how many vectors there are, and by what the index finds."""
 _LINKS: Final = (
     "SELECT jsonb_agg(jsonb_build_array(s.id, t.id, l.kind, l.strength,"
     " (extract(epoch FROM l.created_at) * 1000000)::int8)"
