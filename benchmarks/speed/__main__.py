@@ -23,6 +23,7 @@ THREADS = dict.fromkeys(
 )
 NAMES = (
     "imports", "batches", "one-user", "many-users", "a-million", "recalls", "group-commit", "cold", "resident", "model",
+    "postgres",
 )  # fmt: skip
 
 
@@ -61,7 +62,7 @@ def main() -> int:
 
 
 def _parts() -> dict[str, Callable[[Path, bool], Iterator[Row]]]:
-    from benchmarks.speed import model, processes, rows, together
+    from benchmarks.speed import model, postgres, processes, rows, together
 
     parts: dict[str, Callable[[Path, bool], Iterator[Row]]] = {
         "imports": processes.imports,
@@ -74,6 +75,7 @@ def _parts() -> dict[str, Callable[[Path, bool], Iterator[Row]]]:
         "cold": processes.cold,
         "resident": processes.resident,
         "model": model.with_model,
+        "postgres": postgres.postgres,
     }
     assert tuple(parts) == NAMES
     return parts
