@@ -24,6 +24,7 @@ from memwell.errors import BackendError, Closed, ConfigError, EmbeddingError, Me
 from memwell.ports import Operation, Store, VectorIndex, unsupported
 from memwell.projection import Projection, middle
 from memwell.projection.comparing import differences
+from memwell.projection.feeding import LEASE
 from memwell.projection.points import key_of
 from memwell.retrieval.search import Found, Search
 from memwell.types import Problem, Report
@@ -138,7 +139,7 @@ class Indexed(AroundStore):
             return report  # the index is not in use
         self._failure = None
         try:
-            abreast = await self._projection.feed(None, anew=repair)
+            abreast = await self._fed_whole(anew=repair)
             problems = await differences(self._projection) if abreast else [_BEHIND]
         except MemwellError as error:
             self._failed(error)
@@ -147,6 +148,13 @@ class Indexed(AroundStore):
         return replace(report, ok=report.ok and not problems, problems=(*report.problems, *problems))
 
     # -------------------------------------------------------------------------------------------- feeding
+
+    async def _fed_whole(self, *, anew: bool) -> bool:
+        """Feed to the end; whether that was possible before long. Whoever has the right may be dead: wait that out."""
+        until = time.monotonic() + LEASE + 1
+        while not (done := await self._projection.feed(None, anew=anew)) and time.monotonic() < until:
+            await _bridge.pause(0.25, blocking=self.blocking)
+        return done
 
     async def _caught_up(self) -> bool:
         """Feed the index for a moment, unless it failed just now; whether it is abreast. A failure is logged."""

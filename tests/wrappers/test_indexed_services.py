@@ -1,0 +1,91 @@
+"""A store with a real index: the process killed again and again, the service killed and started again."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from memwell import Hit, Memory, NewMemory
+from memwell.testing.memory import Words
+from memwell.testing.services import chroma
+from memwell.wrappers import indexed
+
+WRITER = """
+import sys
+from memwell import Memory
+from memwell.projection import feeding
+from memwell.testing.memory import Words
+
+feeding.LEASE = 0.2
+name, store, index = sys.argv[1:]
+memory = Memory(f"sqlite:///{store}", embedder=Words(), index=index)
+for number in range(10_000):
+    print(memory.remember(f"apple {name} {number}", id=f"{name}{number}").id, flush=True)
+    if number % 5 == 4:
+        memory.update(f"{name}{number - 1}", content=f"pear {name} {number}")
+        memory.forget(f"{name}{number - 2}")
+"""
+
+
+@pytest.mark.parametrize("scheme", ["exact", "faiss", "qdrant-edge", "chroma"])
+def test_a_process_killed_again_and_again_loses_nothing(tmp_path: Path, scheme: str) -> None:
+    place = tmp_path / f"index-{scheme}"
+    index, chance = f"{scheme}:///{place}?dimension=64", random.Random(scheme)
+    command = [sys.executable, "-c", WRITER]
+    told = 0
+    for life in range(3):
+        with subprocess.Popen(
+            [*command, f"life{life}n", str(tmp_path / "memory.db"), index], stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            for _ in range(chance.randrange(5, 40)):
+                told += bool(process.stdout.readline())
+            time.sleep(chance.random() * 0.02)
+            process.send_signal(signal.SIGKILL)
+    time.sleep(0.3)
+    words = Words()
+    with Memory(f"sqlite:///{tmp_path / 'memory.db'}", embedder=words, index=index) as memory:
+        report = memory.doctor()
+        assert report.ok, report.problems[:3]
+        assert report.checked >= told * 3 // 5 > 0
+        hits = memory.recall("pear", mode="semantic", limit=5)
+        assert {hit.content.split()[0] for hit in hits} == {"pear"}
+        assert all(hit.why.notes == () for hit in hits)
+    assert words.texts == ["pear"]
+
+
+def test_a_service_that_dies_and_comes_back_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexed, "PAUSE", 0.0)
+    with (
+        chroma() as server,
+        Memory(
+            f"sqlite:///{tmp_path / 'memory.db'}", embedder=Words(), index=f"{server.url}?dimension=64"
+        ) as memory,
+    ):
+        memory.remember([NewMemory(content=f"apple number{n}", id=f"a{n}") for n in range(30)])
+        before = _told(memory.recall("apple number7"))
+        server.kill()
+        hits = memory.recall("apple number7")
+        assert _told(hits) == before
+        assert "so the store searched by itself" in hits[0].why.notes[0]
+        assert memory.health().status == "degraded"
+        memory.remember("kohlrabi", id="k")
+        memory.forget("a3")
+        server.start()
+        hits = memory.recall("kohlrabi", mode="semantic")
+        assert hits[0].record.id == "k"
+        assert hits[0].why.notes == ()
+        assert memory.doctor().ok
+        assert memory.health().ok
+
+
+def _told(hits: list[Hit]) -> list[tuple[str, float]]:
+    return [(hit.record.id, round(hit.score, 6)) for hit in hits]
