@@ -58,7 +58,12 @@ class Conversations:
         self._places = array("l", bytes(self._places.itemsize * len(keys)))
         for slot, speaks in enumerate(spoken):
             if speaks or self._named[slot]:
-                self._take_seat(slot, (users[slot], sessions[slot]))
+                self._of[slot] = conversation = (users[slot], sessions[slot])
+                self._seats.setdefault(conversation, []).append(slot)
+        for seats in self._seats.values():
+            seats.sort(key=self._order.__getitem__)
+            for place, slot in enumerate(seats):
+                self._places[slot] = place
 
     def add(self, key: int, created: int, user: str | None, session: str | None, *, spoken: bool) -> None:
         """Seat the next slot.

@@ -36,36 +36,38 @@ class Share(NamedTuple):
     length: int
     """Its index terms."""
 
-    def scaled(self, factor: float) -> Share:
-        """The same with both shares multiplied."""
-        return self._replace(words=self.words * factor, meaning=self.meaning * factor)
-
 
 def shares(seats: Sequence[int], place: int, facts: Callable[[int], Facts], weights: Weights) -> list[Share]:
     """The window of the record at a `place` of its conversation, whose keys are the `seats` in order."""
     own = facts(seats[place])
     earlier = seats[max(0, place - REACH) : place][::-1]
     later = seats[place + 1 : place + 1 + REACH]
-    found = _fading(own, earlier, facts, weights.reach, weights.before)
-    if found and facts(found[0].key).idle and _answers(own, facts(found[0].key)):
-        found[0] = found[0].scaled(1 + weights.asked)
-    for share in _fading(own, later, facts, weights.reach, weights.after):
-        answers = share.key == later[0] and _answers(facts(share.key), own)
-        found.append(share._replace(meaning=max(share.meaning, weights.reply)) if answers else share)
-    return [share for share in found if share.meaning > 0]
+    found: list[Share] = []
+    near = [facts(key) for key in earlier]
+    for key, other, share in zip(
+        earlier, near, _fading(own, near, weights.reach, weights.before), strict=True
+    ):
+        if key == earlier[0] and other.idle and _answers(own, other):
+            share *= 1 + weights.asked
+        if share > 0:
+            found.append(Share(key, share, share, other.length))
+    near = [facts(key) for key in later]
+    for key, other, share in zip(later, near, _fading(own, near, weights.reach, weights.after), strict=True):
+        meaning = share
+        if key == later[0] and _answers(other, own):
+            meaning = max(share, weights.reply)
+        if meaning > 0:
+            found.append(Share(key, share, meaning, other.length))
+    return found
 
 
-def _fading(
-    own: Facts, neighbours: Sequence[int], facts: Callable[[int], Facts], reach: float, full: float
-) -> list[Share]:
+def _fading(own: Facts, near: Sequence[Facts], reach: float, full: float) -> list[float]:
     """The shares of the neighbours on one side, nearest first."""
     found, gap = [], own.length / 2
-    for key in neighbours:
-        length = facts(key).length
-        distance = gap + length / 2
-        gap += length
-        share = full * exp(-distance / reach) if distance < 4 * reach else 0.0
-        found.append(Share(key, share, share, length))
+    for other in near:
+        distance = gap + other.length / 2
+        gap += other.length
+        found.append(full * exp(-distance / reach) if distance < 4 * reach else 0.0)
     return found
 
 
