@@ -188,14 +188,14 @@ class Projection:
             if self._doubtful and not await self._heal():
                 return False
             try:
-                changes = await self.store.changes(self._claimed, limit=BATCH)
+                changes = await self.store.changes(self._claimed, limit=(size := _size(until)))
             except NotSupported:
                 if not await self._begin() or not await self._build(self._building, until):
                     return False
                 continue
             touched = {(change.tenant_id, change.id) for change in changes}
             await self._put(touched)
-            last = len(changes) < BATCH
+            last = len(changes) < size
             over = last or time.monotonic() >= until
             if not await self._advance(changes[-1].seq if changes else self._claimed, release=over):
                 self._doubtful |= touched
@@ -223,12 +223,12 @@ class Projection:
         if building is None:
             return True
         while not building.copied:
-            rows = await self.store.embedded(self.model, after=building.after, limit=BATCH)
+            rows = await self.store.embedded(self.model, after=building.after, limit=(size := _size(until)))
             await self._upsert([point_of(record, embedding) for record, embedding in rows])
             keys = [(record.scope.tenant_id, record.id) for record, _ in rows]
             if not await self._still(keys):
                 return False
-            building.after, building.copied = keys[-1] if keys else None, len(rows) < BATCH
+            building.after, building.copied = keys[-1] if keys else None, len(rows) < size
             if time.monotonic() >= until:
                 return False
         while names := await self.index.ids(after=building.checked, limit=BATCH):
@@ -311,3 +311,8 @@ class Projection:
         except MemwellError:
             return False
         return True
+
+
+def _size(until: float) -> int:
+    """A batch; of somebody who waits only a small one, since adding to a graph may take a millisecond each."""
+    return BATCH if until == float("inf") else max(1, BATCH // 4)
