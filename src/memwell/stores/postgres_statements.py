@@ -299,9 +299,10 @@ _SIZE: Final = (
 """About how many vectors there are, and by what the index finds."""
 _LINKS: Final = (
     "SELECT jsonb_agg(jsonb_build_array(s.id, t.id, l.kind, l.strength,"
-    " (extract(epoch FROM l.created_at) * 1000000)::int8)"
-    " ORDER BY l.source, l.target, l.kind) FROM (SELECT key FROM nominated UNION SELECT key FROM around) c"
-    " JOIN links l ON l.target = c.key JOIN records s ON s.key = l.source JOIN records t ON t.key = c.key"
+    " (extract(epoch FROM l.created_at) * 1000000)::int8) ORDER BY l.source, l.target, l.kind)"
+    " FROM (SELECT key FROM nominated UNION SELECT key FROM around) c"
+    " CROSS JOIN LATERAL (SELECT * FROM links l WHERE l.target = c.key OFFSET 0) l"
+    " JOIN records s ON s.key = l.source JOIN records t ON t.key = c.key"
 )
 """The relationships that point to the rows."""
 _COSINE: Final = "-(v.vec <#> (SELECT vec FROM asked))"
