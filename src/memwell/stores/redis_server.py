@@ -62,6 +62,8 @@ class Server:
         self._asserted = durable
         self._durable: bool | None = None
         self._ready = False
+        self.crowded = 0
+        """For how many writes to expect others who write at the same time."""
 
     def key(self, table: str) -> bytes:
         """The key of a table, or of anything else that belongs to the store."""

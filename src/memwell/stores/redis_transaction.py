@@ -41,7 +41,10 @@ Place = tuple[str, bytes]
 _NUMBER: Final = {table: n for n, table in enumerate(TABLES, 1)}
 _DECIDING: Final = frozenset({"records", "marks", "models", "followers", "meta"})
 """Tables whose values decide what is done; a value of another counts only where it is written anew."""
+_LAST_KEY: Final[Place] = ("meta", b"key")
 _TRIES: Final = 200
+_CROWD: Final = 100
+"""After somebody was faster, so many writes reserve their keys."""
 _WORDS: Final = 1_000
 _STAGED: Final = 200_000
 """Plans of more items, or of more bytes, travel in parts and are committed from where they lie."""
@@ -53,10 +56,13 @@ _REMEMBERED: Final = 60.0
 def transact(server: Server, work: Callable[[Transaction], T]) -> T:
     """What the work returns, committed. Raises what it raises, and `Unavailable` when others are always faster."""
     for attempt in range(_TRIES):
-        transaction = Transaction(server)
+        reserve = attempt > 0 or server.crowded > 0
+        server.crowded -= reserve and server.crowded > 0
+        transaction = Transaction(server, reserve=reserve)
         result = work(transaction)
         if transaction.commit():
             return result
+        server.crowded = _CROWD
         time.sleep(random.random() * min(0.05, 0.0005 * 2 ** min(attempt, 10)))  # noqa: S311  only a pause
     raise Unavailable("others keep changing the same memories; try again", part="redis", retry_after=1.0)
 
@@ -64,8 +70,12 @@ def transact(server: Server, work: Callable[[Transaction], T]) -> T:
 class Transaction:
     """See the module. One thread uses it, once."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, *, reserve: bool = False) -> None:
+        """With `reserve`, keys for new records are taken at once, beside the transaction: that is one more write for
+        the server, and keeps those who insert at the same time out of each other's way.
+        """
         self.server = server
+        self._reserve = reserve
         self.commands: list[tuple[str, str, list[Any]]] = []
         """Further commands to do with the commit: name, table, words."""
         self.fresh: list[bytes] = []
@@ -81,12 +91,13 @@ class Transaction:
     # ------------------------------------------------------------------------------------------- reading
 
     def load(self, places: Iterable[Place], keys: int = 0) -> None:
-        """Read what will be needed, and reserve so many keys, in one round trip (more for thousands)."""
+        """Read what will be needed, and where from to take so many keys, in one round trip."""
         wanted: dict[str, list[bytes]] = {}
-        for table, field in dict.fromkeys(places):
+        for table, field in dict.fromkeys([*places, *([_LAST_KEY] if keys and not self._reserve else [])]):
             if (table, field) not in self._seen:
                 wanted.setdefault(table, []).append(field)
         parts = [(t, part) for t, fields in wanted.items() for part in in_parts(fields, 5 * _WORDS)]
+        keys *= self._reserve
         if not parts and not keys:
             return
         pipeline = self.server.client().pipeline(transaction=False)
@@ -128,6 +139,10 @@ class Transaction:
 
     def key(self) -> int:
         """A key that no record has had."""
+        if not self._reserve:
+            key = int(self.get(*_LAST_KEY) or 0) + 1
+            self.put(*_LAST_KEY, b"%d" % key)
+            return key
         if not self._next:
             self.load([], keys=1)
         return self._next.pop()
@@ -222,7 +237,7 @@ class Transaction:
         depends = [
             (table, field, value)
             for (table, field), value in self._seen.items()
-            if table in _DECIDING or (table, field) in self._put
+            if (table in _DECIDING and (table, field) != _LAST_KEY) or (table, field) in self._put
         ]
         plan: list[Any] = [len(depends)]
         for table, field, value in depends:
