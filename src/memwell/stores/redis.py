@@ -2,7 +2,8 @@
 
 **What is where.** Everything lies in sixteen keys (`redis_server.TABLES`) that share a hash tag: rows, words, digests,
 relationships, older versions, vectors of any number of models, the change sequence. So a store lives on one shard of
-a Cluster. Nothing carries a time to live; what has expired is hidden at once and removed by `sweep`.
+a Cluster. None of them has a time to live (only the notes of commits do, a minute): what has expired is hidden at once
+and removed by `sweep`.
 
 **Writing.** A batch reads what it needs in one round trip, is decided here by the same pure functions as everywhere,
 and is committed in a second one by a script that checks that nothing it depends on has changed; else it is done again
@@ -20,8 +21,8 @@ words, and the vectors, which `Indexed(redis, index)` spares.
 yes` and `appendfsync always`; with `everysec` the loss of the server may take two seconds of acknowledged writes.
 Where the server does not tell (CONFIG is often forbidden), `durable=true` asserts it. Replicas are told after the
 answer, so that a failover may lose the last writes too. After a loss, processes notice that the past has become
-another, and read anew. A server that evicts any key when its memory is full is refused with
-`ConfigError`: it would lose memories without a word.
+another, and read anew. A server that evicts any key when its memory is full is refused with `ConfigError`: it would
+lose memories without a word.
 
 URL: `redis://user:password@host:port/db`, `rediss://` for TLS, with the options of `memwell.redis.Settings` and
 `durable=true|false`.
