@@ -11,12 +11,14 @@ they are, and the mean of their vectors, for a minute.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil, sqrt
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
 
 from memwell.codec import from_micros, loads
 from memwell.matrix import Matrix
@@ -127,6 +129,7 @@ class Searcher:
         """Model → by what its index finds."""
         self._large: OrderedDict[Partition, _Large] = OrderedDict()
         self._actors: dict[Partition, tuple[frozenset[str], float]] = {}
+        self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
     async def actors(self, connection: Connection, scope: Scope) -> frozenset[str]:
         """Who recurs as the speaker of the owner's records, as it was a few seconds ago or, at a write of this
@@ -229,7 +232,16 @@ class Searcher:
         by_index = not listed and model is not None and search.similar is None
         if by_index and counts.nearest < search.pool and (large is None or large.mean is not None):
             return None
-        return _assembled(search, model, large if not listed else None, counts, rows)
+        async with self._turn():
+            return _assembled(search, model, large if not listed else None, counts, rows)
+
+    def _turn(self) -> asyncio.Lock:
+        """One answer is put together at a time, so that an event loop with many of them comes round in between."""
+        loop = asyncio.get_running_loop()
+        found = self._turns.get(loop)
+        if found is None:
+            found = self._turns[loop] = asyncio.Lock()
+        return found
 
     def _known(self, search: Search, model: Model | None) -> _Large | None:
         partition = (search.scope.tenant_id, search.scope.user_id)
