@@ -109,6 +109,25 @@ def test_a_port_is_a_number_that_ports_have(port: str) -> None:
         Url.parse(f"s://host:{port}/db").place()
 
 
+@pytest.mark.parametrize("sign", ["/", "?", "#", "/1", "@/", "?a=1&a=2&b="])
+@pytest.mark.parametrize("first", ["hunter", "1234"])
+@pytest.mark.parametrize("form", ["redis://ann:{}@host/0", "redis:ann:{}@host", "unknown:ann:{}@host"])
+def test_a_password_that_was_not_encoded_is_not_shown(form: str, first: str, sign: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        open_keyvalue(form.format(f"{first}{sign}secret"))
+    assert first not in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_no_representation_and_no_error_shows_what_a_url_holds() -> None:
+    text = "redis:ann:secret@host?password=secret&a=1"
+    assert "secret" not in repr(Url.parse(text))
+    for wrong in (f"{text}&a=2", f"un{text}", text.encode()):
+        with pytest.raises(ConfigError) as caught:
+            open_keyvalue(wrong)  # type: ignore[arg-type]
+        assert "secret" not in str(caught.value)
+
+
 def test_one_host_stands_in_for_what_is_absent_and_several_are_refused() -> None:
     assert Url.parse("s://").place().host(5432) == ("localhost", 5432)
     assert Url.parse("s://h").place().host(5432) == ("h", 5432)

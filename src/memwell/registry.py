@@ -79,16 +79,18 @@ TABLE: Final[Mapping[str, Mapping[str, tuple[str, str | None]]]] = {
 }
 """Kind of part → scheme → (dotted path of the class, extra that installs what it needs)."""
 
+_ENCODE: Final = "in a user or password write / as %2F, ? as %3F, # as %23 and @ as %40"
+
 
 @dataclass(frozen=True, slots=True)
 class Url:
-    """A parsed name. Adapters take what they know with `take` and then call `done`."""
+    """A parsed name. Adapters take what they know with `take` and then call `done`. Shows no more than its scheme."""
 
-    text: str
+    text: str = field(repr=False)
     scheme: str
-    rest: str
+    rest: str = field(repr=False)
     """What follows the scheme, options cut off, percent-decoded."""
-    options: dict[str, str]
+    options: dict[str, str] = field(repr=False)
 
     @classmethod
     def parse(cls, text: str) -> Url:
@@ -137,15 +139,18 @@ class Url:
 
     def place(self) -> Place:
         """User, password, hosts and path of `scheme://user:password@host:port,host:port/path`, decoded. Raises
-        `ConfigError` for a port that is none.
+        `ConfigError` for a port that is none, showing nothing that may be part of a password.
         """
         from urllib.parse import unquote
 
         head, _, _ = self.text.partition(":")
-        rest = self.text[len(head) + 1 :].removeprefix("//").partition("?")[0].partition("#")[0]
+        rest = self.text[len(head) + 1 :].removeprefix("//").partition("?")[0]
+        rest, _, fragment = rest.partition("#")
         authority, _, path = rest.partition("/")
         login, at, hosts = authority.rpartition("@")
         user, _, password = login.partition(":")
+        if "@" in path or "@" in fragment:  # a part of the password is taken for it
+            raise ConfigError(f"{self.scheme} has an @ behind its host; {_ENCODE}")
         return Place(
             user=unquote(user) if at else None,
             password=unquote(password) if password else None,
@@ -167,7 +172,10 @@ class Url:
     def done(self, *names: str) -> None:
         """Raise `ConfigError` for options that nobody took, naming those there are."""
         if self.options:
-            left = ", ".join(sorted(self.options))
+            plain = [name for name in sorted(self.options) if name.replace("-", "_").isidentifier()]
+            if len(plain) < len(self.options):  # more likely the rest of a password
+                raise ConfigError(f"what follows the ? of {self.scheme} is no list of options; {_ENCODE}")
+            left = ", ".join(plain)
             raise ConfigError(f"{self.scheme} has no option {left}; it has: {', '.join(names) or 'none'}")
 
 
@@ -199,7 +207,7 @@ def _host(text: str) -> tuple[str, int | None]:
     else:
         name, _, port = text.partition(":")
     if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        raise ConfigError(f"{port!r} is no port of {name!r}")
+        raise ConfigError(f"the port of {unquote(name)!r} is not a number from 1 to 65535; {_ENCODE}")
     return unquote(name), int(port) if port else None
 
 
@@ -235,7 +243,8 @@ def known(kind: str) -> list[str]:
 
 def _open(kind: str, text: str, port: type[P]) -> P:
     if not isinstance(text, str) or not text:
-        raise ConfigError(f"a {port.__name__} is named by a text such as {known(kind)[0]!r}, not {text!r}")
+        given = "an empty one" if text == "" else type(text).__name__
+        raise ConfigError(f"a {port.__name__} is named by a text such as {known(kind)[0]!r}, not {given}")
     url = Url.parse(text)
     part = _class(kind, url).from_url(url)
     if not isinstance(part, port):
@@ -274,7 +283,8 @@ def missing(error: ImportError, extra: str | None) -> ConfigError:
 
 
 def _shown(text: str) -> str:
-    """A URL without its password."""
+    """A URL without its user, its password and its options, any of which may be secret."""
     head, at, tail = text.rpartition("@")
-    scheme, mark, _ = head.partition("://")
-    return f"{scheme}{mark}…@{tail}" if at and mark else text
+    scheme, _, rest = head.partition(":")
+    shown = f"{scheme}:{'//' if rest.startswith('//') else ''}…@{tail}" if at else text
+    return shown.partition("?")[0]
