@@ -21,16 +21,18 @@ from memwell.errors import (
     Corrupt,
     InvalidInput,
     MemwellError,
+    NotFound,
     NotSupported,
     Unavailable,
 )
-from memwell.ports import Delete, Embedding, Insert, Update
+from memwell.ports import Delete, Embed, Embedding, Insert, Operation, SetLink, Touch, Update
 from memwell.postgres import Component, Database, Settings, translate
 from memwell.registry import Url, open_store
 from memwell.retrieval.search import Search
 from memwell.stores.postgres import COMPONENTS, PostgresStore
 from memwell.testing.samples import ANYBODY, MODEL, START, embedding, record
 from memwell.testing.services import Service, postgres
+from memwell.types import Link
 
 Action = Callable[[PostgresStore], Awaitable[Any]]
 
@@ -692,3 +694,43 @@ def test_the_same_taken_id_is_a_conflict_in_a_batch(postgres_url: str) -> None:
 
 def test_migrations_of_the_store_are_known_by_name() -> None:
     assert [component.name for component in COMPONENTS] == ["store", "vectors"]
+
+
+def test_nothing_is_left_of_what_is_removed_while_others_change_it(postgres_url: str) -> None:
+    async def use(store: PostgresStore) -> None:
+        for turn in range(25):
+            await store.write(
+                [inserting("apples", "a", embedding=embedding(0)), inserting("b", "b")], now=START
+            )
+            link = SetLink(scope=ANYBODY, source="a", link=Link(target="b"))
+            other = Embedding(model="other", vectors=embedding(turn).vectors)
+            operations: list[Operation] = [
+                link,
+                Touch(tenant_id=ANYBODY.tenant_id, accesses={"a": (1, START)}),
+                Embed(tenant_id=ANYBODY.tenant_id, id="a", content="apples", embedding=other),
+                Update(scope=ANYBODY, id="a", changes={"content": "pears"}, embedding=embedding(1)),
+                Delete(scope=ANYBODY, ids=("a",)),
+            ]
+            order = operations[turn % 5 :] + operations[: turn % 5]
+            found = await asyncio.gather(
+                *(store.write([operation], now=START) for operation in order), return_exceptions=True
+            )
+            assert all(isinstance(x, list | NotFound) for x in found), found
+            assert (await store.check()).ok
+            await store.write([Delete(scope=ANYBODY)], now=START)
+
+    using(postgres_url, use)
+
+
+def test_vectors_of_an_older_content_do_not_outlive_it(postgres_url: str) -> None:
+    async def use(store: PostgresStore) -> None:
+        other = Embedding(model="other", vectors=embedding(5).vectors)
+        for turn in range(25):
+            await store.write([inserting("apples", "a")], now=START)
+            first = Embed(tenant_id=ANYBODY.tenant_id, id="a", content="apples", embedding=other)
+            then = Update(scope=ANYBODY, id="a", changes={"content": f"pears {turn}"}, embedding=embedding(1))
+            await asyncio.gather(store.write([first], now=START), store.write([then], now=START))
+            assert await store.embeddings(ANYBODY, ["a"], "other") == {}
+            await store.write([Delete(scope=ANYBODY)], now=START)
+
+    using(postgres_url, use)

@@ -276,7 +276,7 @@ class PostgresStore(Store):
             "r.key = ANY (ARRAY(SELECT key FROM records WHERE expires_at <= %s LIMIT %s FOR UPDATE SKIP LOCKED))"
             " AND r.expires_at <= %s"
         )
-        query = removing(some, vectors=self._models.there)
+        query = removing(some)
         return len(await rows_of(connection, query, [now, _SWEEP_BATCH, now, 0]))
 
     async def _stats(self, scope: Scope, now: datetime) -> Stats:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby, islice
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import psycopg
 
@@ -26,13 +26,20 @@ from memwell.stores.postgres_writes import Interrupted, Write, duplicate
 
 __all__ = ["duplicates", "write"]
 
+Given: TypeAlias = Sequence[tuple[int, Insert]]
+"""New records with their keys."""
+
 _ATTEMPTS: Final = 4
 _FEW: Final = 8
 """Up to so many inserts the detour does not pay."""
 _GATE: Final = "(1835365240, 'records'::regclass::oid::int)"
 """The lock that `memwell_known` takes shared."""
-_TURN: Final = 64
-"""After so many rows others have their turn on the event loop."""
+_SENT: Final = ["bigint", *("text" if kind in ("jsonb", "tsvector") else kind for kind in COLUMNS.values())]
+"""The types of a row as it is copied: JSON and words are texts already."""
+_PART: Final = 500
+"""So many records are copied at a time, while a thread analyzes the next."""
+_BLOCK: Final = 64
+"""So many vectors are sent at a time."""
 _START: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _END: Final = struct.pack(">h", -1)
 _NULL: Final = struct.pack(">i", -1)
@@ -225,43 +232,57 @@ async def _copy(write: Write, inserts: Sequence[Insert]) -> None:
         "SELECT nextval(pg_get_serial_sequence('records', 'key')) FROM generate_series(1, %s)",
         [len(inserts)],
     )
-    keys = [row[0] for row in rows]
-    async with (
-        connection.cursor() as cursor,
-        cursor.copy(f"COPY records (key, {', '.join(COLUMNS)}) FROM STDIN".encode()) as copy,
-    ):
-        for number, (key, insert) in enumerate(zip(keys, inserts, strict=True)):
-            values = columns_of(insert.record, mark_of(insert), insert.embedding is not None)
-            await copy.write_row((key, *values))
-            if number % _TURN == 0:
-                await asyncio.sleep(0)
-    await _copy_vectors(write, keys, inserts)
+    given = list(zip((row[0] for row in rows), inserts, strict=True))
+    parts = [given[at : at + _PART] for at in range(0, len(given), _PART)]
+    coming = asyncio.create_task(asyncio.to_thread(_analyzed, parts[0]))
+    try:
+        for number, part in enumerate(parts, 1):
+            analyzed = await coming
+            if number < len(parts):  # texts are analyzed while the server stores those before
+                coming = asyncio.create_task(asyncio.to_thread(_analyzed, parts[number]))
+            await _copy_records(write, analyzed)
+            await _copy_vectors(write, part)
+    finally:
+        coming.cancel()
     await connection.execute(
         "INSERT INTO changes (ordinal, key) SELECT %s + n, key"
         " FROM unnest(%s::bigint[]) WITH ORDINALITY AS given (key, n)",
-        (write.ordinal(len(keys) + 1), keys),
+        (write.ordinal(len(given) + 1), [key for key, _ in given]),
     )
+    for number in dict.fromkeys(write.models.of(i.embedding).number for i in inserts if i.embedding):
+        await write.rows(SETTLE, [number] * 3)
 
 
-async def _copy_vectors(write: Write, keys: Sequence[int], inserts: Sequence[Insert]) -> None:
-    """Vectors, model by model; the first of them serves if none did."""
+def _analyzed(given: Given) -> list[tuple[Any, ...]]:
+    """The rows of `records`."""
+    return [(key, *columns_of(i.record, mark_of(i), i.embedding is not None)) for key, i in given]
+
+
+async def _copy_records(write: Write, rows: Sequence[tuple[Any, ...]]) -> None:
+    query = f"COPY records (key, {', '.join(COLUMNS)}) FROM STDIN"
+    async with write.connection.cursor() as cursor, cursor.copy(query.encode()) as copy:
+        copy.set_types(_SENT)
+        for row in rows:
+            await copy.write_row(row)
+
+
+async def _copy_vectors(write: Write, given: Given) -> None:
+    """Vectors, model by model."""
     of: dict[Model, list[tuple[int, Insert]]] = {}
-    for key, insert in zip(keys, inserts, strict=True):
+    for key, insert in given:
         if insert.embedding is not None:
             of.setdefault(write.models.of(insert.embedding), []).append((key, insert))
-    for model, given in of.items():
+    for model, some in of.items():
         query = f"COPY {model.table} (key, model, vec, spans, passages) FROM STDIN (FORMAT BINARY)"
         async with write.connection.cursor() as cursor, cursor.copy(query.encode()) as copy:
             await copy.write(_START)
-            rows = _encoded(model, given)
-            while block := b"".join(islice(rows, _TURN)):
+            rows = _encoded(model, some)
+            while block := b"".join(islice(rows, _BLOCK)):
                 await copy.write(block)
-                await asyncio.sleep(0)
             await copy.write(_END)
-        await write.rows(SETTLE, [model.number] * 3)
 
 
-def _encoded(model: Model, given: Sequence[tuple[int, Insert]]) -> Iterator[bytes]:
+def _encoded(model: Model, given: Given) -> Iterator[bytes]:
     """Rows of `vectors` in the binary form of COPY."""
     for key, insert in given:
         assert insert.embedding is not None

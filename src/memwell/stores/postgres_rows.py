@@ -48,7 +48,7 @@ SELECT: Final = (
 
 COLUMNS: Final = {
     "digest": "bigint", "created_at": "timestamptz", "updated_at": "timestamptz", "expires_at": "timestamptz",
-    "importance": "float8", "version": "bigint", "reinforced": "bigint", "length": "int", "embedded": "boolean",
+    "importance": "float8", "version": "bigint", "reinforced": "bigint", "length": "integer", "embedded": "boolean",
     "tenant_id": "text", "id": "text", "user_id": "text", "agent_id": "text", "session_id": "text",
     "namespace": "text", "kind": "text", "category": "text", "tier": "text", "source": "text", "signals": "text",
     "tags": "jsonb", "metadata": "jsonb", "instants": "jsonb", "content": "text", "lexemes": "text",

@@ -50,6 +50,8 @@ _TOUCHED: Final = {
 }
 """Field of a record → the columns that a change of it touches, where these are more than its own."""
 
+_STANDING: Final = SELECT.replace(" FROM records r LEFT", ", r.xmin::text FROM records r LEFT")
+"""A record and the transaction that wrote its row last: with another one, somebody was faster."""
 _WRITING: Final = "writing AS MATERIALIZED (SELECT memwell_writing() AS ok)"
 _NAMES: Final = ", ".join(COLUMNS)
 _CASTS: Final = ", ".join(f"%s::{kind}" for kind in COLUMNS.values())
@@ -265,7 +267,7 @@ async def _update(write: Write, operation: Update) -> Record:
     while True:
         text, values = visible(operation.scope, write.now)
         lock = " FOR UPDATE OF r" if write.whole else ""
-        rows = await write.rows(f"{SELECT} WHERE r.id = %s AND {text}{lock}", [operation.id, *values])
+        rows = await write.rows(f"{_STANDING} WHERE r.id = %s AND {text}{lock}", [operation.id, *values])
         if not rows:
             raise NotFound(f"no memory {operation.id!r} in this scope", part="postgres")
         key, found = rows[0][0], record_of(rows[0])
@@ -274,13 +276,13 @@ async def _update(write: Write, operation: Update) -> Record:
             return found
         if "content" in changed:
             record = replace(record, embedded=operation.embedding is not None)
-        if await _revise(write, key, found, record, changed, operation.embedding):
+        if await _revise(write, (key, rows[0][-1]), found, record, changed, operation.embedding):
             return record
 
 
 async def _revise(
     write: Write,
-    key: int,
+    row: tuple[int, str],
     found: Record,
     record: Record,
     changed: tuple[str, ...],
@@ -297,8 +299,8 @@ async def _revise(
         if write.models.there:
             extra += f", gone AS (DELETE FROM vectors v USING hit WHERE v.key = hit.key{keep})"
     past = _version(Version(record=found, changed_at=write.now, changed=changed))
-    values = [*map(columns.__getitem__, touched), key, found.version]
-    return await _change(write, setting, "r.key = %s AND r.version = %s", values, embedding, extra, past)
+    values = [*map(columns.__getitem__, touched), *row]
+    return await _change(write, setting, "r.key = %s AND r.xmin = %s::xid", values, embedding, extra, past)
 
 
 def _version(version: Version) -> list[Any]:
@@ -320,25 +322,21 @@ async def _delete(write: Write, operation: Delete) -> list[str]:
 async def _remove(
     write: Write, scope: Scope, *, ids: tuple[str, ...] | None = None, where: Any = None
 ) -> list[str]:
-    """Remove records and all that hangs on them; note each in the change sequence. The ids removed."""
+    """Remove records, on which a trigger removes all that hangs on them; note each in the change sequence. The ids
+    removed."""
     text, values = condition(scope, None, where)
     if ids is not None:
         text, values = f"{text} AND r.id = ANY (%s::text[])", [*values, list(ids)]
     place = write.ordinal(_ROOM if ids is None else len(ids) + 1)
-    rows = await write.rows(removing(text, vectors=write.models.there), [*values, place])
+    rows = await write.rows(removing(text), [*values, place])
     return [row[0] for row in rows]
 
 
-def removing(where: str, *, vectors: bool) -> str:
+def removing(where: str) -> str:
     """Removes the records under a condition and gives their ids. Its last value is a place in the change sequence."""
-    parts = ["history x USING hit WHERE x.key = hit.key", "access x USING hit WHERE x.key = hit.key"]
-    parts += ["links x USING hit WHERE x.source = hit.key", "links x USING hit WHERE x.target = hit.key"]
-    if vectors:
-        parts.append("vectors x USING hit WHERE x.key = hit.key")
-    clean = "".join(f", clean{number} AS (DELETE FROM {part})" for number, part in enumerate(parts))
     return (
         f"WITH {_WRITING}, hit AS (DELETE FROM records r USING writing WHERE ok AND {where}"
-        f" RETURNING r.key, r.tenant_id, r.user_id, r.id){clean},"
+        " RETURNING r.key, r.tenant_id, r.user_id, r.id),"
         " note AS (INSERT INTO changes (ordinal, key, deleted, tenant_id, user_id, id)"
         " SELECT %s + row_number() OVER (), key, true, tenant_id, user_id, id FROM hit) SELECT id FROM hit"
     )

@@ -102,6 +102,19 @@ CREATE TABLE trimmed (
 );
 INSERT INTO trimmed VALUES (0);
 
+-- What hangs on a record goes with it. A trigger sees what was committed while the statement waited for the record; the
+-- statement itself would not.
+CREATE FUNCTION memwell_clean() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM history x USING gone WHERE x.key = gone.key;
+    DELETE FROM access x USING gone WHERE x.key = gone.key;
+    DELETE FROM links x USING gone WHERE x.source = gone.key;
+    DELETE FROM links x USING gone WHERE x.target = gone.key;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER records_clean AFTER DELETE ON records REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION memwell_clean();
+
 -- Every transaction that appends to the change sequence holds this lock, shared, since before it had its number.
 CREATE FUNCTION memwell_writing() RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN

@@ -10,3 +10,11 @@ CREATE TABLE vectors (
     PRIMARY KEY (key, model)
 ) PARTITION BY LIST (model);
 ALTER TABLE vectors ALTER COLUMN passages SET STORAGE EXTERNAL;
+
+CREATE FUNCTION memwell_clean_vectors() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM vectors x USING gone WHERE x.key = gone.key;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER records_clean_vectors AFTER DELETE ON records REFERENCING OLD TABLE AS gone
+    FOR EACH STATEMENT EXECUTE FUNCTION memwell_clean_vectors();
