@@ -47,7 +47,7 @@ class Table:
         self._holding: dict[tuple[str, str], set[int]] = {}
         self._words: list[tuple[tuple[str, str], ...]] = []
         self._sorted: list[str] | None = None
-        self._alive: Mask | None = None
+        self._alive: Mask = self._np.zeros(1024, dtype=bool)
         self._passed: OrderedDict[str, Rows] = OrderedDict()
 
     def __len__(self) -> int:
@@ -58,6 +58,9 @@ class Table:
         if row == len(self.names):
             self.names.append(None)
             self.fields.append({})
+            if row == len(self._alive):
+                self._alive = self._np.concatenate([self._alive, self._np.zeros_like(self._alive)])
+        self._alive[row] = True
         self.names[row], self.fields[row], self.row[name] = name, fields, row
         self._stale.add(row)
         self._forget()
@@ -66,6 +69,7 @@ class Table:
         """Empty the row of a point; its number, or `None` when there is no such point."""
         row = self.row.pop(name, None)
         if row is not None:
+            self._alive[row] = False
             self.names[row], self.fields[row] = None, {}
             self._stale.add(row)
             self._forget()
@@ -83,7 +87,7 @@ class Table:
         name = repr(pushed.node)
         rows = self._passed.get(name)
         if rows is None:
-            rows = self._np.nonzero(self._live() & self._mask(pushed.condition))[0]
+            rows = self._np.nonzero(self._alive[: len(self.names)] & self._mask(pushed.condition))[0]
             if not pushed.exact:
                 kept = [row for row in rows if filters.matches_fields(self.fields[row], pushed.node)]
                 rows = self._np.array(kept, dtype=self._np.intp)
@@ -96,15 +100,7 @@ class Table:
 
     def _forget(self) -> None:
         self._sorted = None
-        self._alive = None
         self._passed = OrderedDict()
-
-    def _live(self) -> Mask:
-        if self._alive is None:
-            alive = self._np.zeros(len(self.names), dtype=bool)
-            alive[list(self.row.values())] = True
-            self._alive = alive
-        return self._alive
 
     def _mask(self, condition: Condition | None) -> Any:
         """Where a condition holds, right for live rows only."""

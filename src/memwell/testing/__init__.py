@@ -17,7 +17,7 @@
 | suite | fixture | of |
 |---|---|---|
 | `memwell.testing.stores.StoreConformance` | `store` | a `Store` |
-| `memwell.testing.indexes.VectorIndexConformance` | `index` | a `VectorIndex` |
+| `memwell.testing.indexes.VectorIndexConformance` | `opening`, or `index` alone | a `VectorIndex` |
 | `memwell.testing.embedders.EmbedderConformance` | `embedder` | an `Embedder` |
 | `memwell.testing.keyvalue.KeyValueConformance` | `keyvalue` | a `KeyValue` |
 | `memwell.testing.logs.LogConformance` | `log` | a `Log` |
