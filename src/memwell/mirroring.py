@@ -10,12 +10,13 @@ import hashlib
 import os
 import threading
 from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
 from memwell.codec import dumps, record_to_json
-from memwell.errors import NotSupported
+from memwell.errors import NotFound, NotSupported
 from memwell.ids import new_id
 from memwell.ports import Delete, Embed, Embedding, Insert, Operation, SetLink, Store
 from memwell.revision import kept
@@ -155,7 +156,10 @@ class Copy:
         records = {record.id: record for record in await self.first.get(scope, ids, now=EVER)}
         vectors = await self.first.embeddings(scope, ids, model) if model is not None else {}
         operations: list[Operation] = [Delete(scope=scope, ids=tuple(ids))]
-        operations += [await self._insert(record, vectors.get(record.id)) for record in records.values()]
+        for record in records.values():
+            with suppress(NotFound):  # forgotten since it was read: the change that says so comes next
+                operations.append(await self._insert(record, vectors.get(record.id)))
+        records = {o.record.id: records[o.record.id] for o in operations if isinstance(o, Insert)}
         operations += await self._links(scope, records)
         await self.store.write(operations, now=EVER)
 

@@ -153,6 +153,17 @@ def test_the_update_of_somebody_else_is_still_a_conflict(store: Store, faults: F
 
 
 @pytest.mark.parametrize("lost", [False, True])
+def test_what_is_deleted_and_put_again_in_one_write_is_there_afterwards(
+    store: Store, faults: Faults, lost: bool
+) -> None:
+    write(store, insert("tea", "a", named=True))
+    faults.fail(LOST, on="write", lost=lost)
+    gone, kept = write(store, Delete(scope=ANYBODY, ids=("a",)), insert("tea", "a", named=True))
+    assert (gone, kept.reinforced) == (["a"], 0)
+    assert stored(store, "a") == [kept]
+
+
+@pytest.mark.parametrize("lost", [False, True])
 def test_every_operation_happens_once_and_has_its_result(store: Store, faults: Faults, lost: bool) -> None:
     for id in "abc":
         write(store, insert(f"text {id}", id))

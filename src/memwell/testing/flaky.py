@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -32,7 +33,7 @@ class _Fault:
 
 
 class Faults:
-    """What goes wrong with the next calls of a `Flaky` part."""
+    """What goes wrong with the next calls of a `Flaky` part. Safe for threads."""
 
     def __init__(self) -> None:
         self.down: Exception | None = None
@@ -40,6 +41,7 @@ class Faults:
         self.calls: list[str] = []
         """Every operation asked for, in order."""
         self._next: list[_Fault] = []
+        self._lock = threading.Lock()
 
     def fail(self, error: Exception, *, times: int = 1, on: str | None = None, lost: bool = False) -> None:
         """Let so many calls, of one operation or of any, raise an error; `lost`: after they were carried out."""
@@ -47,15 +49,16 @@ class Faults:
 
     def of(self, operation: str) -> _Fault | None:
         """Note a call, and take the fault that is meant for it."""
-        self.calls.append(operation)
-        if self.down is not None:
-            return _Fault(self.down, 1, None, lost=False)
-        fault = next((fault for fault in self._next if fault.on in (None, operation)), None)
-        if fault is not None:
-            fault.times -= 1
-            if not fault.times:
-                self._next.remove(fault)
-        return fault
+        with self._lock:
+            self.calls.append(operation)
+            if self.down is not None:
+                return _Fault(self.down, 1, None, lost=False)
+            fault = next((fault for fault in self._next if fault.on in (None, operation)), None)
+            if fault is not None:
+                fault.times -= 1
+                if not fault.times:
+                    self._next.remove(fault)
+            return fault
 
 
 class Flaky(Around):

@@ -6,7 +6,7 @@
 | `Breaker` | any part | stops calling what fails |
 | `Timed` | any part | ends waiting |
 | `Fallback` | any part | lets the next part answer |
-| `Threaded`, `threaded` | any part | keeps a blocking part off the event loop |
+| `Threaded` | any part | keeps a blocking part off the event loop |
 | `CachedStore` | a store | answers the same search from memory |
 | `CachedEmbedder` | an embedder | embeds a text once |
 | `MirroredStore`, `MirroredKeyValue`, `MirroredLog` | these | keep copies |

@@ -23,7 +23,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, Literal, TypeVar
 
-from memwell.capabilities import Capabilities
+from memwell.capabilities import Capabilities, IndexCapabilities
 from memwell.errors import Closed, ConfigError, MemwellError
 from memwell.ports import (
     Delete,
@@ -42,7 +42,7 @@ from memwell.ports import (
     Vectors,
     guarded,
 )
-from memwell.types import Scope
+from memwell.types import Record, Scope
 
 __all__ = [
     "WRITES",
@@ -181,6 +181,12 @@ class AroundIndex(Around, VectorIndex):
         return metric
 
     @property
+    def capabilities(self) -> IndexCapabilities:  # type: ignore[override]
+        """Those of the index inside."""
+        found: IndexCapabilities = self.inner.capabilities
+        return found
+
+    @property
     def identity(self) -> str | None:  # type: ignore[override]
         """That of the index inside."""
         identity: str | None = self.inner.identity
@@ -304,37 +310,55 @@ async def carried_out(store: Store, operations: Sequence[Operation], *, now: dat
     Others can be sent again. What that cannot mend: an insert that reinforced a record with another id, and a `Touch`,
     count twice; a `Delete` or `Unlink` tells what the repetition removed, which may be nothing.
     """
+    there = await _standing(store, operations, now)
     done: dict[int, Any] = {}
-    certain = False
+    certain = cleared = False
     for place, operation in enumerate(operations):
-        if isinstance(operation, Insert):
+        if isinstance(operation, Delete):
+            cleared = (
+                True  # sent again, it may take what a later insert has put: that one is sent again as well
+            )
+        elif isinstance(operation, Insert):
             record = operation.record
-            found = await store.get(Scope(tenant_id=record.scope.tenant_id), [record.id], now=now)
-            if found and (found[0].scope, found[0].content) == (record.scope, record.content):
-                done[place] = found[0]
+            found = there.get((record.scope.tenant_id, record.id))
+            if found and (found.scope, found.content) == (record.scope, record.content):
                 certain = certain or not operation.named
+                if not cleared:
+                    done[place] = found
         elif isinstance(operation, Update) and operation.expected_version is not None:
-            found = await store.get(operation.scope, [operation.id], now=now)
-            newer = bool(found) and found[0].version > operation.expected_version
-            if newer and replace(found[0], **operation.changes) == found[0]:
-                done[place] = found[0]
+            found = there.get((operation.scope.tenant_id, operation.id))
+            newer = found is not None and found.version > operation.expected_version
+            if found and newer and replace(found, **operation.changes) == found:
+                done[place] = found
     if certain:
         for place, operation in enumerate(operations):
-            if place not in done:
-                done[place] = await _afterwards(store, operation, now)
+            done.setdefault(place, _afterwards(operation, there))
     return done
 
 
-async def _afterwards(store: Store, operation: Operation, now: datetime) -> Any:
+async def _standing(
+    store: Store, operations: Sequence[Operation], now: datetime
+) -> dict[tuple[str, str], Record]:
+    """The records that inserts and updates name, as they stand now, by tenant and id; one call a tenant."""
+    named: dict[str, list[str]] = {}
+    for operation in operations:
+        if isinstance(operation, Insert):
+            named.setdefault(operation.record.scope.tenant_id, []).append(operation.record.id)
+        elif isinstance(operation, Update):
+            named.setdefault(operation.scope.tenant_id, []).append(operation.id)
+    return {
+        (tenant, record.id): record
+        for tenant, ids in named.items()
+        for record in await store.get(Scope(tenant_id=tenant), list(dict.fromkeys(ids)), now=now)
+    }
+
+
+def _afterwards(operation: Operation, there: dict[tuple[str, str], Record]) -> Any:
     """The result of an operation that has happened, as far as it can still be told."""
-    if isinstance(operation, Insert | Update):
-        scope, id = (
-            (operation.record.scope, operation.record.id)
-            if isinstance(operation, Insert)
-            else (operation.scope, operation.id)
-        )
-        found = await store.get(Scope(tenant_id=scope.tenant_id), [id], now=now)
-        return found[0] if found else None
+    if isinstance(operation, Insert):
+        return there.get((operation.record.scope.tenant_id, operation.record.id), operation.record)
+    if isinstance(operation, Update):
+        return there.get((operation.scope.tenant_id, operation.id))
     if isinstance(operation, Delete):
         return list(operation.ids or ())
     if isinstance(operation, Embed):
