@@ -9,10 +9,11 @@ import argparse
 import ast
 import importlib
 import inspect
+import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +21,27 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 PART = re.compile(r"(<!-- begin: ([\w-]+) -->\n).*?(<!-- end: \2 -->)", re.DOTALL)
-STORES = ("memory://", "sqlite:///{folder}/store.db")
+STORES = (
+    "memory://",
+    "sqlite:///{folder}/store.db",
+    "postgresql://localhost/db",
+    "redis://localhost?durable=true",
+)
+INDEXES = {
+    "exact": "exact:///{folder}/points",
+    "faiss": "faiss:///{folder}/points.faiss",
+    "qdrant": "qdrant://localhost",
+    "qdrant folder": "qdrant:///{folder}/qdrant",
+    "qdrant-edge": "qdrant-edge:///{folder}/edge",
+    "chroma": "chroma://localhost",
+    "chroma folder": "chroma:///{folder}/chroma",
+    "pinecone": "pinecone://localhost",
+    "weaviate": "weaviate://localhost",
+    "elasticsearch": "elasticsearch://localhost",
+}
+SMALL = {"embedders": "embedder", "keyvalue": "key-value", "logs": "log"}
+PROOFS = {"service": "the real thing", "wire": "its protocol"}
+"""What `Port.proof` says, for readers."""
 
 
 def errors() -> str:
@@ -67,17 +88,47 @@ def record() -> str:
 
 def capabilities() -> str:
     """What each store promises, read from the flags of an instance."""
-    owner = importlib.import_module("memwell.capabilities").Capabilities
-    open_store = importlib.import_module("memwell.registry").open_store
-    names = [url.partition(":")[0] for url in STORES]
+    modules = importlib.import_module("memwell.capabilities"), importlib.import_module("memwell.registry")
     with tempfile.TemporaryDirectory() as folder:
-        flags = [open_store(url.format(folder=folder)).capabilities for url in STORES]
-    docs = field_docs(owner)
-    rows = [f"| promise | {' | '.join(names)} |", "|---|" + ":-:|" * len(names)]
-    for field in fields(owner):
-        marks = ["✓" if getattr(each, field.name) else "–" for each in flags]
-        rows.append(f"| {docs[field.name]} | {' | '.join(marks)} |")
+        stores = {url.partition(":")[0]: modules[1].open_store(url.format(folder=folder)) for url in STORES}
+    return _promises(modules[0].Capabilities, stores)
+
+
+def index_capabilities() -> str:
+    """What each vector index promises, read from the flags of an instance."""
+    modules = importlib.import_module("memwell.capabilities"), importlib.import_module("memwell.registry")
+    os.environ.setdefault("PINECONE_API_KEY", "none")  # nothing is asked
+    with tempfile.TemporaryDirectory() as folder:
+        indexes = {
+            name: modules[1].open_index(f"{url.format(folder=folder)}?dimension=8")
+            for name, url in INDEXES.items()
+        }
+    return _promises(modules[0].IndexCapabilities, indexes)
+
+
+def small_parts() -> str:
+    """The other parts, and how each is proved."""
+    registry = importlib.import_module("memwell.registry")
+    rows = ["| part | names | proved against |", "|---|---|---|"]
+    for kind, shown in SMALL.items():
+        found: dict[str, list[str]] = {}
+        for name in registry.TABLE[kind]:
+            url = registry.Url.parse(f"{name}:")
+            found.setdefault(PROOFS[registry._class(kind, url).proof], []).append(f"`{name}`")
+        rows += [f"| {shown} | {', '.join(names)} | {proof} |" for proof, names in found.items()]
     return "\n".join(rows)
+
+
+def _promises(owner: type, parts: Mapping[str, Any]) -> str:
+    """A table of flags, one column a part, and how each is proved."""
+    docs = field_docs(owner)
+    rows = [f"| promise | {' | '.join(parts)} |", "|---|" + ":-:|" * len(parts)]
+    for field in fields(owner):
+        marks = ["✓" if getattr(each.capabilities, field.name) else "–" for each in parts.values()]
+        if "✓" in marks:
+            rows.append(f"| {docs[field.name]} | {' | '.join(marks)} |")
+    proofs = [PROOFS[part.proof] for part in parts.values()]
+    return "\n".join([*rows, f"| The suites run against | {' | '.join(proofs)} |"])
 
 
 def folder_store() -> str:
@@ -165,6 +216,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "errors": errors,
     "exit-codes": exit_codes,
     "filters": filters,
+    "index-capabilities": index_capabilities,
+    "small-parts": small_parts,
     "folder-store": folder_store,
     "postgres-options": postgres_options,
     "record": record,

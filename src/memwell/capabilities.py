@@ -1,15 +1,17 @@
-"""What a store promises, as flags read from the instance; each is one sentence. Supported, or `NotSupported`."""
+"""What a store or an index promises, as flags read from the instance; each is one sentence. The support tables in the
+README are printed from them.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Capabilities"]
+__all__ = ["Capabilities", "IndexCapabilities"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """Flags of one store instance. The support table in the README is printed from these docstrings."""
+    """Flags of one store instance. Supported, or `NotSupported`."""
 
     durable: bool = False
     """Acknowledged writes survive the death of the process."""
@@ -31,3 +33,19 @@ class Capabilities:
     """Tells which records changed since a position, to feed indexes and caches."""
     embeds_itself: bool = False
     """Computes vectors on its own side; none are handed in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexCapabilities:
+    """Flags of one index instance. Filters, metrics and namespaces are promised by every index."""
+
+    durable: bool = False
+    """Acknowledged writes survive the death of the process."""
+    multiprocess: bool = False
+    """Several processes may read and write the same points at once."""
+    immediate: bool = True
+    """A write is seen by the next search."""
+    atomic_batches: bool = False
+    """All points of one call are written or none."""
+    exact: bool = False
+    """Compares every vector, so that nothing near is ever missed."""

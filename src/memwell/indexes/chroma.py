@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from memwell import filters
+from memwell.capabilities import IndexCapabilities
 from memwell.errors import BackendError, ConfigError, MemwellError, TimedOut, Unavailable
 from memwell.filters import Node
 from memwell.indexes.address import address
@@ -93,6 +94,7 @@ class Chroma(VectorIndex):
         self.dimension = dimension
         self.metric = checked_metric(metric)
         self.blocking = path is not None
+        self.capabilities = IndexCapabilities(durable=True, multiprocess=path is None)
         self._collection = collection
         self._entered = False
         self._listing = Listing(self._scan)

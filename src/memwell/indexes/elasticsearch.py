@@ -26,6 +26,7 @@ import elasticsearch
 from elasticsearch import AsyncElasticsearch
 
 from memwell import filters
+from memwell.capabilities import IndexCapabilities
 from memwell.errors import BackendError, ConfigError, Corrupt, MemwellError, Unavailable
 from memwell.filters import Node
 from memwell.indexes.columns import COLUMNS, NUMBERS, columns, decoded, encoded
@@ -64,6 +65,7 @@ class Elasticsearch(VectorIndex):
 
     part = "elasticsearch"
     proof = "wire"
+    capabilities = IndexCapabilities(durable=True, multiprocess=True)
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, Self, TypeAlias
 
 from memwell import filters
+from memwell.capabilities import IndexCapabilities
 from memwell.filters import Node
 from memwell.indexes.metrics import checked_metric, metric_of, similarities
 from memwell.indexes.nearest import CLOSE
@@ -44,6 +45,7 @@ class Exact(VectorIndex):
 
     part = "exact"
     blocking = True
+    capabilities = IndexCapabilities(atomic_batches=True, exact=True)
 
     def __init__(
         self,

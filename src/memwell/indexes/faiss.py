@@ -25,6 +25,7 @@ import faiss as library
 import numpy as np
 
 from memwell import filters
+from memwell.capabilities import IndexCapabilities
 from memwell.errors import ConfigError
 from memwell.filters import Node
 from memwell.indexes.metrics import Raw, checked_metric, metric_of, similarity
@@ -82,6 +83,7 @@ class Faiss(VectorIndex):
         self.dimension = dimension
         self.metric = checked_metric(metric)
         self.kind = kind
+        self.capabilities = IndexCapabilities(atomic_batches=True, exact=kind == "flat")
         self._links, self._build, self._breadth = links, build, breadth
         self._lock = threading.Lock()
         self._file: Snapshot | None = None

@@ -24,6 +24,7 @@ import pinecone
 from pinecone import errors
 
 from memwell import filters
+from memwell.capabilities import IndexCapabilities
 from memwell.errors import BackendError, ConfigError, Corrupt, MemwellError, NotSupported, Unavailable
 from memwell.filters import Node
 from memwell.indexes.columns import columns, decoded, encoded
@@ -70,6 +71,7 @@ class Pinecone(VectorIndex):
 
     part = "pinecone"
     proof = "wire"
+    capabilities = IndexCapabilities(durable=True, multiprocess=True, immediate=False)
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ back short: then every point is compared. What a server was told is on its disk;
 namespace.
 
 Local mode has one opener: a folder that is open already is a `ConfigError`. It compares every vector in Python, and is
-meant for small sets. The server mode is proved on the wire only, local mode for real (`Qdrant.proofs`).
+meant for small sets. The server mode is proved on the wire only, local mode for real.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal, Self
+from typing import Any, Final, Self
 
 from qdrant_client import AsyncQdrantClient, models
 from qdrant_client.http.exceptions import UnexpectedResponse
 
 from memwell import filters
+from memwell.capabilities import IndexCapabilities
 from memwell.errors import ConfigError, MemwellError
 from memwell.filters import Node
 from memwell.indexes.address import address
@@ -61,13 +62,6 @@ class Qdrant(VectorIndex):
     `client` of yours, which stays open and whose `identity` is not known."""
 
     part = "qdrant"
-    proof: ClassVar[Literal["service", "wire"]] = "wire"
-    proofs: ClassVar[Mapping[str, Literal["service", "wire"]]] = {
-        "server": "wire",
-        "folder": "service",
-        "memory": "service",
-    }
-    """As `proof`, by mode."""
 
     def __init__(
         self,
@@ -97,6 +91,10 @@ class Qdrant(VectorIndex):
         self._checked = False
         self._local = url is None if client is None else not hasattr(client._client, "rest_uri")
         self.blocking = self._local
+        self.proof = "service" if self._local else "wire"
+        self.capabilities = IndexCapabilities(
+            durable=url is not None or path is not None, multiprocess=not self._local, exact=self._local
+        )
         self._listing = Listing(self._scan)
         where = url if url is not None else path if path is None else Path(path).resolve()
         if where is not None:

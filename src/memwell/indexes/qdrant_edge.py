@@ -20,6 +20,7 @@ from typing import Any, Final, Self
 import qdrant_edge as edge
 
 from memwell import filters
+from memwell.capabilities import IndexCapabilities
 from memwell.errors import BackendError, ConfigError, MemwellError
 from memwell.filters import Node
 from memwell.indexes.listing import Listing
@@ -44,6 +45,7 @@ class QdrantEdge(VectorIndex):
 
     part = "qdrant-edge"
     blocking = True
+    capabilities = IndexCapabilities(durable=True)
 
     def __init__(
         self,

@@ -48,7 +48,7 @@ class Port(ABC):  # noqa: B024  its hooks have defaults
 
     part: ClassVar[str] = "part"
     """Short name of the adapter, used in errors and health."""
-    proof: ClassVar[Literal["service", "wire"]] = "service"
+    proof: Literal["service", "wire"] = "service"
     """How the shipped suites are run over the adapter: against the real service or library, or against a loopback
     server that speaks its documented protocol."""
     blocking: bool = False

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from memwell.capabilities import IndexCapabilities
 from memwell.errors import EmbeddingError, InvalidInput
 from memwell.filters import Node
 from memwell.ports.base import Port, Vectors, guarded
@@ -50,6 +51,8 @@ class VectorIndex(Port):
     """Length of every vector; another length raises `EmbeddingError`."""
     metric: Metric = "cosine"
     """By which the nearest are found."""
+    capabilities: IndexCapabilities = IndexCapabilities()
+    """What this instance promises."""
     identity: str | None = None
     """A stable name, without secrets, of the data that outlives this object, alike in every process that opens the
     same set of points; `None` when the points die with the object."""
