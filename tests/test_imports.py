@@ -25,7 +25,7 @@ LAYERS = (
     {"filters"},
     {"ports"},
     set[str](),  # every module not named here is pure, and stands on this layer
-    {"postgres", "redis"},  # what the adapters on one driver share
+    {"postgres", "redis", "clients"},  # what adapters on one driver, or on any network service, share
     {*ADAPTERS, "wrappers"},
     {"memory", "engine", "events", "observe", "policies"},
     {"sync"},

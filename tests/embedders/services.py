@@ -192,6 +192,10 @@ def _handler(service: Service) -> type[BaseHTTPRequestHandler]:
                 return self.send(200, "<html>a proxy</html>")
             if fault == "hang":
                 service.released.wait(20)
+            if fault == "long":
+                return self.send(429, {"message": "come back tomorrow"}, {"Retry-After": "86400"})
+            if fault == "drip":
+                return self.drip()
             if fault == "cut":
                 self.send_response(200)
                 self.send_header("Content-Length", "100000")
@@ -200,6 +204,18 @@ def _handler(service: Service) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
                 return None
             return self.send(200, _truncated(reply) if fault == "truncated" else reply)
+
+        def drip(self) -> None:
+            """A byte now and then, for ever."""
+            self.close_connection = True
+            try:
+                self.send_response(200)
+                self.send_header("Content-Length", "100000")
+                self.end_headers()
+                while not service.released.wait(0.01):
+                    self.wfile.write(b" ")
+            except OSError:  # the client has given up
+                return
 
         def send(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
             raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()

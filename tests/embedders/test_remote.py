@@ -18,7 +18,7 @@ from memwell.embedders.huggingface import HuggingFace
 from memwell.embedders.ollama import Ollama
 from memwell.embedders.openai import OpenAI
 from memwell.embedders.remote import RemoteEmbedder
-from memwell.errors import ConfigError, EmbeddingError, InvalidInput, Unavailable
+from memwell.errors import ConfigError, EmbeddingError, InvalidInput, TimedOut, Unavailable
 from memwell.registry import open_embedder
 from memwell.testing import run
 from memwell.testing.embedders import EmbedderConformance
@@ -116,19 +116,30 @@ def test_what_does_not_pass_is_unavailable_and_gives_no_vectors(
         assert caught.value.retry_after == 0.01
 
 
+@pytest.mark.parametrize("fault", ["hang", "drip"])
 def test_a_service_that_does_not_answer_is_unavailable_after_the_timeout(
-    making: Maker, service: Service
+    making: Maker, service: Service, fault: str
 ) -> None:
-    part = making(timeout=0.05, attempts=1)
-    service.plan.append("hang")
-    with pytest.raises(Unavailable, match=r"0\.05 seconds"):
+    part = making(timeout=0.1, attempts=1)
+    service.plan.append(fault)
+    with pytest.raises(TimedOut, match=r"0\.1 seconds"):
         run(part, part.embed(["one"]))
+
+
+def test_a_service_that_asks_to_wait_for_long_is_not_waited_for(making: Maker, service: Service) -> None:
+    part = making()
+    service.plan.append("long")
+    with pytest.raises(Unavailable) as caught:
+        run(part, part.embed(["one"]))
+    assert caught.value.retry_after == 86_400
+    assert len(service.requests) == 1
 
 
 def test_a_service_that_is_not_there_is_unavailable(making: Maker) -> None:
     part = making(base_url="http://127.0.0.1:9", attempts=1)
-    with pytest.raises(Unavailable, match="cannot be reached"):
+    with pytest.raises(Unavailable, match="cannot be reached") as caught:
         run(part, part.embed(["one"]))
+    assert isinstance(caught.value.__cause__, httpx2.ConnectError)
 
 
 @pytest.mark.parametrize(
@@ -211,6 +222,75 @@ def test_keys_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None
         run(part, part.close())
 
 
+@pytest.mark.parametrize("key", [f"{KEY}é", f"{KEY}\nX-More: 1", f"{KEY}\x7f"])
+def test_a_key_that_no_header_can_hold_is_refused_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(ConfigError, match="OPENAI_API_KEY") as caught:
+        OpenAI()
+    assert KEY not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_the_end_of_the_line_that_a_key_was_read_from_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", f"{KEY}\n")
+    with serving(services.openai) as service:
+        part = OpenAI("test-model", base_url=f"{service.url}/v1")
+        run(part, part.embed(["one"]))
+        run(part, part.close())
+
+
+def test_an_empty_key_keeps_that_of_the_environment_from_another_service(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with serving(services.ollama) as service:
+        part = OpenAI("test-model", key="", base_url=service.url)
+        with pytest.raises(ConfigError, match="HTTP 404"):
+            run(part, part.embed(["one"]))
+        run(part, part.close())
+        assert "authorization" not in service.requests[0][1]
+    with pytest.raises(ConfigError, match="needs a key"):
+        OpenAI(key="")
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        "localhost:8000",
+        "ftp://host",
+        "http://",
+        "http://h:0x",
+        "http://h/v1?version=1",
+        "http://h:99999",
+        "h",
+    ],
+)
+def test_a_base_url_that_cannot_be_asked_is_refused_at_once(base: str) -> None:
+    with pytest.raises(ConfigError, match="base_url"):
+        OpenAI("test-model", base_url=base)
+
+
+@pytest.mark.parametrize("base", ["http://ann:secret@host/v1", "http://ann:sec/ret@host", "http://:secret@h"])
+def test_a_base_url_with_a_password_is_refused_and_not_shown(base: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        OpenAI("test-model", base_url=base)
+    assert "sec" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "options", [{"batch": 0}, {"batch": -1}, {"dimension": 0}, {"window": 0}, {"timeout": 0}, {"attempts": 0}]
+)
+def test_numbers_that_mean_nothing_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        OpenAI("test-model", key=KEY, **options)
+    ((name, number),) = options.items()
+    with pytest.raises(ConfigError):
+        open_embedder(f"ollama:test-model?{name}={number}")
+
+
 def test_names_and_lengths_of_known_models_need_no_call() -> None:
     assert OpenAI(key=KEY).dimension == 1536
     assert OpenAI("text-embedding-3-large", key=KEY).dimension == 3072
@@ -269,6 +349,24 @@ def test_models_get_the_words_that_they_want_before_a_text() -> None:
     sent = [services.texts_of(body)[0] for _, _, body in service.requests]
     assert sent == ["search_document: tea", "search_query: tea", "tea"]
     assert (part.symmetric, plain.symmetric) == (False, True)
+    assert part.model == "nomic-embed-text:latest"
+
+
+def test_other_words_before_a_text_make_another_model() -> None:
+    """For the store and the caches: their vectors cannot be compared."""
+    names = [
+        Ollama("e5-small", **words).model
+        for words in (
+            {},
+            {"document_prefix": "passage: "},
+            {"document_prefix": "text: "},
+            {"query_prefix": "text: "},
+            {"document_prefix": "", "query_prefix": ""},
+        )
+    ]
+    assert names[0] == names[1] == "e5-small"
+    assert len(set(names)) == 4
+    assert names[2] == Ollama("e5-small", document_prefix="text: ").model
 
 
 @pytest.mark.parametrize("form", ["127.0.0.1:{port}", "http://127.0.0.1:{port}", "0.0.0.0:{port}"])
@@ -278,6 +376,31 @@ def test_ollama_is_found_where_its_variable_says(monkeypatch: pytest.MonkeyPatch
         part = open_embedder("ollama:test-model")
         assert run(part, part.embed(["one"])).shape == (1, DIMENSION)
         run(part, part.close())
+
+
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ("", "http://127.0.0.1:11434"),
+        ("host", "http://host:11434"),
+        (":8000", "http://127.0.0.1:8000"),
+        ("[::]", "http://127.0.0.1:11434"),
+        ("[::1]:8000", "http://[::1]:8000"),
+        ("https://host", "https://host"),
+        ("http://host/ollama/", "http://host/ollama"),
+    ],
+)
+def test_the_variable_of_ollama_is_read_as_ollama_reads_it(
+    monkeypatch: pytest.MonkeyPatch, given: str, address: str
+) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", given)
+    assert Ollama()._base == address
+
+
+def test_a_port_of_ollama_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", "host:http")
+    with pytest.raises(ConfigError, match="OLLAMA_HOST"):
+        Ollama()
 
 
 def test_hugging_face_is_asked_at_the_models_own_path(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from memwell.embedders.remote import RemoteEmbedder
-from memwell.errors import EmbeddingError
+from memwell.errors import ConfigError, EmbeddingError
 
 __all__ = ["Ollama"]
 
@@ -43,15 +44,19 @@ class Ollama(RemoteEmbedder):
 
 
 def _host() -> str | None:
-    """`OLLAMA_HOST` as an address: the variable may lack its scheme and its port."""
-    host = os.environ.get("OLLAMA_HOST")
-    if not host:
+    """`OLLAMA_HOST` as an address, read as Ollama itself reads it: where there is no scheme the port is 11434, else
+    that of the scheme.
+    """
+    given = os.environ.get("OLLAMA_HOST", "").strip()
+    if not given:
         return None
-    scheme, mark, rest = host.partition("://")
-    if not mark:
-        scheme, rest = "http", host
-    name, colon, port = rest.rstrip("/").rpartition(":")
-    if not colon or not port.isdigit():
-        name, port = rest.rstrip("/"), "11434"
-    everywhere = name in ("", "0.0.0.0")  # noqa: S104  where the server listens, not where it is asked
-    return f"{scheme}://{'127.0.0.1' if everywhere else name}:{port}"
+    url = urlsplit(given if "://" in given else f"http://{given}")
+    try:
+        port = url.port or (None if "://" in given else 11434)
+    except ValueError:
+        raise ConfigError("the port in OLLAMA_HOST is not a number from 1 to 65535", part="ollama") from None
+    user, at, place = url.netloc.rpartition("@")
+    name = place if place.endswith("]") or ":" not in place else place.rpartition(":")[0]
+    if name in ("", "0.0.0.0", "[::]"):  # noqa: S104  where the server listens, not where it is asked
+        name = "127.0.0.1"
+    return f"{url.scheme}://{user}{at}{name}{f':{port}' if port else ''}{url.path}"

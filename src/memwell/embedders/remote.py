@@ -5,7 +5,8 @@ once; their vectors come back in the order of the texts, or the call raises and 
 when it holds one row of one length for each text: a truncated batch is never taken for a whole one.
 
 Failures: a timeout, a broken connection, 408, 425, 429, 5xx and a truncated answer are `Unavailable` (with
-`retry_after` where the service says it) and are tried again, `attempts` times in all; 401 and 403 are `ConfigError`
+`retry_after` where the service says it) and are tried again, `attempts` times in all, unless the service asks to wait
+for over a minute; 401 and 403 are `ConfigError`
 (the key), 404 too (the address or the model), anything else that the service refuses is `EmbeddingError`.
 
 Keys come from the environment or the constructor, are sent in one header, and appear in no message, representation or
@@ -17,17 +18,21 @@ gives), `dimensions` (ask for a shortened output), `window`, `batch` (texts a re
 from __future__ import annotations
 
 import asyncio
-import os
+import hashlib
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, TypeAlias
 
 import httpx2
 
+from memwell import _bridge
+from memwell.clients import Clients
+from memwell.embedders.batches import cut, requests, spans
 from memwell.embedders.prefixes import prefixes_of
 from memwell.embedders.replies import failure_of, json_of
-from memwell.errors import ConfigError, EmbeddingError, MemwellError, Unavailable
-from memwell.guards import Retry
+from memwell.errors import ConfigError, EmbeddingError, MemwellError, TimedOut, Unavailable
+from memwell.guards import Retry, transient
+from memwell.keys import key_from
 from memwell.ports import Embedder, Vectors, guarded
 
 if TYPE_CHECKING:
@@ -43,8 +48,8 @@ OPTIONS: Final = (*_TEXTS, *_NUMBERS, "attempts", "key_env", "timeout")
 """Options that every URL of a remote embedder takes."""
 AT_ONCE: Final = 4
 """Requests of one call that are under way together."""
-BYTES_PER_TOKEN: Final = 4
-"""Of English, about; a character beyond ASCII is counted as a token of its own."""
+PATIENCE: Final = 60.0
+"""Seconds; a service that asks to wait for longer is not waited for."""
 PROBE: Final = "dimension"
 
 
@@ -87,7 +92,15 @@ class RemoteEmbedder(Embedder):
         query_prefix: str | None = None,
         client: httpx2.AsyncClient | None = None,
     ) -> None:
-        """`client` is used as it is, for its proxies and certificates, and stays open. Raises `ConfigError`."""
+        """`client` is used as it is, for its proxies and certificates, and stays open. An empty `key` sends none, not
+        that of the environment either. Raises `ConfigError`.
+        """
+        given = {"dimension": dimension, "dimensions": dimensions, "window": window, "batch": batch}
+        for option, number in given.items():
+            if number is not None and number < 1:
+                raise ConfigError(f"{option} is a whole number of 1 or more", part=self.part)
+        if not 0 < timeout < float("inf"):
+            raise ConfigError("timeout is a finite number of seconds over 0", part=self.part)
         model = model or self.default_model
         if not model:
             raise ConfigError(f"name the model, as in {self.part}:MODEL", part=self.part)
@@ -96,15 +109,15 @@ class RemoteEmbedder(Embedder):
         self.name = model
         """The model as the service knows it."""
         self.window = window or self.default_window
-        self._base = (base_url or self.address).rstrip("/")
-        self._key = key if key is not None else self._found_key(self.key_names)
+        self._base = _base(base_url or self.address, self.part)
+        self._key = key_from(key, self.key_names, part=self.part)
         self._shortened = dimensions
         self._dimension = dimensions or dimension or self.sizes.get(model)
         self._batch = min(batch or self.most_texts, self.most_texts)
         self._timeout = timeout
-        self._retry = Retry(max_attempts=attempts, initial_delay=0.25, max_delay=20.0)
+        self._retry = Retry(max_attempts=attempts, initial_delay=0.25, max_delay=20.0, worth=_soon)
         self._given = client
-        self._clients: dict[asyncio.AbstractEventLoop, httpx2.AsyncClient] = {}
+        self._clients = Clients(_client, httpx2.AsyncClient.aclose)
         known = prefixes_of(model)
         self._prefixes: dict[Kind, str] = {
             "document": known[0] if document_prefix is None else document_prefix,
@@ -122,15 +135,27 @@ class RemoteEmbedder(Embedder):
         variable = url.take("key_env")
         found: dict[str, Any] = {"timeout": url.number("timeout", 30.0)}
         found["attempts"] = url.whole("attempts", 4, least=1)
-        found |= {name: url.whole(name, 0) or None for name in _NUMBERS}
+        found |= {name: url.whole(name, 1, least=1) for name in _NUMBERS if name in url.options}
         found |= {name: url.take(name) for name in _TEXTS}
         url.done(*OPTIONS)
-        return cls(url.rest, key=None if variable is None else cls._named_key(variable), **found)
+        key = None if variable is None else key_from(None, [variable], part=cls.part)
+        if variable is not None and key is None:
+            raise ConfigError(
+                f"key_env={variable}: this variable is not set in the environment", part=cls.part
+            )
+        return cls(url.rest, key=key, **found)
 
     @property
     def model(self) -> str:  # type: ignore[override]
-        """The model's name, with `@512` behind it when the output is shortened to that."""
-        return f"{self.name}@{self._shortened}" if self._shortened else self.name
+        """The model's name, with `@512` behind it when the output is shortened to that, and a mark of the prefixes when
+        they are not the model's own: other vectors have another name.
+        """
+        shortened = f"@{self._shortened}" if self._shortened else ""
+        words = self._prefixes["document"], self._prefixes["query"]
+        if words == prefixes_of(self.name):
+            return f"{self.name}{shortened}"
+        mark = hashlib.blake2b("\0".join(words).encode(), digest_size=4).hexdigest()
+        return f"{self.name}{shortened}+{mark}"
 
     @property
     def dimension(self) -> int:  # type: ignore[override]
@@ -149,20 +174,8 @@ class RemoteEmbedder(Embedder):
         return self._prefixes["document"] == self._prefixes["query"]
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """About a token each: up to four ASCII characters, or one beyond ASCII."""
-        if text.isascii():
-            return super().spans(text)
-        found, start = [], 0
-        for at, character in enumerate(text):
-            if not character.isascii():
-                if start < at:
-                    found.append((start, at))
-                found.append((at, at + 1))
-                start = at + 1
-            elif at + 1 - start == BYTES_PER_TOKEN:
-                found.append((start, at + 1))
-                start = at + 1
-        return [*found, (start, len(text))] if start < len(text) else found
+        """About a token each."""
+        return spans(text)
 
     @guarded
     async def embed(self, texts: Sequence[str], *, kind: Kind = "document") -> Vectors:
@@ -174,7 +187,6 @@ class RemoteEmbedder(Embedder):
     async def _embed(self, texts: Sequence[str], kind: Kind) -> Vectors:
         import numpy as np
 
-        prefix = self._prefixes[kind]
         turns = asyncio.Semaphore(AT_ONCE)
 
         async def request(part: list[str]) -> Vectors:
@@ -183,51 +195,39 @@ class RemoteEmbedder(Embedder):
                     lambda: self._requested(part, kind), name=self.part, blocking=False
                 )
 
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(request(part)) for part in self._requests(texts, prefix)]
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(request(part)) for part in self._requests(texts, kind)]
+        except ExceptionGroup as failures:
+            first = failures.exceptions[0]
+            raise first from first.__cause__
         vectors: Vectors = np.concatenate([task.result() for task in tasks])
         return vectors
 
-    def _requests(self, texts: Sequence[str], prefix: str) -> Iterator[list[str]]:
-        """The texts as they are sent, in requests that keep the service's limits."""
-        part: list[str] = []
-        tokens = 0
-        for text in texts:
-            sent = self._cut(prefix + text) or " "  # services refuse a text of no characters
-            size = len(sent.encode()) // BYTES_PER_TOKEN + 1
-            if part and (len(part) == self._batch or tokens + size > self.most_tokens):
-                yield part
-                part, tokens = [], 0
-            part.append(sent)
-            tokens += size
-        yield part
-
-    def _cut(self, text: str) -> str:
-        """The text as far as the model reads it: a text longer than the window is passages when memories are kept."""
-        most = BYTES_PER_TOKEN * (self.window or self.default_window)
-        if len(text) * BYTES_PER_TOKEN <= most:
-            return text
-        return text.encode()[:most].decode(errors="ignore")
+    def _requests(self, texts: Sequence[str], kind: Kind) -> Iterator[list[str]]:
+        """The texts as they are sent: a text longer than the window is passages when memories are kept."""
+        # Services refuse a text of no characters.
+        sent = (cut(self._prefixes[kind] + text, self.window or self.default_window) or " " for text in texts)
+        return requests(sent, most_texts=self._batch, most_tokens=self.most_tokens)
 
     async def _requested(self, texts: list[str], kind: Kind) -> Vectors:
         """The vectors of one request, one row a text."""
         path, body = self._request(texts, kind)
-        try:
-            response = await self._client().post(
-                self._base + path, json=body, headers=self._headers(), timeout=self._timeout
+
+        async def post() -> httpx2.Response:
+            return await self._client().post(
+                self._base + path, json=body, headers=self._headers(), timeout=None
             )
-        except httpx2.TimeoutException as error:
-            raise Unavailable(
-                f"{self.name} did not answer within {self._timeout:g} seconds",
-                part=self.part,
-                operation="embed",
-            ) from error
-        except httpx2.TransportError as error:
-            raise Unavailable(
-                f"{self._base} cannot be reached: {error or type(error).__name__}",
-                part=self.part,
-                operation="embed",
-            ) from error
+
+        try:
+            # The client's own limits are for each piece of an answer: one that trickles in never reaches them.
+            response = await _bridge.within(self._timeout, post)
+        except TimedOut as error:
+            message = f"{self.name} did not answer within {self._timeout:g} seconds"
+            raise TimedOut(message, part=self.part, operation="embed") from error
+        except httpx2.RequestError as error:
+            message = f"{self._base} cannot be reached: {error or type(error).__name__}"
+            raise Unavailable(message, part=self.part, operation="embed") from error
         if response.status_code != 200:
             raise failure_of(response, part=self.part, model=self.name, secret=self._key, keys=self.key_names)
         rows = self._rows(json_of(response, self.part), len(texts))
@@ -259,15 +259,7 @@ class RemoteEmbedder(Embedder):
         return vectors
 
     def _client(self) -> httpx2.AsyncClient:
-        if self._given is not None:
-            return self._given
-        loop = asyncio.get_running_loop()
-        if loop not in self._clients:
-            self._clients = {
-                other: client for other, client in self._clients.items() if not other.is_closed()
-            }
-            self._clients[loop] = httpx2.AsyncClient(limits=httpx2.Limits(max_connections=4 * AT_ONCE))
-        return self._clients[loop]
+        return self._clients.here() if self._given is None else self._given
 
     def _headers(self) -> Mapping[str, str]:
         return {} if self._key is None else {"Authorization": f"Bearer {self._key}"}
@@ -277,32 +269,12 @@ class RemoteEmbedder(Embedder):
         await self._requested([PROBE], "query")
 
     async def _close(self) -> None:
-        here = asyncio.get_running_loop()
-        clients, self._clients = self._clients, {}
-        for loop, client in clients.items():
-            if loop is here:
-                await client.aclose()
-            elif loop.is_running():
-                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(client.aclose(), loop))
+        await self._clients.close()
 
     def _translate(self, error: Exception, operation: str) -> MemwellError:
-        if isinstance(error, ExceptionGroup):
-            first = error.exceptions[0]
-            return first if isinstance(first, MemwellError) else self._translate(first, operation)
         if isinstance(error, UnicodeEncodeError):
             return EmbeddingError("the text holds half a surrogate pair", part=self.part, operation=operation)
         return super()._translate(error, operation)
-
-    @classmethod
-    def _found_key(cls, names: Sequence[str]) -> str | None:
-        return next((key for name in names if (key := os.environ.get(name))), None)
-
-    @classmethod
-    def _named_key(cls, name: str) -> str:
-        key = cls._found_key([name])
-        if key is None:
-            raise ConfigError(f"key_env={name}: this variable is not set in the environment", part=cls.part)
-        return key
 
     @abstractmethod
     def _request(self, texts: list[str], kind: Kind) -> tuple[str, dict[str, Any]]:
@@ -311,3 +283,26 @@ class RemoteEmbedder(Embedder):
     @abstractmethod
     def _rows(self, answer: Any, count: int) -> Sequence[Any]:
         """The vectors in an answer, in the order of the texts. May raise `KeyError` or `TypeError`."""
+
+
+def _client() -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(limits=httpx2.Limits(max_connections=4 * AT_ONCE))
+
+
+def _base(text: str, part: str) -> str:
+    """A base URL that requests can be made of, without its last slash. Raises `ConfigError`."""
+    wrong = ConfigError("base_url is written like http://host:8000/v1, without ? and #", part=part)
+    try:
+        url = httpx2.URL(text)
+    except httpx2.InvalidURL:
+        raise wrong from None  # it may show a part of a password
+    if url.userinfo:
+        raise ConfigError("base_url holds a user: clients would log it; give a client= instead", part=part)
+    plain = url.scheme in ("http", "https") and url.host and 0 < (url.port or 1) < 65536
+    if not plain or url.query or url.fragment:
+        raise wrong
+    return text.rstrip("/")
+
+
+def _soon(error: Exception) -> bool:
+    return transient(error) and (getattr(error, "retry_after", None) or 0) <= PATIENCE
