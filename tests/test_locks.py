@@ -23,6 +23,7 @@ from memwell.registry import open_keyvalue
 from memwell.testing import run
 from memwell.testing.flaky import Faults, Flaky
 from memwell.testing.services import MemcachedServer, RedisServer
+from memwell.wrappers import Threaded
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -111,9 +112,58 @@ def test_one_lock_object_serves_again_and_again_but_not_twice_at_once() -> None:
     for expected in (1, 2):
         with held:
             assert held.token == expected
-            with pytest.raises(InvalidInput, match="twice"), held:
+            with pytest.raises(InvalidInput, match="held or being entered"), held:
                 pass
             assert not held.lost
+
+
+def test_tasks_that_share_one_lock_object_are_refused_rather_than_mixed_up() -> None:
+    keyvalue = Threaded(MemoryKeyValue())
+
+    async def main() -> None:
+        async with lock(keyvalue, "job") as held:
+            shared = lock(keyvalue, "job")
+            waiting = asyncio.create_task(shared.__aenter__())
+            await asyncio.sleep(0)
+            with pytest.raises(InvalidInput, match="one for each holder"):
+                await shared.__aenter__()
+            held.check()
+        async with asyncio.timeout(10):
+            await waiting
+        shared.check()
+        await shared.__aexit__(None, None, None)
+        async with lock(keyvalue, "job", wait=0):
+            pass
+        await keyvalue.close()
+
+    asyncio.run(main())
+
+
+def test_a_renewal_that_ends_after_the_block_does_not_bring_the_lock_back() -> None:
+    class Slow(MemoryKeyValue):
+        reached, go = threading.Event(), threading.Event()
+        slow = False
+
+        async def _replace(self, *arguments: Any) -> bool:
+            done = await super()._replace(*arguments)
+            if self.slow:
+                self.reached.set()
+                self.go.wait(10)
+            return done
+
+    keyvalue = Slow()
+    with ThreadPoolExecutor(1) as threads:
+        with lock_sync(keyvalue, "job") as held:
+            keyvalue.slow = True
+            renewal = threads.submit(held.renew)
+            assert keyvalue.reached.wait(10)
+            keyvalue.slow = False
+        keyvalue.go.set()
+        with pytest.raises(Conflict):
+            renewal.result()
+    assert (held.lost, held.remaining) == (True, 0.0)
+    with held:
+        held.check()
 
 
 def test_who_waits_gets_it_when_it_is_released(keyvalue: KeyValue) -> None:

@@ -24,7 +24,8 @@ meanwhile; entering raises `Unavailable`. One that comes back *empty* (memcached
 write, a replica that had not heard of the last writes) may give the lock a second time, and begins again with small
 tokens: use one that keeps what it has acknowledged, or `redlock`.
 
-Not re-entrant: a holder that enters the same lock again waits for itself. Not fair: of those who wait, anyone may be
+Not re-entrant: a holder that enters the same lock again waits for itself. Tasks and threads make a lock each; one that
+is held or being entered already refuses with `InvalidInput`. Not fair: of those who wait, anyone may be
 next. A forked child does not hold its parent's locks.
 
 [1] M. Kleppmann, "How to do distributed locking", 2016,

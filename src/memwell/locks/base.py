@@ -6,6 +6,7 @@ import logging
 import math
 import os
 import random as chance
+import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -64,6 +65,8 @@ class Lock(ABC):
         self._value = b""
         self._until: float | None = None
         self._pid = 0
+        self._guard = threading.Lock()
+        self._entering = False
         self._gone: Exception | str | None = None
         self._stop: Callable[[], None] | None = None
 
@@ -88,15 +91,30 @@ class Lock(ABC):
         """Hold the lock for another `ttl` from now. Raises `Conflict` if it was lost, `Unavailable` if nobody knows;
         then it is held for as long as before."""
         self.check()
+        value = self._value
         until = await self._extend()
-        if until is None:
-            self._gone = "somebody else has taken it, or the key-value has forgotten it"
-            raise self._loss()
-        self._until = until
+        with self._guard:
+            if self._value is not value or self._until is None:  # left meanwhile
+                raise self._loss()
+            if until is None:
+                self._gone = "somebody else has taken it, or the key-value has forgotten it"
+                raise self._loss()
+            self._until = until
 
     async def __aenter__(self) -> Self:
-        if self._until is not None:
-            raise InvalidInput(f"the lock {self.name!r} is held already; a lock cannot be entered twice")
+        with self._guard:
+            if self._until is not None or self._entering:
+                raise InvalidInput(
+                    f"this lock on {self.name!r} is held or being entered already; make one for each holder"
+                )
+            self._entering = True
+        try:
+            await self._enter()
+        finally:
+            self._entering = False
+        return self
+
+    async def _enter(self) -> None:
         began, attempt = self._clock(), 0
         while True:
             self._value = token_hex(16).encode()
@@ -117,7 +135,6 @@ class Lock(ABC):
         self._until, self._pid, self._gone = until, os.getpid(), None
         if self._renewing:
             self._stop = _bridge.repeat(self._renew_quietly, self.ttl / 3, blocking=self._blocking)
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -131,7 +148,8 @@ class Lock(ABC):
         try:
             ours = await self._drop()
         finally:
-            self._until = None
+            with self._guard:
+                self._until = None
         if error is None and (ours is False or (ours is None and lost)):
             raise loss
 
