@@ -58,6 +58,8 @@ COMPONENTS: Final = (
 """The tables of this part."""
 _SWEEP_BATCH: Final = 1000
 _LOOK: Final = 1000
+_UNKNOWN: Final = "SELECT reltuples < 0 FROM pg_class WHERE oid = 'records'::regclass"
+"""Whether the server has never counted; it would do so by itself some minutes later."""
 
 _log = logging.getLogger("memwell.stores.postgres")
 
@@ -117,7 +119,7 @@ class PostgresStore(Store):
         return results
 
     async def _get(self, scope: Scope, ids: Sequence[str], now: datetime) -> list[Record]:
-        text, values = visible(scope, now)
+        text, values = visible(scope, now, by_id=True)
         rows = await self._rows(f"{SELECT} WHERE r.id = ANY (%s::text[]) AND {text}", [list(ids), *values])
         found = {row[2]: record_of(row) for row in rows}
         return [found[id] for id in ids if id in found]
@@ -160,7 +162,7 @@ class PostgresStore(Store):
             return await self._searcher.actors(connection, scope)
 
     async def _history(self, scope: Scope, id: str, now: datetime) -> list[Version]:
-        text, values = visible(scope, now)
+        text, values = visible(scope, now, by_id=True)
         async with self._database.connection() as connection, connection.transaction():
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             rows = await rows_of(connection, f"{SELECT} WHERE r.id = %s AND {text}", [id, *values])
@@ -180,7 +182,7 @@ class PostgresStore(Store):
         return chain(versions, record_of(rows[0]))
 
     async def _links(self, scope: Scope, ids: Sequence[str], incoming: bool) -> list[tuple[str, Link]]:
-        text, values = visible(scope, None)
+        text, values = visible(scope, None, by_id=True)
         near, far = ("target", "source") if incoming else ("source", "target")
         rows = await self._rows(
             "SELECT r.id, o.id, l.kind, l.strength, l.created_at FROM records r"
@@ -267,6 +269,9 @@ class PostgresStore(Store):
     async def _build(self) -> None:
         try:
             async with self._database.session() as connection:
+                [(unknown,)] = await rows_of(connection, _UNKNOWN)
+                if unknown:
+                    await connection.execute("ANALYZE records, models, vectors")
                 await postgres_indexes.keep_up(connection)
         except (psycopg.Error, MemwellError) as error:  # searches compare vectors one by one meanwhile
             _log.warning("a vector index could not be built; run `memwell db index`: %s", error)

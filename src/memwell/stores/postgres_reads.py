@@ -21,7 +21,7 @@ async def embeddings(
     connection: Connection, scope: Scope, ids: Sequence[str], model: str
 ) -> dict[str, Embedding]:
     """See `Store.embeddings`."""
-    text, values = visible(scope, None)
+    text, values = visible(scope, None, by_id=True)
     rows = await rows_of(
         connection,
         "SELECT r.id, vector_send(v.vec), v.spans, v.passages FROM records r"

@@ -65,13 +65,18 @@ Vector: TypeAlias = tuple[Raw, str | None, bytes | None]
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def visible(scope: Scope, now: datetime | None, row: str = "r") -> Condition:
-    """What a call may see: its scope, nothing expired at `now` (`None`: expired too)."""
+def visible(scope: Scope, now: datetime | None, row: str = "r", *, by_id: bool = False) -> Condition:
+    """What a call may see: its scope, nothing expired at `now` (`None`: expired too).
+
+    `by_id`: ids stand beside it. Without statistics the planner would rather walk all that the user has than look
+    them up, so that it is told of no other way.
+    """
+    form = "({}.{} = %s) IS TRUE" if by_id else "{}.{} = %s"
     terms, values = [f"{row}.tenant_id = %s"], [scope.tenant_id]
     for name in ("user_id", "agent_id", "session_id", "namespace"):
         value = getattr(scope, name)
         if value is not None:
-            terms.append(f"{row}.{name} = %s")
+            terms.append(form.format(row, name))
             values.append(value)
     bound: list[Any] = [*values]
     if now is not None:
@@ -80,9 +85,11 @@ def visible(scope: Scope, now: datetime | None, row: str = "r") -> Condition:
     return " AND ".join(terms), bound
 
 
-def condition(scope: Scope, now: datetime | None, where: filters.Node | Where | None = None) -> Condition:
+def condition(
+    scope: Scope, now: datetime | None, where: filters.Node | Where | None = None, *, by_id: bool = False
+) -> Condition:
     """As `visible`, under a filter."""
-    text, values = visible(scope, now)
+    text, values = visible(scope, now, by_id=by_id)
     if where is None:
         return text, values
     more, bound = postgres_filters.compile(filters.parse(where))

@@ -265,7 +265,7 @@ def _changing(model: Model | None, setting: str, where: str, extra: str) -> str:
 async def _update(write: Write, operation: Update) -> Record:
     """Read, revise, and write if nobody was faster; else begin again."""
     while True:
-        text, values = visible(operation.scope, write.now)
+        text, values = visible(operation.scope, write.now, by_id=True)
         lock = " FOR UPDATE OF r" if write.whole else ""
         rows = await write.rows(f"{_STANDING} WHERE r.id = %s AND {text}{lock}", [operation.id, *values])
         if not rows:
@@ -324,7 +324,7 @@ async def _remove(
 ) -> list[str]:
     """Remove records, on which a trigger removes all that hangs on them; note each in the change sequence. The ids
     removed."""
-    text, values = condition(scope, None, where)
+    text, values = condition(scope, None, where, by_id=ids is not None)
     if ids is not None:
         text, values = f"{text} AND r.id = ANY (%s::text[])", [*values, list(ids)]
     place = write.ordinal(_ROOM if ids is None else len(ids) + 1)
@@ -371,8 +371,8 @@ async def _unlink(write: Write, operation: Unlink) -> int:
 
 def _ends(write: Write, scope: Scope, source: str, target: str) -> tuple[str, list[Any]]:
     """The keys of both ends of a relationship, which nobody removes meanwhile."""
-    of_source, bound = visible(scope, write.now, "s")
-    of_target, more = visible(scope, write.now, "t")
+    of_source, bound = visible(scope, write.now, "s", by_id=True)
+    of_target, more = visible(scope, write.now, "t", by_id=True)
     text = (
         "SELECT s.key AS source, t.key AS target FROM writing, records s, records t"
         f" WHERE ok AND s.id = %s AND {of_source} AND t.id = %s AND {of_target} FOR KEY SHARE OF s, t"
@@ -382,7 +382,7 @@ def _ends(write: Write, scope: Scope, source: str, target: str) -> tuple[str, li
 
 async def _missing(write: Write, scope: Scope, *ids: str) -> None:
     """Raise `NotFound` for the first of the ids that is not there."""
-    text, values = visible(scope, write.now)
+    text, values = visible(scope, write.now, by_id=True)
     rows = await write.rows(f"SELECT r.id FROM records r WHERE {text} AND r.id = ANY (%s)", [*values, [*ids]])
     there = {row[0] for row in rows}
     missing = next((id for id in ids if id not in there), ids[0])
