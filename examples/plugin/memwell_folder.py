@@ -2,24 +2,27 @@
 
 URL: `folder:///relative/path` or `folder:////absolute/path`. One process at a time opens a folder (`ConfigError` for a
 second). A write of several memories is atomic: it is written whole to the file `pending` before anything else is
-touched, and carried out again at the next opening if the process died in between.
+touched. If the process dies or the disk is full then, the rest is done before the next write or at the next opening.
 """
 
 from __future__ import annotations
 
 import fcntl
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 from memwell.capabilities import Capabilities
-from memwell.errors import BackendError, ConfigError, MemwellError
+from memwell.errors import ConfigError
 from memwell.registry import Url
 from memwell.stores.kept import KeptStore
 
 __all__ = ["FolderStore"]
+
+log = logging.getLogger(__name__)
 
 
 class FolderStore(KeptStore):
@@ -40,9 +43,12 @@ class FolderStore(KeptStore):
         except OSError as error:
             self._lock_file.close()
             raise ConfigError(f"another process has {path} open", part=self.part) from error
-        if self._pending.exists():
-            self._carry_out(json.loads(self._pending.read_text("utf-8")))
-        super().__init__()
+        try:
+            self._carry_out()
+            super().__init__()
+        except BaseException:
+            self._lock_file.close()
+            raise
 
     @classmethod
     def from_url(cls, url: Url) -> Self:
@@ -60,13 +66,19 @@ class FolderStore(KeptStore):
         return ((file.stem, file.read_bytes()) for file in self._folder.glob("*.json"))
 
     def keep(self, changes: Mapping[str, bytes | None]) -> None:
-        """Write the files that changed, all or none."""
+        """Write the files that changed, all or none: once `pending` is there, the write is made."""
+        self._carry_out()
         texts = {name: None if body is None else body.decode() for name, body in changes.items()}
         _replace(self._pending, json.dumps(texts))
-        self._carry_out(texts)
+        try:
+            self._carry_out()
+        except OSError as error:
+            log.warning("%s is kept in %s for now: %s", self._folder, self._pending.name, error)
 
-    def _carry_out(self, texts: Mapping[str, str | None]) -> None:
-        for name, text in texts.items():
+    def _carry_out(self) -> None:
+        if not self._pending.exists():
+            return
+        for name, text in json.loads(self._pending.read_text("utf-8")).items():
             file = self._folder / f"{name}.json"
             if text is None:
                 file.unlink(missing_ok=True)
@@ -77,11 +89,6 @@ class FolderStore(KeptStore):
     async def _close(self) -> None:
         await super()._close()
         self._lock_file.close()
-
-    def _translate(self, error: Exception, operation: str) -> MemwellError:
-        if isinstance(error, OSError):
-            return BackendError(f"{error}; is the disk full?", part=self.part, operation=operation)
-        return super()._translate(error, operation)
 
 
 def _replace(file: Path, text: str) -> None:

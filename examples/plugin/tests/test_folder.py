@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from memwell import BackendError, ConfigError, Memory
+from memwell import BackendError, ConfigError, Corrupt, Memory
 from memwell.testing import run
 from memwell.testing.stores import StoreConformance
 from memwell_folder import FolderStore
@@ -52,14 +52,57 @@ def test_a_write_that_died_half_way_is_carried_out_at_the_next_opening(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     memory = Memory(f"folder:///{tmp_path}/notes", embedder=None)
-    monkeypatch.setattr(
-        FolderStore, "_carry_out", lambda *_: None
-    )  # as if killed right after `pending` was written
+    # As if killed right after `pending` was written.
+    monkeypatch.setattr(FolderStore, "_carry_out", lambda *_: None)
     memory.remember(["one", "two"])
     monkeypatch.undo()
     memory.close()
     with Memory(f"folder:///{tmp_path}/notes", embedder=None) as again:
         assert again.count() == 2
+
+
+def test_a_disk_that_is_full_half_way_tears_no_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first write is whole in `pending` already, and holds; the next is refused until there is room again."""
+    written: list[Path] = []
+    really = Path.write_text
+
+    def full(file: Path, text: str, *rest: str) -> int:
+        if file.name != "pending.new" and written:
+            raise OSError(28, "No space left on device")
+        written.extend([file] if file.name != "pending.new" else [])
+        return really(file, text, *rest)
+
+    with Memory(f"folder:///{tmp_path}/notes", embedder=None) as memory:
+        monkeypatch.setattr(Path, "write_text", full)
+        memory.remember(["one", "two", "three"])
+        with pytest.raises(BackendError, match="No space left"):
+            memory.remember("four")
+        assert len(list((tmp_path / "notes").glob("*.json"))) == 1
+        monkeypatch.undo()
+        memory.remember("five")
+    with Memory(f"folder:///{tmp_path}/notes", embedder=None) as again:
+        assert {record.content for record in again.list()} == {"one", "two", "three", "five"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("notes.json", "{}"),
+        ("000000000001.json", "{"),
+        ("000000000001.json", "[]"),
+        ("000000000001.json", "\udcff"),
+    ],
+)
+def test_a_file_that_is_no_memory_is_named_and_the_folder_can_be_opened_when_it_is_gone(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    (tmp_path / name).write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(Corrupt, match=name.removesuffix(".json")) as caught:
+        FolderStore(tmp_path)
+    (tmp_path / name).unlink()
+    store = FolderStore(tmp_path)
+    run(store, store.close())
+    assert caught.value.transient is False
 
 
 def test_a_folder_is_open_once(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from memwell.codec import (
     dumps,
@@ -35,18 +35,31 @@ from memwell.stores.memory_state import Row, State, row_of
 __all__ = ["KeptStore"]
 
 _SERVING = "serving"
+_Entry: TypeAlias = tuple[Row, tuple[int, datetime] | None, Any]
+"""A row without its relationships, its accesses, and its relationships."""
 
 
 class KeptStore(MemoryStore):
-    """See the module. A subclass makes itself ready for `kept` before it calls this constructor."""
+    """See the module. A subclass makes itself ready for `kept` before it calls this constructor, which raises `Corrupt`
+    for what cannot be read.
+    """
 
     part = "kept"
 
     def __init__(self) -> None:
         super().__init__()
-        entries = dict(self.kept())
-        serving = loads(entries.pop(_SERVING, b"null").decode())
-        rows = {int(name): loads(body.decode()) for name, body in entries.items()}
+        rows: dict[int, _Entry] = {}
+        serving = None
+        for name, body in self.kept():
+            try:
+                if name == _SERVING:
+                    serving = loads(body.decode())
+                else:
+                    rows[int(name)] = _entry(loads(body.decode()))
+            except (Corrupt, ValueError, KeyError, TypeError, AttributeError) as error:
+                raise Corrupt(
+                    f"{name!r} was not kept by memwell, or was changed: {error}", part=self.part
+                ) from error
         _fill(self._state, rows, serving)
         self._served = serving
 
@@ -79,19 +92,18 @@ def _body(state: State, key: int) -> bytes:
     return dumps(data).encode()
 
 
-def _fill(state: State, rows: Mapping[int, Mapping[str, Any]], serving: str | None) -> None:
-    """Make the state what the rows tell. Raises `Corrupt`."""
-    links: dict[int, Any] = {}
+def _fill(state: State, rows: Mapping[int, _Entry], serving: str | None) -> None:
+    """Make the state what the rows tell."""
     with state.transaction():
         for key in sorted(rows):
-            row, accesses, links[key] = _row(rows[key])
+            row, accesses, _ = rows[key]
             state.ids[row.record.scope.tenant_id, row.record.id] = key
             state.dimensions.update({model: e.vectors.shape[1] for model, e in row.vectors.items()})
             if accesses is not None:
                 state.access[key] = accesses
             state.replace_row(key, row)
-        for key, found in links.items():
-            _link(state, key, found)
+        for key, (_, _, links) in rows.items():
+            _link(state, key, links)
         if serving is not None:
             state.choose(serving)
     state.changes.clear()
@@ -101,14 +113,10 @@ def _fill(state: State, rows: Mapping[int, Mapping[str, Any]], serving: str | No
         state.last_seq = state.forgotten = to_micros(datetime.now(UTC))
 
 
-def _row(data: Mapping[str, Any]) -> tuple[Row, tuple[int, datetime] | None, Any]:
-    """A row without its relationships, its accesses, and its relationships."""
-    try:
-        record = record_from_json(data["record"])
-        past = tuple(version_from_json(version) for version in data["past"])
-        embeddings = [embedding_from_json(embedding) for embedding in data["vectors"]]
-    except (KeyError, TypeError) as error:
-        raise Corrupt(f"what was kept is not a record of memwell: {error!r}", part="kept") from error
+def _entry(data: Mapping[str, Any]) -> _Entry:
+    record = record_from_json(data["record"])
+    past = tuple(version_from_json(version) for version in data["past"])
+    embeddings = [embedding_from_json(embedding) for embedding in data["vectors"]]
     last = record.last_accessed_at
     accesses = None if last is None else (record.access_count, last)
     return row_of(record, {e.model: e for e in embeddings}, past), accesses, record.links
