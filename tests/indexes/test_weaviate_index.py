@@ -108,6 +108,16 @@ def test_points_that_are_refused_are_told_and_the_others_stay(index: VectorIndex
     assert run(index, index.ids()) == ["a", "b", "c"]
 
 
+def test_the_content_of_a_refused_point_is_not_logged(
+    index: VectorIndex, wire: WeaviateWire, caplog: pytest.LogCaptureFixture
+) -> None:
+    wire.refuse = {"b"}
+    with pytest.raises(BackendError) as caught:
+        run(index, index.upsert([point("a"), point("b", diagnosis="confidential")]))
+    assert "Failed to send 1 objects" in caplog.text
+    assert "confidential" not in f"{caplog.text}{caught.value}"
+
+
 def test_texts_that_differ_in_white_space_only_are_told_apart(index: VectorIndex) -> None:
     names = ["plain", " plain", "plain\n", "\u2003plain", "Plain"]
     points = [
@@ -286,8 +296,13 @@ def test_a_url_says_where_both_protocols_are_spoken() -> None:
     part = open_index("weaviate://[::1]?dimension=2&collection=notes")
     assert part.identity == "weaviate:http://[::1]:8080/Notes/"
     assert part._grpc == "[::1]:50051"
-    for wrong in ("weaviate://my.weaviate.cloud?dimension=2", "weaviate://h?dimension=2&collection=my-notes"):
-        with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match="grpc_host or grpc_port"):
+        open_index("weaviate://my.weaviate.cloud?dimension=2")
+    with pytest.raises(ConfigError, match="letters, digits"):
+        open_index("weaviate://localhost?dimension=2&collection=my-notes")
+    for wrong in ("weaviate://:secret@localhost?dimension=2", "weaviate://localhost/v1?dimension=2"):
+        with pytest.raises(ConfigError, match="WEAVIATE_API_KEY") as caught:
             open_index(wrong)
+        assert "secret@" not in str(caught.value)
     with pytest.raises(ConfigError, match="url and grpc, or a client"):
         Weaviate(2, url="http://localhost:8080")

@@ -116,28 +116,16 @@ class Weaviate(VectorIndex):
     @classmethod
     def from_url(cls, url: Url) -> Self:
         """See the module's description."""
-        dimension, metric, place = dimension_of(url), metric_of(url), url.place()
-        host, port = place.host(0)
-        secure = url.flag("https", not here(host))
-        other, number = (
-            url.take("grpc_host") or host,
-            url.whole("grpc_port", 443 if secure else 50051, least=1),
-        )
-        port = port or (443 if secure else 8080)
+        dimension, metric = dimension_of(url), metric_of(url)
+        rest, grpc = _addresses(url)
         settings: dict[str, Any] = {
             "collection": url.take("collection") or "Memwell",
             "namespace": url.take("namespace") or "",
             "timeout": url.number("timeout", 10.0),
         }
-        url.done(
-            "dimension", "metric", "collection", "namespace", "timeout", "https", "grpc_host", "grpc_port"
-        )
-        if (other, number) == (host, port):
-            raise ConfigError(
-                "weaviate listens for gRPC elsewhere: give grpc_host or grpc_port", part=cls.part
-            )
-        address = f"{'https' if secure else 'http'}://{_shown(host)}:{port}"
-        return cls(dimension, url=address, grpc=f"{_shown(other)}:{number}", metric=metric, **settings)
+        own = "dimension", "metric", "collection", "namespace", "timeout"
+        url.done(*own, "https", "grpc_host", "grpc_port")
+        return cls(dimension, url=rest, grpc=grpc, metric=metric, **settings)
 
     # ------------------------------------------------------------------------------------------ the client
 
@@ -197,9 +185,7 @@ class Weaviate(VectorIndex):
         collection = collections.use(self._name)
         check(await collection.config.get(), self.dimension, self.metric)
         if not await collection.tenants.exists(self._tenant):
-            await collection.tenants.create(
-                self._tenant
-            )  # one that is there already is none the worse for it
+            await collection.tenants.create(self._tenant)  # does nothing when another process was quicker
         return collection.with_tenant(self._tenant)
 
     # -------------------------------------------------------------------------------------------- the port
@@ -220,7 +206,9 @@ class Weaviate(VectorIndex):
         answer = await self._ask(lambda points: points.data.insert_many(made))
         if answer.errors:
             said = next(iter(answer.errors.values())).message
-            raise BackendError(f"{len(answer.errors)} of {len(made)} points were refused: {said}")
+            raise BackendError(
+                f"{len(answer.errors)} of {len(made)} points were refused: {said}", part=self.part
+            )
 
     async def _delete(self, ids: Sequence[str]) -> None:
         names = list({self._own(name): None for name in ids})
@@ -242,8 +230,10 @@ class Weaviate(VectorIndex):
         """Whether some that meet the condition are left: one request deletes `MOST` points at most."""
         answer = await self._ask(lambda points: points.data.delete_many(where=condition))
         if answer.failed:
-            raise BackendError(f"{answer.failed} of {answer.matches} points could not be deleted")
-        return bool(answer.matches > answer.successful)
+            raise BackendError(
+                f"{answer.failed} of {answer.matches} points could not be deleted", part=self.part
+            )
+        return bool(answer.matches > answer.successful > 0)
 
     async def _search(self, vector: Vectors, limit: int, where: Where | Node | None) -> list[Match]:
         query = asked(vector, self.metric, part=self.part)
@@ -312,9 +302,8 @@ class Weaviate(VectorIndex):
         names = list({self._own(name): None for name in ids})
         found: dict[str, Vectors] = {}
         for at in range(0, len(names), AT_ONCE):
-            some = names[at : at + AT_ONCE]
-            objects = await self._named(some)
-            found |= {id_of(each): vector_of(each) for each in objects}
+            some = await self._named(names[at : at + AT_ONCE])
+            found |= {id_of(each): vector_of(each) for each in some}
         return found
 
     async def _named(self, names: list[str]) -> list[Any]:
@@ -347,6 +336,23 @@ class Weaviate(VectorIndex):
             self._points = None  # perhaps it was dropped: the next call looks, and makes it anew
         found.part, found.operation = self.part, operation
         return found
+
+
+def _addresses(url: Url) -> tuple[str, str]:
+    """Where REST and gRPC are spoken; takes the options `https`, `grpc_host` and `grpc_port` out."""
+    place = url.place()
+    if place.user is not None or place.path:
+        raise ConfigError(
+            "a URL of weaviate has host and port only; the key is in WEAVIATE_API_KEY", part="weaviate"
+        )
+    host, port = place.host(0)
+    secure = url.flag("https", not here(host))
+    rest = f"{_shown(host)}:{port or (443 if secure else 8080)}"
+    other = url.take("grpc_host") or host
+    grpc = f"{_shown(other)}:{url.whole('grpc_port', 443 if secure else 50051, least=1)}"
+    if rest == grpc:
+        raise ConfigError("weaviate speaks gRPC elsewhere: give grpc_host or grpc_port", part="weaviate")
+    return f"{'https' if secure else 'http'}://{rest}", grpc
 
 
 def _shown(host: str) -> str:

@@ -1,7 +1,8 @@
-"""What Weaviate's client raises, in our words."""
+"""What Weaviate's client raises, in our words, and logs, without the contents of memories."""
 
 from __future__ import annotations
 
+import logging
 from typing import Final
 
 import httpx
@@ -46,3 +47,13 @@ def _code(error: BaseException | None) -> StatusCode | None:
     while error is not None and not isinstance(error, AioRpcError):
         error = error.__cause__ or error.__context__
     return None if error is None else error.code()
+
+
+def _discreet(record: logging.LogRecord) -> bool:
+    """Leave refused objects out of the log: the client tells of them whole."""
+    if isinstance(record.msg, dict) and "errors" in record.msg:
+        record.msg = str(record.msg.get("message", "objects were refused"))
+    return True
+
+
+logging.getLogger("weaviate-client").addFilter(_discreet)
