@@ -40,7 +40,7 @@ def main() -> None:
     results = {}
     for path in options.data:
         conversations = load(path)
-        rows = _rows(conversations, options.embedder, console, brief=options.brief)
+        rows = _rows(conversations, options.embedder, console, brief=options.brief, store=options.store)
         results[path.name] = rows
         report.show(console, path.name, conversations, rows)
     if options.json:
@@ -53,6 +53,10 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser("benchmarks.quality", description=__doc__)
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="files of either form")
     parser.add_argument("--embedder", default="local")
+    parser.add_argument(
+        "--store",
+        help="URL of an empty store, such as postgresql://localhost/test?schema=quality; else a new file",
+    )
     parser.add_argument("--brief", action="store_true", help="only the three modes of recall")
     parser.add_argument("--json", help="write all numbers here")
     parser.add_argument("--plot", help="write a bar chart here (PNG or SVG)")
@@ -60,12 +64,17 @@ def _options() -> argparse.Namespace:
 
 
 def _rows(
-    conversations: Sequence[Conversation], embedder: str, console: Console, *, brief: bool
+    conversations: Sequence[Conversation],
+    embedder: str,
+    console: Console,
+    *,
+    brief: bool,
+    store: str | None,
 ) -> dict[str, list[dict[str, Any]]]:
     """Name of the row → one entry a question."""
     rows: dict[str, list[dict[str, Any]]] = {}
     with console.status(f"remembering {sum(len(c.items) for c in conversations)} memories"):
-        system = System(conversations, embedder)
+        system = System(conversations, embedder, store)
     with system, Progress(console=console, transient=True) as progress:
         if not brief:
             prepared = _prepared(conversations, embedder)

@@ -81,7 +81,7 @@ class PostgresFloor:
     async def open(
         cls, url: str, embed: Embed, *, schema: str = "floor", exact: bool = False
     ) -> PostgresFloor:
-        settings = f"-c search_path={schema},public -c jit=off -c hnsw.ef_search=120"
+        settings = f"-c search_path={schema},public -c jit=off -c hnsw.ef_search=200"
         connection = await psycopg.AsyncConnection.connect(url, autocommit=True, options=settings)
         connection.adapters.register_dumper(Vector, VectorDumper)
         return cls(connection, embed, exact=exact)

@@ -468,6 +468,33 @@ class TestIndexes:
             with pytest.raises(Unavailable, match="another process"):
                 database.build()
 
+    def test_a_build_outlives_a_deadlock_with_whoever_counts(
+        self, database: Database, postgres: Service
+    ) -> None:
+        database.add(many(random.Random(1))[:50])
+        options = f"-c search_path={database.schema},public -c deadlock_timeout=60s"
+
+        async def count(other: psycopg.AsyncConnection[Any]) -> None:
+            await other.execute("ANALYZE vectors_1")
+            await other.commit()
+
+        async def both(connection: Any) -> postgres_indexes.Index:
+            async with await psycopg.AsyncConnection.connect(postgres.url, options=options) as other:
+                await other.execute("SELECT pg_export_snapshot()")  # keeps what it sees until it ends
+                building = asyncio.create_task(postgres_indexes.create(connection, MODEL))
+                await waiting(other)
+                await asyncio.gather(building, count(other))
+                return building.result()
+
+        async def waiting(other: psycopg.AsyncConnection[Any]) -> None:
+            """Return when the build waits for the transaction."""
+            async with await psycopg.AsyncConnection.connect(postgres.url, autocommit=True) as third:
+                query = "SELECT FROM pg_locks WHERE NOT granted AND locktype = 'virtualxid'"
+                while not (await third.execute(query)).rowcount:
+                    pass
+
+        assert database.call(both).valid
+
     def test_what_cannot_be_is_refused(self, database: Database) -> None:
         database.add(many(random.Random(1))[:5])
         for options in ({"kind": "btree"}, {"metric": "hamming"}, {"lists": 5}):

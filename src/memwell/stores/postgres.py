@@ -58,8 +58,6 @@ COMPONENTS: Final = (
 """The tables of this part."""
 _SWEEP_BATCH: Final = 1000
 _LOOK: Final = 1000
-_UNKNOWN: Final = "SELECT reltuples < 0 FROM pg_class WHERE oid = 'records'::regclass"
-"""Whether the server has never counted; it would do so by itself some minutes later."""
 
 _log = logging.getLogger("memwell.stores.postgres")
 
@@ -269,9 +267,6 @@ class PostgresStore(Store):
     async def _build(self) -> None:
         try:
             async with self._database.session() as connection:
-                [(unknown,)] = await rows_of(connection, _UNKNOWN)
-                if unknown:
-                    await connection.execute("ANALYZE records, models, vectors")
                 await postgres_indexes.keep_up(connection)
         except (psycopg.Error, MemwellError) as error:  # searches compare vectors one by one meanwhile
             _log.warning("a vector index could not be built; run `memwell db index`: %s", error)

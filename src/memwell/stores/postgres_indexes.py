@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from math import isqrt
 from typing import Final, Literal, TypeAlias
 
+import psycopg
+
 from memwell.errors import ConfigError, InvalidInput, NotSupported, Unavailable
 from memwell.ports import Metric
 from memwell.postgres import Connection
@@ -47,6 +49,8 @@ GROWN: Final = 5_000
 _CLASSES: Final[dict[Metric, str]] = {"cosine": "cosine_ops", "l2": "l2_ops", "dot": "ip_ops"}
 _HALF: Final = 2_000
 _MOST: Final = 4_000
+_ATTEMPTS: Final = 3
+_UNCOUNTED: Final = "SELECT reltuples < 0 FROM pg_class WHERE oid = 'records'::regclass"
 _LOCK: Final = "1835365242, 'models'::regclass::oid::int"
 
 
@@ -164,10 +168,18 @@ async def create(
                 " searches compare them one by one",
                 part="postgres",
             )
-        if found.kind is not None:
-            await _drop(connection, found, concurrently)
-        for statement in made:
-            await connection.execute(statement.encode())
+        for left in reversed(range(_ATTEMPTS)):
+            if found.kind is not None:
+                await _drop(connection, found, concurrently)
+            try:
+                await connection.execute(made[0].encode())
+                break
+            except (
+                psycopg.errors.DeadlockDetected
+            ):  # with an ANALYZE, which waits for the build that waits for it
+                if not left:
+                    raise
+                found = await _of(connection, model)
         await connection.execute(f"ANALYZE {found.table}".encode())
         return await _of(connection, model)
     finally:
@@ -195,10 +207,15 @@ async def grown(connection: Connection) -> list[Index]:
 
 
 async def keep_up(connection: Connection, *, metric: Metric = "cosine") -> list[str]:
-    """Make the HNSW indexes that are due; of which models. Does nothing while another process is at it."""
+    """Make the HNSW indexes that are due; of which models. Does nothing while another process is at it.
+
+    Tables that the server has never counted are counted first; it would do so by itself some minutes later.
+    """
     if not await _locked(connection):
         return []
     try:
+        if (await rows_of(connection, _UNCOUNTED))[0][0]:
+            await connection.execute("ANALYZE records, models, vectors")
         due = await grown(connection)
         for index in due:
             await create(connection, index.model, metric=metric)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["SESSION", "Searcher"]
 
 SESSION: Final[Mapping[str, str]] = {
-    "hnsw.ef_search": "120",
+    "hnsw.ef_search": "200",
     "hnsw.iterative_scan": "relaxed_order",
     "ivfflat.probes": "10",
     "ivfflat.iterative_scan": "relaxed_order",
