@@ -9,32 +9,24 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 from memwell import Memory, lock_sync
 from memwell.limits import rate_limit_sync
 from memwell.locks import SyncLock
 from memwell.ports import Log, Point, VectorIndex
 from memwell.registry import open_embedder, open_index, open_keyvalue, open_log, open_store
-from memwell.wrappers.base import forwarding
+from memwell.wrappers.base import AroundIndex
 from memwell.wrappers.cached_store import CachedStore
 from memwell.wrappers.indexed import Indexed
 
 
-async def _to_index(self: Any, hook: str, arguments: tuple[Any, ...]) -> Any:
-    return await getattr(self.inner, hook)(*arguments)
-
-
-@forwarding(_to_index)
-class Noted(VectorIndex):
+class Noted(AroundIndex):
     """An index whose deliveries are noted."""
 
     part = "noted"
 
     def __init__(self, inner: VectorIndex, log: Log, name: str) -> None:
         self.inner, self.log, self.name = inner, log, name
-        self.dimension, self.metric, self.identity = inner.dimension, inner.metric, inner.identity
-        self.blocking = inner.blocking and log.blocking
 
     async def _upsert(self, points: Sequence[Point]) -> None:
         await self.inner.upsert(points)
@@ -46,8 +38,8 @@ class Agent:
 
     def __init__(self, name: str, postgres: str, redis: str, chroma: str) -> None:
         embedder = open_embedder("hashing")
-        index = Noted(open_index(chroma), open_log(redis), name)  # type: ignore[abstract]
-        self.cached = CachedStore(Indexed(open_store(postgres), index, model=embedder.model))  # type: ignore[abstract]
+        index = Noted(open_index(chroma), open_log(redis), name)
+        self.cached = CachedStore(Indexed(open_store(postgres), index, model=embedder.model))
         self.memory = Memory(self.cached, embedder=embedder, cache=redis)
         self.redis = redis
         self.name = name

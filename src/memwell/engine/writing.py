@@ -98,13 +98,22 @@ async def _embedded(engine: Engine, inserts: list[Insert], now: datetime) -> lis
     encoder = engine.encoder
     if encoder is None or not inserts:
         return inserts
-    known = await engine.store.duplicates(inserts, now=now)
+    known = await _known(engine, inserts, now)
     fresh = [insert for insert, found in zip(inserts, known, strict=True) if not found]
     vectors = iter(await encoder.documents([insert.record.content for insert in fresh]) if fresh else [])
     return [
         insert if found else _with_vectors(insert, next(vectors))
         for insert, found in zip(inserts, known, strict=True)
     ]
+
+
+async def _known(engine: Engine, inserts: list[Insert], now: datetime) -> list[bool]:
+    """Which of the inserts would only reinforce a stored record. A single one is not asked about where that takes a
+    round trip: the embedder's cache most likely has the vectors of a text that was stored before.
+    """
+    if len(inserts) == 1 and not engine.store.blocking:
+        return [False]
+    return await engine.store.duplicates(inserts, now=now)
 
 
 def _with_vectors(insert: Insert, embedding: Embedding | None) -> Insert:

@@ -34,6 +34,7 @@ from weaviate.classes.init import AdditionalConfig, Auth, Timeout
 from weaviate.classes.query import Filter, MetadataQuery
 
 from memwell import filters
+from memwell.capabilities import IndexCapabilities
 from memwell.errors import BackendError, ConfigError, MemwellError
 from memwell.filters import Node
 from memwell.indexes.columns import decoded, encoded
@@ -79,6 +80,7 @@ class Weaviate(VectorIndex):
 
     part = "weaviate"
     proof = "wire"
+    capabilities = IndexCapabilities(durable=True, multiprocess=True)
 
     def __init__(
         self,

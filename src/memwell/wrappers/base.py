@@ -18,7 +18,7 @@ overrides that, or the hooks that it changes. A wrapper for any of the five port
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, Literal, TypeVar
@@ -55,7 +55,6 @@ __all__ = [
     "carried_out",
     "close_all",
     "common_gear",
-    "forwarding",
     "reach",
 ]
 
@@ -364,31 +363,3 @@ def _afterwards(operation: Operation, there: dict[tuple[str, str], Record]) -> A
     if isinstance(operation, Embed):
         return True
     return 0 if isinstance(operation, Unlink) else None
-
-
-def forwarding(
-    pass_on: Callable[[Any, str, tuple[Any, ...]], Awaitable[Any]],
-) -> Callable[[type[P]], type[P]]:
-    """A class decorator that fills in each abstract hook of a port, and `_ping`, with `pass_on(self, hook, args)`.
-
-    Hooks that the class has written itself stay; so does the property `capabilities`.
-    """
-
-    def fill(cls: type[P]) -> type[P]:
-        missing = {name for name in cls.__abstractmethods__ if name != "capabilities"}
-        hooks = missing | {
-            name for name in ("_ping", "_actors") if getattr(cls, name, None) is getattr(Store, name)
-        }
-        for hook in hooks:
-            setattr(cls, hook, _forward(hook))
-        cls.__abstractmethods__ = cls.__abstractmethods__ - missing
-        return cls
-
-    def _forward(hook: str) -> Callable[..., Awaitable[Any]]:
-        async def call(self: Any, *arguments: Any) -> Any:
-            return await pass_on(self, hook, arguments)
-
-        call.__name__ = hook
-        return call
-
-    return fill

@@ -36,7 +36,7 @@ SELECT c.relname, CASE c.relkind WHEN 'p' THEN 'partitioned' ELSE '' END,
     JOIN pg_class l ON l.oid = t.relid WHERE t.isleaf), c.reltuples), -1)::bigint,
   coalesce((SELECT sum(pg_total_relation_size(t.relid)) FROM pg_partition_tree(c.oid) t),
     pg_total_relation_size(c.oid))::bigint
-FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
+FROM pg_class c WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relkind IN ('r', 'p')
   AND NOT c.relispartition ORDER BY c.relname"""
 _INDEXES = """
 SELECT c.relname, m.amname || CASE
@@ -44,12 +44,12 @@ SELECT c.relname, m.amname || CASE
   WHEN NOT i.indisvalid THEN ', INVALID: drop it and build it again' ELSE '' END,
   NULL::bigint, pg_relation_size(c.oid)
 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
-WHERE c.relnamespace = current_schema()::regnamespace AND (m.amname <> 'btree' OR NOT i.indisvalid)
+WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND (m.amname <> 'btree' OR NOT i.indisvalid)
 ORDER BY c.relname"""
 _BUILDING = "SELECT blocks_done, blocks_total FROM pg_stat_progress_create_index WHERE blocks_total > 0"
 _ANALYZED = """
 SELECT quote_ident(relname) FROM pg_class
-WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+WHERE relnamespace = quote_ident(current_schema())::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
 ORDER BY relname"""
 
 
