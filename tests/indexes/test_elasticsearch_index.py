@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 from tests.indexes.wire.base import Reply, serving
 from tests.indexes.wire.elasticsearch import ElasticsearchWire
 
+from memwell import _bridge
 from memwell.errors import BackendError, ConfigError, Unavailable
 from memwell.indexes.elasticsearch import Elasticsearch
 from memwell.ports import Metric, Point, VectorIndex
@@ -122,6 +125,38 @@ def test_an_index_that_was_dropped_is_made_anew_by_the_next_call(
     with pytest.raises(BackendError, match="memwell repair"):
         run(index, index.count())
     assert run(index, index.count()) == 0
+
+
+@pytest.mark.parametrize("login", ["elastic:pässword@", "elastic:pass%0Aword@"])
+def test_a_password_of_any_characters_is_sent_and_not_shown(wire: ElasticsearchWire, login: str) -> None:
+    part = named(wire, "dimension=2", login)
+    with pytest.raises(ConfigError, match="refuses the login") as caught:
+        run(part, part.count())
+    assert "word" not in repr(caught.value.__cause__)
+    run(part, part.close())
+
+
+def test_each_event_loop_has_a_client_of_its_own_and_all_are_closed(wire: ElasticsearchWire) -> None:
+    part = named(wire, "dimension=2")
+    assert isinstance(part, Elasticsearch)
+
+    async def count() -> None:
+        await part.count()
+
+    other = _bridge.Loop()
+    other.run(count())
+    nodes: list[Any] = []
+
+    async def close() -> None:
+        await count()
+        nodes.extend(
+            node for client in part._clients._made.values() for node in client.transport.node_pool.all()
+        )
+        await part.close()
+
+    asyncio.run(close())
+    other.stop()
+    assert [node.session for node in nodes] == [None, None]
 
 
 def test_the_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch, wire: ElasticsearchWire) -> None:

@@ -121,6 +121,19 @@ def test_a_wrong_key_and_a_missing_one_are_errors_of_configuration(
         open_index("pinecone://?dimension=2")
 
 
+def test_the_end_of_a_keys_line_is_cut_off_and_what_no_header_can_hold_is_refused(wire: PineconeWire) -> None:
+    part = Pinecone(2, host=wire.url, api_key=f"{KEY}\n")
+    assert run(part, part.count()) == 0
+    run(part, part.close())
+    with pytest.raises(ConfigError) as caught:
+        Pinecone(2, host=wire.url, api_key=f"{KEY}é")
+    assert KEY not in str(caught.value)
+
+
+def test_an_address_of_version_six_keeps_its_brackets() -> None:
+    assert open_index("pinecone://[::1]:81?dimension=2").identity == "pinecone:http://[::1]:81/"
+
+
 def test_an_index_of_another_metric_is_an_error_of_configuration(wire: PineconeWire) -> None:
     part = Pinecone(2, host=wire.url, metric="dot")
     with pytest.raises(ConfigError, match="metric cosine"):

@@ -16,9 +16,7 @@ Proved on the wire: Elastic's own client against a loopback server that speaks t
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Self
 
@@ -27,6 +25,7 @@ from elasticsearch import AsyncElasticsearch
 
 from memwell import filters
 from memwell.capabilities import IndexCapabilities
+from memwell.clients import Clients
 from memwell.errors import BackendError, ConfigError, Corrupt, MemwellError, Unavailable
 from memwell.filters import Node
 from memwell.indexes.columns import COLUMNS, NUMBERS, columns, decoded, encoded
@@ -34,6 +33,7 @@ from memwell.indexes.metrics import checked_metric, metric_of, similarities
 from memwell.indexes.nearest import Candidate, Question, nearest
 from memwell.indexes.points import Batch, asked, batch, dimension_of, here, portion, stand_in, uuid_of
 from memwell.indexes.pushdown import Compare, Condition, Every, OneOf, Unless, pushed
+from memwell.keys import key_from
 from memwell.matrix import numpy
 from memwell.ports import Match, Metric, Point, VectorIndex, Vectors
 from memwell.registry import Url
@@ -90,20 +90,21 @@ class Elasticsearch(VectorIndex):
         self.dimension = dimension
         self.metric = checked_metric(metric)
         self._name, self._namespace = index, namespace
-        key = api_key or os.environ.get("ELASTICSEARCH_API_KEY")
+        key = key_from(api_key, ["ELASTICSEARCH_API_KEY"], part=self.part)
         self._settings: dict[str, Any] = {
             "request_timeout": timeout,
             "retry_on_timeout": False,
             "max_retries": 0,
         }
         if user is not None:
-            self._settings["basic_auth"] = (user, password or "")
+            login = f"{user}:{password or ''}".encode()  # the client takes ASCII only, and would show it all
+            self._settings["basic_auth"] = base64.b64encode(login).decode()
         elif key:
             self._settings["api_key"] = key
         if url is not None and url.startswith("https"):
             self._settings |= {"verify_certs": verify, "ssl_show_warn": False}
-        self._url, self._client, self._ours = url, client, client is None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._given = client
+        self._clients = Clients(lambda: AsyncElasticsearch(url, **self._settings), AsyncElasticsearch.close)
         self._checked = False
         if url is not None:
             self.identity = f"elasticsearch:{url}/{index}/{namespace}"
@@ -131,13 +132,11 @@ class Elasticsearch(VectorIndex):
 
     async def _opened(self) -> AsyncElasticsearch:
         """The client of the running loop, when it is sure that the index is there and fits."""
-        loop = asyncio.get_running_loop()
-        if self._client is None or (self._ours and loop is not self._loop):
-            self._client, self._loop = AsyncElasticsearch(self._url, **self._settings), loop
+        client = self._given or self._clients.here()
         if not self._checked:
-            await self._prepare(self._client)
+            await self._prepare(client)
             self._checked = True
-        return self._client
+        return client
 
     async def _prepare(self, client: AsyncElasticsearch) -> None:
         if not await client.indices.exists(index=self._name):
@@ -315,9 +314,7 @@ class Elasticsearch(VectorIndex):
         await client.indices.exists(index=self._name)
 
     async def _close(self) -> None:
-        client, self._client = self._client, None
-        if client is not None and self._ours and self._loop is asyncio.get_running_loop():
-            await client.close()
+        await self._clients.close()
 
     def _own(self, name: str) -> str:
         return uuid_of(name, self._namespace)

@@ -15,8 +15,6 @@ Proved on the wire: Pinecone's own client against a loopback server that speaks 
 
 from __future__ import annotations
 
-import asyncio
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Self
 
@@ -25,6 +23,7 @@ from pinecone import errors
 
 from memwell import filters
 from memwell.capabilities import IndexCapabilities
+from memwell.clients import Clients
 from memwell.errors import BackendError, ConfigError, Corrupt, MemwellError, NotSupported, Unavailable
 from memwell.filters import Node
 from memwell.indexes.columns import columns, decoded, encoded
@@ -33,6 +32,7 @@ from memwell.indexes.metrics import Raw, checked_metric, metric_of, similarities
 from memwell.indexes.nearest import Candidate, Question, nearest
 from memwell.indexes.points import Batch, asked, batch, dimension_of, here, stand_in, uuid_of
 from memwell.indexes.pushdown import Compare, Condition, Every, OneOf, Pushed, Unless, inward, pushed
+from memwell.keys import key_from
 from memwell.matrix import numpy
 from memwell.ports import Match, Metric, Point, VectorIndex, Vectors
 from memwell.registry import Url
@@ -92,11 +92,11 @@ class Pinecone(VectorIndex):
         self.dimension = dimension
         self.metric = checked_metric(metric)
         self._host, self._namespace, self._timeout = host, namespace, timeout
-        self._key = api_key or os.environ.get("PINECONE_API_KEY")
+        self._key = key_from(api_key, ["PINECONE_API_KEY"], part=self.part)
         if client is None and not self._key:
             raise ConfigError("pinecone needs a key: set PINECONE_API_KEY in the environment", part=self.part)
-        self._client, self._ours = client, client is None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._given = client
+        self._clients = Clients(self._opened, pinecone.AsyncIndex.close)
         self._checked = False
         self._listing = Listing(self._scan)
         if host is not None:
@@ -114,23 +114,22 @@ class Pinecone(VectorIndex):
             raise ConfigError(
                 "name the index's host, as in pinecone://INDEX.svc.….pinecone.io", part=cls.part
             )
-        address = f"{'http' if here(name) else 'https'}://{name}{f':{port}' if port else ''}"
+        shown = f"[{name}]" if ":" in name else name
+        address = f"{'http' if here(name) else 'https'}://{shown}{f':{port}' if port else ''}"
         return cls(dimension, host=address, namespace=namespace, metric=metric, timeout=timeout)
 
     # ------------------------------------------------------------------------------------------ the client
 
     async def _index(self) -> pinecone.AsyncIndex:
         """The client of the running loop, when it is sure that the index fits."""
-        loop = asyncio.get_running_loop()
-        if self._client is None or (self._ours and loop is not self._loop):
-            self._client = pinecone.AsyncIndex(
-                host=self._host or "", api_key=self._key, timeout=self._timeout
-            )
-            self._loop = loop
+        client = self._given or self._clients.here()
         if not self._checked:
-            self._check(await self._client.describe_index_stats())
+            self._check(await client.describe_index_stats())
             self._checked = True
-        return self._client
+        return client
+
+    def _opened(self) -> pinecone.AsyncIndex:
+        return pinecone.AsyncIndex(host=self._host or "", api_key=self._key, timeout=self._timeout)
 
     def _check(self, stats: Any) -> None:
         name = METRICS[self.metric][0]
@@ -268,9 +267,7 @@ class Pinecone(VectorIndex):
         await (await self._index()).describe_index_stats()
 
     async def _close(self) -> None:
-        client, self._client = self._client, None
-        if client is not None and self._ours and self._loop is asyncio.get_running_loop():
-            await client.close()
+        await self._clients.close()
 
     def _translate(self, error: Exception, operation: str) -> MemwellError:
         """The one table of what the client raises."""
