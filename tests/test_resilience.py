@@ -31,6 +31,7 @@ from memwell.resilience import (
     retry_with_backoff,
     with_timeout,
 )
+from memwell.workers import Workers
 
 
 class Clock:
@@ -532,3 +533,10 @@ def test_a_resilient_caller_tries_again_within_a_breaker(call: Any, monkeypatch:
 
 async def _no_pause(seconds: float, *, blocking: bool) -> None:
     """Seconds pass at once."""
+
+
+def test_a_limit_that_was_closed_serves_again() -> None:
+    workers = Workers("test")
+    for _ in range(2):
+        assert workers.run(lambda: 1, 10) == 1
+        workers.close()

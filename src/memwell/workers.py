@@ -57,10 +57,10 @@ class Workers:
             raise TimedOut(f"it took longer than {seconds:g} seconds and goes on in its thread") from error
 
     def close(self) -> None:
-        """Let the threads end when they have done what they were given."""
+        """Let the threads end when they have done what they were given. A later call starts others."""
         for _ in range(self._count):
             self._jobs.put(None)
-        self._count = 0
+        self._hire()  # a thread that was free will not serve again, so nobody may count on it
 
     def __del__(self) -> None:
         self.close()
