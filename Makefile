@@ -9,9 +9,9 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/pycache
 BIN := .venv/bin
 READY := .venv/.ready
 TESTED := .venv/.tested
-# Directories are in it so that a deleted file counts as a change too.
+# Directories are in it so that a deleted file counts as a change too; but `docs` is the name of a target.
 INPUTS := $(shell find src tests docs examples benchmarks scripts README.md pyproject.toml Makefile \
-	-name __pycache__ -prune -o -not -name '*.pyc' -not -path 'benchmarks/results*' -not -path '* *' -print 2>/dev/null)
+	-name __pycache__ -prune -o -not -name '*.pyc' -not -path 'benchmarks/results*' -not -path '* *' -not -path docs -print 2>/dev/null)
 
 help: ## Show this table
 	@printf '\nmemwell: memory for AI agents\n\n'
