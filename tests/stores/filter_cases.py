@@ -243,6 +243,15 @@ class FilterCases:
         assert agree(select, values, {"k": {"$gt": T0}}) == [1]
         assert agree(select, values, {"k": {"$nin": [T0]}}) == [1, 2, 3]
 
+    def test_an_instant_is_not_an_object_that_holds_one(self, select: Select) -> None:
+        moment = T0.isoformat()
+        values: list[dict[str, Any]] = [{"k": {"k": moment}}, {"k": [moment]}, {"k": moment}]
+        for operator in ("$gt", "$gte", "$lt", "$lte", "$eq", "$in"):
+            operand: Any = [T0] if operator == "$in" else T0
+            agree(select, values, {"k": {operator: operand}})
+            agree(select, values, {"$not": {"k": {operator: operand}}})
+        assert agree(select, values, {"k": {"$gte": T0}}) == [2]
+
     def test_an_instant_outside_the_calendar_is_no_instant(self, select: Select) -> None:
         assert agree(select, [{"k": "0001-01-01T00:00:00+05:00"}], {"k": {"$lt": T0}}) == []
 

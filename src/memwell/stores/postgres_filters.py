@@ -149,18 +149,19 @@ def _contains(value: str, path: list[str], operand: Any) -> Part:
 def _ordered(value: str, path: list[str], operator: str, operand: Any) -> Part:
     sign = ORDER[operator]
     if isinstance(operand, datetime):
-        return f"{_moments(value)}::numeric {sign} %s", [*path, to_micros(operand)]
+        return _number_ordered(_moments(value), path, sign, str(to_micros(operand)))
     if isinstance(operand, str):
         compared = f"({value} #>> '{{}}') COLLATE \"C\" {sign} %s::text"
         return f"CASE WHEN jsonb_typeof({value}) = 'string' THEN {compared} END", [*path, *path, operand]
     if _is_number(operand):
-        compared = f"{value}::numeric {sign} %s::numeric"
-        return f"CASE WHEN jsonb_typeof({value}) = 'number' THEN {compared} END", [
-            *path,
-            *path,
-            _number(operand),
-        ]
+        return _number_ordered(value, path, sign, _number(operand))
     return FALSE
+
+
+def _number_ordered(value: str, path: list[str], sign: str, number: str) -> Part:
+    """A cast of what is no number fails, so it stands behind `CASE`, the one guard that is kept in order."""
+    compared = f"{value}::numeric {sign} %s::numeric"
+    return f"CASE WHEN jsonb_typeof({value}) = 'number' THEN {compared} END", [*path, *path, number]
 
 
 def _among(value: str, path: list[str], items: list[Any]) -> Part:
