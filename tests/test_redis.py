@@ -76,7 +76,7 @@ def test_secrets_stay_out_of_the_repr() -> None:
         ("rediss://a?key=x.pem", "cert"),
         ("rediss://a?ca=/nowhere/ca.pem", "No such file"),
         ("redis://a?colour=red", "prefix"),
-        ("redis://a:99999", "99999"),
+        ("redis://a:99999", "the port of 'a' is not a number from 1 to 65535"),
     ],
 )
 def test_what_does_not_go_together_is_refused(url: str, named: str) -> None:
