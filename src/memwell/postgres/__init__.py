@@ -9,6 +9,8 @@ for the local socket (`?host=/folder`). Options:
 - `replica=host:port` (or a whole URL): a read replica that answers searches; while it cannot be reached, the primary
   answers.
 - `prepare=false` behind a pooler in transaction mode, such as pgbouncer.
+- `warm=200000`: so many records of owners who are asked often are searched in the memory of the process, about 3 KB
+  each; 0 leaves every search to the database. Not beside a replica.
 - `migrate=off`: never create or change tables; what is missing is a `ConfigError` then.
 - what libpq knows: `sslmode`, `sslrootcert`, `application_name`, `target_session_attrs` and others.
 

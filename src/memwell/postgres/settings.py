@@ -12,7 +12,7 @@ from memwell.registry import Place, Url
 __all__ = ["OPTIONS", "Settings"]
 
 OPTIONS: Final = (
-    "schema", "pool", "timeout", "connect_timeout", "statement_timeout", "replica", "prepare", "migrate",
+    "schema", "pool", "timeout", "connect_timeout", "statement_timeout", "replica", "prepare", "migrate", "warm",
 )  # fmt: skip
 """The options that are ours; those of `_LIBPQ` go to the driver as they are."""
 
@@ -47,6 +47,8 @@ class Settings:
     """False behind a pooler that hands a server connection to another client after each transaction."""
     migrate: bool = True
     """Whether the first use creates and changes tables."""
+    warm: int = 200_000
+    """Records of owners who are asked often that a process may hold in memory."""
 
     @classmethod
     def from_url(cls, url: Url) -> Settings:
@@ -71,6 +73,7 @@ class Settings:
             statement_timeout=url.number("statement_timeout", 0.0),
             prepare=url.flag("prepare", True),
             migrate=migrate == "auto",
+            warm=url.whole("warm", 200_000),
         )
         url.done(*OPTIONS, "host", *_LIBPQ)
         return found

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from memwell.codec import to_micros
 from memwell.matrix import numpy
-from memwell.retrieval.corpora import Corpora
 from memwell.retrieval.corpus import Corpus, Source
 from memwell.retrieval.evidence import Statistics
 from memwell.retrieval.search import Found, Search, check_model
 from memwell.retrieval.text import phrase_share
 from memwell.retrieval.vectorset import VectorSet
 from memwell.retrieval.windows import gather
+from memwell.types import Scope
 
 if TYPE_CHECKING:
     from memwell.ports import Vectors
 
-__all__ = ["Cosines", "SearchSource", "assemble", "find", "narrowed"]
+__all__ = ["Cosines", "Current", "SearchSource", "assemble", "find", "narrowed"]
 
 _SAMPLE = 256
 """So many records tell what is typical, where an index has nominated."""
@@ -44,6 +44,14 @@ class Cosines(Protocol):
         ...
 
 
+class Current(Protocol):
+    """Where the corpus of a scope is had."""
+
+    def current(self, scope: Scope) -> Corpus:
+        """The corpus that holds a scope, abreast of the store."""
+        ...
+
+
 class SearchSource(Source, Protocol):
     """A source that can also tell what a search may find."""
 
@@ -56,7 +64,7 @@ class SearchSource(Source, Protocol):
         ...
 
 
-def find(corpora: Corpora, source: SearchSource, search: Search, *, part: str) -> Found:
+def find(corpora: Current, source: SearchSource, search: Search, *, part: str) -> Found:
     """The candidates of a search; see `Store.search`."""
     if search.model is not None:
         check_model(search.model, source.serving(), part=part)

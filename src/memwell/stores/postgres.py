@@ -45,6 +45,7 @@ from memwell.stores import (
 )
 from memwell.stores.postgres_rows import SELECT, condition, record_of, rows_of, select, visible
 from memwell.stores.postgres_search import SESSION, Searcher
+from memwell.stores.postgres_warm import Warm
 from memwell.stores.postgres_writes import removing
 from memwell.types import Link, Record, Report, Scope, Stats, Version, Where
 
@@ -71,6 +72,7 @@ class PostgresStore(Store):
         self._database = Database(settings, *COMPONENTS, session=SESSION)
         self._models = postgres_models.Models(self._database)
         self._searcher = Searcher(part=self.part)
+        self._warm = Warm(self._database, part=self.part, most=0 if settings.replica else settings.warm)
         self._unindexed = 0
         """Vectors stored since it was last looked whether an index is due."""
         self._building: asyncio.Task[None] | None = None
@@ -102,6 +104,7 @@ class PostgresStore(Store):
         if self._building is not None and self._building.get_loop() is asyncio.get_running_loop():
             self._building.cancel()
             await asyncio.wait([self._building])
+        await self._warm.close()
         await self._database.close()
 
     def _translate(self, error: Exception, operation: str) -> MemwellError:
@@ -151,11 +154,17 @@ class PostgresStore(Store):
             return await postgres_batches.duplicates(connection, self._models, inserts, now)
 
     async def _search(self, search: Search) -> Found:
+        found = await self._warm.search(search)
+        if found is not None:
+            return found
         async with self._database.connection(read=True) as connection:
             self._searcher.vectors = self._models.there
             return await self._searcher.search(connection, search)
 
     async def _actors(self, scope: Scope) -> frozenset[str]:
+        known = self._warm.actors(scope)
+        if known is not None:
+            return known
         async with self._database.connection(read=True) as connection:
             return await self._searcher.actors(connection, scope)
 
@@ -242,6 +251,7 @@ class PostgresStore(Store):
 
     async def _drop_model(self, model: str) -> int:
         self._models.forget()
+        self._warm.cool()
         async with self._database.transaction() as connection:
             return await postgres_models.drop(connection, model) if self._models.there else 0
 
