@@ -25,10 +25,11 @@ from memwell.testing.memory import Words
 feeding.LEASE = 0.2
 name, store, index = sys.argv[1:]
 memory = Memory(f"sqlite:///{store}", embedder=Words(), index=index)
+# Words share 64 directions: three times "pear" is nearer to it than an apple whose name or number points there too.
 for number in range(10_000):
     print(memory.remember(f"apple {name} {number}", id=f"{name}{number}").id, flush=True)
     if number % 5 == 4:
-        memory.update(f"{name}{number - 1}", content=f"pear {name} {number}")
+        memory.update(f"{name}{number - 1}", content=f"pear pear pear {name} {number}")
         memory.forget(f"{name}{number - 2}")
 """
 
