@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from memwell.clients import Clients
 from memwell.indexes.locks import leave, share
 
 __all__ = ["Answered", "Door", "Folder", "Server"]
@@ -156,8 +157,7 @@ class Server:
     def __init__(self, base: str, *, key: str | None, tenant: str, database: str, timeout: float) -> None:
         self._base = f"{base}/api/v2/tenants/{tenant}/databases/{database}/collections"
         self._key, self._timeout = key, timeout
-        self._client: Any = None
-        self._loop: Any = None
+        self._clients: Clients[Any] = Clients(self._opened, lambda client: client.aclose())
         self._collection = ""
 
     async def enter(self, name: str, *, space: str, metadata: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -214,12 +214,10 @@ class Server:
 
     async def close(self) -> None:
         """Close the connections."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        await self._clients.close()
 
     async def _send(self, method: str, path: str, body: Any = None) -> Any:
-        answer = await self._opened().request(method, f"{self._base}{path}", json=body)
+        answer = await self._clients.here().request(method, f"{self._base}{path}", json=body)
         if answer.status_code < 400:
             return answer.json()
         try:
@@ -231,12 +229,7 @@ class Server:
         raise Answered(answer.status_code, name, message, float(wait) if wait.isdigit() else None)
 
     def _opened(self) -> Any:
-        import asyncio
-
         import httpx2
 
-        loop = asyncio.get_running_loop()
-        if self._client is None or loop is not self._loop:
-            headers = {"x-chroma-token": self._key} if self._key else {}
-            self._client, self._loop = httpx2.AsyncClient(headers=headers, timeout=self._timeout), loop
-        return self._client
+        headers = {"x-chroma-token": self._key} if self._key else {}
+        return httpx2.AsyncClient(headers=headers, timeout=self._timeout)

@@ -20,7 +20,6 @@ meant for small sets. The server mode is proved on the wire only, local mode for
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 from collections.abc import Iterator, Sequence
@@ -32,6 +31,7 @@ from qdrant_client.http.exceptions import UnexpectedResponse
 
 from memwell import filters
 from memwell.capabilities import IndexCapabilities
+from memwell.clients import Clients
 from memwell.errors import ConfigError, MemwellError
 from memwell.filters import Node
 from memwell.indexes.address import address
@@ -87,7 +87,7 @@ class Qdrant(VectorIndex):
         self._url, self._path, self._key, self._timeout = url, path, api_key, timeout
         self._ours = client is None
         self._client = client
-        self._loop: Any = None
+        self._clients = Clients(self._made, lambda client: client.close())
         self._checked = False
         self._local = url is None if client is None else not hasattr(client._client, "rest_uri")
         self.blocking = self._local
@@ -134,9 +134,10 @@ class Qdrant(VectorIndex):
 
     def _opened(self) -> AsyncQdrantClient:
         """The client of the running loop."""
-        loop = None if self._local or not self._ours else asyncio.get_running_loop()
-        if self._client is None or (loop is not None and loop is not self._loop):
-            self._client, self._loop = self._made(), loop
+        if self._ours and not self._local:
+            return self._clients.here()
+        if self._client is None:
+            self._client = self._made()
         return self._client
 
     def _made(self) -> AsyncQdrantClient:
@@ -277,6 +278,8 @@ class Qdrant(VectorIndex):
         client, self._client = self._client, None
         if client is not None and self._ours:
             await client.close()
+        if not self._local:
+            await self._clients.close()
 
     def _translate(self, error: Exception, operation: str) -> MemwellError:
         if gone(error):
