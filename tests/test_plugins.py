@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,14 @@ def test_a_missing_package_tells_how_to_install_it(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(registry, "TABLE", table)
     with pytest.raises(ConfigError, match=r"package_that_is_not_there.*pip install 'memwell\[far\]'"):
         open_store("far://")
+
+
+def test_a_package_that_is_missed_only_when_the_part_is_made_is_told_as_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ConfigError, match=r"torch.*pip install 'memwell\[sentence-transformers\]'"):
+        open_embedder("sentence-transformers")
 
 
 @pytest.mark.parametrize("url", ["nosuch://ann:secret@host/x", "sqlite://ann:secret@host/x"])

@@ -79,6 +79,15 @@ TABLE: Final[Mapping[str, Mapping[str, tuple[str, str | None]]]] = {
 }
 """Kind of part → scheme → (dotted path of the class, extra that installs what it needs)."""
 
+_EXAMPLE: Final = {
+    "stores": "sqlite:///notes.db",
+    "indexes": "exact://?dimension=384",
+    "embedders": "local",
+    "keyvalue": "redis://localhost",
+    "logs": "redis://localhost",
+}
+"""Kind of part → a name of one."""
+
 _ENCODE: Final = "in a user or password write / as %2F, ? as %3F, # as %23 and @ as %40"
 
 
@@ -244,9 +253,13 @@ def known(kind: str) -> list[str]:
 def _open(kind: str, text: str, port: type[P]) -> P:
     if not isinstance(text, str) or not text:
         given = "an empty one" if text == "" else type(text).__name__
-        raise ConfigError(f"a {port.__name__} is named by a text such as {known(kind)[0]!r}, not {given}")
+        raise ConfigError(f"a {port.__name__} is named by a text such as {_EXAMPLE[kind]!r}, not {given}")
     url = Url.parse(text)
-    part = _class(kind, url).from_url(url)
+    opener = _class(kind, url).from_url
+    try:
+        part = opener(url)
+    except ImportError as error:  # of a package that is imported when it is first needed
+        raise missing(error, TABLE[kind].get(url.scheme, ("", None))[1]) from error
     if not isinstance(part, port):
         raise ConfigError(f"{url.scheme!r} gave a {type(part).__name__}, which is no {port.__name__}")
     return part
