@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import linecache
+import os
+import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import psycopg
 import pytest
 
 from memwell import Memory, NewMemory
@@ -106,3 +111,32 @@ def test_a_read_that_was_interrupted_does_not_blind_the_thread(tmp_path: Path) -
     database.submit(lambda connection: connection.execute("INSERT INTO entry VALUES (1)"))
     assert database.read().execute("SELECT count(*) FROM entry").fetchone() == (1,)
     database.close()
+
+
+def test_an_interrupted_call_over_the_network_has_ended_when_that_is_told(postgres_url: str) -> None:
+    """Ctrl-C while the server waits for a lock, which is set free at once: the write does not happen after all."""
+    with (
+        Memory(postgres_url, embedder=None) as memory,
+        psycopg.connect(postgres_url.partition("?")[0]) as other,
+    ):
+        memory.remember("before", user_id="ann")
+        other.execute(f"LOCK TABLE {postgres_url.partition('schema=')[2]}.records IN ACCESS EXCLUSIVE MODE")
+        stop = threading.Thread(target=_interrupt_when_waiting, args=[postgres_url])
+        stop.start()
+        with pytest.raises(KeyboardInterrupt):
+            memory.remember("interrupted", user_id="ann")
+        other.rollback()
+        stop.join()
+        assert [record.content for record in memory.list(user_id="ann").records] == ["before"]
+
+
+def _interrupt_when_waiting(url: str) -> None:
+    """Ctrl-C for the main thread, once one of its statements waits for a lock."""
+    waiting = (
+        "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        " AND strpos(query, 'pg_stat_activity') = 0"
+    )
+    with psycopg.connect(url.partition("?")[0], autocommit=True) as watching:
+        while watching.execute(waiting).fetchone() is None:
+            time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGINT)

@@ -26,6 +26,9 @@ __all__ = ["Loop", "complete", "drive", "gather", "hop", "is_async", "later", "p
 
 T = TypeVar("T")
 
+PATIENCE = 5.0
+"""Seconds that an interrupted call may take to end."""
+
 
 def drive(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine that never suspends and return its result. Raises `RuntimeError` if it suspends after all."""
@@ -48,20 +51,27 @@ class Loop:
         self._thread: threading.Thread | None = None
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the loop and wait for it; an interrupt of the wait cancels it."""
+        """Run a coroutine on the loop and wait for it. An interrupt of the wait cancels it, and waits some seconds
+        until it has ended: nothing goes on behind the back of who was told that the call is over.
+        """
         if self._thread is threading.current_thread():
             coroutine.close()
             raise RuntimeError(
                 "the synchronous Memory was called from its own event loop; use AsyncMemory there"
             )
         import asyncio
+        from concurrent.futures import wait
 
         context = contextvars.copy_context()
-        future = asyncio.run_coroutine_threadsafe(_within(context, coroutine), self._running())
+        loop = self._running()
+        started: list[asyncio.Task[T]] = []
+        future = asyncio.run_coroutine_threadsafe(_within(context, coroutine, started), loop)
         try:
             return future.result()
         except BaseException:
-            future.cancel()
+            if not future.done():
+                future.cancel()
+                wait([asyncio.run_coroutine_threadsafe(_ended(started), loop)], timeout=PATIENCE + 1)
             raise
 
     def stop(self) -> None:
@@ -204,11 +214,21 @@ async def _outcome(call: Callable[[], Awaitable[T]]) -> T | Exception:
         return error
 
 
-async def _within(context: contextvars.Context, coroutine: Coroutine[Any, Any, T]) -> T:
+async def _within(
+    context: contextvars.Context, coroutine: Coroutine[Any, Any, T], started: list[asyncio.Task[T]]
+) -> T:
     import asyncio
 
     task = asyncio.get_running_loop().create_task(coroutine, context=context)
+    started.append(task)
     return await task
+
+
+async def _ended(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    import asyncio
+
+    if tasks:
+        await asyncio.wait(tasks, timeout=PATIENCE)
 
 
 def is_async(function: Callable[..., Any]) -> bool:
