@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from memwell import AsyncMemory, Closed, ConfigError, Event, InvalidInput, Memory, NewMemory
+from memwell import AsyncMemory, Closed, ConfigError, Event, InvalidInput, Memory, NewMemory, Unavailable
 from memwell.ports import Store
 from memwell.registry import open_embedder, open_store
 from memwell.testing import run
@@ -241,3 +241,17 @@ def test_a_short_life_sweeps_what_has_expired(tmp_path: Path) -> None:
         memory.count()
     with Memory(url, embedder=None, clock=lambda: day + timedelta(days=2)) as memory:
         assert memory.stats().expired == 0
+
+
+def test_a_store_that_fails_is_not_asked_to_sweep_as_well(caplog: pytest.LogCaptureFixture) -> None:
+    url = "postgresql://127.0.0.1:9/nowhere"
+    with pytest.raises(Unavailable), Memory(url, embedder=None) as memory:
+        memory.count()
+
+    async def ask() -> None:
+        async with AsyncMemory(url, embedder=None) as memory:
+            await memory.count()
+
+    with pytest.raises(Unavailable):
+        asyncio.run(ask())
+    assert caplog.records == []

@@ -11,7 +11,7 @@ from typing import TypedDict
 from memwell.engine.assembly import Parts
 from memwell.engine.drafts import scope_of
 from memwell.engine.encoding import Encoder
-from memwell.errors import Closed, MemwellError
+from memwell.errors import BackendError, Closed, ConfigError, MemwellError, Unavailable
 from memwell.events import Event, Events
 from memwell.ports import Store, Touch
 from memwell.types import Record, Scope
@@ -129,6 +129,12 @@ class Engine:
         except IndexError:  # another thread has taken them
             return False
         return now - oldest >= _FLUSH_AFTER or len(self._accesses) >= _FLUSH_AT
+
+    def ended_by(self, error: BaseException | None) -> None:
+        """A `with` block ended. Where the store has just failed there is no use in sweeping: it would wait and fail
+        once more, and hide the error behind its own.
+        """
+        self._swept |= isinstance(error, ConfigError | Unavailable | BackendError)
 
     async def close(self) -> None:
         """Flush and close the parts that were opened here."""
