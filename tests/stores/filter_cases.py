@@ -167,11 +167,17 @@ def agree(select: Select, metadata: list[dict[str, Any]], where: Any) -> list[in
 class FilterCases:
     """A subclass has a fixture `select` that stores records and gives the places of those that the SQL finds."""
 
-    @settings(max_examples=2 * EXAMPLES, deadline=None, suppress_health_check=CHECKS)
-    @given(found=st.lists(records(), min_size=1, max_size=4), where=wheres())
-    def test_sql_equals_matches(self, select: Select, found: list[Record], where: Any) -> None:
-        expected = [i for i, r in enumerate(found) if filters.matches(r, where)]
-        assert select(found, where) == expected
+    filtered: int = 2 * EXAMPLES
+    """How many random filters are tried over random records."""
+
+    def test_sql_equals_matches(self, select: Select) -> None:
+        @settings(max_examples=self.filtered, deadline=None, suppress_health_check=CHECKS)
+        @given(found=st.lists(records(), min_size=1, max_size=4), where=wheres())
+        def check(found: list[Record], where: Any) -> None:
+            expected = [i for i, r in enumerate(found) if filters.matches(r, where)]
+            assert select(found, where) == expected
+
+        check()
 
     @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=CHECKS)
     @given(data=st.data(), value=stored, key=keys)

@@ -206,7 +206,7 @@ def test_one(redis, postgres_url, number):
 """
 
 
-@pytest.mark.parametrize("workers", ["0", "3"])
+@pytest.mark.parametrize("workers", ["0", "2"])
 def test_a_run_has_one_service_of_a_kind_and_leaves_none(tmp_path: Path, workers: str) -> None:
     (tmp_path / "conftest.py").write_text(RUN)
     (tmp_path / "test_it.py").write_text(TESTS)

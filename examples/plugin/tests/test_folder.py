@@ -14,6 +14,8 @@ from memwell_folder import FolderStore
 
 
 class TestFolderStore(StoreConformance):
+    many = 5_000  # a file for each, and a search reads them all
+
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[FolderStore]:
         part = FolderStore(tmp_path / "memories")

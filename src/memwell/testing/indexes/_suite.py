@@ -52,7 +52,7 @@ class IndexSuite:
     exact: bool = True
     """Whether the nearest are always found; an approximate index is held to 95 of 100."""
     many: int = 100_000
-    """Points among which a selective filter is tried."""
+    """Points among which a selective filter is tried; a search for the nearest takes no more than these either."""
     tolerance: float = 1e-5
     """How far a similarity may be from the cosine."""
     filtered: int = 50

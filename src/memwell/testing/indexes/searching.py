@@ -55,7 +55,7 @@ class Searching(IndexSuite):
 
     def test_the_nearest_of_random_vectors_are_found(self, index: VectorIndex, settle: Settle) -> None:
         random = np.random.default_rng(3)
-        vectors, queries = self.random(random, 3000), self.random(random, 20)
+        vectors, queries = self.random(random, min(3000, self.many)), self.random(random, 20)
         self.fill(index, settle, vectors)
         kept = 0
         for query in queries:
