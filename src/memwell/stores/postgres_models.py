@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from memwell.errors import EmbeddingError, InvalidInput, NotSupported
+from psycopg.errors import InsufficientPrivilege
+
+from memwell.errors import ConfigError, EmbeddingError, InvalidInput, NotSupported
 from memwell.ports import Embedding
 from memwell.postgres import Connection, Database
 from memwell.stores.postgres_rows import rows_of
@@ -89,7 +91,7 @@ class Models:
             if found is None:
                 await connection.execute(_CREATING)
                 found = await _lookup(connection, name)
-            return await _create(connection, name, dimension) if found is None else found
+            return await _created(connection, name, dimension) if found is None else found
 
     async def _anew(self, name: str, dimension: int) -> Model:
         """The model with another dimension, if no vectors of it were ever committed. Raises `EmbeddingError`."""
@@ -102,7 +104,7 @@ class Models:
                     raise _unfitting(name, found.dimension, dimension)
                 await _remove(connection, found)
                 found = None
-            return await _create(connection, name, dimension) if found is None else found
+            return await _created(connection, name, dimension) if found is None else found
 
 
 def _unfitting(name: str, known: int, dimension: int) -> EmbeddingError:
@@ -161,6 +163,18 @@ async def _lookup(connection: Connection, name: str) -> Model | None:
 async def _remove(connection: Connection, model: Model) -> None:
     await connection.execute(f"DROP TABLE {model.table}".encode())
     await connection.execute("DELETE FROM models WHERE number = %s", (model.number,))
+
+
+async def _created(connection: Connection, name: str, dimension: int) -> Model:
+    """See `_create`. Raises `ConfigError` for a user who may not make tables."""
+    try:
+        return await _create(connection, name, dimension)
+    except InsufficientPrivilege as error:
+        raise ConfigError(
+            f"this database user may not make the table for vectors of {name!r}; let the owner of the tables store the"
+            " first vector of a model, as by `memwell remember` or `memwell repair` with this --embedder",
+            part="postgres",
+        ) from error
 
 
 async def _create(connection: Connection, name: str, dimension: int) -> Model:
