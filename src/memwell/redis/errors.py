@@ -22,7 +22,7 @@ _DOWN: Row = (Unavailable, "the Redis Cluster is down, or a part of it; try agai
 _MOVING: Row = (Unavailable, "the keys are moving to another node; try again")
 _FULL: Row = (
     BackendError,
-    "Redis has used up its memory; raise maxmemory, or let it evict (maxmemory-policy), and try again",
+    "Redis has used up its memory; raise maxmemory (or let one that is a cache evict), and try again",
 )
 _UNREACHED: Row = (Unavailable, "Redis cannot be reached; try again")
 _LATE: Row = (
