@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib import resources
-from itertools import count
+from secrets import token_hex
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -32,7 +32,6 @@ from memwell.types import Record, Scope
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SCRIPTS = ("postgres/001_records.sql", "postgres_vectors/001_vectors.sql")
 MODEL, DIMENSION = "m", 8
-NUMBERS = count(1)
 Stored: TypeAlias = tuple[Record, Embedding | None]
 
 
@@ -41,7 +40,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         settings = " ".join(f"-c {name}={value}" for name, value in SESSION.items())
-        self.schema = f"t_search_{next(NUMBERS)}"
+        self.schema = f"t_search_{token_hex(6)}"
         options = f"{settings} -c search_path={self.schema},public"
         self._runner = asyncio.Runner()
         self._run = self._runner.run

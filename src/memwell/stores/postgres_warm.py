@@ -17,7 +17,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 from weakref import WeakKeyDictionary
 
@@ -78,6 +78,8 @@ class _Owner:
     corpus: Corpus | None = None
     model: tuple[int, str] | None = None
     """Number and name of the model whose vectors are held."""
+    linked: bool = True
+    """Whether there are relationships in the store at all."""
     place: tuple[int, int] = (0, 0)
     """Transaction and place within it up to which nothing can come any more."""
     ahead: set[tuple[int, int]] = field(default_factory=set)
@@ -114,8 +116,10 @@ class Warm:
         held = _Held(corpus, None if model is None else model[1])
         source = cast("SearchSource", held)  # of which nothing else is asked: all is here
         if len(corpus.slots) <= _AT_ONCE:
-            return find(held, source, search, part=self._part)
-        return await asyncio.to_thread(find, held, source, search, part=self._part)
+            found = find(held, source, search, part=self._part)
+        else:
+            found = await asyncio.to_thread(find, held, source, search, part=self._part)
+        return found if known.linked else replace(found, incoming=())
 
     def actors(self, scope: Scope) -> frozenset[str] | None:
         """Who recurs as the speaker of a warm owner's records; `None` where it is not warm."""
@@ -234,6 +238,7 @@ class Warm:
         fresh = [row for row in rows if (row[1], row[2]) not in known.ahead]
         if fresh:
             _take_over(corpus, fresh)
+        known.linked = head[13]
         place = max(known.place, (xid, ordinal))
         known.ahead = {(row[1], row[2]) for row in rows if (row[1], row[2]) > place}
         known.place = place
@@ -299,11 +304,13 @@ def _changes(scope: Scope, model: tuple[int, str] | None) -> tuple[str, list[Any
     return (
         "SELECT 0, coalesce(p.xid, 0), coalesce(p.ordinal, 0), "
         f"{_SERVING}::int8, NULL::text, NULL::text, NULL::text, NULL::int8, NULL::int8, NULL::text, NULL::text,"
-        " NULL::bytea, (SELECT position FROM trimmed) <= %s::numeric * 4294967296 + %s::numeric"
+        " NULL::bytea, (SELECT position FROM trimmed) <= %s::numeric * 4294967296 + %s::numeric,"
+        " EXISTS (SELECT FROM links)"
         " FROM (VALUES (1)) AS one LEFT JOIN memwell_position() p ON true"
         " UNION ALL (SELECT 1, c.xid, c.ordinal, c.key, r.id, r.user_id, r.session_id,"
         " (extract(epoch FROM r.created_at) * 1000000)::int8, (extract(epoch FROM r.expires_at) * 1000000)::int8,"
-        f" r.signals, r.lexemes, {vec}, true FROM changes c LEFT JOIN records r ON r.key = c.key AND {text}{joined}"
+        f" r.signals, r.lexemes, {vec}, true, true FROM changes c"
+        f" LEFT JOIN records r ON r.key = c.key AND {text}{joined}"
         " WHERE (c.xid, c.ordinal) > (%s, %s) AND (c.deleted OR r.key IS NOT NULL)"
         f" ORDER BY c.xid, c.ordinal LIMIT {_FAR + 1})",
         values,
