@@ -118,6 +118,14 @@ def test_many_may_make_the_collection_at_once(chroma: Service) -> None:
         run(part, part.close())
 
 
+@pytest.mark.parametrize("option", ["database", "tenant"])
+def test_a_place_that_the_server_does_not_know_is_a_wrong_url(chroma: Service, option: str) -> None:
+    index = open_index(f"{chroma.url}?dimension=8&{option}=nobody")
+    with pytest.raises(ConfigError, match="options tenant and database"):
+        run(index, index.count())
+    run(index, index.close())
+
+
 def test_a_server_that_is_not_there_is_unavailable() -> None:
     index = open_index("chroma://127.0.0.1:9?dimension=8")
     with pytest.raises(Unavailable, match="cannot be reached") as caught:

@@ -251,6 +251,10 @@ class Chroma(VectorIndex):
     def _answered(self, error: Answered) -> MemwellError:
         if error.status in (401, 403):
             return ConfigError(f"Chroma refuses the key: {error.said}; set CHROMA_API_KEY")
+        if error.status == 400 and "does not exist" in error.said:
+            return ConfigError(
+                f"Chroma says: {error.said}; create it, or look at the options tenant and database"
+            )
         if error.status in (408, 429, 502, 503, 504):
             return Unavailable(f"Chroma answers {error}", retry_after=error.retry_after)
         return self._gone(error.said) if error.status == 404 else BackendError(f"Chroma answers {error}")
