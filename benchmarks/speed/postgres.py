@@ -127,7 +127,7 @@ class Sides:
         """Ask until the owner is held in memory, as one who is asked often is."""
         store = self.ours._engine.parts.store
         assert isinstance(store, PostgresStore)
-        for turn in range(600):
+        for turn in range(100):  # one with very many stays in the database
             await self.ours.recall(asked[turn % len(asked)], user_id=user, limit=10)
             if store._warm.actors(Scope(user_id=user)) is not None:
                 break
@@ -185,7 +185,7 @@ async def _recall(sides: Sides, name: str, user: str, asked: Sequence[str]) -> A
         floor=spell(exact),
         must=1.0,
         aim=0.6,
-        note=f"the owner is held in memory; asked for the first time {spell(cold)}",
+        note=f"as the first questions are answered, in the database: {spell(cold)}",
     )
     yield Row(
         name=f"PostgreSQL: recall, {name}, beside a floor with HNSW",

@@ -5,8 +5,8 @@ warm: words and vectors are read beside all else into a `Corpus`, and searches t
 what has changed since, and the same code in memory as on SQLite. So an answer always sees every write that was
 acknowledged before it was asked for, whichever process made it.
 
-Searches that see less than an owner has (a filter, a session, a time) are the database's. So are owners with more than
-`most` records, and all of them while the process holds that many in all: the least recently asked make room. About 3 KB
+Searches that see less than an owner has (a filter, a session, a time) are the database's. So are owners with very
+many records, and all of them while the process holds that many in all: the least recently asked make room. About 3 KB
 a record of 384 dimensions. Each event loop has its own; nothing is shared with a forked child.
 """
 
@@ -48,6 +48,8 @@ _PAGE: Final = 500
 """Rows read at a time, so that the event loop comes round in between."""
 _FAR: Final = 1000
 """Changes after which reading anew is quicker than following."""
+_LARGEST: Final = 50_000
+"""Records of one owner, at most: beyond, the vector index of the database is as quick as comparing all."""
 _AT_ONCE: Final = 20_000
 """Records that may be searched on the event loop itself; more take some milliseconds, and so a thread."""
 _REMEMBERED: Final = 10_000
@@ -193,7 +195,7 @@ class Warm:
             rows: list[Row] = []
             async for page in _pages(connection, f"SELECT {_ROW} FROM records r WHERE {text}", values):
                 rows += page
-                if len(rows) > self._most:
+                if len(rows) > min(self._most, _LARGEST):
                     known.resting = self._clock() + _REST
                     return
             vectors: list[tuple[int, bytes]] = []
