@@ -28,6 +28,13 @@ if TYPE_CHECKING:
     from memwell.limits import Rate, rate_limit, rate_limit_sync
     from memwell.locks import Lock, SyncLock, lock, lock_sync, redlock, redlock_sync
     from memwell.memory import AsyncMemory
+    from memwell.resilience import (
+        CircuitBreaker,
+        create_resilient_caller,
+        fallback,
+        retry_with_backoff,
+        with_timeout,
+    )
     from memwell.scoring import STRATEGIES, Strategy
     from memwell.sync import Memory
     from memwell.types import (
@@ -55,6 +62,7 @@ __all__ = [
     "STRATEGIES",
     "AsyncMemory",
     "BackendError",
+    "CircuitBreaker",
     "Closed",
     "Component",
     "ConfigError",
@@ -89,12 +97,16 @@ __all__ = [
     "Unavailable",
     "Version",
     "Why",
+    "create_resilient_caller",
+    "fallback",
     "lock",
     "lock_sync",
     "rate_limit",
     "rate_limit_sync",
     "redlock",
     "redlock_sync",
+    "retry_with_backoff",
+    "with_timeout",
 ]
 
 __version__ = "0.1.0"
@@ -110,12 +122,17 @@ _HOME = {
     "Rate": "limits",
     "Strategy": "scoring",
     "SyncLock": "locks",
+    "CircuitBreaker": "resilience",
+    "create_resilient_caller": "resilience",
+    "fallback": "resilience",
     "lock": "locks",
     "lock_sync": "locks",
     "rate_limit": "limits",
     "rate_limit_sync": "limits",
     "redlock": "locks",
     "redlock_sync": "locks",
+    "retry_with_backoff": "resilience",
+    "with_timeout": "resilience",
 }
 """Where a public name lives, unless in `types`: loaded when first asked for, so that `import memwell` stays light."""
 

@@ -12,13 +12,13 @@ import pytest
 
 from memwell.embedders.function import as_embedder
 from memwell.embedders.hashing import Hashing
-from memwell.errors import ConfigError
+from memwell.errors import ConfigError, Unavailable
 from memwell.keyvalue.memory import MemoryKeyValue
 from memwell.ports import Embedder, KeyValue
 from memwell.registry import open_keyvalue
 from memwell.testing import race, run
 from memwell.testing.embedders import EmbedderConformance
-from memwell.wrappers.cached import CachedEmbedder
+from memwell.wrappers.cached import PAUSE, CachedEmbedder
 
 Kind = Literal["document", "query"]
 
@@ -223,3 +223,24 @@ def test_closing_closes_the_embedder_and_leaves_the_keyvalue_open() -> None:
 def test_limits_are_not_negative(options: Mapping[str, int]) -> None:
     with pytest.raises(ConfigError, match="at least 0"):
         CachedEmbedder(Hashing(), **options)  # type: ignore[arg-type]
+
+
+def test_a_cache_that_cannot_be_reached_is_left_alone_for_some_seconds() -> None:
+    class Gone(MemoryKeyValue):
+        asked = 0
+
+        async def _get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
+            self.asked += 1
+            raise Unavailable("it hangs")
+
+    now = [100.0]
+    gone = Gone()
+    part = CachedEmbedder(Hashing(), gone, clock=lambda: now[0])
+    for text in ("one", "two", "three"):
+        run(part, part.embed([text]))
+    assert gone.asked == 1
+    assert not gone._entries, "nothing was written either"
+    now[0] += PAUSE
+    run(part, part.embed(["four"]))
+    assert gone.asked == 2
+    run(part, part.close())

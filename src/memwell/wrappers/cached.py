@@ -6,8 +6,9 @@ import hashlib
 import logging
 import os
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
 
 from memwell import _bridge
@@ -27,6 +28,8 @@ CHECK: Final = 8
 is used."""
 OVERHEAD: Final = 250
 """Bytes that one entry takes in memory beside its vector."""
+PAUSE: Final = 5.0
+"""Seconds for which a KeyValue that could not be reached is left alone."""
 LONGEST: Final = 200
 """Bytes of a model's name that fit a key; a longer one is hashed."""
 
@@ -38,7 +41,8 @@ class CachedEmbedder(Embedder):
     `keyvalue` keeps all for other processes and later runs. A text that stands twice in a batch is embedded
     once. Where the embedder says `symmetric = True`, documents and queries share their entries. A cache that
     fails or holds damaged values costs an embedding and a warning in the log, never a wrong vector and never
-    an error. Closing closes the embedder inside, not the KeyValue, which was handed in.
+    an error; one that cannot be reached is left alone for some seconds. Closing closes the embedder inside,
+    not the KeyValue, which was handed in.
     """
 
     part = "cached"
@@ -51,6 +55,7 @@ class CachedEmbedder(Embedder):
         capacity: int = 20_000,
         limit: int = 32 << 20,
         ttl: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`limit` is in bytes; `ttl` is how many seconds the KeyValue keeps an entry, `None` for ever."""
         if capacity < 0 or limit < 0:
@@ -63,6 +68,9 @@ class CachedEmbedder(Embedder):
         self.misses = 0
         """Texts that the embedder was asked for, so far."""
         self._ttl = ttl
+        self._clock = clock
+        self._away = 0.0
+        """Until when the KeyValue is left alone."""
         self._recent = _Recent(capacity, limit)
 
     @property
@@ -123,23 +131,23 @@ class CachedEmbedder(Embedder):
         call = self.inner.embed(list(missing.values()), kind=kind)
         vectors: Vectors = await self._reach(self.inner, call)
         rows = {mark: row.tobytes() for mark, row in zip(missing, vectors, strict=True)}
-        if self.keyvalue is not None:
+        if self.keyvalue is not None and self._clock() >= self._away:
             values = {key: _sealed(key, rows[mark]) for key, mark in self._keys(list(rows), kind).items()}
             try:
                 await self._reach(self.keyvalue, self.keyvalue.set_many(values, ttl=self._ttl))
             except MemwellError as error:
-                log.warning("embeddings were not cached: %s", error)
+                self._failed("embeddings were not cached", error)
         return rows
 
     async def _stored(self, marks: Sequence[Digest], kind: Kind) -> dict[Digest, bytes]:
         """What the KeyValue has of these, damaged values left out."""
-        if self.keyvalue is None:
+        if self.keyvalue is None or self._clock() < self._away:
             return {}
         keys = self._keys(marks, kind)
         try:
             values: dict[str, bytes] = await self._reach(self.keyvalue, self.keyvalue.get_many(keys))
         except MemwellError as error:
-            log.warning("cached embeddings cannot be read: %s", error)
+            self._failed("cached embeddings cannot be read", error)
             return {}
         size = self._size() if values else 0
         found = {}
@@ -150,6 +158,12 @@ class CachedEmbedder(Embedder):
             elif row:
                 found[keys[key]] = row
         return found
+
+    def _failed(self, what: str, error: MemwellError) -> None:
+        """One that hangs would hold up each call twice."""
+        log.warning("%s: %s", what, error)
+        if error.transient:
+            self._away = self._clock() + PAUSE
 
     def _size(self) -> int:
         """Bytes of a vector; 0 while an asynchronous embedder cannot tell, so that it is asked first."""
