@@ -200,3 +200,10 @@ def test_a_url_names_the_points_and_no_key(url: str, identity: str) -> None:
 def test_a_url_that_is_wrong_says_what_to_do(url: str, what: str) -> None:
     with pytest.raises(MemwellError, match=what):
         open_index(url)
+
+
+@pytest.mark.parametrize("scheme", ["chroma", "qdrant"])
+def test_a_user_in_the_address_is_refused_and_the_secret_not_shown(scheme: str) -> None:
+    with pytest.raises(ConfigError, match="takes no user") as caught:
+        open_index(f"{scheme}://somebody:geheim@host?dimension=2")
+    assert "geheim" not in str(caught.value)

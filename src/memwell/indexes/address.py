@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
+from memwell.errors import ConfigError
 from memwell.indexes.points import here
+from memwell.keys import key_from
 from memwell.registry import Url
 
 __all__ = ["address"]
@@ -19,8 +19,12 @@ def address(url: Url, *, port: int, key: str) -> tuple[str, str | None]:
     secure = url.flag("https", False) if "https" in url.options else None
     given = url.take("api_key")
     place = url.place()
+    if place.user:
+        raise ConfigError(
+            f"{url.scheme} takes no user, only a key: {url.scheme}://:KEY@host, or better {key}"
+        )
     host, number = place.host(port)
-    found = given or place.password or os.environ.get(key) or None
+    found = key_from(given or place.password, [key], part=url.scheme)
     if secure is None:
         secure = found is not None and not here(host)
     shown = f"[{host}]" if ":" in host else host
