@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -112,23 +113,35 @@ async def _take(engine: Engine, memories: Sequence[_Memory]) -> tuple[int, int, 
     now, store = engine.clock(), engine.store
     fresh: list[Operation] = []
     present = expired = 0
+    stored = await _stored(engine, memories, now)
     for memory in memories:
         record = memory.record
+        known = stored.get((record.scope.tenant_id, record.id))
         if record.expires_at is not None and record.expires_at <= now:
             expired += 1
-            continue
-        stored = await store.get(Scope(tenant_id=record.scope.tenant_id), [record.id], now=now)
-        if stored:
-            _same(stored[0], record)
+        elif known is not None:
+            _same(known, record)
             present += 1
-            continue
-        fresh.extend(memory.operations())
+        else:
+            fresh.extend(memory.operations())
     results = await store.write(fresh, now=now)
     added = [record for record in results if isinstance(record, Record)]
     for scope in dict.fromkeys(record.scope for record in added):
         own = tuple(record for record in added if record.scope == scope)
         engine.emit("imported", scope, tuple(record.id for record in own), own)
     return len(added), present, expired
+
+
+async def _stored(
+    engine: Engine, memories: Sequence[_Memory], now: datetime
+) -> dict[tuple[str, str], Record]:
+    """Those that are there, by tenant and id: one call a tenant."""
+    found: dict[tuple[str, str], Record] = {}
+    for tenant in dict.fromkeys(memory.record.scope.tenant_id for memory in memories):
+        ids = [memory.record.id for memory in memories if memory.record.scope.tenant_id == tenant]
+        records = await engine.store.get(Scope(tenant_id=tenant), ids, now=now)
+        found.update(((tenant, record.id), record) for record in records)
+    return found
 
 
 def _same(stored: Record, record: Record) -> None:

@@ -14,19 +14,18 @@ from memwell.ports.embedder import Embedder
 from memwell.ports.index import Match, Metric, Point, VectorIndex
 from memwell.ports.keyvalue import KeyValue
 from memwell.ports.log import Entry, Log
-from memwell.ports.store import (
-    Change,
+from memwell.ports.operations import (
     Delete,
     Embed,
     Embedding,
     Insert,
     Operation,
     SetLink,
-    Store,
     Touch,
     Unlink,
     Update,
 )
+from memwell.ports.store import Change, Store
 
 __all__ = [
     "Change",
