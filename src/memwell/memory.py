@@ -49,14 +49,15 @@ class AsyncMemory:
     """Memory for agents: stores what they learn and gives the right memories back, ranked and explained.
 
     `url` names the store (`sqlite:///relative.db`, `sqlite:////absolute.db`, `postgresql://host/database`,
-    `redis://host`, `memory://`; by default one SQLite file in the user's data directory) or is a `Store`. `embedder` is `"auto"` (the local model where
-    `memwell[local]` and its weights are installed, lexical recall otherwise), a name such as `"local"` or
-    `"hashing"`, an `Embedder`, any callable or object that turns texts into vectors, or `None` for lexical
-    recall. `index` is a `VectorIndex` or its URL that answers for the vectors instead of the store; `cache` a
-    `KeyValue` or its URL that keeps embeddings across processes. `clock` gives the current time in UTC.
+    `redis://host`, `memory://`; by default one SQLite file in the user's data directory) or is a `Store`.
+    `embedder` is `"auto"` (the local model where `memwell[local]` and its weights are installed, lexical recall
+    otherwise), a name such as `"local"` or `"hashing"`, an `Embedder`, any callable or object that turns texts
+    into vectors, or `None` for lexical recall. `index` is a `VectorIndex` or its URL that answers for the vectors
+    instead of the store; `cache` a `KeyValue` or its URL that keeps embeddings across processes. `clock` gives
+    the current time in UTC.
 
-    Safe to use from many tasks; several processes may use one store, unless it lives in memory. Parts handed in as objects stay
-    open at `close`. Raises `ConfigError` for anything it cannot make a part of.
+    Safe to use from many tasks; several processes may use one store, unless it lives in memory. Parts handed in
+    as objects stay open at `close`. Raises `ConfigError` for anything it cannot make a part of.
     """
 
     def __init__(
