@@ -109,14 +109,14 @@ class Sides:
         from memwell.postgres import Database
         from memwell.postgres.settings import Settings
         from memwell.registry import Url
-        from memwell.stores import postgres_indexes
+        from memwell.stores.postgres import indexes
 
         database = Database(Settings.from_url(Url.parse(f"{self.url}?schema={self.name}_ours")))
         async with database.connection() as connection:
             for _ in range(6_000):
-                if not await postgres_indexes.grown(connection):
+                if not await indexes.grown(connection):
                     break
-                await postgres_indexes.keep_up(connection)
+                await indexes.keep_up(connection)
                 await asyncio.sleep(0.1)  # the store may be at it already
             for table in ("records", "vectors"):
                 await connection.execute(f"VACUUM ANALYZE {table}".encode())

@@ -11,8 +11,8 @@ import pytest
 from tests.stores.filter_cases import EXAMPLES, FilterCases, Select
 
 from memwell import filters
-from memwell.stores.postgres_filters import as_jsonb, instants
-from memwell.stores.postgres_filters import compile as compile_filter
+from memwell.stores.postgres.filter_sql import as_jsonb, instants
+from memwell.stores.postgres.filter_sql import compile as compile_filter
 from memwell.testing.services import Service
 from memwell.types import Record
 

@@ -21,16 +21,16 @@ from memwell.errors import ConfigError, InvalidInput, Unavailable
 from memwell.ports import Embedding, Insert
 from memwell.postgres.adapt import ADAPTERS
 from memwell.retrieval.search import Found, Search
-from memwell.stores import postgres_indexes
 from memwell.stores.memory import MemoryStore
-from memwell.stores.postgres_rows import COLUMNS, columns_of, vector_of
-from memwell.stores.postgres_search import SESSION, Searcher
+from memwell.stores.postgres import indexes
+from memwell.stores.postgres.rows import COLUMNS, columns_of, vector_of
+from memwell.stores.postgres.search import SESSION, Searcher
 from memwell.testing import run
 from memwell.testing.services import Service
 from memwell.types import Record, Scope
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-SCRIPTS = ("postgres/001_records.sql", "postgres_vectors/001_vectors.sql")
+SCRIPTS = ("records/001_records.sql", "vectors/001_vectors.sql")
 MODEL, DIMENSION = "m", 8
 Stored: TypeAlias = tuple[Record, Embedding | None]
 
@@ -55,7 +55,7 @@ class Database:
         self.execute("CREATE EXTENSION IF NOT EXISTS vector")
         self.execute(f"DROP SCHEMA IF EXISTS {self.schema} CASCADE")
         self.execute(f"CREATE SCHEMA {self.schema}")
-        folder = resources.files("memwell") / "stores" / "migrations"
+        folder = resources.files("memwell") / "stores" / "postgres" / "migrations"
         for name in SCRIPTS:
             self.execute((folder / name).read_text("utf-8"))
         return self
@@ -84,8 +84,8 @@ class Database:
     def call(self, function: Any, *arguments: Any) -> Any:
         return self._run(function(self._connection, *arguments))
 
-    def build(self, **options: Any) -> postgres_indexes.Index:
-        return self._run(postgres_indexes.create(self._connection, MODEL, **options))
+    def build(self, **options: Any) -> indexes.Index:
+        return self._run(indexes.create(self._connection, MODEL, **options))
 
     async def _add(self, stored: Sequence[Stored]) -> None:
         marks = ", ".join(f"%s::{kind}" for kind in COLUMNS.values())
@@ -429,26 +429,26 @@ def test_who_speaks_is_asked_again_after_a_while_or_a_write(database: Database) 
 
 class TestIndexes:
     def test_there_are_none_before_there_are_vectors(self, database: Database) -> None:
-        assert database.call(postgres_indexes.status) == []
+        assert database.call(indexes.status) == []
         with pytest.raises(InvalidInput, match="none"):
             database.build()
 
     def test_an_index_is_made_replaced_and_dropped(self, database: Database) -> None:
         database.add(many(random.Random(1))[:50])
-        assert database.call(postgres_indexes.status)[0].kind is None
+        assert database.call(indexes.status)[0].kind is None
         assert database.build().kind == "hnsw"
         assert database.build(kind="ivfflat", metric="l2", concurrently=False).metric == "l2"
-        assert database.call(postgres_indexes.drop, MODEL)
-        assert not database.call(postgres_indexes.drop, MODEL)
+        assert database.call(indexes.drop, MODEL)
+        assert not database.call(indexes.drop, MODEL)
 
     def test_it_comes_when_it_is_due_and_once(
         self, database: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         database.add(many(random.Random(1))[:50])
-        assert database.call(postgres_indexes.keep_up) == []
-        monkeypatch.setattr(postgres_indexes, "GROWN", 50)
-        assert database.call(postgres_indexes.keep_up) == [MODEL]
-        assert database.call(postgres_indexes.keep_up) == []
+        assert database.call(indexes.keep_up) == []
+        monkeypatch.setattr(indexes, "GROWN", 50)
+        assert database.call(indexes.keep_up) == [MODEL]
+        assert database.call(indexes.keep_up) == []
 
     def test_what_a_killed_build_left_behind_is_told_and_replaced(self, database: Database) -> None:
         database.add(many(random.Random(1))[:50])
@@ -456,14 +456,14 @@ class TestIndexes:
         database.execute(
             "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'vectors_1_near'::regclass"
         )
-        assert not database.call(postgres_indexes.status)[0].valid
+        assert not database.call(indexes.status)[0].valid
         assert database.build().valid
 
     def test_two_do_not_build_at_once(self, database: Database, postgres: Service) -> None:
         database.add(many(random.Random(1))[:50])
         with psycopg.connect(postgres.url, options=f"-c search_path={database.schema},public") as other:
             other.execute("SELECT pg_try_advisory_lock(1835365242, 'models'::regclass::oid::int)")
-            assert database.call(postgres_indexes.keep_up) == []
+            assert database.call(indexes.keep_up) == []
             with pytest.raises(Unavailable, match="another process"):
                 database.build()
 
@@ -477,10 +477,10 @@ class TestIndexes:
             await other.execute("ANALYZE vectors_1")
             await other.commit()
 
-        async def both(connection: Any) -> postgres_indexes.Index:
+        async def both(connection: Any) -> indexes.Index:
             async with await psycopg.AsyncConnection.connect(postgres.url, options=options) as other:
                 await other.execute("SELECT pg_export_snapshot()")  # keeps what it sees until it ends
-                building = asyncio.create_task(postgres_indexes.create(connection, MODEL))
+                building = asyncio.create_task(indexes.create(connection, MODEL))
                 await waiting(other)
                 await asyncio.gather(building, count(other))
                 return building.result()
@@ -501,6 +501,6 @@ class TestIndexes:
                 database.build(**options)
 
     def test_long_vectors_are_indexed_in_half_precision_and_endless_ones_not_at_all(self) -> None:
-        [text] = postgres_indexes.index_statements(3, 3072, kind="hnsw")
+        [text] = indexes.index_statements(3, 3072, kind="hnsw")
         assert "vec::halfvec(3072)) halfvec_cosine_ops" in text
-        assert postgres_indexes.index_statements(3, 4096, kind="hnsw") == []
+        assert indexes.index_statements(3, 4096, kind="hnsw") == []

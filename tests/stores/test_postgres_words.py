@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from memwell.stores.postgres_words import asked, columns
+from memwell.stores.postgres.words import asked, columns
 from memwell.types import Scope
 
 ANN, BOB, NOBODY = Scope(user_id="ann"), Scope(user_id="bob"), Scope()

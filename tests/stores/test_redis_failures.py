@@ -19,7 +19,7 @@ from memwell import Memory
 from memwell.errors import BackendError, MemwellError, Unavailable
 from memwell.ports import Store
 from memwell.registry import open_store
-from memwell.stores.redis_scripts import COMMIT
+from memwell.stores.redis.scripts import COMMIT
 from memwell.testing import run
 from memwell.testing.samples import ANYBODY, START, direction, embedding
 from memwell.testing.services import Service, redis

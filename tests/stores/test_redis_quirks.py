@@ -18,11 +18,10 @@ from memwell.errors import ConfigError, Conflict, Corrupt, NotSupported, Unavail
 from memwell.ports import Embedding, Store
 from memwell.redis import Settings
 from memwell.registry import Url, open_store
-from memwell.stores import redis_mirror, redis_models, redis_transaction
-from memwell.stores.redis import RedisStore
-from memwell.stores.redis_rows import frame, name_of, unframe
-from memwell.stores.redis_server import TABLES
-from memwell.stores.redis_transaction import Transaction, transact
+from memwell.stores.redis import RedisStore, mirror, models, transaction
+from memwell.stores.redis.rows import frame, name_of, unframe
+from memwell.stores.redis.server import TABLES
+from memwell.stores.redis.transaction import Transaction, transact
 from memwell.testing import run
 from memwell.testing.samples import ANYBODY, START, direction, embedding
 from memwell.testing.services import Service, redis
@@ -286,7 +285,7 @@ def test_a_script_that_the_server_has_forgotten_is_sent_again(store: RedisStore,
 def test_a_long_batch_travels_in_parts_and_is_still_all_or_nothing(
     store: RedisStore, driven: Driven, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_transaction, "_STAGED", 100)
+    monkeypatch.setattr(transaction, "_STAGED", 100)
     driven.insert("taken", "taken")
     driven.write(*(driven.insertion(f"text {n}", f"r{n}", embedding=embedding(n)) for n in range(3000)))
     assert driven.count() == 3001
@@ -302,13 +301,13 @@ def test_a_long_batch_travels_in_parts_and_is_still_all_or_nothing(
 def test_who_is_always_too_late_is_told_so(
     store: RedisStore, driven: Driven, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_transaction, "_TRIES", 3)
+    monkeypatch.setattr(transaction, "_TRIES", 3)
     driven.insert("tea", "a")
     tried: list[int] = []
 
-    def hopeless(transaction: Transaction) -> None:
-        transaction.row(name_of("default", "a"))
-        transaction.put("access", name_of("default", "a"), b"[1,0]")
+    def hopeless(given: Transaction) -> None:
+        given.row(name_of("default", "a"))
+        given.put("access", name_of("default", "a"), b"[1,0]")
         driven.update("a", content=f"changed {len(tried)}")
         tried.append(1)
 
@@ -326,7 +325,7 @@ def test_forgetting_a_scope_takes_what_came_while_it_was_read(
     for id in ("a", "b"):
         driven.insert(f"text {id}", id, scope=ann)
     driven.insert("text c", "c", scope=bob)
-    with_others = redis_mirror.Mirror.rows
+    with_others = mirror.Mirror.rows
     late = [("late", ann), ("other", bob)]
 
     def rows(self: Any, scope: Scope) -> Any:
@@ -336,7 +335,7 @@ def test_forgetting_a_scope_takes_what_came_while_it_was_read(
             driven.insert(f"text {id}", id, scope=owner)
         return found
 
-    monkeypatch.setattr(redis_mirror.Mirror, "rows", rows)
+    monkeypatch.setattr(mirror.Mirror, "rows", rows)
     assert driven.delete(scope=bob) == ["c", "other"]
     assert driven.delete(scope=ann) == ["a", "b", "late"]
     assert driven.ids() == []
@@ -368,7 +367,7 @@ def test_a_process_sees_what_another_writes(store: RedisStore, redis_url: str) -
 def test_what_is_written_while_an_owner_is_read_is_seen_however_much_it_is(
     store: RedisStore, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_mirror, "_MANY", 5)
+    monkeypatch.setattr(mirror, "_MANY", 5)
     there = open_store(redis_url)
     one, two = Driven(store), Driven(there)
     for number in range(4):
@@ -413,8 +412,8 @@ def test_an_id_that_was_taken_again_is_another_record(store: RedisStore, redis_u
 def test_changes_are_trimmed_when_every_follower_has_passed_them(
     store: RedisStore, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_models, "_KEPT_CHANGES", 10)
-    monkeypatch.setattr(redis_models, "_KEPT_FOR_FOLLOWERS", 40)
+    monkeypatch.setattr(models, "_KEPT_CHANGES", 10)
+    monkeypatch.setattr(models, "_KEPT_FOR_FOLLOWERS", 40)
     there = open_store(redis_url)
     one, two = Driven(store), Driven(there)
 

@@ -11,8 +11,8 @@ from tests.stores.filter_cases import FilterCases, Select
 
 from memwell import filters
 from memwell.codec import dumps, to_micros
-from memwell.stores.sqlite_filters import FUNCTIONS
-from memwell.stores.sqlite_filters import compile as compile_filter
+from memwell.stores.sqlite.filter_sql import FUNCTIONS
+from memwell.stores.sqlite.filter_sql import compile as compile_filter
 from memwell.types import Record
 
 SCHEMA = """

@@ -505,8 +505,8 @@ def test_options_of_the_url_are_checked(path: Path) -> None:
 def test_changes_are_trimmed_only_when_every_follower_has_passed_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("memwell.stores.sqlite_followers._KEPT", 3)
-    monkeypatch.setattr("memwell.stores.sqlite_followers._WAITED", 30)
+    monkeypatch.setattr("memwell.stores.sqlite.followers._KEPT", 3)
+    monkeypatch.setattr("memwell.stores.sqlite.followers._WAITED", 30)
     driven = Driven(open_store(f"sqlite:///{tmp_path / 'store.db'}"))
 
     def written(count: int) -> None:

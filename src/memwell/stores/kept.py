@@ -30,7 +30,7 @@ from memwell.codec import (
 )
 from memwell.errors import Corrupt
 from memwell.stores.memory import MemoryStore
-from memwell.stores.memory_state import Row, State, row_of
+from memwell.stores.memory.state import Row, State, row_of
 
 __all__ = ["KeptStore"]
 

@@ -17,9 +17,9 @@ from memwell.logs.postgres import PARTITIONED
 from memwell.ports import Metric
 from memwell.postgres import Component, Connection, Database, Settings, Status
 from memwell.registry import Url, open_store
-from memwell.stores import postgres_indexes
 from memwell.stores.postgres import COMPONENTS as STORE
-from memwell.stores.postgres_indexes import Index, Kind
+from memwell.stores.postgres import indexes
+from memwell.stores.postgres.indexes import Index, Kind
 from memwell.types import Progress
 
 __all__ = ["PostgresTables"]
@@ -73,7 +73,7 @@ class PostgresTables:
             ]  # the next row tells it
             rows.append(await _extension(connection))
             if await self._is_there(connection):
-                rows += [_model(found) for found in await postgres_indexes.status(connection)]
+                rows += [_model(found) for found in await indexes.status(connection)]
                 rows += [Row("table", *found) for found in await _rows(connection, _TABLES)]
                 rows += [Row("index", *found) for found in await _rows(connection, _INDEXES)]
                 for part in await PARTITIONED.partitions(connection):
@@ -111,14 +111,14 @@ class PostgresTables:
     ) -> list[Row]:
         """Make the vector index of a model, or of each."""
         async with self._connection("index") as connection:
-            models = [found.model for found in await postgres_indexes.status(connection)]
+            models = [found.model for found in await indexes.status(connection)]
             for name in models if model is None else [model]:
                 async with self._connection("index") as watching:
-                    making = postgres_indexes.create(
+                    making = indexes.create(
                         connection, name, kind=kind, metric=metric, lists=lists, concurrently=concurrently
                     )
                     await _watched(making, watching, progress)
-            return [_model(found) for found in await postgres_indexes.status(connection)]
+            return [_model(found) for found in await indexes.status(connection)]
 
     async def maintain(self, *, ahead: int, keep: int | None, dry_run: bool) -> AsyncIterator[Done]:
         """Partitions made and dropped, what has expired removed, statistics gathered: for the components applied."""
@@ -135,9 +135,9 @@ class PostgresTables:
         if KEYVALUE.name in applied:
             yield Done("sweep", "keys", None if dry_run else await self._sweep_keys())
         async with self._connection("maintain") as connection:
-            for found in await postgres_indexes.grown(connection):
+            for found in await indexes.grown(connection):
                 if not dry_run:
-                    await postgres_indexes.create(connection, found.model)
+                    await indexes.create(connection, found.model)
                 yield Done("index", found.model)
             tables = await _rows(connection, _ANALYZED) if applied else []
             for (table,) in () if dry_run else tables:

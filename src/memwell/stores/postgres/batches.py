@@ -1,0 +1,299 @@
+"""From operations to transactions: one alone is one statement; of many inserts, what can only be new is copied in.
+
+The outcome is that of `Write.apply` for each in turn. Two processes that store the same at once store it once: small
+writes lock the digests of what they store, in one order; a large one stores first and, before it commits, waits for the
+small ones and looks whether anybody was faster. If so, it begins again while the others wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import groupby, islice
+from typing import Any, Final, TypeAlias
+
+import psycopg
+
+from memwell.codec import mark_of
+from memwell.ports import Embed, Insert, Operation, Update
+from memwell.postgres import Connection, Database
+from memwell.stores.postgres.models import SETTLE, Model, Models
+from memwell.stores.postgres.rows import COLUMNS, columns_of, rows_of, vector_of
+from memwell.stores.postgres.writes import Interrupted, Write, duplicate
+
+__all__ = ["duplicates", "write"]
+
+Given: TypeAlias = Sequence[tuple[int, Insert]]
+"""New records with their keys."""
+
+_ATTEMPTS: Final = 4
+_FEW: Final = 8
+"""Up to so many inserts the detour does not pay."""
+_GATE: Final = "(1835365240, 'records'::regclass::oid::int)"
+"""The lock that `memwell_known` takes shared."""
+_SENT: Final = ["bigint", *("text" if kind in ("jsonb", "tsvector") else kind for kind in COLUMNS.values())]
+"""The types of a row as it is copied: JSON and words are texts already."""
+_PART: Final = 500
+"""So many records are copied at a time, while a thread analyzes the next."""
+_BLOCK: Final = 64
+"""So many vectors are sent at a time."""
+_START: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_END: Final = struct.pack(">h", -1)
+_NULL: Final = struct.pack(">i", -1)
+_VECTOR: Final = struct.Struct(">hiqiii")
+
+
+class _Late(Exception):
+    """Somebody stored the same meanwhile."""
+
+
+async def write(
+    database: Database, models: Models, operations: Sequence[Operation], now: datetime
+) -> list[Any]:
+    """Carry out operations in one transaction; their results."""
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return await _write(database, models, operations, now)
+        except psycopg.errors.UndefinedTable:  # another process has dropped a model
+            models.forget()
+        except psycopg.errors.DeadlockDetected:  # nothing was stored, and the other one goes on
+            continue
+    return await _write(database, models, operations, now)
+
+
+async def duplicates(
+    connection: Connection, models: Models, inserts: Sequence[Insert], now: datetime
+) -> list[bool]:
+    """See `Store.duplicates`."""
+    known = await _known(connection, [mark_of(insert) for insert in inserts])
+    reading = Write(connection, models, now, whole=False)
+    return [mark_of(i) in known and await duplicate(reading, i) is not None for i in inserts]
+
+
+async def _write(
+    database: Database, models: Models, operations: Sequence[Operation], now: datetime
+) -> list[Any]:
+    await models.prepare(
+        operation.embedding for operation in operations if isinstance(operation, Insert | Update | Embed)
+    )
+    if len(operations) == 1:
+        try:
+            async with database.connection() as connection:
+                return [await Write(connection, models, now, whole=False).apply(operations[0])]
+        except Interrupted:
+            pass
+    marked = [replace(o, mark=mark_of(o)) if isinstance(o, Insert) else o for o in operations]
+    runs = [(plain, list(group)) for plain, group in groupby(marked, key=_is_plain)]
+    large = any(plain and len(run) > _FEW for plain, run in runs)
+    marks = sorted({mark_of(operation) for operation in marked if isinstance(operation, Insert)})
+    if not large:
+        async with database.transaction() as connection:
+            await _lock(connection, marks)
+            small = Write(connection, models, now, whole=True)
+            return [await small.apply(operation) for operation in marked]
+    try:
+        async with database.transaction() as connection:
+            large_write = _Large(connection, models, now)
+            await large_write.begin()
+            results = await _apply_all(large_write, runs)
+            await large_write.look_round(marks)
+            return results
+    except _Late:
+        async with database.transaction() as connection:
+            large_write = _Large(connection, models, now)
+            await large_write.close_gate()
+            await large_write.begin()
+            return await _apply_all(large_write, runs)
+
+
+async def _lock(connection: Connection, marks: Sequence[int]) -> None:
+    """Wait for those who store the same."""
+    await connection.execute(
+        f"SELECT memwell_writing(), pg_advisory_xact_lock_shared{_GATE},"
+        " (SELECT count(pg_advisory_xact_lock(mark)) FROM unnest(%s::bigint[]) AS mark)".encode(),
+        (marks,),
+        prepare=True,
+    )
+
+
+class _Large(Write):
+    """A transaction beside which others store, until it closes the gate: before it waits for any stored row, so that
+    nobody waits for it meanwhile, and at the latest before it ends."""
+
+    __slots__ = ("_closed", "_start")
+
+    def __init__(self, connection: Connection, models: Models, now: datetime) -> None:
+        super().__init__(connection, models, now, whole=True, alone=True)
+        self._closed = False
+        self._start = 0
+
+    async def begin(self) -> None:
+        """Note which transactions may still bring what this one does not see."""
+        [(self._start, _)] = await rows_of(self.connection, "SELECT memwell_horizon(), memwell_writing()")
+
+    async def close_gate(self) -> None:
+        """Wait for those who store, and let nobody begin."""
+        if not self._closed:
+            await self.connection.execute(f"SELECT pg_advisory_xact_lock{_GATE}".encode())
+            self._closed = True
+
+    async def apply(self, operation: Operation) -> Any:
+        """As of any write, behind the gate."""
+        await self.close_gate()
+        return await super().apply(operation)
+
+    async def look_round(self, marks: Sequence[int]) -> None:
+        """Raise `_Late` if others have stored the same since this transaction began."""
+        await self.close_gate()
+        [(late,)] = await rows_of(
+            self.connection,
+            "SELECT EXISTS (SELECT FROM changes c JOIN records r ON r.key = c.key WHERE c.xid >= %s"
+            " AND c.xid <> pg_current_xact_id()::text::bigint AND NOT c.deleted AND r.digest = ANY (%s))",
+            [self._start, marks],
+        )
+        if late:
+            raise _Late
+
+
+async def _apply_all(write: _Large, runs: Sequence[tuple[bool, list[Any]]]) -> list[Any]:
+    results: list[Any] = []
+    for plain, run in runs:
+        if plain and len(run) > _FEW:
+            results += await _insert_all(write, run)
+        else:
+            results += [await write.apply(operation) for operation in run]
+    return results
+
+
+def _is_plain(operation: Operation) -> bool:
+    """An insert without a past of its own."""
+    return isinstance(operation, Insert) and not operation.past and not operation.record.access_count
+
+
+async def _insert_all(write: Write, inserts: Sequence[Insert]) -> list[Any]:
+    fresh = await _fresh(write.connection, inserts)
+    try:
+        async with write.connection.transaction():
+            await _copy(write, fresh)
+    except (
+        psycopg.errors.UniqueViolation
+    ):  # an id was taken meanwhile: find out which, and whether it is free again
+        fresh = []
+    done = {id(insert) for insert in fresh}
+    results = []
+    for insert in inserts:
+        if id(insert) in done:
+            results.append(insert.record)
+        else:
+            results.append(await write.apply(insert))
+    return results
+
+
+async def _fresh(connection: Connection, inserts: Sequence[Insert]) -> list[Insert]:
+    """Those that no stored record equals and none before them, and whose ids nobody has."""
+    seen = await _known(connection, [mark_of(insert) for insert in inserts])
+    rows = await rows_of(
+        connection,
+        "SELECT r.tenant_id, r.id FROM unnest(%s::text[], %s::text[]) AS given (tenant_id, id)"
+        " JOIN records r ON r.tenant_id = given.tenant_id AND r.id = given.id",
+        [[i.record.scope.tenant_id for i in inserts], [i.record.id for i in inserts]],
+    )
+    taken = {(tenant, id) for tenant, id in rows}
+    fresh: list[Insert] = []
+    for insert in inserts:
+        mark, name = mark_of(insert), (insert.record.scope.tenant_id, insert.record.id)
+        if mark not in seen and name not in taken:
+            seen.add(mark)
+            taken.add(name)
+            fresh.append(insert)
+    return fresh
+
+
+async def _known(connection: Connection, marks: Sequence[int]) -> set[int]:
+    """Those of the digests that some stored record has."""
+    rows = await rows_of(
+        connection,
+        "SELECT mark FROM unnest(%s::bigint[]) AS mark WHERE EXISTS (SELECT FROM records WHERE digest = mark)",
+        [list(marks)],
+    )
+    return {row[0] for row in rows}
+
+
+async def _copy(write: Write, inserts: Sequence[Insert]) -> None:
+    """Insert records that no stored one equals."""
+    if not inserts:
+        return
+    connection = write.connection
+    rows = await rows_of(
+        connection,
+        "SELECT nextval(pg_get_serial_sequence('records', 'key')) FROM generate_series(1, %s)",
+        [len(inserts)],
+    )
+    given = list(zip((row[0] for row in rows), inserts, strict=True))
+    parts = [given[at : at + _PART] for at in range(0, len(given), _PART)]
+    coming = asyncio.create_task(asyncio.to_thread(_analyzed, parts[0]))
+    try:
+        for number, part in enumerate(parts, 1):
+            analyzed = await coming
+            if number < len(parts):  # texts are analyzed while the server stores those before
+                coming = asyncio.create_task(asyncio.to_thread(_analyzed, parts[number]))
+            await _copy_records(write, analyzed)
+            await _copy_vectors(write, part)
+    finally:
+        coming.cancel()
+    await connection.execute(
+        "INSERT INTO changes (ordinal, key) SELECT %s + n, key"
+        " FROM unnest(%s::bigint[]) WITH ORDINALITY AS given (key, n)",
+        (write.ordinal(len(given) + 1), [key for key, _ in given]),
+    )
+    for number in dict.fromkeys(write.models.of(i.embedding).number for i in inserts if i.embedding):
+        await write.rows(SETTLE, [number] * 3)
+
+
+def _analyzed(given: Given) -> list[tuple[Any, ...]]:
+    """The rows of `records`."""
+    return [(key, *columns_of(i.record, mark_of(i), i.embedding is not None)) for key, i in given]
+
+
+async def _copy_records(write: Write, rows: Sequence[tuple[Any, ...]]) -> None:
+    query = f"COPY records (key, {', '.join(COLUMNS)}) FROM STDIN"
+    async with write.connection.cursor() as cursor, cursor.copy(query.encode()) as copy:
+        copy.set_types(_SENT)
+        for row in rows:
+            await copy.write_row(row)
+
+
+async def _copy_vectors(write: Write, given: Given) -> None:
+    """Vectors, model by model."""
+    of: dict[Model, list[tuple[int, Insert]]] = {}
+    for key, insert in given:
+        if insert.embedding is not None:
+            of.setdefault(write.models.of(insert.embedding), []).append((key, insert))
+    for model, some in of.items():
+        query = f"COPY {model.table} (key, model, vec, spans, passages) FROM STDIN (FORMAT BINARY)"
+        async with write.connection.cursor() as cursor, cursor.copy(query.encode()) as copy:
+            await copy.write(_START)
+            rows = _encoded(model, some)
+            while block := b"".join(islice(rows, _BLOCK)):
+                await copy.write(block)
+            await copy.write(_END)
+
+
+def _encoded(model: Model, given: Given) -> Iterator[bytes]:
+    """Rows of `vectors` in the binary form of COPY."""
+    for key, insert in given:
+        assert insert.embedding is not None
+        vector, spans, passages = vector_of(insert.embedding)
+        head = _VECTOR.pack(5, 8, key, 4, model.number, len(vector))
+        tail = [
+            _NULL if field is None else struct.pack(">i", len(field)) + field
+            for field in (_utf8(spans), passages)
+        ]
+        yield b"".join((head, vector, *tail))
+
+
+def _utf8(text: str | None) -> bytes | None:
+    return None if text is None else text.encode()
