@@ -102,6 +102,9 @@ _NUMERIC = frozenset({"iso", "slash", "year"})
 _ROOM = 40
 """Characters on either side of a word of time that an expression can take in."""
 
+_BEGIN = r"(?:(?<!\w)(?=\w)|(?<!\d)(?=\d))"
+"""Where an expression can begin: asked once for all patterns, most places in a text cost next to nothing."""
+
 _DIGIT = re.compile(r"\d")
 _CAPITAL_MONTH = re.compile(r"\b(?:May|March)\b")
 
@@ -276,7 +279,8 @@ def _expression(kinds: frozenset[str]) -> re.Pattern[str] | None:
     """One pattern of the `kinds`, tried in the order of `_PATTERNS`."""
     if not kinds:
         return None
-    return re.compile("|".join(f"(?P<{k}>{p})" for k, p in _PATTERNS.items() if k in kinds))
+    patterns = "|".join(f"(?P<{k}>{p})" for k, p in _PATTERNS.items() if k in kinds)
+    return re.compile(f"{_BEGIN}(?:{patterns})")
 
 
 def _is_verb(match: re.Match[str], text: str) -> bool:

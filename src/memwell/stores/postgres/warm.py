@@ -16,7 +16,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, cast
 from weakref import WeakKeyDictionary
@@ -192,20 +192,20 @@ class Warm:
             xid, ordinal = await cursor.fetchone() or (0, 0)
             cursor = await connection.execute("SELECT m.number, m.name FROM models m WHERE m.serving")
             model = await cursor.fetchone()
-            rows: list[Row] = []
-            async for page in _pages(connection, f"SELECT {_ROW} FROM records r WHERE {text}", values):
-                rows += page
-                if len(rows) > min(self._most, _LARGEST):
-                    known.resting = self._clock() + _REST
-                    return
+            most = min(self._most, _LARGEST)
+            rows: list[Row] = await _all(
+                connection, f"SELECT {_ROW} FROM records r WHERE {text}", values, most
+            )
+            if len(rows) > most:
+                known.resting = self._clock() + _REST
+                return
             vectors: list[tuple[int, bytes]] = []
             if model is not None:
                 query = (
                     "SELECT v.key, vector_send(v.vec) FROM records r JOIN vectors v ON v.key = r.key"
                     f" AND v.model = {int(model[0])} WHERE {text}"
                 )
-                async for page in _pages(connection, query, values):
-                    vectors += page
+                vectors = await _all(connection, query, values, most)
         partition = (scope.tenant_id, scope.user_id)
         corpus = await asyncio.to_thread(_made, partition, rows, None if model is None else model[1], vectors)
         known.place, known.ahead, known.model, known.corpus = (xid, ordinal), set(), model, corpus
@@ -319,9 +319,17 @@ def _changes(scope: Scope, model: tuple[int, str] | None) -> tuple[str, list[Any
     )
 
 
-async def _pages(connection: Connection, query: str, values: Sequence[Any]) -> AsyncIterator[list[Any]]:
-    """The rows of a query, some at a time, by a cursor on the server."""
-    async with connection.cursor(name="memwell_warm", binary=True) as cursor:
-        await cursor.execute(query.encode(), values)
-        while page := await cursor.fetchmany(_PAGE):
-            yield page
+async def _all(connection: Connection, query: str, values: Sequence[Any], most: int) -> list[Any]:
+    """The rows of a query, read some at a time; a few more than `most` where there are more. The cursor on the server
+    ends with the transaction, however that ends."""
+    rows: list[Any] = []
+    async with connection.cursor(binary=True) as cursor:
+        await cursor.execute(f"DECLARE memwell_warm NO SCROLL CURSOR FOR {query}".encode(), values)
+        while len(rows) <= most:
+            await cursor.execute(f"FETCH {_PAGE} FROM memwell_warm".encode())
+            page = await cursor.fetchall()
+            if not page:
+                break
+            rows += page
+        await cursor.execute("CLOSE memwell_warm")
+    return rows
