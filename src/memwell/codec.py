@@ -46,6 +46,7 @@ _PLAIN = tuple(
 )
 
 _encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_ordered = json.JSONEncoder(sort_keys=True)
 
 
 def dumps(value: Any) -> str:
@@ -83,7 +84,7 @@ def digest(record: Record) -> int:
         record.kind,
         record.category,
         dumps(record.tags) if record.tags else None,
-        json.dumps(record.metadata, sort_keys=True) if record.metadata else None,
+        _ordered.encode(record.metadata) if record.metadata else None,
         record.content,
     )
     framed = "\0".join(["-" if part is None else f"{len(part)}:{part}" for part in parts])

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from memwell.codec import dumps
@@ -58,45 +59,60 @@ def scope_of(
 class Template:
     """What the records of one `remember` call have in common, checked once."""
 
-    __slots__ = ("_fields", "_given", "_now", "dated", "id")
+    __slots__ = ("_fields", "_now", "_shared", "dated", "id")
 
     def __init__(self, given: Mapping[str, Any], now: datetime, *, embedded: bool) -> None:
         """`given` are fields of `NewMemory` and a tenant, `embedded` whether vectors are going to be stored."""
-        get = given.get
-        self._given, self._now = given, now
-        self.id = None if get("id") is None else check_id(get("id"))
-        self.dated = get("created_at") is not None
-        created = _time("created_at", get("created_at")) if self.dated else now
-        metadata, tags, importance = get("metadata"), get("tags"), get("importance")
+        self._now = now
+        self.id: str | None = None
+        self.dated = False
+        self._shared = True
         self._fields: dict[str, Any] = {
-            "scope": scope_of(*map(get, _OWNER)),
-            "kind": _optional("kind", get("kind")) or "memory",
-            "metadata": {} if metadata is None else check_metadata(metadata),
-            "tags": () if tags is None else check_tags(tags),
-            "category": _optional("category", get("category")),
-            "importance": 0.5 if importance is None else _unit("importance", importance),
-            "tier": _optional("tier", get("tier")),
-            "source": _optional("source", get("source")),
-            "created_at": created,
-            "updated_at": created,
-            "expires_at": _expiry(get("ttl"), get("expires_at"), now),
+            "scope": scope_of(*map(given.get, _OWNER)),
+            "created_at": now,
+            "updated_at": now,
             "embedded": embedded,
         }
-
-    def record(self, content: object, new_id: Callable[[], str]) -> Record:
-        """The record of one content."""
-        fields = self._fields
-        if fields["metadata"]:
-            fields = {**fields, "metadata": deepcopy(fields["metadata"])}
-        return Record(id=self.id or new_id(), content=check_content(content), **fields)
+        self._take(given)
 
     def over(self, item: NewMemory) -> Template:
         """The template of an item that says some things itself."""
         own = {name: value for name in _ITEM if (value := getattr(item, name)) is not None}
-        given = {**self._given, **own}
-        if "ttl" in own or "expires_at" in own:
-            given |= {"ttl": item.ttl, "expires_at": item.expires_at}
-        return Template(given, self._now, embedded=self._fields["embedded"])
+        if not own:
+            return self
+        found = object.__new__(Template)
+        found._now, found.id, found.dated = self._now, self.id, self.dated
+        found._fields, found._shared = dict(self._fields), "metadata" not in own
+        owner = {name: own[name] for name in _OWNER if name in own}
+        if owner:
+            base = found._fields["scope"]
+            names = (owner.get(name, getattr(base, name)) for name in _OWNER)
+            found._fields["scope"] = scope_of(*names)
+        found._take(own)
+        return found
+
+    def record(self, content: object, new_id: Callable[[], str]) -> Record:
+        """The record of one content."""
+        fields = self._fields
+        if self._shared and "metadata" in fields:
+            fields = {**fields, "metadata": deepcopy(fields["metadata"])}
+        return Record(id=self.id or new_id(), content=check_content(content), **fields)
+
+    def _take(self, given: Mapping[str, Any]) -> None:
+        """Check what is given, but for the owner, and keep it."""
+        fields = self._fields
+        for name, check in _CHECKS.items():
+            value = given.get(name)
+            if value is not None:
+                fields[name] = check(value)
+        if given.get("id") is not None:
+            self.id = check_id(given["id"])
+        if given.get("created_at") is not None:
+            self.dated = True
+            fields["created_at"] = fields["updated_at"] = _time("created_at", given["created_at"])
+        ttl, expires_at = given.get("ttl"), given.get("expires_at")
+        if ttl is not None or expires_at is not None:
+            fields["expires_at"] = _expiry(ttl, expires_at, self._now)
 
 
 _OWNER: Final = ("tenant_id", "user_id", "agent_id", "session_id", "namespace")
@@ -104,19 +120,13 @@ _ITEM: Final = tuple(name for name in NewMemory.__dataclass_fields__ if name != 
 
 
 def check_changes(changes: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """The fields of an `update` call, checked and normalised."""
-    checks: dict[str, Callable[[Any], Any]] = {
-        "content": check_content,
-        "metadata": check_metadata,
-        "tags": check_tags,
-        "importance": lambda value: _unit("importance", value),
-        "kind": lambda value: _short("kind", value),
-        "category": lambda value: _optional("category", value),
-        "tier": lambda value: _optional("tier", value),
-        "source": lambda value: _optional("source", value),
-        "expires_at": lambda value: None if value is None else _future(value, now),
+    """The fields of a change, checked and normalised; `None` clears those that a record may lack."""
+    own: dict[str, Callable[[Any], Any]] = {"content": check_content, "expires_at": partial(_future, now=now)}
+    checks = {**_CHECKS, **own}
+    return {
+        name: None if value is None and name in _ABSENT else checks[name](value)
+        for name, value in changes.items()
     }
-    return {name: checks[name](value) for name, value in changes.items()}
 
 
 def check_content(content: object) -> str:
@@ -230,10 +240,6 @@ def _short(name: str, value: object) -> str:
     return value
 
 
-def _optional(name: str, value: object) -> str | None:
-    return None if value is None else _short(name, value)
-
-
 def _unit(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise InvalidInput(f"{name} is a number from 0 to 1, not {value!r}")
@@ -256,9 +262,10 @@ def _future(value: object, now: datetime) -> datetime:
     return moment
 
 
-def _expiry(ttl: object, expires_at: object, now: datetime) -> datetime | None:
+def _expiry(ttl: object, expires_at: object, now: datetime) -> datetime:
+    """When one of the two, which is given, says."""
     if ttl is None:
-        return None if expires_at is None else _future(expires_at, now)
+        return _future(expires_at, now)
     if expires_at is not None:
         raise InvalidInput("give ttl or expires_at, not both")
     return now + ttl_of(ttl)
@@ -271,6 +278,19 @@ def ttl_of(ttl: object) -> timedelta:
     if not isinstance(ttl, timedelta) or ttl <= timedelta(0):
         raise InvalidInput(f"ttl is a number of seconds over 0 or a timedelta, not {ttl!r}")
     return ttl
+
+
+_CHECKS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "metadata": check_metadata,
+    "tags": check_tags,
+    "importance": partial(_unit, "importance"),
+    "kind": partial(_short, "kind"),
+    "category": partial(_short, "category"),
+    "tier": partial(_short, "tier"),
+    "source": partial(_short, "source"),
+}
+"""Field of a record that a caller may set → its check."""
+_ABSENT: Final = frozenset({"category", "tier", "source", "expires_at"})
 
 
 def link(target: str, kind: str, strength: float, now: datetime) -> Link:

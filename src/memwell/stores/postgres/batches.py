@@ -8,42 +8,36 @@ small ones and looks whether anybody was faster. If so, it begins again while th
 from __future__ import annotations
 
 import asyncio
-import struct
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from itertools import groupby, islice
-from typing import Any, Final, TypeAlias
+from itertools import groupby
+from typing import Any, Final
 
 import psycopg
 
 from memwell.codec import mark_of
 from memwell.ports import Embed, Insert, Operation, Update
 from memwell.postgres import Connection, Database
-from memwell.stores.postgres.models import SETTLE, Model, Models
-from memwell.stores.postgres.rows import COLUMNS, columns_of, rows_of, vector_of
+from memwell.stores.postgres import copying
+from memwell.stores.postgres.models import SETTLE, Models
+from memwell.stores.postgres.rows import rows_of
 from memwell.stores.postgres.writes import Interrupted, Write, duplicate
 
 __all__ = ["duplicates", "write"]
-
-Given: TypeAlias = Sequence[tuple[int, Insert]]
-"""New records with their keys."""
 
 _ATTEMPTS: Final = 4
 _FEW: Final = 8
 """Up to so many inserts the detour does not pay."""
 _GATE: Final = "(1835365240, 'records'::regclass::oid::int)"
 """The lock that `memwell_known` takes shared."""
-_SENT: Final = ["bigint", *("text" if kind in ("jsonb", "tsvector") else kind for kind in COLUMNS.values())]
-"""The types of a row as it is copied: JSON and words are texts already."""
-_PART: Final = 500
-"""So many records are copied at a time, while a thread analyzes the next."""
-_BLOCK: Final = 64
-"""So many vectors are sent at a time."""
-_START: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-_END: Final = struct.pack(">h", -1)
-_NULL: Final = struct.pack(">i", -1)
-_VECTOR: Final = struct.Struct(">hiqiii")
+_NUMBERS: Final = "unnest(string_to_array(%s, ',')::bigint[])"
+"""The rows of `_numbers`."""
+_PART: Final = 1000
+"""So many records are copied at a time."""
+_AHEAD: Final = 2
+"""So many times that are made ready beside it."""
 
 
 class _Late(Exception):
@@ -85,7 +79,7 @@ async def _write(
                 return [await Write(connection, models, now, whole=False).apply(operations[0])]
         except Interrupted:
             pass
-    marked = [replace(o, mark=mark_of(o)) if isinstance(o, Insert) else o for o in operations]
+    marked = [_marked(operation) for operation in operations]
     runs = [(plain, list(group)) for plain, group in groupby(marked, key=_is_plain)]
     large = any(plain and len(run) > _FEW for plain, run in runs)
     marks = sorted({mark_of(operation) for operation in marked if isinstance(operation, Insert)})
@@ -107,6 +101,13 @@ async def _write(
             await large_write.close_gate()
             await large_write.begin()
             return await _apply_all(large_write, runs)
+
+
+def _marked(operation: Operation) -> Operation:
+    """An operation whose digest is known from now on."""
+    if isinstance(operation, Insert) and operation.mark is None:
+        return replace(operation, mark=mark_of(operation))
+    return operation
 
 
 async def _lock(connection: Connection, marks: Sequence[int]) -> None:
@@ -151,8 +152,8 @@ class _Large(Write):
         [(late,)] = await rows_of(
             self.connection,
             "SELECT EXISTS (SELECT FROM changes c JOIN records r ON r.key = c.key WHERE c.xid >= %s"
-            " AND c.xid <> pg_current_xact_id()::text::bigint AND NOT c.deleted AND r.digest = ANY (%s))",
-            [self._start, marks],
+            f" AND c.xid <> pg_current_xact_id()::text::bigint AND NOT c.deleted AND r.digest IN (SELECT {_NUMBERS}))",
+            [self._start, _numbers(marks)],
         )
         if late:
             raise _Late
@@ -193,18 +194,14 @@ async def _insert_all(write: Write, inserts: Sequence[Insert]) -> list[Any]:
 
 
 async def _fresh(connection: Connection, inserts: Sequence[Insert]) -> list[Insert]:
-    """Those that no stored record equals and none before them, and whose ids nobody has."""
+    """Those that no stored record equals and none before them, and whose ids nobody has. An id that memwell made is
+    taken by nobody; if it ever is, copying fails on it, and nothing is lost.
+    """
     seen = await _known(connection, [mark_of(insert) for insert in inserts])
-    rows = await rows_of(
-        connection,
-        "SELECT r.tenant_id, r.id FROM unnest(%s::text[], %s::text[]) AS given (tenant_id, id)"
-        " JOIN records r ON r.tenant_id = given.tenant_id AND r.id = given.id",
-        [[i.record.scope.tenant_id for i in inserts], [i.record.id for i in inserts]],
-    )
-    taken = {(tenant, id) for tenant, id in rows}
+    taken = await _taken(connection, [_name(insert) for insert in inserts if insert.named])
     fresh: list[Insert] = []
     for insert in inserts:
-        mark, name = mark_of(insert), (insert.record.scope.tenant_id, insert.record.id)
+        mark, name = mark_of(insert), _name(insert)
         if mark not in seen and name not in taken:
             seen.add(mark)
             taken.add(name)
@@ -212,14 +209,36 @@ async def _fresh(connection: Connection, inserts: Sequence[Insert]) -> list[Inse
     return fresh
 
 
+def _name(insert: Insert) -> tuple[str, str]:
+    return insert.record.scope.tenant_id, insert.record.id
+
+
+async def _taken(connection: Connection, names: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of the tenants' ids that some stored record has."""
+    if not names:
+        return set()
+    rows = await rows_of(
+        connection,
+        "SELECT r.tenant_id, r.id FROM unnest(%s::text[], %s::text[]) AS given (tenant_id, id)"
+        " JOIN records r ON r.tenant_id = given.tenant_id AND r.id = given.id",
+        [list(each) for each in zip(*names, strict=True)],
+    )
+    return set(rows)
+
+
 async def _known(connection: Connection, marks: Sequence[int]) -> set[int]:
     """Those of the digests that some stored record has."""
     rows = await rows_of(
         connection,
-        "SELECT mark FROM unnest(%s::bigint[]) AS mark WHERE EXISTS (SELECT FROM records WHERE digest = mark)",
-        [list(marks)],
+        f"SELECT mark FROM {_NUMBERS} AS mark WHERE EXISTS (SELECT FROM records WHERE digest = mark)",
+        [_numbers(marks)],
     )
     return {row[0] for row in rows}
+
+
+def _numbers(given: Sequence[int]) -> str:
+    """Very many numbers as one text: an array takes ten times as long to be put together."""
+    return ",".join(map(str, given))
 
 
 async def _copy(write: Write, inserts: Sequence[Insert]) -> None:
@@ -233,67 +252,22 @@ async def _copy(write: Write, inserts: Sequence[Insert]) -> None:
         [len(inserts)],
     )
     given = list(zip((row[0] for row in rows), inserts, strict=True))
-    parts = [given[at : at + _PART] for at in range(0, len(given), _PART)]
-    coming = asyncio.create_task(asyncio.to_thread(_analyzed, parts[0]))
+    coming: deque[asyncio.Task[copying.Rows]] = deque()
     try:
-        for number, part in enumerate(parts, 1):
-            analyzed = await coming
-            if number < len(parts):  # texts are analyzed while the server stores those before
-                coming = asyncio.create_task(asyncio.to_thread(_analyzed, parts[number]))
-            await _copy_records(write, analyzed)
-            await _copy_vectors(write, part)
+        for at in range(0, len(given), _PART):  # texts are analyzed while the server stores those before
+            part = given[at : at + _PART]
+            coming.append(asyncio.create_task(copying.encoded(part, write.models)))
+            if len(coming) > _AHEAD:
+                await copying.copy(connection, await coming.popleft())
+        while coming:
+            await copying.copy(connection, await coming.popleft())
     finally:
-        coming.cancel()
+        for encoding in coming:
+            encoding.cancel()
     await connection.execute(
         "INSERT INTO changes (ordinal, key) SELECT %s + n, key"
-        " FROM unnest(%s::bigint[]) WITH ORDINALITY AS given (key, n)",
-        (write.ordinal(len(given) + 1), [key for key, _ in given]),
+        f" FROM {_NUMBERS} WITH ORDINALITY AS given (key, n)".encode(),
+        (write.ordinal(len(given) + 1), _numbers([key for key, _ in given])),
     )
     for number in dict.fromkeys(write.models.of(i.embedding).number for i in inserts if i.embedding):
         await write.rows(SETTLE, [number] * 3)
-
-
-def _analyzed(given: Given) -> list[tuple[Any, ...]]:
-    """The rows of `records`."""
-    return [(key, *columns_of(i.record, mark_of(i), i.embedding is not None)) for key, i in given]
-
-
-async def _copy_records(write: Write, rows: Sequence[tuple[Any, ...]]) -> None:
-    query = f"COPY records (key, {', '.join(COLUMNS)}) FROM STDIN"
-    async with write.connection.cursor() as cursor, cursor.copy(query.encode()) as copy:
-        copy.set_types(_SENT)
-        for row in rows:
-            await copy.write_row(row)
-
-
-async def _copy_vectors(write: Write, given: Given) -> None:
-    """Vectors, model by model."""
-    of: dict[Model, list[tuple[int, Insert]]] = {}
-    for key, insert in given:
-        if insert.embedding is not None:
-            of.setdefault(write.models.of(insert.embedding), []).append((key, insert))
-    for model, some in of.items():
-        query = f"COPY {model.table} (key, model, vec, spans, passages) FROM STDIN (FORMAT BINARY)"
-        async with write.connection.cursor() as cursor, cursor.copy(query.encode()) as copy:
-            await copy.write(_START)
-            rows = _encoded(model, some)
-            while block := b"".join(islice(rows, _BLOCK)):
-                await copy.write(block)
-            await copy.write(_END)
-
-
-def _encoded(model: Model, given: Given) -> Iterator[bytes]:
-    """Rows of `vectors` in the binary form of COPY."""
-    for key, insert in given:
-        assert insert.embedding is not None
-        vector, spans, passages = vector_of(insert.embedding)
-        head = _VECTOR.pack(5, 8, key, 4, model.number, len(vector))
-        tail = [
-            _NULL if field is None else struct.pack(">i", len(field)) + field
-            for field in (_utf8(spans), passages)
-        ]
-        yield b"".join((head, vector, *tail))
-
-
-def _utf8(text: str | None) -> bytes | None:
-    return None if text is None else text.encode()

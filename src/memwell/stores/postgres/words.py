@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import Final
 
 from memwell.codec import dumps
+from memwell.postgres import Raw
 from memwell.types import Scope
 
 __all__ = ["asked", "columns"]
@@ -29,18 +30,26 @@ _ROOM: Final = 1_000_000
 than about 50,000 different words are not found by."""
 
 
-def columns(scope: Scope, lexemes: str) -> tuple[int, str | None, str]:
-    """What the columns `length`, `repeats` (JSON or nothing) and `words` (text of a `tsvector`) hold for a record."""
+def columns(scope: Scope, lexemes: str) -> tuple[int, str | None, Raw]:
+    """What the columns `length`, `repeats` (JSON or nothing) and `words` (a `tsvector`) hold for a record."""
     terms = lexemes.split(" ") if lexemes else []
     distinct: Collection[str] = dict.fromkeys(terms)
     repeats = None
     if len(distinct) < len(terms):
         repeats = dumps({term: count for term, count in Counter(terms).items() if count > 1})
     tenant, user = _hashed(scope.tenant_id, 3), _user(scope)
-    if not _plain(lexemes, distinct):
+    if not _fit(lexemes, distinct):
         distinct = _fitted(distinct, len(tenant) + 1 + len(user))
-    words = f"'{tenant}" + f"/{user}' '{tenant}".join(distinct) + f"/{user}'"
-    return len(terms), repeats, words if distinct else ""
+    return len(terms), repeats, _tsvector(distinct, tenant, f"/{user}")
+
+
+def _tsvector(terms: Collection[str], before: str, after: str) -> Raw:
+    """A `tsvector` of lexemes without positions, as `tsvectorrecv` reads it: how many, then each, ended by a zero, and
+    how many positions it has."""
+    if not terms:
+        return Raw(bytes(4))
+    lexemes = before + f"{after}\0\0\0{before}".join(terms) + f"{after}\0\0\0"
+    return Raw(len(terms).to_bytes(4, "big") + lexemes.encode())
 
 
 def asked(scope: Scope, terms: Iterable[str]) -> list[str]:
@@ -52,24 +61,19 @@ def asked(scope: Scope, terms: Iterable[str]) -> list[str]:
     return [f"'{tenant}{_escaped(_bounded(term))}/{user}'" for term in terms]
 
 
-def _plain(lexemes: str, terms: Collection[str]) -> bool:
-    """Whether terms can stand between quotation marks as they are."""
-    return (
-        len(lexemes) < _ROOM // 20
-        and "'" not in lexemes
-        and "\\" not in lexemes
-        and (len(lexemes) <= _SHORT or max(map(len, terms)) <= _SHORT)
-    )
+def _fit(lexemes: str, terms: Collection[str]) -> bool:
+    """Whether terms can be lexemes as they are."""
+    return len(lexemes) < _ROOM // 20 and (len(lexemes) <= _SHORT or max(map(len, terms)) <= _SHORT)
 
 
 def _fitted(terms: Iterable[str], more: int) -> list[str]:
-    """Terms as they can stand between quotation marks, as many as fit with so many bytes `more` on each."""
+    """Terms short enough to be lexemes, as many as fit with so many bytes `more` on each."""
     room, found = _ROOM, []
     for term in map(_bounded, terms):
         room -= len(term.encode()) + more
         if room < 0:
             break
-        found.append(_escaped(term))
+        found.append(term)
     return found
 
 
