@@ -66,7 +66,7 @@ def corpus_of(memory: AsyncMemory, user: str = "ana") -> Any:
     store = memory._engine.parts.store
     assert isinstance(store, PostgresStore)
     known = store._warm._owners().get(("default", user))
-    return None if known is None else known.corpus
+    return None if known is None or known.held is None else known.held.corpus
 
 
 def told(hits: list[Any]) -> list[tuple[str, float]]:
