@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
 import psycopg
@@ -44,15 +44,11 @@ class Database:
         self._primary = Pools(settings.pool, settings.timeout, self._prepare)
         self._replica = Pools(settings.pool, settings.timeout, self._prepare_replica)
 
-    @asynccontextmanager
-    async def connection(self, *, read: bool = False) -> AsyncIterator[Connection]:
+    def connection(self, *, read: bool = False) -> AbstractAsyncContextManager[Connection]:
         """A connection where each statement commits by itself. With `read` it may be one to the replica."""
-        async with self._pooled(read) as connection:
-            if self.settings.prepare:
-                yield connection
-            else:
-                async with self._set_up(connection):
-                    yield connection
+        if not self.settings.prepare:
+            return self._set_up(read)
+        return self._pooled(read)
 
     @asynccontextmanager
     async def transaction(self, *, read: bool = False) -> AsyncIterator[Connection]:
@@ -97,31 +93,29 @@ class Database:
         """The memwell error for one of PostgreSQL's; `None` for any other."""
         return translate(error, part, operation, place=self.settings.place)
 
-    @asynccontextmanager
-    async def _pooled(self, read: bool) -> AsyncIterator[Connection]:
+    def _pooled(self, read: bool) -> AbstractAsyncContextManager[Connection]:
         if read and self.settings.replica is not None:
-            entering = self._replica.connection()
+            return self._replicated()
+        return self._primary.connection()
+
+    @asynccontextmanager
+    async def _replicated(self) -> AsyncIterator[Connection]:
+        async with AsyncExitStack() as stack:
             try:
-                connection = await entering.__aenter__()
+                connection = await stack.enter_async_context(self._replica.connection())
             except psycopg.OperationalError as error:
                 _log.warning("the replica cannot be reached, the primary answers: %s", error)
-            else:
-                try:
-                    yield connection
-                finally:
-                    await entering.__aexit__(None, None, None)
-                return
-        async with self._primary.connection() as connection:
+                connection = await stack.enter_async_context(self._primary.connection())
             yield connection
 
     @asynccontextmanager
-    async def _set_up(self, connection: Connection) -> AsyncIterator[None]:
+    async def _set_up(self, read: bool) -> AsyncIterator[Connection]:
         """Behind a pooler a session is ours only as long as a transaction lasts."""
-        async with connection.transaction():
+        async with self._pooled(read) as connection, connection.transaction():
             names = ", ".join(["set_config(%s, %s, true)"] * len(self._session()))
             values = [value for pair in self._session().items() for value in pair]
             await connection.execute(f"SELECT {names}".encode(), values)
-            yield
+            yield connection
 
     @asynccontextmanager
     async def _direct(self) -> AsyncIterator[Connection]:

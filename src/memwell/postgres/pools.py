@@ -13,8 +13,8 @@ import os
 import select
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, TypeAlias
 
 import psycopg
@@ -43,15 +43,9 @@ class Pools:
         self._of: dict[asyncio.AbstractEventLoop, _Pool] = {}
         self._inherited: list[Any] = []
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
+    def connection(self) -> AbstractAsyncContextManager[Connection]:
         """A connection in autocommit mode, to be used by the caller alone until he leaves the block."""
-        pool = self._pool()
-        connection = await pool.take()
-        try:
-            yield connection
-        finally:
-            pool.give(connection)
+        return _Lent(self._pool())
 
     async def close(self) -> None:
         """Close every connection that is not in use, and those in use when they come back."""
@@ -81,6 +75,24 @@ class Pools:
         self._pid = os.getpid()
         self._inherited.append(self._of)
         self._of = {}
+
+
+class _Lent:
+    """One connection, from its taking to its giving back. (A generator would take four times as long.)"""
+
+    __slots__ = ("_connection", "_pool")
+
+    def __init__(self, pool: _Pool) -> None:
+        self._pool = pool
+        self._connection: Connection | None = None
+
+    async def __aenter__(self) -> Connection:
+        self._connection = await self._pool.take()
+        return self._connection
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._connection is not None:
+            self._pool.give(self._connection)
 
 
 class _Pool:

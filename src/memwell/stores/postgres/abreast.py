@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from memwell.matrix import numpy
 from memwell.retrieval.corpus import Corpus, Partition, Row
 from memwell.retrieval.vectorset import Chunked, VectorSet
+from memwell.stores.postgres.rows import rows_of
 from memwell.stores.postgres.statements import owner
 from memwell.types import Scope
 
@@ -75,7 +76,7 @@ class Held:
         """Take over what was committed before this was called. `False`: it is to be read anew."""
         async with database.connection() as connection:
             text, values = _changes(self.scope, self.model)
-            head, *rows = await _rows(connection, text, [self.since, *values, self.since])
+            head, *rows = await rows_of(connection, text, [self.since, *values, self.since], prepare=True)
             number = None if self.model is None else self.model[0]
             if len(rows) > _FAR or head[3] != number or not head[12] or self.corpus.sparse:
                 return False
@@ -93,10 +94,10 @@ class Held:
 
     async def _catch_up(self, connection: Connection) -> None:
         """Go on from where no writer of memwell is at work: asked first, so that what ends meanwhile is read."""
-        [(horizon,)] = await _rows(connection, "SELECT memwell_horizon()", [])
+        [(horizon,)] = await rows_of(connection, "SELECT memwell_horizon()", [], prepare=True)
         if horizon > self.since:
             text, values = _changes(self.scope, self.model)
-            _, *rows = await _rows(connection, text, [self.since, *values, self.since])
+            _, *rows = await rows_of(connection, text, [self.since, *values, self.since], prepare=True)
             fresh = [row for row in rows if (row[1], row[2]) not in self._ahead]
             if len(rows) <= _FAR:
                 _take_over(self.corpus, fresh)
@@ -110,8 +111,10 @@ async def read(database: Database, scope: Scope, most: int) -> Held | None:
     text, values = owner(scope)
     async with database.transaction() as connection:
         await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        [(since,)] = await _rows(connection, f"SELECT {_XMIN}", [])
-        models = await _rows(connection, "SELECT m.number, m.name FROM models m WHERE m.serving", [])
+        [(since,)] = await rows_of(connection, f"SELECT {_XMIN}", [], prepare=True)
+        models = await rows_of(
+            connection, "SELECT m.number, m.name FROM models m WHERE m.serving", [], prepare=True
+        )
         model = tuple(models[0]) if models else None
         rows = await _all(connection, f"SELECT {_ROW} FROM records r WHERE {text}", values, most)
         if len(rows) > most:
@@ -182,12 +185,6 @@ def _changes(scope: Scope, model: Model | None) -> tuple[str, list[Any]]:
         f" ORDER BY c.xid, c.ordinal LIMIT {_FAR + 1})",
         values,
     )
-
-
-async def _rows(connection: Connection, query: str, values: Sequence[Any]) -> list[Any]:
-    async with connection.cursor(binary=True) as cursor:
-        await cursor.execute(query.encode(), values, prepare=True)
-        return await cursor.fetchall()
 
 
 async def _all(connection: Connection, query: str, values: Sequence[Any], most: int) -> list[Any]:

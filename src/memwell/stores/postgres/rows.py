@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from memwell import filters
@@ -96,11 +97,20 @@ def condition(
     return f"{text} AND ({more})", values + bound
 
 
-async def rows_of(connection: Connection, query: str, values: Sequence[Any] = ()) -> list[Any]:
-    """The rows that a statement gives."""
+async def rows_of(
+    connection: Connection, query: str, values: Sequence[Any] = (), *, prepare: bool | None = None
+) -> list[Any]:
+    """The rows that a statement gives. `prepare`: at once, where the same few come again and again."""
     async with connection.cursor(binary=True) as cursor:
-        await cursor.execute(query.encode(), values)
-        return await cursor.fetchall()
+        await cursor.execute(_encoded(query), values, prepare=prepare)
+        result = cursor.pgresult
+        return await cursor.fetchall() if result is not None and result.nfields else []
+
+
+@lru_cache(maxsize=512)
+def _encoded(query: str) -> bytes:
+    """The same bytes for the same text: what psycopg remembers of a statement it finds by them."""
+    return query.encode()
 
 
 async def select(

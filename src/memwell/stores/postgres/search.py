@@ -28,6 +28,7 @@ from memwell.retrieval.corpus import Corpus, Partition
 from memwell.retrieval.search import Found, Search, check_model
 from memwell.retrieval.text import trusted_actors
 from memwell.stores.postgres.indexes import metric_of
+from memwell.stores.postgres.rows import rows_of
 from memwell.stores.postgres.statements import Model, Sizes, Statement, actors, measure, models, owner
 from memwell.types import Link, Scope
 
@@ -138,7 +139,7 @@ class Searcher:
         found, until = self._actors.get(partition, (frozenset(), -1.0))
         if until < now:
             text, values = actors(scope, _LEAST, _STEPS)
-            rows = await self._rows(connection, text, values)
+            rows = await rows_of(connection, text, values, prepare=True)
             found = trusted_actors(dict.fromkeys((row[0] for row in rows), _LEAST), least=_LEAST)
             if len(self._actors) >= _OWNERS:
                 self._actors.clear()
@@ -177,7 +178,7 @@ class Searcher:
             return None
         found = self._models.get(search.model)
         if found is None or anew:
-            rows = await self._rows(connection, models(), [])
+            rows = await rows_of(connection, models(), [], prepare=True)
             self._models = {row[0]: Model(row[0], row[1], row[2]) for row in rows}
             check_model(search.model, next((row[0] for row in rows if row[3]), None), part=self._part)
             found = self._models.get(search.model)
@@ -216,7 +217,7 @@ class Searcher:
             gate=gate,
             reach=self._reach(model, search.pool),
         )
-        rows = await self._rows(connection, *built.build())
+        rows = await rows_of(connection, *built.build(), prepare=True)
         counts = _Counts(rows.pop(next(at for at, row in enumerate(rows) if row[0] is None))[7])
         if model is not None:
             if counts.serving != [model.name, model.number] and model != await self._model(
@@ -256,8 +257,10 @@ class Searcher:
     async def _measured(self, connection: Connection, search: Search, model: Model | None) -> _Large:
         """Count the records of an owner that has many, and take their means."""
         text, values = owner(search.scope)
-        [(documents,)] = await self._rows(connection, f"SELECT count(*) FROM records r WHERE {text}", values)
-        [(length, mean)] = await self._rows(connection, *measure(search.scope, model, documents))
+        [(documents,)] = await rows_of(
+            connection, f"SELECT count(*) FROM records r WHERE {text}", values, prepare=True
+        )
+        [(length, mean)] = await rows_of(connection, *measure(search.scope, model, documents), prepare=True)
         import numpy as np
 
         found = _Large(
@@ -270,11 +273,6 @@ class Searcher:
         while len(self._large) > _OWNERS:
             self._large.popitem(last=False)
         return found
-
-    async def _rows(self, connection: Connection, text: str, values: Sequence[Any]) -> list[Any]:
-        async with connection.cursor(binary=True) as cursor:
-            await cursor.execute(text.encode(), values, prepare=True)
-            return await cursor.fetchall()
 
 
 def _within(search: Search) -> str:

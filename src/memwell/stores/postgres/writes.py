@@ -25,6 +25,7 @@ from memwell.stores.postgres.rows import (
     columns_of,
     condition,
     record_of,
+    rows_of,
     vector_of,
     visible,
 )
@@ -95,10 +96,8 @@ class Write:
         return await _APPLY[type(operation)](self, operation)
 
     async def rows(self, query: str, values: Sequence[Any]) -> list[Any]:
-        """The rows that a statement gives, prepared at once: the same few come again and again."""
-        async with self.connection.cursor(binary=True) as cursor:
-            await cursor.execute(query.encode(), values, prepare=True)
-            return await cursor.fetchall() if cursor.description else []
+        """The rows that a statement gives."""
+        return await rows_of(self.connection, query, values, prepare=True)
 
     def ordinal(self, count: int = 1) -> int:
         """The first of so many places in the change sequence."""
