@@ -114,34 +114,41 @@ class CachedEmbedder(Embedder):
         marks = [self._digest(text, kind) for text in texts]
         wanted = dict(zip(marks, texts, strict=True))
         found = self._recent.get(wanted)
-        missing = {mark: text for mark, text in wanted.items() if mark not in found}
-        if missing:
+        missing = {mark: text for mark, text in wanted.items() if mark not in found} if found else wanted
+        if missing and self.keyvalue is not None:
             stored = await self._stored(list(missing), kind)
+            self._recent.put(stored)
             found |= stored
             missing = {mark: text for mark, text in missing.items() if mark not in stored}
-        if missing:
-            found |= await self._fresh(missing, kind)
         self.hits += len(texts) - len(missing)
         self.misses += len(missing)
-        self._recent.put(found)
+        if missing:
+            vectors = await self._fresh(missing, kind)
+            if len(missing) == len(texts):
+                return vectors
+            found |= {mark: row.tobytes() for mark, row in zip(missing, vectors, strict=True)}
         rows = bytearray().join([found[mark] for mark in marks])
         return np.frombuffer(rows, dtype=np.float32).reshape(len(marks), -1)
 
-    async def _fresh(self, missing: Mapping[Digest, str], kind: Kind) -> dict[Digest, bytes]:
+    async def _fresh(self, missing: Mapping[Digest, str], kind: Kind) -> Vectors:
+        """What the embedder gives for these, kept for the next time."""
         call = self.inner.embed(list(missing.values()), kind=kind)
         vectors: Vectors = await self._reach(self.inner, call)
-        rows = {mark: row.tobytes() for mark, row in zip(missing, vectors, strict=True)}
+        kept = max(0, len(missing) - self._recent.capacity) if self.keyvalue is None else 0
+        marks = list(missing)[kept:]
+        rows = {mark: row.tobytes() for mark, row in zip(marks, vectors[kept:], strict=True)}
+        self._recent.put(rows)
         if self.keyvalue is not None and self._clock() >= self._away:
             values = {key: _sealed(key, rows[mark]) for key, mark in self._keys(list(rows), kind).items()}
             try:
                 await self._reach(self.keyvalue, self.keyvalue.set_many(values, ttl=self._ttl))
             except MemwellError as error:
                 self._failed("embeddings were not cached", error)
-        return rows
+        return vectors
 
     async def _stored(self, marks: Sequence[Digest], kind: Kind) -> dict[Digest, bytes]:
         """What the KeyValue has of these, damaged values left out."""
-        if self.keyvalue is None or self._clock() < self._away:
+        if self.keyvalue is None or self._clock() < self._away:  # it cannot be reached
             return {}
         keys = self._keys(marks, kind)
         try:
@@ -208,7 +215,7 @@ class _Recent:
     parent may have been in the middle of a change."""
 
     def __init__(self, capacity: int, limit: int) -> None:
-        self._capacity, self._limit = capacity, limit
+        self.capacity, self._limit = capacity, limit
         self.clear()
 
     def clear(self) -> None:
@@ -238,7 +245,7 @@ class _Recent:
                 if mark not in self._entries:
                     self._entries[mark] = row
                     self._size += len(row) + OVERHEAD
-            while self._entries and (len(self._entries) > self._capacity or self._size > self._limit):
+            while self._entries and (len(self._entries) > self.capacity or self._size > self._limit):
                 self._size -= len(self._entries.popitem(last=False)[1]) + OVERHEAD
 
 
