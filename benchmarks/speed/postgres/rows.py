@@ -14,145 +14,26 @@ import asyncio
 import statistics
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.speed.measure import Row, spell, steady
-from benchmarks.speed.postgres_floor import PostgresFloor
-from benchmarks.speed.sides import LookupEmbedder
-from benchmarks.speed.texts import Lookup, Texts, vectors
+from benchmarks.speed.postgres.floor import PostgresFloor
+from benchmarks.speed.postgres.sides import CONNECTIONS, Call, Sides, timed
+from benchmarks.speed.texts import vectors
 from benchmarks.speed.together import watched
-from memwell import AsyncMemory
 from memwell.filters import parse
-from memwell.ports import Store
-from memwell.registry import open_store
 from memwell.retrieval.search import Search
-from memwell.stores.postgres import PostgresStore
 from memwell.testing.services import postgres as start_postgres
-from memwell.types import NewMemory, Scope
+from memwell.types import Scope
 
 __all__ = ["postgres"]
 
 WARM = 10
 AT_ONCE = 64
-TURNS = 25
-SPEAKERS = ("Caroline", "Miguel")
-START = datetime(2026, 1, 1, tzinfo=UTC)
-CONNECTIONS = 10
 SETTINGS = {"shared_buffers": "1GB", "maintenance_work_mem": "1GB", "max_wal_size": "8GB"}
-Call = Callable[[], Awaitable[object]]
-
-
-class Inline(LookupEmbedder):
-    """The lookup within the event loop, as the floor has it."""
-
-    blocking = False
-
-
-@dataclass
-class Sides:
-    """memwell and the floor, each in a schema of its own."""
-
-    url: str
-    name: str
-    lookup: Lookup = field(default_factory=Lookup)
-    texts: Texts = field(default_factory=Texts)
-    talk: bool = False
-    count: int = 0
-
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[Sides]:
-        embedder = Inline(self.lookup)
-        target = f"{self.url}?schema={self.name}_ours"
-        self.store: Store = open_store(f"{target}&warm=0")
-        self.ours = AsyncMemory(f"{target}&pool={CONNECTIONS}", embedder=embedder)
-        self.cold = AsyncMemory(f"{target}&pool={CONNECTIONS}&warm=0", embedder=embedder)
-        self.floor = await PostgresFloor.open(self.url, self.lookup, schema=f"{self.name}_floor")
-        self.exact = await PostgresFloor.open(self.url, self.lookup, schema=f"{self.name}_floor", exact=True)
-        await self.floor.create(f"{self.name}_floor")
-        await self.ours.count()  # the migrations
-        try:
-            yield self
-        finally:
-            await self.ours.close()
-            await self.cold.close()
-            await self.store.close()
-            await self.floor.close()
-            await self.exact.close()
-
-    async def fill(self, user: str, count: int) -> tuple[float, float]:
-        """Give a user so many new memories, on both sides; seconds of ours and of the floor's COPY."""
-        texts = self.memories(count, self.count)
-        self.lookup.prepare(texts)
-        new = [
-            NewMemory(
-                content=text,
-                metadata={"part": n % 100},
-                session_id=f"s{n // TURNS}" if self.talk else None,
-                created_at=START + timedelta(minutes=n) if self.talk else None,
-            )
-            for n, text in enumerate(texts)
-        ]
-        with steady():
-            theirs = await _timed(lambda: self.floor.copy(texts, user, self.count + 1))
-            mine = await _timed(lambda: self.ours.remember(new, user_id=user))
-        self.count += count
-        self.lookup.forget()
-        return mine, theirs
-
-    async def settle(self) -> float:
-        """Wait for the indexes of both sides; seconds that the floor's took."""
-        from memwell.postgres import Database
-        from memwell.postgres.settings import Settings
-        from memwell.registry import Url
-        from memwell.stores.postgres import indexes
-
-        database = Database(Settings.from_url(Url.parse(f"{self.url}?schema={self.name}_ours")))
-        async with database.connection() as connection:
-            for _ in range(6_000):
-                if not await indexes.grown(connection):
-                    break
-                await indexes.keep_up(connection)
-                await asyncio.sleep(0.1)  # the store may be at it already
-            for table in ("records", "vectors"):
-                await connection.execute(f"VACUUM ANALYZE {table}".encode())
-        await database.close()
-        return await _timed(self.floor.index)
-
-    async def warm(self, user: str, asked: Sequence[str]) -> None:
-        """Ask until the owner is held in memory, as one who is asked often is."""
-        store = self.ours._engine.parts.store
-        assert isinstance(store, PostgresStore)
-        for turn in range(100):  # one with very many stays in the database
-            await self.ours.recall(asked[turn % len(asked)], user_id=user, limit=10)
-            if store._warm.actors(Scope(user_id=user)) is not None:
-                break
-            await asyncio.sleep(0.05)
-        for query in asked:  # windows of a conversation are made when they are first looked through
-            await self.ours.recall(query, user_id=user, limit=10)
-
-    def memories(self, count: int, start: int) -> list[str]:
-        """Notes, or turns of two people."""
-        texts = self.texts.memories(count, start)
-        return [f"{SPEAKERS[n % 2]}: {text}" for n, text in enumerate(texts, start)] if self.talk else texts
-
-    def questions(self, count: int, among: int, start: int = 0) -> list[str]:
-        """Questions about the memories, their vectors prepared."""
-        asked = self.texts.questions(count, among, start)
-        if self.talk:
-            asked = [f"{text.removesuffix('?')} {SPEAKERS[n % 2]}?" for n, text in enumerate(asked)]
-        self.lookup.prepare(asked)
-        return asked
-
-
-async def _timed(call: Call) -> float:
-    start = time.perf_counter()
-    await call()
-    return time.perf_counter() - start
 
 
 async def _paired(*sides: Sequence[Call]) -> list[float]:
@@ -162,7 +43,7 @@ async def _paired(*sides: Sequence[Call]) -> list[float]:
         for number, calls in enumerate(zip(*sides, strict=True)):
             for place in range(len(calls)):
                 at = (place + number) % len(calls)
-                found[at].append(await _timed(calls[at]))
+                found[at].append(await timed(calls[at]))
     return [statistics.median(times[min(WARM, len(times) // 4) :]) for times in found]
 
 
