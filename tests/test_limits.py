@@ -19,6 +19,7 @@ from memwell.keyvalue.memory import MemoryKeyValue
 from memwell.ports import KeyValue
 from memwell.registry import open_keyvalue
 from memwell.testing.flaky import Faults, Flaky
+from memwell.wrappers.base import AroundKeyValue
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -110,6 +111,32 @@ def test_counters_vanish_after_two_windows() -> None:
     assert len(keyvalue._entries) == 1
     clock.now += 122
     assert keyvalue._live(next(iter(keyvalue._entries)), clock.now) is None
+
+
+class Met(AroundKeyValue):
+    """A key-value at which others are faster: each step of theirs comes before one of our increments."""
+
+    part = "met"
+    blocking = True
+
+    def __init__(self, inner: KeyValue, steps: list[int]) -> None:
+        self.inner, self.steps = inner, steps
+
+    async def _increment(self, key: str, by: int, ttl: float | None) -> int:
+        if self.steps:
+            await self.inner.increment(key, self.steps.pop(0), ttl=ttl)
+        return int(await self.inner.increment(key, by, ttl=ttl))
+
+
+@pytest.mark.parametrize("others", [[5, -4], [5, -5]])
+def test_a_call_refused_beside_others_who_take_theirs_back_may_come_again_at_once(others: list[int]) -> None:
+    """Between the counting of one and its taking back, others who were refused as well have taken theirs back."""
+    inner = MemoryKeyValue()
+    rate_limit_sync(inner, "x", 10, 60, cost=6, clock=_noon)
+    answer = rate_limit_sync(Met(inner, list(others)), "x", 10, 60, cost=2, clock=_noon)
+    assert not answer.allowed
+    assert answer.remaining == 10 - 6 - sum(others)
+    assert 0 < answer.retry_after < 0.001
 
 
 def test_what_the_keyvalue_raises_goes_on() -> None:

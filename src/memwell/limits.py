@@ -119,5 +119,5 @@ def _wait(last: int, count: int, fraction: float, limit: int, cost: int) -> floa
     """Windows until `_estimate` has sunk far enough, a hair more so that rounding cannot keep it above."""
     hair = 1e-6
     if count + cost <= limit:  # in this window, as soon as enough of the last one is outside
-        return max(0.0, 1 - (limit - count) / last + cost / last - fraction) + hair
+        return hair + (max(0.0, 1 - (limit - count - cost) / last - fraction) if last else 0.0)
     return 1 - fraction + max(0.0, 1 - (limit - cost) / count) + hair
