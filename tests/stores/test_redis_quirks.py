@@ -449,12 +449,12 @@ def test_changes_are_trimmed_when_every_follower_has_passed_them(
 def test_owners_that_are_not_used_are_put_away(
     store: RedisStore, driven: Driven, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store._mirror, "_budget", 10)
+    monkeypatch.setattr(store._mirror._kept, "budget", 20)
     for user in "abcde":
         driven.write(*(driven.insertion(f"text {n}", scope=Scope(user_id=user)) for n in range(4)))
     for user in "abcdea":
         assert driven.count({"importance": 0.5}, scope=Scope(user_id=user)) == 4
-    assert {user for _, user in store._mirror._kept} == {"e", "a"}
+    assert [user for _, user in store._mirror._kept.owners()] == ["e", "a"]
 
 
 def test_times_beyond_the_exactness_of_a_double_are_kept_and_ordered(driven: Driven) -> None:

@@ -6,12 +6,10 @@ loaded anew.
 
 from __future__ import annotations
 
-import os
-import threading
-from collections import OrderedDict
 from typing import Final
 
 from memwell.retrieval.corpus import Corpus, Partition, Source
+from memwell.retrieval.kept import Kept
 from memwell.types import Scope
 
 __all__ = ["Corpora"]
@@ -19,27 +17,16 @@ __all__ = ["Corpora"]
 _MANY_CHANGES: Final = 20_000
 
 
-class _Entry:
-    """A place for one corpus, with the lock of those who load or follow it."""
-
-    __slots__ = ("corpus", "lock")
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.corpus: Corpus | None = None
-
-
 class Corpora:
-    """The corpora in use, least recently used out first, beyond `budget` records in all."""
+    """The corpora in use, least recently used out first, beyond `budget` records in all (see `Kept`)."""
 
     def __init__(self, source: Source, budget: int = 400_000) -> None:
         self._source = source
-        self._budget = budget
-        self._reset()
+        self._kept = Kept(self._followed, lambda corpus: len(corpus.ids), budget)
 
     def clear(self) -> None:
         """Forget everything."""
-        self._reset()
+        self._kept.clear()
 
     def actors(self, scope: Scope) -> frozenset[str]:
         """Who speaks in the records of a scope, folded."""
@@ -49,35 +36,14 @@ class Corpora:
 
     def current(self, scope: Scope) -> Corpus:
         """The corpus that holds a scope, abreast of the store."""
-        if self._pid != os.getpid():  # a fork may have copied locks that nobody will release
-            self._reset()
-        partition = (scope.tenant_id, scope.user_id)
-        with self._lock:
-            entry = self._kept.get(partition)
-            if entry is None:
-                entry = self._kept[partition] = _Entry()
-            self._kept.move_to_end(partition)
-        with entry.lock:
-            before, entry.corpus = (
-                entry.corpus,
-                None,
-            )  # what an interrupt leaves half changed is not used again
-            entry.corpus = corpus = self._followed(before, partition)
-            if corpus is not before:
-                self._evict()
-        return corpus
+        with self._kept.held((scope.tenant_id, scope.user_id)) as corpus:
+            return corpus
 
     def drop(self, scope: Scope) -> None:
         """Load the corpus of a scope anew at its next use: whoever used it was interrupted and may have left it
         half changed.
         """
-        with self._lock:
-            self._kept.pop((scope.tenant_id, scope.user_id), None)
-
-    def _reset(self) -> None:
-        self._pid = os.getpid()
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[Partition, _Entry] = OrderedDict()
+        self._kept.drop((scope.tenant_id, scope.user_id))
 
     def _followed(self, corpus: Corpus | None, partition: Partition) -> Corpus:
         if corpus is None or corpus.sparse:
@@ -94,13 +60,3 @@ class Corpora:
                     corpus.slots, self._source.vectors(partition, corpus.vectors.model, touched)
                 )
         return corpus
-
-    def _evict(self) -> None:
-        with self._lock:
-            sizes = {p: len(e.corpus.ids) for p, e in self._kept.items() if e.corpus is not None}
-            total = sum(sizes.values())
-            for partition, size in list(sizes.items())[:-1]:
-                if total <= self._budget:
-                    return
-                total -= size
-                del self._kept[partition]

@@ -7,12 +7,10 @@ trip, and sees all that was written before it. The corpora for searches follow i
 
 from __future__ import annotations
 
-import os
-import threading
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
@@ -21,6 +19,7 @@ from typing import Any, Final, Generic, TypeVar
 from memwell import filters
 from memwell.retrieval.corpus import Change, Partition
 from memwell.retrieval.corpus import Row as CorpusRow
+from memwell.retrieval.kept import Kept
 from memwell.retrieval.search import Search
 from memwell.retrieval.vectorset import Chunked
 from memwell.stores.redis.rows import (
@@ -179,46 +178,20 @@ class Shelf:
         return (places[at][2] for at in range(start, len(places)))
 
 
-class _Entry:
-    """A place for one shelf, with the lock of those who use it."""
-
-    __slots__ = ("lock", "shelf")
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.shelf: Shelf | None = None
-
-
 class Mirror:
-    """The shelves in use, least recently used out first, beyond `budget` rows in all."""
+    """The shelves in use, least recently used out first, beyond `budget` rows in all (see `Kept`)."""
 
     def __init__(self, server: Server, budget: int = 200_000) -> None:
         self._follower = Follower(server, "records", row_of, lambda row: row.key)
-        self._budget = budget
-        self.clear()
+        self._kept = Kept(self._followed, lambda shelf: len(shelf.rows), budget)
 
     def clear(self) -> None:
         """Forget everything."""
-        self._pid = os.getpid()
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[Partition, _Entry] = OrderedDict()
+        self._kept.clear()
 
-    @contextmanager
-    def shelf(self, scope: Scope) -> Iterator[Shelf]:
+    def shelf(self, scope: Scope) -> AbstractContextManager[Shelf]:
         """The shelf that holds a scope, abreast of the store; nobody else uses it meanwhile."""
-        if self._pid != os.getpid():  # a fork may have copied locks that nobody will release
-            self.clear()
-        partition = (scope.tenant_id, scope.user_id)
-        with self._lock:
-            entry = self._kept.setdefault(partition, _Entry())
-            self._kept.move_to_end(partition)
-        with entry.lock:
-            before, entry.shelf = entry.shelf, None  # what an interrupt leaves half changed is not used again
-            shelf = self._followed(before, partition)
-            entry.shelf = shelf
-            if shelf is not before:
-                self._evict()
-            yield shelf
+        return self._kept.held((scope.tenant_id, scope.user_id))
 
     def rows(self, scope: Scope) -> tuple[int, list[Row]]:
         """A position, and the rows of the scope's owners as they stood there."""
@@ -231,16 +204,6 @@ class Mirror:
             return Shelf(*self._follower.load(partition))
         shelf.follow(*found)
         return shelf
-
-    def _evict(self) -> None:
-        with self._lock:
-            sizes = {p: len(e.shelf.rows) for p, e in self._kept.items() if e.shelf is not None}
-            total = sum(sizes.values())
-            for partition, size in list(sizes.items())[:-1]:
-                if total <= self._budget:
-                    return
-                total -= size
-                del self._kept[partition]
 
 
 class Source:
