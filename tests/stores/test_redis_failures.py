@@ -16,14 +16,14 @@ from benchmarks.reliability.crash import Expected
 from redis_proxy import Proxy
 
 from memwell import Memory
-from memwell.errors import BackendError, MemwellError, Unavailable
+from memwell.errors import BackendError, MemwellError, NotSupported, Unavailable
 from memwell.ports import Store
 from memwell.registry import open_store
 from memwell.stores.redis.scripts import COMMIT
 from memwell.testing import run
 from memwell.testing.samples import ANYBODY, START, direction, embedding
 from memwell.testing.services import Service, redis
-from memwell.testing.services.redis_topologies import WatchedRedis
+from memwell.testing.services.redis_topologies import WatchedRedis, call
 from memwell.testing.stores._driven import Driven
 from memwell.types import Scope
 
@@ -241,6 +241,7 @@ def test_after_a_failover_by_sentinels_the_store_goes_on(opened: list[Store]) ->
         driven = Driven(opened[0])
         driven.insert("apple", "a")
         assert driven.found("apple") == {"a"}
+        (change,) = driven.changes(0)
         watched.settle()
         watched.fail_over()
         deadline = time.monotonic() + 30
@@ -252,6 +253,8 @@ def test_after_a_failover_by_sentinels_the_store_goes_on(opened: list[Store]) ->
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
         assert driven.found("apple") == {"a", "b"}
+        with pytest.raises(NotSupported, match="read the whole store again"):
+            driven.changes(change.seq)  # the new master may never have heard of what came after
 
 
 def test_a_server_that_is_away_is_unavailable_and_no_promise_is_made_for_it(opened: list[Store]) -> None:
@@ -288,7 +291,12 @@ def test_a_full_memory_is_told_and_what_is_there_stays(opened: list[Store]) -> N
             fill()
         assert driven.count() == kept > 0
         assert driven.check().ok
+        server.kill()
+        server.start()
+        call(server, "CONFIG", "SET", "maxmemory", "2mb")
+        assert len(driven.ids(limit=10_000)) == kept
         driven.delete(*driven.ids(limit=10_000))
+        call(server, "CONFIG", "SET", "maxmemory", "6mb")
         driven.insert("there is room again", "a", scope=Scope(user_id="u"))
         assert driven.count(scope=ANYBODY) == 1
         assert driven.run(opened[0].sweep(START)) == 0

@@ -134,7 +134,9 @@ class Store(Port):
 
     @guarded
     async def changes(self, after: int, *, limit: int) -> list[Change]:
-        """The change sequence after a position. Raises `NotSupported` when that part was already trimmed."""
+        """The change sequence after a position. Raises `NotSupported` when that part was already trimmed, or when the
+        store has lost writes: a position that was given once never means another change.
+        """
         return await self._changes(after, limit)
 
     @guarded

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -19,7 +19,7 @@ from memwell.stores.redis.rows import (
     vector_field,
     vectors_of,
 )
-from memwell.stores.redis.scripts import CUT_OVER, EMBEDDINGS
+from memwell.stores.redis.scripts import CHANGES, CUT_OVER, EMBEDDINGS
 from memwell.stores.redis.server import Server, in_parts
 from memwell.stores.redis.transaction import Transaction, transact
 
@@ -148,17 +148,16 @@ def advance(transaction: Transaction, follower: str, holder: str, position: int,
 
 def changes(server: Server, after: int, limit: int) -> list[Change]:
     """See `Store.changes`."""
-    ends, found = server.atomically(
-        ("HMGET", "meta", "seq", "floor"), ("XRANGE", "changes", f"{after + 1}-0", "+", "COUNT", limit)
-    )
-    last, floor = (int(end or 0) for end in ends)
-    if not floor <= after <= last:
-        lost = "were trimmed" if after < floor else "are unknown here: the server lost its last writes"
+    last, floor, found = server.run(CHANGES, f"{after + 1}-0", limit)
+    if not int(floor) <= after <= int(last):
+        trimmed = "were trimmed, or Redis was started anew or replaced since"
+        lost = trimmed if after < int(floor) else "are unknown here: the server lost its last writes"
         raise NotSupported(f"the changes after {after} {lost}; read the whole store again", part="redis")
     return [_change(*entry) for entry in found]
 
 
-def _change(seq: bytes, of: Mapping[bytes, bytes]) -> Change:
+def _change(seq: bytes, words: Sequence[bytes]) -> Change:
+    of = dict(zip(words[::2], words[1::2], strict=True))
     return Change(
         seq=int(seq.partition(b"-")[0]),
         kind="delete" if of[b"d"] == b"1" else "put",

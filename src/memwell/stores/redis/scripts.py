@@ -7,11 +7,30 @@ from typing import Final
 from memwell.redis import Script
 from memwell.stores.redis.server import TABLES
 
-__all__ = ["COMMIT", "CUT_OVER", "EMBEDDINGS", "FOLLOW"]
+__all__ = ["CHANGES", "COMMIT", "CUT_OVER", "EMBEDDINGS", "FOLLOW"]
 
 _NAMES = "\n".join(
     f"local {table.upper()} = KEYS[{n}]" for n, table in enumerate(TABLES, 1) if table != "keys"
 )
+
+_LINEAGE = """
+local function begin_anew_elsewhere(writing)
+  -- Only so can changes that got lost be told from those that come in their place.
+  local told = redis.pcall('INFO', 'replication')
+  local here = type(told) == 'string' and string.match(told, 'master_replid:(%w+)')
+  local known = redis.call('HGET', META, 'lineage')
+  if not here or here == known or not (known or writing) then return end
+  redis.call('HDEL', META, 'lineage')  -- a first command that a full memory does not forbid
+  if known then
+    local seq = string.format('%.0f', tonumber(redis.call('HGET', META, 'seq') or '0') + 2^32)
+    redis.call('DEL', CHANGES)
+    redis.call('HSET', META, 'seq', seq, 'floor', seq, 'commit', '')
+  end
+  redis.call('HSET', META, 'lineage', here)
+end
+"""
+"""On another server, or one that was started anew, the change sequence goes on beyond all positions that it can have
+had: of the last writes, followers may know more than this server does."""
 
 _SERVING = """
 local function settle(fresh)
@@ -30,8 +49,10 @@ end
 
 COMMIT: Final = Script(
     _NAMES
+    + _LINEAGE
     + _SERVING
     + """
+begin_anew_elsewhere(true)
 local TOKEN, STAGED, token, size = KEYS[17], KEYS[18], ARGV[1], tonumber(ARGV[2])
 local known = redis.call('GET', TOKEN)
 if known then return known == 'done' and 1 or -1 end  -- sent twice, or given up by the client
@@ -109,7 +130,9 @@ number of words, the words; n, and n times tenant, user, id, key, deleted; n or 
 
 FOLLOW: Final = Script(
     _NAMES
+    + _LINEAGE
     + """
+begin_anew_elsewhere(false)
 local after, known, tenant, user, limit = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local VALUES, partly = KEYS[tonumber(ARGV[6])], ARGV[7] == '1'
 local last = tonumber(redis.call('HGET', META, 'seq') or '0')
@@ -120,7 +143,7 @@ local more = last - after > limit
 if after > last or after < floor or more and not partly then return {-1, '', 0} end
 if after > 0 then
   local entry = redis.call('XRANGE', CHANGES, string.format('%.0f-0', after), string.format('%.0f-0', after))[1]
-  if not entry or entry[2][2] ~= known then return {-1, '', 0} end
+  if (entry and entry[2][2] or after == floor and '') ~= known then return {-1, '', 0} end
 end
 local found, met = {last, commit, more and 1 or 0}, {}
 local entries = redis.call('XRANGE', CHANGES, string.format('%.0f-0', after + 1), '+', 'COUNT', limit)
@@ -153,6 +176,17 @@ limit, or another past than known.
 ARGV: position known, its commit, tenant, user (empty: any), most changes, number of the table of the values, and 1 to
 be told a part where there is more.
 """
+
+CHANGES: Final = Script(
+    _NAMES
+    + _LINEAGE
+    + """
+begin_anew_elsewhere(false)
+local last, floor = redis.call('HGET', META, 'seq') or 0, redis.call('HGET', META, 'floor') or 0
+return {last, floor, redis.call('XRANGE', CHANGES, ARGV[1], '+', 'COUNT', ARGV[2])}
+"""
+)
+"""Both ends of the change sequence and the entries from one on. ARGV: its id, how many."""
 
 CUT_OVER: Final = Script(
     _NAMES

@@ -42,7 +42,7 @@ TABLES: Final[dict[str, bytes]] = {
 here · `access` recalls · `history` name and number → older version · `vectors` model and key → float32 · `models` →
 dimension · `followers` of the changes · `owners` tenant, user and id, in this order · `ages` key (its score) ·
 `expiring` by moment · `embedded` model and name · `changes` the change sequence · `meta` its ends, the last key given,
-and the model that serves
+the model that serves, and which server that was
 """
 
 _AT_ONCE: Final = 2_000

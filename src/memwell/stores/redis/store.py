@@ -20,9 +20,10 @@ words, and the vectors, which `Indexed(redis, index)` spares.
 **Durability** is what the server's configuration gives. `capabilities.durable` is true when that says `appendonly
 yes` and `appendfsync always`; with `everysec` the loss of the server may take two seconds of acknowledged writes.
 Where the server does not tell (CONFIG is often forbidden), `durable=true` asserts it. Replicas are told after the
-answer, so that a failover may lose the last writes too. After a loss, processes notice that the past has become
-another, and read anew. A server that evicts any key when its memory is full is refused with `ConfigError`: it would
-lose memories without a word.
+answer, so that a failover may lose the last writes too. After a restart or a failover the change sequence goes on
+beyond all positions that it can have had (`scripts`), so that caches and indexes, which may have seen what is lost,
+begin anew. A server that evicts any key when its memory is full is refused with `ConfigError`: it would lose memories
+without a word.
 
 URL: `redis://user:password@host:port/db`, `rediss://` for TLS, with the options of `memwell.redis.Settings` and
 `durable=true|false`.
