@@ -32,7 +32,7 @@ from memwell.types import Problem, Report
 __all__ = ["check"]
 
 _PART: Final = 200
-_LOOKS: Final = 3
+_LOOKS: Final = 20
 
 
 @dataclass(slots=True)
@@ -64,7 +64,8 @@ def check(server: Server, repair: bool) -> Report:
 def _take(server: Server, found: _Findings, repair: bool, work: Callable[[_Look], None]) -> None:
     """Do a part of the work, in a transaction where it may change something.
 
-    Without one, others may write between two reads: only what is wrong at every look is a problem.
+    Others may write between two reads: without a transaction, what is wrong while nothing has changed is a problem, or
+    else what is wrong at every look.
     """
 
     def look(transaction: Transaction) -> _Findings:
@@ -72,12 +73,17 @@ def _take(server: Server, found: _Findings, repair: bool, work: Callable[[_Look]
         work(done)
         return done.found
 
-    seen = transact(server, look) if repair else look(Transaction(server))
-    for _ in range(0 if repair else _LOOKS - 1):
-        if not seen.problems:
-            break
-        again = look(Transaction(server)).problems
-        seen.problems = [problem for problem in seen.problems if problem in again]
+    def looked() -> _Findings:
+        common: list[Problem] | None = None
+        for _ in range(_LOOKS):
+            transaction = Transaction(server)
+            seen = look(transaction)
+            common = [problem for problem in seen.problems if common is None or problem in common]
+            if not common or transaction.stands():
+                break
+        return replace(seen, problems=common or [])
+
+    seen = transact(server, look) if repair else looked()
     found.problems += seen.problems
     found.checked += seen.checked
     if repair:

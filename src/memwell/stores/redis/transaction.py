@@ -137,6 +137,20 @@ class Transaction:
         own = (row for row in self._rows.values() if row is not None and row.record.scope.tenant_id == tenant)
         return [row for row in own if user is None or row.record.user_id == user]
 
+    def stands(self) -> bool:
+        """Whether all that was read is as it was, at one moment."""
+        parts = [
+            (table, part)
+            for table in {table for table, _ in self._seen}
+            for part in in_parts((f for t, f in self._seen if t == table), 5 * _WORDS)
+        ]
+        told = self.server.atomically(*(("HMGET", table, *fields) for table, fields in parts))
+        return all(
+            self._seen[table, field] == value
+            for (table, fields), values in zip(parts, told, strict=True)
+            for field, value in zip(fields, values, strict=True)
+        )
+
     def key(self) -> int:
         """A key that no record has had."""
         if not self._reserve:
