@@ -15,8 +15,12 @@ from redis import asyncio as native_asyncio
 from redis import exceptions as errors
 
 from memwell.errors import BackendError, ConfigError, InvalidInput, MemwellError, Unavailable
+from memwell.keyvalue.redis import RedisKeyValue
 from memwell.redis import Clients, Script, Settings, SyncClients, together, translate
 from memwell.registry import Url
+from memwell.stores.redis import RedisStore
+from memwell.testing import run
+from memwell.testing.samples import ANYBODY, START
 from memwell.testing.services import RedisServer, Service
 
 
@@ -159,6 +163,31 @@ def test_more_calls_than_connections_wait_for_their_turn(here: Settings) -> None
         return open_
 
     assert asyncio.run(main()) >= 1
+
+
+def test_who_waited_in_vain_for_a_connection_is_told_of_the_pool(here: Settings) -> None:
+    crowded = Settings(hosts=here.hosts, prefix=here.prefix, pool=1, timeout=0.05)
+
+    async def main() -> None:
+        keyvalue = RedisKeyValue(crowded)
+        pool = (await keyvalue._clients.get()).connection_pool
+        held = await pool.get_connection()
+        with pytest.raises(Unavailable, match="raise the option pool") as told:
+            await keyvalue.get("x")
+        assert told.value.unsent
+        await pool.release(held)
+        assert await keyvalue.get("x") is None
+        await keyvalue.close()
+
+    asyncio.run(main())
+    store = RedisStore(crowded)
+    pool = store._server.client().connection_pool
+    held = pool.get_connection()
+    with pytest.raises(Unavailable, match="raise the option pool") as told:
+        run(store, store.get(ANYBODY, ["x"], now=START))
+    assert told.value.unsent
+    pool.release(held)
+    run(store, store.close())
 
 
 def test_a_cancelled_call_is_cancelled(here: Settings) -> None:

@@ -24,6 +24,7 @@ _FULL: Row = (
     BackendError,
     "Redis has used up its memory; raise maxmemory (or let one that is a cache evict), and try again",
 )
+_CROWDED: Row = (Unavailable, "all connections are in use; try again, or raise the option pool")
 _UNREACHED: Row = (Unavailable, "Redis cannot be reached; try again")
 _LATE: Row = (
     Unavailable,
@@ -55,6 +56,7 @@ _WORDS: dict[str, Row] = {
     ),
     "DB index is out of range": (ConfigError, "this Redis has no database of that number; look at the URL"),
     "SELECT is not allowed": (ConfigError, "a Redis Cluster has database 0 only; look at the URL"),
+    "No connection available": _CROWDED,
     "max number of clients": (Unavailable, "Redis has as many clients as it takes; try again"),
     "unknown command": (
         ConfigError,
@@ -66,7 +68,9 @@ _WORDS: dict[str, Row] = {
     ),
     "would overflow": (InvalidInput, "a counter holds 64 bits; the sum would not fit"),
 }
-"""Codes and phrases of the server. They are looked for anywhere, since errors in scripts come wrapped."""
+"""Codes and phrases of the server, and what the driver says of its pool. They are looked for anywhere, since errors in
+scripts come wrapped.
+"""
 
 _TYPES: tuple[tuple[type[BaseException], Row], ...] = (
     (native.AuthenticationError, _LOGIN),
@@ -81,10 +85,7 @@ _TYPES: tuple[tuple[type[BaseException], Row], ...] = (
     (native.ClusterDownError, _DOWN),
     (native.ClusterCrossSlotError, _WORDS["CROSSSLOT"]),
     (native.CrossSlotTransactionError, _WORDS["CROSSSLOT"]),
-    (
-        native.MaxConnectionsError,
-        (Unavailable, "all connections are in use; try again, or raise the option pool"),
-    ),
+    (native.MaxConnectionsError, _CROWDED),
     (native.ConnectionError, _UNREACHED),
     (native.TimeoutError, _LATE),
     (native.SlotNotCoveredError, _DOWN),
@@ -94,9 +95,7 @@ _TYPES: tuple[tuple[type[BaseException], Row], ...] = (
 )
 """From special to general."""
 
-_NOT_ASKED = re.compile(
-    r"connecting to|No connection available|No master found|previous master|cannot be connected"
-)
+_NOT_ASKED = re.compile(r"connecting to|No master found|previous master|cannot be connected")
 """How the driver tells that it came to no server, or to one that refused."""
 _ARGUMENTS = re.compile(r", with args beginning with:.*|`.*|'[^']{40,}'", re.DOTALL)
 """Where the server repeats what it was given: values stay out of errors."""
