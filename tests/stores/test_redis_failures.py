@@ -19,6 +19,7 @@ from memwell import Memory
 from memwell.errors import BackendError, MemwellError, NotSupported, Unavailable
 from memwell.ports import Store
 from memwell.registry import open_store
+from memwell.stores.redis import transaction
 from memwell.stores.redis.scripts import COMMIT
 from memwell.testing import run
 from memwell.testing.samples import ANYBODY, START, direction, embedding
@@ -78,6 +79,20 @@ def test_a_commit_that_never_arrived_raises_and_cannot_happen_later(
     assert b"-1" in proxy.deliver()
     assert driven.ids() == ["first"]
     assert driven.check().ok
+
+
+def test_a_long_batch_that_is_cut_off_on_its_way_leaves_nothing_for_good(
+    proxy: Proxy, redis_url: str, opened: list[Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driven = through(proxy, redis_url, opened)
+    monkeypatch.setattr(transaction, "_STAGED", 10)
+    proxy.lose("request", b"EXPIRE")
+    with pytest.raises(Unavailable):
+        driven.insert("tea", "a")
+    assert proxy.caught == 1
+    server = opened[0]._server  # type: ignore[attr-defined]
+    assert not list(server.client().scan_iter(match=server.key("staged:") + b"*"))
+    assert driven.ids() == ["first"]
 
 
 def test_a_server_that_stays_away_during_a_commit_leaves_it_open_and_says_so(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from memwell import Memory
 from memwell.errors import ConfigError, Conflict, Corrupt, NotSupported, Unavailable
-from memwell.ports import Embedding, Store
+from memwell.ports import Embedding, Store, Update
 from memwell.redis import Settings
 from memwell.registry import Url, open_store
 from memwell.stores.redis import RedisStore, mirror, models, transaction
@@ -296,6 +296,32 @@ def test_a_long_batch_travels_in_parts_and_is_still_all_or_nothing(
         )
     assert driven.count() == 3001
     assert not list(raw(store).scan_iter(match=key(store, "staged:") + b"*"))
+
+
+def test_a_long_batch_that_comes_too_late_leaves_nothing_of_its_attempts(
+    store: RedisStore, driven: Driven, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, staged = Driven(open_store(redis_url)), key(store, "staged:") + b"*"
+    driven.insert("apple", "a")
+    monkeypatch.setattr(transaction, "_STAGED", 100)
+    lengths, planned = [], Transaction._plan
+
+    def plan(self: Transaction, commands: Any) -> list[bytes]:
+        lengths.append(len(list(raw(store).scan_iter(match=staged))))
+        if self.server is store._server and len(lengths) < 6:
+            there.update("a", content=f"apple {len(lengths)}")
+        return planned(self, commands)
+
+    monkeypatch.setattr(Transaction, "_plan", plan)
+    changed = driven.write(
+        *(driven.insertion(f"text {n}", f"r{n}") for n in range(50)),
+        Update(scope=ANYBODY, id="a", changes={"category": "fruit"}),
+    )
+    assert changed[-1].category == "fruit"
+    assert len(lengths) > 6
+    assert set(lengths) == {0}
+    assert not list(raw(store).scan_iter(match=staged))
+    closed(there.store)
 
 
 def test_who_is_always_too_late_is_told_so(

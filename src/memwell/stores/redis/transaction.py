@@ -11,7 +11,8 @@ import hashlib
 import random
 import secrets
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar
 
 import redis.exceptions
@@ -206,15 +207,16 @@ class Transaction:
         commands = [*self._changes(), *self.commands]
         if not commands and not self._notes:
             return True
-        token = secrets.token_hex(8).encode()
-        plan = self._plan(commands)
-        done = self.server.key("commit:" + token.decode())
-        more, arguments = [done], [token, len(plan), *plan]
-        if len(plan) > _STAGED or sum(map(len, plan)) > _STAGED_BYTES:
-            more, arguments = [done, self._stage(token, plan)], arguments[:2]
-        began = time.monotonic()
+        token, plan = secrets.token_hex(8).encode(), self._plan(commands)
+        if len(plan) <= _STAGED and sum(map(len, plan)) <= _STAGED_BYTES:
+            return self._sent(token, len(plan), plan)
+        with self._staged(token, plan) as key:
+            return self._sent(token, len(plan), [], key)
+
+    def _sent(self, token: bytes, size: int, plan: Sequence[bytes], *staged: bytes) -> bool:
+        done, began = self.server.key("commit:" + token.decode()), time.monotonic()
         try:
-            return int(self.server.run(COMMIT, *arguments, more=more)) == 1
+            return int(self.server.run(COMMIT, token, size, *plan, more=[done, *staged])) == 1
         except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError):
             if _was_done(self.server, done, began):
                 return True
@@ -269,22 +271,35 @@ class Transaction:
         plan += (len(self.fresh), *self.fresh) if touched or self.fresh else (-1,)
         return [item if isinstance(item, bytes) else str(item).encode() for item in plan]
 
-    def _stage(self, token: bytes, plan: Sequence[bytes]) -> bytes:
-        """Bring a long plan to the server in parts; it is committed from there, or expires."""
-        client, key = self.server.client(), self.server.key("staged:" + token.decode())
-        waiting: list[bytes] = []
-        size = 0
-        for item in plan:
-            waiting.append(item)
-            size += len(item)
-            if len(waiting) == 20 * _WORDS or size > _STAGED_BYTES // 8:
-                client.rpush(key, *waiting)
-                client.expire(key, 600)
-                waiting, size = [], 0
-        if waiting:
-            client.rpush(key, *waiting)
-            client.expire(key, 600)
-        return key
+    @contextmanager
+    def _staged(self, token: bytes, plan: Sequence[bytes]) -> Iterator[bytes]:
+        """The key of a long plan, which is brought to the server in parts to be committed from there. It is removed at
+        the end; what a client leaves that dies meanwhile expires.
+        """
+        key = self.server.key("staged:" + token.decode())
+        try:
+            for part in _portions(plan):
+                pipeline = self.server.client().pipeline(transaction=True)
+                pipeline.rpush(key, *part).expire(key, 600)
+                pipeline.execute()
+            yield key
+        finally:
+            with suppress(redis.exceptions.RedisError, OSError):
+                self.server.client().delete(key)
+
+
+def _portions(plan: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """The plan in parts that are not too much for one command."""
+    waiting: list[bytes] = []
+    size = 0
+    for item in plan:
+        waiting.append(item)
+        size += len(item)
+        if len(waiting) == 20 * _WORDS or size > _STAGED_BYTES // 8:
+            yield waiting
+            waiting, size = [], 0
+    if waiting:
+        yield waiting
 
 
 def _commands(name: str, found: dict[Place, list[Any]]) -> Iterable[tuple[str, str, list[Any]]]:
