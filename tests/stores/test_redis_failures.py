@@ -19,7 +19,7 @@ from memwell import Memory
 from memwell.errors import BackendError, MemwellError, NotSupported, Unavailable
 from memwell.ports import Store
 from memwell.registry import open_store
-from memwell.stores.redis import transaction
+from memwell.stores.redis import delivery
 from memwell.stores.redis.scripts import COMMIT
 from memwell.testing import run
 from memwell.testing.samples import ANYBODY, START, direction, embedding
@@ -85,7 +85,7 @@ def test_a_long_batch_that_is_cut_off_on_its_way_leaves_nothing_for_good(
     proxy: Proxy, redis_url: str, opened: list[Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     driven = through(proxy, redis_url, opened)
-    monkeypatch.setattr(transaction, "_STAGED", 10)
+    monkeypatch.setattr(delivery, "_STAGED", 10)
     proxy.lose("request", b"EXPIRE")
     with pytest.raises(Unavailable):
         driven.insert("tea", "a")

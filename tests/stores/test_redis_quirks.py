@@ -18,7 +18,7 @@ from memwell.errors import ConfigError, Conflict, Corrupt, NotSupported, Unavail
 from memwell.ports import Embedding, Store, Update
 from memwell.redis import Settings
 from memwell.registry import Url, open_store
-from memwell.stores.redis import RedisStore, mirror, models, transaction
+from memwell.stores.redis import RedisStore, delivery, mirror, models, transaction
 from memwell.stores.redis.rows import frame, name_of, unframe
 from memwell.stores.redis.server import TABLES
 from memwell.stores.redis.transaction import Transaction, transact
@@ -285,7 +285,7 @@ def test_a_script_that_the_server_has_forgotten_is_sent_again(store: RedisStore,
 def test_a_long_batch_travels_in_parts_and_is_still_all_or_nothing(
     store: RedisStore, driven: Driven, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transaction, "_STAGED", 100)
+    monkeypatch.setattr(delivery, "_STAGED", 100)
     driven.insert("taken", "taken")
     driven.write(*(driven.insertion(f"text {n}", f"r{n}", embedding=embedding(n)) for n in range(3000)))
     assert driven.count() == 3001
@@ -303,7 +303,7 @@ def test_a_long_batch_that_comes_too_late_leaves_nothing_of_its_attempts(
 ) -> None:
     there, staged = Driven(open_store(redis_url)), key(store, "staged:") + b"*"
     driven.insert("apple", "a")
-    monkeypatch.setattr(transaction, "_STAGED", 100)
+    monkeypatch.setattr(delivery, "_STAGED", 100)
     lengths, planned = [], Transaction._plan
 
     def plan(self: Transaction, commands: Any) -> list[bytes]:

@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import random
-import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeVar
-
-import redis.exceptions
 
 from memwell.codec import dumps
 from memwell.errors import Unavailable
+from memwell.stores.redis.delivery import deliver
 from memwell.stores.redis.rows import (
     ANYBODY,
     Row,
@@ -30,7 +27,6 @@ from memwell.stores.redis.rows import (
     user_mark,
     words_text,
 )
-from memwell.stores.redis.scripts import COMMIT
 from memwell.stores.redis.server import TABLES, Server, in_parts
 
 __all__ = ["Transaction", "transact"]
@@ -47,11 +43,6 @@ _TRIES: Final = 200
 _CROWD: Final = 100
 """After somebody was faster, so many writes reserve their keys."""
 _WORDS: Final = 1_000
-_STAGED: Final = 200_000
-"""Plans of more items, or of more bytes, travel in parts and are committed from where they lie."""
-_STAGED_BYTES: Final = 64 * 2**20
-_REMEMBERED: Final = 60.0
-"""Seconds for which the server knows whether a commit was done."""
 
 
 def transact(server: Server, work: Callable[[Transaction], T]) -> T:
@@ -207,20 +198,7 @@ class Transaction:
         commands = [*self._changes(), *self.commands]
         if not commands and not self._notes:
             return True
-        token, plan = secrets.token_hex(8).encode(), self._plan(commands)
-        if len(plan) <= _STAGED and sum(map(len, plan)) <= _STAGED_BYTES:
-            return self._sent(token, len(plan), plan)
-        with self._staged(token, plan) as key:
-            return self._sent(token, len(plan), [], key)
-
-    def _sent(self, token: bytes, size: int, plan: Sequence[bytes], *staged: bytes) -> bool:
-        done, began = self.server.key("commit:" + token.decode()), time.monotonic()
-        try:
-            return int(self.server.run(COMMIT, token, size, *plan, more=[done, *staged])) == 1
-        except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError):
-            if _was_done(self.server, done, began):
-                return True
-            raise
+        return deliver(self.server, self._plan(commands))
 
     def _changes(self) -> list[tuple[str, str, list[Any]]]:
         """The commands that make of what was read what shall be."""
@@ -271,36 +249,6 @@ class Transaction:
         plan += (len(self.fresh), *self.fresh) if touched or self.fresh else (-1,)
         return [item if isinstance(item, bytes) else str(item).encode() for item in plan]
 
-    @contextmanager
-    def _staged(self, token: bytes, plan: Sequence[bytes]) -> Iterator[bytes]:
-        """The key of a long plan, which is brought to the server in parts to be committed from there. It is removed at
-        the end; what a client leaves that dies meanwhile expires.
-        """
-        key = self.server.key("staged:" + token.decode())
-        try:
-            for part in _portions(plan):
-                pipeline = self.server.client().pipeline(transaction=True)
-                pipeline.rpush(key, *part).expire(key, 600)
-                pipeline.execute()
-            yield key
-        finally:
-            with suppress(redis.exceptions.RedisError, OSError):
-                self.server.client().delete(key)
-
-
-def _portions(plan: Iterable[bytes]) -> Iterator[list[bytes]]:
-    """The plan in parts that are not too much for one command."""
-    waiting: list[bytes] = []
-    size = 0
-    for item in plan:
-        waiting.append(item)
-        size += len(item)
-        if len(waiting) == 20 * _WORDS or size > _STAGED_BYTES // 8:
-            yield waiting
-            waiting, size = [], 0
-    if waiting:
-        yield waiting
-
 
 def _commands(name: str, found: dict[Place, list[Any]]) -> Iterable[tuple[str, str, list[Any]]]:
     """One command a table, and more where it would be too long to be unpacked."""
@@ -322,23 +270,3 @@ def _other_words(before: Row | None, row: Row) -> bool:
 
 def _sha(value: bytes) -> bytes:
     return hashlib.sha1(value, usedforsecurity=False).hexdigest().encode()
-
-
-def _was_done(server: Server, done: bytes, began: float) -> bool:
-    """Whether a commit that was not answered took place; if not, it never will.
-
-    Raises `Unavailable` when that cannot be found out.
-    """
-    for pause in (0.0, 0.05, 0.2, 0.5, 1.0):
-        time.sleep(pause)
-        try:
-            client = server.clients.get()
-            if time.monotonic() - began > _REMEMBERED / 2:
-                break
-            return not client.set(done, "given up", nx=True, ex=3600) and client.get(done) == b"done"
-        except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError):
-            continue
-    raise Unavailable(
-        "Redis was lost during a write, and whether it was done cannot be told yet; look before you write again",
-        part="redis",
-    )
