@@ -75,6 +75,20 @@ def test_an_index_that_saw_what_redis_lost_is_built_anew(
         assert memory.doctor().ok
 
 
+@pytest.mark.parametrize("meanwhile", [0, 5], ids="{}-written-since".format)
+def test_a_position_that_went_back_tells_of_a_loss_where_the_server_does_not(
+    forgetful: RedisServer, tmp_path: Path, meanwhile: int
+) -> None:
+    index = Durable(tmp_path / "index.db")
+    with opened(forgetful, index) as memory:
+        lose(forgetful, memory)
+        call(forgetful, "HDEL", "memwell:{memwell:}meta", "lineage")  # as if the server had never told it
+        with Memory(forgetful.url, embedder=Words()) as other:
+            other.remember([NewMemory(content=f"fig{n}", id=f"fig{n}") for n in range(meanwhile)])
+        assert memory.recall("pear", mode="semantic", limit=1)[0].record.id == "pear"
+        assert names(index) == KEPT | {f"fig{number}" for number in range(meanwhile)}
+
+
 def test_who_was_abreast_before_the_loss_notices_what_others_fed_and_redis_lost(
     forgetful: RedisServer, tmp_path: Path
 ) -> None:
@@ -92,7 +106,8 @@ def test_who_was_abreast_before_the_loss_notices_what_others_fed_and_redis_lost(
 
 
 def test_a_cache_of_answers_begins_anew_when_redis_has_lost_writes(forgetful: RedisServer) -> None:
-    with Memory(CachedStore(open_store(forgetful.url)), embedder=None) as memory:
+    store = CachedStore(open_store(forgetful.url))
+    with Memory(store, embedder=None) as memory:
         memory.remember("apple pie", id="pie")
         call(forgetful, "SAVE")
         memory.remember("apple juice", id="juice")
@@ -102,3 +117,4 @@ def test_a_cache_of_answers_begins_anew_when_redis_has_lost_writes(forgetful: Re
         with Memory(forgetful.url, embedder=None) as other:
             other.remember("apple tart", id="tart")
         assert {hit.record.id for hit in memory.recall("apple")} == {"pie", "tart"}
+    run(store, store.close())

@@ -7,7 +7,8 @@ records again before anything else. An index that does not outlive its object ha
 
 An index is built anew, from stored vectors, when its position is 0 although it holds something (a build that was cut
 short, or somebody else's points), when it is empty although its position is not 0, when a few of its points are other
-than their records, and when the changes it needs were trimmed. While it is built its position is 0.
+than their records, when the changes it needs were trimmed, and when its position has gone back: the store has lost what
+the index has seen. While it is built its position is 0.
 """
 
 from __future__ import annotations
@@ -148,7 +149,8 @@ class Projection:
             if self._claimed:
                 self._building = None  # somebody else has built it
             unsure = not self._trusted or (self._claimed == 0 and self._building is None)
-            if (anew or (unsure and await self._strange())) and not await self._begin():
+            back = self._claimed < (self.position or 0)  # the store has lost writes that the index has seen
+            if (anew or back or (unsure and await self._strange())) and not await self._begin():
                 return False
             self._trusted = True
             if self._building is not None and not await self._build(self._building, until):
