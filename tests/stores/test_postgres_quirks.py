@@ -74,9 +74,10 @@ def raw(url: str) -> Iterator[psycopg.Connection[Any]]:
 @pytest.mark.parametrize(
     "options",
     [
-        "colour=red", "schema=", "schema=a-b", "schema=pg_mine", "schema=x%22%3B", "pool=0", "pool=1.5", "pool=many",
+        "colour=red", "schema=", "schema=a-b", "schema=pg_mine", "schema=x%22%3B", "schema=%C5%BF", "pool=0", "pool=1.5", "pool=many",
         "timeout=-1", "timeout=nan", "connect_timeout=0", "statement_timeout=soon", "prepare=maybe", "migrate=on",
-        "replica=", "replica=mysql://x", "replica=postgresql://x?pool=1",
+        "replica=", "replica=mysql://x", "replica=postgresql://x?pool=1", "replica=:5", "schema=Information_Schema",
+        "timeout=1e9", "statement_timeout=1e9", "host=/tmp", "application_name=me%00",
     ],
 )  # fmt: skip
 def test_an_option_that_cannot_be_meant_is_refused(options: str) -> None:
@@ -107,6 +108,26 @@ def test_a_url_says_everything() -> None:
     assert "p:ss" not in repr(found)
     assert "p:ss" not in found.place
     assert "us@er" not in found.place
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "sslmode=x", "channel_binding=x", "gssencmode=x", "load_balance_hosts=x", "target_session_attrs=x",
+        "ssl_min_protocol_version=x", "service=x", "keepalives=x", "tcp_user_timeout=x", "hostaddr=x",
+        "options=-c%20colour%3Dred", "options=x",
+    ],
+)  # fmt: skip
+def test_a_value_that_libpq_or_the_server_does_not_know_is_a_matter_of_configuration(
+    postgres: Service, option: str
+) -> None:
+    with pytest.raises(ConfigError):
+        using(f"{postgres.url}?{option}", lambda store: store.ping())
+
+
+def test_the_shortest_limit_of_time_is_a_limit() -> None:
+    settings = Settings.from_url(Url.parse("postgresql://h/d?statement_timeout=0.0001"))
+    assert Database(settings)._session()["statement_timeout"] == "1"
 
 
 def test_nothing_is_opened_before_the_first_call() -> None:

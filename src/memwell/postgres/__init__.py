@@ -5,10 +5,10 @@ for the local socket (`?host=/folder`). Options:
 
 - `schema=memwell`: where all tables are; created if that is allowed.
 - `pool=10`: most connections of a process; `timeout=30`: seconds to wait for a free one.
-- `connect_timeout=10`, `statement_timeout=0`: seconds; 0 is no limit.
+- `connect_timeout=10`: seconds, at least 1; `statement_timeout=0`: seconds, 0 for no limit.
 - `replica=host:port` (or a whole URL): a read replica that answers searches; while it cannot be reached, the primary
   answers.
-- `prepare=false` behind a pooler in transaction mode, such as pgbouncer.
+- `prepare=false` behind a pooler, such as pgbouncer.
 - `warm=200000`: so many records of owners who are asked often are searched in the memory of the process, about 3 KB
   each; 0 leaves every search to the database. Not beside a replica.
 - `migrate=off`: never create or change tables; what is missing is a `ConfigError` then.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import Any, Final
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from math import ceil
+from typing import Any, Final, TypeVar
 
 import psycopg
 
@@ -44,11 +46,15 @@ class Database:
         self._primary = Pools(settings.pool, settings.timeout, self._prepare)
         self._replica = Pools(settings.pool, settings.timeout, self._prepare_replica)
 
-    def connection(self, *, read: bool = False) -> AbstractAsyncContextManager[Connection]:
+    @asynccontextmanager
+    async def connection(self, *, read: bool = False) -> AsyncIterator[Connection]:
         """A connection where each statement commits by itself. With `read` it may be one to the replica."""
-        if not self.settings.prepare:
-            return self._set_up(read)
-        return self._pooled(read)
+        async with self._pooled(read) as connection:
+            if self.settings.prepare:
+                yield connection
+            else:
+                async with self._set_up(connection):
+                    yield connection
 
     @asynccontextmanager
     async def transaction(self, *, read: bool = False) -> AsyncIterator[Connection]:
@@ -93,29 +99,31 @@ class Database:
         """The memwell error for one of PostgreSQL's; `None` for any other."""
         return translate(error, part, operation, place=self.settings.place)
 
-    def _pooled(self, read: bool) -> AbstractAsyncContextManager[Connection]:
-        if read and self.settings.replica is not None:
-            return self._replicated()
-        return self._primary.connection()
-
     @asynccontextmanager
-    async def _replicated(self) -> AsyncIterator[Connection]:
-        async with AsyncExitStack() as stack:
+    async def _pooled(self, read: bool) -> AsyncIterator[Connection]:
+        if read and self.settings.replica is not None:
+            entering = self._replica.connection()
             try:
-                connection = await stack.enter_async_context(self._replica.connection())
+                connection = await entering.__aenter__()
             except psycopg.OperationalError as error:
                 _log.warning("the replica cannot be reached, the primary answers: %s", error)
-                connection = await stack.enter_async_context(self._primary.connection())
+            else:
+                try:
+                    yield connection
+                finally:
+                    await entering.__aexit__(None, None, None)
+                return
+        async with self._primary.connection() as connection:
             yield connection
 
     @asynccontextmanager
-    async def _set_up(self, read: bool) -> AsyncIterator[Connection]:
+    async def _set_up(self, connection: Connection) -> AsyncIterator[None]:
         """Behind a pooler a session is ours only as long as a transaction lasts."""
-        async with self._pooled(read) as connection, connection.transaction():
+        async with connection.transaction():
             names = ", ".join(["set_config(%s, %s, true)"] * len(self._session()))
             values = [value for pair in self._session().items() for value in pair]
             await connection.execute(f"SELECT {names}".encode(), values)
-            yield connection
+            yield
 
     @asynccontextmanager
     async def _direct(self) -> AsyncIterator[Connection]:
@@ -152,8 +160,14 @@ class Database:
         return self._arguments(target)
 
     def _session(self) -> dict[str, str]:
-        limit = str(int(self.settings.statement_timeout * 1000))
+        limit = str(ceil(self.settings.statement_timeout * 1000))
         return {**self._sessions, "search_path": self._path or "", "statement_timeout": limit}
+
+    def _local(self) -> bytes:
+        """The session's settings for a transaction. They take no snapshot: its isolation may be chosen afterwards."""
+        values = {name: f"'{value}'" for name, value in self._session().items()}
+        values["search_path"] = self._path or "''"
+        return "; ".join(f"SET LOCAL {name} = {value}" for name, value in values.items()).encode()
 
     def _arguments(self, target: Mapping[str, Any]) -> dict[str, Any]:
         arguments: dict[str, Any] = {**target, "autocommit": True, "context": ADAPTERS}

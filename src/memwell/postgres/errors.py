@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import psycopg
@@ -52,19 +53,14 @@ _TABLE: Final[dict[str, tuple[type[MemwellError], str]]] = {
 }
 """SQLSTATE, or its class → our error and what to do."""
 
-_LOGIN: Final = (
-    "authentication failed",
-    "no password supplied",
-    "no pg_hba.conf entry",
-    "does not exist",
-    "not permitted to log in",
-    "permission denied for database",
-    "certificate",
-    "does not support SSL",
-    "invalid sslmode",
-    "authentication method",
+_LOGIN: Final = re.compile(
+    "authentication failed|no password supplied|no pg_hba.conf entry|does not exist|not permitted to log in"
+    "|permission denied for database|certificate|does not support SSL|authentication method"
+    r"|invalid (?:[\w\" ]*value|command-line argument)|unrecognized configuration parameter|could not parse network"
+    "|definition of service"
 )
 """What libpq says, which gives no SQLSTATE for a connection that failed, when only another URL helps."""
+_POOLER: Final = "unsupported startup parameter"
 
 
 def translate(error: Exception, part: str, operation: str, *, place: str) -> MemwellError | None:
@@ -87,7 +83,13 @@ def _kind(error: psycopg.Error) -> tuple[type[MemwellError], str]:
         if key in _TABLE:
             return _TABLE[key]
     if isinstance(error, psycopg.OperationalError):
-        if any(words in str(error) for words in _LOGIN):
+        if _POOLER in str(error):
+            return (
+                ConfigError,
+                "this is a pooler, such as pgbouncer; add prepare=false to the options of the URL, or give `memwell db`"
+                " that of the server itself",
+            )
+        if _LOGIN.search(str(error)):
             return ConfigError, "PostgreSQL refused the connection; look at the URL"
         return Unavailable, "PostgreSQL cannot be reached; look whether it runs, or try again"
     if isinstance(error, psycopg.DataError):

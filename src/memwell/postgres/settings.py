@@ -24,7 +24,9 @@ _LIBPQ: Final = (
     "tcp_user_timeout",
 )  # fmt: skip
 
-_SCHEMA: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+_SCHEMA: Final = re.compile(r"(?!pg_|information_schema$)[a-z_][a-z0-9_]{0,62}", re.ASCII | re.IGNORECASE)
+_LONGEST: Final = 2_000_000
+"""Seconds (23 days), as the server counts them in milliseconds of 31 bits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +60,10 @@ class Settings:
         if migrate not in ("auto", "off"):
             raise ConfigError(f"option migrate is auto or off, not {migrate!r}")
         schema = url.take("schema", "memwell") or ""
-        if not _SCHEMA.fullmatch(schema) or schema.lower().startswith("pg_"):
-            raise ConfigError(f"option schema is letters, digits and underscores, not {schema!r}")
+        if not _SCHEMA.fullmatch(schema):
+            raise ConfigError(
+                f"option schema is letters, digits and underscores, and none of the server's own, not {schema!r}"
+            )
         common: dict[str, Any] = {"connect_timeout": connect_timeout, "application_name": "memwell"}
         common.update({name: url.options.pop(name) for name in _LIBPQ if name in url.options})
         target = common | _address(url.place(), url.take("host"))
@@ -69,13 +73,15 @@ class Settings:
             replica=None if replica is None else target | _replica(replica),
             schema=schema,
             pool=url.whole("pool", 10, least=1),
-            timeout=url.number("timeout", 30.0),
-            statement_timeout=url.number("statement_timeout", 0.0),
+            timeout=_seconds(url, "timeout", 30.0),
+            statement_timeout=_seconds(url, "statement_timeout", 0.0),
             prepare=url.flag("prepare", True),
             migrate=migrate == "auto",
             warm=url.whole("warm", 200_000),
         )
         url.done(*OPTIONS, "host", *_LIBPQ)
+        if any("\0" in str(value) for value in target.values()):  # where libpq would cut the rest off
+            raise ConfigError("a URL of PostgreSQL holds no %00")
         return found
 
     @property
@@ -89,9 +95,20 @@ class Settings:
         return f"{where or 'localhost'}/{self.target.get('dbname', '')}"
 
 
+def _seconds(url: Url, name: str, default: float) -> float:
+    number = url.number(name, default)
+    if number > _LONGEST:
+        raise ConfigError(f"option {name} is {_LONGEST} seconds at most, not {number:g}")
+    return number
+
+
 def _address(place: Place, socket: str | None) -> dict[str, Any]:
     """User, password, hosts and database as libpq takes them; `socket` is the folder of a Unix socket."""
     found: dict[str, Any] = {}
+    if place.hosts and socket is not None:
+        raise ConfigError(
+            "option host is the folder of a socket, in a URL that names no host: postgresql:///database"
+        )
     if place.hosts:
         found["host"] = ",".join(host for host, _ in place.hosts)
         found["port"] = ",".join(str(port or 5432) for _, port in place.hosts)
@@ -108,6 +125,6 @@ def _replica(text: str) -> dict[str, Any]:
     if url.scheme not in ("postgresql", "postgres") or url.options:
         raise ConfigError("option replica is host:port or postgresql://user:password@host:port/database")
     found = _address(url.place(), None)
-    if "host" not in found:
+    if not found.get("host"):
         raise ConfigError("option replica names no host")
     return found | {"target_session_attrs": "any"}
