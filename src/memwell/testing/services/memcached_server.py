@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
 
-from memwell.testing.services.service import Service, ServiceFailed, answer
+from memwell.testing.services.service import Service, answer, program
 
 __all__ = ["MemcachedServer"]
 
@@ -28,18 +26,17 @@ class MemcachedServer(Service):
         return f"memcached://127.0.0.1:{self.port}"
 
     def _command(self) -> list[str]:
-        program = shutil.which("memcached", path=_path())
-        if program is None:
-            raise ServiceFailed(
-                "no memcached on the PATH; run: apt-get install memcached (macOS: brew install memcached)"
-            )
-        return [program, "-l", "127.0.0.1", "-p", str(self.port), "-U", "0", "-m", str(self._megabytes)]
+        return [
+            program("memcached"),
+            "-l",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+            "-U",
+            "0",
+            "-m",
+            str(self._megabytes),
+        ]
 
     def _answers(self) -> bool:
         return answer(self.port, b"version\r\n").startswith(b"VERSION")
-
-
-def _path() -> str:
-    """The PATH, and where Debian and Homebrew put servers, which is not on everyone's."""
-    places = ["/usr/bin", "/usr/sbin", "/usr/local/bin", "/opt/homebrew/bin"]
-    return os.pathsep.join([os.environ.get("PATH", ""), *places])

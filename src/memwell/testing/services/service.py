@@ -19,7 +19,7 @@ from typing import ClassVar, Self
 
 from memwell.testing.services import watchdog
 
-__all__ = ["Service", "ServiceFailed", "answer"]
+__all__ = ["Service", "ServiceFailed", "answer", "program"]
 
 READY_WITHIN = 60.0
 """Seconds that a server has to answer."""
@@ -159,6 +159,18 @@ def answer(port: int, question: bytes) -> bytes:
     with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
         connection.sendall(question)
         return connection.recv(1000)
+
+
+def program(name: str) -> str:
+    """The path of a program: on the PATH, or where Debian and Homebrew put servers, which is not on everyone's. Raises
+    `ServiceFailed` when there is none."""
+    places = ["/usr/bin", "/usr/sbin", "/usr/local/bin", "/opt/homebrew/bin"]
+    found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), *places]))
+    if found is None:
+        raise ServiceFailed(
+            f"no {name} on the PATH; run: apt-get install {name} (macOS: brew install {name})"
+        )
+    return found
 
 
 def free_port() -> int:
