@@ -74,10 +74,11 @@ def raw(url: str) -> Iterator[psycopg.Connection[Any]]:
 @pytest.mark.parametrize(
     "options",
     [
-        "colour=red", "schema=", "schema=a-b", "schema=pg_mine", "schema=x%22%3B", "schema=%C5%BF", "pool=0", "pool=1.5", "pool=many",
-        "timeout=-1", "timeout=nan", "connect_timeout=0", "statement_timeout=soon", "prepare=maybe", "migrate=on",
-        "replica=", "replica=mysql://x", "replica=postgresql://x?pool=1", "replica=:5", "schema=Information_Schema",
-        "timeout=1e9", "statement_timeout=1e9", "host=/tmp", "application_name=me%00",
+        "colour=red", "schema=", "schema=a-b", "schema=pg_mine", "schema=x%22%3B", "schema=%C5%BF",
+        "schema=Information_Schema", "pool=0", "pool=1.5", "pool=many", "timeout=-1", "timeout=nan", "timeout=1e9",
+        "connect_timeout=0", "statement_timeout=soon", "statement_timeout=1e9", "prepare=maybe", "migrate=on",
+        "replica=", "replica=mysql://x", "replica=postgresql://x?pool=1", "replica=:5", "host=/tmp",
+        "application_name=me%00",
     ],
 )  # fmt: skip
 def test_an_option_that_cannot_be_meant_is_refused(options: str) -> None:
@@ -648,6 +649,18 @@ def test_without_the_extension_it_finds_by_words_and_says_what_to_do(modest: str
     with psycopg.connect(modest.replace("modest@", "memwell@"), autocommit=True) as connection:
         connection.execute("CREATE EXTENSION vector")
     using(modest, both)
+
+
+def test_without_a_schema_to_share_the_extension_is_made_in_ours(postgres: Service) -> None:
+    place = postgres.url.rpartition("/")[0] + "/private"
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE private")
+        try:
+            with psycopg.connect(place, autocommit=True) as inside:
+                inside.execute("DROP SCHEMA public")
+            using(place, lambda store: store.write([inserting("apples", embedding=embedding(0))], now=START))
+        finally:
+            connection.execute("DROP DATABASE private WITH (FORCE)")
 
 
 # ------------------------------------------------------------------------------------------------------- the rows

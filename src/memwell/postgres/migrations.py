@@ -104,12 +104,12 @@ async def migrate(connection: Connection, settings: Settings, components: Sequen
         await connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(wait))
         await connection.execute("SET LOCAL statement_timeout = 0")
         await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_lock(settings.schema),))
-        for component in components:
-            if component.extension is not None:
-                await _create_extension(connection, component.extension)
         cursor = await connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (settings.schema,))
         if await cursor.fetchone() is None:  # who may not create schemas may be given one
             await connection.execute(sql.SQL("CREATE SCHEMA {}").format(schema))
+        for component in components:
+            if component.extension is not None:
+                await _create_extension(connection, component.extension, settings)
         await use_schema(connection, settings, local=True)
         await connection.execute(_TABLE)
         for status in await status_of(connection, settings, components):
@@ -164,22 +164,22 @@ async def _apply(connection: Connection, component: Component, applied: int) -> 
         )
 
 
-async def _create_extension(connection: Connection, name: str) -> None:
-    """Create an extension if that is allowed; in the schema that the database user has by default."""
+async def _create_extension(connection: Connection, name: str, settings: Settings) -> None:
+    """Create an extension if that is allowed: in the schema that the database user has by default, where all can share
+    it, or else in ours."""
     if await _has(connection, name):
         return
     await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_lock(""),))
-    try:
-        async with connection.transaction():
-            await connection.execute(
-                sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(name))
-            )
-    except (
-        psycopg.errors.InsufficientPrivilege,
-        psycopg.errors.UndefinedFile,
-        psycopg.errors.FeatureNotSupported,
-    ):
-        return  # `status_of` tells that it is missing
+    create = sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(name))
+    for place in (sql.SQL(""), sql.SQL(" SCHEMA {}").format(sql.Identifier(settings.schema))):
+        try:
+            async with connection.transaction():
+                await connection.execute(create + place)
+            return
+        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidSchemaName):
+            continue
+        except (psycopg.errors.UndefinedFile, psycopg.errors.FeatureNotSupported):
+            return  # `status_of` tells that it is missing
 
 
 async def _has(connection: Connection, extension: str) -> bool:
