@@ -68,6 +68,28 @@ def test_status_of_an_empty_database_shows_what_is_pending_and_changes_nothing(
     assert found is None
 
 
+def test_tables_of_others_in_the_schema_of_the_extension_are_not_taken_for_ours(
+    cli: Call, postgres: services.Service
+) -> None:
+    url = postgres.url.rpartition("/")[0] + "/others"
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE others")
+        try:
+            with psycopg.connect(url, autocommit=True) as inside:
+                inside.execute("CREATE EXTENSION vector")
+                inside.execute("CREATE TABLE records AS SELECT generate_series(1, 500) AS x")
+                inside.execute("CREATE TABLE models (name text, number int, dimension int)")
+                inside.execute("CREATE TABLE vectors (x int)")
+            status = cli("db", "status", "--json", "--url", url)
+            assert {row["kind"] for row in status.json} == {"server", "component", "extension"}
+            assert " 0 memories" in cli("db", "fresh", "--url", url).err
+            assert cli("db", "maintain", "--json", "--url", url).json == []
+            assert cli("db", "index", "--json", "--url", url).json == []
+            assert cli("db", "index", "--model", "theirs", "--url", url).code == 2
+        finally:
+            connection.execute("DROP DATABASE others WITH (FORCE)")
+
+
 def test_migrate_applies_everything_once(db: Call) -> None:
     for _ in range(2):
         assert all(

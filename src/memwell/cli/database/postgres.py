@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from memwell.cli.database.rows import Done, Row
+from memwell.errors import InvalidInput
 from memwell.keyvalue.postgres import COMPONENT as KEYVALUE
 from memwell.keyvalue.postgres import PostgresKeyValue
 from memwell.logs.postgres import COMPONENT as LOG
@@ -24,6 +25,7 @@ from memwell.types import Progress
 
 __all__ = ["PostgresTables"]
 
+RECORDS, VECTORS = STORE
 COMPONENTS: tuple[Component, ...] = (*STORE, KEYVALUE, LOG)
 
 _SERVER = "SELECT current_setting('server_version'), pg_database_size(current_database())"
@@ -72,8 +74,9 @@ class PostgresTables:
                 _component(replace(found, missing=None)) for found in components
             ]  # the next row tells it
             rows.append(await _extension(connection))
-            if await self._is_there(connection):
+            if any(found.component == VECTORS.name and found.applied for found in components):
                 rows += [_model(found) for found in await indexes.status(connection)]
+            if await self._is_there(connection):
                 rows += [Row("table", *found) for found in await _rows(connection, _TABLES)]
                 rows += [Row("index", *found) for found in await _rows(connection, _INDEXES)]
                 for part in await PARTITIONED.partitions(connection):
@@ -88,9 +91,9 @@ class PostgresTables:
 
     async def question(self) -> str:
         """What is asked before `fresh`."""
+        there = RECORDS.name in await self._applied("fresh")
         async with self._connection("fresh") as connection:
-            there = await _rows(connection, "SELECT to_regclass('records') IS NOT NULL")
-            count = await _rows(connection, "SELECT count(*) FROM records") if there[0][0] else [(0,)]
+            count = await _rows(connection, "SELECT count(*) FROM records") if there else [(0,)]
         where = f"schema {self._settings.schema} of {self._settings.place}"
         return f"Drop everything of memwell in {where}, {count[0][0]:,} memories among it, for good?"
 
@@ -110,6 +113,12 @@ class PostgresTables:
         progress: Progress,
     ) -> list[Row]:
         """Make the vector index of a model, or of each."""
+        if VECTORS.name not in await self._applied("index"):
+            if model is None:
+                return []
+            raise InvalidInput(
+                f"there are no vectors of {model!r} here, nor of any other model", part="postgres"
+            )
         async with self._connection("index") as connection:
             models = [found.model for found in await indexes.status(connection)]
             for name in models if model is None else [model]:
@@ -122,20 +131,19 @@ class PostgresTables:
 
     async def maintain(self, *, ahead: int, keep: int | None, dry_run: bool) -> AsyncIterator[Done]:
         """Partitions made and dropped, what has expired removed, statistics gathered: for the components applied."""
-        async with self._translated("maintain"):
-            applied = {s.component for s in await self._database.status(COMPONENTS) if s.applied}
+        applied = await self._applied("maintain")
         if LOG.name in applied:
             async with self._connection("maintain") as connection:
                 now = datetime.now(UTC)
                 for step in await PARTITIONED.plan(connection, now, ahead=ahead, keep=keep):
                     moved = None if dry_run else await PARTITIONED.carry_out(connection, step)
                     yield Done(step.action, step.name, moved)
-        if STORE[0].name in applied:
+        if RECORDS.name in applied:
             yield Done("sweep", "memories", None if dry_run else await self._sweep_memories())
         if KEYVALUE.name in applied:
             yield Done("sweep", "keys", None if dry_run else await self._sweep_keys())
         async with self._connection("maintain") as connection:
-            for found in await indexes.grown(connection):
+            for found in await indexes.grown(connection) if VECTORS.name in applied else []:
                 if not dry_run:
                     await indexes.create(connection, found.model)
                 yield Done("index", found.model)
@@ -158,7 +166,14 @@ class PostgresTables:
             return await keys.sweep()
 
     async def _is_there(self, connection: Connection) -> bool:
-        return bool(await _rows(connection, "SELECT WHERE current_schema() IS NOT NULL"))
+        """Whether our schema is there; without it, names would be looked up where the vector extension lives."""
+        [(first,)] = await _rows(connection, "SELECT current_schema()")
+        return bool(first == self._settings.schema)
+
+    async def _applied(self, operation: str) -> set[str]:
+        """The components that have tables in the schema."""
+        async with self._translated(operation):
+            return {found.component for found in await self._database.status(COMPONENTS) if found.applied}
 
     @asynccontextmanager
     async def _connection(self, operation: str) -> AsyncIterator[Connection]:
