@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,7 +14,8 @@ import psycopg
 import pytest
 
 from memwell import ConfigError, Memory
-from memwell.registry import open_keyvalue, open_log
+from memwell.registry import Url, open_keyvalue, open_log
+from memwell.stores.postgres import PostgresStore, indexes
 from memwell.testing import run
 
 PAGE = Path(__file__).parents[2] / "docs" / "postgresql.md"
@@ -93,6 +96,30 @@ def test_the_first_vector_of_a_model_is_the_owners(
         admin.execute(statement.encode())
     with pytest.raises(ConfigError, match="first vector of a model"):
         _remember(url_of(user, postgres_url))
+
+
+def test_who_may_not_build_an_index_that_is_due_is_told_once(
+    admin: psycopg.Connection,
+    user: str,
+    postgres_url: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(indexes, "GROWN", 5)
+    with Memory(postgres_url, embedder="hashing") as memory:
+        memory.remember([f"note {number}" for number in range(10)], user_id="ann")
+    for statement in granted(user, postgres_url):
+        admin.execute(statement.encode())
+
+    async def sweep(store: PostgresStore) -> None:
+        async with store:
+            for _ in range(3):
+                await store.sweep(datetime.now(UTC))
+                if store._building is not None:
+                    await store._building
+
+    asyncio.run(sweep(PostgresStore.from_url(Url.parse(url_of(user, postgres_url)))))
+    assert caplog.text.count("memwell db maintain") == 1
 
 
 def _remember(url: str) -> None:

@@ -70,6 +70,8 @@ class PostgresStore(Store):
         self._unindexed = 0
         """Vectors stored since it was last looked whether an index is due."""
         self._building: asyncio.Task[None] | None = None
+        self._may_build = True
+        """Until the server says that building is for others."""
 
     @classmethod
     def from_url(cls, url: Url) -> Self:
@@ -261,7 +263,8 @@ class PostgresStore(Store):
 
     def _keep_up(self) -> None:
         """Let the vector indexes that are due be built beside all else, if nobody is at it."""
-        if self._database.settings.prepare and (self._building is None or self._building.done()):
+        free = self._building is None or self._building.done()
+        if free and self._may_build and self._database.settings.prepare:
             self._unindexed = 0
             self._building = asyncio.get_running_loop().create_task(self._build())
 
@@ -269,6 +272,12 @@ class PostgresStore(Store):
         try:
             async with self._database.session() as connection:
                 await indexes.keep_up(connection)
+        except psycopg.errors.InsufficientPrivilege:
+            self._may_build = False
+            _log.warning(
+                "a vector index is due, which this database user may not build; let the owner of the tables run"
+                " `memwell db maintain`"
+            )
         except (psycopg.Error, MemwellError) as error:  # searches compare vectors one by one meanwhile
             _log.warning("a vector index could not be built; run `memwell db index`: %s", error)
 
