@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
-from memwell.errors import Unavailable
+from memwell.errors import ConfigError, Unavailable
 from memwell.logs.postgres import COMPONENT, PARTITIONED, PostgresLog
 from memwell.postgres import Connection, Database, Settings
 from memwell.postgres.partitions import Partition, Step
@@ -189,5 +189,18 @@ def test_a_table_that_others_hold_is_left_alone_after_a_while(
             assert isinstance(error, Unavailable)
         assert [entry.data for entry in await part.log.read("s")] == [b"one"]
         assert await part.maintain() == [1]
+
+    run(part.log, scene())
+
+
+def test_a_partition_that_was_taken_out_and_left_there_is_named(part: Part) -> None:
+    async def scene() -> None:
+        await part.maintain()
+        name = list(await part.partitions())[-1]
+        async with part.connection() as connection:
+            detach = f"ALTER TABLE memwell_log_entries DETACH PARTITION memwell_log_entries_{name}"
+            await connection.execute(detach.encode())
+        with pytest.raises(ConfigError, match=f"{name}.*attach it"):
+            await part.maintain()
 
     run(part.log, scene())

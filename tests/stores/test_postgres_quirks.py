@@ -279,6 +279,20 @@ def test_without_leave_to_migrate_the_command_is_named(postgres_url: str) -> Non
     using(f"{postgres_url}&migrate=off", lambda store: store.ping())
 
 
+def test_to_begin_anew_waits_for_others_no_longer_than_the_timeout(postgres_url: str) -> None:
+    async def use() -> None:
+        base = database(f"{postgres_url}&timeout=0.1")
+        await base.migrate()
+        with raw(postgres_url) as other:
+            other.execute("BEGIN")
+            other.execute("SELECT FROM toy")
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                await asyncio.wait_for(base.fresh(), 20)
+        assert [(s.applied, s.pending) for s in await base.fresh()] == [(2, 0)]
+
+    asyncio.run(use())
+
+
 def test_a_failed_script_leaves_nothing(postgres_url: str) -> None:
     async def use() -> None:
         broken = Component("toy", (TOY.scripts[0], "CREATE TABLE x (y nothing)"))

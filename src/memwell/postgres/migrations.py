@@ -99,11 +99,8 @@ async def migrate(connection: Connection, settings: Settings, components: Sequen
     """Apply what is pending, in one transaction. Processes that come at once wait for each other; the last of them
     find nothing to do."""
     schema = sql.Identifier(settings.schema)
-    wait = sql.Literal(max(1, int(settings.timeout * 1000)))
     async with connection.transaction():
-        await connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(wait))
-        await connection.execute("SET LOCAL statement_timeout = 0")
-        await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_lock(settings.schema),))
+        await _alone(connection, settings)
         cursor = await connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (settings.schema,))
         if await cursor.fetchone() is None:  # who may not create schemas may be given one
             await connection.execute(sql.SQL("CREATE SCHEMA {}").format(schema))
@@ -121,7 +118,7 @@ async def migrate(connection: Connection, settings: Settings, components: Sequen
 async def drop_all(connection: Connection, settings: Settings) -> None:
     """Drop everything that migrations created in the schema, with its data; what others put there stays."""
     async with connection.transaction():
-        await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_lock(settings.schema),))
+        await _alone(connection, settings)
         if not await _applied(connection, settings):
             return
         await use_schema(connection, settings, local=True)
@@ -134,6 +131,15 @@ async def drop_all(connection: Connection, settings: Settings) -> None:
             kind, _, name = created.partition(" ")
             await connection.execute(f"DROP {kind} IF EXISTS {name} CASCADE".encode())
         await connection.execute("DROP TABLE memwell_migrations")
+
+
+async def _alone(connection: Connection, settings: Settings) -> None:
+    """Let no other process change the schema in this transaction, which waits for locks no longer than the settings
+    say: those who come after would be held up behind it."""
+    wait = sql.Literal(max(1, int(settings.timeout * 1000)))
+    await connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(wait))
+    await connection.execute("SET LOCAL statement_timeout = 0")
+    await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_lock(settings.schema),))
 
 
 async def use_schema(connection: Connection, settings: Settings, *, local: bool) -> None:

@@ -13,7 +13,9 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from psycopg import sql
+from psycopg.errors import DuplicateTable
 
+from memwell.errors import ConfigError
 from memwell.postgres.pools import Connection
 
 __all__ = ["Partition", "Partitioned", "Step"]
@@ -97,7 +99,13 @@ class Partitioned:
         return 0
 
     async def _create(self, connection: Connection, step: Step, found: Any) -> int:
-        await self._run(connection, "CREATE TABLE {name} (LIKE {table} INCLUDING ALL)", step)
+        try:
+            await self._run(connection, "CREATE TABLE {name} (LIKE {table} INCLUDING ALL)", step)
+        except DuplicateTable as error:
+            raise ConfigError(
+                f"the table {step.name} is there and no partition of {self.table}; attach it, or rename or drop it",
+                part="postgres",
+            ) from error
         moved = 0
         for default in (partition.name for partition in found if partition.default):
             moved += await self._run(
