@@ -365,6 +365,8 @@ def nested(depth: int) -> dict[str, Any]:
         ({'k"l': 1}, "quote"),
         ({"k\0": 1}, "NUL"),
         ({"k": "x\0"}, "NUL"),
+        ({"tags": {"$contains": "x\0"}}, "NUL"),
+        ({"tags": {"$contains": "\ud800"}}, "lone surrogate"),
         ({"k": "\ud800"}, "surrogate"),
         ({"k": float("nan")}, "not finite"),
         ({"k": {"$lt": float("inf")}}, "not finite"),

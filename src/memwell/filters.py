@@ -291,7 +291,7 @@ def _operand(name: str, field: str | None, operator: str, operand: Any) -> Any:
 
 def _tags_operand(operator: str, operand: Any) -> Any:
     if operator == "$contains" and isinstance(operand, str):
-        return operand
+        return _plain("tags", operand)
     if operator in ("$eq", "$ne") and isinstance(operand, Sequence) and not isinstance(operand, str):
         return [_plain("tags", item) for item in operand]
     raise InvalidQuery("tags is a list: write {'tags': {'$contains': 'work'}}, or give the whole list to $eq")

@@ -25,11 +25,11 @@ from memwell.errors import (
     NotSupported,
     Unavailable,
 )
-from memwell.ports import Delete, Embed, Embedding, Insert, Operation, SetLink, Touch, Update
+from memwell.ports import Delete, Embed, Embedding, Insert, Operation, SetLink, Store, Touch, Update
 from memwell.postgres import Component, Database, Settings, translate
 from memwell.registry import Url, open_store
 from memwell.retrieval.search import Search
-from memwell.stores.postgres import COMPONENTS, PostgresStore
+from memwell.stores.postgres import COMPONENTS, PostgresStore, batches
 from memwell.testing.samples import ANYBODY, MODEL, START, embedding, record
 from memwell.testing.services import Service, postgres
 from memwell.types import Link
@@ -414,6 +414,30 @@ async def work(store):
     assert {f"{part}{n}" for part in "ab" for n in range(acknowledged)} <= names
     assert len(names) in (2 * acknowledged, 2 * acknowledged + 2)  # the last one wholly or not at all
     assert using(postgres_url, lambda store: store.check()).ok
+
+
+def test_batches_that_meet_the_same_records_in_opposite_orders_do_not_wait_for_each_other(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "_ATTEMPTS", 1)  # a deadlock would not be tried again
+
+    async def use(store: Store) -> None:
+        ids = [f"b{number}" for number in range(6)]
+        await store.write([Insert(record=record(id, id=id)) for id in ids], now=START)
+
+        async def writer(number: int) -> None:
+            order = ids if number % 2 else ids[::-1]
+            for turn in range(5):
+                changes = {"content": f"{number} {turn}"}
+                updates = [Update(scope=ANYBODY, id=id, changes=changes) for id in order]
+                link = SetLink(scope=ANYBODY, source=order[0], link=Link(target=order[-1], kind="after"))
+                await store.write([*updates, link], now=START)
+
+        await asyncio.gather(*map(writer, range(6)))
+        versions = [found.version for found in await store.get(ANYBODY, ids, now=START)]
+        assert versions == [31] * 6
+
+    using(postgres_url, use)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")

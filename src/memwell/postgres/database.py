@@ -52,11 +52,9 @@ class Database:
         self._replica_rests = 0.0
         """Until when, by the monotonic clock."""
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
+    def connection(self) -> AbstractAsyncContextManager[Connection]:
         """A connection where each statement commits by itself; behind a pooler, all of them together."""
-        async with self._taken(self._primary) as connection:
-            yield connection
+        return self._taken(self._primary)
 
     @asynccontextmanager
     async def transaction(self, *, snapshot: bool = False) -> AsyncIterator[Connection]:
@@ -118,16 +116,16 @@ class Database:
         """The memwell error for one of PostgreSQL's; `None` for any other."""
         return translate(error, part, operation, place=self.settings.place)
 
+    def _taken(self, pools: Pools) -> AbstractAsyncContextManager[Connection]:
+        """See `connection`."""
+        return pools.connection() if self.settings.prepare else self._set_up(pools)
+
     @asynccontextmanager
-    async def _taken(self, pools: Pools) -> AsyncIterator[Connection]:
-        """See `connection`. Behind a pooler a session is ours only as long as a transaction lasts."""
-        async with pools.connection() as connection:
-            if self.settings.prepare:
-                yield connection
-                return
-            async with connection.transaction():
-                await connection.execute(self._local())
-                yield connection
+    async def _set_up(self, pools: Pools) -> AsyncIterator[Connection]:
+        """Behind a pooler a session is ours only as long as a transaction lasts."""
+        async with pools.connection() as connection, connection.transaction():
+            await connection.execute(self._local())
+            yield connection
 
     def _begun(self, connection: Connection) -> AbstractAsyncContextManager[object]:
         """A transaction, where `_taken` has not begun one."""

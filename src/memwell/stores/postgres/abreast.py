@@ -109,8 +109,7 @@ class Held:
 async def read(database: Database, scope: Scope, most: int) -> Held | None:
     """An owner as of one moment; `None` for one with more records than `most`."""
     text, values = owner(scope)
-    async with database.transaction() as connection:
-        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    async with database.transaction(snapshot=True) as connection:
         [(since,)] = await rows_of(connection, f"SELECT {_XMIN}", [], prepare=True)
         models = await rows_of(
             connection, "SELECT m.number, m.name FROM models m WHERE m.serving", [], prepare=True

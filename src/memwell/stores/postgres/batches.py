@@ -21,6 +21,7 @@ from memwell.codec import mark_of
 from memwell.ports import Embed, Insert, Operation, Update
 from memwell.postgres import Connection, Database
 from memwell.stores.postgres import copying
+from memwell.stores.postgres.locking import GATE, hold, marks_of
 from memwell.stores.postgres.models import SETTLE, Models
 from memwell.stores.postgres.rows import rows_of
 from memwell.stores.postgres.writes import Interrupted, Write, duplicate
@@ -30,8 +31,6 @@ __all__ = ["duplicates", "write"]
 _ATTEMPTS: Final = 4
 _FEW: Final = 8
 """Up to so many inserts the detour does not pay."""
-_GATE: Final = "(1835365240, 'records'::regclass::oid::int)"
-"""The lock that `memwell_known` takes shared."""
 _NUMBERS: Final = "unnest(string_to_array(%s, ',')::bigint[])"
 """The rows of `_numbers`."""
 _PART: Final = 1000
@@ -82,10 +81,9 @@ async def _write(
     marked = [_marked(operation) for operation in operations]
     runs = [(plain, list(group)) for plain, group in groupby(marked, key=_is_plain)]
     large = any(plain and len(run) > _FEW for plain, run in runs)
-    marks = sorted({mark_of(operation) for operation in marked if isinstance(operation, Insert)})
     if not large:
         async with database.transaction() as connection:
-            await _lock(connection, marks)
+            await hold(connection, marked)
             small = Write(connection, models, now, whole=True)
             return [await small.apply(operation) for operation in marked]
     try:
@@ -93,7 +91,7 @@ async def _write(
             large_write = _Large(connection, models, now)
             await large_write.begin()
             results = await _apply_all(large_write, runs)
-            await large_write.look_round(marks)
+            await large_write.look_round(marks_of(marked))
             return results
     except _Late:
         async with database.transaction() as connection:
@@ -108,16 +106,6 @@ def _marked(operation: Operation) -> Operation:
     if isinstance(operation, Insert) and operation.mark is None:
         return replace(operation, mark=mark_of(operation))
     return operation
-
-
-async def _lock(connection: Connection, marks: Sequence[int]) -> None:
-    """Wait for those who store the same."""
-    await connection.execute(
-        f"SELECT memwell_writing(), pg_advisory_xact_lock_shared{_GATE},"
-        " (SELECT count(pg_advisory_xact_lock(mark)) FROM unnest(%s::bigint[]) AS mark)".encode(),
-        (marks,),
-        prepare=True,
-    )
 
 
 class _Large(Write):
@@ -138,7 +126,7 @@ class _Large(Write):
     async def close_gate(self) -> None:
         """Wait for those who store, and let nobody begin."""
         if not self._closed:
-            await self.connection.execute(f"SELECT pg_advisory_xact_lock{_GATE}".encode())
+            await self.connection.execute(f"SELECT pg_advisory_xact_lock{GATE}".encode())
             self._closed = True
 
     async def apply(self, operation: Operation) -> Any:
