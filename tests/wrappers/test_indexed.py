@@ -23,7 +23,7 @@ from memwell import AsyncMemory, ConfigError, Hit, Memory, NewMemory, NotSupport
 from memwell.errors import EmbeddingError
 from memwell.indexes.exact import Exact
 from memwell.ports import Embed, Embedding, Point, Store
-from memwell.projection import Projection, feeding
+from memwell.projection import Projection, feeding, right
 from memwell.projection.points import key_of, name_of
 from memwell.registry import open_store
 from memwell.testing import run
@@ -203,7 +203,7 @@ def test_two_processes_on_one_file_and_one_index_deliver_nothing_twice(path: Pat
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_killed_process_loses_nothing(path: Path, index: Durable, seed: int, monkeypatch: Any) -> None:
-    monkeypatch.setattr(feeding, "LEASE", 0.2)
+    monkeypatch.setattr(right, "LEASE", 0.2)
     chance, known = random.Random(seed), set[str]()
     for life in range(3):
         with started(f"life{seed}{life}n", path, index, 400) as process:
@@ -412,7 +412,7 @@ def test_what_a_paused_process_puts_too_late_is_put_again(path: Path, tmp_path: 
     assert slow.halted.wait(30)
     driven.update("a", content="pear", embedding=embedding(90))
     assert not run(second, other.feed(None))
-    clock.advance(feeding.LEASE)
+    clock.advance(right.LEASE)
     assert run(second, other.feed(None))
     slow.go.set()
     thread.join()
@@ -424,6 +424,83 @@ def test_what_a_paused_process_puts_too_late_is_put_again(path: Path, tmp_path: 
     assert held[1] == pytest.approx(1)
     for store in (first, second):
         run(store, store.close())
+
+
+LATECOMER = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[3])
+from durable import Durable
+from memwell.projection import Projection
+from memwell.registry import open_store
+from memwell.testing import run
+from memwell.testing.samples import MODEL
+
+class Paused(Durable):
+    async def _upsert(self, points):
+        print("ready", flush=True)
+        sys.stdin.readline()
+        await super()._upsert(points)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+store = open_store(f"sqlite:///{sys.argv[1]}")
+projection = Projection(store, Paused(Path(sys.argv[2]), dimension=8), MODEL)
+run(store, projection.feed(None, anew=sys.argv[4] == "anew"))
+"""
+
+
+@pytest.mark.parametrize("how", ["following", "anew"])
+@pytest.mark.parametrize("healer", ["who took over", "a newcomer"])
+def test_what_a_process_put_too_late_before_it_was_killed_is_put_right(
+    path: Path, tmp_path: Path, how: str, healer: str
+) -> None:
+    clock, index = Clock(datetime.now(UTC)), Durable(tmp_path / "index.db", dimension=8)
+    store = open_store(f"sqlite:///{path}")
+    driven, other = Driven(store), Projection(store, index, MODEL, clock)
+    for name in "xyz":
+        driven.insert(f"text {name}", name, embedding=embedding(30))
+    assert run(store, other.feed(None))
+    driven.insert("apple", "a", embedding=embedding(0))
+    command = [sys.executable, "-c", LATECOMER, str(path), str(index.path), str(HERE), how]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as late:
+        assert late.stdout is not None
+        assert late.stdout.readline() == "ready\n"
+        driven.update("a", content="pear", embedding=embedding(90))
+        driven.insert("forgotten", "b", embedding=embedding(10))
+        clock.advance(right.LEASE + 60)  # its own clock has gone on a little
+        assert run(store, other.feed(None))
+        let_go(late)
+    assert late.returncode == -signal.SIGKILL
+    assert run(index, index.vectors(["default/a"]))["default/a"][0] == pytest.approx(1)  # stale
+    if healer == "a newcomer":
+        other = Projection(store, index, MODEL, clock)
+        assert run(store, other.feed(None))  # too early: something may still come
+    index.forget_deliveries()
+    clock.advance(right.LATE)
+    assert run(store, other.feed(None))
+    assert run(index, index.vectors(["default/a"]))["default/a"][1] == pytest.approx(1)
+    assert {id for _, id in index.delivered} == {"default/a", "default/b"}
+    index.forget_deliveries()
+    clock.advance(right.LATE)
+    assert run(store, other.feed(None))
+    assert index.delivered == []
+    run(store, store.close())
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_who_fed_in_time_is_never_fed_after(path: Path, tmp_path: Path, anew: bool) -> None:
+    clock, index = Clock(datetime.now(UTC)), Durable(tmp_path / "index.db", dimension=8)
+    store = open_store(f"sqlite:///{path}")
+    driven, projection = Driven(store), Projection(store, index, MODEL, clock)
+    for name in "abc":
+        driven.insert(f"text {name}", name, embedding=embedding(30))
+        assert run(store, projection.feed(None, anew=anew))
+    index.forget_deliveries()
+    for again in (projection, Projection(store, index, MODEL, clock)):
+        clock.advance(right.LATE * 2)
+        assert run(store, again.feed(None))
+    assert index.delivered == []
+    run(store, store.close())
 
 
 # --------------------------------------------------------------------------------------- doctor, repair

@@ -144,7 +144,8 @@ class Store(Port):
         """Take, or extend, for so long the sole right to feed a follower of the change sequence, such as a vector
         index; the position it has reached (0 for a new one), or `None` while somebody else has the right.
 
-        The same holder may claim again. Changes after the position of a known follower are not trimmed, within
+        The same holder may claim again. As of an earlier `now` rights have not ended yet that have by today: so it
+        can be asked whether one was given back. Changes after the position of a known follower are not trimmed, within
         reason: whoever follows must be able to begin anew.
         """
         return await self._claim(follower, holder, seconds, now)

@@ -1,9 +1,10 @@
 """Feeding a vector index from a store's change sequence: safe with many processes, bounded in time, never embedding.
 
-Delivery is at least once, in batches, by whoever holds the right (`Store.claim`): the records of a batch are read as
-they stand now and put into the index, then the position moves. A process that dies in between leaves the position
-where it was. One that was paused so long that it lost the right has perhaps put what is stale by now, and puts those
-records again before anything else. An index that does not outlive its object has its position in this process.
+Delivery is at least once, in batches, by whoever holds the right (`memwell.projection.right`): the records of a batch
+are read as they stand now and put into the index, then the position moves. A process that dies in between leaves the
+position where it was. One that was paused so long that it lost the right has perhaps put what was stale by then: the
+position goes back to where it stood, so that those records are put again. An index that does not outlive its object has
+its position in this process.
 
 An index is built anew, from stored vectors, when its position is 0 although it holds something (a build that was cut
 short, or somebody else's points), when it is empty although its position is not 0, when a few of its points are other
@@ -24,19 +25,17 @@ from datetime import UTC, datetime
 from typing import Final
 
 from memwell.errors import Closed, ConfigError, MemwellError, NotSupported, Unavailable
-from memwell.ids import new_id
 from memwell.ports import Point, Store, VectorIndex, Vectors
 from memwell.projection.points import Key, alike, by_tenant, key_of, middle, name_of, point_of
+from memwell.projection.right import Right
 from memwell.types import Scope
 
-__all__ = ["BATCH", "LEASE", "Projection"]
+__all__ = ["BATCH", "Projection"]
 
 log = logging.getLogger("memwell.indexed")
 
 BATCH: Final = 256
 """Changes or records at a time, and how many that the index lacks are still compared in the store."""
-LEASE: Final = 15.0
-"""Seconds for which the right to feed is taken; the longest that others wait for a process that died."""
 _SAMPLE: Final = 16
 _EVER: Final = datetime.min.replace(tzinfo=UTC)
 """A moment at which nothing has expired yet."""
@@ -48,6 +47,8 @@ class _Building:
 
     start: int
     """Where the change sequence ended when it began."""
+    alone: bool
+    """Whether the note that it began is the only one."""
     after: Key | None = None
     """The last record that was put."""
     copied: bool = False
@@ -66,17 +67,14 @@ class Projection:
         """Name under which the store keeps the position; `None`: this object keeps it."""
         self.position: int | None = None
         """What was changed up to there is in the index, as far as is known here; `None`: not known."""
-        self._clock = clock or (lambda: datetime.now(UTC))
-        self._token = new_id()
-        self._claimed = 0
-        """The follower's position when it was last told or moved."""
+        self._right = Right(store, self.follower, clock or (lambda: datetime.now(UTC)))
         self._pid = os.getpid()
         self._turn = threading.Lock()
         self._trusted = False
         """Whether the index was looked at since it last failed."""
         self._building: _Building | None = None
-        self._doubtful: set[Key] = set()
-        """Records that were put when the right to do so was gone."""
+        self._unsure: int | None = None
+        """From where on something was put here when the right to do so was perhaps gone."""
 
     async def feed(self, seconds: float | None, *, anew: bool = False) -> bool:
         """Bring the index nearer to the store for about so many seconds, at least one batch (`None`: to the end);
@@ -91,7 +89,7 @@ class Projection:
         try:
             if not anew and await self._abreast():
                 return True
-            if not await self._claim():
+            if not await self._right.take():
                 return False
             until = float("inf") if seconds is None else time.monotonic() + seconds
             return await self._fed(until, anew=anew)
@@ -110,7 +108,7 @@ class Projection:
             return None
         if len(changes) > BATCH:
             return None
-        return {id for tenant, id in self._doubtful if tenant == scope.tenant_id} | {
+        return {
             change.id
             for change in changes
             if change.kind == "put"
@@ -133,7 +131,9 @@ class Projection:
     # --------------------------------------------------------------------------------------- in one's turn
 
     async def _abreast(self) -> bool:
-        if self.position is None or not self._trusted or self._building or self._doubtful:
+        if self.position is None or not self._trusted or self._building is not None:
+            return False
+        if self._right.position < self.position or self._right.due:
             return False
         try:
             return not await self.store.changes(self.position, limit=1)
@@ -141,35 +141,55 @@ class Projection:
             return False
 
     async def _fed(self, until: float, *, anew: bool) -> bool:
+        right = self._right
         try:
             if await self.store.serving() not in (None, self.model):
                 self.position, self._trusted = None, False  # the index may be that of another model by now
-                await self._advance(self._claimed, release=True)
+                await right.move(right.position, release=True)
                 return False
-            if self._claimed:
+            if right.position:
                 self._building = None  # somebody else has built it
-            unsure = not self._trusted or (self._claimed == 0 and self._building is None)
-            back = self._claimed < (self.position or 0)  # the store has lost writes that the index has seen
-            if (anew or back or (unsure and await self._strange())) and not await self._begin():
+            lost = right.position < (self.position or 0)  # by the store, though the index has seen it
+            if not await self._back():
+                return False
+            unsure = not self._trusted or (right.position == 0 and self._building is None)
+            if (anew or lost or (unsure and await self._strange())) and not await self._begin():
                 return False
             self._trusted = True
             if self._building is not None and not await self._build(self._building, until):
                 if self._building is None:  # somebody else has fed the index meanwhile
-                    await self._advance(self._claimed, release=True)
+                    await right.move(right.position, release=True)
                 return False
             return await self._follow(until)
         except BaseException:
             with suppress(MemwellError):
-                await self._advance(self._claimed, release=True)
+                await right.move(right.position, release=True)
             raise
+
+    async def _back(self) -> bool:
+        """Go back to where something stale may have been put since, by us or by somebody who is no more; whether we
+        still may. What is built anew needs none of that."""
+        if self._building is not None or not (self._right.due or self._unsure is not None):
+            return True
+        noted = await self._right.behind() if self._right.due else None
+        known = [at for at in (noted, self._unsure) if at is not None]
+        back = min(known, default=self._right.position)
+        if back < self._right.position and not await self._right.move(back):
+            return False
+        if self.position is not None:
+            self.position = min(self.position, back)
+        if noted is not None:
+            await self._right.settle()
+        self._unsure = None
+        return True
 
     async def _strange(self) -> bool:
         """Whether the index does not hold what a follower at this position has put into it."""
         if await self.index.count():
-            return await self._differs() if self._claimed else self._building is None
+            return await self._differs() if self._right.position else self._building is None
         if self._building is not None:
             return self._building.after is not None
-        if self._claimed:
+        if self._right.position:
             return bool(await self.store.embedded(self.model, limit=1))
         try:
             await self.store.changes(0, limit=1)
@@ -186,39 +206,30 @@ class Projection:
 
     async def _follow(self, until: float) -> bool:
         """Feed changes; whether all are fed. The right is given back, unless it was lost."""
+        right = self._right
         while True:
-            if self._doubtful and not await self._heal():
-                return False
+            at = right.position
             try:
-                changes = await self.store.changes(self._claimed, limit=(size := _size(until)))
+                changes = await self.store.changes(at, limit=(size := _size(until)))
             except NotSupported:
                 if not await self._begin() or not await self._build(self._building, until):
                     return False
                 continue
-            touched = {(change.tenant_id, change.id) for change in changes}
-            await self._put(touched)
+            await self._put({(change.tenant_id, change.id) for change in changes})
             last = len(changes) < size
             over = last or time.monotonic() >= until
-            if not await self._advance(changes[-1].seq if changes else self._claimed, release=over):
-                self._doubtful |= touched
+            if not await right.move(changes[-1].seq if changes else at, release=over):
+                self._unsure = at
                 return False
-            self.position = self._claimed
-            if over or not await self._claim():
+            self.position = max(self.position or 0, right.position)
+            if over or not await right.take():
                 return last
-
-    async def _heal(self) -> bool:
-        """Put again what may be stale; whether that was done with the right to do so."""
-        doubtful = set(self._doubtful)
-        await self._put(doubtful)
-        if not await self._advance(self._claimed, release=False):
-            return False
-        self._doubtful -= doubtful
-        return True
 
     async def _begin(self) -> bool:
         """Begin to build; from now on the position tells everybody that the index is not whole."""
-        self.position, self._building = None, _Building(await self.store.position())
-        return await self._advance(0, release=False)
+        start = await self.store.position()
+        self.position, self._building = None, _Building(start, alone=await self._right.note(start))
+        return await self._right.move(0)
 
     async def _build(self, building: _Building | None, until: float) -> bool:
         """Make the index hold exactly what the store holds; whether that is done. Until then the right is kept."""
@@ -227,55 +238,36 @@ class Projection:
         while not building.copied:
             rows = await self.store.embedded(self.model, after=building.after, limit=(size := _size(until)))
             await self._upsert([point_of(record, embedding) for record, embedding in rows])
-            keys = [(record.scope.tenant_id, record.id) for record, _ in rows]
-            if not await self._still(keys):
+            if not await self._still(building):
                 return False
-            building.after, building.copied = keys[-1] if keys else None, len(rows) < size
+            if rows:
+                last, _ = rows[-1]
+                building.after = (last.scope.tenant_id, last.id)
+            building.copied = len(rows) < size
             if time.monotonic() >= until:
                 return False
         while names := await self.index.ids(after=building.checked, limit=BATCH):
             expected = await self.expected(names)
             await self.index.delete([name for name in names if name not in expected])
-            if not await self._still(map(key_of, names)):
+            if not await self._still(building):
                 return False
             building.checked = names[-1]
             if time.monotonic() >= until:
                 return False
         self._building = None
-        if not await self._advance(building.start, release=False):
+        if building.alone:
+            await self._right.settle()
+        if not await self._right.move(building.start):
             return False
         self.position = building.start
         return True
 
-    async def _still(self, touched: Iterable[Key]) -> bool:
+    async def _still(self, building: _Building) -> bool:
         """Whether nobody else has fed the index meanwhile; the right is extended."""
-        if await self._claim() and self._claimed == 0:
+        if await self._right.take() and self._right.position == 0:
             return True
-        self._doubtful.update(touched)
-        self._building = None
+        self._building, self._unsure = None, building.start
         return False
-
-    # ------------------------------------------------------------------------------------------ the right
-
-    async def _claim(self) -> bool:
-        """Take or extend the right to feed, and learn the position."""
-        if self.follower is None:
-            return True
-        holder = f"{self._token}-{self._pid}"
-        found = await self.store.claim(self.follower, holder, seconds=LEASE, now=self._clock())
-        if found is not None:
-            self._claimed = found
-        return found is not None
-
-    async def _advance(self, position: int, *, release: bool) -> bool:
-        """Move the position; whether the right was still ours."""
-        holder = f"{self._token}-{self._pid}"
-        if self.follower is not None and not await self.store.advance(
-            self.follower, holder, position, release=release
-        ):
-            return False
-        self._claimed = position
-        return True
 
     # ------------------------------------------------------------------------------------------ the index
 

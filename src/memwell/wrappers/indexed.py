@@ -24,8 +24,8 @@ from memwell.errors import BackendError, Closed, ConfigError, EmbeddingError, Me
 from memwell.ports import Operation, Store, VectorIndex, unsupported
 from memwell.projection import Projection, middle
 from memwell.projection.comparing import differences
-from memwell.projection.feeding import LEASE
 from memwell.projection.points import key_of
+from memwell.projection.right import LEASE
 from memwell.retrieval.search import Found, Search
 from memwell.types import Problem, Report
 from memwell.wrappers.base import AroundStore

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import pytest
 
@@ -76,6 +77,18 @@ class Feeding(StoreSuite):
         assert _claim(driven, "index", "bob") is None
         driven.advance(1)
         assert _claim(driven, "index", "bob") == 0
+        assert _claim(driven, "index", "ann") is None
+
+    def test_as_of_an_earlier_moment_only_what_was_given_back_is_free(self, driven: Driven) -> None:
+        driven.needs("changes")
+        past, hour = driven.now - timedelta(days=3650), 3650 * 86_400 + 3600
+        _claim(driven, "index", "ann", seconds=10)
+        driven.advance(60)
+        assert driven.run(driven.store.claim("index", "bob", seconds=hour, now=past)) is None
+        assert driven.run(driven.store.claim("index", "ann", seconds=hour, now=past)) == 0
+        assert _claim(driven, "index", "bob") is None
+        assert _advance(driven, "index", "ann", 7, release=True)
+        assert driven.run(driven.store.claim("index", "bob", seconds=hour, now=past)) == 7
         assert _claim(driven, "index", "ann") is None
 
     def test_claiming_again_extends_the_right(self, driven: Driven) -> None:
