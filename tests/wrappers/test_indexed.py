@@ -271,6 +271,27 @@ def test_an_index_that_comes_back_empty_is_built_again(path: Path, index: Durabl
     assert len(words.texts) <= texts + 3  # the questions
 
 
+class Unlisted(Durable):
+    """Whoever lists it reads it whole, as many services do."""
+
+    async def _ids(self, after: str | None, limit: int) -> list[str]:
+        raise AssertionError("listed")
+
+
+def test_neither_a_start_nor_a_search_lists_the_index(path: Path, tmp_path: Path) -> None:
+    index = Unlisted(tmp_path / "index.db")
+    for _ in range(2):
+        with opened(path, index) as memory:
+            memory.remember(TALK, user_id="ann")
+            assert memory.recall("ripe pear", user_id="ann", mode="semantic")
+            assert not memory.recall("ripe pear", user_id="bob")
+            asked = index.asked
+            assert not memory.recall("ripe pear", user_id="bob")
+            assert (
+                index.asked == asked + 1
+            )  # what it does not find there, nor does the store, is no reason to look
+
+
 def test_an_index_with_points_of_another_model_is_built_again(
     path: Path, index: Durable, tmp_path: Path
 ) -> None:

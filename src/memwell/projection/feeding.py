@@ -25,6 +25,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from memwell.errors import Closed, ConfigError, MemwellError, NotSupported, Unavailable
+from memwell.matrix import numpy
 from memwell.ports import Point, Store, VectorIndex, Vectors
 from memwell.projection.points import Key, alike, by_tenant, key_of, middle, name_of, point_of
 from memwell.projection.right import Right
@@ -198,8 +199,10 @@ class Projection:
         return False  # empty, and the whole sequence is there to follow
 
     async def _differs(self) -> bool:
-        """Whether most of a few points have other vectors than their records."""
-        names = await self.index.ids(limit=_SAMPLE)
+        """Whether most of a few points have other vectors than their records. They are searched, not listed: to list
+        some, a service that orders points by names of its own would have to be read whole."""
+        matches = await self.index.search(middle(numpy().eye(1, self.index.dimension)), limit=_SAMPLE)
+        names = [match.id for match in matches]
         held, expected = await self.index.vectors(names), await self.expected(names)
         same = [name in held and name in expected and alike(held[name], expected[name]) for name in names]
         return sum(same) < len(names) / 2

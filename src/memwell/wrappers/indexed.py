@@ -114,6 +114,8 @@ class Indexed(AroundStore):
             self._failed(error)
             similar, note = None, f"the index cannot answer, so the store searched by itself: {error}"
         found = await self.inner.search(search if similar is None else replace(search, similar=similar))
+        if similar is None and not note and any(one.cosine is not None for one in found.candidates):
+            self._projection.distrust()  # the index found nothing where the store does
         return replace(found, notes=(*found.notes, note)) if note else found
 
     async def _nominated(self, search: Search) -> tuple[dict[str, float] | None, str]:
@@ -127,7 +129,6 @@ class Indexed(AroundStore):
         assert search.vectors is not None
         matches = await self.index.search(middle(search.vectors), limit=search.pool, where=_where(search))
         if not matches:  # perhaps it has lost what it had: the store knows
-            self._projection.distrust()
             return None, ""
         names = {key_of(match.id)[1]: match.similarity for match in matches}
         note = f"the index lacks {len(lacking)} records, which were compared beside" if lacking else ""
