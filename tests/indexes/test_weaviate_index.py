@@ -13,10 +13,12 @@ from tests.indexes.wire.base import Reply
 from tests.indexes.wire.weaviate import KEY, WeaviateWire, weaviate
 
 import memwell.indexes.weaviate
+from memwell import _bridge
 from memwell.errors import BackendError, ConfigError, TimedOut, Unavailable
 from memwell.indexes.weaviate import Weaviate
+from memwell.indexes.weaviate_door import addresses, made
 from memwell.ports import Metric, Point, VectorIndex
-from memwell.registry import open_index
+from memwell.registry import Url, open_index
 from memwell.testing import race, run
 from memwell.testing.indexes import Opening, VectorIndexConformance, opened
 
@@ -94,6 +96,24 @@ def test_calls_at_once_open_one_connection(wire: WeaviateWire) -> None:
     assert race(part, [part.count] * 10) == [0] * 10
     assert [request.path for request in wire.requests].count("/v1/meta") == 1
     run(part, part.close())
+
+
+def test_each_loop_has_one_connection_and_all_are_closed(wire: WeaviateWire) -> None:
+    part = named(wire, "dimension=2")
+    loops = [_bridge.Loop(), _bridge.Loop()]
+    doors = []
+
+    async def count() -> int:
+        doors.append(part._doors.here())  # type: ignore[attr-defined]
+        return await part.count()
+
+    assert [loop.run(count()) for loop in loops * 3] == [0] * 6
+    assert [request.path for request in wire.requests].count("/v1/meta") == 2
+    clients = [door._client for door in doors]
+    run(part, part.close())
+    assert not any(client.is_connected() for client in clients)
+    for loop in loops:
+        loop.stop()
 
 
 def test_points_that_are_refused_are_told_and_the_others_stay(index: VectorIndex, wire: WeaviateWire) -> None:
@@ -262,7 +282,7 @@ def test_a_collection_of_someone_else_is_refused(index: VectorIndex, wire: Weavi
 
 
 def test_a_client_handed_in_stays_open(index: Weaviate, wire: WeaviateWire) -> None:
-    client = index._made()
+    client = made(wire.url, wire.address, key=KEY, timeout=2)
     part = Weaviate(2, client=client)
     assert part.identity is None
     run(part, part.upsert([point("a")]))
@@ -288,14 +308,13 @@ def test_nobody_but_the_server_is_asked(
 
 
 def test_a_url_says_where_both_protocols_are_spoken() -> None:
-    part = open_index(
-        "weaviate://my.weaviate.cloud?dimension=2&grpc_host=grpc-my.weaviate.cloud&namespace=team"
-    )
+    named = "weaviate://my.weaviate.cloud?grpc_host=grpc-my.weaviate.cloud"
+    part = open_index(f"{named}&dimension=2&namespace=team")
     assert part.identity == "weaviate:https://my.weaviate.cloud:443/Memwell/team"
-    assert part._grpc == "grpc-my.weaviate.cloud:443"
+    assert addresses(Url.parse(named)) == ("https://my.weaviate.cloud:443", "grpc-my.weaviate.cloud:443")
     part = open_index("weaviate://[::1]?dimension=2&collection=notes")
     assert part.identity == "weaviate:http://[::1]:8080/Notes/"
-    assert part._grpc == "[::1]:50051"
+    assert addresses(Url.parse("weaviate://[::1]")) == ("http://[::1]:8080", "[::1]:50051")
     with pytest.raises(ConfigError, match="grpc_host or grpc_port"):
         open_index("weaviate://my.weaviate.cloud?dimension=2")
     with pytest.raises(ConfigError, match="letters, digits"):

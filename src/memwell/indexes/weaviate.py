@@ -23,26 +23,27 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, Final, Self, TypeVar
 from uuid import UUID
 
-import httpx
 import weaviate
 from weaviate import exceptions
 from weaviate.classes.data import DataObject
-from weaviate.classes.init import AdditionalConfig, Auth, Timeout
 from weaviate.classes.query import Filter, MetadataQuery
 
 from memwell import filters
 from memwell.capabilities import IndexCapabilities
+from memwell.clients import Clients
 from memwell.errors import BackendError, ConfigError, MemwellError
 from memwell.filters import Node
 from memwell.indexes.columns import decoded, encoded
 from memwell.indexes.listing import Listing
 from memwell.indexes.metrics import checked_metric, metric_of, similarities, similarity
 from memwell.indexes.nearest import Candidate, Question, nearest
-from memwell.indexes.points import asked, batch, dimension_of, here, portion, uuid_of
+from memwell.indexes.points import asked, batch, dimension_of, portion, uuid_of
 from memwell.indexes.pushdown import pushed
+from memwell.indexes.weaviate_door import Door, addresses, made
 from memwell.indexes.weaviate_failures import failure
 from memwell.indexes.weaviate_schema import (
     FIELDS,
@@ -105,12 +106,11 @@ class Weaviate(VectorIndex):
         self.metric = checked_metric(metric)
         self._name = capitalised(collection)
         self._namespace, self._tenant = namespace, uuid_of(namespace)
-        self._url, self._grpc, self._timeout = url, grpc, timeout
-        self._key = api_key or os.environ.get("WEAVIATE_API_KEY")
-        self._given = self._client = client
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._opening = asyncio.Lock()
-        self._points: Any = None
+        self._timeout = timeout
+        key = api_key or os.environ.get("WEAVIATE_API_KEY")
+        make = partial(made, url or "", grpc or "", key=key, timeout=timeout)
+        self._doors = Clients(partial(Door, client, make), Door.close)
+        self._checked = False
         self._listing = Listing(self._scan)
         if url is not None:
             self.identity = f"weaviate:{url}/{self._name}/{namespace}"
@@ -119,7 +119,7 @@ class Weaviate(VectorIndex):
     def from_url(cls, url: Url) -> Self:
         """See the module's description."""
         dimension, metric = dimension_of(url), metric_of(url)
-        rest, grpc = _addresses(url)
+        rest, grpc = addresses(url)
         settings: dict[str, Any] = {
             "collection": url.take("collection") or "Memwell",
             "namespace": url.take("namespace") or "",
@@ -139,43 +139,14 @@ class Weaviate(VectorIndex):
 
     async def _opened(self) -> Any:
         """The tenant, by the running loop's client, when it is sure to be there and to fit."""
-        loop = asyncio.get_running_loop()
-        if loop is not self._loop:
-            self._loop, self._opening = loop, asyncio.Lock()
-            self._client, self._points = self._given, None
-        async with self._opening, asyncio.timeout(self._timeout):
-            if self._points is None:
-                self._points = await self._prepared(await self._connected())
-            return self._points
+        async with asyncio.timeout(self._timeout):
+            client = await self._doors.here().opened()
+            if not self._checked:
+                await self._prepare(client)
+                self._checked = True
+        return client.collections.use(self._name).with_tenant(self._tenant)
 
-    async def _connected(self) -> weaviate.WeaviateAsyncClient:
-        client = self._client or self._made()
-        if not client.is_connected():
-            try:
-                await client.connect()
-            except BaseException:
-                if self._given is None:
-                    await client.close()
-                raise
-        self._client = client
-        return client
-
-    def _made(self) -> weaviate.WeaviateAsyncClient:
-        url, (host, _, port) = httpx.URL(self._url or ""), (self._grpc or "").rpartition(":")
-        seconds = Timeout(init=self._timeout, query=self._timeout, insert=self._timeout)
-        return weaviate.use_async_with_custom(
-            http_host=_shown(url.host),
-            http_port=url.port or (443 if url.scheme == "https" else 80),
-            http_secure=url.scheme == "https",
-            grpc_host=host,
-            grpc_port=int(port),
-            grpc_secure=url.scheme == "https",
-            auth_credentials=Auth.api_key(self._key) if self._key else None,
-            additional_config=AdditionalConfig(timeout=seconds),
-            skip_init_checks=True,  # they look for a newer client on PyPI
-        )
-
-    async def _prepared(self, client: weaviate.WeaviateAsyncClient) -> Any:
+    async def _prepare(self, client: weaviate.WeaviateAsyncClient) -> None:
         """Make collection and tenant when they are absent, and see that they fit."""
         collections = client.collections
         if not await collections.exists(self._name):
@@ -188,7 +159,6 @@ class Weaviate(VectorIndex):
         check(await collection.config.get(), self.dimension, self.metric)
         if not await collection.tenants.exists(self._tenant):
             await collection.tenants.create(self._tenant)  # does nothing when another process was quicker
-        return collection.with_tenant(self._tenant)
 
     # -------------------------------------------------------------------------------------------- the port
 
@@ -325,9 +295,7 @@ class Weaviate(VectorIndex):
         await self._ask(lambda points: points.query.fetch_objects(limit=1, return_properties=[ID]))
 
     async def _close(self) -> None:
-        client, self._client, self._points = self._client, None, None
-        if client is not None and self._given is None and self._loop is asyncio.get_running_loop():
-            await client.close()
+        await self._doors.close()
 
     def _own(self, name: str) -> str:
         return uuid_of(name, self._namespace)
@@ -335,27 +303,6 @@ class Weaviate(VectorIndex):
     def _translate(self, error: Exception, operation: str) -> MemwellError:
         found = failure(error, self._timeout) or super()._translate(error, operation)
         if isinstance(found, BackendError):
-            self._points = None  # perhaps it was dropped: the next call looks, and makes it anew
+            self._checked = False  # perhaps it was dropped: the next call looks, and makes it anew
         found.part, found.operation = self.part, operation
         return found
-
-
-def _addresses(url: Url) -> tuple[str, str]:
-    """Where REST and gRPC are spoken; takes the options `https`, `grpc_host` and `grpc_port` out."""
-    place = url.place()
-    if place.user is not None or place.path:
-        raise ConfigError(
-            "a URL of weaviate has host and port only; the key is in WEAVIATE_API_KEY", part="weaviate"
-        )
-    host, port = place.host(0)
-    secure = url.flag("https", not here(host))
-    rest = f"{_shown(host)}:{port or (443 if secure else 8080)}"
-    other = url.take("grpc_host") or host
-    grpc = f"{_shown(other)}:{url.whole('grpc_port', 443 if secure else 50051, least=1)}"
-    if rest == grpc:
-        raise ConfigError("weaviate speaks gRPC elsewhere: give grpc_host or grpc_port", part="weaviate")
-    return f"{'https' if secure else 'http'}://{rest}", grpc
-
-
-def _shown(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
