@@ -33,7 +33,7 @@ LAYERS = (
 )
 PURE, ADAPTER, ENGINE = 3, 5, 6
 ASSEMBLY = "memwell.engine.assembly"
-BASES = {"memwell.embedders.remote", "memwell.stores.memory"}
+BASES = {"memwell.embedders.remote", "memwell.indexes.held", "memwell.stores.memory"}
 """Adapters, or bases of some, that others beside them derive from."""
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.indexes.disk import full
 
 from memwell.errors import BackendError, Closed, ConfigError, Corrupt
 from memwell.indexes.exact import Exact
@@ -182,14 +183,19 @@ def test_a_failing_save_keeps_the_old_file(tmp_path: Path) -> None:
     index = filled(tmp_path / "i")
     run(index, index.save())
     before = (tmp_path / "i").read_bytes()
-    odd = Point(id="odd", vector=np.ones(8, dtype=np.float32), fields={"metadata": {"x": object()}})
-    run(index, index.upsert([odd]))
-    with pytest.raises(BackendError):
-        run(index, index.save())
-    assert (tmp_path / "i").read_bytes() == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["i", "i.lock"]
-    run(index, index.delete(["odd"]))
-    run(index, index.close())
+    more = Point(id="more", vector=np.ones(8, dtype=np.float32), fields={"metadata": {}})
+    run(index, index.upsert([more]))
+    with full():
+        with pytest.raises(BackendError, match="the disk's space"):
+            run(index, index.save())
+        assert (tmp_path / "i").read_bytes() == before
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["i", "i.lock"]
+        with pytest.raises(BackendError, match="the disk's space"):
+            run(index, index.close())
+    again = Exact(8, tmp_path / "i")
+    assert "more" not in run(again, again.ids())
+    assert again.identity != index.identity  # so that whoever follows feeds it again
+    run(again, again.close())
 
 
 def test_times_in_fields_survive_a_save(tmp_path: Path) -> None:

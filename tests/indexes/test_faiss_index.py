@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.indexes.disk import full
 
-from memwell.errors import ConfigError, Corrupt
+from memwell.errors import BackendError, ConfigError, Corrupt
 from memwell.indexes.faiss import SLACK, Faiss, Kind
 from memwell.ports import Point
 from memwell.registry import open_index
@@ -115,13 +116,14 @@ def test_a_save_that_fails_leaves_the_file_of_the_last_one(tmp_path: Path) -> No
     before = (tmp_path / "i").read_bytes()
     run(index, index.save())
     assert (tmp_path / "i").read_bytes() == before
-    odd = Point(id="odd", vector=np.ones(8, dtype=np.float32), fields={"metadata": {"x": object()}})
-    run(index, index.upsert([odd]))
-    with pytest.raises(Exception, match="not JSON"):
+    run(index, index.upsert(points(9)))
+    with full(), pytest.raises(BackendError, match="the disk's space"):
         run(index, index.save())
     assert (tmp_path / "i").read_bytes() == before
-    run(index, index.delete(["odd"]))
     run(index, index.close())
+    again = Faiss(8, tmp_path / "i")
+    assert run(again, again.count()) == 9
+    run(again, again.close())
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from memwell.errors import BackendError, ConfigError, MemwellError, TimedOut, Un
 from memwell.filters import Node
 from memwell.indexes.address import address
 from memwell.indexes.chroma_doors import Answered, Door, Folder, Found, Server
-from memwell.indexes.columns import MOST, columns, decoded, encoded
+from memwell.indexes.columns import MOST, columns, decoded
 from memwell.indexes.listing import Listing
 from memwell.indexes.metrics import Raw, checked_metric, metric_of, similarities, similarity
 from memwell.indexes.nearest import Candidate, Question, nearest
@@ -139,8 +139,8 @@ class Chroma(VectorIndex):
 
     async def _upsert(self, points: Sequence[Point]) -> None:
         new = batch(points, self.metric, part=self.part)
-        made = [{FIELDS: encoded(fields), **columns(fields)} for fields in new.fields]
-        size = portion(self.dimension, [str(each[FIELDS]) for each in made], most=AT_ONCE, size=BYTES)
+        made = [{FIELDS: text, **columns(fields)} for text, fields in zip(new.texts, new.fields, strict=True)]
+        size = portion(self.dimension, new.texts, most=AT_ONCE, size=BYTES)
         door = await self._inside()
         try:
             for at in range(0, len(made), size):

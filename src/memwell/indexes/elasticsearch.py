@@ -28,7 +28,7 @@ from memwell.capabilities import IndexCapabilities
 from memwell.clients import Clients
 from memwell.errors import BackendError, ConfigError, Corrupt, MemwellError, Unavailable
 from memwell.filters import Node
-from memwell.indexes.columns import COLUMNS, NUMBERS, columns, decoded, encoded
+from memwell.indexes.columns import COLUMNS, NUMBERS, columns, decoded
 from memwell.indexes.metrics import checked_metric, metric_of, similarities
 from memwell.indexes.nearest import Candidate, Question, nearest
 from memwell.indexes.points import Batch, asked, batch, dimension_of, here, portion, stand_in, uuid_of
@@ -172,15 +172,14 @@ class Elasticsearch(VectorIndex):
 
     async def _upsert(self, points: Sequence[Point]) -> None:
         ready = batch(points, self.metric, part=self.part)
-        texts = [encoded(fields) for fields in ready.fields]
-        size = portion(self.dimension, texts, most=AT_ONCE, size=BYTES)
-        made = list(self._made(ready, texts))
+        size = portion(self.dimension, ready.texts, most=AT_ONCE, size=BYTES)
+        made = list(self._made(ready))
         for at in range(0, len(made), size):
             await self._bulk([line for pair in made[at : at + size] for line in pair])
 
-    def _made(self, points: Batch, texts: Sequence[str]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    def _made(self, points: Batch) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
         """Action and document of each point."""
-        rows = zip(points.ids, points.fields, texts, points.vectors, strict=True)
+        rows = zip(points.ids, points.fields, points.texts, points.vectors, strict=True)
         for name, fields, text, vector in rows:
             searched = vector if vector.any() or self.metric != "cosine" else stand_in(self.dimension)
             document: dict[str, Any] = {

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import os
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, Self, TypeAlias
@@ -12,14 +10,15 @@ from typing import IO, TYPE_CHECKING, Any, Self, TypeAlias
 from memwell import filters
 from memwell.capabilities import IndexCapabilities
 from memwell.filters import Node
+from memwell.indexes.held import Held
 from memwell.indexes.metrics import checked_metric, metric_of, similarities
 from memwell.indexes.nearest import CLOSE
-from memwell.indexes.points import asked, batch, dimension_of
+from memwell.indexes.points import Batch, asked, dimension_of
 from memwell.indexes.pushdown import pushed
 from memwell.indexes.snapshot import Named, Snapshot
 from memwell.indexes.table import Rows, Table
 from memwell.matrix import Matrix, numpy
-from memwell.ports import Match, Metric, Point, VectorIndex, Vectors, guarded
+from memwell.ports import Match, Metric, Vectors
 from memwell.registry import Url
 from memwell.types import Where
 
@@ -35,7 +34,7 @@ BATCH = 4096
 """Points read or written at a time."""
 
 
-class Exact(VectorIndex):
+class Exact(Held):
     """Every vector is compared, so nothing near is ever missed. Vectors need not be of unit length.
 
     With `path` the points are loaded from that file, if it exists, and saved to it by `save` and `close`; a
@@ -44,7 +43,6 @@ class Exact(VectorIndex):
     """
 
     part = "exact"
-    blocking = True
     capabilities = IndexCapabilities(atomic_batches=True, exact=True)
 
     def __init__(
@@ -58,17 +56,7 @@ class Exact(VectorIndex):
         `Corrupt` for a damaged file."""
         self.dimension = dimension
         self.metric = checked_metric(metric)
-        self._lock = threading.Lock()
-        self._file: Snapshot | None = None
-        self._reset()
-        if path is not None:
-            self._file = Snapshot(path, part=self.part, settings={"dimension": dimension, "metric": metric})
-            try:
-                self._file.load(self._load)
-            except BaseException:
-                self._file.release()
-                raise
-            self.identity = self._file.identity
+        self._open(path, {"dimension": dimension, "metric": metric})
 
     @classmethod
     def from_url(cls, url: Url) -> Self:
@@ -77,23 +65,15 @@ class Exact(VectorIndex):
         url.done("dimension", "metric")
         return cls(dimension, url.path() or None, metric=metric)
 
-    @guarded
-    async def save(self) -> None:
-        """Write all points to the path, atomically. Without a path, nothing happens."""
-        self._save()
+    def _write(self, file: Snapshot) -> None:
+        rows = sorted(self._table.row.values())
+        points = [(str(self._table.names[row]), self._table.fields[row]) for row in rows]
 
-    def _save(self) -> None:
-        if self._file is None:
-            return
-        with self._lock:
-            rows = sorted(self._table.row.values())
-            points = [(str(self._table.names[row]), self._table.fields[row]) for row in rows]
+        def write(out: IO[bytes]) -> None:
+            for at in range(0, len(rows), BATCH):
+                out.write(self._matrix.take(rows[at : at + BATCH]).astype("<f4").tobytes())
 
-            def write(out: IO[bytes]) -> None:
-                for at in range(0, len(rows), BATCH):
-                    out.write(self._matrix.take(rows[at : at + BATCH]).astype("<f4").tobytes())
-
-            self._file.save(points, write)
+        file.save(points, write)
 
     def _load(self, count: int, points: Iterator[Named], vectors: IO[bytes]) -> None:
         np = numpy()
@@ -101,23 +81,11 @@ class Exact(VectorIndex):
             some = min(BATCH, count - at)
             block = np.frombuffer(vectors.read(some * self.dimension * 4), dtype="<f4")
             named = list(islice(points, some))
-            self._put([name for name, _ in named], [fields for _, fields in named], block.reshape(some, -1))
+            self._set([name for name, _ in named], [fields for _, fields in named], block.reshape(some, -1))
 
-    async def _upsert(self, points: Sequence[Point]) -> None:
-        new = batch(points, self.metric, part=self.part)
-        fields = [copy.deepcopy(dict(each)) for each in new.fields]
-        with self._lock:
-            self._touched()
-            self._put(new.ids, fields, new.vectors)
-
-    async def _delete(self, ids: Sequence[str]) -> None:
-        with self._lock:
-            self._touched()
-            for name in ids:
-                row = self._table.drop(name)
-                if row is not None:
-                    self._matrix.clear(row)
-                    self._free.append(row)
+    def _dropped(self, row: int, /) -> None:
+        self._matrix.clear(row)
+        self._free.append(row)
 
     async def _search(self, vector: Vectors, limit: int, where: Where | Node | None) -> list[Match]:
         query = asked(vector, self.metric, part=self.part)
@@ -136,43 +104,21 @@ class Exact(VectorIndex):
         found.sort(key=lambda match: (-match.similarity, match.id))
         return found[:limit]
 
-    async def _ids(self, after: str | None, limit: int) -> list[str]:
-        with self._lock:
-            return self._table.page(after, limit)
-
     async def _vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
         with self._lock:
             rows = {name: row for name in ids if (row := self._table.row.get(name)) is not None}
             vectors = self._matrix.take(list(rows.values()))
             return dict(zip(rows, vectors, strict=True))
 
-    async def _count(self) -> int:
-        return len(self._table)
-
-    async def _clear(self) -> None:
-        with self._lock:
-            self._touched()
-            self._reset()
-
-    async def _close(self) -> None:
-        try:
-            self._save()
-        finally:
-            if self._file is not None:
-                self._file.release()
-            with self._lock:
-                self._reset()
-
-    def _touched(self) -> None:
-        if self._file is not None:
-            self._file.touched()
-
     def _reset(self) -> None:
         self._matrix = Matrix(self.dimension)
         self._table = Table()
         self._free: list[int] = []
 
-    def _put(self, names: Sequence[str], fields: Sequence[Mapping[str, Any]], vectors: Vectors) -> None:
+    def _put(self, new: Batch, fields: Sequence[Mapping[str, Any]]) -> None:
+        self._set(new.ids, fields, new.vectors)
+
+    def _set(self, names: Sequence[str], fields: Sequence[Mapping[str, Any]], vectors: Vectors) -> None:
         """Points of different ids, vectors prepared."""
         new: list[int] = []
         for at, name in enumerate(names):

@@ -15,9 +15,7 @@ at a time: a second one gets a `ConfigError`. One OpenMP thread is used, in the 
 
 from __future__ import annotations
 
-import copy
 import os
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any, Literal, Self, TypeAlias, cast, get_args
 
@@ -28,13 +26,14 @@ from memwell import filters
 from memwell.capabilities import IndexCapabilities
 from memwell.errors import ConfigError
 from memwell.filters import Node
+from memwell.indexes.held import Held
 from memwell.indexes.metrics import Raw, checked_metric, metric_of, similarity
 from memwell.indexes.nearest import Candidate, Question, nearest
-from memwell.indexes.points import asked, batch, dimension_of
+from memwell.indexes.points import Batch, asked, dimension_of
 from memwell.indexes.pushdown import EVERYTHING, pushed
 from memwell.indexes.snapshot import Named, Snapshot
 from memwell.indexes.table import Rows, Table
-from memwell.ports import Match, Metric, Point, VectorIndex, Vectors, guarded
+from memwell.ports import Match, Metric, Vectors
 from memwell.registry import Url
 from memwell.types import Where
 
@@ -56,11 +55,10 @@ SLACK = 1000
 """Tombstones that are always tolerated."""
 
 
-class Faiss(VectorIndex):
+class Faiss(Held):
     """`Faiss(384, "vectors.faiss", kind="hnsw")`. Row by row in 32 bits; equal ones are told apart in 64."""
 
     part = "faiss"
-    blocking = True
 
     def __init__(
         self,
@@ -85,18 +83,7 @@ class Faiss(VectorIndex):
         self.kind = kind
         self.capabilities = IndexCapabilities(atomic_batches=True, exact=kind == "flat")
         self._links, self._build, self._breadth = links, build, breadth
-        self._lock = threading.Lock()
-        self._file: Snapshot | None = None
-        self._reset()
-        if path is not None:
-            settings: dict[str, str | int] = {"dimension": dimension, "metric": metric, "kind": kind}
-            self._file = Snapshot(path, part=self.part, settings=settings)
-            try:
-                self._file.load(self._load)
-            except BaseException:
-                self._file.release()
-                raise
-            self.identity = self._file.identity
+        self._open(path, {"dimension": dimension, "metric": metric, "kind": kind})
 
     @classmethod
     def from_url(cls, url: Url) -> Self:
@@ -109,20 +96,12 @@ class Faiss(VectorIndex):
         path = url.path() or None
         return cls(dimension, path, kind=kind, metric=metric, links=links, build=build, breadth=breadth)
 
-    @guarded
-    async def save(self) -> None:
-        """Write all points to the path, atomically. Without a path, nothing happens."""
-        self._save()
-
-    def _save(self) -> None:
-        if self._file is None:
-            return
-        with self._lock:
-            if len(self._table) < self._index.ntotal:
-                self._rebuild()
-            names = [str(name) for name in self._table.names]
-            points = list(zip(names, self._table.fields, strict=True))
-            self._file.save(points, lambda out: _written(self._index, out))
+    def _write(self, file: Snapshot) -> None:
+        if len(self._table) < self._index.ntotal:
+            self._rebuild()
+        names = [str(name) for name in self._table.names]
+        points = list(zip(names, self._table.fields, strict=True))
+        file.save(points, lambda out: _written(self._index, out))
 
     def _load(self, count: int, points: Iterator[Named], vectors: IO[bytes]) -> None:
         for row, (name, fields) in enumerate(points):
@@ -132,25 +111,17 @@ class Faiss(VectorIndex):
             raise ValueError("points and vectors do not belong together")
         self._use(index)
 
-    async def _upsert(self, points: Sequence[Point]) -> None:
-        new = batch(points, self.metric, part=self.part)
-        fields = [copy.deepcopy(dict(each)) for each in new.fields]
-        with self._lock:
-            self._touched()
-            for name in new.ids:
-                self._table.drop(name)
-            first = self._index.ntotal
-            self._index.add(new.vectors)
-            for row, (name, each) in enumerate(zip(new.ids, fields, strict=True), first):
-                self._table.set(row, name, each)
-            self._tidy()
+    def _put(self, new: Batch, fields: Sequence[Mapping[str, Any]]) -> None:
+        for name in new.ids:
+            self._table.drop(name)
+        first = self._index.ntotal
+        self._index.add(new.vectors)
+        for row, (name, each) in enumerate(zip(new.ids, fields, strict=True), first):
+            self._table.set(row, name, each)
+        self._tidy()
 
-    async def _delete(self, ids: Sequence[str]) -> None:
-        with self._lock:
-            self._touched()
-            for name in ids:
-                self._table.drop(name)
-            self._tidy()
+    def _dropped(self, _row: int, /) -> None:
+        self._tidy()
 
     async def _search(self, vector: Vectors, limit: int, where: Where | Node | None) -> list[Match]:
         query = asked(vector, self.metric, part=self.part)
@@ -190,10 +161,6 @@ class Faiss(VectorIndex):
             if row >= 0
         ]
 
-    async def _ids(self, after: str | None, limit: int) -> list[str]:
-        with self._lock:
-            return self._table.page(after, limit)
-
     async def _vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
         with self._lock:
             return await self._held(ids)
@@ -204,27 +171,6 @@ class Faiss(VectorIndex):
             return {}
         vectors = self._index.reconstruct_batch(np.array(list(rows.values()), dtype=np.int64))
         return dict(zip(rows, vectors, strict=True))
-
-    async def _count(self) -> int:
-        return len(self._table)
-
-    async def _clear(self) -> None:
-        with self._lock:
-            self._touched()
-            self._reset()
-
-    async def _close(self) -> None:
-        try:
-            self._save()
-        finally:
-            if self._file is not None:
-                self._file.release()
-            with self._lock:
-                self._reset()
-
-    def _touched(self) -> None:
-        if self._file is not None:
-            self._file.touched()
 
     def _tidy(self) -> None:
         if self._index.ntotal - len(self._table) > max(SLACK, len(self._table)):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from memwell.errors import Corrupt
-from memwell.indexes.columns import COLUMNS, NUMBERS, columns, decoded, encoded
+from memwell.indexes.columns import COLUMNS, NUMBERS, columns, decoded
 from memwell.indexes.metrics import Raw, similarity
 from memwell.indexes.nearest import Candidate
 from memwell.indexes.points import Batch, uuid_of
@@ -63,8 +63,8 @@ class Kit:
 
 def payloads(points: Batch, namespace: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """UUID and payload of each point."""
-    for name, fields in zip(points.ids, points.fields, strict=True):
-        own = {ID: name, SPACE: namespace, FIELDS: encoded(fields)}
+    for name, fields, text in zip(points.ids, points.fields, points.texts, strict=True):
+        own = {ID: name, SPACE: namespace, FIELDS: text}
         yield uuid_of(name, namespace), own | columns(fields)
 
 

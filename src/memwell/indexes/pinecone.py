@@ -154,8 +154,9 @@ class Pinecone(VectorIndex):
 
     def _made(self, points: Batch) -> Iterator[dict[str, Any]]:
         """The points as Pinecone takes them."""
-        for name, fields, vector in zip(points.ids, points.fields, points.vectors, strict=True):
-            metadata = _metadata(name, fields)
+        rows = zip(points.ids, points.fields, points.texts, points.vectors, strict=True)
+        for name, fields, text, vector in rows:
+            metadata = _metadata(name, fields, text)
             if not vector.any():
                 metadata[ZERO], vector = True, stand_in(self.dimension)
             yield {"id": uuid_of(name), "values": vector.tolist(), "metadata": metadata}
@@ -302,9 +303,9 @@ async def _nothing(size: int) -> list[Candidate]:
     return [Candidate(id="", similarity=0.0)] * size
 
 
-def _metadata(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+def _metadata(name: str, fields: Mapping[str, Any], text: str) -> dict[str, Any]:
     """What Pinecone keeps beside a vector: flat, and within its limit."""
-    found = {ID: name, FIELDS: encoded(fields), **columns(fields)}
+    found = {ID: name, FIELDS: text, **columns(fields)}
     if len(encoded(found).encode()) <= METADATA_BYTES:
         return found
     rest = {**fields, "metadata": {}}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from memwell.errors import ConfigError, EmbeddingError, InvalidInput
+from memwell.indexes.columns import encoded
 from memwell.indexes.metrics import prepared
 from memwell.matrix import numpy
 from memwell.ports import Metric, Point, Vectors
@@ -26,6 +27,8 @@ class Batch:
 
     ids: list[str]
     fields: list[Mapping[str, Any]]
+    texts: list[str]
+    """The fields as JSON."""
     vectors: Vectors
     """`(n, d) float32`"""
 
@@ -37,14 +40,15 @@ def portion(dimension: int, texts: Sequence[str], *, most: int, size: int) -> in
 
 
 def batch(points: Sequence[Point], metric: Metric, *, part: str) -> Batch:
-    """The points of an upsert. Raises `EmbeddingError` for NaN and infinity and `InvalidInput` for fields that are
-    none, before anything is stored."""
+    """The points of an upsert. Raises `EmbeddingError` for NaN and for what 32 bits do not hold, and `InvalidInput` for
+    fields that are none or no JSON, before anything is stored."""
     for point in points:
         finite(point.vector, f"the vector of {point.id!r}", part=part)
         _check(point, part)
     last = {point.id: point for point in points}
     stacked = numpy().stack([point.vector for point in last.values()])
-    return Batch(list(last), [point.fields for point in last.values()], prepared(stacked, metric))
+    fields = [point.fields for point in last.values()]
+    return Batch(list(last), fields, [encoded(each) for each in fields], prepared(stacked, metric))
 
 
 def _check(point: Point, part: str) -> None:
@@ -56,15 +60,17 @@ def _check(point: Point, part: str) -> None:
 
 
 def asked(vector: Vectors, metric: Metric, *, part: str) -> Vectors:
-    """The vector of a search, scaled as the metric wants. Raises `EmbeddingError` for NaN and infinity."""
+    """The vector of a search, scaled as the metric wants. Raises `EmbeddingError` as `finite` does."""
     finite(vector, "the query's vector", part=part)
     return prepared(vector, metric)
 
 
 def finite(vector: Vectors, name: str, *, part: str) -> None:
-    """Raise `EmbeddingError` for NaN and infinity."""
-    if not numpy().isfinite(vector).all():
-        raise EmbeddingError(f"{name} holds NaN or infinity", part=part)
+    """Raise `EmbeddingError` for NaN, infinity, and numbers that are infinite in 32 bits."""
+    np = numpy()
+    with np.errstate(over="ignore"):
+        if not np.isfinite(np.asarray(vector, dtype=np.float32)).all():
+            raise EmbeddingError(f"{name} holds NaN, or numbers beyond 32 bits", part=part)
 
 
 def dimension_of(url: Url) -> int:

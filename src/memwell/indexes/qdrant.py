@@ -38,7 +38,7 @@ from memwell.indexes.address import address
 from memwell.indexes.listing import Listing
 from memwell.indexes.metrics import checked_metric, metric_of
 from memwell.indexes.nearest import Candidate, Question, nearest
-from memwell.indexes.payload import DISTANCES, FIELDS, ID, INDEXED, Kit, candidates, held, payloads, wanted
+from memwell.indexes.payload import DISTANCES, ID, INDEXED, Kit, candidates, held, payloads, wanted
 from memwell.indexes.points import Batch, asked, batch, dimension_of, portion, uuid_of
 from memwell.indexes.pushdown import pushed
 from memwell.indexes.qdrant_failures import failure, gone
@@ -291,8 +291,7 @@ class Qdrant(VectorIndex):
 
 def _requests(points: Batch, made: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[models.Batch]:
     """The points in requests that a server takes."""
-    texts = [payload[FIELDS] for _, payload in made]
-    size = portion(points.vectors.shape[1], texts, most=AT_ONCE, size=BYTES)
+    size = portion(points.vectors.shape[1], points.texts, most=AT_ONCE, size=BYTES)
     for at in range(0, len(made), size):
         some = made[at : at + size]
         yield models.Batch(

@@ -108,8 +108,6 @@ class Snapshot:
                 os.fsync(file.fileno())
             Path(name).replace(self.path)
             _settle(self.path.parent)
-        except TypeError as error:
-            raise self._failed(f"cannot write {self.path}: a field is not JSON") from error
         except OSError as error:
             raise self._failed(f"cannot write {self.path}; look at the disk's space") from error
         finally:

@@ -37,7 +37,7 @@ from memwell.capabilities import IndexCapabilities
 from memwell.clients import Clients
 from memwell.errors import BackendError, ConfigError, MemwellError
 from memwell.filters import Node
-from memwell.indexes.columns import decoded, encoded
+from memwell.indexes.columns import decoded
 from memwell.indexes.listing import Listing
 from memwell.indexes.metrics import checked_metric, metric_of, similarities, similarity
 from memwell.indexes.nearest import Candidate, Question, nearest
@@ -164,9 +164,8 @@ class Weaviate(VectorIndex):
 
     async def _upsert(self, points: Sequence[Point]) -> None:
         ready = batch(points, self.metric, part=self.part)
-        texts = [encoded(fields) for fields in ready.fields]
-        size = portion(self.dimension, texts, most=AT_ONCE, size=BYTES)
-        made = list(objects(ready, texts, self._namespace))
+        size = portion(self.dimension, ready.texts, most=AT_ONCE, size=BYTES)
+        made = list(objects(ready, self._namespace))
         self._listing.changed()
         try:
             for at in range(0, len(made), size):

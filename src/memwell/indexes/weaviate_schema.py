@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from weaviate.classes.config import Configure, DataType, Property, Tokenization, VectorDistances
@@ -102,9 +102,10 @@ def check(config: Any, dimension: int, metric: Metric) -> None:
         )
 
 
-def objects(points: Batch, texts: Sequence[str], namespace: str) -> Iterator[DataObject[Any, Any]]:
-    """The points as Weaviate takes them; `texts` are their fields as JSON."""
-    for name, fields, text, vector in zip(points.ids, points.fields, texts, points.vectors, strict=True):
+def objects(points: Batch, namespace: str) -> Iterator[DataObject[Any, Any]]:
+    """The points as Weaviate takes them."""
+    rows = zip(points.ids, points.fields, points.texts, points.vectors, strict=True)
+    for name, fields, text, vector in rows:
         properties = {column: _kept(value) for column, value in columns(fields).items()}
         properties |= {ID: name, SPACE: _kept(namespace), FIELDS: text}
         yield DataObject(

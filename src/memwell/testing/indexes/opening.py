@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from memwell.errors import ConfigError
+from memwell.errors import ConfigError, EmbeddingError
 from memwell.ports import Metric, Point, VectorIndex, Vectors
 from memwell.testing._run import run
 from memwell.testing.indexes._suite import IndexSuite, Opening, Settle
@@ -40,6 +40,13 @@ class Reopening(IndexSuite):
             for match in matches:
                 wanted = expected[int(match.id[1:])]
                 assert match.similarity == pytest.approx(wanted, rel=self.tolerance, abs=self.tolerance * 10)
+
+    @pytest.mark.parametrize("metric", METRICS)
+    def test_what_32_bits_do_not_hold_is_refused(self, opening: Opening, metric: Metric) -> None:
+        index = opening(metric=metric)
+        with pytest.raises(EmbeddingError):
+            run(index, index.upsert([self.point("a", np.full(self.dimension, 1e39))]))
+        assert run(index, index.count()) == 0
 
     @pytest.mark.parametrize("metric", METRICS)
     def test_a_zero_vector_is_kept_and_found(self, opening: Opening, settle: Settle, metric: Metric) -> None:

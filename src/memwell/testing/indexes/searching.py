@@ -82,6 +82,12 @@ class Searching(IndexSuite):
             run(index, index.search(wrong, limit=1))
         assert run(index, index.count()) == 0
 
+    def test_fields_that_are_no_json_are_refused_and_nothing_stored(self, index: VectorIndex) -> None:
+        points = [self.point("good", self.at(0)), self.point("bad", self.at(0), words={"a", "b"})]
+        with pytest.raises(InvalidInput, match="JSON"):
+            run(index, index.upsert(points))
+        assert run(index, index.count()) == 0
+
     def test_a_matrix_is_not_a_vector(self, index: VectorIndex) -> None:
         with pytest.raises(EmbeddingError):
             run(index, index.search(self.at(0)[None], limit=1))
