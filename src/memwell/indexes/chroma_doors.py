@@ -6,9 +6,10 @@ The server is spoken to directly, since the library's own client waits forever a
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from memwell.clients import Clients
 from memwell.indexes.locks import leave, share
@@ -17,6 +18,9 @@ __all__ = ["Answered", "Door", "Folder", "Server"]
 
 _STARTING = threading.Lock()
 """The library starts one system for each folder, and does not wait until another thread has started it."""
+
+_VECTORS = frozenset({"embeddings", "query_embeddings"})
+"""Arguments that are arrays."""
 
 Found = Mapping[str, Any]
 """Lists by name: `ids`, and what was asked to be included."""
@@ -30,19 +34,37 @@ class Answered(Exception):
         self.status, self.name, self.said, self.retry_after = status, name, said, retry_after
 
 
-class Door(Protocol):
-    """One collection. `enter` comes first."""
+class Door(ABC):
+    """One collection, whose operations have the same names and arguments on both ways. `enter` comes first."""
 
+    @abstractmethod
     async def enter(self, name: str, *, space: str, metadata: Mapping[str, Any]) -> Mapping[str, Any]:
         """Make the collection when it is absent; the metadata that it has."""
+
+    @abstractmethod
+    async def count(self) -> int:
+        """Number of points."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Let go of what was opened. `enter` opens it again."""
+
+    @abstractmethod
+    async def _call(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        """What an operation on the collection gives."""
 
     async def upsert(
         self, ids: Sequence[str], embeddings: Any, metadatas: Sequence[Mapping[str, Any]]
     ) -> None:
         """Add or replace points; `embeddings` are `(n, d) float32`."""
+        await self._asked("upsert", ids=list(ids), embeddings=embeddings, metadatas=list(metadatas))
 
     async def query(self, embedding: Any, size: int, where: Any, include: Sequence[str]) -> Found:
         """About the nearest points that pass, nearest first, at most `size`."""
+        found = await self._asked(
+            "query", query_embeddings=embedding[None], n_results=size, where=where, include=list(include)
+        )
+        return {name: values[0] for name, values in found.items() if name == "ids" or name in include}
 
     async def get(
         self,
@@ -54,15 +76,17 @@ class Door(Protocol):
         offset: int | None = None,
     ) -> Found:
         """Points by id, or a page of those that pass."""
+        found: Found = await self._asked(
+            "get", include=list(include), ids=ids, where=where, limit=limit, offset=offset
+        )
+        return found
 
     async def delete(self, *, ids: Sequence[str] | None = None, where: Any = None) -> None:
         """Remove points by id, or those that pass."""
+        await self._asked("delete", ids=ids, where=where)
 
-    async def count(self) -> int:
-        """Number of points."""
-
-    async def close(self) -> None:
-        """Let go of what was opened. `enter` opens it again."""
+    async def _asked(self, name: str, **arguments: Any) -> Any:
+        return await self._call(name, {key: value for key, value in arguments.items() if value is not None})
 
 
 def _configuration(space: str) -> dict[str, Any]:
@@ -70,7 +94,7 @@ def _configuration(space: str) -> dict[str, Any]:
     return {"hnsw": {"space": space, "max_neighbors": 16, "ef_construction": 100, "ef_search": 200}}
 
 
-class Folder:
+class Folder(Door):
     """The library, in process. Other processes are kept out; other collections of this one are welcome."""
 
     def __init__(self, path: Path, *, part: str) -> None:
@@ -103,38 +127,8 @@ class Folder:
         with _STARTING:
             return chromadb.PersistentClient(str(self._path.resolve()), settings)
 
-    async def upsert(
-        self, ids: Sequence[str], embeddings: Any, metadatas: Sequence[Mapping[str, Any]]
-    ) -> None:
-        """As the protocol says."""
-        self._collection.upsert(ids=list(ids), embeddings=embeddings, metadatas=list(metadatas))
-
-    async def query(self, embedding: Any, size: int, where: Any, include: Sequence[str]) -> Found:
-        """As the protocol says."""
-        found = self._collection.query(
-            query_embeddings=embedding[None], n_results=size, where=where, include=list(include)
-        )
-        return {name: values[0] for name, values in found.items() if name == "ids" or name in include}
-
-    async def get(
-        self,
-        include: Sequence[str],
-        *,
-        ids: Sequence[str] | None = None,
-        where: Any = None,
-        limit: int | None = None,
-        offset: int | None = None,
-    ) -> Found:
-        """As the protocol says."""
-        asked = None if ids is None else list(ids)
-        found: Found = self._collection.get(
-            ids=asked, where=where, limit=limit, offset=offset, include=list(include)
-        )
-        return found
-
-    async def delete(self, *, ids: Sequence[str] | None = None, where: Any = None) -> None:
-        """As the protocol says."""
-        self._collection.delete(ids=None if ids is None else list(ids), where=where)
+    async def _call(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        return getattr(self._collection, name)(**arguments)
 
     async def count(self) -> int:
         """Number of points."""
@@ -151,7 +145,7 @@ class Folder:
                 leave(lock)
 
 
-class Server:
+class Server(Door):
     """The REST protocol. One client for each event loop."""
 
     def __init__(self, base: str, *, key: str | None, tenant: str, database: str, timeout: float) -> None:
@@ -172,41 +166,9 @@ class Server:
         self._collection = f"/{found['id']}"
         return found["metadata"] or {}
 
-    async def upsert(
-        self, ids: Sequence[str], embeddings: Any, metadatas: Sequence[Mapping[str, Any]]
-    ) -> None:
-        """As the protocol says."""
-        body = {"ids": list(ids), "embeddings": embeddings.tolist(), "metadatas": list(metadatas)}
-        await self._send("POST", f"{self._collection}/upsert", body)
-
-    async def query(self, embedding: Any, size: int, where: Any, include: Sequence[str]) -> Found:
-        """As the protocol says."""
-        body = {"query_embeddings": [embedding.tolist()], "n_results": size, "include": list(include)}
-        body |= {} if where is None else {"where": where}
-        found = await self._send("POST", f"{self._collection}/query", body)
-        return {name: values[0] for name, values in found.items() if name == "ids" or name in include}
-
-    async def get(
-        self,
-        include: Sequence[str],
-        *,
-        ids: Sequence[str] | None = None,
-        where: Any = None,
-        limit: int | None = None,
-        offset: int | None = None,
-    ) -> Found:
-        """As the protocol says."""
-        given = {"ids": ids, "where": where, "limit": limit, "offset": offset}
-        body = {"include": list(include)} | {
-            name: value for name, value in given.items() if value is not None
-        }
-        found: Found = await self._send("POST", f"{self._collection}/get", body)
-        return found
-
-    async def delete(self, *, ids: Sequence[str] | None = None, where: Any = None) -> None:
-        """As the protocol says."""
-        body = {"ids": list(ids)} if ids is not None else {"where": where}
-        await self._send("POST", f"{self._collection}/delete", body)
+    async def _call(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        body = {key: value.tolist() if key in _VECTORS else value for key, value in arguments.items()}
+        return await self._send("POST", f"{self._collection}/{name}", body)
 
     async def count(self) -> int:
         """Number of points."""
