@@ -7,11 +7,13 @@ from contextlib import ExitStack
 
 import numpy as np
 import pytest
+import tests.indexes.wire.pinecone
 from tests.indexes.wire.base import Reply, serving
 from tests.indexes.wire.pinecone import KEY, PineconeWire
 
 from memwell.errors import BackendError, ConfigError, NotSupported, Unavailable
-from memwell.indexes.pinecone import METRICS, Pinecone
+from memwell.indexes.pinecone import Pinecone
+from memwell.indexes.pinecone_records import METRICS
 from memwell.ports import Metric, Point, VectorIndex
 from memwell.registry import open_index
 from memwell.testing import run
@@ -156,3 +158,22 @@ def test_identity_names_the_index_and_the_namespace_without_the_key() -> None:
     part = open_index("pinecone://my-index.svc.pinecone.io?dimension=2&namespace=team")
     assert part.identity == "pinecone:https://my-index.svc.pinecone.io/team"
     assert KEY not in repr(vars(part).get("identity"))
+
+
+def test_an_answer_that_would_be_longer_than_the_service_gives_is_fetched_in_parts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tests.indexes.wire.pinecone, "ANSWER", 60_000)
+    with serving(PineconeWire(2)) as wire:
+        index = Pinecone(2, host=wire.url)
+        angles = np.radians(np.arange(150) / 2)
+        vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+        points = [
+            Point(id=f"p{row:03}", vector=vector, fields={"metadata": {"note": "x" * 100}})
+            for row, vector in enumerate(vectors)
+        ]
+        run(index, index.upsert(points))
+        matches = run(index, index.search(vectors[0], limit=120))
+        assert [match.id for match in matches] == [f"p{row:03}" for row in range(120)]
+        assert [request.path for request in wire.requests].count("/query") == 2
+        run(index, index.close())

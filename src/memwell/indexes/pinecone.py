@@ -15,7 +15,7 @@ Proved on the wire: Pinecone's own client against a loopback server that speaks 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Self
 
 import pinecone
@@ -24,14 +24,23 @@ from pinecone import errors
 from memwell import filters
 from memwell.capabilities import IndexCapabilities
 from memwell.clients import Clients
-from memwell.errors import BackendError, ConfigError, Corrupt, MemwellError, NotSupported, Unavailable
+from memwell.errors import BackendError, ConfigError, MemwellError, Unavailable
 from memwell.filters import Node
-from memwell.indexes.columns import columns, decoded, encoded
 from memwell.indexes.listing import Listing
-from memwell.indexes.metrics import Raw, checked_metric, metric_of, similarities, similarity
+from memwell.indexes.metrics import checked_metric, metric_of, similarities, similarity
 from memwell.indexes.nearest import Candidate, Question, nearest
-from memwell.indexes.points import Batch, asked, batch, dimension_of, here, stand_in, uuid_of
-from memwell.indexes.pushdown import Compare, Condition, Every, OneOf, Pushed, Unless, inward, pushed
+from memwell.indexes.pinecone_records import (
+    AT_ONCE,
+    METRICS,
+    ZERO,
+    fields_of,
+    filtered,
+    id_of,
+    made,
+    requests,
+)
+from memwell.indexes.points import asked, batch, dimension_of, here, stand_in, uuid_of
+from memwell.indexes.pushdown import Pushed, pushed
 from memwell.keys import key_from
 from memwell.matrix import numpy
 from memwell.ports import Match, Metric, Point, VectorIndex, Vectors
@@ -40,27 +49,10 @@ from memwell.types import Where
 
 __all__ = ["Pinecone"]
 
-ID: Final = "m_id"
-"""Metadata key of our id; the point's own, which must be ASCII, is the UUID made of it."""
-FIELDS: Final = "m_fields"
-"""Metadata key of the fields as JSON text."""
-CUT: Final = "m_cut"
-"""Metadata key that says that the record's own metadata are left out."""
-ZERO: Final = "m_zero"
-"""Metadata key that says that the vector is zero."""
-METRICS: Final[Mapping[Metric, tuple[str, Raw]]] = {
-    "cosine": ("cosine", "cosine"),
-    "l2": ("euclidean", "squared l2"),
-    "dot": ("dotproduct", "dot"),
-}
-"""Metric → Pinecone's name, and what its scores are."""
-METADATA_BYTES: Final = 40_000
-REQUEST_BYTES: Final = 1_800_000
-"""Of an upsert; Pinecone takes 2 MB."""
-AT_ONCE: Final = 1000
-"""Points written, or ids deleted, by one request, at most."""
 FETCHED: Final = 100
 """Points fetched by one request: their ids stand in its URL."""
+TOO_LONG: Final = frozenset({400, 413})
+"""How an answer of more than 4 MB may be refused; that of `FETCHED` points is always shorter."""
 MOST: Final = 1000
 """Points found by one query that brings their metadata, at most."""
 
@@ -147,19 +139,10 @@ class Pinecone(VectorIndex):
         index = await self._index()
         self._listing.changed()
         try:
-            for part in _requests(list(self._made(ready))):
+            for part in requests(list(made(ready))):
                 await index.upsert(vectors=part, namespace=self._namespace)
         finally:
             self._listing.changed()
-
-    def _made(self, points: Batch) -> Iterator[dict[str, Any]]:
-        """The points as Pinecone takes them."""
-        rows = zip(points.ids, points.fields, points.texts, points.vectors, strict=True)
-        for name, fields, text, vector in rows:
-            metadata = _metadata(name, fields, text)
-            if not vector.any():
-                metadata[ZERO], vector = True, stand_in(self.dimension)
-            yield {"id": uuid_of(name), "values": vector.tolist(), "metadata": metadata}
 
     async def _delete(self, ids: Sequence[str]) -> None:
         names = list({uuid_of(name): None for name in ids})
@@ -181,15 +164,27 @@ class Pinecone(VectorIndex):
         index = await self._index()
         sent = query if query.any() else stand_in(self.dimension)
 
-        async def ask(size: int) -> list[Candidate]:
+        async def query_of(size: int, *, whole: bool) -> list[Any]:
             answer = await index.query(
                 top_k=size,
                 vector=sent.tolist(),
                 namespace=self._namespace,
-                filter=_filter(given.condition),
-                include_metadata=True,
+                filter=filtered(given.condition),
+                include_metadata=whole,
             )
-            return [self._candidate(match, question) for match in answer.matches]
+            return list(answer.matches)
+
+        async def ask(size: int) -> list[Candidate]:
+            try:
+                found = await query_of(size, whole=True)
+            except errors.ApiError as error:
+                if error.status_code not in TOO_LONG or size <= FETCHED:
+                    raise
+                found = await query_of(size, whole=False)
+                points = await self._fetched([str(match.id) for match in found])
+                known = [(match, points[match.id].metadata) for match in found if match.id in points]
+                return [self._candidate(match, metadata or {}, question) for match, metadata in known]
+            return [self._candidate(match, match.metadata or {}, question) for match in found]
 
         async def scan() -> list[Candidate]:
             return await self._everything(question)
@@ -198,14 +193,13 @@ class Pinecone(VectorIndex):
             return await nearest(question, ask, self._vectors, most=MOST, scan=scan)
         return await nearest(question, _nothing, self._vectors, most=1, scan=scan)
 
-    def _candidate(self, match: Any, question: Question) -> Candidate:
-        metadata = match.metadata or {}
+    def _candidate(self, match: Any, metadata: Mapping[str, Any], question: Question) -> Candidate:
         near = similarity(match.score, METRICS[self.metric][1])
         if metadata.get(ZERO):
             zero = numpy().zeros((1, self.dimension))
             near = similarities(zero, question.vector, self.metric)[0]
         return Candidate(
-            id=_id(match.id, metadata), similarity=near, fields=_fields(metadata, question.pushed.node)
+            id=id_of(match.id, metadata), similarity=near, fields=fields_of(metadata, question.pushed.node)
         )
 
     async def _everything(self, question: Question) -> list[Candidate]:
@@ -215,9 +209,9 @@ class Pinecone(VectorIndex):
             held = [self._vector(point) for point in points]
             near = similarities(held, question.vector, self.metric) if held else []
             for point, similar in zip(points, near, strict=True):
-                fields = _fields(point.metadata or {}, question.pushed.node)
+                fields = fields_of(point.metadata or {}, question.pushed.node)
                 found.append(
-                    Candidate(id=_id(point.id, point.metadata or {}), similarity=similar, fields=fields)
+                    Candidate(id=id_of(point.id, point.metadata or {}), similarity=similar, fields=fields)
                 )
         return found
 
@@ -225,7 +219,7 @@ class Pinecone(VectorIndex):
         return await self._listing.page(after, limit)
 
     async def _scan(self) -> list[str]:
-        return [_id(point.id, point.metadata or {}) async for points in self._pages() for point in points]
+        return [id_of(point.id, point.metadata or {}) async for points in self._pages() for point in points]
 
     async def _pages(self) -> Any:
         """All points, some at a time: Pinecone lists names, the rest has to be fetched."""
@@ -233,15 +227,20 @@ class Pinecone(VectorIndex):
         async for page in index.list(namespace=self._namespace, limit=FETCHED):
             names = [str(item.id) for item in page.vectors]
             if names:
-                yield list((await index.fetch(ids=names, namespace=self._namespace)).vectors.values())
+                yield list((await self._fetched(names)).values())
 
     async def _vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
         names = {uuid_of(name): name for name in ids}
-        index, wanted = await self._index(), list(names)
-        found: dict[str, Vectors] = {}
-        for at in range(0, len(wanted), FETCHED):
-            answer = await index.fetch(ids=wanted[at : at + FETCHED], namespace=self._namespace)
-            found |= {names[name]: self._vector(point) for name, point in answer.vectors.items()}
+        points = await self._fetched(list(names))
+        return {names[name]: self._vector(point) for name, point in points.items()}
+
+    async def _fetched(self, names: Sequence[str]) -> dict[str, Any]:
+        """The points of these names that are there."""
+        index = await self._index()
+        found: dict[str, Any] = {}
+        for at in range(0, len(names), FETCHED):
+            answer = await index.fetch(ids=list(names[at : at + FETCHED]), namespace=self._namespace)
+            found |= dict(answer.vectors)
         return found
 
     def _vector(self, point: Any) -> Vectors:
@@ -301,68 +300,3 @@ def _wait(headers: Mapping[str, str] | None) -> float | None:
 async def _nothing(size: int) -> list[Candidate]:
     """What to do with a query that has no direction: look at every point."""
     return [Candidate(id="", similarity=0.0)] * size
-
-
-def _metadata(name: str, fields: Mapping[str, Any], text: str) -> dict[str, Any]:
-    """What Pinecone keeps beside a vector: flat, and within its limit."""
-    found = {ID: name, FIELDS: text, **columns(fields)}
-    if len(encoded(found).encode()) <= METADATA_BYTES:
-        return found
-    rest = {**fields, "metadata": {}}
-    return {ID: name, CUT: True, FIELDS: encoded(rest), **columns(rest)}
-
-
-def _fields(metadata: Mapping[str, Any], node: Node) -> dict[str, Any]:
-    """The fields of a point, to be compared with the filter."""
-    if metadata.get(CUT) and any(clause.field is None for clause in filters.clauses(node)):
-        raise NotSupported(
-            "Pinecone keeps 40 KB beside a vector, and metadata that the filter asks for are longer:"
-            " let the store search",
-            part="pinecone",
-        )
-    return decoded(metadata.get(FIELDS))
-
-
-def _id(name: str, metadata: Mapping[str, Any]) -> str:
-    try:
-        return str(metadata[ID])
-    except KeyError as error:
-        raise Corrupt(
-            f"point {name!r} was not written by memwell; give the index a namespace of its own",
-            part="pinecone",
-        ) from error
-
-
-def _filter(condition: Condition | None) -> dict[str, Any] | None:
-    """The condition in Pinecone's words, or what was cut."""
-    if condition is None:
-        return None
-    return {"$or": [_built(inward(condition)), {CUT: {"$eq": True}}]}
-
-
-def _built(condition: Condition) -> dict[str, Any]:
-    if isinstance(condition, OneOf):
-        return {condition.column: {"$in": list(condition.values)}}
-    if isinstance(condition, Compare):
-        return {condition.column: {f"${condition.bound}": condition.number}}
-    if isinstance(condition, Unless) and isinstance(condition.part, OneOf):
-        return {condition.part.column: {"$nin": list(condition.part.values)}}
-    if isinstance(condition, Unless):
-        raise AssertionError("`inward` leaves no other negation")
-    parts = [_built(part) for part in condition.parts]
-    return {"$and" if isinstance(condition, Every) else "$or": parts}
-
-
-def _requests(made: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """The points in requests that Pinecone takes."""
-    part: list[dict[str, Any]] = []
-    size = 0
-    for point in made:
-        own = 22 * len(point["values"]) + len(encoded(point["metadata"]).encode())
-        if part and (len(part) == AT_ONCE or size + own > REQUEST_BYTES):
-            yield part
-            part, size = [], 0
-        part.append(point)
-        size += own
-    if part:
-        yield part

@@ -1,6 +1,7 @@
 """Pinecone's data plane over REST, as far as an index of ours speaks it, from its documentation.
 
-It is as strict as that: ids are ASCII, metadata flat and at most 40 KB, vectors not zero, requests at most 2 MB.
+It is as strict as that: ids are ASCII, metadata flat and at most 40 KB, vectors not zero, requests at most 2 MB, and
+answers to queries 4 MB.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from tests.indexes.wire.base import Reply, Request, Wire
 __all__ = ["KEY", "PineconeWire"]
 
 KEY: Final = "pcsk-secret-0123456789"
+ANSWER: Final = 4 * 2**20
+"""Bytes of an answer to a query, at most."""
 COMPARED: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "$gt": lambda found, asked: found > asked,
     "$gte": lambda found, asked: found >= asked,
@@ -82,7 +85,10 @@ class PineconeWire(Wire):
             | ({"metadata": passing[name][1]} if body.get("includeMetadata") else {})
             for name in best
         ]
-        return {"matches": matches, "namespace": body.get("namespace", ""), "usage": {"readUnits": 1}}
+        answer = {"matches": matches, "namespace": body.get("namespace", ""), "usage": {"readUnits": 1}}
+        if len(json.dumps(answer)) > ANSWER:
+            raise Reply(400, message="the result is longer than 4 MB: ask for fewer, or without metadata")
+        return answer
 
     def delete(self, request: Request) -> Any:
         body = request.only(ids=list, deleteAll=bool, namespace=str)
