@@ -17,7 +17,7 @@ Proved on the wire: Elastic's own client against a loopback server that speaks t
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Self
 
 import elasticsearch
@@ -26,32 +26,32 @@ from elasticsearch import AsyncElasticsearch
 from memwell import filters
 from memwell.capabilities import IndexCapabilities
 from memwell.clients import Clients
-from memwell.errors import BackendError, ConfigError, Corrupt, MemwellError, Unavailable
+from memwell.errors import BackendError, ConfigError, MemwellError, Unavailable
 from memwell.filters import Node
-from memwell.indexes.columns import COLUMNS, NUMBERS, columns, decoded
+from memwell.indexes.columns import decoded
+from memwell.indexes.elasticsearch_documents import (
+    FIELDS,
+    HELD,
+    ID,
+    VECTOR,
+    actions,
+    check,
+    filtered,
+    id_of,
+    mappings,
+    vector_of,
+)
 from memwell.indexes.metrics import checked_metric, metric_of, similarities
 from memwell.indexes.nearest import Candidate, Question, nearest
-from memwell.indexes.points import Batch, asked, batch, dimension_of, here, portion, stand_in, uuid_of
-from memwell.indexes.pushdown import Compare, Condition, Every, OneOf, Unless, pushed
+from memwell.indexes.points import asked, batch, dimension_of, here, portion, stand_in, uuid_of
+from memwell.indexes.pushdown import pushed
 from memwell.keys import key_from
-from memwell.matrix import numpy
 from memwell.ports import Match, Metric, Point, VectorIndex, Vectors
 from memwell.registry import Url
 from memwell.types import Where
 
 __all__ = ["Elasticsearch"]
 
-ID: Final = "m_id"
-SPACE: Final = "m_namespace"
-FIELDS: Final = "m_fields"
-"""The fields as JSON text."""
-VECTOR: Final = "m_vector"
-"""What is searched."""
-HELD: Final = "m_held"
-"""The vector as it was given, base64 of little-endian float32: newer servers do not tell dense vectors."""
-METRICS: Final[Mapping[Metric, str]] = {"cosine": "cosine", "l2": "l2_norm", "dot": "max_inner_product"}
-KEYWORD: Final = {"type": "keyword"}
-SILENT: Final = {"type": "keyword", "index": False, "doc_values": False}
 AT_ONCE: Final = 1000
 BYTES: Final = 16_000_000
 """Of one bulk request; the server takes 100 MB."""
@@ -141,56 +141,21 @@ class Elasticsearch(VectorIndex):
     async def _prepare(self, client: AsyncElasticsearch) -> None:
         if not await client.indices.exists(index=self._name):
             try:
-                await client.indices.create(index=self._name, mappings=self._mappings())
+                await client.indices.create(index=self._name, mappings=mappings(self.dimension, self.metric))
             except elasticsearch.BadRequestError as error:
                 if error.error != "resource_already_exists_exception":  # another process was quicker
                     raise
         answer = await client.indices.get_mapping(index=self._name)
-        known = next(iter(answer.values()))["mappings"].get("properties", {}).get(VECTOR, {})
-        names = {name: metric for metric, name in METRICS.items()}
-        metric = names.get(known.get("similarity"), known.get("similarity"))
-        if known.get("dims") != self.dimension or metric != self.metric:
-            raise ConfigError(
-                f"index {self._name!r} holds vectors of dimension {known.get('dims')} and metric {metric}, not"
-                f" {self.dimension} and {self.metric}; give another index, or what it was made with",
-                part=self.part,
-            )
-
-    def _mappings(self) -> dict[str, Any]:
-        vector = {
-            "type": "dense_vector",
-            "dims": self.dimension,
-            "index": True,
-            "similarity": METRICS[self.metric],
-            "index_options": {"type": "hnsw"},
-        }
-        own = {ID: KEYWORD, SPACE: KEYWORD, FIELDS: SILENT | {"ignore_above": 0}, HELD: {"type": "binary"}}
-        kinds = {n: {"type": "double"} if n.removeprefix("f_") in NUMBERS else KEYWORD for n in COLUMNS}
-        return {"dynamic": False, "properties": {VECTOR: vector, **own, **kinds}}
+        check(next(iter(answer.values()))["mappings"], self._name, self.dimension, self.metric)
 
     # -------------------------------------------------------------------------------------------- the port
 
     async def _upsert(self, points: Sequence[Point]) -> None:
         ready = batch(points, self.metric, part=self.part)
         size = portion(self.dimension, ready.texts, most=AT_ONCE, size=BYTES)
-        made = list(self._made(ready))
+        made = list(actions(ready, self.metric, self._namespace))
         for at in range(0, len(made), size):
             await self._bulk([line for pair in made[at : at + size] for line in pair])
-
-    def _made(self, points: Batch) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-        """Action and document of each point."""
-        rows = zip(points.ids, points.fields, points.texts, points.vectors, strict=True)
-        for name, fields, text, vector in rows:
-            searched = vector if vector.any() or self.metric != "cosine" else stand_in(self.dimension)
-            document: dict[str, Any] = {
-                ID: name,
-                SPACE: self._namespace,
-                FIELDS: text,
-                VECTOR: searched.tolist(),
-                HELD: base64.b64encode(vector.astype("<f4").tobytes()).decode(),
-                **columns(fields),
-            }
-            yield {"index": {"_id": self._own(name)}}, document
 
     async def _delete(self, ids: Sequence[str]) -> None:
         lines = [{"delete": {"_id": self._own(name)}} for name in dict.fromkeys(ids)]
@@ -212,7 +177,7 @@ class Elasticsearch(VectorIndex):
     async def _search(self, vector: Vectors, limit: int, where: Where | Node | None) -> list[Match]:
         query = asked(vector, self.metric, part=self.part)
         question = Question(query, self.metric, limit, pushed(filters.parse(where or {})))
-        condition = self._filter(question.pushed.condition)
+        condition = filtered(self._namespace, question.pushed.condition)
         sent = query if query.any() or self.metric != "cosine" else stand_in(self.dimension)
 
         async def ask(size: int) -> list[Candidate]:
@@ -237,11 +202,11 @@ class Elasticsearch(VectorIndex):
     def _candidates(self, found: Sequence[Mapping[str, Any]], question: Question) -> list[Candidate]:
         """Documents as candidates. What they are to the query is computed here: a score of Elasticsearch is a float of
         a formula that differs by metric, and the vector comes along anyway."""
-        vectors = [self._vector(document) for document in found]
+        vectors = [vector_of(document) for document in found]
         near = similarities(vectors, question.vector, question.metric) if vectors else []
         return [
             Candidate(
-                id=_id(document),
+                id=id_of(document),
                 similarity=similar,
                 fields=None if question.pushed.exact else decoded(document.get(FIELDS)),
             )
@@ -253,7 +218,7 @@ class Elasticsearch(VectorIndex):
         after: str | None = None
         while page := await self._page(condition, after, MOST // 10, [ID, FIELDS, HELD]):
             yield page
-            after = _id(page[-1])
+            after = id_of(page[-1])
 
     async def _page(
         self, condition: dict[str, Any], after: str | None, limit: int, source: list[str]
@@ -274,8 +239,8 @@ class Elasticsearch(VectorIndex):
         found: list[str] = []
         while len(found) < limit:
             wanted = min(limit - len(found), MOST)
-            page = await self._page(self._filter(None), found[-1] if found else after, wanted, [ID])
-            found += [_id(document) for document in page]
+            page = await self._page(filtered(self._namespace), found[-1] if found else after, wanted, [ID])
+            found += [id_of(document) for document in page]
             if len(page) < wanted:
                 break
         return found
@@ -289,23 +254,18 @@ class Elasticsearch(VectorIndex):
                 index=self._name, ids=names[at : at + AT_ONCE], source_includes=[ID, HELD], realtime=True
             )
             held = [document["_source"] for document in answer["docs"] if document.get("found")]
-            found |= {_id(document): self._vector(document) for document in held}
+            found |= {id_of(document): vector_of(document) for document in held}
         return found
-
-    def _vector(self, document: Mapping[str, Any]) -> Vectors:
-        raw = base64.b64decode(document[HELD])
-        vector: Vectors = numpy().frombuffer(raw, dtype="<f4").astype("float32")
-        return vector
 
     async def _count(self) -> int:
         client = await self._opened()
-        answer = await client.count(index=self._name, query=self._filter(None))
+        answer = await client.count(index=self._name, query=filtered(self._namespace))
         return int(answer["count"])
 
     async def _clear(self) -> None:
         client = await self._opened()
         await client.delete_by_query(
-            index=self._name, query=self._filter(None), refresh=True, conflicts="proceed"
+            index=self._name, query=filtered(self._namespace), refresh=True, conflicts="proceed"
         )
 
     async def _ping(self) -> None:
@@ -317,10 +277,6 @@ class Elasticsearch(VectorIndex):
 
     def _own(self, name: str) -> str:
         return uuid_of(name, self._namespace)
-
-    def _filter(self, condition: Condition | None) -> dict[str, Any]:
-        space: dict[str, Any] = {"term": {SPACE: self._namespace}}
-        return {"bool": {"filter": [space] if condition is None else [space, _built(condition)]}}
 
     def _translate(self, error: Exception, operation: str) -> MemwellError:
         """The one table of what the client raises."""
@@ -349,26 +305,3 @@ class Elasticsearch(VectorIndex):
         if isinstance(error, elasticsearch.UnsupportedProductError):
             return ConfigError("what answers there is not Elasticsearch")
         return None
-
-
-def _id(document: Mapping[str, Any]) -> str:
-    try:
-        return str(document[ID])
-    except KeyError as error:
-        raise Corrupt(
-            "a document was not written by memwell; give it an index of its own", part="elasticsearch"
-        ) from error
-
-
-def _built(condition: Condition) -> dict[str, Any]:
-    """The condition in Elasticsearch's words."""
-    if isinstance(condition, OneOf):
-        return {"terms": {condition.column: list(condition.values)}}
-    if isinstance(condition, Compare):
-        return {"range": {condition.column: {condition.bound: condition.number}}}
-    if isinstance(condition, Unless):
-        return {"bool": {"must_not": [_built(condition.part)]}}
-    parts = [_built(part) for part in condition.parts]
-    if isinstance(condition, Every):
-        return {"bool": {"filter": parts}}
-    return {"bool": {"should": parts, "minimum_should_match": 1}}
