@@ -124,6 +124,20 @@ def test_the_wait_that_a_server_asks_for_is_kept(call: Any, clock: Clock) -> Non
     assert clock.slept == [31]
 
 
+def test_a_server_that_asks_to_wait_for_a_day_holds_nobody_up(call: Any, clock: Clock) -> None:
+    failing = Failing(Unavailable("come back tomorrow", retry_after=86_400))
+    with pytest.raises(Unavailable, match="tomorrow"):
+        call(patient(clock), failing)()
+    assert (failing.calls, clock.slept) == (1, [])
+    call(patient(clock, max_retry_after=90_000), Failing(Unavailable("tomorrow", retry_after=86_400)))()
+    assert clock.slept == [86_401]
+
+
+def test_a_wait_below_nothing_is_none(call: Any, clock: Clock) -> None:
+    call(patient(clock), Failing(Unavailable("now", retry_after=-5)))()
+    assert clock.slept == [1]
+
+
 def test_no_wait_goes_beyond_the_deadline(call: Any, clock: Clock) -> None:
     failing = Failing(Unavailable("busy"), Unavailable("slow down", retry_after=30), OSError())
     with pytest.raises(Unavailable, match="slow down"):
@@ -187,7 +201,12 @@ def test_an_interrupt_is_never_caught(call: Any, clock: Clock) -> None:
 
 
 def test_what_makes_no_sense_is_refused() -> None:
-    for options in ({"max_attempts": 0}, {"initial_delay": -1}, {"exponential_base": 0.5}):
+    for options in (
+        {"max_attempts": 0},
+        {"initial_delay": -1},
+        {"exponential_base": 0.5},
+        {"max_retry_after": -1},
+    ):
         with pytest.raises(ConfigError):
             retry_with_backoff(**options)  # type: ignore[arg-type]
     for options in ({"failure_threshold": 0}, {"window": 0}):

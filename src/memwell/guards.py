@@ -57,7 +57,8 @@ class Retry:
 
     After the n-th failure it waits a random time up to `initial_delay * exponential_base ** (n - 1)`, at most
     `max_delay`; when the error has a `retry_after`, that long more. It gives up, raising the last error, after
-    `max_attempts`, when `worth(error)` is false, or when the wait would end after `deadline` seconds in all.
+    `max_attempts`, when `worth(error)` is false, when the error asks to wait for more than `max_retry_after` seconds
+    (nobody is held up for a day because a server says so), or when the wait would end after `deadline` seconds in all.
 
     [1] M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
     """
@@ -69,6 +70,7 @@ class Retry:
         initial_delay: float = 1.0,
         max_delay: float = 60.0,
         exponential_base: float = 2.0,
+        max_retry_after: float = 60.0,
         deadline: float | None = None,
         worth: Callable[[Exception], bool] = transient,
         on_retry: Callable[[Exception, int], object] | None = None,
@@ -76,9 +78,9 @@ class Retry:
         sleep: Callable[[float], object] | None = None,
         random: Callable[[], float] = chance.random,
     ) -> None:
-        if max_attempts < 1 or initial_delay < 0 or max_delay < 0 or exponential_base < 1:
+        if max_attempts < 1 or exponential_base < 1 or min(initial_delay, max_delay, max_retry_after) < 0:
             raise ConfigError("max_attempts and exponential_base are at least 1, and delays at least 0")
-        self._attempts, self._deadline = max_attempts, deadline
+        self._attempts, self._deadline, self._patience = max_attempts, deadline, max_retry_after
         self._first, self._longest, self._base = initial_delay, max_delay, exponential_base
         self._worth, self._on_retry = worth, on_retry
         self._clock, self._sleep, self._random = clock, sleep, random
@@ -109,8 +111,11 @@ class Retry:
         """Seconds to wait after a failed attempt; `None` to give up."""
         if attempt >= self._attempts:
             return None
+        asked = max(0.0, getattr(error, "retry_after", None) or 0.0)
+        if asked > self._patience:
+            return None
         most = min(self._longest, self._first * self._base ** min(attempt - 1, 64))
-        wait = most * self._random() + (getattr(error, "retry_after", None) or 0)
+        wait = most * self._random() + asked
         late = self._deadline is not None and self._clock() - started + wait > self._deadline
         return None if late else wait
 

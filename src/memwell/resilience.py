@@ -50,12 +50,14 @@ def retry_with_backoff(
     exponential_base: float = 2.0,
     exceptions: Errors = (Exception,),
     on_retry: Callable[[Exception, int], object] | None = None,
+    max_retry_after: float = 60.0,
     deadline: float | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], object] | None = None,
     random: Callable[[], float] = chance.random,
 ) -> Callable[[F], F]:
-    """A decorator that tries again, as `Retry` tells: after `exceptions`, but for memwell's own that are not transient.
+    """A decorator that tries again, as `Retry` tells: after `exceptions`, but for memwell's own that are not transient,
+    and for those that ask to wait for more than `max_retry_after` seconds.
 
     `on_retry` is called with the error and the number of the attempt that failed, from 1. `sleep` stands for the wait
     between attempts and may be a coroutine function where the decorated function is one.
@@ -65,6 +67,7 @@ def retry_with_backoff(
         initial_delay=initial_delay,
         max_delay=max_delay,
         exponential_base=exponential_base,
+        max_retry_after=max_retry_after,
         deadline=deadline,
         worth=lambda error: isinstance(error, exceptions) and transient(error),
         on_retry=on_retry,

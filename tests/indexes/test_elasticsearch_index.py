@@ -108,9 +108,10 @@ def test_a_busy_server_is_unavailable_and_one_that_is_gone_too(
     index: VectorIndex, wire: ElasticsearchWire
 ) -> None:
     run(index, index.upsert([point("a")]))
-    wire.next(Reply(429, message="es_rejected_execution_exception"))
-    with pytest.raises(Unavailable):
+    wire.next(Reply(429, headers={"retry-after": "3"}, message="es_rejected_execution_exception"))
+    with pytest.raises(Unavailable) as caught:
         run(index, index.search(FIRST, limit=1))
+    assert caught.value.retry_after == 3
     gone = open_index("elasticsearch://127.0.0.1:9?dimension=2&timeout=1")
     with pytest.raises(Unavailable, match="cannot be reached"):
         run(gone, gone.count())

@@ -145,9 +145,10 @@ def test_an_index_of_another_metric_is_an_error_of_configuration(wire: PineconeW
 
 def test_a_service_that_hangs_up_or_refuses_is_told_apart(index: Pinecone, wire: PineconeWire) -> None:
     run(index, index.upsert([point("a")]))
-    wire.next(*[Reply(503, message="busy")] * 4)
-    with pytest.raises(Unavailable):
+    wire.next(*[Reply(503, headers={"retry-after": "0"}, message="busy")] * 4)
+    with pytest.raises(Unavailable) as caught:
         run(index, index.count())
+    assert caught.value.retry_after == 0
     wire.next(Reply(400, message="no such thing"))
     with pytest.raises(BackendError, match="no such thing"):
         run(index, index.count())

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +184,17 @@ def test_each_failure_is_translated(
             assert isinstance(caught.value, Unavailable)
             assert caught.value.retry_after == 3
         assert run(index, index.count()) == 3
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_moment_that_a_server_names_is_a_wait(wire: QdrantWire, status: int) -> None:
+    moment = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    with opened_at(wire) as index:
+        run(index, index.upsert(points(3)))
+        wire.next(Reply(status, headers={"retry-after": moment}, message="slow down"))
+        with pytest.raises(Unavailable) as caught:
+            run(index, index.search(FIRST, limit=1))
+        assert 3500 < (caught.value.retry_after or 0) <= 3600
 
 
 def test_a_server_that_is_not_there_is_unavailable_and_found_when_it_is(wire: QdrantWire) -> None:

@@ -56,6 +56,14 @@ def test_a_call_is_repeated_with_growing_waits(store: Store, faults: Faults, sle
     assert faults.calls == ["count"] * 4
 
 
+def test_a_backend_that_asks_to_wait_for_long_is_not_waited_for(faults: Faults, slept: list[float]) -> None:
+    part = Retrying(Flaky(open_keyvalue("memory://"), faults), deadline=None, sleep=slept.append)
+    faults.fail(Unavailable("tomorrow", retry_after=86_400))
+    with pytest.raises(Unavailable, match="tomorrow"):
+        run(part, part.get("key"))
+    assert (faults.calls, slept) == (["get_many"], [])
+
+
 def test_it_ends_after_five_attempts(store: Store, faults: Faults) -> None:
     faults.down = Unavailable("gone")
     with pytest.raises(Unavailable, match="gone"):

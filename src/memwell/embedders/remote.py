@@ -31,7 +31,7 @@ from memwell.embedders.batches import cut, requests, spans
 from memwell.embedders.prefixes import prefixes_of
 from memwell.embedders.replies import failure_of, json_of
 from memwell.errors import ConfigError, EmbeddingError, MemwellError, TimedOut, Unavailable
-from memwell.guards import Retry, transient
+from memwell.guards import Retry
 from memwell.keys import key_from
 from memwell.ports import Embedder, Vectors, guarded
 
@@ -115,7 +115,9 @@ class RemoteEmbedder(Embedder):
         self._dimension = dimensions or dimension or self.sizes.get(model)
         self._batch = min(batch or self.most_texts, self.most_texts)
         self._timeout = timeout
-        self._retry = Retry(max_attempts=attempts, initial_delay=0.25, max_delay=20.0, worth=_soon)
+        self._retry = Retry(
+            max_attempts=attempts, initial_delay=0.25, max_delay=20.0, max_retry_after=PATIENCE
+        )
         self._given = client
         self._clients = Clients(_client, httpx2.AsyncClient.aclose)
         known = prefixes_of(model)
@@ -302,7 +304,3 @@ def _base(text: str, part: str) -> str:
     if not plain or url.query or url.fragment:
         raise wrong
     return text.rstrip("/")
-
-
-def _soon(error: Exception) -> bool:
-    return transient(error) and (getattr(error, "retry_after", None) or 0) <= PATIENCE

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import httpx2
 
 from memwell.errors import ConfigError, EmbeddingError, MemwellError, Unavailable
+from memwell.waiting import asked_wait
 
 __all__ = ["failure_of", "json_of"]
 
@@ -38,7 +37,7 @@ def failure_of(
     if status == 429 and _code(body) == "insufficient_quota":
         return EmbeddingError(f"{message}; the account has no quota left", part=part, operation="embed")
     if status in _TRY_AGAIN or status >= 500:
-        return Unavailable(message, part=part, operation="embed", retry_after=_retry_after(response, body))
+        return Unavailable(message, part=part, operation="embed", retry_after=_wait(response, body))
     if status in (401, 403):
         where = " or ".join(keys) or "key="
         return ConfigError(f"{message}; check the key in {where}", part=part, operation="embed")
@@ -70,23 +69,8 @@ def _code(body: Any) -> str | None:
     return error.get("code") if isinstance(error, dict) else None
 
 
-def _retry_after(response: httpx2.Response, body: Any) -> float | None:
-    """Seconds to wait: the header in milliseconds, seconds or as a date, or Hugging Face's `estimated_time`."""
-    headers = response.headers
-    for text, scale in ((headers.get("retry-after-ms"), 0.001), (headers.get("retry-after"), 1.0)):
-        if text is None:
-            continue
-        try:
-            return max(0.0, float(text) * scale)
-        except ValueError:
-            return _until(text)
+def _wait(response: httpx2.Response, body: Any) -> float | None:
+    """Seconds to wait: as the headers say, or Hugging Face's `estimated_time`."""
+    asked = asked_wait(response.headers)
     estimate = body.get("estimated_time") if isinstance(body, dict) else None
-    return float(estimate) if isinstance(estimate, int | float) else None
-
-
-def _until(text: str) -> float | None:
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return max(0.0, (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds())
+    return asked if asked is not None or not isinstance(estimate, int | float) else max(0.0, float(estimate))

@@ -13,6 +13,7 @@ from typing import Any
 
 from memwell.clients import Clients
 from memwell.indexes.locks import leave, share
+from memwell.waiting import asked_wait
 
 __all__ = ["Answered", "Door", "Folder", "Server"]
 
@@ -187,8 +188,7 @@ class Server(Door):
             name, message = str(said["error"]), str(said["message"])
         except (ValueError, KeyError, TypeError):
             name, message = answer.reason_phrase, answer.text[:200]
-        wait = answer.headers.get("retry-after", "")
-        raise Answered(answer.status_code, name, message, float(wait) if wait.isdigit() else None)
+        raise Answered(answer.status_code, name, message, asked_wait(answer.headers))
 
     def _opened(self) -> Any:
         import httpx2

@@ -49,6 +49,7 @@ from memwell.keys import key_from
 from memwell.ports import Match, Metric, Point, VectorIndex, Vectors
 from memwell.registry import Url
 from memwell.types import Where
+from memwell.waiting import asked_wait
 
 __all__ = ["Elasticsearch"]
 
@@ -297,7 +298,8 @@ class Elasticsearch(VectorIndex):
         if isinstance(error, elasticsearch.ApiError):
             busy = error.status_code in (429, 502, 503, 504)
             message = f"Elasticsearch answers {error.status_code}: {error.error}"
-            return Unavailable(message) if busy else BackendError(message)
+            wait = asked_wait(error.meta.headers)
+            return Unavailable(message, retry_after=wait) if busy else BackendError(message)
         if isinstance(error, elasticsearch.SSLError):
             return ConfigError(f"the certificate cannot be trusted: {error.message}; see verify=")
         if isinstance(error, elasticsearch.TransportError):

@@ -46,6 +46,7 @@ from memwell.matrix import numpy
 from memwell.ports import Match, Metric, Point, VectorIndex, Vectors
 from memwell.registry import Url
 from memwell.types import Where
+from memwell.waiting import asked_wait
 
 __all__ = ["Pinecone"]
 
@@ -280,21 +281,18 @@ def _table(error: Exception) -> MemwellError | None:
     if isinstance(error, errors.UnauthorizedError | errors.ForbiddenError):
         return ConfigError(f"Pinecone refuses the key: {error.message}; set PINECONE_API_KEY")
     if isinstance(error, errors.RateLimitError):
-        return Unavailable(f"Pinecone asks to wait: {error.message}", retry_after=_wait(error.headers))
-    if isinstance(error, errors.ServiceError | errors.PineconeConnectionError | errors.PineconeTimeoutError):
+        wait = asked_wait(error.headers or {})
+        return Unavailable(f"Pinecone asks to wait: {error.message}", retry_after=wait)
+    if isinstance(error, errors.ServiceError):
+        wait = asked_wait(error.headers or {})
+        return Unavailable(f"Pinecone cannot serve: {error.message}", retry_after=wait)
+    if isinstance(error, errors.PineconeConnectionError | errors.PineconeTimeoutError):
         return Unavailable(f"Pinecone cannot be reached: {error.message}")
     if isinstance(error, errors.NotFoundError):
         return ConfigError(f"there is no such index: {error.message}; check its host")
     if isinstance(error, errors.PineconeError):
         return BackendError(f"Pinecone: {error.message}")
     return None
-
-
-def _wait(headers: Mapping[str, str] | None) -> float | None:
-    try:
-        return float((headers or {}).get("retry-after", ""))
-    except ValueError:
-        return None
 
 
 async def _nothing(size: int) -> list[Candidate]:

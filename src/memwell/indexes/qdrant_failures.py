@@ -10,8 +10,12 @@ from qdrant_client.common.client_exceptions import QdrantException, ResourceExha
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
 from memwell.errors import BackendError, ConfigError, MemwellError, TimedOut, Unavailable
+from memwell.waiting import asked_wait
 
 __all__ = ["failure", "gone"]
+
+_NO_NUMBER = "Retry-After header value is not a valid integer: "
+"""How the client complains of a date there, as proxies send it."""
 
 
 def failure(error: Exception, where: str) -> MemwellError | None:
@@ -25,6 +29,11 @@ def failure(error: Exception, where: str) -> MemwellError | None:
     if isinstance(error, json.JSONDecodeError):
         return BackendError(f"Qdrant's answer cannot be understood: {error}")
     if isinstance(error, QdrantException):
+        said, _, moment = str(error).partition(_NO_NUMBER)
+        if moment and not said:
+            return Unavailable(
+                f"Qdrant asks to wait until {moment}", retry_after=asked_wait({"retry-after": moment})
+            )
         return BackendError(f"Qdrant: {error}")
     if isinstance(error, RuntimeError) and "already accessed" in str(error):
         return ConfigError(f"{where} is open in another process or part; close that one, or use a server")
@@ -43,7 +52,7 @@ def _answered(error: UnexpectedResponse) -> MemwellError:
     if status in (401, 403):
         return ConfigError(f"Qdrant refuses the API key: {said}; set QDRANT_API_KEY")
     if status in (408, 429, 502, 503, 504):
-        return Unavailable(f"Qdrant answers {status}: {said}")
+        return Unavailable(f"Qdrant answers {status}: {said}", retry_after=asked_wait(error.headers))
     if status == 404:
         return BackendError(f"{said}; the next call makes the collection anew, `memwell repair` fills it")
     return BackendError(f"Qdrant answers {status}: {said}")

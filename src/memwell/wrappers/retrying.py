@@ -1,7 +1,8 @@
 """A part whose calls are tried again when that may help: `Retrying(part)` is again a part of the same port.
 
 Tried again are errors that are `transient`, with exponential backoff and full jitter, not before the `retry_after` that
-a backend asked for, and never beyond `deadline` (`memwell.guards.Retry`). Each retry is logged at debug level.
+a backend asked for, and never beyond `deadline` (`memwell.guards.Retry`). A backend that asks to wait for more than
+`max_retry_after` seconds is not waited for: its error is raised at once. Each retry is logged at debug level.
 
 When the answer of a write is lost, as by a time limit or a broken connection, nobody knows whether it happened.
 Before such a write is sent again:
@@ -49,6 +50,7 @@ class Retrying(Around):
         initial_delay: float = 0.1,
         max_delay: float = 10.0,
         exponential_base: float = 2.0,
+        max_retry_after: float = 60.0,
         deadline: float | None = 30.0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] | None = None,
@@ -60,6 +62,7 @@ class Retrying(Around):
             initial_delay=initial_delay,
             max_delay=max_delay,
             exponential_base=exponential_base,
+            max_retry_after=max_retry_after,
             deadline=deadline,
             clock=clock,
             sleep=sleep,
