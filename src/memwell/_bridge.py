@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from memwell.errors import TimedOut
 
@@ -22,7 +23,19 @@ if TYPE_CHECKING:
     import asyncio
     from concurrent.futures import Executor
 
-__all__ = ["Loop", "complete", "drive", "gather", "hop", "is_async", "later", "pause", "repeat", "within"]
+__all__ = [
+    "Loop",
+    "Turn",
+    "complete",
+    "drive",
+    "gather",
+    "hop",
+    "is_async",
+    "later",
+    "pause",
+    "repeat",
+    "within",
+]
 
 T = TypeVar("T")
 
@@ -163,6 +176,42 @@ async def gather(calls: Sequence[Callable[[], Awaitable[T]]], *, blocking: bool)
     import asyncio
 
     return list(await asyncio.gather(*(_outcome(call) for call in calls)))
+
+
+class Turn:
+    """What one caller at a time may have: one thread where nothing may suspend, else one task of each event loop.
+
+    ::
+
+        async with turn:
+            ...
+    """
+
+    def __init__(self, *, blocking: bool) -> None:
+        self._blocking = blocking
+        self._begin()
+
+    def _begin(self) -> None:
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._of_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+
+    async def __aenter__(self) -> None:
+        if self._pid != os.getpid():  # a fork may have copied a lock that nobody will release
+            self._begin()
+        if self._blocking:
+            self._lock.acquire()
+        else:
+            await self._here().acquire()
+
+    async def __aexit__(self, *_: object) -> None:
+        (self._lock if self._blocking else self._here()).release()
+
+    def _here(self) -> asyncio.Lock:
+        import asyncio
+
+        with self._lock:
+            return self._of_loops.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
 
 def repeat(

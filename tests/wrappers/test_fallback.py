@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,25 @@ import pytest
 
 from memwell import Memory
 from memwell.embedders.hashing import Hashing
-from memwell.errors import ConfigError, Conflict, Corrupt, InvalidInput, MemwellError, NotFound, Unavailable
+from memwell.errors import (
+    BackendError,
+    ConfigError,
+    Conflict,
+    Corrupt,
+    InvalidInput,
+    MemwellError,
+    NotFound,
+    Unavailable,
+)
 from memwell.indexes.exact import Exact
 from memwell.keyvalue.memory import MemoryKeyValue
+from memwell.logs.memory import MemoryLog
 from memwell.operations import pack, unpack
 from memwell.ports import (
     Delete,
     Embed,
     Embedder,
+    Entry,
     Insert,
     KeyValue,
     Log,
@@ -30,6 +42,7 @@ from memwell.ports import (
     VectorIndex,
 )
 from memwell.registry import open_embedder, open_keyvalue, open_log, open_store
+from memwell.stores.memory import MemoryStore
 from memwell.testing import run
 from memwell.testing.embedders import EmbedderConformance
 from memwell.testing.flaky import Faults, Flaky
@@ -340,6 +353,104 @@ def test_of_two_processes_one_replays(tmp_path: Path) -> None:
     assert run(pair.first.store, claim) == 0
     assert pair.together.ids() == ["a"], "the fallback answers until the other has replayed"
     assert pair.first.ids() == []
+
+
+def test_what_another_process_noted_in_the_same_outage_comes_before_anything_else(tmp_path: Path) -> None:
+    log = open_log(f"sqlite:///{tmp_path / 'log.db'}")
+    pair = Pair(log)
+    other = pair.again(log)
+    assert (pair.together.count(), other.count()) == (0, 0), "both have found the log empty"
+    pair.away()
+    other.count()
+    pair.together.insert("tea", "a")
+    pair.back()
+    assert other.ids() == ["a"]
+    assert pair.first.ids() == ["a"]
+
+
+class Meanwhile(MemoryLog):
+    """Something happens just after the log has been read, or before something is added to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.after_read: Callable[[], object] | None = None
+        self.waits = 0
+        """How often the next addition lets others go first."""
+
+    async def _read(self, stream: str, after: str | None, limit: int) -> list[Entry]:
+        found = await super()._read(stream, after, limit)
+        happens, self.after_read = self.after_read, None
+        if happens is not None:
+            happens()
+        return found
+
+    async def _append(self, stream: str, data: Sequence[bytes]) -> list[str]:
+        waits, self.waits = self.waits, 0
+        for _ in range(waits):
+            await asyncio.sleep(0)
+        return await super()._append(stream, data)
+
+
+def test_what_is_noted_just_when_the_log_was_found_empty_is_replayed() -> None:
+    pair = Pair(log := Meanwhile())
+    log.after_read = lambda: pair.together.insert("tea", "a")
+    assert pair.together.count() == 0
+    assert len(run(log, log.read(REPLAY))) == 1
+    pair.back()
+    assert pair.together.ids() == ["a"]
+    assert pair.first.ids() == ["a"]
+
+
+def test_nobody_reaches_the_first_while_a_new_process_replays() -> None:
+    pair = Pair(log := Meanwhile())
+    pair.away()
+    pair.together.insert("tea", "a")
+    pair.back()
+    fresh = pair.again(log)
+    seen: list[list[str]] = []
+    log.after_read = lambda: setattr(log, "after_read", lambda: seen.append(fresh.ids()))
+    fresh.count()
+    assert seen == [["a"]], "the second answered, which has it"
+
+
+def test_a_first_that_is_full_puts_nothing_aside(caplog: pytest.LogCaptureFixture) -> None:
+    pair = Pair(log := open_log("memory://"))
+    pair.away()
+    pair.together.insert("tea", "a")
+    pair.together.insert("coffee", "b")
+    pair.back()
+    pair.faults.fail(BackendError("the disk is full"), on="write")
+    assert pair.together.ids() == ["a", "b"]
+    assert pair.state == (True, 1)
+    assert "the disk is full" in caplog.text
+    assert len(run(log, log.read(REPLAY))) == 2
+    pair.back()
+    assert pair.together.ids() == ["a", "b"]
+    assert (pair.first.ids(), pair.state) == (["a", "b"], (False, 0))
+    assert run(log, log.read(REFUSED)) == []
+
+
+class OnALoop(MemoryStore):
+    blocking = False
+
+
+def test_writes_at_once_are_replayed_in_the_order_in_which_the_next_took_them() -> None:
+    first, second, log, faults = OnALoop(), OnALoop(), Meanwhile(), Faults()
+    log.blocking = False
+    together = Fallback(Flaky(first, faults), second, replay=log, recovery_timeout=0)
+
+    async def play() -> None:
+        faults.down = Unavailable("no route")
+        await together.write([Insert(record=record("tea", id="a"))], now=START)
+        log.waits = 5
+        changes = [Update(scope=ANYBODY, id="a", changes={"content": text}) for text in ("milk", "lemon")]
+        await asyncio.gather(*(together.write([change], now=START) for change in changes))
+        faults.down = None
+        await together.count(ANYBODY, now=START)
+        (one,), (other,) = [await store.get(ANYBODY, ["a"], now=START) for store in (first, second)]
+        assert (one.content, one.version) == (other.content, other.version)
+
+    asyncio.run(play())
 
 
 # ------------------------------------------------------------------------------------------- made wrong

@@ -5,11 +5,14 @@ records and conflicts are answers, and never lead further. A part that was unava
 `recovery_timeout` seconds and then asked again, by one call.
 
 Writes go to the first part only. While it is unavailable they raise `Unavailable` (read-only), unless a `replay` log
-is given to a fallback of stores: then a write goes to the next store that takes it and is noted in the log, and all
-that was noted is carried out on the first, in order, before anything else reaches it again. What the first refuses then
-(somebody has changed the record meanwhile, or took the id) is put aside in the stream `memwell:refused`, with a
-warning in the log: nothing is overwritten silently. A write whose answer was lost is not carried out twice
-(`carried_out`); what is noted survives the process if the log does, and of several processes one replays at a time.
+is given to a fallback of stores: then a write goes to the next store that takes it and is noted in the log, one write
+after the other, and all that was noted is carried out on the first, in that order, before anything else of this process
+reaches it again. What the first refuses then (somebody has changed the record meanwhile, or took the id) is put aside
+in the stream `memwell:refused`, with a warning in the log: nothing is overwritten silently. A first that fails itself,
+as with a full disk, counts as unavailable until it has taken all. A write whose answer was lost is not carried out
+twice (`carried_out`); what is noted survives the process if the log does, of several processes one replays at a time,
+and each that met the outage looks into the log before it goes on. A write that the log does not take raises, though
+the stand-in has it until then.
 
 The change sequence is the first part's alone: two stores number their changes differently. The others are fed by
 somebody else, such as `MirroredStore` or the database's own replication; they may lag behind.
@@ -20,15 +23,17 @@ Closing closes all parts, but not the log, which was handed in.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
+from memwell import _bridge
 from memwell.errors import ConfigError, MemwellError, Unavailable
-from memwell.guards import CircuitBreaker
+from memwell.guards import CircuitBreaker, blames_backend
 from memwell.ids import new_id
 from memwell.operations import pack, unpack
 from memwell.ports import Embedder, Log, Operation, Port, Store, VectorIndex
@@ -40,6 +45,7 @@ __all__ = ["REFUSED", "REPLAY", "Fallback"]
 log = logging.getLogger("memwell.fallback")
 
 P = TypeVar("P", bound=Port)
+T = TypeVar("T")
 
 REPLAY: Final = "memwell:replay"
 """The stream of the writes that wait for the first store."""
@@ -103,19 +109,22 @@ class Fallback(Around):
         try:
             return await self._guards[0].run(lambda: self._on_first(hook, arguments), name=self.inner.part)
         except Unavailable as error:
-            if hook == "_write" and self._backlog is not None:
-                results = await self._on_others(hook, arguments, error)
-                await self._backlog.note(*arguments)
-                return results
-            if hook in _FIRST:
-                raise Unavailable(
-                    f"{self.inner.part} is unavailable, and only it takes `{hook.lstrip('_')}`; try again later",
-                    part=self.part,
-                    operation=hook.lstrip("_"),
-                    retry_after=error.retry_after,
-                    unsent=error.unsent,
-                ) from error
-            return await self._on_others(hook, arguments, error)
+            failure = error
+        if self._backlog is not None:
+            self._backlog.doubt()
+            if hook == "_write":
+                return await self._backlog.noted(
+                    lambda: self._on_others(hook, arguments, failure), *arguments
+                )
+        if hook in _FIRST:
+            raise Unavailable(
+                f"{self.inner.part} is unavailable, and only it takes `{hook.lstrip('_')}`; try again later",
+                part=self.part,
+                operation=hook.lstrip("_"),
+                retry_after=failure.retry_after,
+                unsent=failure.unsent,
+            ) from failure
+        return await self._on_others(hook, arguments, failure)
 
     async def _on_first(self, hook: str, arguments: tuple[Any, ...]) -> Any:
         if self._backlog is not None:
@@ -159,51 +168,64 @@ class _Backlog:
 
     def __init__(self, first: Store, kept: Log) -> None:
         self._first, self._log = first, kept
-        self._holder = new_id()
-        self._turn = threading.Lock()
-        self._empty = False
-        """Nothing is noted, as far as this process knows; asked at the first call."""
+        self._token = new_id()
+        self._notes, self._replayed = 1, 0
+        """What may have been noted, and how much of it is known to be replayed: alike when nothing waits."""
+        self._begin()
 
-    async def note(self, operations: Sequence[Operation], now: datetime) -> None:
-        """Keep the operations of one write."""
-        await self._log.append(REPLAY, [pack(operations, now)])
-        self._empty = False
+    def _begin(self) -> None:
+        self._pid, self._replaying = os.getpid(), threading.Lock()
+        self._turn = _bridge.Turn(blocking=self._first.blocking)
+
+    def doubt(self) -> None:
+        """The first was away: somebody may have noted something."""
+        self._notes += 1
+
+    async def noted(
+        self, write: Callable[[], Awaitable[T]], operations: Sequence[Operation], now: datetime
+    ) -> T:
+        """Make a write elsewhere and keep its operations, no other write in between."""
+        async with self._turn:
+            results = await write()
+            await self._log.append(REPLAY, [pack(operations, now)])
+            self._notes += 1
+        return results
 
     async def carry_out(self) -> None:
         """Do what was noted, in order. Raises `Unavailable` while that cannot be done, or somebody else does it."""
-        if self._empty:
+        if self._replayed == self._notes:
             return
-        if not self._turn.acquire(blocking=False):
+        if self._pid != os.getpid():  # a fork may have copied a lock that nobody will release
+            self._begin()
+        if not self._replaying.acquire(blocking=False):
             raise _busy()
         try:
-            if not await self._log.read(REPLAY, limit=1):
-                self._empty = True
-                return
-            if await self._claimed() is None:
-                raise _busy()
-            try:
+            notes = self._notes  # what is noted from now on may be missing in the log that is read next
+            if await self._log.read(REPLAY, limit=1):
                 await self._drain()
-            finally:
-                end = await self._first.position()  # so that no changes are kept for this follower
-                await self._first.advance(_FOLLOWER, self._holder, end, release=True)
+            self._replayed = notes
         finally:
-            self._turn.release()
-
-    async def _claimed(self) -> int | None:
-        return await self._first.claim(_FOLLOWER, self._holder, seconds=_LEASE, now=datetime.now(UTC))
+            self._replaying.release()
 
     async def _drain(self) -> None:
-        self._empty = True  # a note that comes from now on says otherwise
+        await self._claim()
         try:
             while entries := await self._log.read(REPLAY, limit=_BATCH):
                 for entry in entries:
                     await self._replay(entry.data)
                     await self._log.trim(REPLAY, through=entry.position)
-                if await self._claimed() is None:
-                    raise _busy()
-        except BaseException:
-            self._empty = False
-            raise
+                await self._claim()
+        finally:
+            end = await self._first.position()  # so that no changes are kept for this follower
+            await self._first.advance(_FOLLOWER, self._holder(), end, release=True)
+
+    async def _claim(self) -> None:
+        now = datetime.now(UTC)
+        if await self._first.claim(_FOLLOWER, self._holder(), seconds=_LEASE, now=now) is None:
+            raise _busy()
+
+    def _holder(self) -> str:
+        return f"{self._token}-{self._pid}"
 
     async def _replay(self, data: bytes) -> None:
         try:
@@ -214,6 +236,11 @@ class _Backlog:
         except Unavailable:
             raise
         except MemwellError as error:
+            if blames_backend(error):
+                log.warning(
+                    "what was written while %s was away cannot be replayed: %s", self._first.part, error
+                )
+                raise Unavailable(f"it cannot take what was written meanwhile: {error}") from error
             log.warning("a write made while %s was away is refused by it now: %s", self._first.part, error)
             await self._log.append(REFUSED, [data])
 
