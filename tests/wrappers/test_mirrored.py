@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 
 from memwell.errors import ConfigError, Unavailable
 from memwell.keyvalue.memory import MemoryKeyValue
+from memwell.logs.memory import MemoryLog
 from memwell.ports import KeyValue, Log
 from memwell.registry import open_keyvalue, open_log
 from memwell.testing import run
@@ -112,6 +113,36 @@ def test_the_backlog_of_keys_outlives_the_process(clock: Seconds) -> None:
         faults.down = None if attempt else Unavailable("no route")
         run(part, part.set(f"key {attempt}", b"1"))
     assert run(copy, copy.get_many(["key 0", "key 1"])) == {"key 0": b"1", "key 1": b"1"}
+
+
+class Meanwhile(MemoryLog):
+    """Something happens just before an entry is added."""
+
+    before_append: Callable[[], object] | None = None
+
+    async def _append(self, stream: str, entries: Sequence[bytes]) -> list[str]:
+        happens, self.before_append = self.before_append, None
+        if happens is not None:
+            happens()
+        return await super()._append(stream, entries)
+
+
+def test_what_is_kept_while_somebody_else_reaches_the_mirror_is_brought_by_the_next(clock: Seconds) -> None:
+    faults, backlog = Faults(), Meanwhile()
+    first, copy = MemoryKeyValue(clock=clock), MemoryKeyValue(clock=clock)
+    part = MirroredKeyValue(first, {"copy": Flaky(copy, faults)}, backlog=backlog, clock=clock)
+
+    def back() -> None:
+        clock.advance(5)
+        run(part, part.set("meanwhile", b"1"))
+
+    faults.fail(Unavailable("no route"))
+    backlog.before_append = back
+    run(part, part.set("key", b"1"))
+    assert run(part, part.lag()) == {"copy": 1}
+    run(part, part.set("next", b"1"))
+    assert run(part, part.lag()) == {"copy": 0}
+    assert run(copy, copy.get("key")) == b"1"
 
 
 def test_entries_reach_a_mirror_in_order_however_long_it_was_away(clock: Seconds) -> None:

@@ -10,7 +10,7 @@ before anything else once the mirror is back: a mirror that is down fails no wri
   often and in whatever order it is told. The time to live is that of the write. A process that dies between the first
   part and the mirror, or two that write one key at once, may leave a mirror with the older value until the key is
   written again: a mirror serves to go on with, not to compare with.
-- A log's entries arrive at least once, in order, with the mirror's own positions and times.
+- A log's entries arrive at least once, those of one writer in order, with the mirror's own positions and times.
 
 `MirroredStore` follows the first store's change sequence instead, and loses nothing at all.
 """
@@ -45,8 +45,8 @@ class _Mirror:
     ) -> None:
         self._name, self._backlog, self._tell, self._guard = name, backlog, tell, guard
         self._stream = f"memwell:mirror:{name}"
-        self._waiting = True
-        """Something may wait in the backlog."""
+        self._kept, self._brought = 1, 0
+        """What may wait in the backlog, and how much of it is known to have been brought: alike when nothing waits."""
 
     async def take(self, entry: Any) -> None:
         """Bring an entry to the mirror, after those that wait; keep it when that cannot be done."""
@@ -54,8 +54,8 @@ class _Mirror:
             await self._guard.run(lambda: self._given(entry), name=self._name)
         except MemwellError as error:
             log.warning("the mirror %s will be told later: %s", self._name, error)
-            self._waiting = True
             await self._backlog.append(self._stream, [json.dumps(entry).encode()])
+            self._kept += 1
 
     async def lag(self) -> int:
         """How many entries wait."""
@@ -65,12 +65,14 @@ class _Mirror:
         return count
 
     async def _given(self, entry: Any) -> None:
-        while self._waiting:
+        while self._brought != self._kept:
+            kept = self._kept  # what is kept from now on may be missing in the backlog that is read next
             entries = await self._backlog.read(self._stream, limit=_BATCH)
-            for kept in entries:
-                await self._tell(json.loads(kept.data))
-                await self._backlog.trim(self._stream, through=kept.position)
-            self._waiting = bool(entries)
+            for waiting in entries:
+                await self._tell(json.loads(waiting.data))
+                await self._backlog.trim(self._stream, through=waiting.position)
+            if not entries:
+                self._brought = kept
         await self._tell(entry)
 
 
