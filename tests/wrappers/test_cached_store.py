@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from memwell import Memory
 from memwell.errors import ConfigError, EmbeddingError, NotSupported, Unavailable
@@ -20,6 +21,7 @@ from memwell.testing import run
 from memwell.testing.flaky import Faults, Flaky
 from memwell.testing.memory import MemoryConformance
 from memwell.testing.samples import START, direction, embedding
+from memwell.testing.services import Service
 from memwell.testing.stores import Driven, StoreConformance
 from memwell.types import Scope
 from memwell.wrappers.cached_store import CachedStore
@@ -298,3 +300,19 @@ def test_filters_of_nodes_are_read() -> None:
     driven.insert("an apple", "a", category="x")
     search = Search(scope=Scope(), now=START, terms=("appl",), where=parse({"category": "x"}))
     assert run(driven.store, driven.store.search(search)) is run(driven.store, driven.store.search(search))
+
+
+def test_a_server_that_lost_its_last_writes_leaves_nothing_stale(redis_url: str, redis: Service) -> None:
+    driven = Driven(CachedStore(open_store(redis_url)))
+    for number in range(3):
+        driven.insert(f"apple {number}", f"a{number}")
+    assert driven.found("apple") == {"a0", "a1", "a2"}
+    prefix = redis_url.partition("prefix=")[2]
+    with Redis.from_url(redis.url) as client:
+        client.delete(*client.scan_iter(f"*{prefix}*"))
+    driven.insert("apple", "b0")
+    assert driven.found("apple") == {"b0"}
+    driven.insert("apple juice", "b1")
+    driven.insert("apple pie", "b2")  # the change sequence has come as far as it was before
+    assert driven.found("apple") == {"b0", "b1", "b2"}
+    driven.run(driven.store.close())

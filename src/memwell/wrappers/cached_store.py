@@ -171,22 +171,24 @@ class CachedStore(AroundStore):
 
     async def _follow(self) -> None:
         """Drop what was written to since the last search, here or elsewhere."""
-        reached, before = await self.inner.position(), self._reached
+        before = self._reached  # taken first: a position below it is then no other thread's work
+        reached = await self.inner.position()
         if reached == before:
             return
-        touched = None if before is None else await self._touched(before, reached)
+        back = (
+            before is None or reached < before
+        )  # a server that lost its last writes counts from there again
+        touched = None if before is None or back else await self._touched(before)
         with self._lock:
             if touched is None:
                 self._shelves.clear()
             else:
                 for owner in touched:
                     self._shelves.pop(owner, None)
-            self._reached = reached if before is None else max(reached, self._reached or 0)
+            self._reached = reached if back else max(reached, self._reached or 0)
 
-    async def _touched(self, after: int, reached: int) -> set[Owner] | None:
+    async def _touched(self, after: int) -> set[Owner] | None:
         """The owners of the changes after a position; `None` when they cannot be told, or are very many."""
-        if reached < after:
-            return None
         owners: set[Owner] = set()
         for _ in range(_FAR // _BATCH):  # positions need not follow each other closely
             try:
