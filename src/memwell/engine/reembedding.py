@@ -5,7 +5,7 @@ from __future__ import annotations
 from memwell.engine.catching_up import catch_up, name_of
 from memwell.engine.context import Engine
 from memwell.errors import EmbeddingError, InvalidInput, NotSupported
-from memwell.types import Progress, Reembedded, Scope
+from memwell.types import Progress, Reembedded
 
 __all__ = ["reembed"]
 
@@ -41,7 +41,7 @@ async def reembed(
             await _refuse_hopeless(engine, hopeless)
     _report(progress, done, done)
     encoder.behind, encoder.hopeless = False, hopeless
-    gone = await _dropped(engine, before) if drop_old else 0
+    gone = await _dropped(engine) if drop_old else 0
     return Reembedded(
         model=encoder.model, before=before, embedded=done, failed=tuple(sorted(hopeless)), dropped=gone
     )
@@ -61,12 +61,11 @@ async def _refuse_hopeless(engine: Engine, hopeless: set[str]) -> None:
         )
 
 
-async def _dropped(engine: Engine, before: str | None) -> int:
+async def _dropped(engine: Engine) -> int:
     """Remove the vectors of the models that do not serve any more; of how many records."""
     assert engine.encoder is not None
-    stats = await engine.store.stats(Scope(), now=engine.clock())
-    others = {*stats.embedded, *([] if before is None else [before])} - {engine.encoder.model}
-    return sum([await engine.store.drop_model(model) for model in sorted(others)])
+    others = [model for model in await engine.store.embedding_models() if model != engine.encoder.model]
+    return sum([await engine.store.drop_model(model) for model in others])
 
 
 def _report(progress: Progress | None, done: int, total: int) -> None:

@@ -158,6 +158,11 @@ class Store(Port):
         return await self._advance(follower, holder, position, release)
 
     @guarded
+    async def embedding_models(self) -> list[str]:
+        """The models that vectors are stored of, of whatever tenant, in the order of their names."""
+        return sorted(await self._embedding_models())
+
+    @guarded
     async def serving(self) -> str | None:
         """The model whose vectors searches use: that of the first vectors stored, until `serve`; when none of them are
         left, that of the next vectors stored. `None` where there are none of it.
@@ -245,6 +250,8 @@ class Store(Port):
     async def _claim(self, follower: str, holder: str, seconds: float, now: datetime) -> int | None: ...
     @abstractmethod
     async def _advance(self, follower: str, holder: str, position: int, release: bool) -> bool: ...
+    @abstractmethod
+    async def _embedding_models(self) -> list[str]: ...
     @abstractmethod
     async def _serving(self) -> str | None: ...
     @abstractmethod

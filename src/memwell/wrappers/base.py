@@ -157,6 +157,7 @@ class AroundStore(Around, Store):
     _changes = _passed("_changes")
     _claim = _passed("_claim")
     _advance = _passed("_advance")
+    _embedding_models = _passed("_embedding_models")
     _serving = _passed("_serving")
     _serve = _passed("_serve")
     _drop_model = _passed("_drop_model")

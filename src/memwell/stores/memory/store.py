@@ -197,6 +197,10 @@ class MemoryStore(Store):
         with self._lock:
             return self._followers.advance(follower, holder, position, release)
 
+    async def _embedding_models(self) -> list[str]:
+        with self._lock:
+            return [model for model, count in self._state.embedded.items() if count]
+
     async def _serving(self) -> str | None:
         return self._source.serving()
 

@@ -13,7 +13,7 @@ from memwell.ports import Embedding
 from memwell.postgres import Connection, Database
 from memwell.stores.postgres.rows import rows_of
 
-__all__ = ["HAS_VECTORS", "SETTLE", "Model", "Models", "drop", "serve", "serving"]
+__all__ = ["HAS_VECTORS", "SETTLE", "Model", "Models", "drop", "names", "serve", "serving"]
 
 _INLINE: Final = 1900
 """Up to this dimension a vector has room in the row itself, where comparing is fastest; beyond it lies beside it."""
@@ -113,6 +113,12 @@ def _unfitting(name: str, known: int, dimension: int) -> EmbeddingError:
         " an embedder with another dimension needs another model name",
         part="postgres",
     )
+
+
+async def names(connection: Connection) -> list[str]:
+    """See `Store.embedding_models`."""
+    rows = await rows_of(connection, f"SELECT m.name FROM models m WHERE {HAS_VECTORS}")
+    return [name for (name,) in rows]
 
 
 async def serving(connection: Connection) -> str | None:

@@ -231,6 +231,10 @@ class PostgresStore(Store):
         async with self._database.connection() as connection:
             return await followers.advance(connection, follower, holder, position, release)
 
+    async def _embedding_models(self) -> list[str]:
+        async with self._database.connection() as connection:
+            return await models.names(connection) if self._models.there else []
+
     async def _serving(self) -> str | None:
         async with self._database.connection() as connection:
             return await models.serving(connection) if self._models.there else None

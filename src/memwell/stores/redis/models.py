@@ -23,7 +23,18 @@ from memwell.stores.redis.scripts import CHANGES, CUT_OVER, EMBEDDINGS
 from memwell.stores.redis.server import Server, in_parts
 from memwell.stores.redis.transaction import Transaction, transact
 
-__all__ = ["advance", "changes", "claim", "drop", "embedded", "embeddings", "serve", "trim", "unembedded"]
+__all__ = [
+    "advance",
+    "changes",
+    "claim",
+    "drop",
+    "embedded",
+    "embeddings",
+    "names",
+    "serve",
+    "trim",
+    "unembedded",
+]
 
 _PART: Final = 500
 _KEPT_CHANGES: Final = 20_000
@@ -88,6 +99,14 @@ def _by_age(server: Server) -> Iterator[bytes]:
         )
         yield from (name for name, _ in entries)
         last = int(float(entries[-1][1]))
+
+
+def names(server: Server) -> list[str]:
+    """See `Store.embedding_models`."""
+    known = server.command("HKEYS", "models")
+    ranges = [("ZLEXCOUNT", "embedded", b"[" + model + b"\0", b"(" + model + b"\1") for model in known]
+    counts = server.atomically(*ranges) if known else []
+    return [unframe(model) for model, count in zip(known, counts, strict=True) if count]
 
 
 def serve(server: Server, model: str, lacking: int) -> int:

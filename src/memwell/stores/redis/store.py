@@ -192,6 +192,9 @@ class RedisStore(Store):
             self._server, lambda write: models.advance(write, follower, holder, position, release)
         )
 
+    async def _embedding_models(self) -> list[str]:
+        return models.names(self._server)
+
     async def _serving(self) -> str | None:
         return self._source.serving()
 

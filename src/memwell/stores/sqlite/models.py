@@ -6,9 +6,15 @@ import sqlite3
 
 from memwell.errors import InvalidInput
 
-__all__ = ["drop", "serve", "serving", "settle"]
+__all__ = ["drop", "names", "serve", "serving", "settle"]
 
 _OF_MODEL = "v.id >= ?1 << 44 AND v.id < (?1 + 1) << 44"
+
+
+def names(connection: sqlite3.Connection) -> list[str]:
+    """See `Store.embedding_models`."""
+    known = connection.execute("SELECT name, number FROM models").fetchall()
+    return [name for name, number in known if _has_vectors(connection, number)]
 
 
 def serving(connection: sqlite3.Connection) -> str | None:

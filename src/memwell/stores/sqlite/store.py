@@ -212,6 +212,9 @@ class SqliteStore(SqlitePart, Store):
             lambda connection: followers.advance(connection, follower, holder, position, release)
         )
 
+    async def _embedding_models(self) -> list[str]:
+        return models.names(self._database.read())
+
     async def _serving(self) -> str | None:
         return self._source.serving()
 

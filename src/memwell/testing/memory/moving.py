@@ -144,6 +144,16 @@ class Moving(MemorySuite):
         assert new.doctor().ok
         assert new.reembed(drop_old=True).dropped == 0
 
+    def test_old_vectors_are_dropped_by_a_later_call_too_where_only_another_tenant_has_any(
+        self, old: Memory, new: Memory
+    ) -> None:
+        for fruit in FRUIT:
+            old.forget(fruit.id or "")
+        assert new.reembed().dropped == 0
+        assert new.stats(tenant_id="other").embedded == {"new": 1, "old": 1}
+        assert new.reembed(drop_old=True).dropped == 1
+        assert new.stats(tenant_id="other").embedded == {"new": 1}
+
     def test_what_has_expired_holds_up_nothing(self, old: Memory, new: Memory, clock: Clock) -> None:
         old.remember("short-lived", ttl=60)
         clock.advance(60)

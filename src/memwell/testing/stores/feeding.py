@@ -230,6 +230,7 @@ class Feeding(StoreSuite):
             _drop(driven, "old")
         assert _serve(driven, "new", lacking=1) == 1
         assert _drop(driven, "old") == 3
+        assert _models(driven) == ["new"]
         assert _drop(driven, "old") == _drop(driven, "unknown") == 0
         assert driven.embeddings("a", "c", model="old") == {}
         assert driven.embeddings("a", "c", model="new").keys() == {"a"}
@@ -237,12 +238,24 @@ class Feeding(StoreSuite):
         assert driven.stats().embedded == {"new": 1}
         assert driven.check().ok
 
+    def test_the_models_are_those_that_any_tenant_has_vectors_of(self, driven: Driven) -> None:
+        _keeps_vectors(driven)
+        assert _models(driven) == []
+        driven.insert("apple", "without")
+        _put(driven, "apple", "a", embedding(0, model="old"), scope=OTHER)
+        driven.embed("a", "apple", embedding(0, model="new"), tenant_id="other")
+        driven.embed("a", "apple", embedding(0, model="a\x01b ż"), tenant_id="other")
+        assert _models(driven) == ["a\x01b ż", "new", "old"]
+        driven.delete("a", scope=OTHER)
+        assert _models(driven) == []
+
     def test_a_closed_store_refuses_all_of_this(self, driven: Driven) -> None:
         store = driven.store
         run(store, store.close())
         calls: list[Callable[[], Awaitable[object]]] = [
             store.position,
             store.serving,
+            store.embedding_models,
             lambda: store.serve("new"),
             lambda: store.drop_model("old"),
             lambda: store.claim("index", "ann", seconds=1, now=START),
@@ -282,6 +295,10 @@ def _advance(driven: Driven, follower: str, holder: str, position: int, *, relea
 
 def _serving(driven: Driven) -> str | None:
     return driven.run(driven.store.serving())
+
+
+def _models(driven: Driven) -> list[str]:
+    return driven.run(driven.store.embedding_models())
 
 
 def _serve(driven: Driven, model: str, *, lacking: int = 0) -> int:
