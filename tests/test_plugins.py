@@ -24,6 +24,19 @@ class Shelf(MemoryStore):
         url.done("size")
         return shelf
 
+class Needy(Shelf):
+    @classmethod
+    def from_url(cls, url):
+        import package_of_the_plugin
+
+class Clumsy(Shelf):
+    @classmethod
+    def from_url(cls, url):
+        raise RuntimeError(f"cannot log in at {url.text}")
+
+class NoUrl(MemoryStore):
+    from_url = None
+
 class NoStore(MemoryKeyValue):
     @classmethod
     def from_url(cls, url):
@@ -35,6 +48,7 @@ class NoStore(MemoryKeyValue):
 def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An installed package that brings stores."""
     (tmp_path / "shelf_plugin.py").write_text(PLUGIN)
+    (tmp_path / "unreadable_plugin.py").write_text("def (:")
     metadata = tmp_path / "shelf_plugin-1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: shelf-plugin\nVersion: 1.0\n")
@@ -44,6 +58,12 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "wrong = shelf_plugin:NoStore\n"
         "broken = shelf_that_is_not_there:Shelf\n"
         "memory = shelf_plugin:Shelf\n"
+        "Cupboard = shelf_plugin:Shelf\n"
+        "needy = shelf_plugin:Needy\n"
+        "clumsy = shelf_plugin:Clumsy\n"
+        "nourl = shelf_plugin:NoUrl\n"
+        "renamed = shelf_plugin:Drawer\n"
+        "unreadable = unreadable_plugin:Shelf\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
 
@@ -70,6 +90,28 @@ def test_a_plugin_that_does_not_fit_is_told() -> None:
         open_store("wrong://")
     with pytest.raises(ConfigError, match="shelf_that_is_not_there"):
         open_store("broken://")
+
+
+@pytest.mark.usefixtures("plugin")
+def test_a_scheme_is_found_however_the_plugin_writes_it() -> None:
+    for name in ("Cupboard://", "cupboard://"):
+        assert type(open_store(name)).__name__ == "Shelf"
+
+
+@pytest.mark.usefixtures("plugin")
+def test_a_package_that_a_plugin_misses_is_not_taken_for_ours() -> None:
+    with pytest.raises(ConfigError, match="package_of_the_plugin") as caught:
+        open_store("needy://")
+    assert "pip install" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("plugin")
+@pytest.mark.parametrize("scheme", ["clumsy", "nourl", "renamed", "unreadable"])
+def test_a_plugin_that_fails_is_named_and_tells_no_password(scheme: str) -> None:
+    with pytest.raises(ConfigError, match=r"the plugin (shelf|unreadable)_plugin:") as caught:
+        open_store(f"{scheme}://ann:secret@host")
+    assert "secret" not in str(caught.value)
+    assert caught.value.__cause__ is not None
 
 
 @pytest.mark.parametrize("opener", OPENERS, ids=lambda opener: opener.__name__)

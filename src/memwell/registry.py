@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
-from memwell.errors import ConfigError
+from memwell.errors import ConfigError, MemwellError
 from memwell.ports import Embedder, KeyValue, Log, Port, Store, VectorIndex
 
 __all__ = [
@@ -255,32 +255,41 @@ def _open(kind: str, text: str, port: type[P]) -> P:
         given = "an empty one" if text == "" else type(text).__name__
         raise ConfigError(f"a {port.__name__} is named by a text such as {_EXAMPLE[kind]!r}, not {given}")
     url = Url.parse(text)
-    opener = _class(kind, url).from_url
-    try:
-        part = opener(url)
-    except ImportError as error:  # of a package that is imported when it is first needed
-        raise missing(error, TABLE[kind].get(url.scheme, ("", None))[1]) from error
+    part = _built_in(kind, url) if url.scheme in TABLE[kind] else _plugged_in(kind, url)
     if not isinstance(part, port):
         raise ConfigError(f"{url.scheme!r} gave a {type(part).__name__}, which is no {port.__name__}")
     return part
 
 
-def _class(kind: str, url: Url) -> Any:
-    if url.scheme in TABLE[kind]:
-        path, extra = TABLE[kind][url.scheme]
-        module, _, name = path.partition(":")
-        try:
-            return getattr(importlib.import_module(module), name)
-        except ImportError as error:
-            raise missing(error, extra) from error
-    for point in (point for point in _plugins(kind) if point.name == url.scheme):
-        try:
-            return point.load()
-        except ImportError as error:
-            raise ConfigError(f"the plugin {point.value} cannot be imported: {error}") from error
-    raise ConfigError(
-        f"unknown scheme {url.scheme!r} in {_shown(url.text)!r}; known {kind}: {', '.join(known(kind))}"
-    )
+def _built_in(kind: str, url: Url) -> Any:
+    path, extra = TABLE[kind][url.scheme]
+    module, _, name = path.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name).from_url(url)
+    except ImportError as error:  # also of a package that is imported when it is first needed
+        raise missing(error, extra) from error
+
+
+def _plugged_in(kind: str, url: Url) -> Any:
+    """What a plugin makes of a URL. Raises `ConfigError` for anything that goes wrong in it."""
+    point = next((point for point in _plugins(kind) if point.name.lower() == url.scheme), None)
+    if point is None:
+        raise ConfigError(
+            f"unknown scheme {url.scheme!r} in {_shown(url.text)!r}; known {kind}: {', '.join(known(kind))}"
+        )
+    try:
+        opener = point.load().from_url
+    except Exception as error:
+        told = f"{type(error).__name__}: {error}"
+        raise ConfigError(f"the plugin {point.value} cannot be imported: {told}") from error
+    try:
+        return opener(url)
+    except MemwellError:
+        raise
+    except ImportError as error:
+        raise ConfigError(f"the plugin {point.value} needs a package: {error}; install it") from error
+    except Exception as error:  # its words may show a password; they are chained
+        raise ConfigError(f"the plugin {point.value} failed with a {type(error).__name__}") from error
 
 
 def _plugins(kind: str) -> Any:
