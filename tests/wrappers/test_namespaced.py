@@ -22,7 +22,8 @@ from memwell.testing.logs import LogConformance
 from memwell.testing.samples import MODEL, direction, embedding
 from memwell.testing.stores import Driven, StoreConformance
 from memwell.types import Scope
-from memwell.wrappers.namespaced import NamespacedIndex, NamespacedKeyValue, NamespacedLog, NamespacedStore
+from memwell.wrappers.namespaced import NamespacedIndex, NamespacedKeyValue, NamespacedLog
+from memwell.wrappers.namespaced_store import NamespacedStore
 
 
 class TestKeyValue(KeyValueConformance):

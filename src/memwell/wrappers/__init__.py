@@ -28,12 +28,8 @@ if TYPE_CHECKING:
     from memwell.wrappers.indexed import Indexed
     from memwell.wrappers.mirrored import MirroredKeyValue, MirroredLog
     from memwell.wrappers.mirrored_store import MirroredStore
-    from memwell.wrappers.namespaced import (
-        NamespacedIndex,
-        NamespacedKeyValue,
-        NamespacedLog,
-        NamespacedStore,
-    )
+    from memwell.wrappers.namespaced import NamespacedIndex, NamespacedKeyValue, NamespacedLog
+    from memwell.wrappers.namespaced_store import NamespacedStore
     from memwell.wrappers.retrying import Retrying
     from memwell.wrappers.threaded import Threaded
     from memwell.wrappers.timed import Timed
@@ -68,7 +64,7 @@ _HOME = {
     "NamespacedIndex": "namespaced",
     "NamespacedKeyValue": "namespaced",
     "NamespacedLog": "namespaced",
-    "NamespacedStore": "namespaced",
+    "NamespacedStore": "namespaced_store",
     "Retrying": "retrying",
     "Threaded": "threaded",
     "Timed": "timed",

@@ -35,10 +35,11 @@ from memwell import _bridge
 from memwell.errors import ConfigError, MemwellError, Unavailable
 from memwell.guards import CircuitBreaker, blames_backend
 from memwell.ids import new_id
+from memwell.lost_answers import carried_out
 from memwell.operations import pack, unpack
 from memwell.ports import Embedder, Log, Operation, Port, Store, VectorIndex
 from memwell.retrieval.search import Found
-from memwell.wrappers.base import WRITES, Around, carried_out, close_all, common_gear, reach
+from memwell.wrappers.base import WRITES, Around, close_all, common_gear, reach
 
 __all__ = ["REFUSED", "REPLAY", "Fallback"]
 

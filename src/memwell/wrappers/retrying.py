@@ -26,8 +26,9 @@ from typing import Any, Final, TypeVar
 
 from memwell.errors import Unavailable
 from memwell.guards import Retry, transient
+from memwell.lost_answers import carried_out
 from memwell.ports import Operation, Port
-from memwell.wrappers.base import Around, carried_out, reach
+from memwell.wrappers.base import Around, reach
 
 __all__ = ["Retrying"]
 
