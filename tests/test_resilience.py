@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 import logging
 import threading
 from collections.abc import Callable
@@ -214,6 +215,30 @@ def test_what_makes_no_sense_is_refused() -> None:
             CircuitBreaker(**options)  # type: ignore[arg-type]
     with pytest.raises(ConfigError):
         with_timeout(0)(print)
+
+
+@pytest.mark.parametrize(
+    "decorate",
+    [
+        retry_with_backoff(),
+        CircuitBreaker(),
+        with_timeout(30),
+        fallback(lambda: "instead"),
+        create_resilient_caller(),
+    ],
+    ids=["retries", "breaker", "limit", "fallback", "caller"],
+)
+def test_an_awaitable_of_a_plain_function_passes_no_guard_by(decorate: Any) -> None:
+    async def get() -> str:
+        return "ok"
+
+    def method() -> Any:  # as of many clients
+        return get()
+
+    with pytest.raises(ConfigError, match="wrap it in `async def`"):
+        decorate(method)()
+    wrapped = decorate(functools.partial(get))
+    assert asyncio.run(wrapped()) == "ok"
 
 
 def test_a_decorated_function_keeps_its_name_and_docstring() -> None:

@@ -28,6 +28,7 @@ __all__ = [
     "Retry",
     "blames_backend",
     "guarded_by",
+    "plain",
     "transient",
 ]
 
@@ -271,6 +272,19 @@ class Limit:
         self._workers.close()
 
 
+def plain(answer: T, name: str) -> T:
+    """The answer of a function that is none of coroutines. Raises `ConfigError` for an awaitable: what comes of it, and
+    when, would pass every guard by.
+    """
+    if not inspect.isawaitable(answer):
+        return answer
+    if inspect.iscoroutine(answer):
+        answer.close()
+    raise ConfigError(
+        f"{name} answers with an awaitable, but is no coroutine function; wrap it in `async def`"
+    )
+
+
 class _Loop(Protocol):
     async def run(self, call: Call[T], *, name: str, blocking: bool) -> T: ...
 
@@ -290,7 +304,7 @@ def guarded_by(function: F, loop: _Loop) -> F:
     @functools.wraps(function)
     def now(*args: Any, **kwargs: Any) -> Any:
         async def call() -> Any:
-            return function(*args, **kwargs)
+            return plain(function(*args, **kwargs), name)
 
         return _bridge.drive(loop.run(call, name=name, blocking=True))
 

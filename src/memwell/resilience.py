@@ -10,6 +10,9 @@ Each is a decorator that leaves a function a function and a coroutine function o
     @guard
     async def answer(): ...
 
+A function that gives an awaitable without being a coroutine function (many clients have such methods) is refused with
+`ConfigError` when it is called: wrap it in `async def`.
+
 The wrappers around parts (`memwell.wrappers`) run the same loops. Of memwell's own errors those are tried again that
 are `transient`, and those count against a backend that speak of it: never a missing record or bad input.
 """
@@ -26,7 +29,7 @@ from typing import Any, TypeVar, cast
 
 from memwell import _bridge
 from memwell.errors import BackendError, EmbeddingError, MemwellError, Unavailable
-from memwell.guards import CircuitBreaker, Errors, Limit, Retry, guarded_by, transient
+from memwell.guards import CircuitBreaker, Errors, Limit, Retry, guarded_by, plain, transient
 
 __all__ = [
     "CircuitBreaker",
@@ -148,7 +151,7 @@ def _replaced(function: F, replacement: Callable[..., Any], exceptions: Errors) 
     @functools.wraps(function)
     def now(*args: Any, **kwargs: Any) -> Any:
         try:
-            return function(*args, **kwargs)
+            return plain(function(*args, **kwargs), name)
         except Exception as error:
             if not degraded(error):
                 raise

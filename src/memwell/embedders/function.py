@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from memwell._bridge import is_async
 from memwell.errors import ConfigError, EmbeddingError, MemwellError
+from memwell.guards import plain
 from memwell.ports import Embedder, Vectors, guarded
 
 __all__ = ["FunctionEmbedder", "as_embedder"]
@@ -89,16 +90,9 @@ class FunctionEmbedder(Embedder):
         return raw
 
     async def _result(self, answer: Any) -> Any:
-        if not inspect.isawaitable(answer):
-            return answer
         if self.blocking:
-            if inspect.iscoroutine(answer):
-                answer.close()
-            raise ConfigError(
-                f"{self.model} answers with an awaitable, but is no coroutine function; wrap it in `async def`",
-                part=self.part,
-            )
-        return await answer
+            return plain(answer, self.model)
+        return await answer if inspect.isawaitable(answer) else answer
 
     def _learn(self, raw: Any) -> None:
         if self._dimension is None:
