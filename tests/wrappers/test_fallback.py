@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.embedders import services
+from tests.embedders.services import KEY, serving
 
 from memwell import Memory
 from memwell.embedders.hashing import Hashing
+from memwell.embedders.openai import OpenAI
 from memwell.errors import (
     BackendError,
     ConfigError,
@@ -210,6 +213,20 @@ def test_hits_of_a_memory_tell_of_the_fallback() -> None:
         assert any("fallback" in note for note in hit.why.notes)
         with pytest.raises(Unavailable, match="only it takes `write`"):
             memory.remember("coffee")
+
+
+def test_an_embedder_stands_in_for_one_that_has_never_answered() -> None:
+    with serving(services.openai) as service:
+        away = OpenAI("test", key=KEY, base_url="http://127.0.0.1:9/v1", attempts=1)
+        there = OpenAI("test", key=KEY, base_url=f"{service.url}/v1")
+        part = Fallback(away, there)
+        with pytest.raises(ConfigError, match="not known before"):
+            _ = part.dimension
+        assert run(part, part.embed(["tea"])).shape == (1, services.DIMENSION)
+        with Memory("memory://", embedder=part) as memory:
+            assert memory.remember("tea with milk").embedded
+            assert memory.recall("tea", mode="semantic")
+        run(part, part.close())
 
 
 # ------------------------------------------------------------------------------------------- read-only

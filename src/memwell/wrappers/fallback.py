@@ -29,7 +29,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from memwell import _bridge
 from memwell.errors import ConfigError, MemwellError, Unavailable
@@ -105,6 +105,17 @@ class Fallback(Around):
     def degraded(self) -> bool:
         """Whether the first part was unavailable when it was last asked."""
         return self._guards[0].state != "closed"
+
+    @property
+    def dimension(self) -> int:
+        """Of embedders and indexes: that of the first part that knows it. Raises `ConfigError` while none does."""
+        unknown: list[ConfigError] = []
+        for part in self._parts:
+            try:
+                return int(cast("Any", part).dimension)
+            except ConfigError as error:
+                unknown.append(error)
+        raise unknown[0]
 
     async def _pass(self, hook: str, arguments: tuple[Any, ...]) -> Any:
         try:
