@@ -6,6 +6,9 @@ import asyncio
 import contextvars
 import functools
 import logging
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -437,6 +440,38 @@ def test_many_threads_count_every_failure(clock: Clock) -> None:
         for done in [pool.submit(work) for _ in range(8)]:
             done.result()
     assert breaker.failures == 800
+
+
+FORKED = """
+import os, signal, threading, warnings
+from memwell.resilience import CircuitBreaker
+warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of a fork beside threads, which is the point
+signal.alarm(60)
+held, go_on = threading.Event(), threading.Event()
+
+def clock():
+    if threading.current_thread().name == "busy":
+        held.set()
+        go_on.wait()
+    return 0.0
+
+breaker = CircuitBreaker(failure_threshold=1, clock=clock)
+threading.Thread(target=lambda: breaker.reset() or breaker(lambda: 1 / 0)(), name="busy", daemon=True).start()
+held.wait()
+child = os.fork()
+if not child:
+    signal.alarm(10)
+    assert breaker(lambda: "ok")() == "ok"
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+print("ok")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_child_that_was_forked_while_a_thread_asked_the_breaker_goes_on() -> None:
+    done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "ok\n"), done.stderr
 
 
 # -------------------------------------------------------------------------------------------------- limits

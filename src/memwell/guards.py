@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
+import os
 import random as chance
 import threading
 import time
@@ -140,7 +141,7 @@ class CircuitBreaker:
 
     A failure is an `expected_exception` that speaks of the backend (`blames_backend`); an answer such as `NotFound` is
     a success. Calls that began before the breaker changed its state no longer change it. One breaker may guard several
-    functions and parts that stand on the same service. Safe for threads and tasks.
+    functions and parts that stand on the same service. Safe for threads and tasks; a forked child goes on with its own.
     """
 
     def __init__(
@@ -156,7 +157,7 @@ class CircuitBreaker:
             raise ConfigError("failure_threshold is at least 1, recovery_timeout 0 or more, window over 0")
         self._threshold, self._rest, self._window = failure_threshold, recovery_timeout, window
         self._expected, self._clock = expected_exception, clock
-        self._lock = threading.Lock()
+        self._pid, self._lock = os.getpid(), threading.Lock()
         self._failures: deque[float] = deque(maxlen=failure_threshold)
         self._opened: float | None = None
         self._probing = False
@@ -166,7 +167,7 @@ class CircuitBreaker:
     @property
     def state(self) -> State:
         """`closed`, `open`, or `half_open` when a probe may go through or is under way."""
-        with self._lock:
+        with self._alone():
             if self._opened is None:
                 return "closed"
             return "half_open" if self._probing or self._remaining() <= 0 else "open"
@@ -174,13 +175,13 @@ class CircuitBreaker:
     @property
     def failures(self) -> int:
         """Failures that count now; 0 unless closed."""
-        with self._lock:
+        with self._alone():
             oldest = self._clock() - self._window
             return sum(at > oldest for at in self._failures)
 
     def reset(self) -> None:
         """Close it and forget all failures."""
-        with self._lock:
+        with self._alone():
             self._close()
 
     def __call__(self, function: F) -> F:
@@ -201,8 +202,13 @@ class CircuitBreaker:
         self._settle(era, failed=False)
         return result
 
+    def _alone(self) -> threading.Lock:
+        if self._pid != os.getpid():  # a fork may have copied a lock that nobody will release
+            self._pid, self._lock = os.getpid(), threading.Lock()
+        return self._lock
+
     def _admit(self, name: str) -> int:
-        with self._lock:
+        with self._alone():
             if self._opened is None:
                 return self._era
             left = self._remaining()
@@ -216,7 +222,7 @@ class CircuitBreaker:
         )
 
     def _settle(self, era: int, *, failed: bool | None) -> None:
-        with self._lock:
+        with self._alone():
             if era != self._era:
                 return
             self._probing = False
