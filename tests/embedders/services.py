@@ -188,6 +188,8 @@ def _handler(service: Service) -> type[BaseHTTPRequestHandler]:
                 return self.send(429, {"error": error})
             if fault.isdigit():
                 return self.send(int(fault), {"error": f"status {fault}"})
+            if fault.startswith("200 "):  # a gateway that answers 200 with an error in it
+                return self.send(200, {"error": {"message": "upstream is busy", "code": int(fault[4:])}})
             if fault == "page":
                 return self.send(200, "<html>a proxy</html>")
             if fault == "hang":

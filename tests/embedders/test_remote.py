@@ -94,7 +94,7 @@ def test_texts_longer_than_the_window_are_cut_at_a_whole_character(making: Maker
 # ------------------------------------------------------------------------------------------------ failures
 
 
-@pytest.mark.parametrize("fault", ["rate", "date", "500", "503", "truncated", "page", "cut"])
+@pytest.mark.parametrize("fault", ["rate", "date", "500", "503", "200 429", "truncated", "page", "cut"])
 def test_what_may_pass_is_tried_again(making: Maker, service: Service, fault: str) -> None:
     part = making(dimension=DIMENSION)
     service.plan.extend([fault, fault])
@@ -154,6 +154,26 @@ def test_what_the_service_refuses_is_not_tried_again(
     with pytest.raises(error):
         run(part, part.embed(["one"]))
     assert len(service.requests) == 1
+
+
+def test_an_error_in_an_answer_that_says_200_is_told(making: Maker, service: Service) -> None:
+    part = making()
+    service.plan.append("200 400")
+    with pytest.raises(EmbeddingError, match="upstream is busy"):
+        run(part, part.embed(["one"]))
+    assert len(service.requests) == 1
+
+
+def test_a_vector_given_twice_is_not_taken_for_two() -> None:
+    def twice(path: str, headers: dict[str, str], body: Any) -> Any:
+        reply = services.openai(path, headers, body)
+        return reply | {"data": [*reply["data"], reply["data"][0]]}
+
+    with serving(twice) as service:
+        part = OpenAI("test-model", key=KEY, base_url=f"{service.url}/v1", attempts=1)
+        with pytest.raises(Unavailable, match="3 vectors for 2 texts"):
+            run(part, part.embed(["one", "two"]))
+        run(part, part.close())
 
 
 def test_one_failing_request_of_several_fails_the_call(making: Maker, service: Service) -> None:

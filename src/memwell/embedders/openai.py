@@ -50,11 +50,12 @@ class OpenAI(RemoteEmbedder):
     def _rows(self, answer: Any, count: int) -> Sequence[Any]:
         """By their `index`: services may answer in any order."""
         try:
-            rows = {item["index"]: _decoded(item["embedding"]) for item in answer["data"]}
+            items = list(answer["data"])
+            rows = {item["index"]: _decoded(item["embedding"]) for item in items}
         except (KeyError, TypeError, ValueError) as error:
             raise EmbeddingError(f"{self.name} gave no embeddings: {error!r}", part=self.part) from error
-        if set(rows) != set(range(count)):
-            raise Unavailable(f"{self.name} gave {len(rows)} vectors for {count} texts", part=self.part)
+        if len(items) != count or set(rows) != set(range(count)):
+            raise Unavailable(f"{self.name} gave {len(items)} vectors for {count} texts", part=self.part)
         return [rows[at] for at in range(count)]
 
 

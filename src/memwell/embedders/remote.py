@@ -29,7 +29,7 @@ from memwell import _bridge
 from memwell.clients import Clients
 from memwell.embedders.batches import cut, requests, spans
 from memwell.embedders.prefixes import prefixes_of
-from memwell.embedders.replies import failure_of, json_of
+from memwell.embedders.replies import failure_of, json_of, refuses
 from memwell.errors import ConfigError, EmbeddingError, MemwellError, TimedOut, Unavailable
 from memwell.guards import Retry
 from memwell.keys import key_from
@@ -230,9 +230,10 @@ class RemoteEmbedder(Embedder):
         except httpx2.RequestError as error:
             message = f"{self._base} cannot be reached: {error or type(error).__name__}"
             raise Unavailable(message, part=self.part, operation="embed") from error
-        if response.status_code != 200:
+        answer = json_of(response, self.part) if response.status_code == 200 else None
+        if answer is None or refuses(answer):
             raise failure_of(response, part=self.part, model=self.name, secret=self._key, keys=self.key_names)
-        rows = self._rows(json_of(response, self.part), len(texts))
+        rows = self._rows(answer, len(texts))
         return self._checked(rows, len(texts))
 
     def _checked(self, rows: Any, count: int) -> Vectors:

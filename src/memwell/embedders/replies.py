@@ -10,7 +10,7 @@ import httpx2
 from memwell.errors import ConfigError, EmbeddingError, MemwellError, Unavailable
 from memwell.waiting import asked_wait
 
-__all__ = ["failure_of", "json_of"]
+__all__ = ["failure_of", "json_of", "refuses"]
 
 _TRY_AGAIN: Final = frozenset({408, 425, 429})
 _LONGEST: Final = 300
@@ -25,16 +25,26 @@ def json_of(response: httpx2.Response, part: str) -> Any:
         raise Unavailable("the answer is not JSON; is there a proxy in between?", part=part) from error
 
 
+def refuses(answer: Any) -> bool:
+    """Whether an answer with the status 200 tells of an error all the same, as those of some gateways do."""
+    return isinstance(answer, dict) and bool(answer.get("error"))
+
+
 def failure_of(
     response: httpx2.Response, *, part: str, model: str, secret: str | None, keys: Sequence[str]
 ) -> MemwellError:
-    """The error that an answer with another status than 200 stands for."""
+    """The error that an answer with another status than 200 stands for, or one that `refuses`: the status is then what
+    it says of itself.
+    """
     status, body = response.status_code, _body(response)
+    code = _code(body)
+    if status == 200 and isinstance(code, int):
+        status = code
     said = _said(body) or response.reason_phrase
     if secret:
         said = said.replace(secret, "…")
     message = f"{model}: {said[:_LONGEST]} (HTTP {status})"
-    if status == 429 and _code(body) == "insufficient_quota":
+    if status == 429 and code == "insufficient_quota":
         return EmbeddingError(f"{message}; the account has no quota left", part=part, operation="embed")
     if status in _TRY_AGAIN or status >= 500:
         return Unavailable(message, part=part, operation="embed", retry_after=_wait(response, body))
@@ -64,7 +74,7 @@ def _said(body: Any) -> str:
     return " ".join(str(body).split())
 
 
-def _code(body: Any) -> str | None:
+def _code(body: Any) -> Any:
     error = body.get("error") if isinstance(body, dict) else None
     return error.get("code") if isinstance(error, dict) else None
 
