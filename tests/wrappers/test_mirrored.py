@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -113,6 +114,49 @@ def test_the_backlog_of_keys_outlives_the_process(clock: Seconds) -> None:
         faults.down = None if attempt else Unavailable("no route")
         run(part, part.set(f"key {attempt}", b"1"))
     assert run(copy, copy.get_many(["key 0", "key 1"])) == {"key 0": b"1", "key 1": b"1"}
+
+
+@pytest.mark.parametrize("ttl", [60, None])
+def test_a_counter_of_a_mirror_ends_when_that_of_the_first_does(clock: Seconds, ttl: float | None) -> None:
+    first, copy = MemoryKeyValue(clock=clock), MemoryKeyValue(clock=clock)
+    part = MirroredKeyValue(first, {"copy": copy}, backlog=open_log("memory://"), clock=clock)
+    run(part, part.increment("count", ttl=60))
+    clock.advance(40)
+    assert run(part, part.increment("count", 4, ttl=ttl)) == 5
+    assert run(copy, copy.get("count")) == b"5"
+    clock.advance(20)
+    assert (run(first, first.get("count")), run(copy, copy.get("count"))) == (None, None)
+
+
+def test_a_counter_that_a_mirror_missed_or_has_otherwise_is_brought_to_the_same_value(clock: Seconds) -> None:
+    faults, copy = Faults(), MemoryKeyValue(clock=clock)
+    part = MirroredKeyValue(
+        MemoryKeyValue(clock=clock), {"copy": Flaky(copy, faults)}, backlog=open_log("memory://"), clock=clock
+    )
+    run(part, part.increment("count", 7))
+    faults.down = Unavailable("no route")
+    for _ in range(3):
+        run(part, part.increment("count"))
+    faults.down = None
+    clock.advance(5)
+    run(part, part.increment("count", -2))
+    assert run(copy, copy.get("count")) == b"8"
+    run(copy, copy.set("count", b"no number"))
+    run(part, part.increment("count"))
+    assert run(copy, copy.get("count")) == b"9"
+
+
+def test_counting_at_once_ends_at_the_same_value(clock: Seconds) -> None:
+    first, copy = (threaded(MemoryKeyValue(clock=clock)) for _ in range(2))
+    part = MirroredKeyValue(first, {"copy": copy}, backlog=threaded(open_log("memory://")), clock=clock)
+
+    async def play() -> tuple[bytes | None, bytes | None]:
+        await asyncio.gather(*(part.increment("count") for _ in range(50)))
+        found = await first.get("count"), await copy.get("count")
+        await part.close()
+        return found
+
+    assert asyncio.run(play()) == (b"50", b"50")
 
 
 class Meanwhile(MemoryLog):

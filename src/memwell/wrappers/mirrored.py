@@ -7,7 +7,8 @@ before anything else once the mirror is back: a mirror that is down fails no wri
 `recovery_timeout` seconds after a failure. `lag()` tells how many writes wait for each mirror.
 
 - Of a key, a mirror is given the value that the first part has at that moment, so that it ends at the same one however
-  often and in whatever order it is told. The time to live is that of the write. A process that dies between the first
+  often and in whatever order it is told. The time to live is that of the write; a counter that is there keeps its own,
+  as with the first. A process that dies between the first
   part and the mirror, or two that write one key at once, may leave a mirror with the older value until the key is
   written again: a mirror serves to go on with, not to compare with.
 - A log's entries arrive at least once, those of one writer in order, with the mirror's own positions and times.
@@ -22,8 +23,9 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
+from memwell import _bridge
 from memwell.errors import ConfigError, MemwellError
 from memwell.guards import CircuitBreaker
 from memwell.ports import KeyValue, Log, Port
@@ -32,6 +34,8 @@ from memwell.wrappers.base import AroundKeyValue, AroundLog, close_all, common_g
 __all__ = ["MirroredKeyValue", "MirroredLog"]
 
 log = logging.getLogger("memwell.mirror")
+
+_Put: TypeAlias = Callable[[KeyValue, Mapping[str, bytes], float | None], Awaitable[None]]
 
 _BATCH: Final = 200
 _TELLING: Final = frozenset({"_set_many", "_add", "_replace", "_increment", "_delete"})
@@ -111,6 +115,7 @@ class MirroredKeyValue(AroundKeyValue):
         self.inner = first
         self._parts = (first, *mirrors.values())
         self._clock = clock
+        self._counting = _bridge.Turn(blocking=first.blocking)
         self._mirrors = _mirrors(mirrors, backlog, self._tell, recovery_timeout, clock)
 
     async def lag(self) -> dict[str, int]:
@@ -122,24 +127,47 @@ class MirroredKeyValue(AroundKeyValue):
         if hook in _TELLING and answer is not False:  # nothing was added, replaced or deleted
             keys = list(arguments[0]) if hook == "_set_many" else [arguments[0]]
             ttl = None if hook == "_delete" else arguments[-1]
-            entry = {"keys": keys, "until": None if ttl is None else self._clock() + ttl}
+            until = None if ttl is None else self._clock() + ttl
+            entry = {"keys": keys, "until": until, "counter": hook == "_increment"}
             for mirror in self._mirrors.values():
                 await mirror.take(entry)
         return answer
 
     async def _tell(self, mirror: KeyValue, entry: Any) -> None:
         """Give a mirror the values that the first part has now."""
+        if not entry.get("counter"):
+            await self._give(mirror, entry, _set)
+            return
+        async with self._counting:
+            await self._give(mirror, entry, _count)
+
+    async def _give(self, mirror: KeyValue, entry: Any, put: _Put) -> None:
         keys, until = entry["keys"], entry["until"]
         values = await self.inner.get_many(keys)
         ttl = None if until is None else until - self._clock()
         if ttl is None or ttl > 0:
-            await mirror.set_many(values, ttl=ttl)
+            await put(mirror, values, ttl)
         for key in keys:
             if key not in values:
                 await mirror.delete(key)
 
     async def _close(self) -> None:
         await close_all(self._parts)
+
+
+async def _set(mirror: KeyValue, values: Mapping[str, bytes], ttl: float | None) -> None:
+    await mirror.set_many(values, ttl=ttl)
+
+
+async def _count(mirror: KeyValue, values: Mapping[str, bytes], ttl: float | None) -> None:
+    """Add what is missing: a counter that is there keeps its time to live, which nobody tells."""
+    for key, value in values.items():
+        try:
+            step = int(value) - int(await mirror.get(key) or 0)
+        except ValueError:
+            await mirror.set(key, value, ttl=ttl)
+        else:
+            await mirror.increment(key, step, ttl=ttl)
 
 
 class MirroredLog(AroundLog):
