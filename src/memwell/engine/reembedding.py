@@ -39,7 +39,12 @@ async def reembed(
             _report(progress, done, max(done, total))
         if done == start and not skip_failed:
             await _refuse_hopeless(engine, hopeless)
+    while lacking and (count := await catch_up(engine, batch, hopeless)):
+        done += count  # somebody wrote it in place of what cannot be embedded
     _report(progress, done, done)
+    if hopeless:  # some of them may be gone by now
+        left = await store.unembedded(encoder.model, limit=len(hopeless) + batch)
+        hopeless &= {name_of(record) for record in left}
     encoder.behind, encoder.hopeless = False, hopeless
     gone = await _dropped(engine) if drop_old else 0
     return Reembedded(
