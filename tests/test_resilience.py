@@ -180,21 +180,26 @@ def test_each_failed_attempt_is_told(call: Any, clock: Clock, caplog: pytest.Log
     assert [record.levelno for record in caplog.records] == [logging.DEBUG] * 2
 
 
-def test_an_asynchronous_sleep_is_awaited() -> None:
+def test_an_asynchronous_sleep_and_an_asynchronous_listener_are_awaited() -> None:
     slept: list[float] = []
+    told: list[int] = []
 
     async def sleep(seconds: float) -> None:
         await asyncio.sleep(0)
         slept.append(seconds)
 
+    async def tell(error: Exception, attempt: int) -> None:
+        await asyncio.sleep(0)
+        told.append(attempt)
+
     failing = Failing(OSError())
 
-    @retry_with_backoff(sleep=sleep, random=lambda: 1.0)
+    @retry_with_backoff(sleep=sleep, on_retry=tell, random=lambda: 1.0)
     async def ask() -> str:
         return failing()
 
     assert asyncio.run(ask()) == "ok"
-    assert slept == [1.0]
+    assert (slept, told) == ([1.0], [1])
 
 
 def test_an_interrupt_is_never_caught(call: Any, clock: Clock) -> None:
@@ -578,6 +583,14 @@ def test_the_fallback_of_a_coroutine_function_may_be_one() -> None:
         raise Unavailable("down")
 
     assert asyncio.run(ask()) == "instead"
+
+
+def test_the_fallback_of_a_plain_function_may_not_be_one() -> None:
+    async def instead() -> str:
+        return "instead"
+
+    with pytest.raises(ConfigError, match="instead answers with an awaitable"):
+        fallback(instead)(Failing(OSError()))()
 
 
 @pytest.mark.parametrize("error", [NotFound("no"), InvalidInput("no"), Conflict("no")])

@@ -105,7 +105,7 @@ class Retry:
                     "%s failed (attempt %d), again in %.2f s: %s", name, attempt, wait, type(error).__name__
                 )
                 if self._on_retry is not None:
-                    self._on_retry(error, attempt)
+                    await _done(self._on_retry(error, attempt))
             await self._rest(wait, blocking)
             attempt += 1
 
@@ -125,9 +125,13 @@ class Retry:
         if self._sleep is None:
             await _bridge.pause(seconds, blocking=blocking)
             return
-        rest = self._sleep(seconds)
-        if inspect.isawaitable(rest):
-            await rest
+        await _done(self._sleep(seconds))
+
+
+async def _done(answer: object) -> None:
+    """Await what a coroutine function gave."""
+    if inspect.isawaitable(answer):
+        await answer
 
 
 class CircuitBreaker:

@@ -63,7 +63,7 @@ def retry_with_backoff(
     and for those that ask to wait for more than `max_retry_after` seconds.
 
     `on_retry` is called with the error and the number of the attempt that failed, from 1. `sleep` stands for the wait
-    between attempts and may be a coroutine function where the decorated function is one.
+    between attempts; both may be coroutine functions where the decorated function is one.
     """
     loop = Retry(
         max_attempts=max_attempts,
@@ -155,6 +155,6 @@ def _replaced(function: F, replacement: Callable[..., Any], exceptions: Errors) 
         except Exception as error:
             if not degraded(error):
                 raise
-        return replacement(*args, **kwargs)
+        return plain(replacement(*args, **kwargs), getattr(replacement, "__name__", name))
 
     return cast("F", now)
