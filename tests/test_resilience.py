@@ -7,6 +7,7 @@ import contextvars
 import functools
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -556,6 +557,52 @@ def test_threads_are_used_again() -> None:
     for _ in range(50):
         ask()
     assert len(threads) == 1
+
+
+def test_a_process_that_may_start_no_more_threads_does_nothing_behind_anybodys_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    workers, calls = Workers("test"), []
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", start)
+        with pytest.raises(TimedOut, match="no thread was free") as caught:
+            workers.run(lambda: calls.append(1), 0.01)
+    assert caught.value.unsent
+    assert workers.run(lambda: 2, 30) == 2
+    assert calls == []
+    workers.close()
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no such timer")
+def test_a_call_that_was_interrupted_before_it_began_is_never_made() -> None:
+    workers, calls = Workers("test", most=1), []
+    begun, go_on = threading.Event(), threading.Event()
+
+    def busy() -> bool:
+        begun.set()
+        return go_on.wait(30)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(workers.run, busy, 30)
+        begun.wait(10)
+        before = signal.signal(signal.SIGALRM, interrupt)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            with pytest.raises(KeyboardInterrupt):
+                workers.run(lambda: calls.append(1), 30)
+        finally:
+            signal.signal(signal.SIGALRM, before)
+        go_on.set()
+        assert first.result()
+    assert workers.run(lambda: 2, 30) == 2
+    assert calls == []
+    workers.close()
 
 
 def test_context_variables_reach_the_thread() -> None:

@@ -117,7 +117,8 @@ def create_resilient_caller(
 ) -> Callable[[F], F]:
     """A decorator with all three: a time limit for each of up to `max_retries` attempts, and a circuit breaker around.
 
-    All functions decorated by one caller share its breaker; hand one in to read its state.
+    All functions decorated by one caller share its breaker; hand one in to read its state. A plain function that took
+    too long goes on in its thread while the next attempt is made: it must be one that may be called twice.
     """
     guard = breaker or CircuitBreaker(failure_threshold=circuit_failure_threshold)
     retry, limit = retry_with_backoff(max_attempts=max_retries), with_timeout(timeout_seconds)

@@ -55,6 +55,9 @@ class Workers:
             if future.cancel():
                 raise TimedOut(f"no thread was free for {seconds:g} seconds", unsent=True) from error
             raise TimedOut(f"it took longer than {seconds:g} seconds and goes on in its thread") from error
+        except BaseException:  # an interrupt of the wait: what has not begun never will
+            future.cancel()
+            raise
 
     def close(self) -> None:
         """Let the threads end when they have done what they were given. A later call starts others."""
@@ -81,7 +84,11 @@ class Workers:
                 return
             self._count += 1
         arguments = (self._jobs, self._free)
-        threading.Thread(target=_work, args=arguments, name=f"memwell-{self._name}", daemon=True).start()
+        try:
+            threading.Thread(target=_work, args=arguments, name=f"memwell-{self._name}", daemon=True).start()
+        except RuntimeError:  # this process may have no more; the call waits for one of those there are
+            with self._lock:
+                self._count -= 1
 
 
 def _work(jobs: SimpleQueue[Job | None], free: threading.Semaphore) -> None:
