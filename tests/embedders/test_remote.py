@@ -144,7 +144,14 @@ def test_a_service_that_is_not_there_is_unavailable(making: Maker) -> None:
 
 @pytest.mark.parametrize(
     ("status", "error"),
-    [("400", EmbeddingError), ("401", ConfigError), ("404", ConfigError), ("422", EmbeddingError)],
+    [
+        ("400", EmbeddingError),
+        ("401", ConfigError),
+        ("404", ConfigError),
+        ("405", ConfigError),
+        ("307", ConfigError),
+        ("422", EmbeddingError),
+    ],
 )
 def test_what_the_service_refuses_is_not_tried_again(
     making: Maker, service: Service, status: str, error: type[Exception]

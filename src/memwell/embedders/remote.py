@@ -6,8 +6,8 @@ when it holds one row of one length for each text: a truncated batch is never ta
 
 Failures: a timeout, a broken connection, 408, 425, 429, 5xx and a truncated answer are `Unavailable` (with
 `retry_after` where the service says it) and are tried again, `attempts` times in all, unless the service asks to wait
-for over a minute; 401 and 403 are `ConfigError`
-(the key), 404 too (the address or the model), anything else that the service refuses is `EmbeddingError`.
+for over a minute; 401 and 403 are `ConfigError` (the key), 404, 405 and redirects too (the address or the model),
+anything else that the service refuses is `EmbeddingError`.
 
 Keys come from the environment or the constructor, are sent in one header, and appear in no message, representation or
 log. Options of every URL: `base_url`, `key_env` (name of the variable that holds the key), `dimension` (what the model

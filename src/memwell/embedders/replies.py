@@ -51,7 +51,7 @@ def failure_of(
     if status in (401, 403):
         where = " or ".join(keys) or "key="
         return ConfigError(f"{message}; check the key in {where}", part=part, operation="embed")
-    if status == 404:
+    if status in (404, 405) or 300 <= status < 400:  # a key is not carried to where a redirect points
         return ConfigError(f"{message}; check the model's name and base_url", part=part, operation="embed")
     return EmbeddingError(message, part=part, operation="embed")
 
