@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -194,6 +195,23 @@ def test_vectors_of_another_length_are_refused(making: Maker) -> None:
     part = making(dimension=8)
     with pytest.raises(EmbeddingError, match="64 numbers, not 8"):
         run(part, part.embed(["one"]))
+
+
+def test_no_dimension_is_learnt_from_an_answer_that_does_not_fit_together() -> None:
+    asked = itertools.count()
+
+    def once(path: str, headers: dict[str, str], body: Any) -> Any:
+        reply = services.openai(path, headers, body)
+        if next(asked) == 0:
+            reply["data"][0]["embedding"] = reply["data"][0]["embedding"][:3]
+        return reply
+
+    with serving(once) as service:
+        part = OpenAI("test-model", key=KEY, base_url=f"{service.url}/v1", batch=1)
+        with pytest.raises(EmbeddingError, match="numbers, not"):
+            run(part, part.embed(["one", "two", "three"]))
+        assert run(part, part.embed(["one", "two", "three"])).shape == (3, DIMENSION)
+        run(part, part.close())
 
 
 def test_a_text_alone_is_no_batch(making: Maker) -> None:

@@ -203,7 +203,12 @@ class RemoteEmbedder(Embedder):
         except ExceptionGroup as failures:
             first = failures.exceptions[0]
             raise first from first.__cause__
-        vectors: Vectors = np.concatenate([task.result() for task in tasks])
+        parts = [task.result() for task in tasks]
+        size = self._dimension or parts[0].shape[1]
+        for part in parts:
+            self._fitting(part, size)
+        self._dimension = size  # learnt from a whole answer only: nothing corrects it later
+        vectors: Vectors = np.concatenate(parts)
         return vectors
 
     def _requests(self, texts: Sequence[str], kind: Kind) -> Iterator[list[str]]:
@@ -252,14 +257,15 @@ class RemoteEmbedder(Embedder):
                 f"{self.name} gave an array of shape {vectors.shape}; one vector a text is expected",
                 part=self.part,
             )
-        if self._dimension is None:
-            self._dimension = vectors.shape[1]
-        if vectors.shape[1] != self._dimension:
-            raise EmbeddingError(
-                f"{self.name} gave vectors of {vectors.shape[1]} numbers, not {self._dimension}",
-                part=self.part,
-            )
+        if self._dimension is not None:
+            self._fitting(vectors, self._dimension)
         return vectors
+
+    def _fitting(self, vectors: Vectors, size: int) -> None:
+        if vectors.shape[1] != size:
+            raise EmbeddingError(
+                f"{self.name} gave vectors of {vectors.shape[1]} numbers, not {size}", part=self.part
+            )
 
     def _client(self) -> httpx2.AsyncClient:
         return self._clients.here() if self._given is None else self._given
