@@ -336,6 +336,37 @@ def test_only_one_probe_goes_through_at_a_time(clock: Clock) -> None:
     asyncio.run(play())
 
 
+def test_a_probe_that_hangs_holds_up_nobody_for_long(clock: Clock) -> None:
+    breaker = CircuitBreaker(failure_threshold=1, recovery_timeout=60, clock=clock)
+
+    async def play() -> None:
+        hangs: list[asyncio.Event] = []
+
+        @breaker
+        async def ask() -> str:
+            if hangs:
+                await hangs.pop().wait()
+            return "ok"
+
+        with pytest.raises(Unavailable):
+            breaker(Failing(Unavailable("down")))()
+        clock.now += 60
+        hangs.append(answer := asyncio.Event())
+        probe = asyncio.create_task(ask())
+        await asyncio.sleep(0)
+        clock.now += 59
+        with pytest.raises(Unavailable):
+            await ask()
+        clock.now += 1
+        assert await ask() == "ok"
+        assert breaker.state == "closed"
+        answer.set()
+        assert await probe == "ok"
+        assert breaker.state == "closed"
+
+    asyncio.run(play())
+
+
 def test_a_cancelled_probe_lets_the_next_call_probe(clock: Clock) -> None:
     breaker = CircuitBreaker(failure_threshold=1, recovery_timeout=60, clock=clock)
     failing = Failing(Unavailable("down"), KeyboardInterrupt())

@@ -141,7 +141,8 @@ class CircuitBreaker:
       seconds, open it.
     - *open*: calls raise `Unavailable` at once, with `retry_after`.
     - *half-open*, after `recovery_timeout` seconds: one call goes through as a probe, others are still refused. If it
-      succeeds the breaker closes, else it is open again for as long.
+      succeeds the breaker closes, else it is open again for as long. If it has not ended after as long again, another
+      one goes through.
 
     A failure is an `expected_exception` that speaks of the backend (`blames_backend`); an answer such as `NotFound` is
     a success. Calls that began before the breaker changed its state no longer change it. One breaker may guard several
@@ -164,7 +165,8 @@ class CircuitBreaker:
         self._pid, self._lock = os.getpid(), threading.Lock()
         self._failures: deque[float] = deque(maxlen=failure_threshold)
         self._opened: float | None = None
-        self._probing = False
+        self._probe: float | None = None
+        """When the probe that is under way began."""
         self._era = 0
         """Counts the changes of state, so that late results are recognised."""
 
@@ -174,7 +176,7 @@ class CircuitBreaker:
         with self._alone():
             if self._opened is None:
                 return "closed"
-            return "half_open" if self._probing or self._remaining() <= 0 else "open"
+            return "half_open" if self._probe is not None or self._remaining() <= 0 else "open"
 
     @property
     def failures(self) -> int:
@@ -216,8 +218,8 @@ class CircuitBreaker:
             if self._opened is None:
                 return self._era
             left = self._remaining()
-            if left <= 0 and not self._probing:
-                self._probing = True
+            if left <= 0 and not self._probed():
+                self._probe = self._clock()
                 return self._era
         raise Unavailable(
             f"{name} failed too often and is not called for now; try again later",
@@ -229,7 +231,7 @@ class CircuitBreaker:
         with self._alone():
             if era != self._era:
                 return
-            self._probing = False
+            self._probe = None
             if failed is None:
                 return
             if not failed:
@@ -247,8 +249,14 @@ class CircuitBreaker:
         if self._opened is not None:
             self._era += 1
             log.info("a circuit breaker has closed")
-        self._opened, self._probing = None, False
+        self._opened, self._probe = None, None
         self._failures.clear()
+
+    def _probed(self) -> bool:
+        """Whether a probe is under way that need not be taken for lost."""
+        if self._probe is None:
+            return False
+        return self._rest == 0 or self._clock() - self._probe < self._rest
 
     def _remaining(self) -> float:
         """Seconds until a probe may go through."""
