@@ -28,8 +28,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from memwell import _bridge
+from memwell.circuit import CircuitBreaker
 from memwell.errors import BackendError, EmbeddingError, MemwellError, Unavailable
-from memwell.guards import CircuitBreaker, Errors, Limit, Retry, guarded_by, plain, transient
+from memwell.guards import Errors, Limit, Retry, guarded_by, plain, transient
 
 __all__ = [
     "CircuitBreaker",

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from memwell.circuit import CircuitBreaker
 from memwell.errors import ConfigError, Conflict, NotFound, TimedOut, Unavailable
-from memwell.guards import CircuitBreaker
 from memwell.keyvalue.memory import MemoryKeyValue
 from memwell.ports import Insert, KeyValue, Update
 from memwell.registry import open_keyvalue, open_store

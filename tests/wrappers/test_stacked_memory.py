@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from memwell import AsyncMemory, Memory
+from memwell.circuit import CircuitBreaker
 from memwell.errors import Unavailable
-from memwell.guards import CircuitBreaker
 from memwell.ports import Store
 from memwell.registry import open_log, open_store
 from memwell.testing import run

@@ -2,7 +2,7 @@
 
 While the breaker is open every call raises `Unavailable` at once, with `retry_after`, so that a backend that is down
 costs nobody a time limit, and is left in peace to come back. What opens and closes it is told at
-`memwell.guards.CircuitBreaker`. Hand one in to read its state, or to let several parts share it that stand on
+`memwell.circuit.CircuitBreaker`. Hand one in to read its state, or to let several parts share it that stand on
 one service::
 
     guard = CircuitBreaker(failure_threshold=5, recovery_timeout=30)
@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from memwell.circuit import CircuitBreaker
 from memwell.errors import Unavailable
-from memwell.guards import CircuitBreaker
 from memwell.ports import Port
 from memwell.wrappers.base import Around, reach
 

@@ -32,8 +32,8 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeVar, cast
 
 from memwell import _bridge
+from memwell.circuit import CircuitBreaker, blames_backend
 from memwell.errors import ConfigError, MemwellError, Unavailable
-from memwell.guards import CircuitBreaker, blames_backend
 from memwell.ids import new_id
 from memwell.lost_answers import carried_out
 from memwell.operations import pack, unpack

@@ -26,8 +26,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from memwell import _bridge
+from memwell.circuit import CircuitBreaker
 from memwell.errors import ConfigError, MemwellError
-from memwell.guards import CircuitBreaker
 from memwell.ports import KeyValue, Log, Port
 from memwell.wrappers.base import AroundKeyValue, AroundLog, close_all, common_gear
 

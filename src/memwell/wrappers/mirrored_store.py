@@ -25,8 +25,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from memwell.circuit import CircuitBreaker
 from memwell.errors import ConfigError, MemwellError, Unavailable
-from memwell.guards import CircuitBreaker
 from memwell.mirroring import EVER, Copy
 from memwell.ports import Delete, Operation, Store, unsupported
 from memwell.types import Problem, Report, Scope
