@@ -113,8 +113,7 @@ def small_parts() -> str:
     for kind, shown in SMALL.items():
         found: dict[str, list[str]] = {}
         for name in registry.TABLE[kind]:
-            url = registry.Url.parse(f"{name}:")
-            found.setdefault(PROOFS[registry._class(kind, url).proof], []).append(f"`{name}`")
+            found.setdefault(PROOFS[registry._class(kind, name).proof], []).append(f"`{name}`")
         rows += [f"| {shown} | {', '.join(names)} | {proof} |" for proof, names in found.items()]
     return "\n".join(rows)
 

@@ -262,12 +262,15 @@ def _open(kind: str, text: str, port: type[P]) -> P:
 
 
 def _built_in(kind: str, url: Url) -> Any:
-    path, extra = TABLE[kind][url.scheme]
-    module, _, name = path.partition(":")
     try:
-        return getattr(importlib.import_module(module), name).from_url(url)
+        return _class(kind, url.scheme).from_url(url)
     except ImportError as error:  # also of a package that is imported when it is first needed
-        raise missing(error, extra) from error
+        raise missing(error, TABLE[kind][url.scheme][1]) from error
+
+
+def _class(kind: str, scheme: str) -> Any:
+    module, _, name = TABLE[kind][scheme][0].partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 def _plugged_in(kind: str, url: Url) -> Any:
