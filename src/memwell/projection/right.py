@@ -26,7 +26,7 @@ LATE: Final = 600.0
 """Seconds for which something is still expected of a process that lost the right."""
 _AGES: Final = 10 * 365 * 86_400.0
 """Seconds. As of so long ago the right of nobody has ended, so that only what was given back can be taken."""
-_NOTHING: Final = 2**62
+_NOTHING: Final = 2**63 - 1
 """The position of a note that says nothing: beyond all others, so that no change is kept for its sake."""
 _ANYBODY: Final = "whoever was late"
 """Who holds a note: everybody may change it, and nobody else may take it before its time."""
