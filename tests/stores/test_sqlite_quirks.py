@@ -167,13 +167,13 @@ def test_every_file_tells_which_migrations_it_has_seen(memory: Memory, path: Pat
 def test_a_file_of_an_older_version_is_brought_up_to_date(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from memwell.stores import sqlite
+    from memwell.stores.sqlite import store
 
     with open_memory(path) as memory:
         memory.remember("apple", id="a")
-    scripts = sqlite._scripts()
+    scripts = store._scripts()
     newer = [*scripts, "CREATE TABLE later (x); INSERT INTO later SELECT count(*) FROM records;"]
-    monkeypatch.setattr(sqlite, "_scripts", lambda: newer)
+    monkeypatch.setattr(store, "_scripts", lambda: newer)
     with pytest.raises(ConfigError, match="older version and read-only"):
         open_memory(path, "?mode=ro")
     for _ in range(2):
@@ -184,7 +184,7 @@ def test_a_file_of_an_older_version_is_brought_up_to_date(
         last = connection.execute("SELECT max(number) FROM memwell_migrations WHERE component = 'store'")
         assert last.fetchone() == (len(newer),)
     connection.close()
-    monkeypatch.setattr(sqlite, "_scripts", lambda: scripts)
+    monkeypatch.setattr(store, "_scripts", lambda: scripts)
     with pytest.raises(ConfigError, match=r"newer memwell.*upgrade"):
         open_memory(path)
 
