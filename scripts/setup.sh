@@ -73,13 +73,13 @@ install_server() {
     $apt install -y "$name" >/dev/null 2>&1 && return
     $apt update && $apt install -y "$name" >/dev/null && return
   fi
-  echo "There is no $name here, and it could not be installed without a password; the tests that need it will $2." >&2
+  echo "There is no $name here, and it could not be installed without a password; the tests that need it will fail." >&2
   echo "Install it (Debian and Ubuntu: sudo apt-get install $name; macOS: brew install $name)." >&2
 }
 
 make_venv
 echo "Installing memwell${extras#.} and the tools for developers into $venv (a minute or two the first time)"
 install
-install_server memcached fail
-install_server pgbouncer 'be left out'
+install_server memcached
+install_server pgbouncer
 echo "Ready: $venv/bin/memwell --help"

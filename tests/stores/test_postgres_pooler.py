@@ -11,14 +11,8 @@ from memwell import ConfigError, Memory
 from memwell.ports import Store
 from memwell.registry import open_keyvalue, open_log, open_store
 from memwell.testing import run
-from memwell.testing.services import PgBouncer, Service, ServiceFailed
-from memwell.testing.services.service import program
+from memwell.testing.services import PgBouncer, Service
 from memwell.testing.stores import StoreConformance
-
-try:
-    program("pgbouncer")
-except ServiceFailed as missing:
-    pytest.skip(str(missing), allow_module_level=True)
 
 
 @pytest.fixture(scope="module")
