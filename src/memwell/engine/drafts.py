@@ -121,12 +121,15 @@ _ITEM: Final = tuple(name for name in NewMemory.__dataclass_fields__ if name != 
 
 def check_changes(changes: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """The fields of a change, checked and normalised; `None` clears those that a record may lack."""
-    own: dict[str, Callable[[Any], Any]] = {"content": check_content, "expires_at": partial(_future, now=now)}
-    checks = {**_CHECKS, **own}
-    return {
-        name: None if value is None and name in _ABSENT else checks[name](value)
-        for name, value in changes.items()
-    }
+    return {name: _changed(name, value, now) for name, value in changes.items()}
+
+
+def _changed(name: str, value: Any, now: datetime) -> Any:
+    if value is None and name in _ABSENT:
+        return None
+    if name == "content":
+        return check_content(value)
+    return _future(value, now) if name == "expires_at" else _CHECKS[name](value)
 
 
 def check_content(content: object) -> str:
