@@ -138,6 +138,27 @@ def test_a_write_is_seen_although_an_older_one_is_still_under_way(
     go(check())
 
 
+def test_of_many_who_write_and_ask_at_once_each_finds_what_was_acknowledged(
+    pair: tuple[AsyncMemory, AsyncMemory],
+) -> None:
+    async def check() -> None:
+        warm, other = pair
+        await warm.remember(turns(10), user_id="ana")
+        await warmed(warm)
+
+        async def writer(name: str) -> None:
+            for number in range(20):
+                word = f"{name}{number}word"
+                new = await other.remember(f"{word} lies beside the boat", user_id="ana")
+                hits = await asyncio.gather(*(warm.recall(word, user_id="ana", limit=3) for _ in range(2)))
+                assert [found[0].record.id for found in hits] == [new.id] * 2
+
+        await asyncio.gather(*map(writer, ("oak", "elm", "ash", "fir", "yew", "bay")))
+        assert corpus_of(warm) is not None, "it has been warm all the while"
+
+    go(check())
+
+
 def test_many_changes_at_once_are_read_anew(pair: tuple[AsyncMemory, AsyncMemory]) -> None:
     async def check() -> None:
         warm, other = pair
