@@ -494,6 +494,26 @@ class TestIndexes:
 
         assert database.call(both).valid
 
+    def test_a_build_takes_more_care_than_what_comes_one_by_one(
+        self, database: Database, postgres: Service, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        database.add(many(random.Random(1))[:50])
+        told = "SELECT reloptions FROM pg_class WHERE oid = to_regclass('vectors_1_near')"
+        assert "ef_construction = 128" in indexes.index_statements(1, DIMENSION, kind="hnsw")[0]
+        assert database.build().valid
+        assert database.execute(told) == [(None,)]
+        options = f"-c search_path={database.schema},public"
+        with psycopg.connect(postgres.url, options=options) as other:  # it reads by the index, and goes on
+            other.execute("SET enable_seqscan = off")
+            [found] = database.call(indexes.status)
+            database.execute(f"ALTER INDEX {found.name} SET (ef_construction = 128)")
+            other.execute(
+                "SELECT key FROM vectors_1 ORDER BY vec::vector(8) <=> %s LIMIT 1", ("[1,0,0,0,0,0,0,0]",)
+            )
+            database.call(indexes._relax, found)
+        assert database.execute(told) == [(["ef_construction=128"],)]
+        assert "is in use" in caplog.text
+
     def test_what_cannot_be_is_refused(self, database: Database) -> None:
         database.add(many(random.Random(1))[:5])
         for options in ({"kind": "btree"}, {"metric": "hamming"}, {"lists": 5}):

@@ -17,6 +17,7 @@ half precision, those of more than 4,000 not at all.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from math import isqrt
 from typing import Final, Literal, TypeAlias
@@ -41,11 +42,15 @@ __all__ = [
     "status",
 ]
 
+log = logging.getLogger("memwell.stores.postgres")
+
 Kind: TypeAlias = Literal["hnsw", "ivfflat"]
 
 _CARE: Final = 128
-"""How many neighbours HNSW weighs up for each vector that it links; pgvector's own 64 leaves vectors out of reach: of
-the ten nearest of 100,000 it found 0.95 to 0.995 from one build to the next. It takes a quarter longer to build."""
+"""How many neighbours a build of HNSW weighs up for each vector that it links; pgvector's own 64 leaves vectors out of
+reach: of the ten nearest of 100,000 it found 0.95 to 0.995 from one build to the next. It takes a quarter longer to
+build. Vectors that come one by one afterwards are linked as pgvector does: twice the care would cost each write half a
+millisecond."""
 GROWN: Final = 5_000
 """From so many vectors on a model should have an index."""
 
@@ -183,10 +188,26 @@ async def create(
                 if not left:
                     raise
                 found = await _of(connection, model)
+        if kind == "hnsw":
+            await _relax(connection, found)
         await connection.execute(f"ANALYZE {found.table}".encode())
         return await _of(connection, model)
     finally:
         await connection.execute(f"SELECT pg_advisory_unlock({_LOCK})".encode())
+
+
+async def _relax(connection: Connection, index: Index) -> None:
+    """Let what comes after a build be linked with pgvector's own care. Whoever uses the index for very long keeps it as
+    it is: it finds as well, and takes longer to write."""
+    await connection.execute("SET lock_timeout = '2s'")
+    try:
+        await connection.execute(f"ALTER INDEX {index.name} RESET (ef_construction)".encode())
+    except psycopg.errors.LockNotAvailable as error:
+        log.warning(
+            "%s is in use: each new vector takes as much care as the build did: %s", index.name, error
+        )
+    finally:
+        await connection.execute("RESET lock_timeout")
 
 
 async def drop(connection: Connection, model: str, *, concurrently: bool = True) -> bool:
