@@ -71,7 +71,7 @@ def filters() -> str:
 
 def postgres_options() -> str:
     """The options of a PostgreSQL URL, as the package's docstring lists them."""
-    doc = inspect.getdoc(importlib.import_module("memwell.postgres")) or ""
+    doc = inspect.getdoc(importlib.import_module("memwell.backends.postgres")) or ""
     return "\n".join(f"- {' '.join(point.split())}" for point in re.findall(r"(?m)^- (.+(?:\n  .+)*)", doc))
 
 

@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from memwell import Memory, NewMemory
-from memwell.sqlite import Database
+from memwell.backends.sqlite.database import Database
 
 
 def interrupted(call: Callable[[], Any], at: int) -> bool:

@@ -13,8 +13,8 @@ from memwell.registry import Url, known, open_embedder, open_index, open_keyvalu
 
 OPENERS = [open_store, open_index, open_embedder, open_keyvalue, open_log]
 PLUGIN = """
-from memwell.keyvalue.memory import MemoryKeyValue
-from memwell.stores.memory import MemoryStore
+from memwell.backends.memory.keyvalue import MemoryKeyValue
+from memwell.backends.memory.store import MemoryStore
 
 class Shelf(MemoryStore):
     @classmethod

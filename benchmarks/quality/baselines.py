@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.quality.data import Conversation
-from memwell.retrieval.text import analyze
+from memwell.retrieval.analysis.text import analyze
 
 __all__ = ["BASELINES", "Baseline"]
 

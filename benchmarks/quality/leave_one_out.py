@@ -25,7 +25,7 @@ from benchmarks.quality.data import Conversation, load
 from benchmarks.quality.metrics import mean, measure
 from benchmarks.quality.systems import System, Variant
 from memwell import Strategy
-from memwell.retrieval.evidence import DEFAULT, Weights
+from memwell.ports.store.search import DEFAULT, Weights
 
 __all__ = ["main"]
 

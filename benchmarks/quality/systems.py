@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.quality.data import Conversation, Question
 from memwell import Memory, NewMemory, Strategy
-from memwell.retrieval.evidence import DEFAULT, Weights
+from memwell.ports.store.search import DEFAULT, Weights
 
 __all__ = ["ADDED", "MODES", "REMOVED", "System", "Variant"]
 
@@ -33,7 +33,9 @@ def _with(weights: Weights) -> dict[str, Any]:
     return {"strategy": Strategy(signals=weights)}
 
 
-_BARE = Weights(actor=0, role=0, time=0, when=0, phrase=0, idle=0, reach=0, reply=0, asked=0, session=0)
+_BARE = Weights(
+    actor=0, role=0, time=0, when=0, phrase=0, question_share=0, reach=0, reply=0, asked=0, session=0
+)
 _STEPS: tuple[tuple[str, dict[str, float]], ...] = (
     ("words and meaning, fused", {}),
     ("+ neighbours in the conversation", {"reach": DEFAULT.reach}),
@@ -42,7 +44,7 @@ _STEPS: tuple[tuple[str, dict[str, float]], ...] = (
     ("+ I and you", {"role": DEFAULT.role}),
     ("+ times", {"time": DEFAULT.time, "when": DEFAULT.when}),
     ("+ quoted phrases", {"phrase": DEFAULT.phrase}),
-    ("+ turns that only ask", {"idle": DEFAULT.idle, "asked": DEFAULT.asked}),
+    ("+ turns that only ask", {"idle": DEFAULT.question_share, "asked": DEFAULT.asked}),
     ("+ sessions that fit", {"session": DEFAULT.session}),
 )
 

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from memwell.sqlite import Database
+from memwell.backends.sqlite.database import Database
 
 THREADS = (1, 2, 4, 8, 16)
 

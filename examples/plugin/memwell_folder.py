@@ -15,17 +15,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
+from memwell.backends.memory.persisted import PersistedStore
 from memwell.capabilities import Capabilities
 from memwell.errors import ConfigError
 from memwell.registry import Url
-from memwell.stores.kept import KeptStore
 
 __all__ = ["FolderStore"]
 
 log = logging.getLogger(__name__)
 
 
-class FolderStore(KeptStore):
+class FolderStore(PersistedStore):
     """See the module."""
 
     part = "folder"

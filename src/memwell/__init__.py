@@ -23,19 +23,19 @@ from memwell.errors import (
 TYPE_CHECKING = False  # type checkers take it as true; importing typing would cost more than all of this
 
 if TYPE_CHECKING:
-    from memwell.engine.drafts import LIMITS
+    from memwell.coordination.locks import Lock, SyncLock, lock, lock_sync, redlock, redlock_sync
+    from memwell.coordination.rate_limit import Rate, rate_limit, rate_limit_sync
+    from memwell.engine.validation import LIMITS
     from memwell.events import EVENTS, Event
-    from memwell.limits import Rate, rate_limit, rate_limit_sync
-    from memwell.locks import Lock, SyncLock, lock, lock_sync, redlock, redlock_sync
     from memwell.memory import AsyncMemory
-    from memwell.resilience import (
+    from memwell.resilience.decorators import (
         CircuitBreaker,
         create_resilient_caller,
         fallback,
         retry_with_backoff,
         with_timeout,
     )
-    from memwell.scoring import STRATEGIES, Strategy
+    from memwell.retrieval.ranking.strategies import STRATEGIES, Strategy
     from memwell.sync import Memory
     from memwell.types import (
         Component,

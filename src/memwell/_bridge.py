@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Loop",
-    "Turn",
+    "PerLoopLock",
     "complete",
     "drive",
     "gather",
@@ -178,7 +178,7 @@ async def gather(calls: Sequence[Callable[[], Awaitable[T]]], *, blocking: bool)
     return list(await asyncio.gather(*(_outcome(call) for call in calls)))
 
 
-class Turn:
+class PerLoopLock:
     """What one caller at a time may have: one thread where nothing may suspend, else one task of each event loop.
 
     ::

@@ -13,11 +13,11 @@ from datetime import UTC, datetime, timedelta
 from os import PathLike
 from typing import Any, Self, TypeAlias, Unpack, overload
 
-from memwell.engine import assembly, linking, listing, reading, upkeep, writing
+from memwell.engine import assembly, links, lookup, recall, remember, upkeep
 from memwell.engine.context import Engine, Owner
 from memwell.events import Handler
 from memwell.ports import Embedder, KeyValue, Store, VectorIndex
-from memwell.scoring import Strategy
+from memwell.retrieval.ranking.strategies import Strategy
 from memwell.types import (
     Health,
     Hit,
@@ -81,18 +81,18 @@ class AsyncMemory:
 
     @overload
     async def remember(  # type: ignore[overload-overlap]  # a str is a Sequence[str] too
-        self, content: str | NewMemory, **options: Unpack[writing.Options]
+        self, content: str | NewMemory, **options: Unpack[remember.Options]
     ) -> Record: ...
     @overload
     async def remember(
-        self, content: Sequence[str | NewMemory], **options: Unpack[writing.Options]
+        self, content: Sequence[str | NewMemory], **options: Unpack[remember.Options]
     ) -> Records: ...
     @overload
     async def remember(
-        self, content: str | NewMemory | Sequence[str | NewMemory], **options: Unpack[writing.Options]
+        self, content: str | NewMemory | Sequence[str | NewMemory], **options: Unpack[remember.Options]
     ) -> Record | Records: ...
     async def remember(
-        self, content: str | NewMemory | Sequence[str | NewMemory], **options: Unpack[writing.Options]
+        self, content: str | NewMemory | Sequence[str | NewMemory], **options: Unpack[remember.Options]
     ) -> Record | Records:
         """Store one memory, or several in one transaction, and return what is stored.
 
@@ -107,7 +107,7 @@ class AsyncMemory:
 
         Raises `InvalidInput` beyond a limit (`memwell.LIMITS`), `Conflict` for an id that is taken.
         """
-        return await writing.remember(self._engine, content, options)
+        return await remember.remember(self._engine, content, options)
 
     async def recall(
         self,
@@ -134,7 +134,7 @@ class AsyncMemory:
         A memory superseded by another visible one is replaced by it. Raises `InvalidQuery` for an empty
         query, an unknown mode, strategy or filter, and `NotSupported` for `semantic` without an embedder.
         """
-        request = reading.Request(
+        request = recall.Request(
             query=query,
             where=where,
             limit=limit,
@@ -145,11 +145,11 @@ class AsyncMemory:
             explain=explain,
             owner=owner,
         )
-        return await reading.recall(self._engine, request)
+        return await recall.recall(self._engine, request)
 
     async def get(self, id: str, **owner: Unpack[Owner]) -> Record:
         """The record with this id. Raises `NotFound` when there is none in the scope, or it has expired."""
-        return await listing.get(self._engine, id, owner)
+        return await lookup.get(self._engine, id, owner)
 
     async def list(
         self,
@@ -168,7 +168,7 @@ class AsyncMemory:
         update moves (`updated_at`, `importance`) may be met again or not at all. A cursor belongs to its
         order, filter and scope; with others it raises `InvalidQuery`.
         """
-        return await listing.page(self._engine, where, order, descending, limit, cursor, owner)
+        return await lookup.page(self._engine, where, order, descending, limit, cursor, owner)
 
     async def update(
         self,
@@ -206,7 +206,7 @@ class AsyncMemory:
             "source": source,
             "expires_at": expires_at,
         }
-        return await writing.update(self._engine, id, given, ttl, clear, expected_version, owner)
+        return await remember.update(self._engine, id, given, ttl, clear, expected_version, owner)
 
     async def forget(
         self,
@@ -221,11 +221,11 @@ class AsyncMemory:
         One id that is not in the scope raises `NotFound`; of several, those missing are left out of the
         answer. Without ids the scope and `where` choose; to forget a whole tenant say `everything=True`.
         """
-        return await writing.forget(self._engine, ids, where, everything, owner)
+        return await remember.forget(self._engine, ids, where, everything, owner)
 
     async def history(self, id: str, **owner: Unpack[Owner]) -> Versions:
         """Every version of a memory, oldest first, the current one last. Raises `NotFound`."""
-        return await listing.history(self._engine, id, owner)
+        return await lookup.history(self._engine, id, owner)
 
     async def restore(
         self, id: str, version: int, *, expected_version: int | None = None, **owner: Unpack[Owner]
@@ -233,7 +233,7 @@ class AsyncMemory:
         """Make an older version's content and fields current again, as a new version. Raises `NotFound`,
         `Conflict`.
         """
-        return await writing.restore(self._engine, id, version, expected_version, owner)
+        return await remember.restore(self._engine, id, version, expected_version, owner)
 
     async def relate(
         self,
@@ -250,7 +250,7 @@ class AsyncMemory:
         The same again changes its strength (0..1). Raises `NotFound` for either end, `InvalidInput` for a
         memory and itself.
         """
-        return await linking.relate(self._engine, source, target, kind, strength, owner)
+        return await links.relate(self._engine, source, target, kind, strength, owner)
 
     async def unrelate(
         self, source: str, target: str, kind: str | None = None, **owner: Unpack[Owner]
@@ -258,7 +258,7 @@ class AsyncMemory:
         """Remove the relationships from one memory to another, of one kind or all; how many. Raises
         `NotFound`.
         """
-        return await linking.unrelate(self._engine, source, target, kind, owner)
+        return await links.unrelate(self._engine, source, target, kind, owner)
 
     async def related(
         self,
@@ -274,15 +274,15 @@ class AsyncMemory:
 
         Ordered by depth, then strength (the product along the way), then id. Raises `NotFound` for the start.
         """
-        return await linking.related(self._engine, id, kind, depth, min_strength, owner)
+        return await links.related(self._engine, id, kind, depth, min_strength, owner)
 
     async def count(self, *, where: Where | None = None, **owner: Unpack[Owner]) -> int:
         """How many memories there are."""
-        return await listing.count(self._engine, where, owner)
+        return await lookup.count(self._engine, where, owner)
 
     async def stats(self, **owner: Unpack[Owner]) -> Stats:
         """Counts by kind, category and model, and the size of the store."""
-        return await listing.stats(self._engine, owner)
+        return await lookup.stats(self._engine, owner)
 
     async def health(self) -> Health:
         """Ask every part whether it can serve. Never raises; `ok` is false when one cannot."""
@@ -302,9 +302,9 @@ class AsyncMemory:
         call with the same path and scope. `progress(done, total)` is called along the way. Raises
         `BackendError` when the file cannot be written.
         """
-        from memwell.engine import transfer
+        from memwell.engine import export
 
-        return await transfer.export(self._engine, path, vectors, progress, owner)
+        return await export.export(self._engine, path, vectors, progress, owner)
 
     async def import_(self, path: str | PathLike[str], *, progress: Progress | None = None) -> Imported:
         """Read an export: its checksum first, then every memory under its own id and scope.
@@ -313,9 +313,9 @@ class AsyncMemory:
         running it again. Vectors are taken over. Raises `Corrupt` for a damaged file and `Conflict` for an id
         taken by another memory, or by the same one changed since; what was imported before that stays.
         """
-        from memwell.engine import importing
+        from memwell.engine import import_
 
-        return await importing.import_(self._engine, path, progress)
+        return await import_.import_(self._engine, path, progress)
 
     async def doctor(self) -> Report:
         """Compare words, vectors and relationships with the rows they were made from; `ok` when all agree."""
@@ -350,9 +350,9 @@ class AsyncMemory:
         are left behind, to be found by words only. Raises `NotSupported` without an embedder, and what the embedder
         raises when it fails altogether.
         """
-        from memwell.engine import reembedding
+        from memwell.engine import reembed
 
-        return await reembedding.reembed(
+        return await reembed.reembed(
             self._engine, batch=batch, drop_old=drop_old, skip_failed=skip_failed, progress=progress
         )
 

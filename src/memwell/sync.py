@@ -10,13 +10,13 @@ from os import PathLike
 from typing import Any, Self, TypeVar, Unpack, overload
 
 from memwell import _bridge
-from memwell.engine import assembly, writing
+from memwell.engine import assembly, remember
 from memwell.engine.context import Engine, Owner
 from memwell.errors import ConfigError
 from memwell.events import Handler
 from memwell.memory import AsyncMemory, Hits, Ids, Records, RelatedRecords, Versions, _utc_now
 from memwell.ports import Embedder, KeyValue, Store, VectorIndex
-from memwell.scoring import Strategy
+from memwell.retrieval.ranking.strategies import Strategy
 from memwell.types import (
     Health,
     Imported,
@@ -64,16 +64,18 @@ class Memory:
 
     @overload
     def remember(  # type: ignore[overload-overlap]  # a str is a Sequence[str] too
-        self, content: str | NewMemory, **options: Unpack[writing.Options]
+        self, content: str | NewMemory, **options: Unpack[remember.Options]
     ) -> Record: ...
     @overload
-    def remember(self, content: Sequence[str | NewMemory], **options: Unpack[writing.Options]) -> Records: ...
+    def remember(
+        self, content: Sequence[str | NewMemory], **options: Unpack[remember.Options]
+    ) -> Records: ...
     @overload
     def remember(
-        self, content: str | NewMemory | Sequence[str | NewMemory], **options: Unpack[writing.Options]
+        self, content: str | NewMemory | Sequence[str | NewMemory], **options: Unpack[remember.Options]
     ) -> Record | Records: ...
     def remember(
-        self, content: str | NewMemory | Sequence[str | NewMemory], **options: Unpack[writing.Options]
+        self, content: str | NewMemory | Sequence[str | NewMemory], **options: Unpack[remember.Options]
     ) -> Record | Records:
         """Store one memory, or several in one transaction. See `AsyncMemory.remember`."""
         return self._run(self._memory.remember(content, **options))

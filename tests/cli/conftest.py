@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from calling import Call, Done
+from tests.cli.calling import Call, Done
 from typer.testing import CliRunner
 
 from memwell.cli import app

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from calling import Call
+from tests.cli.calling import Call
 
 
 def ids(cli: Call) -> list[str]:

@@ -8,11 +8,11 @@ from typing import Any
 
 import psycopg
 import pytest
-from calling import Call, Done
+from tests.cli.calling import Call, Done
 
-from memwell.keyvalue.postgres import PostgresKeyValue
-from memwell.logs.postgres import PostgresLog
-from memwell.postgres import Settings
+from memwell.backends.postgres import Settings
+from memwell.backends.postgres.keyvalue import PostgresKeyValue
+from memwell.backends.postgres.log import PostgresLog
 from memwell.registry import Url, open_keyvalue, open_log
 from memwell.sync import Memory
 from memwell.testing import run, services

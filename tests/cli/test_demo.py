@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from calling import Call
+from tests.cli.calling import Call
 
 from memwell.cli import demo
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from calling import Call
+from tests.cli.calling import Call
 
 from memwell.cli.failures import MEANINGS, Code, code_of, explain
 from memwell.errors import (

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from calling import Call
+from tests.cli.calling import Call
 
 from memwell import EmbeddingError, Memory
 from memwell.registry import open_store

@@ -11,16 +11,16 @@ import sys
 from collections.abc import Sequence
 
 from memwell import Memory, lock_sync
-from memwell.limits import rate_limit_sync
-from memwell.locks import SyncLock
+from memwell.coordination.locks import SyncLock
+from memwell.coordination.rate_limit import rate_limit_sync
 from memwell.ports import Log, Point, VectorIndex
 from memwell.registry import open_embedder, open_index, open_keyvalue, open_log, open_store
-from memwell.wrappers.base import AroundIndex
+from memwell.wrappers.base import VectorIndexWrapper
 from memwell.wrappers.cached_store import CachedStore
 from memwell.wrappers.indexed import Indexed
 
 
-class Noted(AroundIndex):
+class Noted(VectorIndexWrapper):
     """An index whose deliveries are noted."""
 
     part = "noted"

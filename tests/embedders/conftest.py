@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from memwell.embedders import download, weights
+from memwell.embedders.local import download, weights
 
 
 @pytest.fixture(scope="session")

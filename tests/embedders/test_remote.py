@@ -18,7 +18,7 @@ from memwell.embedders.cohere import Cohere
 from memwell.embedders.huggingface import HuggingFace
 from memwell.embedders.ollama import Ollama
 from memwell.embedders.openai import OpenAI
-from memwell.embedders.remote import RemoteEmbedder
+from memwell.embedders.remote.base import RemoteEmbedder
 from memwell.errors import ConfigError, EmbeddingError, InvalidInput, TimedOut, Unavailable
 from memwell.registry import open_embedder
 from memwell.testing import run

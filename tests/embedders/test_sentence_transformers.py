@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from memwell.embedders import weights
+from memwell.embedders.local import weights
 from memwell.errors import ConfigError
 from memwell.registry import open_embedder
 from memwell.testing import run

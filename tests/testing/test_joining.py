@@ -28,7 +28,7 @@ def test_the_example_in_the_docstring_runs_the_whole_suite(module: object, tmp_p
     example = textwrap.dedent(example)
     assert len([line for line in example.splitlines() if line.strip()]) <= 11
     (tmp_path / "mine.py").write_text(
-        "from memwell.stores.memory import MemoryStore\n"
+        "from memwell.backends.memory.store import MemoryStore\n"
         "class MyStore(MemoryStore):\n"
         "    def __init__(self, url): super().__init__()\n"
     )
@@ -86,7 +86,7 @@ FAULTS = {
 def test_the_suite_notices_what_is_wrong(tmp_path: Path) -> None:
     source = """
     import pytest
-    from memwell.stores.memory import MemoryStore
+    from memwell.backends.memory.store import MemoryStore
     from memwell.testing.stores import StoreConformance
     """
     source = textwrap.dedent(source)

@@ -8,9 +8,9 @@ from typing import TypeVar
 
 import pytest
 
+from memwell.backends.memory.keyvalue import MemoryKeyValue
 from memwell.errors import Closed, ConfigError
 from memwell.indexes.exact import Exact
-from memwell.keyvalue.memory import MemoryKeyValue
 from memwell.ports import Embedder, KeyValue, Log, Port, Store, VectorIndex
 from memwell.registry import open_embedder, open_index, open_keyvalue, open_log, open_store
 from memwell.testing import run

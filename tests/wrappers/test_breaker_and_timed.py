@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from memwell.circuit import CircuitBreaker
+from memwell.backends.memory.keyvalue import MemoryKeyValue
 from memwell.errors import ConfigError, Conflict, NotFound, TimedOut, Unavailable
-from memwell.keyvalue.memory import MemoryKeyValue
 from memwell.ports import Insert, KeyValue, Update
 from memwell.registry import open_keyvalue, open_store
+from memwell.resilience.circuit_breaker import CircuitBreaker
 from memwell.testing import run
 from memwell.testing.flaky import Faults, Flaky
 from memwell.testing.samples import ANYBODY, START, record

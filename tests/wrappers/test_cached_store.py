@@ -15,8 +15,8 @@ from memwell import Memory
 from memwell.errors import ConfigError, EmbeddingError, NotSupported, Unavailable
 from memwell.filters import parse
 from memwell.ports import Store
+from memwell.ports.store.search import Search
 from memwell.registry import open_store
-from memwell.retrieval.search import Search
 from memwell.testing import run
 from memwell.testing.flaky import Faults, Flaky
 from memwell.testing.memory import MemoryConformance

@@ -13,6 +13,9 @@ from tests.embedders import services
 from tests.embedders.services import KEY, serving
 
 from memwell import Memory
+from memwell.backends.memory.keyvalue import MemoryKeyValue
+from memwell.backends.memory.log import MemoryLog
+from memwell.backends.memory.store import MemoryStore
 from memwell.embedders.hashing import Hashing
 from memwell.embedders.openai import OpenAI
 from memwell.errors import (
@@ -26,9 +29,6 @@ from memwell.errors import (
     Unavailable,
 )
 from memwell.indexes.exact import Exact
-from memwell.keyvalue.memory import MemoryKeyValue
-from memwell.logs.memory import MemoryLog
-from memwell.operations import pack, unpack
 from memwell.ports import (
     Delete,
     Embed,
@@ -44,8 +44,8 @@ from memwell.ports import (
     Update,
     VectorIndex,
 )
+from memwell.records.operations import pack, unpack
 from memwell.registry import open_embedder, open_keyvalue, open_log, open_store
-from memwell.stores.memory import MemoryStore
 from memwell.testing import run
 from memwell.testing.embedders import EmbedderConformance
 from memwell.testing.flaky import Faults, Flaky
@@ -54,7 +54,7 @@ from memwell.testing.keyvalue import KeyValueConformance
 from memwell.testing.logs import LogConformance
 from memwell.testing.samples import ANYBODY, START, embedding, record
 from memwell.testing.stores import Driven, StoreConformance
-from memwell.testing.stores._driven import everything
+from memwell.testing.stores._harness import everything
 from memwell.types import Link, Scope, Version
 from memwell.wrappers.fallback import REFUSED, REPLAY, Fallback
 from memwell.wrappers.threaded import threaded

@@ -17,14 +17,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from durable import DIMENSION, Durable, Suspending
+from tests.wrappers.durable import DIMENSION, Durable, Suspending
 
 from memwell import AsyncMemory, ConfigError, Hit, Memory, NewMemory, NotSupported
 from memwell.errors import EmbeddingError
+from memwell.followers import lease
+from memwell.followers.index_projection import Projection, projection
+from memwell.followers.index_projection.points import key_of, name_of
 from memwell.indexes.exact import Exact
 from memwell.ports import Embed, Embedding, Point, Store
-from memwell.projection import Projection, feeding, right
-from memwell.projection.points import key_of, name_of
 from memwell.registry import open_store
 from memwell.testing import run
 from memwell.testing.memory import MemoryConformance, Words
@@ -152,7 +153,7 @@ WRITER = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[4])
-from durable import Durable
+from tests.wrappers.durable import Durable
 from memwell import Memory
 from memwell.testing.memory import Words
 
@@ -203,7 +204,7 @@ def test_two_processes_on_one_file_and_one_index_deliver_nothing_twice(path: Pat
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_killed_process_loses_nothing(path: Path, index: Durable, seed: int, monkeypatch: Any) -> None:
-    monkeypatch.setattr(right, "LEASE", 0.2)
+    monkeypatch.setattr(lease, "LEASE", 0.2)
     chance, known = random.Random(seed), set[str]()
     for life in range(3):
         with started(f"life{seed}{life}n", path, index, 400) as process:
@@ -306,7 +307,7 @@ def test_an_index_with_points_of_another_model_is_built_again(
 def test_a_build_cut_short_is_finished_by_the_next_process(
     path: Path, index: Durable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feeding, "BATCH", 8)
+    monkeypatch.setattr(projection, "BATCH", 8)
     with opened(path, None) as memory:
         memory.remember(TALK)
     store = open_store(f"sqlite:///{path}")
@@ -362,7 +363,7 @@ def test_a_search_finds_what_the_index_lacks_and_says_so(path: Path, index: Dura
 def test_a_long_backlog_is_fed_a_little_with_every_call(
     path: Path, index: Durable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feeding, "BATCH", 16)
+    monkeypatch.setattr(projection, "BATCH", 16)
     monkeypatch.setattr(indexed, "BUDGET", 0.0)
     with opened(path, index) as memory:
         memory.remember("first", id="first")
@@ -383,7 +384,7 @@ def test_a_long_backlog_is_fed_a_little_with_every_call(
 def test_on_a_loop_the_rest_of_a_backlog_is_fed_in_the_background(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feeding, "BATCH", 10)
+    monkeypatch.setattr(projection, "BATCH", 10)
     monkeypatch.setattr(indexed, "BUDGET", 0.0)
     index = Suspending(tmp_path / "index.db")
 
@@ -433,7 +434,7 @@ def test_what_a_paused_process_puts_too_late_is_put_again(path: Path, tmp_path: 
     assert slow.halted.wait(30)
     driven.update("a", content="pear", embedding=embedding(90))
     assert not run(second, other.feed(None))
-    clock.advance(right.LEASE)
+    clock.advance(lease.LEASE)
     assert run(second, other.feed(None))
     slow.go.set()
     thread.join()
@@ -451,8 +452,8 @@ LATECOMER = """
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
-from durable import Durable
-from memwell.projection import Projection
+from tests.wrappers.durable import Durable
+from memwell.followers.index_projection import Projection
 from memwell.registry import open_store
 from memwell.testing import run
 from memwell.testing.samples import MODEL
@@ -488,7 +489,7 @@ def test_what_a_process_put_too_late_before_it_was_killed_is_put_right(
         assert late.stdout.readline() == "ready\n"
         driven.update("a", content="pear", embedding=embedding(90))
         driven.insert("forgotten", "b", embedding=embedding(10))
-        clock.advance(right.LEASE + 60)  # its own clock has gone on a little
+        clock.advance(lease.LEASE + 60)  # its own clock has gone on a little
         assert run(store, other.feed(None))
         let_go(late)
     assert late.returncode == -signal.SIGKILL
@@ -497,12 +498,12 @@ def test_what_a_process_put_too_late_before_it_was_killed_is_put_right(
         other = Projection(store, index, MODEL, clock)
         assert run(store, other.feed(None))  # too early: something may still come
     index.forget_deliveries()
-    clock.advance(right.LATE)
+    clock.advance(lease.LATE)
     assert run(store, other.feed(None))
     assert run(index, index.vectors(["default/a"]))["default/a"][1] == pytest.approx(1)
     assert {id for _, id in index.delivered} == {"default/a", "default/b"}
     index.forget_deliveries()
-    clock.advance(right.LATE)
+    clock.advance(lease.LATE)
     assert run(store, other.feed(None))
     assert index.delivered == []
     run(store, store.close())
@@ -518,7 +519,7 @@ def test_who_fed_in_time_is_never_fed_after(path: Path, tmp_path: Path, anew: bo
         assert run(store, projection.feed(None, anew=anew))
     index.forget_deliveries()
     for again in (projection, Projection(store, index, MODEL, clock)):
-        clock.advance(right.LATE * 2)
+        clock.advance(lease.LATE * 2)
         assert run(store, again.feed(None))
     assert index.delivered == []
     run(store, store.close())

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from durable import Durable
+from tests.wrappers.durable import Durable
 
 from memwell import Memory, NewMemory
+from memwell.followers.index_projection.points import key_of
 from memwell.indexes.exact import Exact
 from memwell.ports import VectorIndex
-from memwell.projection.points import key_of
 from memwell.registry import open_store
 from memwell.testing import run
 from memwell.testing.memory import Words

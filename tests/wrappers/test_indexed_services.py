@@ -19,10 +19,10 @@ from memwell.wrappers import indexed
 WRITER = """
 import sys
 from memwell import Memory
-from memwell.projection import right
+from memwell.followers import lease
 from memwell.testing.memory import Words
 
-right.LEASE = 0.2
+lease.LEASE = 0.2
 name, store, index = sys.argv[1:]
 memory = Memory(f"sqlite:///{store}", embedder=Words(), index=index)
 # Words share 64 directions: three times "pear" is nearer to it than an apple whose name or number points there too.

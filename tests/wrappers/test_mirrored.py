@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from memwell.backends.memory.keyvalue import MemoryKeyValue
+from memwell.backends.memory.log import MemoryLog
 from memwell.errors import ConfigError, Unavailable
-from memwell.keyvalue.memory import MemoryKeyValue
-from memwell.logs.memory import MemoryLog
 from memwell.ports import KeyValue, Log
 from memwell.registry import open_keyvalue, open_log
 from memwell.testing import run

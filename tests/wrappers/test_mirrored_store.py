@@ -19,7 +19,7 @@ from memwell.testing import run
 from memwell.testing.flaky import Faults, Flaky
 from memwell.testing.samples import ANYBODY, START, direction, embedding, passages
 from memwell.testing.stores import Driven, StoreConformance
-from memwell.testing.stores._driven import everything, furnish
+from memwell.testing.stores._harness import everything, populate
 from memwell.types import Scope
 from memwell.wrappers.mirrored_store import MirroredStore
 from memwell.wrappers.threaded import threaded
@@ -90,7 +90,7 @@ def told(driven: Driven) -> Any:
 
 def test_a_mirror_holds_everything_that_the_first_holds() -> None:
     trio = Trio()
-    furnish(trio.all)
+    populate(trio.all)
     trio.all.insert("one two three", "long", embedding=passages("one two three", 0, 90, 170), ttl=100)
     trio.all.insert("again", "again", scope=Scope(tenant_id="t", user_id="u"))
     trio.all.insert("again", scope=Scope(tenant_id="t", user_id="u"))

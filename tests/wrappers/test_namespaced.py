@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from memwell import Memory
+from memwell.backends.memory.keyvalue import MemoryKeyValue
 from memwell.errors import ConfigError, InvalidInput, NotFound, NotSupported
 from memwell.indexes.exact import Exact
-from memwell.keyvalue.memory import MemoryKeyValue
 from memwell.ports import KeyValue, Log, Point, Store
 from memwell.registry import open_keyvalue, open_log, open_store
 from memwell.testing import run

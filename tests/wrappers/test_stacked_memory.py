@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from memwell import AsyncMemory, Memory
-from memwell.circuit import CircuitBreaker
 from memwell.errors import Unavailable
 from memwell.ports import Store
 from memwell.registry import open_log, open_store
+from memwell.resilience.circuit_breaker import CircuitBreaker
 from memwell.testing import run
 from memwell.testing.flaky import Faults, Flaky
 from memwell.testing.machine import check_memory

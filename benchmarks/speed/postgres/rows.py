@@ -25,7 +25,7 @@ from benchmarks.speed.postgres.sides import CONNECTIONS, Call, Sides, timed
 from benchmarks.speed.texts import vectors
 from benchmarks.speed.together import watched
 from memwell.filters import parse
-from memwell.retrieval.search import Search
+from memwell.ports.store.search import Search
 from memwell.testing.services import postgres as start_postgres
 from memwell.types import Scope
 

@@ -14,9 +14,9 @@ from benchmarks.speed.postgres.floor import PostgresFloor
 from benchmarks.speed.sides import LookupEmbedder
 from benchmarks.speed.texts import Lookup, Texts
 from memwell import AsyncMemory
+from memwell.backends.postgres.store import PostgresStore
 from memwell.ports import Store
 from memwell.registry import open_store
-from memwell.stores.postgres import PostgresStore
 from memwell.types import NewMemory, Scope
 
 __all__ = ["CONNECTIONS", "Call", "Sides", "timed"]
@@ -87,10 +87,10 @@ class Sides:
 
     async def settle(self) -> float:
         """Wait for the indexes of both sides; seconds that the floor's took."""
-        from memwell.postgres import Database
-        from memwell.postgres.settings import Settings
+        from memwell.backends.postgres import Database
+        from memwell.backends.postgres.settings import Settings
+        from memwell.backends.postgres.store import indexes
         from memwell.registry import Url
-        from memwell.stores.postgres import indexes
 
         database = Database(Settings.from_url(Url.parse(f"{self.url}?schema={self.name}_ours")))
         async with database.connection() as connection:

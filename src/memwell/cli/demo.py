@@ -16,9 +16,9 @@ import typer
 
 from memwell import importers
 from memwell.cli.local import remedy
-from memwell.cli.moving import Taken, take
 from memwell.cli.output import Output
 from memwell.cli.shared import Cli
+from memwell.cli.transfer import Taken, take
 from memwell.cli.views import bar, hit_to_json, marked
 from memwell.errors import InvalidInput
 from memwell.sync import Memory

@@ -23,7 +23,7 @@ def remedy(folder: str | None) -> str | None:
 def weights() -> Any:
     """The module that finds and fetches the weights. Raises `ConfigError` when a package is missing."""
     try:
-        return importlib.import_module("memwell.embedders.weights")
+        return importlib.import_module("memwell.embedders.local.weights")
     except ImportError as error:
         text = "the local model's packages are missing; run: pip install 'memwell[local]'"
         raise ConfigError(text) from error

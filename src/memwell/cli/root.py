@@ -12,19 +12,7 @@ from typing import Any, Final
 import typer
 from typer.core import TyperGroup
 
-from memwell.cli import (
-    about,
-    asking,
-    bench,
-    demo,
-    linking,
-    looking,
-    models,
-    moving,
-    settings,
-    upkeep,
-    writing,
-)
+from memwell.cli import about, bench, demo, models, recall, relate, remember, settings, show, transfer, upkeep
 from memwell.cli.database import commands as database
 from memwell.cli.failures import Code, Notices, complain, report
 from memwell.cli.shared import command, shared_parameters
@@ -121,20 +109,20 @@ _CARE: Final = "Moving and care"
 _ABOUT: Final = "Getting started"
 
 _COMMANDS: Final[Sequence[tuple[str, Callable[..., None], str]]] = (
-    ("remember", writing.remember, _EVERYDAY),
-    ("recall", asking.recall, _EVERYDAY),
-    ("list", looking.list_, _EVERYDAY),
-    ("show", looking.show, _EVERYDAY),
-    ("forget", writing.forget, _EVERYDAY),
-    ("update", writing.update, _CHANGES),
-    ("history", looking.history, _CHANGES),
-    ("restore", writing.restore, _CHANGES),
-    ("relate", linking.relate, _CHANGES),
-    ("unrelate", linking.unrelate, _CHANGES),
-    ("related", linking.related, _CHANGES),
-    ("import", moving.import_, _CARE),
-    ("export", moving.export, _CARE),
-    ("stats", looking.stats, _CARE),
+    ("remember", remember.remember, _EVERYDAY),
+    ("recall", recall.recall, _EVERYDAY),
+    ("list", show.list_, _EVERYDAY),
+    ("show", show.show, _EVERYDAY),
+    ("forget", remember.forget, _EVERYDAY),
+    ("update", remember.update, _CHANGES),
+    ("history", show.history, _CHANGES),
+    ("restore", remember.restore, _CHANGES),
+    ("relate", relate.relate, _CHANGES),
+    ("unrelate", relate.unrelate, _CHANGES),
+    ("related", relate.related, _CHANGES),
+    ("import", transfer.import_, _CARE),
+    ("export", transfer.export, _CARE),
+    ("stats", show.stats, _CARE),
     ("doctor", upkeep.doctor, _CARE),
     ("repair", upkeep.repair, _CARE),
     ("reembed", upkeep.reembed, _CARE),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from memwell.cli.output import Output, flat, printable, when
-from memwell.codec import record_to_json
+from memwell.records.codec import record_to_json
 from memwell.types import Hit, Record
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def shown_record(out: Output, record: Record) -> None:
     content = values.pop("content")
     pairs = {name: value for name, value in values.items() if value not in ([], {}, "")}
     if record.metadata:
-        from memwell.codec import dumps
+        from memwell.records.codec import dumps
 
         pairs["metadata"] = dumps(dict(record.metadata))
     if record.tags:
@@ -139,7 +139,7 @@ def marked(text: str, terms: tuple[str, ...]) -> Text:
     """The text with the words that the question shares with it in bold."""
     from rich.text import Text
 
-    from memwell.retrieval.text import analyze
+    from memwell.retrieval.analysis.text import analyze
 
     marked, wanted = Text(text), set(terms)
     if wanted:

@@ -1,7 +1,8 @@
 """Embeddings of Cohere (API v2), which tells documents and queries apart.
 
-URL: `cohere:embed-v4.0`, options in `memwell.embedders.remote`, and `dimensions` for models with several lengths. The
-key is in `COHERE_API_KEY` or `CO_API_KEY`. At most 96 texts a request; longer texts are cut at their end.
+URL: `cohere:embed-v4.0`, options in `memwell.embedders.remote.base`, and `dimensions` for models with several
+lengths. The key is in `COHERE_API_KEY` or `CO_API_KEY`. At most 96 texts a request; longer texts are cut at their
+end.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final, Literal
 
-from memwell.embedders.remote import RemoteEmbedder
+from memwell.embedders.remote.base import RemoteEmbedder
 from memwell.errors import EmbeddingError
 
 __all__ = ["Cohere"]

@@ -11,8 +11,8 @@ from typing import Any, Literal, TypeAlias
 
 from memwell._bridge import is_async
 from memwell.errors import ConfigError, EmbeddingError, MemwellError
-from memwell.guards import plain
 from memwell.ports import Embedder, Vectors, guarded
+from memwell.resilience.retry import plain
 
 __all__ = ["FunctionEmbedder", "as_embedder"]
 

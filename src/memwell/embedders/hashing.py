@@ -16,8 +16,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, Self
 
 from memwell.errors import ConfigError
-from memwell.matrix import numpy
 from memwell.ports import Embedder, Vectors
+from memwell.ports.arrays import numpy
 
 if TYPE_CHECKING:
     from memwell.registry import Url

@@ -1,8 +1,8 @@
 """Embeddings of Hugging Face: its inference service, or a Text Embeddings Inference server of one's own.
 
 URL: `huggingface:BAAI/bge-small-en-v1.5`; with `base_url=http://host:8080` the requests go to that server's `/embed`.
-More options in `memwell.embedders.remote`. The token is in `HF_TOKEN`. Only models that give one vector a text (those
-of sentence-transformers): a row for each token is refused, as nobody says how to pool them.
+More options in `memwell.embedders.remote.base`. The token is in `HF_TOKEN`. Only models that give one vector a text
+(those of sentence-transformers): a row for each token is refused, as nobody says how to pool them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from memwell.embedders.remote import RemoteEmbedder
+from memwell.embedders.remote.base import RemoteEmbedder
 from memwell.errors import EmbeddingError
 
 __all__ = ["HuggingFace"]

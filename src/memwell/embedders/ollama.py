@@ -1,8 +1,8 @@
 """Embeddings of a model that Ollama serves.
 
 URL: `ollama:nomic-embed-text`, with `base_url=http://host:11434` (or the variable `OLLAMA_HOST`); more options in
-`memwell.embedders.remote`. No key is needed; `OLLAMA_API_KEY` is sent where it is set. Texts longer than the model's
-context are cut by the server.
+`memwell.embedders.remote.base`. No key is needed; `OLLAMA_API_KEY` is sent where it is set. Texts longer than the
+model's context are cut by the server.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from memwell.embedders.remote import RemoteEmbedder
+from memwell.embedders.remote.base import RemoteEmbedder
 from memwell.errors import ConfigError, EmbeddingError
 
 __all__ = ["Ollama"]

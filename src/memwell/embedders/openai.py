@@ -1,8 +1,8 @@
 """Embeddings of OpenAI, and of every service that speaks its `/embeddings`: vLLM, LM Studio, LiteLLM, Azure, TEI.
 
-URL: `openai:text-embedding-3-small`, with `dimensions=512` for a shorter output and `base_url=http://localhost:8000/v1`
-for another service; more options in `memwell.embedders.remote`. The key is in `OPENAI_API_KEY`. Limits of the service:
-2,048 texts and 300,000 tokens a request, 8,191 tokens a text.
+URL: `openai:text-embedding-3-small`, with `dimensions=512` for a shorter output and
+`base_url=http://localhost:8000/v1` for another service; more options in `memwell.embedders.remote.base`. The key is
+in `OPENAI_API_KEY`. Limits of the service: 2,048 texts and 300,000 tokens a request, 8,191 tokens a text.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
-from memwell.embedders.remote import RemoteEmbedder
+from memwell.embedders.remote.base import RemoteEmbedder
 from memwell.errors import EmbeddingError, Unavailable
 
 __all__ = ["OpenAI"]

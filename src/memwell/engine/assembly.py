@@ -185,7 +185,7 @@ def _local_if_available() -> Embedder | None:
     if any(importlib.util.find_spec(name) is None for name in ("numpy", "onnxruntime", "tokenizers")):
         _lexical_only("pip install 'memwell[local]' && memwell models pull")
         return None
-    from memwell.embedders import weights
+    from memwell.embedders.local import weights
 
     if weights.available() is None:
         _lexical_only("memwell models pull")

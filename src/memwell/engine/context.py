@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import TypedDict
 
 from memwell.engine.assembly import Parts
-from memwell.engine.drafts import scope_of
 from memwell.engine.encoding import Encoder
+from memwell.engine.validation import scope_of
 from memwell.errors import BackendError, Closed, ConfigError, MemwellError, Unavailable
 from memwell.events import Event, Events
 from memwell.ports import Store, Touch

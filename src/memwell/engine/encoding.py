@@ -7,10 +7,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from memwell.chunking import chunks
+from memwell.engine.chunking import chunks
 from memwell.errors import MemwellError
 from memwell.ports import Embedder, Embedding, Vectors
-from memwell.retrieval.text import without_role
+from memwell.retrieval.analysis.text import without_role
 
 __all__ = ["Encoder"]
 

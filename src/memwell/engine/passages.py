@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from memwell.engine.context import Engine
-from memwell.retrieval.search import Search
-from memwell.retrieval.text import analyze
+from memwell.ports.store.search import Search
+from memwell.retrieval.analysis.text import analyze
 from memwell.types import Hit
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import logging
 import time
 from dataclasses import replace
 
-from memwell.engine.catching_up import catch_up, serves
+from memwell.engine.backfill import catch_up, serves
 from memwell.engine.context import Engine
 from memwell.errors import Corrupt, MemwellError
 from memwell.ports import Port

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from memwell.errors import ConfigError
 from memwell.indexes.points import here
-from memwell.keys import key_from
+from memwell.network.api_keys import key_from
 from memwell.registry import Url
 
 __all__ = ["address"]

@@ -10,16 +10,17 @@ from typing import IO, TYPE_CHECKING, Any, Self, TypeAlias
 from memwell import filters
 from memwell.capabilities import IndexCapabilities
 from memwell.filters import Node
-from memwell.indexes.held import Held
+from memwell.indexes.filtering.nearest import CLOSE
+from memwell.indexes.filtering.pushdown import pushed
+from memwell.indexes.in_process.base import InProcessIndex
+from memwell.indexes.in_process.snapshot import Named, Snapshot
+from memwell.indexes.in_process.table import Rows, Table
 from memwell.indexes.metrics import checked_metric, metric_of, similarities
-from memwell.indexes.nearest import CLOSE
 from memwell.indexes.points import Batch, asked, dimension_of
-from memwell.indexes.pushdown import pushed
-from memwell.indexes.snapshot import Named, Snapshot
-from memwell.indexes.table import Rows, Table
-from memwell.matrix import Matrix, numpy
 from memwell.ports import Match, Metric, Vectors
+from memwell.ports.arrays import numpy
 from memwell.registry import Url
+from memwell.retrieval.index.matrix import Matrix
 from memwell.types import Where
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ BATCH = 4096
 """Points read or written at a time."""
 
 
-class Exact(Held):
+class Exact(InProcessIndex):
     """Every vector is compared, so nothing near is ever missed. Vectors need not be of unit length.
 
     With `path` the points are loaded from that file, if it exists, and saved to it by `save` and `close`; a

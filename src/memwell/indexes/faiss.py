@@ -26,13 +26,13 @@ from memwell import filters
 from memwell.capabilities import IndexCapabilities
 from memwell.errors import ConfigError
 from memwell.filters import Node
-from memwell.indexes.held import Held
+from memwell.indexes.filtering.nearest import Candidate, Question, nearest
+from memwell.indexes.filtering.pushdown import EVERYTHING, pushed
+from memwell.indexes.in_process.base import InProcessIndex
+from memwell.indexes.in_process.snapshot import Named, Snapshot
+from memwell.indexes.in_process.table import Rows, Table
 from memwell.indexes.metrics import Raw, checked_metric, metric_of, similarity
-from memwell.indexes.nearest import Candidate, Question, nearest
 from memwell.indexes.points import Batch, asked, dimension_of
-from memwell.indexes.pushdown import EVERYTHING, pushed
-from memwell.indexes.snapshot import Named, Snapshot
-from memwell.indexes.table import Rows, Table
 from memwell.ports import Match, Metric, Vectors
 from memwell.registry import Url
 from memwell.types import Where
@@ -55,7 +55,7 @@ SLACK = 1000
 """Tombstones that are always tolerated."""
 
 
-class Faiss(Held):
+class Faiss(InProcessIndex):
     """`Faiss(384, "vectors.faiss", kind="hnsw")`. Row by row in 32 bits; equal ones are told apart in 64."""
 
     part = "faiss"

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, TypeAlias, cast, get_args
 
 from memwell.errors import ConfigError
-from memwell.matrix import numpy
 from memwell.ports import Metric, Vectors
+from memwell.ports.arrays import numpy
 from memwell.registry import Url
 
 __all__ = [

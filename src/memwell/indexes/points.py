@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from memwell.errors import ConfigError, EmbeddingError, InvalidInput
-from memwell.indexes.columns import encoded
+from memwell.indexes.filtering.field_columns import encoded
 from memwell.indexes.metrics import prepared
-from memwell.matrix import numpy
 from memwell.ports import Metric, Point, Vectors
+from memwell.ports.arrays import numpy
 from memwell.registry import Url
 
 __all__ = ["Batch", "asked", "batch", "dimension_of", "finite", "here", "stand_in", "uuid_of"]

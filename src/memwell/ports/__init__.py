@@ -9,12 +9,15 @@ twice is fine; any other call after `close` raises `Closed`.
 
 from __future__ import annotations
 
-from memwell.ports.base import Port, Vectors, guarded, unsupported
+from memwell.ports.arrays import Vectors, numpy
+from memwell.ports.base import Port, guarded, unsupported
 from memwell.ports.embedder import Embedder
 from memwell.ports.index import Match, Metric, Point, VectorIndex
 from memwell.ports.keyvalue import KeyValue
 from memwell.ports.log import Entry, Log
-from memwell.ports.operations import (
+from memwell.ports.store import Store
+from memwell.ports.store.changes import Change
+from memwell.ports.store.operations import (
     Delete,
     Embed,
     Embedding,
@@ -25,7 +28,7 @@ from memwell.ports.operations import (
     Unlink,
     Update,
 )
-from memwell.ports.store import Change, Store
+from memwell.ports.store.search import Found, Search
 
 __all__ = [
     "Change",
@@ -34,6 +37,7 @@ __all__ = [
     "Embedder",
     "Embedding",
     "Entry",
+    "Found",
     "Insert",
     "KeyValue",
     "Log",
@@ -42,6 +46,7 @@ __all__ = [
     "Operation",
     "Point",
     "Port",
+    "Search",
     "SetLink",
     "Store",
     "Touch",
@@ -50,5 +55,6 @@ __all__ = [
     "VectorIndex",
     "Vectors",
     "guarded",
+    "numpy",
     "unsupported",
 ]

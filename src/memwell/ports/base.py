@@ -5,22 +5,15 @@ from __future__ import annotations
 import functools
 from abc import ABC
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, ClassVar, Concatenate, Literal, ParamSpec, Self, TypeAlias, TypeVar
+from typing import ClassVar, Concatenate, Literal, ParamSpec, Self, TypeVar
 
 from memwell.errors import BackendError, Closed, MemwellError, NotSupported
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-__all__ = ["Port", "Vectors", "guarded", "unsupported"]
+__all__ = ["Port", "guarded", "unsupported"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 S = TypeVar("S", bound="Port")
-
-Vectors: TypeAlias = "NDArray[np.float32]"
-"""`(n, d) float32`, rows of unit length."""
 
 
 def guarded(

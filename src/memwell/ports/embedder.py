@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from memwell.errors import EmbeddingError, InvalidInput
-from memwell.ports.base import Port, Vectors, guarded
+from memwell.ports.arrays import Vectors
+from memwell.ports.base import Port, guarded
 
 __all__ = ["Embedder"]
 

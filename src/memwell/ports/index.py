@@ -10,7 +10,8 @@ from typing import Any, Literal, TypeAlias
 from memwell.capabilities import IndexCapabilities
 from memwell.errors import EmbeddingError, InvalidInput
 from memwell.filters import Node
-from memwell.ports.base import Port, Vectors, guarded
+from memwell.ports.arrays import Vectors
+from memwell.ports.base import Port, guarded
 from memwell.types import Where
 
 __all__ = ["Match", "Metric", "Point", "VectorIndex"]

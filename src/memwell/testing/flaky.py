@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from memwell.ports import Port
-from memwell.wrappers.base import Around, reach
+from memwell.wrappers.base import Wrapper, call
 
 __all__ = ["Faults", "Flaky"]
 
@@ -61,22 +61,22 @@ class Faults:
             return fault
 
 
-class Flaky(Around):
+class Flaky(Wrapper):
     """See the module."""
 
     part = "flaky"
     _faults: Faults
 
     def __new__(cls, part: P, faults: Faults) -> P:  # type: ignore[misc]
-        wrapper = cls._around(part)
+        wrapper = cls._wrap(part)
         wrapper._faults = faults
         return wrapper  # type: ignore[no-any-return]
 
-    async def _pass(self, hook: str, arguments: tuple[Any, ...]) -> Any:
+    async def _call(self, hook: str, arguments: tuple[Any, ...]) -> Any:
         fault = self._faults.of(hook.lstrip("_"))
         if fault is not None and not fault.lost:
             raise fault.error
-        answer = await reach(self.inner, hook, arguments)
+        answer = await call(self.inner, hook, arguments)
         if fault is not None:
             raise fault.error
         return answer

@@ -1,18 +1,18 @@
 """What wrappers share: a part around another of the same port, whose hooks pass through one method.
 
-`Around` tells of itself what the part inside tells, and passes every call on by `_pass(hook, arguments)`; a wrapper
-overrides that, or the hooks that it changes. A wrapper for any of the five ports is made by `_around`::
+`Wrapper` tells of itself what the part inside tells, and passes every call on by `_call(hook, arguments)`; a wrapper
+overrides that, or the hooks that it changes. A wrapper for any of the five ports is made by `_wrap`::
 
-    class Loud(Around):
+    class Loud(Wrapper):
         def __new__(cls, part: P) -> P:
-            return cls._around(part)
+            return cls._wrap(part)
 
-        async def _pass(self, hook, arguments):
+        async def _call(self, hook, arguments):
             print(hook)
-            return await super()._pass(hook, arguments)
+            return await super()._call(hook, arguments)
 
 `Loud(store)` is then a `Store`, and `Loud(log)` a `Log`. One that is made for a single port derives from it:
-`class CachedStore(AroundStore)`.
+`class CachedStore(StoreWrapper)`.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ from memwell.ports import (
 
 __all__ = [
     "WRITES",
-    "Around",
-    "AroundEmbedder",
-    "AroundIndex",
-    "AroundKeyValue",
-    "AroundLog",
-    "AroundStore",
+    "EmbedderWrapper",
+    "KeyValueWrapper",
+    "LogWrapper",
+    "StoreWrapper",
+    "VectorIndexWrapper",
+    "Wrapper",
+    "call",
     "close_all",
-    "common_gear",
-    "reach",
+    "require_same_mode",
 ]
 
 P = TypeVar("P", bound=Port)
@@ -61,7 +61,7 @@ WRITES: Final = frozenset(
 """Hooks that change what is stored."""
 
 
-async def reach(part: Port, hook: str, arguments: Sequence[Any]) -> Any:
+async def call(part: Port, hook: str, arguments: Sequence[Any]) -> Any:
     """Call a hook of a part as its public method would, arguments already checked: its errors are memwell's."""
     operation = hook.lstrip("_")
     if part.closed:
@@ -74,13 +74,13 @@ async def reach(part: Port, hook: str, arguments: Sequence[Any]) -> Any:
         raise part._translate(error, operation) from error
 
 
-class Around(Port):
+class Wrapper(Port):
     """A part around another. Closing it closes the part inside."""
 
     inner: Any
 
     @classmethod
-    def _around(cls, part: Port) -> Any:
+    def _wrap(cls, part: Port) -> Any:
         """A wrapper of this class that is an instance of the part's port."""
         for port in _AROUND:
             if isinstance(part, port):
@@ -100,11 +100,11 @@ class Around(Port):
         proof: Literal["service", "wire"] = self.inner.proof
         return proof
 
-    async def _pass(self, hook: str, arguments: tuple[Any, ...]) -> Any:
-        return await reach(self.inner, hook, arguments)
+    async def _call(self, hook: str, arguments: tuple[Any, ...]) -> Any:
+        return await call(self.inner, hook, arguments)
 
     async def _ping(self) -> None:
-        await self._pass("_ping", ())
+        await self._call("_ping", ())
 
     async def _close(self) -> None:
         await self.inner.close()
@@ -114,15 +114,15 @@ class Around(Port):
         return translated
 
 
-def _passed(hook: str) -> Any:
+def _passed_through(hook: str) -> Any:
     async def call(self: Any, *arguments: Any) -> Any:
-        return await self._pass(hook, arguments)
+        return await self._call(hook, arguments)
 
     call.__name__ = hook
     return call
 
 
-class AroundStore(Around, Store):
+class StoreWrapper(Wrapper, Store):
     """A store around a store."""
 
     @property
@@ -131,32 +131,32 @@ class AroundStore(Around, Store):
         found: Capabilities = self.inner.capabilities
         return found
 
-    _write = _passed("_write")
-    _get = _passed("_get")
-    _scan = _passed("_scan")
-    _count = _passed("_count")
-    _duplicates = _passed("_duplicates")
-    _actors = _passed("_actors")
-    _search = _passed("_search")
-    _history = _passed("_history")
-    _links = _passed("_links")
-    _embeddings = _passed("_embeddings")
-    _unembedded = _passed("_unembedded")
-    _embedded = _passed("_embedded")
-    _position = _passed("_position")
-    _changes = _passed("_changes")
-    _claim = _passed("_claim")
-    _advance = _passed("_advance")
-    _embedding_models = _passed("_embedding_models")
-    _serving = _passed("_serving")
-    _serve = _passed("_serve")
-    _drop_model = _passed("_drop_model")
-    _sweep = _passed("_sweep")
-    _stats = _passed("_stats")
-    _check = _passed("_check")
+    _write = _passed_through("_write")
+    _get = _passed_through("_get")
+    _scan = _passed_through("_scan")
+    _count = _passed_through("_count")
+    _duplicates = _passed_through("_duplicates")
+    _actors = _passed_through("_actors")
+    _search = _passed_through("_search")
+    _history = _passed_through("_history")
+    _links = _passed_through("_links")
+    _embeddings = _passed_through("_embeddings")
+    _unembedded = _passed_through("_unembedded")
+    _embedded = _passed_through("_embedded")
+    _position = _passed_through("_position")
+    _changes = _passed_through("_changes")
+    _claim = _passed_through("_claim")
+    _advance = _passed_through("_advance")
+    _embedding_models = _passed_through("_embedding_models")
+    _serving = _passed_through("_serving")
+    _serve = _passed_through("_serve")
+    _drop_model = _passed_through("_drop_model")
+    _sweep = _passed_through("_sweep")
+    _stats = _passed_through("_stats")
+    _check = _passed_through("_check")
 
 
-class AroundIndex(Around, VectorIndex):
+class VectorIndexWrapper(Wrapper, VectorIndex):
     """A vector index around a vector index."""
 
     @property
@@ -182,16 +182,16 @@ class AroundIndex(Around, VectorIndex):
         identity: str | None = self.inner.identity
         return identity
 
-    _upsert = _passed("_upsert")
-    _delete = _passed("_delete")
-    _search = _passed("_search")
-    _ids = _passed("_ids")
-    _vectors = _passed("_vectors")
-    _count = _passed("_count")
-    _clear = _passed("_clear")
+    _upsert = _passed_through("_upsert")
+    _delete = _passed_through("_delete")
+    _search = _passed_through("_search")
+    _ids = _passed_through("_ids")
+    _vectors = _passed_through("_vectors")
+    _count = _passed_through("_count")
+    _clear = _passed_through("_clear")
 
 
-class AroundEmbedder(Around, Embedder):
+class EmbedderWrapper(Wrapper, Embedder):
     """An embedder around an embedder."""
 
     @property
@@ -227,46 +227,46 @@ class AroundEmbedder(Around, Embedder):
         """As the port promises."""
         if texts:
             return await super().embed(texts, kind=kind)
-        empty: Vectors = await self._pass("embed", (texts,))  # it may have to find out its dimension
+        empty: Vectors = await self._call("embed", (texts,))  # it may have to find out its dimension
         return empty
 
-    _embed = _passed("_embed")
+    _embed = _passed_through("_embed")
 
 
-class AroundKeyValue(Around, KeyValue):
+class KeyValueWrapper(Wrapper, KeyValue):
     """A key-value part around a key-value part."""
 
-    _get_many = _passed("_get_many")
-    _set_many = _passed("_set_many")
-    _add = _passed("_add")
-    _replace = _passed("_replace")
-    _increment = _passed("_increment")
-    _delete = _passed("_delete")
+    _get_many = _passed_through("_get_many")
+    _set_many = _passed_through("_set_many")
+    _add = _passed_through("_add")
+    _replace = _passed_through("_replace")
+    _increment = _passed_through("_increment")
+    _delete = _passed_through("_delete")
 
 
-class AroundLog(Around, Log):
+class LogWrapper(Wrapper, Log):
     """A log around a log."""
 
-    _append = _passed("_append")
-    _read = _passed("_read")
-    _trim = _passed("_trim")
+    _append = _passed_through("_append")
+    _read = _passed_through("_read")
+    _trim = _passed_through("_trim")
 
 
-_AROUND: Final[dict[type[Port], type[Around]]] = {
-    Store: AroundStore,
-    VectorIndex: AroundIndex,
-    Embedder: AroundEmbedder,
-    KeyValue: AroundKeyValue,
-    Log: AroundLog,
+_AROUND: Final[dict[type[Port], type[Wrapper]]] = {
+    Store: StoreWrapper,
+    VectorIndex: VectorIndexWrapper,
+    Embedder: EmbedderWrapper,
+    KeyValue: KeyValueWrapper,
+    Log: LogWrapper,
 }
 
 
 @functools.cache
-def _joined(wrapper: type[Around], port: type[Port]) -> type[Any]:
+def _joined(wrapper: type[Wrapper], port: type[Port]) -> type[Any]:
     return type(f"{wrapper.__name__}{port.__name__}", (wrapper, _AROUND[port]), {"__doc__": wrapper.__doc__})
 
 
-def common_gear(parts: Sequence[Port], *, part: str) -> bool:
+def require_same_mode(parts: Sequence[Port], *, part: str) -> bool:
     """Whether all the parts of one wrapper are blocking. Raises `ConfigError` when only some are."""
     gears = {each.blocking for each in parts}
     if len(gears) > 1:

@@ -2,8 +2,8 @@
 
 While the breaker is open every call raises `Unavailable` at once, with `retry_after`, so that a backend that is down
 costs nobody a time limit, and is left in peace to come back. What opens and closes it is told at
-`memwell.circuit.CircuitBreaker`. Hand one in to read its state, or to let several parts share it that stand on
-one service::
+`memwell.resilience.circuit_breaker.CircuitBreaker`. Hand one in to read its state, or to let several parts share it
+that stand on one service::
 
     guard = CircuitBreaker(failure_threshold=5, recovery_timeout=30)
     store, cache = Breaker(store, guard), Breaker(cache, guard)
@@ -14,30 +14,30 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from memwell.circuit import CircuitBreaker
 from memwell.errors import Unavailable
 from memwell.ports import Port
-from memwell.wrappers.base import Around, reach
+from memwell.resilience.circuit_breaker import CircuitBreaker
+from memwell.wrappers.base import Wrapper, call
 
 __all__ = ["Breaker"]
 
 P = TypeVar("P", bound=Port)
 
 
-class Breaker(Around):
+class Breaker(Wrapper):
     """See the module."""
 
     part = "breaker"
     _guard: CircuitBreaker
 
     def __new__(cls, part: P, guard: CircuitBreaker | None = None) -> P:  # type: ignore[misc]
-        wrapper = cls._around(part)
+        wrapper = cls._wrap(part)
         wrapper._guard = guard or CircuitBreaker()
         return wrapper  # type: ignore[no-any-return]
 
-    async def _pass(self, hook: str, arguments: tuple[Any, ...]) -> Any:
+    async def _call(self, hook: str, arguments: tuple[Any, ...]) -> Any:
         try:
-            return await self._guard.run(lambda: reach(self.inner, hook, arguments), name=self.inner.part)
+            return await self._guard.run(lambda: call(self.inner, hook, arguments), name=self.inner.part)
         except Unavailable as error:
             if not error.part:
                 error.part, error.operation = self.part, hook.lstrip("_")

@@ -27,9 +27,9 @@ from typing import Any, Final, TypeAlias
 from memwell.errors import ConfigError, MemwellError, NotSupported
 from memwell.filters import clauses
 from memwell.ports import Store, unsupported
-from memwell.retrieval.search import Found, Search
+from memwell.ports.store.search import Found, Search
 from memwell.types import Scope
-from memwell.wrappers.base import AroundStore
+from memwell.wrappers.base import StoreWrapper
 
 __all__ = ["CachedStore"]
 
@@ -58,7 +58,7 @@ class _Shelf:
     answers: OrderedDict[Hashable, Found] = field(default_factory=OrderedDict)
 
 
-class CachedStore(AroundStore):
+class CachedStore(StoreWrapper):
     """See the module. At most `capacity` answers are kept, the least recently used owners going first."""
 
     part = "cached"
@@ -202,8 +202,8 @@ class CachedStore(AroundStore):
             after = changes[-1].seq
         return None
 
-    async def _pass(self, hook: str, arguments: tuple[Any, ...]) -> Any:
-        answer = await super()._pass(hook, arguments)
+    async def _call(self, hook: str, arguments: tuple[Any, ...]) -> Any:
+        answer = await super()._call(hook, arguments)
         if hook in _BLIND:
             with self._lock:
                 self._shelves.clear()

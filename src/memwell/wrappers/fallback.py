@@ -10,7 +10,7 @@ after the other, and all that was noted is carried out on the first, in that ord
 reaches it again. What the first refuses then (somebody has changed the record meanwhile, or took the id) is put aside
 in the stream `memwell:refused`, with a warning in the log: nothing is overwritten silently. A first that fails itself,
 as with a full disk, counts as unavailable until it has taken all. A write whose answer was lost is not carried out
-twice (`carried_out`); what is noted survives the process if the log does, of several processes one replays at a time,
+twice (`reconcile`); what is noted survives the process if the log does, of several processes one replays at a time,
 and each that met the outage looks into the log before it goes on. A write that the log does not take raises, though
 the stand-in has it until then.
 
@@ -32,14 +32,14 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeVar, cast
 
 from memwell import _bridge
-from memwell.circuit import CircuitBreaker, blames_backend
 from memwell.errors import ConfigError, MemwellError, Unavailable
-from memwell.ids import new_id
-from memwell.lost_answers import carried_out
-from memwell.operations import pack, unpack
 from memwell.ports import Embedder, Log, Operation, Port, Store, VectorIndex
-from memwell.retrieval.search import Found
-from memwell.wrappers.base import WRITES, Around, close_all, common_gear, reach
+from memwell.ports.store.search import Found
+from memwell.records.ids import new_id
+from memwell.records.operations import pack, unpack
+from memwell.resilience.circuit_breaker import CircuitBreaker, blames_backend
+from memwell.resilience.unknown_outcome import reconcile
+from memwell.wrappers.base import WRITES, Wrapper, call, close_all, require_same_mode
 
 __all__ = ["REFUSED", "REPLAY", "Fallback"]
 
@@ -64,7 +64,7 @@ _ALIKE: Final[dict[type[Port], tuple[str, ...]]] = {
 """What must be the same of all parts, for their answers to mean the same."""
 
 
-class Fallback(Around):
+class Fallback(Wrapper):
     """See the module. Of a part that is an instance of this, `answering` and `degraded` can be read."""
 
     part = "fallback"
@@ -81,7 +81,7 @@ class Fallback(Around):
         clock: Callable[[], float] = time.monotonic,
     ) -> P:
         _check(first, others, replay)
-        wrapper = cls._around(first)
+        wrapper = cls._wrap(first)
         wrapper._parts = (first, *others)
         wrapper._guards = tuple(
             CircuitBreaker(
@@ -117,7 +117,7 @@ class Fallback(Around):
                 unknown.append(error)
         raise unknown[0]
 
-    async def _pass(self, hook: str, arguments: tuple[Any, ...]) -> Any:
+    async def _call(self, hook: str, arguments: tuple[Any, ...]) -> Any:
         try:
             return await self._guards[0].run(lambda: self._on_first(hook, arguments), name=self.inner.part)
         except Unavailable as error:
@@ -141,12 +141,12 @@ class Fallback(Around):
     async def _on_first(self, hook: str, arguments: tuple[Any, ...]) -> Any:
         if self._backlog is not None:
             await self._backlog.carry_out()
-        return await reach(self.inner, hook, arguments)
+        return await call(self.inner, hook, arguments)
 
     async def _on_others(self, hook: str, arguments: tuple[Any, ...], failure: Unavailable) -> Any:
         for part, guard in zip(self._parts[1:], self._guards[1:], strict=True):
             try:
-                answer = await guard.run(lambda part=part: reach(part, hook, arguments), name=part.part)  # type: ignore[misc]
+                answer = await guard.run(lambda part=part: call(part, hook, arguments), name=part.part)  # type: ignore[misc]
             except Unavailable as error:
                 log.debug("%s cannot stand in for %s: %s", part.part, self.inner.part, error)
                 continue
@@ -165,7 +165,7 @@ def _check(first: Port, others: Sequence[Port], replay: Log | None) -> None:
         raise ConfigError("a fallback needs a second part", part=Fallback.part)
     if replay is not None and not isinstance(first, Store):
         raise ConfigError("only the writes of stores can be replayed; leave replay away", part=Fallback.part)
-    common_gear([first, *others, *([replay] if replay else [])], part=Fallback.part)
+    require_same_mode([first, *others, *([replay] if replay else [])], part=Fallback.part)
     for port, names in _ALIKE.items():
         for name in names if isinstance(first, port) else ():
             told = {getattr(part, name) for part in (first, *others)}
@@ -187,7 +187,7 @@ class _Backlog:
 
     def _begin(self) -> None:
         self._pid, self._replaying = os.getpid(), threading.Lock()
-        self._turn = _bridge.Turn(blocking=self._first.blocking)
+        self._turn = _bridge.PerLoopLock(blocking=self._first.blocking)
 
     def doubt(self) -> None:
         """The first was away: somebody may have noted something."""
@@ -242,7 +242,7 @@ class _Backlog:
     async def _replay(self, data: bytes) -> None:
         try:
             operations, now = unpack(data)
-            done = await carried_out(self._first, operations, now=now)
+            done = await reconcile(self._first, operations, now=now)
             left = [operation for place, operation in enumerate(operations) if place not in done]
             await self._first.write(left, now=now)
         except Unavailable:

@@ -1,9 +1,9 @@
 """A store whose vectors are searched in a `VectorIndex`: the store is the truth, the index a projection of it.
 
 The index follows the store's change sequence, which is written in the store's own transactions, so that neither a
-crash nor an index that is down loses anything (`memwell.projection` tells how). Writes and searches bring it abreast,
-for a fraction of a second at most; where there is an event loop the rest follows in the background, else with later
-calls.
+crash nor an index that is down loses anything (`memwell.followers.index_projection` tells how). Writes and searches
+bring it abreast, for a fraction of a second at most; where there is an event loop the rest follows in the background,
+else with later calls.
 
 The index only nominates: the cosines of all candidates are those of the store's vectors, so that scores are the same
 with and without it. Records that it lacks are nominated beside, when they are few. When they are many, or the index
@@ -21,14 +21,14 @@ from typing import Any, Final
 
 from memwell import _bridge, filters
 from memwell.errors import BackendError, Closed, ConfigError, EmbeddingError, MemwellError, Unavailable
+from memwell.followers.index_projection import Projection, middle
+from memwell.followers.index_projection.comparison import differences
+from memwell.followers.index_projection.points import key_of
+from memwell.followers.lease import LEASE
 from memwell.ports import Operation, Store, VectorIndex, unsupported
-from memwell.projection import Projection, middle
-from memwell.projection.comparing import differences
-from memwell.projection.points import key_of
-from memwell.projection.right import LEASE
-from memwell.retrieval.search import Found, Search
+from memwell.ports.store.search import Found, Search
 from memwell.types import Problem, Report
-from memwell.wrappers.base import AroundStore
+from memwell.wrappers.base import StoreWrapper
 
 __all__ = ["Indexed"]
 
@@ -42,7 +42,7 @@ _UNKNOWN: Final = frozenset({"content", "access_count", "last_accessed_at"})
 """Fields that an index does not have, or not as they stand: the store searches for filters on them."""
 
 
-class Indexed(AroundStore):
+class Indexed(StoreWrapper):
     """`Indexed(store, index, model=…)` is again a Store. `model` names the embedder whose vectors the index holds;
     `clock` times the right to feed it.
 

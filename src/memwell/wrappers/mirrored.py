@@ -26,10 +26,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from memwell import _bridge
-from memwell.circuit import CircuitBreaker
 from memwell.errors import ConfigError, MemwellError
 from memwell.ports import KeyValue, Log, Port
-from memwell.wrappers.base import AroundKeyValue, AroundLog, close_all, common_gear
+from memwell.resilience.circuit_breaker import CircuitBreaker
+from memwell.wrappers.base import KeyValueWrapper, LogWrapper, close_all, require_same_mode
 
 __all__ = ["MirroredKeyValue", "MirroredLog"]
 
@@ -97,7 +97,7 @@ def _mirrors(
     return {name: made(name, part) for name, part in parts.items()}
 
 
-class MirroredKeyValue(AroundKeyValue):
+class MirroredKeyValue(KeyValueWrapper):
     """See the module. `clock` gives the seconds that times to live are counted in while they wait."""
 
     part = "mirrored"
@@ -111,19 +111,19 @@ class MirroredKeyValue(AroundKeyValue):
         recovery_timeout: float = 5.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        common_gear([first, *mirrors.values(), backlog], part=self.part)
+        require_same_mode([first, *mirrors.values(), backlog], part=self.part)
         self.inner = first
         self._parts = (first, *mirrors.values())
         self._clock = clock
-        self._counting = _bridge.Turn(blocking=first.blocking)
+        self._counting = _bridge.PerLoopLock(blocking=first.blocking)
         self._mirrors = _mirrors(mirrors, backlog, self._tell, recovery_timeout, clock)
 
     async def lag(self) -> dict[str, int]:
         """How many writes wait for each mirror."""
         return {name: await mirror.lag() for name, mirror in self._mirrors.items()}
 
-    async def _pass(self, hook: str, arguments: tuple[Any, ...]) -> Any:
-        answer = await super()._pass(hook, arguments)
+    async def _call(self, hook: str, arguments: tuple[Any, ...]) -> Any:
+        answer = await super()._call(hook, arguments)
         if hook in _TELLING and answer is not False:  # nothing was added, replaced or deleted
             keys = list(arguments[0]) if hook == "_set_many" else [arguments[0]]
             ttl = None if hook == "_delete" else arguments[-1]
@@ -170,7 +170,7 @@ async def _count(mirror: KeyValue, values: Mapping[str, bytes], ttl: float | Non
             await mirror.increment(key, step, ttl=ttl)
 
 
-class MirroredLog(AroundLog):
+class MirroredLog(LogWrapper):
     """See the module."""
 
     part = "mirrored"
@@ -185,7 +185,7 @@ class MirroredLog(AroundLog):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         kept = backlog or first
-        common_gear([first, *mirrors.values(), kept], part=self.part)
+        require_same_mode([first, *mirrors.values(), kept], part=self.part)
         self.inner = first
         self._parts = (first, *mirrors.values())
         self._mirrors = _mirrors(mirrors, kept, _entries_to, recovery_timeout, clock)
@@ -194,8 +194,8 @@ class MirroredLog(AroundLog):
         """How many writes wait for each mirror."""
         return {name: await mirror.lag() for name, mirror in self._mirrors.items()}
 
-    async def _pass(self, hook: str, arguments: tuple[Any, ...]) -> Any:
-        answer = await super()._pass(hook, arguments)
+    async def _call(self, hook: str, arguments: tuple[Any, ...]) -> Any:
+        answer = await super()._call(hook, arguments)
         entry: dict[str, Any] | None = None
         if hook == "_append":
             data = [base64.b64encode(each).decode() for each in arguments[1]]

@@ -1,4 +1,4 @@
-"""A store with copies: `MirroredStore(first, {"copy": second})` is a `Store` whose writes reach the others too.
+"""A store with copies: `MirroredStore(first, {"copy": second})` is a `Store` whose writes call the others too.
 
 The first store is the truth: it answers every call, and a write has happened when it is committed there. The mirrors
 follow its change sequence, each at its own pace, with its position kept in the first store (`claim`, `advance`): so a
@@ -25,12 +25,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from memwell.circuit import CircuitBreaker
 from memwell.errors import ConfigError, MemwellError, Unavailable
-from memwell.mirroring import EVER, Copy
+from memwell.followers.replica import EVER, Replica
 from memwell.ports import Delete, Operation, Store, unsupported
+from memwell.resilience.circuit_breaker import CircuitBreaker
 from memwell.types import Problem, Report, Scope
-from memwell.wrappers.base import AroundStore, close_all, common_gear
+from memwell.wrappers.base import StoreWrapper, close_all, require_same_mode
 
 __all__ = ["MirroredStore"]
 
@@ -39,7 +39,7 @@ log = logging.getLogger("memwell.mirror")
 _FED: Final = frozenset({"_write", "_sweep", "_serve", "_drop_model"})
 
 
-class MirroredStore(AroundStore):
+class MirroredStore(StoreWrapper):
     """See the module."""
 
     part = "mirrored"
@@ -58,10 +58,10 @@ class MirroredStore(AroundStore):
             raise ConfigError("give at least one mirror by name", part=self.part)
         if not first.capabilities.changes:
             raise unsupported(first.part, "changes", "mirrors follow them; use another first store")
-        common_gear([first, *mirrors.values()], part=self.part)
+        require_same_mode([first, *mirrors.values()], part=self.part)
         self.inner = first
         self._wait = wait
-        self._copies = {name: Copy(name, first, store, clock) for name, store in mirrors.items()}
+        self._copies = {name: Replica(name, first, store, clock) for name, store in mirrors.items()}
         self._guards = {
             name: CircuitBreaker(failure_threshold=1, recovery_timeout=recovery_timeout, clock=monotonic)
             for name in mirrors
@@ -116,8 +116,8 @@ class MirroredStore(AroundStore):
             ]
         return Report(ok=not problems, checked=checked, problems=tuple(problems), repaired=repaired)
 
-    async def _pass(self, hook: str, arguments: tuple[Any, ...]) -> Any:
-        answer = await super()._pass(hook, arguments)
+    async def _call(self, hook: str, arguments: tuple[Any, ...]) -> Any:
+        answer = await super()._call(hook, arguments)
         if hook in _FED and self._wait:
             abreast = await self.follow()
             if hook == "_write":
@@ -125,7 +125,7 @@ class MirroredStore(AroundStore):
         return answer
 
     async def _check(self, repair: bool) -> Report:
-        report: Report = await super()._pass("_check", (repair,))
+        report: Report = await super()._call("_check", (repair,))
         mirrors = await self.verify(repair=repair)
         return replace(
             report,

@@ -28,7 +28,7 @@ from memwell.ports import (
     Vectors,
 )
 from memwell.types import Where
-from memwell.wrappers.base import AroundIndex, AroundKeyValue, AroundLog
+from memwell.wrappers.base import KeyValueWrapper, LogWrapper, VectorIndexWrapper
 
 __all__ = ["NamespacedIndex", "NamespacedKeyValue", "NamespacedLog"]
 
@@ -56,7 +56,7 @@ def _prefixed(name: str, key: str) -> str:
     return f"{name}#{hashlib.blake2b(key.encode(), digest_size=32).hexdigest()}"
 
 
-class NamespacedKeyValue(AroundKeyValue):
+class NamespacedKeyValue(KeyValueWrapper):
     """Keys of one namespace."""
 
     part = "namespaced"
@@ -67,20 +67,20 @@ class NamespacedKeyValue(AroundKeyValue):
 
     async def _get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
         inside = {_prefixed(self._name, key): key for key in keys}
-        found: dict[str, bytes] = await self._pass("_get_many", (list(inside),))
+        found: dict[str, bytes] = await self._call("_get_many", (list(inside),))
         return {inside[key]: value for key, value in found.items()}
 
     async def _set_many(self, values: Mapping[str, bytes], ttl: float | None) -> None:
         inside = {_prefixed(self._name, key): value for key, value in values.items()}
-        await self._pass("_set_many", (inside, ttl))
+        await self._call("_set_many", (inside, ttl))
 
-    async def _pass(self, hook: str, arguments: tuple[Any, ...]) -> Any:
+    async def _call(self, hook: str, arguments: tuple[Any, ...]) -> Any:
         if arguments and isinstance(arguments[0], str):
             arguments = (_prefixed(self._name, arguments[0]), *arguments[1:])
-        return await super()._pass(hook, arguments)
+        return await super()._call(hook, arguments)
 
 
-class NamespacedLog(AroundLog):
+class NamespacedLog(LogWrapper):
     """Streams of one namespace."""
 
     part = "namespaced"
@@ -89,13 +89,13 @@ class NamespacedLog(AroundLog):
         self.inner = log
         self._name = _checked(name, self.part)
 
-    async def _pass(self, hook: str, arguments: tuple[Any, ...]) -> Any:
+    async def _call(self, hook: str, arguments: tuple[Any, ...]) -> Any:
         if arguments:
             arguments = (_prefixed(self._name, arguments[0]), *arguments[1:])
-        return await super()._pass(hook, arguments)
+        return await super()._call(hook, arguments)
 
 
-class NamespacedIndex(AroundIndex):
+class NamespacedIndex(VectorIndexWrapper):
     """Points of one namespace. Counting and clearing walk over their ids."""
 
     part = "namespaced"
@@ -112,26 +112,26 @@ class NamespacedIndex(AroundIndex):
         return None if inside is None else f"{inside}#{self._prefix[:-1]}"
 
     async def _upsert(self, points: Sequence[Point]) -> None:
-        await self._pass("_upsert", ([self._inside(point) for point in points],))
+        await self._call("_upsert", ([self._inside(point) for point in points],))
 
     def _inside(self, point: Point) -> Point:
         metadata = {**point.fields.get("metadata", {}), _MARK: self._prefix[:-1]}
         return replace(point, id=self._prefix + point.id, fields={**point.fields, "metadata": metadata})
 
     async def _delete(self, ids: Sequence[str]) -> None:
-        await self._pass("_delete", ([self._prefix + id for id in ids],))
+        await self._call("_delete", ([self._prefix + id for id in ids],))
 
     async def _search(self, vector: Vectors, limit: int, where: Where | filters.Node | None) -> list[Match]:
         node = self._mine if where is None else filters.And((self._mine, filters.parse(where)))
-        matches: list[Match] = await self._pass("_search", (vector, limit, node))
+        matches: list[Match] = await self._call("_search", (vector, limit, node))
         return [replace(match, id=match.id[len(self._prefix) :]) for match in matches]
 
     async def _ids(self, after: str | None, limit: int) -> list[str]:
-        found: list[str] = await self._pass("_ids", (self._prefix + (after or ""), limit))
+        found: list[str] = await self._call("_ids", (self._prefix + (after or ""), limit))
         return [id[len(self._prefix) :] for id in found if id.startswith(self._prefix)]
 
     async def _vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
-        found: dict[str, Vectors] = await self._pass("_vectors", ([self._prefix + id for id in ids],))
+        found: dict[str, Vectors] = await self._call("_vectors", ([self._prefix + id for id in ids],))
         return {id[len(self._prefix) :]: vector for id, vector in found.items()}
 
     async def _count(self) -> int:

@@ -29,16 +29,16 @@ from memwell.ports import (
     Update,
     unsupported,
 )
-from memwell.retrieval.search import Found, Search
+from memwell.ports.store.search import Found, Search
 from memwell.types import DEFAULT_TENANT, Record, Scope
-from memwell.wrappers.base import AroundStore
+from memwell.wrappers.base import StoreWrapper
 
 __all__ = ["NamespacedStore"]
 
 _PARTS: Final = ("tenant_id", "user_id", "agent_id", "session_id", "namespace")
 
 
-class NamespacedStore(AroundStore):
+class NamespacedStore(StoreWrapper):
     """A store in which every call is confined to the parts of the scope given here."""
 
     part = "namespaced"
@@ -79,11 +79,11 @@ class NamespacedStore(AroundStore):
             record, scope=replace(record.scope, **{name: getattr(asked, name) for name in self._fixed})
         )
 
-    async def _pass(self, hook: str, arguments: tuple[Any, ...]) -> Any:
+    async def _call(self, hook: str, arguments: tuple[Any, ...]) -> Any:
         if not arguments or not isinstance(arguments[0], Scope):
-            return await super()._pass(hook, arguments)
+            return await super()._call(hook, arguments)
         asked = arguments[0]
-        answer = await super()._pass(hook, (self._confined(asked), *arguments[1:]))
+        answer = await super()._call(hook, (self._confined(asked), *arguments[1:]))
         if hook in ("_get", "_scan"):
             return [self._shown(record, asked) for record in answer]
         if hook == "_history":
@@ -91,7 +91,7 @@ class NamespacedStore(AroundStore):
         return answer
 
     async def _search(self, search: Search) -> Found:
-        found: Found = await self._pass("_search", (replace(search, scope=self._confined(search.scope)),))
+        found: Found = await self._call("_search", (replace(search, scope=self._confined(search.scope)),))
         return found
 
     # ------------------------------------------------------------------------------------------ writing
@@ -108,7 +108,7 @@ class NamespacedStore(AroundStore):
             for operation, left_out in zip(confined, out, strict=True)
             if not left_out
         ]
-        results = iter(await self._pass("_write", (kept, now)) if kept else ())
+        results = iter(await self._call("_write", (kept, now)) if kept else ())
         return [
             False if left_out else self._result(operation, next(results))
             for operation, left_out in zip(operations, out, strict=True)
@@ -133,7 +133,7 @@ class NamespacedStore(AroundStore):
         if scope == insert.record.scope:
             return insert
         past = tuple(replace(old, record=replace(old.record, scope=scope)) for old in insert.past)
-        return replace(insert, record=replace(insert.record, scope=scope), mark=None, past=past)
+        return replace(insert, record=replace(insert.record, scope=scope), digest=None, past=past)
 
     async def _reachable(self, operations: Sequence[Operation], now: datetime) -> set[tuple[str, str]]:
         """Of the records named by tenant and id only, those inside; (tenant, id)."""
@@ -149,12 +149,12 @@ class NamespacedStore(AroundStore):
         found = named & new
         for tenant in {tenant for tenant, _ in named}:
             ids = sorted(id for owner, id in named if owner == tenant)
-            records = await self._pass("_get", (Scope(tenant_id=tenant), ids, now))
+            records = await self._call("_get", (Scope(tenant_id=tenant), ids, now))
             found |= {(tenant, record.id) for record in records}
         return found
 
     async def _duplicates(self, inserts: Sequence[Insert], now: datetime) -> list[bool]:
-        found: list[bool] = await self._pass("_duplicates", ([self._insert(i) for i in inserts], now))
+        found: list[bool] = await self._call("_duplicates", ([self._insert(i) for i in inserts], now))
         return found
 
     async def _serve(self, model: str, *_: Any) -> int:
@@ -170,7 +170,7 @@ class NamespacedStore(AroundStore):
     async def _unembedded(self, model: str, limit: int) -> list[Record]:
         asked = limit
         while True:
-            found: list[Record] = await self._pass("_unembedded", (model, asked))
+            found: list[Record] = await self._call("_unembedded", (model, asked))
             mine = [record for record in found if self._owns(record.scope)]
             if len(mine) >= limit or len(found) < asked:
                 return mine[:limit]
@@ -181,7 +181,7 @@ class NamespacedStore(AroundStore):
     ) -> list[tuple[Record, Embedding]]:
         mine: list[tuple[Record, Embedding]] = []
         while True:
-            found: list[tuple[Record, Embedding]] = await self._pass("_embedded", (model, after, limit))
+            found: list[tuple[Record, Embedding]] = await self._call("_embedded", (model, after, limit))
             mine += [row for row in found if self._owns(row[0].scope)]
             if len(mine) >= limit or len(found) < limit:
                 return mine[:limit]
@@ -191,7 +191,7 @@ class NamespacedStore(AroundStore):
         told = {name: value for name, value in self._fixed.items() if name in ("tenant_id", "user_id")}
         mine: list[Change] = []
         while True:
-            found: list[Change] = await self._pass("_changes", (after, limit))
+            found: list[Change] = await self._call("_changes", (after, limit))
             mine += [c for c in found if all(getattr(c, name) == value for name, value in told.items())]
             if len(mine) >= limit or len(found) < limit:
                 return mine[:limit]

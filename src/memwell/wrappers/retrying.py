@@ -1,14 +1,15 @@
 """A part whose calls are tried again when that may help: `Retrying(part)` is again a part of the same port.
 
-Tried again are errors that are `transient`, with exponential backoff and full jitter, not before the `retry_after` that
-a backend asked for, and never beyond `deadline` (`memwell.guards.Retry`). A backend that asks to wait for more than
-`max_retry_after` seconds is not waited for: its error is raised at once. Each retry is logged at debug level.
+Tried again are errors that are `transient`, with exponential backoff and full jitter, not before the `retry_after`
+that a backend asked for, and never beyond `deadline` (`memwell.resilience.retry.Retry`). A backend that asks to wait
+for more than `max_retry_after` seconds is not waited for: its error is raised at once. Each retry is logged at debug
+level.
 
 When the answer of a write is lost, as by a time limit or a broken connection, nobody knows whether it happened.
 Before such a write is sent again:
 
 - `Store.write`: inserts that stand under their own id, with all of their transaction, and updates of an expected
-  version that have happened, are not sent again (`carried_out`). So nothing is stored twice, nothing new counts as
+  version that have happened, are not sent again (`reconcile`). So nothing is stored twice, nothing new counts as
   remembered once more, and an update does not conflict with itself. What remains: an insert that reinforced a record
   with another id, or a `Touch`, may count twice, and a repeated `Delete` or `Unlink` tells what the repetition removed.
 - `KeyValue.add`, `replace`, `increment`, `delete(expected=…)` and `Log.append` are sent again only when it is certain
@@ -25,10 +26,10 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from memwell.errors import Unavailable
-from memwell.guards import Retry, transient
-from memwell.lost_answers import carried_out
 from memwell.ports import Operation, Port
-from memwell.wrappers.base import Around, reach
+from memwell.resilience.retry import Retry, transient
+from memwell.resilience.unknown_outcome import reconcile
+from memwell.wrappers.base import Wrapper, call
 
 __all__ = ["Retrying"]
 
@@ -37,7 +38,7 @@ P = TypeVar("P", bound=Port)
 _ONCE: Final = frozenset({"_add", "_replace", "_increment", "_append"})
 
 
-class Retrying(Around):
+class Retrying(Wrapper):
     """See the module. `Retrying(part)` keeps trying for half a minute at most."""
 
     part = "retrying"
@@ -57,7 +58,7 @@ class Retrying(Around):
         sleep: Callable[[float], object] | None = None,
         random: Callable[[], float] = chance.random,
     ) -> P:
-        wrapper = cls._around(part)
+        wrapper = cls._wrap(part)
         wrapper._retry = Retry(
             max_attempts=max_attempts,
             initial_delay=initial_delay,
@@ -71,13 +72,13 @@ class Retrying(Around):
         )
         return wrapper  # type: ignore[no-any-return]
 
-    async def _pass(self, hook: str, arguments: tuple[Any, ...]) -> Any:
+    async def _call(self, hook: str, arguments: tuple[Any, ...]) -> Any:
         name = f"{self.inner.part}.{hook.lstrip('_')}"
         if hook == "_write":
             write = _Write(self.inner, *arguments)
             return await self._retry.run(write.attempt, name=name, blocking=self.blocking)
         return await self._retry.run(
-            lambda: reach(self.inner, hook, arguments),
+            lambda: call(self.inner, hook, arguments),
             name=name,
             blocking=self.blocking,
             worth=_unsent if _only_once(hook, arguments) else None,
@@ -96,10 +97,10 @@ class _Write:
         """The results, of this attempt or of an earlier one whose answer was lost."""
         done: dict[int, Any] = {}
         if self._lost:
-            done = await carried_out(self._store, self._operations, now=self._now)
+            done = await reconcile(self._store, self._operations, now=self._now)
         left = [operation for place, operation in enumerate(self._operations) if place not in done]
         try:
-            fresh = iter(await reach(self._store, "_write", (left, self._now)) if left else ())
+            fresh = iter(await call(self._store, "_write", (left, self._now)) if left else ())
         except Unavailable as error:
             self._lost = self._lost or not error.unsent
             raise

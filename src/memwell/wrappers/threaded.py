@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from memwell import _bridge
 from memwell.ports import Port
-from memwell.wrappers.base import WRITES, Around, reach
+from memwell.wrappers.base import WRITES, Wrapper, call
 
 __all__ = ["Threaded", "threaded"]
 
@@ -41,7 +41,7 @@ class _Pools:
         if self._pid != os.getpid():  # a fork copies the pools without their threads
             self._hire()
         pool = self.writers if hook in WRITES else self.readers
-        return await _bridge.hop(pool, lambda: _bridge.drive(reach(self.inner, hook, arguments)))
+        return await _bridge.hop(pool, lambda: _bridge.drive(call(self.inner, hook, arguments)))
 
     async def close(self) -> None:
         try:
@@ -56,14 +56,14 @@ class _Pools:
         self.writers.shutdown(wait=False)
 
 
-class Threaded(Around):
+class Threaded(Wrapper):
     """A blocking part, off the loop. `threaded(part)` makes one where it is needed."""
 
     part = "threaded"
     _pools: _Pools
 
     def __new__(cls, part: P) -> P:  # type: ignore[misc]
-        wrapper = cls._around(part)
+        wrapper = cls._wrap(part)
         wrapper._pools = _Pools(part)
         return wrapper  # type: ignore[no-any-return]
 
@@ -72,7 +72,7 @@ class Threaded(Around):
         """Never."""
         return False
 
-    async def _pass(self, hook: str, arguments: tuple[Any, ...]) -> Any:
+    async def _call(self, hook: str, arguments: tuple[Any, ...]) -> Any:
         return await self._pools.call(hook, arguments)
 
     async def _close(self) -> None:

@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
 from memwell.errors import ConfigError, TimedOut
-from memwell.guards import Limit
 from memwell.ports import Port
-from memwell.wrappers.base import Around, reach
+from memwell.resilience.retry import Limit
+from memwell.wrappers.base import Wrapper, call
 
 __all__ = ["Timed"]
 
@@ -25,7 +25,7 @@ P = TypeVar("P", bound=Port)
 _UPKEEP: Final = ("check", "sweep", "serve", "drop_model", "clear")
 
 
-class Timed(Around):
+class Timed(Wrapper):
     """See the module."""
 
     part = "timed"
@@ -33,7 +33,7 @@ class Timed(Around):
     _limits: dict[str, float | None]
 
     def __new__(cls, part: P, seconds: float, *, limits: Mapping[str, float | None] | None = None) -> P:  # type: ignore[misc]
-        wrapper = cls._around(part)
+        wrapper = cls._wrap(part)
         unknown = sorted(name for name in limits or () if not hasattr(wrapper, f"_{name}"))
         if unknown:
             raise ConfigError(f"{part.part} has no operation {', '.join(unknown)}", part=cls.part)
@@ -41,14 +41,14 @@ class Timed(Around):
         wrapper._limits = dict.fromkeys(_UPKEEP) | dict(limits or {})
         return wrapper  # type: ignore[no-any-return]
 
-    async def _pass(self, hook: str, arguments: tuple[Any, ...]) -> Any:
+    async def _call(self, hook: str, arguments: tuple[Any, ...]) -> Any:
         operation = hook.lstrip("_")
         seconds = self._limits.get(operation, self._limit.seconds)
         if seconds is None:
-            return await reach(self.inner, hook, arguments)
+            return await call(self.inner, hook, arguments)
         try:
             return await self._limit.run(
-                lambda: reach(self.inner, hook, arguments),
+                lambda: call(self.inner, hook, arguments),
                 name=operation,
                 blocking=self.blocking,
                 seconds=seconds,

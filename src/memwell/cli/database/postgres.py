@@ -9,18 +9,18 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from memwell.backends.postgres import Component, Connection, Database, Settings, Status
+from memwell.backends.postgres.keyvalue import COMPONENT as KEYVALUE
+from memwell.backends.postgres.keyvalue import PostgresKeyValue
+from memwell.backends.postgres.log import COMPONENT as LOG
+from memwell.backends.postgres.log import PARTITIONED
+from memwell.backends.postgres.store import COMPONENTS as STORE
+from memwell.backends.postgres.store import indexes
+from memwell.backends.postgres.store.indexes import Index, Kind
 from memwell.cli.database.rows import Done, Row
 from memwell.errors import InvalidInput
-from memwell.keyvalue.postgres import COMPONENT as KEYVALUE
-from memwell.keyvalue.postgres import PostgresKeyValue
-from memwell.logs.postgres import COMPONENT as LOG
-from memwell.logs.postgres import PARTITIONED
 from memwell.ports import Metric
-from memwell.postgres import Component, Connection, Database, Settings, Status
 from memwell.registry import Url, open_store
-from memwell.stores.postgres import COMPONENTS as STORE
-from memwell.stores.postgres import indexes
-from memwell.stores.postgres.indexes import Index, Kind
 from memwell.types import Progress
 
 __all__ = ["PostgresTables"]

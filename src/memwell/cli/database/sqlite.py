@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 
+from memwell.backends.sqlite.database import Database, translate
+from memwell.backends.sqlite.keyvalue import SqliteKeyValue
 from memwell.cli.database.rows import Done, Row
 from memwell.errors import NotSupported
-from memwell.keyvalue.sqlite import SqliteKeyValue
 from memwell.registry import Url, open_store
-from memwell.sqlite import Database, translate
 
 __all__ = ["SqliteTables"]
 

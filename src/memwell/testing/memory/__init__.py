@@ -19,10 +19,10 @@ from __future__ import annotations
 
 from memwell.testing.memory._suite import OnALoop, Words
 from memwell.testing.memory.changing import Changing
-from memwell.testing.memory.living import Living
-from memwell.testing.memory.moving import Moving
+from memwell.testing.memory.lifecycle import Living
 from memwell.testing.memory.reading import Reading
 from memwell.testing.memory.recalling import Recalling
+from memwell.testing.memory.reembedding import Moving
 from memwell.testing.memory.relating import Relating
 from memwell.testing.memory.remembering import Remembering
 from memwell.testing.memory.transferring import Transferring

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from memwell.errors import InvalidInput, InvalidQuery, NotSupported
-from memwell.scoring import STRATEGIES, Strategy
+from memwell.retrieval.ranking.strategies import STRATEGIES, Strategy
 from memwell.sync import Memory
 from memwell.testing.memory._suite import MemorySuite, Opening, Words, ids_of
 from memwell.testing.samples import START, Clock

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from memwell.engine.drafts import LIMITS
+from memwell.engine.validation import LIMITS
 from memwell.errors import Conflict, InvalidInput, NotFound
 from memwell.sync import Memory
 from memwell.testing.memory._suite import MemorySuite, Words

@@ -13,7 +13,7 @@ import pytest
 from memwell.errors import BackendError, Conflict, Corrupt, InvalidInput
 from memwell.events import Event
 from memwell.sync import Memory
-from memwell.testing.memory._furniture import everything, furnish
+from memwell.testing.memory._fixtures import everything, populate
 from memwell.testing.memory._suite import MemorySuite, Opening, Words
 from memwell.testing.samples import START, Clock
 from memwell.types import NewMemory
@@ -34,7 +34,7 @@ class Transferring(MemorySuite):
     def test_an_import_brings_back_all_of_an_export(
         self, memory: Memory, second: Memory, tmp_path: Path, clock: Clock
     ) -> None:
-        furnish(memory, clock)
+        populate(memory, clock)
         steps: list[tuple[int, int]] = []
         path = tmp_path / "all.jsonl"
         assert memory.export(path, progress=lambda done, total: steps.append((done, total))) == 6
@@ -50,7 +50,7 @@ class Transferring(MemorySuite):
     def test_importing_twice_changes_nothing(
         self, memory: Memory, second: Memory, tmp_path: Path, clock: Clock
     ) -> None:
-        furnish(memory, clock)
+        populate(memory, clock)
         memory.export(tmp_path / "all.jsonl")
         second.import_(tmp_path / "all.jsonl")
         before = everything(second)
@@ -86,7 +86,7 @@ class Transferring(MemorySuite):
     def test_an_export_cut_short_anywhere_is_continued(
         self, memory: Memory, tmp_path: Path, clock: Clock
     ) -> None:
-        furnish(memory, clock)
+        populate(memory, clock)
         memory.export(tmp_path / "whole.jsonl")
         whole = (tmp_path / "whole.jsonl").read_bytes()
         target, partial = tmp_path / "cut.jsonl", tmp_path / "cut.jsonl.part"
@@ -115,7 +115,7 @@ class Transferring(MemorySuite):
     def test_a_damaged_export_is_refused_and_nothing_is_imported(
         self, memory: Memory, second: Memory, tmp_path: Path, clock: Clock
     ) -> None:
-        furnish(memory, clock)
+        populate(memory, clock)
         memory.export(tmp_path / "all.jsonl")
         whole = (tmp_path / "all.jsonl").read_bytes()
         lines = whole.splitlines(keepends=True)

@@ -18,7 +18,7 @@ gives the reason.
 
 from __future__ import annotations
 
-from memwell.testing.stores._driven import Driven
+from memwell.testing.stores._harness import Driven
 from memwell.testing.stores.batches import Batches
 from memwell.testing.stores.changing import Changing
 from memwell.testing.stores.feeding import Feeding

@@ -10,7 +10,7 @@ import pytest
 from memwell.errors import Conflict, EmbeddingError, MemwellError, NotFound
 from memwell.ports import Delete, Embed, Embedding, Operation, SetLink, Touch, Unlink, Update
 from memwell.testing.samples import ANYBODY, START, embedding
-from memwell.testing.stores._driven import Driven, StoreSuite, everything, furnish
+from memwell.testing.stores._harness import Driven, StoreSuite, everything, populate
 from memwell.types import Link, Record
 
 __all__ = ["Batches"]
@@ -87,7 +87,7 @@ class Batches(StoreSuite):
         self, driven: Driven, failing: Failing, error: type[MemwellError]
     ) -> None:
         driven.needs("atomic_batches", "vectors", "links", "history")
-        furnish(driven)
+        populate(driven)
         before = everything(driven)
         with pytest.raises(error):
             driven.write(

@@ -10,7 +10,7 @@ import pytest
 from memwell.errors import Conflict, NotFound
 from memwell.ports import Touch, Update
 from memwell.testing.samples import ANYBODY, START, direction, embedding
-from memwell.testing.stores._driven import Driven, StoreSuite, furnish
+from memwell.testing.stores._harness import Driven, StoreSuite, populate
 from memwell.types import Scope
 
 __all__ = ["Changing"]
@@ -150,7 +150,7 @@ class Changing(StoreSuite):
 
     def test_everything_that_hangs_on_a_record_goes_with_it(self, driven: Driven) -> None:
         driven.needs("vectors", "links", "history")
-        furnish(driven)
+        populate(driven)
         assert driven.delete("a") == ["a"]
         assert driven.embeddings("a") == {}
         assert driven.links("b", "c") == {("c", "b", "related")}

@@ -11,7 +11,7 @@ from memwell.errors import Closed, EmbeddingError, InvalidInput
 from memwell.ports import Change, Embedding, Insert
 from memwell.testing._run import race, run
 from memwell.testing.samples import ANYBODY, START, direction, embedding, passages
-from memwell.testing.stores._driven import Driven, StoreSuite
+from memwell.testing.stores._harness import Driven, StoreSuite
 from memwell.types import Scope
 
 __all__ = ["Feeding"]

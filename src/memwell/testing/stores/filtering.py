@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from memwell.errors import InvalidQuery
 from memwell.filters import matches, parse
 from memwell.testing.samples import START, drafts, embedding, wheres
-from memwell.testing.stores._driven import Driven, StoreSuite
+from memwell.testing.stores._harness import Driven, StoreSuite
 from memwell.types import Record, Scope
 
 __all__ = ["Filtering"]

@@ -10,7 +10,7 @@ import pytest
 from memwell.errors import Conflict, EmbeddingError
 from memwell.ports import Embedding, Insert
 from memwell.testing.samples import START, UNICODE, direction, embedding, passages
-from memwell.testing.stores._driven import Driven, StoreSuite
+from memwell.testing.stores._harness import Driven, StoreSuite
 from memwell.types import Scope, Version
 
 __all__ = ["Inserting"]

@@ -11,10 +11,10 @@ import pytest
 from memwell.capabilities import Capabilities
 from memwell.errors import Closed, Conflict, NotFound
 from memwell.ports import Delete, Store, Update
-from memwell.retrieval.search import Search
+from memwell.ports.store.search import Search
 from memwell.testing._run import race, run
 from memwell.testing.samples import ANYBODY, START, embedding
-from memwell.testing.stores._driven import Driven, StoreSuite
+from memwell.testing.stores._harness import Driven, StoreSuite
 from memwell.types import Record, Scope
 
 __all__ = ["Keeping"]

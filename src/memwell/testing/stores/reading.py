@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from memwell.testing.samples import START
-from memwell.testing.stores._driven import Driven, StoreSuite
+from memwell.testing.stores._harness import Driven, StoreSuite
 from memwell.types import Scope
 
 __all__ = ["Reading"]
@@ -69,7 +69,7 @@ class Reading(StoreSuite):
     def test_a_listing_is_ordered_and_ties_are_broken_by_id(
         self, driven: Driven, order: str, descending: bool
     ) -> None:
-        _furnish(driven)
+        _populate(driven)
         found = driven.scan(order=order, descending=descending)
         places = [(getattr(record, order), record.id) for record in found]
         assert places == sorted(places, reverse=descending)
@@ -101,7 +101,7 @@ class Reading(StoreSuite):
     def test_the_pages_together_are_the_listing(
         self, driven: Driven, order: str, descending: bool, limit: int
     ) -> None:
-        _furnish(driven)
+        _populate(driven)
         whole = [found.id for found in driven.scan(order=order, descending=descending, limit=1000)]
         assert driven.walk(limit, order=order, descending=descending) == whole
 
@@ -110,7 +110,7 @@ class Reading(StoreSuite):
     def test_what_exists_throughout_a_walk_is_met_exactly_once(
         self, driven: Driven, order: str, descending: bool
     ) -> None:
-        _furnish(driven)
+        _populate(driven)
         stays = set(driven.ids()) - {"r03", "r11", "r20"}
 
         def meanwhile(number: int) -> None:
@@ -135,19 +135,19 @@ class Reading(StoreSuite):
         assert [found.id for found in [*page, *rest]] == list("abcdef")
 
     def test_a_filter_holds_over_all_pages(self, driven: Driven) -> None:
-        _furnish(driven)
+        _populate(driven)
         where = {"n": {"$in": [0, 5, 7, 8, 23]}}
         assert driven.walk(2, where=where, order="id") == ["r00", "r05", "r07", "r08", "r23"]
 
     def test_a_limit_beyond_the_end_gives_what_there_is(self, driven: Driven) -> None:
-        _furnish(driven)
+        _populate(driven)
         assert len(driven.scan(limit=1000)) == 24
         assert driven.scan(limit=1000, after=(START.replace(year=2500), "z")) == []
 
     # --------------------------------------------------------------------------------------------- counts
 
     def test_a_count_equals_the_listing(self, driven: Driven) -> None:
-        _furnish(driven)
+        _populate(driven)
         wheres: list[dict[str, Any] | None] = [
             None,
             {},
@@ -183,7 +183,7 @@ class Reading(StoreSuite):
         assert (stats.oldest, stats.newest, dict(stats.by_kind), dict(stats.embedded)) == (None, None, {}, {})
 
 
-def _furnish(driven: Driven) -> None:
+def _populate(driven: Driven) -> None:
     """24 records with ties in every order but that of ids."""
     for number in range(24):
         fields: dict[str, Any] = {"importance": number % 5 / 4, "metadata": {"n": number}}

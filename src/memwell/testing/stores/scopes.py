@@ -9,7 +9,7 @@ import pytest
 
 from memwell.errors import NotFound
 from memwell.testing.samples import embedding
-from memwell.testing.stores._driven import Driven, StoreSuite
+from memwell.testing.stores._harness import Driven, StoreSuite
 from memwell.types import Scope
 
 __all__ = ["Scopes"]

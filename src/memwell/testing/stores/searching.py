@@ -10,7 +10,7 @@ import pytest
 from memwell.errors import EmbeddingError
 from memwell.ports import Delete, Insert
 from memwell.testing.samples import ANYBODY, START, direction, embedding, passages
-from memwell.testing.stores._driven import Driven, StoreSuite
+from memwell.testing.stores._harness import Driven, StoreSuite
 from memwell.types import Scope
 
 __all__ = ["Searching"]

@@ -1,0 +1,1 @@
+"""In-process parts: nothing outlives the process, unless `persisted` keeps it."""

@@ -1,0 +1,72 @@
+"""Streams in lists of this process."""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from time import time
+from typing import Self
+
+from memwell.ports import Entry, Log
+from memwell.ports.positions import number, position
+from memwell.registry import Url
+
+__all__ = ["MemoryLog"]
+
+
+class MemoryLog(Log):
+    """Entries live as long as the object. Positions grow over all streams together. `clock` gives seconds
+    since 1970."""
+
+    part = "memory"
+    blocking = True
+
+    def __init__(self, *, clock: Callable[[], float] = time) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._streams: dict[str, list[Entry]] = {}
+        self._last = 0
+
+    @classmethod
+    def from_url(cls, url: Url) -> Self:
+        """`memory://`, without options."""
+        url.done()
+        return cls()
+
+    async def _append(self, stream: str, entries: Sequence[bytes]) -> list[str]:
+        with self._lock:
+            at = datetime.fromtimestamp(self._clock(), UTC)
+            new = [
+                Entry(position=position(count), at=at, data=data)
+                for count, data in enumerate(entries, self._last + 1)
+            ]
+            self._streams.setdefault(stream, []).extend(new)
+            self._last += len(new)
+        return [entry.position for entry in new]
+
+    async def _read(self, stream: str, after: str | None, limit: int) -> list[Entry]:
+        with self._lock:
+            entries = self._streams.get(stream, [])
+            start = 0 if after is None else _following(entries, after)
+            return entries[start : start + limit]
+
+    async def _trim(self, stream: str, keep: int, through: str | None) -> int:
+        with self._lock:
+            entries = self._streams.get(stream, [])
+            gone = max(len(entries) - keep, 0) if through is None else _following(entries, through)
+            del entries[:gone]
+            if not entries:
+                self._streams.pop(stream, None)
+            return gone
+
+    async def _close(self) -> None:
+        with self._lock:
+            self._streams.clear()
+
+
+def _following(entries: list[Entry], after: str) -> int:
+    """Index of the first entry after a position."""
+    number(after)
+    return bisect_right(entries, after, key=lambda entry: entry.position)

@@ -1,0 +1,332 @@
+"""The in-memory store: dictionaries, evaluated by the definitions themselves. The model that other stores are
+tested against, and a store for tests and for what need not last. URL: `memory://`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Self
+
+from memwell import filters
+from memwell.backends.memory.store import models
+from memwell.backends.memory.store.models import Followers
+from memwell.backends.memory.store.state import Row, State, alive, own, sees
+from memwell.capabilities import Capabilities
+from memwell.errors import ConfigError, NotSupported
+from memwell.ports import Change, Embedding, Insert, Operation, Store
+from memwell.ports.store.search import Found, Search
+from memwell.records.codec import digest_of, dumps, to_micros
+from memwell.records.revisions import chain
+from memwell.registry import Url
+from memwell.retrieval.analysis.features import lexemes_and_signals
+from memwell.retrieval.index.corpora import Corpora
+from memwell.retrieval.index.corpus import Change as RowChange
+from memwell.retrieval.index.corpus import Partition
+from memwell.retrieval.index.corpus import Row as CorpusRow
+from memwell.retrieval.index.vectors import Chunked
+from memwell.retrieval.ranking.candidates import find
+from memwell.types import Link, Problem, Record, Report, Scope, Stats, Version, Where
+
+__all__ = ["MemoryStore"]
+
+
+class MemoryStore(Store):
+    """See the module."""
+
+    part = "memory"
+    blocking = True
+
+    def __init__(self) -> None:
+        self._state = State()
+        self._followers = Followers()
+        self._lock = threading.RLock()
+        self._source = _Source(self)
+        self._corpora = Corpora(self._source)
+
+    @classmethod
+    def from_url(cls, url: Url) -> Self:
+        """`memory://`, without options."""
+        url.done()
+        if url.rest:
+            raise ConfigError(f"memory:// has no name: each is its own; leave {url.rest!r} away")
+        return cls()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Everything that does not need a disk."""
+        return Capabilities(
+            atomic_batches=True,
+            lexical=True,
+            vectors=True,
+            filters=True,
+            history=True,
+            links=True,
+            changes=True,
+        )
+
+    async def _close(self) -> None:
+        self._corpora.clear()
+        self._state = State()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All changes of the block, or none of them."""
+        with self._lock, self._state.transaction():
+            yield
+            self._commit()
+
+    def _commit(self) -> None:
+        """Called at the end of each transaction, for a store that keeps its state elsewhere: raising undoes it all."""
+
+    async def _write(self, operations: Sequence[Operation], now: datetime) -> list[Any]:
+        with self._transaction():
+            results = [self._state.apply(operation, now) for operation in operations]
+        return [own(result) if isinstance(result, Record) else result for result in results]
+
+    async def _get(self, scope: Scope, ids: Sequence[str], now: datetime) -> list[Record]:
+        with self._lock:
+            keys = [self._state.ids.get((scope.tenant_id, id)) for id in ids]
+            found = [self._state.record(key) for key in keys if key is not None]
+        return [own(record) for record in found if sees(scope, record, now)]
+
+    async def _scan(
+        self,
+        scope: Scope,
+        now: datetime,
+        where: Where | None,
+        order: str,
+        descending: bool,
+        limit: int,
+        after: tuple[Any, str] | None,
+    ) -> list[Record]:
+        found = [(getattr(record, order), record.id, record) for record in self._all(scope, now, where)]
+        if after is not None:
+            found = [item for item in found if (item[:2] < after if descending else item[:2] > after)]
+        found.sort(key=lambda item: item[:2], reverse=descending)
+        return [own(record) for _, _, record in found[:limit]]
+
+    async def _count(self, scope: Scope, now: datetime, where: Where | None) -> int:
+        return len(self._all(scope, now, where))
+
+    async def _duplicates(self, inserts: Sequence[Insert], now: datetime) -> list[bool]:
+        with self._lock:
+            return [self._state.twin(insert, digest_of(insert), now) is not None for insert in inserts]
+
+    async def _search(self, search: Search) -> Found:
+        try:
+            return find(self._corpora, self._source, search, part=self.part)
+        except BaseException:
+            self._corpora.drop(search.scope)
+            raise
+
+    async def _actors(self, scope: Scope) -> frozenset[str]:
+        return self._corpora.actors(scope)
+
+    async def _history(self, scope: Scope, id: str, now: datetime) -> list[Version]:
+        with self._lock:
+            key = self._state.key_of(scope, id, now)
+            told = chain(self._state.rows[key].past, self._state.record(key))
+        return [replace(version, record=own(version.record)) for version in told]
+
+    async def _links(self, scope: Scope, ids: Sequence[str], incoming: bool) -> list[tuple[str, Link]]:
+        state = self._state
+        found: list[tuple[str, Link]] = []
+        with self._lock:
+            for id in dict.fromkeys(ids):
+                key = state.ids.get((scope.tenant_id, id))
+                if key is None or not scope.sees(state.rows[key].record.scope):
+                    continue
+                for source in state.sources.get(key, ()) if incoming else (key,):
+                    record = state.record(source)
+                    found += [(record.id, link) for link in record.links if not incoming or link.target == id]
+        return sorted(found, key=lambda item: (item[0], item[1].target, item[1].kind))
+
+    async def _embeddings(self, scope: Scope, ids: Sequence[str], model: str) -> dict[str, Embedding]:
+        with self._lock:
+            keys = [self._state.ids.get((scope.tenant_id, id)) for id in ids]
+            rows = [self._state.rows[key] for key in keys if key is not None]
+        return {
+            row.record.id: row.vectors[model]
+            for row in rows
+            if model in row.vectors and scope.sees(row.record.scope)
+        }
+
+    async def _unembedded(self, model: str, limit: int) -> list[Record]:
+        with self._lock:
+            keys = [key for key, row in self._state.rows.items() if model not in row.vectors]
+            return [self._state.record(key) for key in sorted(keys)[:limit]]
+
+    async def _embedded(
+        self, model: str, after: tuple[str, str] | None, limit: int
+    ) -> list[tuple[Record, Embedding]]:
+        with self._lock:
+            names = sorted(name for name in self._state.ids if after is None or name > after)
+            keys = [
+                key
+                for key in map(self._state.ids.__getitem__, names)
+                if model in self._state.rows[key].vectors
+            ]
+            return [(self._state.record(key), self._state.rows[key].vectors[model]) for key in keys[:limit]]
+
+    async def _position(self) -> int:
+        return self._state.last_seq
+
+    async def _changes(self, after: int, limit: int) -> list[Change]:
+        if after < self._state.forgotten:
+            raise NotSupported(
+                f"the changes after {after} are not kept; read the whole store again", part=self.part
+            )
+        with self._lock:
+            found = [
+                Change(seq=seq, kind="delete" if deleted else "put", tenant_id=tenant, user_id=user, id=id)
+                for seq, (_, deleted, tenant, user, id) in self._state.changes.items()
+                if seq > after
+            ]
+        return found[:limit]
+
+    async def _claim(self, follower: str, holder: str, seconds: float, now: datetime) -> int | None:
+        with self._lock:
+            return self._followers.claim(follower, holder, seconds, now)
+
+    async def _advance(self, follower: str, holder: str, position: int, release: bool) -> bool:
+        with self._lock:
+            return self._followers.advance(follower, holder, position, release)
+
+    async def _embedding_models(self) -> list[str]:
+        with self._lock:
+            return [model for model, count in self._state.embedded.items() if count]
+
+    async def _serving(self) -> str | None:
+        return self._source.serving()
+
+    async def _serve(self, model: str, lacking: int) -> int:
+        with self._transaction():
+            return models.serve(self._state, model, lacking)
+
+    async def _drop_model(self, model: str) -> int:
+        with self._transaction():
+            return models.drop(self._state, model)
+
+    async def _sweep(self, now: datetime) -> int:
+        with self._transaction():
+            keys = [key for key, row in self._state.rows.items() if not alive(row.record, now)]
+            for key in keys:
+                self._state.remove(key)
+            return len(keys)
+
+    async def _stats(self, scope: Scope, now: datetime) -> Stats:
+        records = self._all(scope, now, None)
+        with self._lock:
+            rows = [self._state.rows[self._state.ids[r.scope.tenant_id, r.id]] for r in records]
+            every = [row.record for row in self._state.rows.values()]
+        times = [record.created_at for record in records]
+        return Stats(
+            records=len(records),
+            sessions=len({r.session_id for r in records} - {None}),
+            users=len({r.user_id for r in records} - {None}),
+            by_kind=dict(Counter(r.kind for r in records)),
+            by_category=dict(Counter(r.category for r in records if r.category is not None)),
+            versions=sum(len(row.past) for row in rows),
+            links=sum(len(record.links) for record in records),
+            embedded=dict(Counter(model for row in rows for model in row.vectors)),
+            unembedded=sum(not row.vectors for row in rows),
+            expired=sum(scope.sees(record.scope) and not alive(record, now) for record in every),
+            oldest=min(times, default=None),
+            newest=max(times, default=None),
+            bytes=None,
+        )
+
+    async def _check(self, repair: bool) -> Report:
+        problems: list[Problem] = []
+        with self._transaction():
+            rows = list(self._state.rows.items())
+            for key, row in rows:
+                lexemes, signals = lexemes_and_signals(row.record)
+                if (row.lexemes, row.signals) != (lexemes, signals):
+                    problems.append(
+                        Problem(kind="lexemes", detail="not those of the content", id=row.record.id)
+                    )
+                    if repair:
+                        self._state.replace_row(key, replace(row, lexemes=lexemes, signals=signals))
+        fixed = len(problems) if repair else 0
+        return Report(ok=not problems or repair, checked=len(rows), problems=tuple(problems), repaired=fixed)
+
+    def _all(self, scope: Scope, now: datetime, where: Where | None) -> list[Record]:
+        node = None if where is None else filters.parse(where)
+        with self._lock:
+            state = self._state
+            records = [state.record(k) for k, row in state.rows.items() if sees(scope, row.record, now)]
+        return [record for record in records if node is None or filters.matches(record, node)]
+
+
+class _Source:
+    """The dictionaries as the corpora read them; see `memwell.retrieval.index.corpus.Source`."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    def position(self) -> int:
+        return self._store._state.last_seq
+
+    def load(self, partition: Partition) -> tuple[int, list[CorpusRow]]:
+        with self._store._lock:
+            state = self._store._state
+            rows = [_corpus_row(key, row) for key, row in state.rows.items() if _inside(partition, row)]
+            return state.last_seq, rows
+
+    def changes(self, after: int, partition: Partition, limit: int) -> tuple[int, list[RowChange]] | None:
+        with self._store._lock:
+            state = self._store._state
+            if state.last_seq - after > limit:
+                return None
+            sequence = range(after + 1, state.last_seq + 1)
+            keys = {state.changes[seq][0] for seq in sequence if seq in state.changes}
+            found: list[RowChange] = []
+            for key in sorted(keys):
+                row = state.rows.get(key)
+                if row is None or _inside(partition, row):
+                    found.append((key, None if row is None else _corpus_row(key, row)))
+            return state.last_seq, found
+
+    def vectors(self, partition: Partition, model: str, keys: Sequence[int] | None) -> Iterator[Chunked]:
+        with self._store._lock:
+            rows = self._store._state.rows
+            chosen = [(key, rows[key]) for key in (rows if keys is None else keys) if key in rows]
+        for key, row in chosen:
+            if model in row.vectors and _inside(partition, row):
+                embedding = row.vectors[model]
+                spans = dumps(embedding.spans) if embedding.spans else None
+                yield key, spans, embedding.vectors.astype("<f4", copy=False).tobytes()
+
+    def serving(self) -> str | None:
+        with self._store._lock:
+            return self._store._state.serving
+
+    def visible(self, search: Search) -> set[int]:
+        with self._store._lock:
+            state = self._store._state
+            return {
+                key
+                for key, row in state.rows.items()
+                if sees(search.scope, row.record, search.now)
+                and (search.created_until is None or row.record.created_at <= search.created_until)
+                and (search.where is None or filters.matches(state.record(key), search.where))
+            }
+
+
+def _corpus_row(key: int, row: Row) -> CorpusRow:
+    record = row.record
+    expires = None if record.expires_at is None else to_micros(record.expires_at)
+    created = to_micros(record.created_at)
+    user, session = record.user_id, record.session_id
+    return key, record.id, user, session, created, expires, row.signals, row.lexemes
+
+
+def _inside(partition: Partition, row: Row) -> bool:
+    scope = row.record.scope
+    return scope.tenant_id == partition[0] and partition[1] in (None, scope.user_id)

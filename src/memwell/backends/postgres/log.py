@@ -1,0 +1,107 @@
+"""Streams in a PostgreSQL database, shared by all that connect to it.
+
+URL: `postgresql://user:password@host/database`; the options are those of `memwell.backends.postgres`. Every call is one
+statement and one round trip. An append that raises `Unavailable` was not done, unless the connection was lost after
+the statement had been sent, when nobody can know.
+
+Each stream has a row with the position of its last entry. An append raises it and so holds the row until it commits:
+appends to one stream take turns, and nobody sees a position before all lower ones. A reader that goes on from the last
+position it saw therefore misses nothing. Streams do not wait for each other.
+
+Entries are partitioned by month; `memwell db maintain` makes partitions ahead and drops old ones. What falls in no
+month's partition is kept in a default one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Self
+
+from memwell.backends.postgres import Component, Database, Settings
+from memwell.backends.postgres.partitions import Partitioned
+from memwell.errors import MemwellError
+from memwell.ports import Entry, Log
+from memwell.ports.positions import number, position
+from memwell.registry import Url
+
+__all__ = ["COMPONENT", "PARTITIONED", "PostgresLog"]
+
+COMPONENT: Final = Component.of("log", Path(__file__).parent / "migrations" / "log")
+"""The tables of this part."""
+PARTITIONED: Final = Partitioned("memwell_log_entries", "at")
+"""The one that is partitioned by month."""
+
+_APPEND: Final = """
+WITH stream AS (
+  INSERT INTO memwell_log_streams AS s (name, last) VALUES (%(stream)s, %(count)s)
+  ON CONFLICT (name) DO UPDATE SET last = s.last + excluded.last
+  RETURNING id, last, coalesce(%(now)s::timestamptz, clock_timestamp()) AS at
+), entered AS (
+  INSERT INTO memwell_log_entries (stream, position, at, data)
+  SELECT s.id, s.last - %(count)s + e.number, s.at, e.data
+  FROM stream s, unnest(%(entries)s::bytea[]) WITH ORDINALITY AS e (data, number)
+)
+SELECT last FROM stream"""
+_READ: Final = """SELECT e.position, e.at, e.data FROM memwell_log_entries e
+WHERE e.stream = (SELECT id FROM memwell_log_streams WHERE name = %(stream)s) AND e.position > %(after)s
+ORDER BY e.position LIMIT %(limit)s"""
+_THROUGH: Final = """DELETE FROM memwell_log_entries
+WHERE stream = (SELECT id FROM memwell_log_streams WHERE name = %(stream)s) AND position <= %(through)s"""
+_KEEP: Final = """WITH stream AS (SELECT id FROM memwell_log_streams WHERE name = %(stream)s)
+DELETE FROM memwell_log_entries
+WHERE stream = (SELECT id FROM stream) AND position <= (
+  SELECT position FROM memwell_log_entries WHERE stream = (SELECT id FROM stream)
+  ORDER BY position DESC OFFSET %(keep)s LIMIT 1)"""
+
+
+class PostgresLog(Log):
+    """Streams in the tables `memwell_log_streams` and `memwell_log_entries` of the schema.
+
+    `clock` gives seconds since 1970, instead of the server's clock.
+    """
+
+    part = "postgres"
+
+    def __init__(self, settings: Settings, *, clock: Callable[[], float] | None = None) -> None:
+        self._clock = clock
+        self._database = Database(settings, COMPONENT)
+
+    @classmethod
+    def from_url(cls, url: Url) -> Self:
+        """`postgresql://user:password@host:port/database`; the options of `memwell.backends.postgres`."""
+        return cls(Settings.from_url(url))
+
+    async def _append(self, stream: str, entries: Sequence[bytes]) -> list[str]:
+        now = None if self._clock is None else datetime.fromtimestamp(self._clock(), UTC)
+        values = {"stream": stream, "count": len(entries), "entries": list(entries), "now": now}
+        async with self._database.connection() as connection:
+            row = await (await connection.execute(_APPEND, values)).fetchone()
+        last: int = row[0] if row else 0
+        return [position(count) for count in range(last - len(entries) + 1, last + 1)]
+
+    async def _read(self, stream: str, after: str | None, limit: int) -> list[Entry]:
+        start = 0 if after is None else number(after)
+        values = {"stream": stream, "after": start, "limit": min(limit, 2**62)}
+        async with self._database.connection() as connection:
+            rows = await (await connection.execute(_READ, values, binary=True)).fetchall()
+        return [Entry(position=position(count), at=at, data=data) for count, at, data in rows]
+
+    async def _trim(self, stream: str, keep: int, through: str | None) -> int:
+        values: dict[str, Any] = {"stream": stream, "keep": min(keep, 2**62)}
+        statement = _KEEP
+        if through is not None:
+            statement, values = _THROUGH, {"stream": stream, "through": number(through)}
+        async with self._database.connection() as connection:
+            return (await connection.execute(statement, values)).rowcount
+
+    async def _ping(self) -> None:
+        async with self._database.connection() as connection:
+            await connection.execute("SELECT 1 FROM memwell_log_streams LIMIT 1")
+
+    async def _close(self) -> None:
+        await self._database.close()
+
+    def _translate(self, error: Exception, operation: str) -> MemwellError:
+        return self._database.translate(error, self.part, operation) or super()._translate(error, operation)

@@ -1,0 +1,261 @@
+"""From operations to transactions: one alone is one statement; of many inserts, what can only be new is copied in.
+
+The outcome is that of `Write.apply` for each in turn. Two processes that store the same at once store it once: small
+writes lock the digests of what they store, in one order; a large one stores first and, before it commits, waits for the
+small ones and looks whether anybody was faster. If so, it begins again while the others wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import groupby
+from typing import Any, Final
+
+import psycopg
+
+from memwell.backends.postgres import Connection, Database
+from memwell.backends.postgres.store import copying
+from memwell.backends.postgres.store.locking import GATE, hold, marks_of
+from memwell.backends.postgres.store.models import SETTLE, Models
+from memwell.backends.postgres.store.rows import rows_of
+from memwell.backends.postgres.store.writes import Interrupted, Write, duplicate
+from memwell.ports import Embed, Insert, Operation, Update
+from memwell.records.codec import digest_of
+
+__all__ = ["duplicates", "write"]
+
+_ATTEMPTS: Final = 4
+_FEW: Final = 8
+"""Up to so many inserts the detour does not pay."""
+_NUMBERS: Final = "unnest(string_to_array(%s, ',')::bigint[])"
+"""The rows of `_numbers`."""
+_PART: Final = 1000
+"""So many records are copied at a time."""
+_AHEAD: Final = 2
+"""So many times that are made ready beside it."""
+
+
+class _Late(Exception):
+    """Somebody stored the same meanwhile."""
+
+
+async def write(
+    database: Database, models: Models, operations: Sequence[Operation], now: datetime
+) -> list[Any]:
+    """Carry out operations in one transaction; their results."""
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return await _write(database, models, operations, now)
+        except psycopg.errors.UndefinedTable:  # another process has dropped a model
+            models.forget()
+        except psycopg.errors.DeadlockDetected:  # nothing was stored, and the other one goes on
+            continue
+    return await _write(database, models, operations, now)
+
+
+async def duplicates(
+    connection: Connection, models: Models, inserts: Sequence[Insert], now: datetime
+) -> list[bool]:
+    """See `Store.duplicates`."""
+    known = await _known(connection, [digest_of(insert) for insert in inserts])
+    reading = Write(connection, models, now, whole=False)
+    return [digest_of(i) in known and await duplicate(reading, i) is not None for i in inserts]
+
+
+async def _write(
+    database: Database, models: Models, operations: Sequence[Operation], now: datetime
+) -> list[Any]:
+    await models.prepare(
+        operation.embedding for operation in operations if isinstance(operation, Insert | Update | Embed)
+    )
+    if len(operations) == 1:
+        try:
+            async with database.connection() as connection:
+                return [await Write(connection, models, now, whole=False).apply(operations[0])]
+        except Interrupted:
+            pass
+    marked = [_marked(operation) for operation in operations]
+    runs = [(plain, list(group)) for plain, group in groupby(marked, key=_is_plain)]
+    large = any(plain and len(run) > _FEW for plain, run in runs)
+    if not large:
+        async with database.transaction() as connection:
+            await hold(connection, marked)
+            small = Write(connection, models, now, whole=True)
+            return [await small.apply(operation) for operation in marked]
+    try:
+        async with database.transaction() as connection:
+            large_write = _Large(connection, models, now)
+            await large_write.begin()
+            results = await _apply_all(large_write, runs)
+            await large_write.look_round(marks_of(marked))
+            return results
+    except _Late:
+        async with database.transaction() as connection:
+            large_write = _Large(connection, models, now)
+            await large_write.close_gate()
+            await large_write.begin()
+            return await _apply_all(large_write, runs)
+
+
+def _marked(operation: Operation) -> Operation:
+    """An operation whose digest is known from now on."""
+    if isinstance(operation, Insert) and operation.digest is None:
+        return replace(operation, digest=digest_of(operation))
+    return operation
+
+
+class _Large(Write):
+    """A transaction beside which others store, until it closes the gate: before it waits for any stored row, so that
+    nobody waits for it meanwhile, and at the latest before it ends."""
+
+    __slots__ = ("_closed", "_start")
+
+    def __init__(self, connection: Connection, models: Models, now: datetime) -> None:
+        super().__init__(connection, models, now, whole=True, alone=True)
+        self._closed = False
+        self._start = 0
+
+    async def begin(self) -> None:
+        """Note which transactions may still bring what this one does not see."""
+        [(self._start, _)] = await rows_of(self.connection, "SELECT memwell_horizon(), memwell_writing()")
+
+    async def close_gate(self) -> None:
+        """Wait for those who store, and let nobody begin."""
+        if not self._closed:
+            await self.connection.execute(f"SELECT pg_advisory_xact_lock{GATE}".encode())
+            self._closed = True
+
+    async def apply(self, operation: Operation) -> Any:
+        """As of any write, behind the gate."""
+        await self.close_gate()
+        return await super().apply(operation)
+
+    async def look_round(self, marks: Sequence[int]) -> None:
+        """Raise `_Late` if others have stored the same since this transaction began."""
+        await self.close_gate()
+        [(late,)] = await rows_of(
+            self.connection,
+            "SELECT EXISTS (SELECT FROM changes c JOIN records r ON r.key = c.key WHERE c.xid >= %s"
+            f" AND c.xid <> pg_current_xact_id()::text::bigint AND NOT c.deleted AND r.digest IN (SELECT {_NUMBERS}))",
+            [self._start, _numbers(marks)],
+        )
+        if late:
+            raise _Late
+
+
+async def _apply_all(write: _Large, runs: Sequence[tuple[bool, list[Any]]]) -> list[Any]:
+    results: list[Any] = []
+    for plain, run in runs:
+        if plain and len(run) > _FEW:
+            results += await _insert_all(write, run)
+        else:
+            results += [await write.apply(operation) for operation in run]
+    return results
+
+
+def _is_plain(operation: Operation) -> bool:
+    """An insert without a past of its own."""
+    return isinstance(operation, Insert) and not operation.past and not operation.record.access_count
+
+
+async def _insert_all(write: Write, inserts: Sequence[Insert]) -> list[Any]:
+    fresh = await _fresh(write.connection, inserts)
+    try:
+        async with write.connection.transaction():
+            await _copy(write, fresh)
+    except (
+        psycopg.errors.UniqueViolation
+    ):  # an id was taken meanwhile: find out which, and whether it is free again
+        fresh = []
+    done = {id(insert) for insert in fresh}
+    results = []
+    for insert in inserts:
+        if id(insert) in done:
+            results.append(insert.record)
+        else:
+            results.append(await write.apply(insert))
+    return results
+
+
+async def _fresh(connection: Connection, inserts: Sequence[Insert]) -> list[Insert]:
+    """Those that no stored record equals and none before them, and whose ids nobody has. An id that memwell made is
+    taken by nobody; if it ever is, copying fails on it, and nothing is lost.
+    """
+    seen = await _known(connection, [digest_of(insert) for insert in inserts])
+    taken = await _taken(connection, [_name(insert) for insert in inserts if insert.named])
+    fresh: list[Insert] = []
+    for insert in inserts:
+        mark, name = digest_of(insert), _name(insert)
+        if mark not in seen and name not in taken:
+            seen.add(mark)
+            taken.add(name)
+            fresh.append(insert)
+    return fresh
+
+
+def _name(insert: Insert) -> tuple[str, str]:
+    return insert.record.scope.tenant_id, insert.record.id
+
+
+async def _taken(connection: Connection, names: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of the tenants' ids that some stored record has."""
+    if not names:
+        return set()
+    rows = await rows_of(
+        connection,
+        "SELECT r.tenant_id, r.id FROM unnest(%s::text[], %s::text[]) AS given (tenant_id, id)"
+        " JOIN records r ON r.tenant_id = given.tenant_id AND r.id = given.id",
+        [list(each) for each in zip(*names, strict=True)],
+    )
+    return set(rows)
+
+
+async def _known(connection: Connection, marks: Sequence[int]) -> set[int]:
+    """Those of the digests that some stored record has."""
+    rows = await rows_of(
+        connection,
+        f"SELECT mark FROM {_NUMBERS} AS mark WHERE EXISTS (SELECT FROM records WHERE digest = mark)",
+        [_numbers(marks)],
+    )
+    return {row[0] for row in rows}
+
+
+def _numbers(given: Sequence[int]) -> str:
+    """Very many numbers as one text: an array takes ten times as long to be put together."""
+    return ",".join(map(str, given))
+
+
+async def _copy(write: Write, inserts: Sequence[Insert]) -> None:
+    """Insert records that no stored one equals."""
+    if not inserts:
+        return
+    connection = write.connection
+    rows = await rows_of(
+        connection,
+        "SELECT nextval(pg_get_serial_sequence('records', 'key')) FROM generate_series(1, %s)",
+        [len(inserts)],
+    )
+    given = list(zip((row[0] for row in rows), inserts, strict=True))
+    coming: deque[asyncio.Task[copying.Rows]] = deque()
+    try:
+        for at in range(0, len(given), _PART):  # texts are analyzed while the server stores those before
+            part = given[at : at + _PART]
+            coming.append(asyncio.create_task(copying.encoded(part, write.models)))
+            if len(coming) > _AHEAD:
+                await copying.copy(connection, await coming.popleft())
+        while coming:
+            await copying.copy(connection, await coming.popleft())
+    finally:
+        for encoding in coming:
+            encoding.cancel()
+    await connection.execute(
+        "INSERT INTO changes (ordinal, key) SELECT %s + n, key"
+        f" FROM {_NUMBERS} WITH ORDINALITY AS given (key, n)".encode(),
+        (write.ordinal(len(given) + 1), _numbers([key for key, _ in given])),
+    )
+    for number in dict.fromkeys(write.models.of(i.embedding).number for i in inserts if i.embedding):
+        await write.rows(SETTLE, [number] * 3)

@@ -1,0 +1,135 @@
+"""Rows in the binary form of COPY, for records that are stored by the thousand.
+
+The form is that of https://www.postgresql.org/docs/current/sql-copy.html: each field with its length before it, as the
+type's receive function reads it. PostgreSQL takes it in with less work than text, and Python makes it in less time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from struct import Struct
+from typing import Any, Final, TypeAlias
+
+from memwell.backends.postgres import Connection
+from memwell.backends.postgres.store.models import Model, Models
+from memwell.backends.postgres.store.rows import COLUMNS, columns_of, vector_of
+from memwell.ports import Embedding, Insert
+from memwell.records.codec import digest_of
+
+__all__ = ["Given", "Rows", "copy", "encoded"]
+
+Given: TypeAlias = Sequence[tuple[int, Insert]]
+"""New records with their keys."""
+Rows: TypeAlias = Mapping[str, bytes]
+"""The head of a COPY statement → all its rows."""
+
+_RECORDS: Final = f"records (key, {', '.join(COLUMNS)})"
+_VECTORS: Final = "{} (key, model, vec, spans, passages)"
+_SLICE: Final = 32
+"""So many records are encoded before others may run."""
+_BLOCK: Final = 1 << 17
+"""So many bytes are sent at a time."""
+_START: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_END: Final = b"\xff\xff"
+_NULL: Final = b"\xff\xff\xff\xff"
+_RECORD: Final = Struct(">hiq").pack
+_LENGTH: Final = Struct(">i").pack
+_WHOLE: Final = Struct(">iq").pack
+_SMALL: Final = Struct(">ii").pack
+_FLOAT: Final = Struct(">id").pack
+_JSON: Final = Struct(">iB").pack
+_VECTOR: Final = Struct(">hiqiii").pack
+_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+async def encoded(given: Given, models: Models) -> Rows:
+    """The rows of `records` and of each model's vectors. Models are those that were prepared.
+
+    Lets others run in between: on the event loop, where a thread would fight with it for the interpreter and leave the
+    server waiting.
+    """
+    records: list[bytes] = []
+    vectors: dict[Model, list[bytes]] = {}
+    for at in range(0, len(given), _SLICE):
+        for key, insert in given[at : at + _SLICE]:
+            records.append(_record(key, insert))
+            if insert.embedding is not None:
+                model = models.of(insert.embedding)
+                vectors.setdefault(model, []).append(_vector(model, key, insert.embedding))
+        await asyncio.sleep(0)
+    rows = {_RECORDS: b"".join(records)}
+    return rows | {_VECTORS.format(model.table): b"".join(some) for model, some in vectors.items()}
+
+
+async def copy(connection: Connection, rows: Rows) -> None:
+    """Send rows to the server, inside a transaction."""
+    for head, body in rows.items():
+        async with (
+            connection.cursor() as cursor,
+            cursor.copy(f"COPY {head} FROM STDIN (FORMAT BINARY)".encode()) as sending,
+        ):
+            for block in _blocks((_START, body, _END)):
+                await sending.write(block)
+
+
+def _blocks(parts: Iterable[bytes]) -> Iterator[bytes]:
+    for part in parts:
+        for at in range(0, len(part), _BLOCK):
+            yield part[at : at + _BLOCK]
+
+
+def _record(key: int, insert: Insert) -> bytes:
+    values = columns_of(insert.record, digest_of(insert), insert.embedding is not None)
+    fields = [_NULL if value is None else field(value) for field, value in zip(_FIELDS, values, strict=True)]
+    return _RECORD(len(fields) + 1, 8, key) + b"".join(fields)
+
+
+def _vector(model: Model, key: int, embedding: Embedding) -> bytes:
+    vector, spans, passages = vector_of(embedding)
+    head = _VECTOR(5, 8, key, 4, model.number, len(vector))
+    return b"".join((head, vector, _NULL if spans is None else _text(spans), _raw(passages)))
+
+
+def _raw(value: bytes | None) -> bytes:
+    return _NULL if value is None else _LENGTH(len(value)) + value
+
+
+def _text(value: str) -> bytes:
+    body = value.encode()
+    return _LENGTH(len(body)) + body
+
+
+@lru_cache(maxsize=1024)
+def _short(value: str) -> bytes:
+    """A text that many records share."""
+    return _text(value)
+
+
+def _jsonb(value: str) -> bytes:
+    body = value.encode()
+    return _JSON(len(body) + 1, 1) + body
+
+
+@lru_cache(maxsize=1024)
+def _moment(value: datetime) -> bytes:
+    return _WHOLE(8, (value - _EPOCH) // _MICROSECOND)
+
+
+_OF_TYPE: Final[Mapping[str, Callable[[Any], bytes]]] = {
+    "bigint": lambda value: _WHOLE(8, value),
+    "integer": lambda value: _SMALL(4, value),
+    "float8": lambda value: _FLOAT(8, value),
+    "boolean": lambda value: b"\0\0\0\1\1" if value else b"\0\0\0\1\0",
+    "timestamptz": _moment,
+    "text": _short,
+    "jsonb": _jsonb,
+    "tsvector": _raw,
+}
+_OWN: Final = ("id", "content", "lexemes", "signals")
+"""Texts that hardly two records share."""
+_FIELDS: Final = tuple(_text if name in _OWN else _OF_TYPE[kind] for name, kind in COLUMNS.items())
+"""How each of `COLUMNS` is encoded, with its length."""

@@ -1,0 +1,270 @@
+"""The vector indexes of the PostgreSQL store: which kinds there are, when they come, how they are made and looked at.
+
+A model's vectors are a partition of `vectors`, and an index belongs to a partition. Without one, a search compares all
+vectors of whoever asks: exact, and quick while they are few. HNSW answers in a millisecond whatever their number, but
+it makes each new vector cost about another (0.8 ms at 10,000, 1.7 ms at 100,000, where storing it takes 0.05), and
+filling an index row by row takes five times as long as building it over rows that are there. So a model begins without,
+and `memwell db index` makes one, as `grown` recommends from 5,000 vectors on; stores do so by themselves after a write
+that passes this number (see `keep_up`).
+
+An index is built beside readers and writers (`CREATE INDEX CONCURRENTLY`), by one process at a time. What a killed
+build leaves behind is invalid: it is never used, `status` tells it, and the next build begins with dropping it.
+
+IVFFlat groups the vectors by centres that it takes from those that are there: it is made after the data, is smaller
+and quicker to build than HNSW, and finds less for the same effort. Vectors of more than 2,000 dimensions are indexed in
+half precision, those of more than 4,000 not at all.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from math import isqrt
+from typing import Final, Literal, TypeAlias
+
+import psycopg
+
+from memwell.backends.postgres import Connection
+from memwell.backends.postgres.store.rows import rows_of
+from memwell.errors import ConfigError, InvalidInput, NotSupported, Unavailable
+from memwell.ports import Metric
+
+__all__ = [
+    "GROWN",
+    "Index",
+    "Kind",
+    "create",
+    "drop",
+    "grown",
+    "index_statements",
+    "keep_up",
+    "metric_of",
+    "status",
+]
+
+log = logging.getLogger("memwell.backends.postgres.store")
+
+Kind: TypeAlias = Literal["hnsw", "ivfflat"]
+
+_CARE: Final = 128
+"""How many neighbours a build of HNSW weighs up for each vector that it links; pgvector's own 64 leaves vectors out of
+reach: of the ten nearest of 100,000 it found 0.95 to 0.995 from one build to the next. It takes a quarter longer to
+build. Vectors that come one by one afterwards are linked as pgvector does: twice the care would cost each write half a
+millisecond."""
+GROWN: Final = 5_000
+"""From so many vectors on a model should have an index."""
+
+_CLASSES: Final[dict[Metric, str]] = {"cosine": "cosine_ops", "l2": "l2_ops", "dot": "ip_ops"}
+_HALF: Final = 2_000
+_MOST: Final = 4_000
+_ATTEMPTS: Final = 3
+_UNCOUNTED: Final = "SELECT reltuples < 0 FROM pg_class WHERE oid = 'records'::regclass"
+_LOCK: Final = "1835365242, 'models'::regclass::oid::int"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """The vectors of one model and the index over them."""
+
+    model: str
+    number: int
+    dimension: int
+    vectors: int
+    """About how many there are, as PostgreSQL has counted them last."""
+    kind: Kind | None
+    """`None` without an index."""
+    metric: Metric | None
+    valid: bool
+    """False for what a build has left behind that did not come to its end, or that still runs."""
+    bytes: int
+
+    @property
+    def table(self) -> str:
+        """The partition."""
+        return f"vectors_{self.number}"
+
+    @property
+    def name(self) -> str:
+        """What the index is called, there or not."""
+        return f"{self.table}_near"
+
+
+def metric_of(operators: str | None) -> Metric | None:
+    """The metric of an operator class of pgvector."""
+    return next((metric for metric, name in _CLASSES.items() if operators and operators.endswith(name)), None)
+
+
+def index_statements(
+    number: int,
+    dimension: int,
+    *,
+    metric: Metric = "cosine",
+    kind: Kind | None = None,
+    lists: int | None = None,
+    concurrently: bool = False,
+) -> list[str]:
+    """What makes the index over a model's vectors; nothing without a `kind`, or where no index can hold them."""
+    if kind is None or dimension > _MOST:
+        return []
+    held = "vector" if dimension <= _HALF else "halfvec"
+    options = f" WITH (ef_construction = {_CARE})" if kind == "hnsw" else f" WITH (lists = {lists or 100})"
+    return [
+        f"CREATE INDEX {'CONCURRENTLY ' if concurrently else ''}IF NOT EXISTS vectors_{number}_near"
+        f" ON vectors_{number} USING {kind} ((vec::{held}({dimension})) {held}_{_CLASSES[metric]}){options}"
+    ]
+
+
+async def status(connection: Connection) -> list[Index]:
+    """Every model with its index, by name. Empty without the extension vector."""
+    if not (await rows_of(connection, "SELECT to_regclass('vectors') IS NOT NULL"))[0][0]:
+        return []
+    rows = await rows_of(
+        connection,
+        "SELECT m.name, m.number, m.dimension, greatest(t.reltuples, 0)::bigint, a.amname, c.opcname,"
+        " coalesce(x.indisvalid AND x.indisready, false), coalesce(pg_relation_size(i.oid), 0)"
+        " FROM models m JOIN pg_class t ON t.oid = to_regclass('vectors_' || m.number)"
+        " LEFT JOIN pg_class i ON i.oid = to_regclass('vectors_' || m.number || '_near')"
+        " LEFT JOIN pg_index x ON x.indexrelid = i.oid LEFT JOIN pg_am a ON a.oid = i.relam"
+        " LEFT JOIN pg_opclass c ON c.oid = x.indclass[0] ORDER BY m.name",
+    )
+    return [
+        Index(
+            model=row[0],
+            number=row[1],
+            dimension=row[2],
+            vectors=row[3],
+            kind=row[4],
+            metric=metric_of(row[5]),
+            valid=row[6],
+            bytes=row[7],
+        )
+        for row in rows
+    ]
+
+
+async def create(
+    connection: Connection,
+    model: str,
+    *,
+    kind: Kind = "hnsw",
+    metric: Metric = "cosine",
+    lists: int | None = None,
+    concurrently: bool = True,
+) -> Index:
+    """Make the index of a model, or another in place of the one it has; what it is then.
+
+    `connection` commits by itself. `lists` of IVFFlat: by default a thousandth of the vectors, or the square root of
+    more than a million. Raises `ConfigError` for an unknown kind or metric, `NotSupported` for vectors too long,
+    `Unavailable` while another process builds an index.
+    """
+    if kind not in ("hnsw", "ivfflat") or metric not in _CLASSES:
+        raise ConfigError(f"an index is hnsw or ivfflat by {', '.join(_CLASSES)}, not {kind!r} by {metric!r}")
+    if lists is not None and (kind != "ivfflat" or not 1 <= lists <= 32_768):
+        raise ConfigError("lists are 1 to 32768, and those of an ivfflat index")
+    if not await _locked(connection):  # to wait inside a statement would make the other's build wait for us
+        raise Unavailable("another process is building an index; try again later", part="postgres")
+    try:
+        found = await _of(connection, model)
+        if kind == "ivfflat" and lists is None:
+            lists = await _lists(connection, found)
+        made = index_statements(
+            found.number, found.dimension, metric=metric, kind=kind, lists=lists, concurrently=concurrently
+        )
+        if not made:
+            raise NotSupported(
+                f"vectors of {model!r} have dimension {found.dimension}, an index holds up to {_MOST:,};"
+                " searches compare them one by one",
+                part="postgres",
+            )
+        for left in reversed(range(_ATTEMPTS)):
+            if found.kind is not None:
+                await _drop(connection, found, concurrently)
+            try:
+                await connection.execute(made[0].encode())
+                break
+            except (
+                psycopg.errors.DeadlockDetected
+            ):  # with an ANALYZE, which waits for the build that waits for it
+                if not left:
+                    raise
+                found = await _of(connection, model)
+        if kind == "hnsw":
+            await _relax(connection, found)
+        await connection.execute(f"ANALYZE {found.table}".encode())
+        return await _of(connection, model)
+    finally:
+        await connection.execute(f"SELECT pg_advisory_unlock({_LOCK})".encode())
+
+
+async def _relax(connection: Connection, index: Index) -> None:
+    """Let what comes after a build be linked with pgvector's own care. Whoever uses the index for very long keeps it as
+    it is: it finds as well, and takes longer to write."""
+    await connection.execute("SET lock_timeout = '2s'")
+    try:
+        await connection.execute(f"ALTER INDEX {index.name} RESET (ef_construction)".encode())
+    except psycopg.errors.LockNotAvailable as error:
+        log.warning(
+            "%s is in use: each new vector takes as much care as the build did: %s", index.name, error
+        )
+    finally:
+        await connection.execute("RESET lock_timeout")
+
+
+async def drop(connection: Connection, model: str, *, concurrently: bool = True) -> bool:
+    """Remove the index of a model; whether it had one. Searches compare its vectors one by one from then on."""
+    found = await _of(connection, model)
+    if found.kind is not None:
+        await _drop(connection, found, concurrently)
+    return found.kind is not None
+
+
+async def grown(connection: Connection) -> list[Index]:
+    """The models that should have an index and have none that is valid."""
+    found = []
+    for index in await status(connection):
+        if index.valid or index.dimension > _MOST:
+            continue
+        query = f"SELECT count(*) FROM (SELECT FROM {index.table} LIMIT {GROWN}) t"
+        if index.vectors >= GROWN or (await rows_of(connection, query))[0][0] >= GROWN:
+            found.append(index)
+    return found
+
+
+async def keep_up(connection: Connection, *, metric: Metric = "cosine") -> list[str]:
+    """Make the HNSW indexes that are due; of which models. Does nothing while another process is at it.
+
+    Tables that the server has never counted are counted first; it would do so by itself some minutes later.
+    """
+    if not await _locked(connection):
+        return []
+    try:
+        if (await rows_of(connection, _UNCOUNTED))[0][0]:
+            await connection.execute("ANALYZE records, models, vectors")
+        due = await grown(connection)
+        for index in due:
+            await create(connection, index.model, metric=metric)
+        return [index.model for index in due]
+    finally:
+        await connection.execute(f"SELECT pg_advisory_unlock({_LOCK})".encode())
+
+
+async def _locked(connection: Connection) -> bool:
+    return bool((await rows_of(connection, f"SELECT pg_try_advisory_lock({_LOCK})"))[0][0])
+
+
+async def _of(connection: Connection, model: str) -> Index:
+    found = {index.model: index for index in await status(connection)}
+    if model not in found:
+        known = ", ".join(found) or "none"
+        raise InvalidInput(f"there are no vectors of {model!r} here; there are of: {known}", part="postgres")
+    return found[model]
+
+
+async def _lists(connection: Connection, index: Index) -> int:
+    [(count,)] = await rows_of(connection, f"SELECT count(*) FROM {index.table}")
+    return max(1, count // 1000 if count <= 1_000_000 else isqrt(count))
+
+
+async def _drop(connection: Connection, index: Index, concurrently: bool) -> None:
+    word = "CONCURRENTLY " if concurrently else ""
+    await connection.execute(f"DROP INDEX {word}IF EXISTS {index.name}".encode())

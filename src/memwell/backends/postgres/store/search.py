@@ -1,0 +1,310 @@
+"""How the PostgreSQL store finds: the records stay in the database, one statement brings the candidates.
+
+What comes back, some hundred rows, becomes a small `Corpus`, over which the same code as everywhere makes candidates.
+Of an owner with few records all vectors are compared. Of one with many, the vector index (see
+`memwell.backends.postgres.store.indexes`) finds the nearest, and goes on until enough of them pass scope, expiry and
+filter; a filter that lets few through is answered by comparing those few. So no filter comes back short.
+
+Nothing of an owner is kept in the process but a few numbers about those with many records: how many there are, how long
+they are, and the mean of their vectors, for a minute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import ceil, sqrt
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
+
+from memwell.backends.postgres.store.indexes import metric_of
+from memwell.backends.postgres.store.rows import rows_of
+from memwell.backends.postgres.store.statements import Model, Sizes, Statement, actors, measure, models, owner
+from memwell.ports import Metric
+from memwell.ports.store.search import Found, Search, check_model
+from memwell.records.codec import from_micros, loads
+from memwell.retrieval.analysis.text import trusted_actors
+from memwell.retrieval.index.corpus import Corpus, Partition
+from memwell.retrieval.index.matrix import Matrix
+from memwell.retrieval.ranking.candidates import assemble, narrowed
+from memwell.types import Link, Scope
+
+if TYPE_CHECKING:
+    from memwell.backends.postgres import Connection
+    from memwell.ports import Vectors
+
+__all__ = ["SESSION", "Searcher"]
+
+SESSION: Final[Mapping[str, str]] = {
+    "hnsw.ef_search": "200",
+    "hnsw.iterative_scan": "relaxed_order",
+    "ivfflat.probes": "10",
+    "ivfflat.iterative_scan": "relaxed_order",
+    "max_parallel_workers_per_gather": "0",
+    "plan_cache_mode": "force_generic_plan",
+    "random_page_cost": "1.1",
+}
+"""How sessions are to be set, so that searches are quick and find what is there."""
+
+_LEAST: Final = 3
+"""In so many records somebody must speak to be an actor."""
+_STEPS: Final = 2000
+"""So many pairs of user and speaker are looked at, at most."""
+_SECONDS: Final = 5.0
+_MINUTE: Final = 60.0
+_OWNERS: Final = 1000
+_UNKNOWN: Final = 10_000.0
+"""How many vectors there are taken to be, as long as PostgreSQL has not counted them."""
+_TURNS: Final = 240.0
+"""Following the index costs about as much as comparing `240 · vectors / records` records one by one: it passes
+by as many of others as there are, for each that it finds."""
+
+
+@dataclass(slots=True)
+class _Large:
+    """What is known of an owner with many records."""
+
+    sizes: Sizes
+    mean: Vectors | None
+    model: str | None
+    until: float
+    broad: set[str] = field(default_factory=set)
+    """Narrower scopes and filters that let many records through too."""
+
+
+class _Counts:
+    """What a statement counted."""
+
+    def __init__(self, text: str) -> None:
+        found = loads(text)
+        self.documents = int(found["documents"])
+        self.looked_at: int | None = found["looked_at"]
+        self.nearest: int = found["nearest"]
+        self.mean_cosine: float | None = found["mean_cosine"]
+        self.empty: bool | None = found["empty"]
+        self.serving: list[Any] | None = found["serving"]
+        self.size: tuple[float, str | None] = found["size"] or (-1.0, None)
+        self._frequencies: dict[str, int] = found["frequencies"] or {}
+        self.links = [
+            (source, Link(target=target, kind=kind, strength=strength, created_at=from_micros(at)))
+            for source, target, kind, strength, at in found["links"] or ()
+        ]
+
+    def frequencies(self, terms: Sequence[str]) -> list[int]:
+        """In how many records each term is."""
+        return [int(self._frequencies.get(str(n), 0)) for n in range(1, len(terms) + 1)]
+
+
+class _Cosines:
+    """The cosines that came with the rows."""
+
+    def __init__(self, of: Mapping[int, float], mean_cosine: float | None, *, empty: bool) -> None:
+        self.mean_cosine, self.empty = mean_cosine, empty
+        self._of = of
+
+    def of(self, slots: Iterable[int]) -> dict[int, float]:
+        """The cosines of some records; those without a vector are left out."""
+        known = self._of
+        return {slot: known[slot] for slot in slots if slot in known}
+
+
+class Searcher:
+    """Searches over connections that are handed in; any number at once. `vectors` tells whether there is pgvector."""
+
+    def __init__(
+        self,
+        *,
+        part: str = "postgres",
+        vectors: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.vectors = vectors
+        self._part, self._clock = part, clock
+        self._models: dict[str, Model] = {}
+        self._vectors_of: dict[str, float] = {}
+        """Model → about how many vectors it has."""
+        self._metric_of: dict[str, Metric] = {}
+        """Model → by what its index finds."""
+        self._large: OrderedDict[Partition, _Large] = OrderedDict()
+        self._actors: dict[Partition, tuple[frozenset[str], float]] = {}
+        self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+
+    async def actors(self, connection: Connection, scope: Scope) -> frozenset[str]:
+        """Who recurs as the speaker of the owner's records, as it was a few seconds ago or, at a write of this
+        process, is since (see `forget`)."""
+        partition, now = (scope.tenant_id, scope.user_id), self._clock()
+        found, until = self._actors.get(partition, (frozenset(), -1.0))
+        if until < now:
+            text, values = actors(scope, _LEAST, _STEPS)
+            rows = await rows_of(connection, text, values, prepare=True)
+            found = trusted_actors(dict.fromkeys((row[0] for row in rows), _LEAST), least=_LEAST)
+            if len(self._actors) >= _OWNERS:
+                self._actors.clear()
+            self._actors[partition] = found, now + _SECONDS
+        return found
+
+    def forget(self) -> None:
+        """Something was written: who speaks is to be asked anew."""
+        self._actors.clear()
+
+    async def search(self, connection: Connection, search: Search) -> Found:
+        """See `Store.search`."""
+        model = await self._model(connection, search)
+        gate = self._gate(model)
+        large = self._known(search, model)
+        if large is None:
+            found = await self._find(connection, search, model, gate=gate)
+            if found is not None:
+                return found
+            large = await self._measured(connection, search, model)
+        within = _within(search)
+        if narrowed(search) and within not in large.broad:
+            found = await self._find(connection, search, model, large, few=True, gate=gate)
+            if found is not None:
+                return found
+            large.broad.add(within)
+        found = await self._find(connection, search, model, large)
+        if found is None:
+            found = await self._find(connection, search, model, large, few=True)
+        assert found is not None
+        return found
+
+    async def _model(self, connection: Connection, search: Search, *, anew: bool = False) -> Model | None:
+        """The model to search by, if any record has vectors of it; raises for one that does not serve."""
+        if search.model is None or not self.vectors:
+            return None
+        found = self._models.get(search.model)
+        if found is None or anew:
+            rows = await rows_of(connection, models(), [], prepare=True)
+            self._models = {row[0]: Model(row[0], row[1], row[2]) for row in rows}
+            check_model(search.model, next((row[0] for row in rows if row[3]), None), part=self._part)
+            found = self._models.get(search.model)
+        if found is not None and search.vectors is not None:
+            Matrix(found.dimension).check(search.vectors)
+        return found
+
+    def _gate(self, model: Model | None) -> int:
+        size = _UNKNOWN if model is None else self._vectors_of.get(model.name, _UNKNOWN)
+        return max(1000, int(sqrt(_TURNS * size)))
+
+    def _reach(self, model: Model | None, pool: int) -> int:
+        """How many vectors the index looks at: where a search may find more than `_gate`, mostly fewer do. A power of
+        two, so that statements stay the same while the store grows."""
+        size = _UNKNOWN if model is None else self._vectors_of.get(model.name, _UNKNOWN)
+        return 1 << (4 * pool * ceil(size / self._gate(model))).bit_length()
+
+    async def _find(
+        self,
+        connection: Connection,
+        search: Search,
+        model: Model | None,
+        large: _Large | None = None,
+        *,
+        few: bool = False,
+        gate: int | None = None,
+    ) -> Found | None:
+        """One way of searching; `None` when there are more records than `gate`, or when the index came back short."""
+        sizes = None if large is None else large.sizes
+        built = Statement(
+            search,
+            model=model,
+            metric="cosine" if model is None else self._metric_of.get(model.name, "cosine"),
+            sizes=sizes,
+            few=few,
+            gate=gate,
+            reach=self._reach(model, search.pool),
+        )
+        rows = await rows_of(connection, *built.build(), prepare=True)
+        counts = _Counts(rows.pop(next(at for at, row in enumerate(rows) if row[0] is None))[7])
+        if model is not None:
+            if counts.serving != [model.name, model.number] and model != await self._model(
+                connection, search, anew=True
+            ):
+                return await self.search(connection, search)
+            if counts.size[0] >= 0:
+                self._vectors_of[model.name] = counts.size[0]
+            self._metric_of[model.name] = metric_of(counts.size[1]) or "cosine"
+        listed = large is None or few
+        if listed and gate is not None and (counts.looked_at or 0) > gate:
+            return None
+        by_index = not listed and model is not None and search.similar is None
+        if by_index and counts.nearest < search.pool and (large is None or large.mean is not None):
+            return None
+        async with self._turn():
+            return _assembled(search, model, large if not listed else None, counts, rows)
+
+    def _turn(self) -> asyncio.Lock:
+        """One answer is put together at a time, so that an event loop with many of them comes round in between."""
+        loop = asyncio.get_running_loop()
+        found = self._turns.get(loop)
+        if found is None:
+            found = self._turns[loop] = asyncio.Lock()
+        return found
+
+    def _known(self, search: Search, model: Model | None) -> _Large | None:
+        partition = (search.scope.tenant_id, search.scope.user_id)
+        found = self._large.get(partition)
+        if found is None or found.until < self._clock():
+            return None
+        if model is not None and found.model != model.name:
+            return None
+        self._large.move_to_end(partition)
+        return found
+
+    async def _measured(self, connection: Connection, search: Search, model: Model | None) -> _Large:
+        """Count the records of an owner that has many, and take their means."""
+        text, values = owner(search.scope)
+        [(documents,)] = await rows_of(
+            connection, f"SELECT count(*) FROM records r WHERE {text}", values, prepare=True
+        )
+        [(length, mean)] = await rows_of(connection, *measure(search.scope, model, documents), prepare=True)
+        import numpy as np
+
+        found = _Large(
+            Sizes(documents, length or 1.0),
+            None if mean is None else np.asarray(mean, dtype=np.float32),
+            None if model is None else model.name,
+            self._clock() + _MINUTE,
+        )
+        self._large[search.scope.tenant_id, search.scope.user_id] = found
+        while len(self._large) > _OWNERS:
+            self._large.popitem(last=False)
+        return found
+
+
+def _within(search: Search) -> str:
+    scope = search.scope
+    return repr((scope.agent_id, scope.session_id, scope.namespace, search.created_until, search.where))
+
+
+def _assembled(
+    search: Search, model: Model | None, large: _Large | None, counts: _Counts, rows: Sequence[Any]
+) -> Found:
+    """Candidates of the rows, by the code that all stores share."""
+    corpus = Corpus((search.scope.tenant_id, search.scope.user_id), 0, [row[:8] for row in rows])
+    seen = {slot for slot, row in enumerate(rows) if row[8]}
+    nominated = [slot for slot, row in enumerate(rows) if row[9]]
+    similar = search.similar or {}
+    if model is not None:
+        of = {slot: row[10] for slot, row in enumerate(rows) if row[10] is not None}
+    else:
+        of = {slot: similar[row[1]] for slot, row in enumerate(rows) if row[1] in similar and row[8]}
+    mean_cosine, empty = counts.mean_cosine, bool(counts.empty)
+    if model is None:
+        empty = search.model is not None
+    elif large is not None:
+        assert search.vectors is not None
+        mean_cosine = None if large.mean is None else float(large.mean @ search.vectors.mean(axis=0))
+        empty = large.mean is None
+    found = assemble(
+        corpus,
+        search,
+        nominated,
+        cosines=_Cosines(of, mean_cosine, empty=empty),
+        allowed=None if len(seen) == len(rows) else seen,
+        counted=(counts.documents, counts.frequencies(search.terms)),
+    )
+    return replace(found, incoming=counts.links)

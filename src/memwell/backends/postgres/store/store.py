@@ -1,0 +1,308 @@
+"""The PostgreSQL store: row, words, vectors, history and change entry of every operation in one transaction.
+
+A single operation is one statement and one round trip; a change of a record reads it first, and so takes two. What is
+acknowledged is committed. Searches run in the database (`memwell.backends.postgres.store.search`), with pgvector for
+vectors.
+
+URL: `postgresql://user:password@host:port/database`; its options are told in `memwell.backends.postgres`. Any number of
+processes may use one schema at once: writers do not wait for each other unless they store the same or change the same
+record. Two that store the same at once store it once. The call that lost a connection, a deadlock or a timeout raises
+`Unavailable`; nothing of it is stored, unless the connection was lost while the commit was on its way.
+
+Vector indexes come by themselves, built beside all else, when a model has some thousand vectors (`memwell db index`
+makes others). Without the extension `vector`, and without the right to create it, the store finds by words only: its
+capability `vectors` is false as soon as that is known, and vectors handed in are `NotSupported`, with the command that
+helps.
+
+The numbers of transactions order the change sequence. After a dump was restored into another server, whose numbers are
+lower, run `memwell repair` once, so that indexes and caches begin anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, Self
+
+import psycopg
+
+from memwell.backends.postgres import Component, Connection, Database, Settings
+from memwell.backends.postgres.store import batches, followers, indexes, models, reads
+from memwell.backends.postgres.store.hot_owners import HotOwners
+from memwell.backends.postgres.store.rows import SELECT, condition, record_of, rows_of, select, visible
+from memwell.backends.postgres.store.search import SESSION, Searcher
+from memwell.backends.postgres.store.writes import removing
+from memwell.capabilities import Capabilities
+from memwell.errors import MemwellError, NotFound
+from memwell.ports import Change, Embedding, Insert, Operation, Store
+from memwell.ports.store.search import Found, Search
+from memwell.records.codec import loads, version_from_json
+from memwell.records.revisions import chain
+from memwell.registry import Url
+from memwell.types import Link, Record, Report, Scope, Stats, Version, Where
+
+__all__ = ["COMPONENTS", "PostgresStore"]
+
+_SCRIPTS: Final = Path(__file__).parents[1] / "migrations"
+COMPONENTS: Final = (
+    Component.of("store", _SCRIPTS / "records"),
+    Component.of("vectors", _SCRIPTS / "vectors", extension="vector"),
+)
+"""The tables of this part."""
+_SWEEP_BATCH: Final = 1000
+_LOOK: Final = 1000
+
+_log = logging.getLogger("memwell.backends.postgres.store")
+
+
+class PostgresStore(Store):
+    """See the module. Nothing is opened before the first call."""
+
+    part = "postgres"
+
+    def __init__(self, settings: Settings) -> None:
+        self._database = Database(settings, *COMPONENTS, session=SESSION)
+        self._models = models.Models(self._database)
+        self._searcher = Searcher(part=self.part)
+        self._warm = HotOwners(self._database, part=self.part, most=0 if settings.replica else settings.warm)
+        self._unindexed = 0
+        """Vectors stored since it was last looked whether an index is due."""
+        self._building: asyncio.Task[None] | None = None
+        self._may_build = True
+        """Until the server says that building is for others."""
+
+    @classmethod
+    def from_url(cls, url: Url) -> Self:
+        """Open what a URL names."""
+        return cls(Settings.from_url(url))
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """All but vectors where the server turned out to lack the extension."""
+        return Capabilities(
+            durable=True,
+            multiprocess=True,
+            atomic_batches=True,
+            lexical=True,
+            vectors=self._models.there,
+            filters=True,
+            history=True,
+            links=True,
+            changes=True,
+        )
+
+    async def _ping(self) -> None:
+        await self._rows("SELECT 1 FROM trimmed")
+
+    async def _close(self) -> None:
+        if self._building is not None and self._building.get_loop() is asyncio.get_running_loop():
+            self._building.cancel()
+            await asyncio.wait([self._building])
+        await self._warm.close()
+        await self._database.close()
+
+    def _translate(self, error: Exception, operation: str) -> MemwellError:
+        found = self._database.translate(error, self.part, operation)
+        return found or super()._translate(error, operation)
+
+    async def _write(self, operations: Sequence[Operation], now: datetime) -> list[Any]:
+        results = await batches.write(self._database, self._models, operations, now)
+        self._searcher.forget()
+        self._unindexed += sum(1 for operation in operations if getattr(operation, "embedding", None))
+        if self._unindexed >= _LOOK:
+            self._keep_up()
+        return results
+
+    async def _get(self, scope: Scope, ids: Sequence[str], now: datetime) -> list[Record]:
+        text, values = visible(scope, now, by_id=True)
+        rows = await self._rows(f"{SELECT} WHERE r.id = ANY (%s::text[]) AND {text}", [list(ids), *values])
+        found = {row[2]: record_of(row) for row in rows}
+        return [found[id] for id in ids if id in found]
+
+    async def _scan(
+        self,
+        scope: Scope,
+        now: datetime,
+        where: Where | None,
+        order: str,
+        descending: bool,
+        limit: int,
+        after: tuple[Any, str] | None,
+    ) -> list[Record]:
+        text, values = condition(scope, now, where)
+        if after is not None:
+            text += f" AND (r.{order}, r.id) {'<' if descending else '>'} (%s, %s)"
+            values = [*values, *after]
+        way = "DESC" if descending else "ASC"
+        tail = f"ORDER BY r.{order} {way}, r.id {way} LIMIT %s"
+        async with self._database.connection() as connection:
+            return await select(connection, (text, values), tail, [limit])
+
+    async def _count(self, scope: Scope, now: datetime, where: Where | None) -> int:
+        text, values = condition(scope, now, where)
+        rows = await self._rows(f"SELECT count(*) FROM records r WHERE {text}", values)
+        return int(rows[0][0])
+
+    async def _duplicates(self, inserts: Sequence[Insert], now: datetime) -> list[bool]:
+        async with self._database.connection() as connection:
+            return await batches.duplicates(connection, self._models, inserts, now)
+
+    async def _search(self, search: Search) -> Found:
+        found = await self._warm.search(search)
+        if found is not None:
+            return found
+
+        async def ask(connection: Connection) -> Found:
+            self._searcher.vectors = self._models.there
+            return await self._searcher.search(connection, search)
+
+        return await self._database.read(ask)
+
+    async def _actors(self, scope: Scope) -> frozenset[str]:
+        known = self._warm.actors(scope)
+        if known is not None:
+            return known
+        return await self._database.read(lambda connection: self._searcher.actors(connection, scope))
+
+    async def _history(self, scope: Scope, id: str, now: datetime) -> list[Version]:
+        text, values = visible(scope, now, by_id=True)
+        async with self._database.transaction(snapshot=True) as connection:
+            rows = await rows_of(connection, f"{SELECT} WHERE r.id = %s AND {text}", [id, *values])
+            if not rows:
+                raise NotFound(f"no memory {id!r} in this scope", part=self.part)
+            past = await rows_of(
+                connection,
+                "SELECT record, changed_at, changed FROM history WHERE key = %s ORDER BY version",
+                [rows[0][0]],
+            )
+        versions = [
+            version_from_json(
+                {"record": loads(body), "changed_at": at.isoformat(), "changed": loads(changed)}
+            )
+            for body, at, changed in past
+        ]
+        return chain(versions, record_of(rows[0]))
+
+    async def _links(self, scope: Scope, ids: Sequence[str], incoming: bool) -> list[tuple[str, Link]]:
+        text, values = visible(scope, None, by_id=True)
+        near, far = ("target", "source") if incoming else ("source", "target")
+        rows = await self._rows(
+            "SELECT r.id, o.id, l.kind, l.strength, l.created_at FROM records r"
+            f" JOIN links l ON l.{near} = r.key JOIN records o ON o.key = l.{far}"
+            f" WHERE r.id = ANY (%s::text[]) AND {text} ORDER BY l.source, l.target, l.kind",
+            [list(ids), *values],
+        )
+        found: list[tuple[str, Link]] = []
+        for here, there, kind, strength, at in rows:
+            source, target = (there, here) if incoming else (here, there)
+            found.append((source, Link(target=target, kind=kind, strength=strength, created_at=at)))
+        return found
+
+    async def _embeddings(self, scope: Scope, ids: Sequence[str], model: str) -> dict[str, Embedding]:
+        async with self._database.connection() as connection:
+            return await reads.embeddings(connection, scope, ids, model) if self._models.there else {}
+
+    async def _unembedded(self, model: str, limit: int) -> list[Record]:
+        async with self._database.connection() as connection:
+            where = reads.lacking(model) if self._models.there else ("true", [])
+            return await select(connection, where, "ORDER BY r.key LIMIT %s", [limit])
+
+    async def _embedded(
+        self, model: str, after: tuple[str, str] | None, limit: int
+    ) -> list[tuple[Record, Embedding]]:
+        async with self._database.connection() as connection:
+            return await reads.embedded(connection, model, after, limit) if self._models.there else []
+
+    async def _position(self) -> int:
+        async with self._database.connection() as connection:
+            return await followers.position(connection)
+
+    async def _changes(self, after: int, limit: int) -> list[Change]:
+        async with self._database.connection() as connection:
+            return await followers.changes(connection, after, limit)
+
+    async def _claim(self, follower: str, holder: str, seconds: float, now: datetime) -> int | None:
+        async with self._database.connection() as connection:
+            return await followers.claim(connection, follower, holder, seconds, now)
+
+    async def _advance(self, follower: str, holder: str, position: int, release: bool) -> bool:
+        async with self._database.connection() as connection:
+            return await followers.advance(connection, follower, holder, position, release)
+
+    async def _embedding_models(self) -> list[str]:
+        async with self._database.connection() as connection:
+            return await models.names(connection) if self._models.there else []
+
+    async def _serving(self) -> str | None:
+        async with self._database.connection() as connection:
+            return await models.serving(connection) if self._models.there else None
+
+    async def _serve(self, model: str, lacking: int) -> int:
+        async with self._database.transaction() as connection:
+            if not self._models.there:
+                [(count,)] = await rows_of(connection, "SELECT count(*) FROM records")
+                return int(count)
+            return await models.serve(connection, model, lacking)
+
+    async def _drop_model(self, model: str) -> int:
+        self._models.forget()
+        self._warm.cool()
+        async with self._database.transaction() as connection:
+            return await models.drop(connection, model) if self._models.there else 0
+
+    async def _sweep(self, now: datetime) -> int:
+        total = 0
+        while True:
+            async with self._database.transaction() as connection:
+                gone = await self._sweep_some(connection, now)
+                if gone < _SWEEP_BATCH:
+                    await followers.trim(connection)
+            total += gone
+            if gone < _SWEEP_BATCH:
+                if self._models.there:
+                    self._keep_up()
+                return total
+
+    def _keep_up(self) -> None:
+        """Let the vector indexes that are due be built beside all else, if nobody is at it."""
+        free = self._building is None or self._building.done()
+        if free and self._may_build and self._database.settings.prepare:
+            self._unindexed = 0
+            self._building = asyncio.get_running_loop().create_task(self._build())
+
+    async def _build(self) -> None:
+        try:
+            async with self._database.session() as connection:
+                await indexes.keep_up(connection)
+        except psycopg.errors.InsufficientPrivilege:
+            self._may_build = False
+            _log.warning(
+                "a vector index is due, which this database user may not build; let the owner of the tables run"
+                " `memwell db maintain`"
+            )
+        except (psycopg.Error, MemwellError) as error:  # searches compare vectors one by one meanwhile
+            _log.warning("a vector index could not be built; run `memwell db index`: %s", error)
+
+    async def _sweep_some(self, connection: Connection, now: datetime) -> int:
+        some = (
+            "r.key = ANY (ARRAY(SELECT key FROM records WHERE expires_at <= %s LIMIT %s FOR UPDATE SKIP LOCKED))"
+            " AND r.expires_at <= %s"
+        )
+        query = removing(some)
+        return len(await rows_of(connection, query, [now, _SWEEP_BATCH, now, 0]))
+
+    async def _stats(self, scope: Scope, now: datetime) -> Stats:
+        async with self._database.transaction(snapshot=True) as connection:
+            return await reads.stats(connection, scope, now, vectors=self._models.there)
+
+    async def _check(self, repair: bool) -> Report:
+        from memwell.backends.postgres.store import check
+
+        return await check.check(self._database, self._models, repair)
+
+    async def _rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        async with self._database.connection() as connection:
+            return await rows_of(connection, query, values)

@@ -1,0 +1,421 @@
+"""The operations of a write, each one statement, which keeps every projection in step.
+
+A statement alone commits by itself: one round trip. Inside a transaction the same statements follow each other. What
+one statement cannot decide, since Python has to read a stored record first (an exact duplicate, an id that is taken, a
+new version), takes more of them, inside a transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import cache
+from typing import Any, Final
+
+from memwell.backends.postgres import Connection
+from memwell.backends.postgres.store.models import SETTLE, Model, Models
+from memwell.backends.postgres.store.rows import (
+    COLUMNS,
+    SELECT,
+    columns_of,
+    condition,
+    record_of,
+    rows_of,
+    vector_of,
+    visible,
+)
+from memwell.errors import Conflict, NotFound
+from memwell.ports import Delete, Embed, Embedding, Insert, Operation, SetLink, Touch, Unlink, Update
+from memwell.records.codec import digest, digest_of, dumps, record_to_json
+from memwell.records.revisions import reinforced, revised
+from memwell.types import Record, Scope, Version
+
+__all__ = ["Interrupted", "Write", "duplicate", "removing"]
+
+_TOUCHED: Final = {
+    "content": (
+        "content",
+        "lexemes",
+        "signals",
+        "length",
+        "repeats",
+        "words",
+        "digest",
+        "embedded",
+    ),
+    "metadata": ("metadata", "instants", "lexemes", "signals", "length", "repeats", "words", "digest"),
+    "tags": ("tags", "digest"),
+    "category": ("category", "digest"),
+    "kind": ("kind", "digest"),
+}
+"""Field of a record → the columns that a change of it touches, where these are more than its own."""
+
+_STANDING: Final = SELECT.replace(" FROM records r LEFT", ", r.xmin::text FROM records r LEFT")
+"""A record and the transaction that wrote its row last: with another one, somebody was faster."""
+_WRITING: Final = "writing AS MATERIALIZED (SELECT memwell_writing() AS ok)"
+_NAMES: Final = ", ".join(COLUMNS)
+_CASTS: Final = ", ".join(f"%s::{kind}" for kind in COLUMNS.values())
+_REPLACE: Final = (
+    " ON CONFLICT (key, model) DO UPDATE"
+    " SET vec = excluded.vec, spans = excluded.spans, passages = excluded.passages"
+)
+_HISTORY: Final = (
+    "INSERT INTO history (key, version, changed_at, changed, record) SELECT key, %s, %s, %s, %s FROM {}"
+    " ON CONFLICT (key, version) DO UPDATE SET changed_at = excluded.changed_at, changed = excluded.changed,"
+    " record = excluded.record"
+)
+_ROOM: Final = 1 << 20
+"""Places in the change sequence that a statement may take which does not know how many records it meets."""
+
+
+class Interrupted(Exception):
+    """A statement alone does not decide; nothing of it is stored. Write in a transaction."""
+
+
+class Write:
+    """One write: its connection, its moment, and its place in the change sequence.
+
+    `whole`: inside a transaction. `alone`: whether others store the same meanwhile is seen to elsewhere.
+    """
+
+    __slots__ = ("_ordinal", "alone", "connection", "models", "now", "whole")
+
+    def __init__(
+        self, connection: Connection, models: Models, now: datetime, *, whole: bool, alone: bool = False
+    ) -> None:
+        self.connection = connection
+        self.models = models
+        self.now = now
+        self.whole = whole
+        self.alone = alone
+        self._ordinal = 0
+
+    async def apply(self, operation: Operation) -> Any:
+        """Carry out one operation and return its result. Raises `Interrupted` when a transaction is needed."""
+        return await _APPLY[type(operation)](self, operation)
+
+    async def rows(self, query: str, values: Sequence[Any]) -> list[Any]:
+        """The rows that a statement gives."""
+        return await rows_of(self.connection, query, values, prepare=True)
+
+    def ordinal(self, count: int = 1) -> int:
+        """The first of so many places in the change sequence."""
+        first, self._ordinal = self._ordinal, self._ordinal + count
+        return first
+
+    def needs_transaction(self) -> None:
+        """Give up unless inside a transaction."""
+        if not self.whole:
+            raise Interrupted
+
+
+async def duplicate(write: Write, insert: Insert) -> tuple[int, Record] | None:
+    """Key and record that the insert would reinforce; inside a transaction nobody else changes it until its end."""
+    lock = " FOR UPDATE OF r" if write.whole else ""
+    rows = await write.rows(
+        f"{SELECT} WHERE r.digest = %s AND (r.expires_at IS NULL OR r.expires_at > %s) ORDER BY r.key{lock}",
+        [digest_of(insert), write.now],
+    )
+    record = insert.record
+    for row in rows:
+        found = record_of(row)
+        if found.content != record.content or found.scope != record.scope:
+            continue
+        if insert.named and found.id != record.id:
+            continue
+        if not insert.dated or found.created_at == record.created_at:
+            return row[0], found
+    return None
+
+
+async def _insert(write: Write, operation: Insert) -> Record:
+    record, embedding = operation.record, operation.embedding
+    more = bool(operation.past or record.access_count)
+    if more:
+        write.needs_transaction()
+    mark = digest_of(operation)
+    key = None if write.alone else await _store(write, operation, mark, surely=False)
+    if key is None:
+        write.needs_transaction()
+        twin = await duplicate(write, operation)
+        if twin is not None:
+            return await _reinforce(write, *twin, record, embedding)
+        key = await _store(write, operation, mark, surely=True)
+        if key is None:
+            await _free_id(write, record)
+            key = await _store(write, operation, mark, surely=True)
+        if key is None:
+            raise _taken(record.id)
+    if more:
+        await _populate(write, key, operation)
+    embedded = embedding is not None
+    return record if record.embedded == embedded else replace(record, embedded=embedded)
+
+
+async def _store(write: Write, insert: Insert, mark: int, *, surely: bool) -> int | None:
+    """Store a new record; `None` when its id is taken or, unless `surely`, when it may be a duplicate."""
+    embedding = insert.embedding
+    model = None if embedding is None else write.models.of(embedding)
+    values = [mark, *columns_of(insert.record, mark, embedding is not None)]
+    if embedding is not None:
+        values += vector_of(embedding)
+    rows = await write.rows(_inserting(model, surely), [*values, write.ordinal()])
+    if not rows:
+        return None
+    if model is not None and not rows[0][1]:
+        await write.rows(SETTLE, [model.number] * 3)
+    return int(rows[0][0])
+
+
+@cache
+def _inserting(model: Model | None, surely: bool) -> str:
+    ask = "memwell_known(%s)" if not surely else "memwell_writing() AND %s::bigint IS NULL"
+    text = (
+        f"WITH known AS MATERIALIZED (SELECT {ask} AS same), hit AS (INSERT INTO records ({_NAMES})"
+        f" SELECT {_CASTS} FROM known WHERE NOT same ON CONFLICT (tenant_id, id) DO NOTHING RETURNING key)"
+    )
+    if model is not None:
+        text += f", vec AS ({_vectors(model)})"
+    text += ", note AS (INSERT INTO changes (ordinal, key) SELECT %s, key FROM hit)"
+    serves = f", (SELECT serving FROM models WHERE number = {model.number})" if model is not None else ""
+    return f"{text} SELECT key{serves} FROM hit"
+
+
+def _vectors(model: Model) -> str:
+    """Stores vectors for the record `hit`."""
+    return (
+        f"INSERT INTO {model.table} (key, model, vec, spans, passages)"
+        f" SELECT key, {model.number}, %s::vector, %s::text, %s::bytea FROM hit"
+    )
+
+
+async def _populate(write: Write, key: int, insert: Insert) -> None:
+    """Older versions and recalls that came with a record."""
+    for version in insert.past:
+        await write.rows(_HISTORY.format("(SELECT %s::bigint AS key) AS hit"), [*_version(version), key])
+    record = insert.record
+    if record.access_count and record.last_accessed_at:
+        await write.rows(
+            "INSERT INTO access (key, count, at) VALUES (%s, %s, %s)",
+            [key, record.access_count, record.last_accessed_at],
+        )
+
+
+async def _free_id(write: Write, record: Record) -> None:
+    """Make room where an expired record holds the id; raise `Conflict` where a living one does."""
+    tenant = Scope(tenant_id=record.scope.tenant_id)
+    rows = await write.rows(
+        "SELECT key, expires_at FROM records WHERE tenant_id = %s AND id = %s FOR UPDATE",
+        [tenant.tenant_id, record.id],
+    )
+    if rows and (rows[0][1] is None or rows[0][1] > write.now):
+        raise _taken(record.id)
+    await _remove(write, tenant, ids=(record.id,))
+
+
+def _taken(id: str) -> Conflict:
+    return Conflict(
+        f"the id {id!r} already belongs to another memory; use update to change that one", part="postgres"
+    )
+
+
+async def _reinforce(
+    write: Write, key: int, found: Record, again: Record, embedding: Embedding | None
+) -> Record:
+    record = reinforced(found, again)
+    wanted = embedding if not found.embedded else None
+    if wanted is not None:
+        record = replace(record, embedded=True)
+    values = [record.reinforced, record.expires_at, record.embedded, key]
+    await _change(write, "reinforced = %s, expires_at = %s, embedded = %s", "r.key = %s", values, wanted)
+    return record
+
+
+async def _change(
+    write: Write,
+    setting: str,
+    where: str,
+    values: Sequence[Any],
+    embedding: Embedding | None,
+    extra: str = "",
+    bound: Sequence[Any] = (),
+) -> bool:
+    """Change columns of the one record under a condition, and store vectors of it; whether there is one."""
+    model = None if embedding is None else write.models.of(embedding)
+    query = _changing(model, setting, where, extra)
+    vector = () if embedding is None else vector_of(embedding)
+    rows = await write.rows(query, [*values, *vector, *bound, write.ordinal()])
+    if rows and model is not None and not rows[0][1]:
+        await write.rows(SETTLE, [model.number] * 3)
+    return bool(rows)
+
+
+@cache
+def _changing(model: Model | None, setting: str, where: str, extra: str) -> str:
+    text = f"WITH {_WRITING}, hit AS (UPDATE records r SET {setting} FROM writing WHERE ok AND {where} RETURNING r.key)"
+    if model is not None:
+        text += f", vec AS ({_vectors(model)}{_REPLACE})"
+    text += f"{extra}, note AS (INSERT INTO changes (ordinal, key) SELECT %s, key FROM hit)"
+    serves = f", (SELECT serving FROM models WHERE number = {model.number})" if model is not None else ""
+    return f"{text} SELECT key{serves} FROM hit"
+
+
+async def _update(write: Write, operation: Update) -> Record:
+    """Read, revise, and write if nobody was faster; else begin again."""
+    while True:
+        text, values = visible(operation.scope, write.now, by_id=True)
+        lock = " FOR UPDATE OF r" if write.whole else ""
+        rows = await write.rows(f"{_STANDING} WHERE r.id = %s AND {text}{lock}", [operation.id, *values])
+        if not rows:
+            raise NotFound(f"no memory {operation.id!r} in this scope", part="postgres")
+        key, found = rows[0][0], record_of(rows[0])
+        record, changed = revised(found, operation, write.now)
+        if not changed:
+            return found
+        if "content" in changed:
+            record = replace(record, embedded=operation.embedding is not None)
+        if await _revise(write, (key, rows[0][-1]), found, record, changed, operation.embedding):
+            return record
+
+
+async def _revise(
+    write: Write,
+    row: tuple[int, str],
+    found: Record,
+    record: Record,
+    changed: tuple[str, ...],
+    embedding: Embedding | None,
+) -> bool:
+    touched = _touched(changed)
+    columns = dict(zip(COLUMNS, columns_of(record, digest(record), record.embedded), strict=True))
+    setting = ", ".join(f"{name} = %s::{COLUMNS[name]}" for name in touched)
+    extra = f", past AS ({_HISTORY.format('hit')})"
+    if "content" not in changed:
+        embedding = None
+    else:
+        keep = "" if embedding is None else f" AND v.model <> {write.models.of(embedding).number}"
+        if write.models.there:
+            extra += f", gone AS (DELETE FROM vectors v USING hit WHERE v.key = hit.key{keep})"
+    past = _version(Version(record=found, changed_at=write.now, changed=changed))
+    values = [*map(columns.__getitem__, touched), *row]
+    return await _change(write, setting, "r.key = %s AND r.xmin = %s::xid", values, embedding, extra, past)
+
+
+def _version(version: Version) -> list[Any]:
+    """The values of `_HISTORY`. `changed` tells what the *next* version changed."""
+    body = dumps(record_to_json(version.record))
+    return [version.record.version, version.changed_at, dumps(version.changed), body]
+
+
+def _touched(changed: Iterable[str]) -> tuple[str, ...]:
+    """The columns to write when these fields have changed: no index is rewritten without need."""
+    found = {column for name in changed for column in _TOUCHED.get(name, (name,))}
+    return tuple(sorted(found | {"version", "updated_at"}))
+
+
+async def _delete(write: Write, operation: Delete) -> list[str]:
+    return await _remove(write, operation.scope, ids=operation.ids, where=operation.where)
+
+
+async def _remove(
+    write: Write, scope: Scope, *, ids: tuple[str, ...] | None = None, where: Any = None
+) -> list[str]:
+    """Remove records, on which a trigger removes all that hangs on them; note each in the change sequence. The ids
+    removed."""
+    text, values = condition(scope, None, where, by_id=ids is not None)
+    if ids is not None:
+        text, values = f"{text} AND r.id = ANY (%s::text[])", [*values, list(ids)]
+    place = write.ordinal(_ROOM if ids is None else len(ids) + 1)
+    rows = await write.rows(removing(text), [*values, place])
+    return [row[0] for row in rows]
+
+
+def removing(where: str) -> str:
+    """Removes the records under a condition and gives their ids. Its last value is a place in the change sequence."""
+    return (
+        f"WITH {_WRITING}, hit AS (DELETE FROM records r USING writing WHERE ok AND {where}"
+        " RETURNING r.key, r.tenant_id, r.user_id, r.id),"
+        " note AS (INSERT INTO changes (ordinal, key, deleted, tenant_id, user_id, id)"
+        " SELECT %s + row_number() OVER (), key, true, tenant_id, user_id, id FROM hit) SELECT id FROM hit"
+    )
+
+
+async def _set_link(write: Write, operation: SetLink) -> None:
+    link = operation.link
+    ends, values = _ends(write, operation.scope, operation.source, link.target)
+    rows = await write.rows(
+        f"WITH {_WRITING}, ends AS ({ends}), put AS (INSERT INTO links AS l SELECT source, target, %s, %s, %s FROM ends"
+        " ON CONFLICT (source, target, kind) DO UPDATE SET strength = excluded.strength),"
+        " note AS (INSERT INTO changes (ordinal, key) SELECT %s, source FROM ends) SELECT source FROM ends",
+        [*values, link.kind, float(link.strength), link.created_at or write.now, write.ordinal()],
+    )
+    if not rows:
+        await _missing(write, operation.scope, operation.source, link.target)
+
+
+async def _unlink(write: Write, operation: Unlink) -> int:
+    ends, values = _ends(write, operation.scope, operation.source, operation.target)
+    rows = await write.rows(
+        f"WITH {_WRITING}, ends AS ({ends}), gone AS (DELETE FROM links l USING ends WHERE l.source = ends.source"
+        " AND l.target = ends.target AND l.kind = coalesce(%s::text, l.kind) RETURNING 1),"
+        " note AS (INSERT INTO changes (ordinal, key) SELECT %s, source FROM ends WHERE EXISTS (SELECT FROM gone))"
+        " SELECT (SELECT count(*) FROM gone) FROM ends",
+        [*values, operation.kind, write.ordinal()],
+    )
+    if not rows:
+        await _missing(write, operation.scope, operation.source, operation.target)
+    return int(rows[0][0])
+
+
+def _ends(write: Write, scope: Scope, source: str, target: str) -> tuple[str, list[Any]]:
+    """The keys of both ends of a relationship, which nobody removes meanwhile."""
+    of_source, bound = visible(scope, write.now, "s", by_id=True)
+    of_target, more = visible(scope, write.now, "t", by_id=True)
+    text = (
+        "SELECT s.key AS source, t.key AS target FROM writing, records s, records t"
+        f" WHERE ok AND s.id = %s AND {of_source} AND t.id = %s AND {of_target} FOR KEY SHARE OF s, t"
+    )
+    return text, [source, *bound, target, *more]
+
+
+async def _missing(write: Write, scope: Scope, *ids: str) -> None:
+    """Raise `NotFound` for the first of the ids that is not there."""
+    text, values = visible(scope, write.now, by_id=True)
+    rows = await write.rows(f"SELECT r.id FROM records r WHERE {text} AND r.id = ANY (%s)", [*values, [*ids]])
+    there = {row[0] for row in rows}
+    missing = next((id for id in ids if id not in there), ids[0])
+    raise NotFound(f"no memory {missing!r} in this scope", part="postgres")
+
+
+async def _touch(write: Write, operation: Touch) -> None:
+    given = operation.accesses
+    await write.rows(
+        "INSERT INTO access AS a (key, count, at) SELECT r.key, r.count, r.at FROM (SELECT r.key, t.count, t.at"
+        " FROM unnest(%s::text[], %s::bigint[], %s::timestamptz[]) AS t (id, count, at)"
+        " JOIN records r ON r.tenant_id = %s AND r.id = t.id ORDER BY r.key FOR KEY SHARE OF r) AS r (key, count, at)"
+        " ON CONFLICT (key) DO UPDATE SET count = a.count + excluded.count, at = greatest(a.at, excluded.at)",
+        [
+            list(given),
+            [count for count, _ in given.values()],
+            [at for _, at in given.values()],
+            operation.tenant_id,
+        ],
+    )
+
+
+async def _embed(write: Write, operation: Embed) -> bool:
+    values = [operation.tenant_id, operation.id, operation.content]
+    where = "r.tenant_id = %s AND r.id = %s AND r.content = %s"
+    return await _change(write, "embedded = true", where, values, operation.embedding)
+
+
+_APPLY: dict[type, Callable[[Write, Any], Coroutine[Any, Any, Any]]] = {
+    Insert: _insert,
+    Update: _update,
+    Delete: _delete,
+    SetLink: _set_link,
+    Unlink: _unlink,
+    Touch: _touch,
+    Embed: _embed,
+}

@@ -1,0 +1,290 @@
+"""Clients of redis-py: made when first asked for, one for each event loop or process, closed with the part.
+
+A client that was handed in is used as it is, stays open, and must come from the loop it is used on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import re
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeAlias
+
+import redis
+import redis.asyncio
+import redis.asyncio.cluster
+import redis.asyncio.sentinel
+import redis.cluster
+import redis.exceptions
+import redis.sentinel
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from memwell.backends.redis.settings import Settings
+from memwell.errors import ConfigError
+
+__all__ = ["AsyncClient", "Clients", "SyncClient", "SyncClients"]
+
+AsyncClient: TypeAlias = "redis.asyncio.Redis | redis.asyncio.RedisCluster"
+SyncClient: TypeAlias = "redis.Redis | redis.RedisCluster"
+LEAST = (6, 2)
+_VERIFY = {"full": "required", "ca": "required", "none": "none"}
+
+
+class Clients:
+    """The asyncio clients of one part."""
+
+    def __init__(self, settings: Settings, client: AsyncClient | None = None) -> None:
+        self.settings = settings
+        self._given = client
+        self._own: dict[asyncio.AbstractEventLoop, tuple[int, AsyncClient]] = {}
+        self._checked: set[int] = set()
+
+    async def get(self) -> AsyncClient:
+        """The client of the running loop. Raises `ConfigError` for a server that is too old."""
+        client = self._given or self._made()
+        if id(client) not in self._checked:
+            await _check(client)
+            self._checked.add(id(client))
+        return client
+
+    async def close(self) -> None:
+        """Close what was made here: on this loop, and on others that still run."""
+        here, pid = asyncio.get_running_loop(), os.getpid()
+        for loop, (owner, client) in list(self._own.items()):
+            if owner != pid:
+                continue
+            del self._own[loop]
+            if loop is here:
+                await _release(client)
+            elif loop.is_running():
+                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_release(client), loop))
+
+    def _made(self) -> AsyncClient:
+        loop = asyncio.get_running_loop()
+        found = self._own.get(loop)
+        if found is None:
+            for other, (pid, inherited) in list(self._own.items()):
+                if pid != os.getpid():
+                    _keep_for_ever(inherited)
+                if pid != os.getpid() or other.is_closed():
+                    self._own.pop(other, None)
+                    self._checked.discard(id(inherited))
+            found = self._own[loop] = (os.getpid(), _async_client(self.settings))
+        return found[1]
+
+
+class SyncClients:
+    """The synchronous client of one part, shared by threads; a forked child makes its own."""
+
+    def __init__(self, settings: Settings, client: SyncClient | None = None) -> None:
+        self.settings = settings
+        self._given = client
+        self._own: dict[int, SyncClient] = {}
+        self._checked: set[int] = set()
+
+    def get(self) -> SyncClient:
+        """The client of this process. Raises `ConfigError` for a server that is too old."""
+        client = self._given or self._own.get(os.getpid())
+        if client is None:
+            made = _sync_client(self.settings)
+            client = self._own.setdefault(os.getpid(), made)
+            if client is not made:  # another thread was faster
+                made.close()
+        if id(client) not in self._checked:
+            _refuse_old(_version(lambda: client.info("server")))
+            self._checked.add(id(client))
+        return client
+
+    def close(self) -> None:
+        """Close what was made here."""
+        if client := self._own.pop(os.getpid(), None):
+            client.close()
+
+
+class Steady:
+    """A connection that keeps time by itself: before Python 3.12 `asyncio.wait_for`, which the driver uses for its
+    timeouts, can swallow a cancellation."""
+
+    def __init__(self, *, patience: float, **options: Any) -> None:
+        super().__init__(**options)
+        self._patience = patience
+
+    async def send_packed_command(self, *args: Any, **options: Any) -> None:
+        """As the driver's, within the limit."""
+        await self._limited(super().send_packed_command(*args, **options))  # type: ignore[misc]
+
+    async def read_response(self, *args: Any, **options: Any) -> Any:
+        """As the driver's, within the limit. The driver drops a connection whose answer was not waited for."""
+        return await self._limited(super().read_response(*args, **options))  # type: ignore[misc]
+
+    async def _limited(self, step: Coroutine[Any, Any, Any]) -> Any:
+        limit = asyncio.timeout(self._patience)
+        try:
+            async with limit:
+                return await step
+        except TimeoutError as error:
+            raise redis.exceptions.TimeoutError("Timeout on an open connection") from error
+
+
+class SteadyConnection(Steady, redis.asyncio.Connection):  # type: ignore[misc]
+    """To a server."""
+
+
+class SteadySecure(Steady, redis.asyncio.SSLConnection):  # type: ignore[misc]
+    """To a server by TLS."""
+
+
+class SteadySentinel(Steady, redis.asyncio.sentinel.SentinelManagedConnection):  # type: ignore[misc]
+    """To the master of the moment."""
+
+
+class SteadySecureSentinel(Steady, redis.asyncio.sentinel.SentinelManagedSSLConnection):  # type: ignore[misc]
+    """To the master of the moment by TLS."""
+
+
+class Gate:
+    """Lets so many calls at once through to a Cluster, whose own pools refuse instead of waiting, and keeps time."""
+
+    def __init__(self, width: int, patience: float, limit: float) -> None:
+        self._places = asyncio.Semaphore(width)
+        self._patience, self._limit = patience, limit
+
+    async def through(self, call: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        """The call's result. Raises `MaxConnectionsError` after `patience` seconds without a place, `TimeoutError` when
+        the call takes longer than the limit."""
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._places.acquire()
+        except TimeoutError as error:
+            raise redis.exceptions.MaxConnectionsError from error
+        try:
+            async with asyncio.timeout(self._limit):
+                return await call()
+        finally:
+            self._places.release()
+
+
+class Cluster(redis.asyncio.RedisCluster):  # type: ignore[misc]
+    """A Cluster's client behind a gate."""
+
+    gate: Gate
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """As the driver's, once there is a place."""
+        return await self.gate.through(lambda: super(Cluster, self).execute_command(*args, **options))
+
+
+class Sentinels(redis.asyncio.sentinel.SentinelConnectionPool, redis.asyncio.BlockingConnectionPool):  # type: ignore[misc]
+    """Connections to the master of the moment; calls wait for a free one."""
+
+
+class SyncSentinels(redis.sentinel.SentinelConnectionPool, redis.BlockingConnectionPool):  # type: ignore[misc]
+    """Connections to the master of the moment; threads wait for a free one."""
+
+
+def _async_client(settings: Settings) -> AsyncClient:
+    common = _connection(settings, AsyncRetry(NoBackoff(), 0)) | {"socket_timeout": None}
+    if settings.cluster:
+        nodes = [redis.asyncio.cluster.ClusterNode(host, port) for host, port in settings.hosts]
+        # Pipelines pass the gate as one call and take a connection of every node.
+        client = Cluster(startup_nodes=nodes, max_connections=2 * settings.pool + 2, **common)
+        client.gate = Gate(settings.pool, settings.timeout, settings.timeout + settings.connect_timeout)
+        return client
+    pool = {"max_connections": settings.pool, "timeout": settings.timeout, "db": settings.db}
+    steady = {"patience": settings.timeout}
+    if settings.sentinel:
+        sentinel = _watch(settings, common) | {"socket_timeout": settings.timeout}
+        watch = redis.asyncio.sentinel.Sentinel(settings.hosts, sentinel_kwargs=sentinel)
+        kind = SteadySecureSentinel if common.pop("ssl", False) else SteadySentinel
+        connections = Sentinels(settings.sentinel, watch, connection_class=kind, **pool, **steady, **common)
+    else:
+        kind = SteadySecure if common.pop("ssl", False) else SteadyConnection
+        host, port = settings.hosts[0]
+        connections = redis.asyncio.BlockingConnectionPool(
+            connection_class=kind, host=host, port=port, **pool, **steady, **common
+        )
+    return redis.asyncio.Redis.from_pool(connections)
+
+
+def _sync_client(settings: Settings) -> SyncClient:
+    common = _connection(settings, Retry(NoBackoff(), 0))
+    if settings.cluster:  # Its pools cannot wait, and have no bound: threads take a connection each.
+        nodes = [redis.cluster.ClusterNode(host, port) for host, port in settings.hosts]
+        return redis.RedisCluster(startup_nodes=nodes, **common)
+    pool = {"max_connections": settings.pool, "timeout": settings.timeout, "db": settings.db}
+    if settings.sentinel:
+        watch = redis.sentinel.Sentinel(settings.hosts, sentinel_kwargs=_watch(settings, common))
+        connections = SyncSentinels(settings.sentinel, watch, **pool, **common)
+    else:
+        kind = redis.SSLConnection if common.pop("ssl", False) else redis.Connection
+        host, port = settings.hosts[0]
+        connections = redis.BlockingConnectionPool(
+            connection_class=kind, host=host, port=port, **pool, **common
+        )
+    return redis.Redis.from_pool(connections)
+
+
+def _connection(settings: Settings, retry: object) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "username": settings.user,
+        "password": settings.password,
+        "socket_timeout": settings.timeout,
+        "socket_connect_timeout": settings.connect_timeout,
+        "socket_keepalive": True,
+        "protocol": 2,
+        "retry": retry,
+        "client_name": "memwell",
+    }
+    if tls := settings.tls:
+        options |= {
+            "ssl": True,
+            "ssl_ca_certs": tls.ca,
+            "ssl_certfile": tls.cert,
+            "ssl_keyfile": tls.key,
+            "ssl_cert_reqs": _VERIFY[tls.verify],
+            "ssl_check_hostname": tls.verify == "full",
+        }
+    return options
+
+
+def _watch(settings: Settings, common: dict[str, Any]) -> dict[str, Any]:
+    login = {"username": settings.sentinel_user, "password": settings.sentinel_password}
+    return {**common, **login, "client_name": None}
+
+
+async def _check(client: AsyncClient) -> None:
+    try:
+        told: dict[str, Any] = await client.info("server")
+    except redis.exceptions.NoPermissionError:
+        return
+    _refuse_old(str(told.get("redis_version", "")))
+
+
+def _version(ask: Callable[[], dict[str, Any]]) -> str:
+    try:
+        return str(ask().get("redis_version", ""))
+    except redis.exceptions.NoPermissionError:
+        return ""
+
+
+def _refuse_old(version: str) -> None:
+    """A server that does not tell its version is trusted."""
+    numbers = re.match(r"(\d+)\.(\d+)", version)
+    if numbers and (int(numbers[1]), int(numbers[2])) < LEAST:
+        raise ConfigError(f"this is Redis {version}; memwell needs 6.2 or later", part="redis")
+
+
+async def _release(client: AsyncClient) -> None:
+    await client.aclose()
+    manager = getattr(getattr(client, "connection_pool", None), "sentinel_manager", None)
+    for sentinel in manager.sentinels if manager else ():
+        await sentinel.aclose()
+
+
+def _keep_for_ever(client: AsyncClient) -> None:
+    """A forked child never closes its parent's connections: their event loop's poll set is the parent's too."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(client))

@@ -1,0 +1,118 @@
+"""Keys and values in Redis 6.2 or later, shared by processes and machines.
+
+`redis://user:password@host:port/db`, `rediss://…`, `…?sentinel=NAME` and `…?cluster=true`, with the options of
+`memwell.backends.redis.settings`. Keys are `<prefix>kv:<key>`; nothing else is ever touched.
+
+Each operation is one command or one script, so that of two processes at once one comes first. `set_many` and
+`get_many` are several commands in few round trips: others may see a part of them, and a failure leaves a part.
+A time to live is rounded up to milliseconds and runs on the server's clock. A call whose connection breaks raises
+`Unavailable` and may or may not have been done; no call is tried twice. After a failover the writes of the last
+moment may be missing, because Redis tells replicas after it has answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import ceil
+from typing import Self
+
+from memwell.backends.redis import Clients, Script, Settings, together, translate
+from memwell.backends.redis.clients import AsyncClient
+from memwell.errors import MemwellError
+from memwell.ports import KeyValue
+from memwell.ports.counters import check_step
+from memwell.registry import Url
+
+__all__ = ["RedisKeyValue"]
+
+LONGEST = 2**53
+"""Milliseconds of the longest time to live, some 285,000 years: Redis refuses what ends beyond 64 bits."""
+
+_REPLACE = Script("""
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+if ARGV[3] == '' then redis.call('SET', KEYS[1], ARGV[2])
+else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
+return 1
+""")
+_DELETE = Script("""
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[1])
+""")
+_COUNT_FOR_A_WHILE = Script("""
+local absent = redis.call('EXISTS', KEYS[1]) == 0
+redis.call('INCRBY', KEYS[1], ARGV[1])
+if absent then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return redis.call('GET', KEYS[1])
+""")
+
+
+class RedisKeyValue(KeyValue):
+    """Values under a prefix of one Redis. See the module for what it promises."""
+
+    part = "redis"
+
+    def __init__(self, settings: Settings | None = None, *, client: AsyncClient | None = None) -> None:
+        """`client`, if given, is used instead of one made from the settings, and stays open."""
+        settings = settings or Settings()
+        self._clients = Clients(settings, client)
+        self._prefix = f"{settings.prefix}kv:".encode()
+
+    @classmethod
+    def from_url(cls, url: Url) -> Self:
+        """See `Settings.from_url`."""
+        return cls(Settings.from_url(url))
+
+    async def _get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
+        client = await self._clients.get()
+        if len(keys) == 1:
+            values = [await client.get(self._name(keys[0]))]
+        else:
+            values = await together(client, [("GET", self._name(key)) for key in keys])
+        return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
+
+    async def _set_many(self, values: Mapping[str, bytes], ttl: float | None) -> None:
+        client, life = await self._clients.get(), _life(ttl)
+        if len(values) == 1:
+            [(key, value)] = values.items()
+            await client.set(self._name(key), value, px=life)
+            return
+        ending = () if life is None else ("PX", life)
+        commands = [("SET", self._name(key), value, *ending) for key, value in values.items()]
+        await together(client, commands)
+
+    async def _add(self, key: str, value: bytes, ttl: float | None) -> bool:
+        client = await self._clients.get()
+        return bool(await client.set(self._name(key), value, px=_life(ttl), nx=True))
+
+    async def _replace(self, key: str, value: bytes, expected: bytes, ttl: float | None) -> bool:
+        client, life = await self._clients.get(), _life(ttl)
+        return bool(await _REPLACE.run(client, [self._name(key)], expected, value, life or b""))
+
+    async def _increment(self, key: str, by: int, ttl: float | None) -> int:
+        client, step, life = await self._clients.get(), check_step(by), _life(ttl)
+        if life is None:
+            return int(await client.incrby(self._name(key), step))
+        # The script answers with text, as Lua's numbers have 53 bits.
+        return int(await _COUNT_FOR_A_WHILE.run(client, [self._name(key)], step, life))
+
+    async def _delete(self, key: str, expected: bytes | None) -> bool:
+        client = await self._clients.get()
+        if expected is None:
+            return bool(await client.delete(self._name(key)))
+        return bool(await _DELETE.run(client, [self._name(key)], expected))
+
+    async def _ping(self) -> None:
+        await (await self._clients.get()).exists(self._prefix)
+
+    async def _close(self) -> None:
+        await self._clients.close()
+
+    def _name(self, key: str) -> bytes:
+        return self._prefix + key.encode()
+
+    def _translate(self, error: Exception, operation: str) -> MemwellError:
+        return translate(error, self.part, operation)
+
+
+def _life(ttl: float | None) -> int | None:
+    return None if ttl is None else min(ceil(ttl * 1000), LONGEST) if ttl < LONGEST else LONGEST

@@ -1,0 +1,118 @@
+"""Streams in Redis 6.2 or later, shared by processes and machines.
+
+`redis://user:password@host:port/db`, `rediss://…`, `…?sentinel=NAME` and `…?cluster=true`, with the options of
+`memwell.backends.redis.settings`. A stream is the Redis stream `<prefix>log:<name>`; nothing else is ever touched.
+
+An append is one script: all entries or none, with nothing in between. Positions are the ids that Redis gives,
+milliseconds and a number, in fixed width so that they are ordered as text. They grow whatever the server's clock
+does, and a stream that was emptied stays in place to remember the last of them; so give Redis a `maxmemory-policy`
+that does not evict. A call whose connection breaks raises `Unavailable` and may or may not have been done; no call
+is tried twice. After a failover the entries of the last moment may be missing, because Redis tells replicas after
+it has answered.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+from memwell.backends.redis import Clients, Script, Settings, translate
+from memwell.backends.redis.clients import AsyncClient
+from memwell.errors import Corrupt, InvalidInput, InvalidQuery, MemwellError
+from memwell.ports import Entry, Log
+from memwell.registry import Url
+
+__all__ = ["RedisLog"]
+
+MOST = 1_000_000
+"""Entries of one append at most: Redis takes 1,048,576 arguments."""
+_LAST = 2**64 - 1
+_FORM = re.compile(r"([0-9]{20})-([0-9]{20})", re.ASCII)
+_START = datetime(1970, 1, 1, tzinfo=UTC)
+_FIELD = b"d"
+
+_APPEND = Script("""
+local ids = {}
+for i = 1, #ARGV do ids[i] = redis.call('XADD', KEYS[1], '*', 'd', ARGV[i]) end
+return ids
+""")
+
+
+class RedisLog(Log):
+    """Streams under a prefix of one Redis. See the module for what it promises."""
+
+    part = "redis"
+
+    def __init__(self, settings: Settings | None = None, *, client: AsyncClient | None = None) -> None:
+        """`client`, if given, is used instead of one made from the settings, and stays open."""
+        settings = settings or Settings()
+        self._clients = Clients(settings, client)
+        self._prefix = f"{settings.prefix}log:".encode()
+
+    @classmethod
+    def from_url(cls, url: Url) -> Self:
+        """See `Settings.from_url`."""
+        return cls(Settings.from_url(url))
+
+    async def _append(self, stream: str, entries: Sequence[bytes]) -> list[str]:
+        if len(entries) > MOST:
+            raise InvalidInput(f"an append to Redis has at most {MOST:,} entries; append them in several")
+        client = await self._clients.get()
+        return [_position(id) for id in await _APPEND.run(client, [self._name(stream)], *entries)]
+
+    async def _read(self, stream: str, after: str | None, limit: int) -> list[Entry]:
+        start = (0, 0) if after is None else _next(_id(after))
+        if start > (_LAST, _LAST):
+            return []
+        client = await self._clients.get()
+        rows = await client.xrange(self._name(stream), "{}-{}".format(*start), "+", min(limit, 2**62))
+        return [_entry(id, fields) for id, fields in rows]
+
+    async def _trim(self, stream: str, keep: int, through: str | None) -> int:
+        first = (_LAST + 1, 0) if through is None else _next(_id(through))
+        client, name = await self._clients.get(), self._name(stream)
+        if first > (_LAST, _LAST):
+            return int(await client.xtrim(name, maxlen=min(keep, 2**62), approximate=False))
+        return int(await client.xtrim(name, minid="{}-{}".format(*first), approximate=False))
+
+    async def _ping(self) -> None:
+        await (await self._clients.get()).exists(self._prefix)
+
+    async def _close(self) -> None:
+        await self._clients.close()
+
+    def _name(self, stream: str) -> bytes:
+        return self._prefix + stream.encode()
+
+    def _translate(self, error: Exception, operation: str) -> MemwellError:
+        return translate(error, self.part, operation)
+
+
+def _position(id: bytes) -> str:
+    time, _, number = id.decode().partition("-")
+    return f"{int(time):020d}-{int(number):020d}"
+
+
+def _id(position: str) -> tuple[int, int]:
+    """Time and number. Raises `InvalidQuery` for what no such log has given out."""
+    found = _FORM.fullmatch(position) if isinstance(position, str) else None
+    if found is None or int(found[1]) > _LAST or int(found[2]) > _LAST:
+        raise InvalidQuery(f"{position!r} is not a position of this log; hand back one that it gave")
+    return int(found[1]), int(found[2])
+
+
+def _next(id: tuple[int, int]) -> tuple[int, int]:
+    time, number = id
+    return (time + 1, 0) if number == _LAST else (time, number + 1)
+
+
+def _entry(id: bytes, fields: dict[bytes, Any]) -> Entry:
+    if set(fields) != {_FIELD}:
+        raise Corrupt(
+            "the stream holds an entry that memwell did not write; give every program its own prefix"
+        )
+    position = _position(id)
+    at = _START + timedelta(milliseconds=_id(position)[0])
+    return Entry(position=position, at=at, data=fields[_FIELD])

@@ -1,0 +1,75 @@
+"""Doctor and repair of a Redis store: is every projection what its row says?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+from memwell.backends.redis.store.inspection import OWNERS, SORTED, Findings, Inspection
+from memwell.backends.redis.store.server import Server, in_parts
+from memwell.backends.redis.store.transaction import Transaction, transact
+from memwell.types import Problem, Report
+
+__all__ = ["check"]
+
+_PART: Final = 200
+_LOOKS: Final = 20
+
+
+def check(server: Server, repair: bool) -> Report:
+    """Inspect every row, then what belongs to none; with `repair`, rebuild what is wrong in small transactions."""
+    found = Findings()
+    for names in in_parts(dict.fromkeys(_fields(server, "records")), _PART):
+        _take(server, found, repair, partial(Inspection.rows, names=names))
+    for table in OWNERS:
+        for members in in_parts(_fields(server, table), _PART):
+            _take(server, found, repair, partial(Inspection.orphans, table=table, members=members))
+    for fields in in_parts(_fields(server, "vectors"), _PART):
+        _take(server, found, repair, partial(Inspection.vectors, fields=fields))
+    for fields in in_parts(_fields(server, "marks"), _PART):
+        _take(server, found, repair, partial(Inspection.marks, digests=fields))
+    left = [problem for problem in found.problems if not (repair and problem.repairable)]
+    return Report(ok=not left, checked=found.checked, problems=tuple(found.problems), repaired=found.repaired)
+
+
+def _take(server: Server, found: Findings, repair: bool, work: Callable[[Inspection], None]) -> None:
+    """Do a part of the work, in a transaction where it may change something.
+
+    Others may write between two reads: without a transaction, what is wrong while nothing has changed is a problem, or
+    else what is wrong at every look.
+    """
+
+    def look(transaction: Transaction) -> Findings:
+        done = Inspection(transaction, repair)
+        work(done)
+        return done.found
+
+    def looked() -> Findings:
+        common: list[Problem] | None = None
+        for _ in range(_LOOKS):
+            transaction = Transaction(server)
+            seen = look(transaction)
+            common = [problem for problem in seen.problems if common is None or problem in common]
+            if not common or transaction.stands():
+                break
+        return replace(seen, problems=common or [])
+
+    seen = transact(server, look) if repair else looked()
+    found.problems += seen.problems
+    found.checked += seen.checked
+    if repair:
+        found.repaired += sum(problem.repairable for problem in seen.problems)
+
+
+def _fields(server: Server, table: str) -> Iterator[bytes]:
+    """Every field or member of a table that stays throughout; some may come twice."""
+    scan = "ZSCAN" if table in SORTED else "HSCAN"
+    cursor = 0
+    while True:
+        told = server.command(scan, table, cursor, "COUNT", 10 * _PART)
+        cursor, entries = int(told[0]), told[1]
+        yield from entries if isinstance(entries, dict) else (member for member, _ in entries)
+        if cursor == 0:
+            return

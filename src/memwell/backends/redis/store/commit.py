@@ -1,0 +1,101 @@
+"""The plan of a commit on its way: it takes place once or not at all, whatever becomes of the connection.
+
+Each has a token, under which the server notes that it was done. So a client whose answer got lost can ask, and forbid
+what has not happened yet.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Final
+
+import redis.exceptions
+
+from memwell.backends.redis.store.scripts import COMMIT
+from memwell.backends.redis.store.server import Server
+from memwell.errors import Unavailable
+
+__all__ = ["deliver"]
+
+_STAGED: Final = 200_000
+"""Plans of more items, or of more bytes, travel in parts and are committed from where they lie."""
+_STAGED_BYTES: Final = 64 * 2**20
+_PORTION: Final = 20_000
+"""Items of one part."""
+_REMEMBERED: Final = 60.0
+"""Seconds for which the server knows whether a commit was done."""
+
+
+def deliver(server: Server, plan: Sequence[bytes]) -> bool:
+    """Whether a plan (see `scripts.COMMIT`) was carried out; False when something it depends on has changed. Raises
+    what the driver raises when it was not, and `Unavailable` when that cannot be told.
+    """
+    token = secrets.token_hex(8).encode()
+    if len(plan) <= _STAGED and sum(map(len, plan)) <= _STAGED_BYTES:
+        return _sent(server, token, len(plan), plan)
+    with _staged(server, token, plan) as key:
+        return _sent(server, token, len(plan), [], key)
+
+
+def _sent(server: Server, token: bytes, size: int, plan: Sequence[bytes], *staged: bytes) -> bool:
+    done, began = server.key("commit:" + token.decode()), time.monotonic()
+    try:
+        return int(server.run(COMMIT, token, size, *plan, more=[done, *staged])) == 1
+    except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError):
+        if _was_done(server, done, began):
+            return True
+        raise
+
+
+@contextmanager
+def _staged(server: Server, token: bytes, plan: Sequence[bytes]) -> Iterator[bytes]:
+    """The key of a long plan, which is brought to the server in parts to be committed from there. It is removed at the
+    end; what a client leaves that dies meanwhile expires.
+    """
+    key = server.key("staged:" + token.decode())
+    try:
+        for part in _portions(plan):
+            pipeline = server.client().pipeline(transaction=True)
+            pipeline.rpush(key, *part).expire(key, 600)
+            pipeline.execute()
+        yield key
+    finally:
+        with suppress(redis.exceptions.RedisError, OSError):
+            server.client().delete(key)
+
+
+def _portions(plan: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """The plan in parts that are not too much for one command."""
+    waiting: list[bytes] = []
+    size = 0
+    for item in plan:
+        waiting.append(item)
+        size += len(item)
+        if len(waiting) == _PORTION or size > _STAGED_BYTES // 8:
+            yield waiting
+            waiting, size = [], 0
+    if waiting:
+        yield waiting
+
+
+def _was_done(server: Server, done: bytes, began: float) -> bool:
+    """Whether a commit that was not answered took place; if not, it never will.
+
+    Raises `Unavailable` when that cannot be found out.
+    """
+    for pause in (0.0, 0.05, 0.2, 0.5, 1.0):
+        time.sleep(pause)
+        try:
+            client = server.clients.get()
+            if time.monotonic() - began > _REMEMBERED / 2:
+                break
+            return not client.set(done, "given up", nx=True, ex=3600) and client.get(done) == b"done"
+        except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError):
+            continue
+    raise Unavailable(
+        "Redis was lost during a write, and whether it was done cannot be told yet; look before you write again",
+        part="redis",
+    )

@@ -1,0 +1,280 @@
+"""What the doctor of a Redis store looks at: rows with their projections, and what belongs to no row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from memwell.backends.redis.store.rows import (
+    Row,
+    dimension_of,
+    frame,
+    links_of,
+    name_of,
+    name_of_member,
+    names_of,
+    parts_of,
+    projections,
+    read_vectors,
+    text_of_links,
+    vector_field,
+    words_text,
+)
+from memwell.backends.redis.store.server import in_parts
+from memwell.backends.redis.store.transaction import Transaction
+from memwell.errors import Corrupt
+from memwell.records.codec import digest, loads
+from memwell.types import Problem
+
+__all__ = ["OWNERS", "SORTED", "Findings", "Inspection"]
+
+_SCORES: Final = 2_000
+"""Members of a sorted set that are asked for at once."""
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was found, how many rows were looked at, and how much was mended."""
+
+    problems: list[Problem] = field(default_factory=list)
+    checked: int = 0
+    repaired: int = 0
+
+    def add(self, kind: str, detail: str, name: bytes, *, repairable: bool = True) -> None:
+        """Note a problem with the record of a name."""
+        self.problems.append(Problem(kind=kind, detail=detail, id=parts_of(name)[1], repairable=repairable))
+
+
+class Inspection:
+    """One part of the work, on a transaction: what it reads has not changed when its repairs are committed."""
+
+    def __init__(self, transaction: Transaction, repair: bool) -> None:
+        self.transaction = transaction
+        self.repair = repair
+        self.found = Findings()
+
+    def rows(self, names: list[bytes]) -> None:
+        """Compare the projections of some records with their rows."""
+        self.transaction.load((table, name) for name in names for table in ("records", "words", "links"))
+        rows = list(filter(None, map(self._row, names)))
+        self.transaction.load(("models", frame(model)) for row in rows for model in row.models)
+        self.transaction.load(
+            ("vectors", vector_field(model, row.key)) for row in rows for model in row.models
+        )
+        self.transaction.load(("marks", b"%d" % row.digest) for row in rows)
+        self.transaction.load(
+            (table, target)
+            for row in rows
+            for target in self._targets(row)
+            for table in ("records", "sources")
+        )
+        scores = self._scores(rows)
+        for row in rows:
+            before = len(self.found.problems)
+            self._words(row)
+            for table, member, score in projections(row):
+                if scores[table, member] != score:
+                    self._report(table, "the place in it is not that of the record", row.name)
+                    self._command("ZADD", table, score, member)
+            self._links(row)
+            mended = self._marks(self._vectors(row))
+            if self.repair and len(self.found.problems) > before:
+                self.transaction.put_row(mended)
+
+    def orphans(self, table: str, members: list[bytes]) -> None:
+        """Find what belongs to no record."""
+        names = {member: OWNERS[table](member) for member in members}
+        self.transaction.load(("records", name) for name in names.values())
+        lost = [m for m, name in names.items() if self.transaction.get("records", name) is None]
+        for member in self._present(table, lost):
+            self._report(table, f"an entry of {table} belongs to no record", names[member])
+            self._command("ZREM" if table in SORTED else "HDEL", table, member)
+
+    def _present(self, table: str, members: list[bytes]) -> list[bytes]:
+        """Those that are still there: records go while their doctor looks on."""
+        server = self.transaction.server
+        if not members:
+            return []
+        found = server.command("ZMSCORE", table, *members) if table in SORTED else server.read(table, members)
+        return [member for member, value in zip(members, found, strict=True) if value is not None]
+
+    def vectors(self, fields: list[bytes]) -> None:
+        """Find vectors that no record counts as its own."""
+        keys = [field.rpartition(b"\0")[2] for field in fields]
+        held = self.transaction.server.atomically(
+            *(
+                ("ZRANGEBYSCORE", "ages", key, key)
+                for key in (key if key.isdigit() else b"-1" for key in keys)
+            )
+        )
+        self.transaction.load(("records", name) for names in held for name in names)
+        for place, names in zip(fields, held, strict=True):
+            rows = self._readable(names)
+            lost = len(rows) == len(names) and not any(place in _vector_fields(row) for row in rows)
+            if lost and self._present("vectors", [place]):
+                self._report("vectors", "vectors belong to no record", names[0] if names else place)
+                self._put("vectors", place, None)
+
+    def marks(self, digests: list[bytes]) -> None:
+        """Find records under a digest that is not theirs."""
+        self.transaction.load(("marks", mark) for mark in digests)
+        listed = {mark: names_of(self.transaction.get("marks", mark)) for mark in digests}
+        self.transaction.load(("records", name.encode()) for names in listed.values() for name in names)
+        for mark, names in listed.items():
+            rows = self._readable([name.encode() for name in names])
+            wrong = {row.name.decode() for row in rows if b"%d" % row.digest != mark}
+            wrong |= {name for name in names if self.transaction.get("records", name.encode()) is None}
+            for name in wrong:
+                self._report("digest", "a digest names a record that has another", name.encode())
+            if self.repair and wrong:
+                kept = [name for name in names if name not in wrong]
+                self.transaction.put_names("marks", mark, kept)
+
+    def _readable(self, names: list[bytes]) -> list[Row]:
+        """The rows that can be read; of others nothing is thrown away."""
+        rows = []
+        for name in names:
+            with suppress(Corrupt):
+                rows.append(self.transaction.row(name))
+        return [row for row in rows if row is not None]
+
+    def _row(self, name: bytes) -> Row | None:
+        try:
+            row = self.transaction.row(name)
+        except Corrupt as error:
+            self.found.checked += 1
+            self.found.add("corrupt", str(error), name, repairable=False)
+            return None
+        self.found.checked += row is not None
+        return row
+
+    def _scores(self, rows: list[Row]) -> dict[tuple[str, bytes], int | None]:
+        found: dict[tuple[str, bytes], int | None] = {}
+        places = [(table, member) for row in rows for table, member, _ in projections(row)]
+        for table in SORTED:
+            members = [member for other, member in places if other == table]
+            for part in in_parts(members, _SCORES):
+                scores = self.transaction.server.command("ZMSCORE", table, *part)
+                for member, score in zip(part, scores, strict=True):
+                    found[table, member] = None if score is None else int(float(score))
+        return found
+
+    def _words(self, row: Row) -> None:
+        text = words_text(row)
+        if self.transaction.get("words", row.name) != text:
+            self._report("lexemes", "the stored words are not those of the content", row.name)
+            self._put("words", row.name, text)
+
+    def _marks(self, row: Row) -> Row:
+        right = digest(row.record)
+        marked = names_of(self.transaction.get("marks", b"%d" % row.digest))
+        if row.digest == right and row.name.decode() in marked:
+            return row
+        self._report("digest", "the record is not known by its digest", row.name)
+        if row.digest == right and self.repair:
+            self.transaction.put_names("marks", b"%d" % right, [*marked, row.name.decode()])
+        return replace(row, digest=right)
+
+    def _links(self, row: Row) -> None:
+        tenant = row.record.scope.tenant_id
+        try:
+            links = links_of(self.transaction.get("links", row.name))
+        except Corrupt:
+            self._report("links", "the relationships cannot be read", row.name)
+            self._put("links", row.name, None)
+            return
+        targets = self._targets(row)
+        kept = [
+            x
+            for x, name in zip(links, targets, strict=True)
+            if self.transaction.get("records", name) is not None
+        ]
+        if len(kept) < len(links):
+            self._report("links", "a relationship points to no record", row.name)
+            self._put("links", row.name, text_of_links(tuple(kept)))
+        for link in kept:
+            target = name_of(tenant, link.target)
+            pointing = names_of(self.transaction.get("sources", target))
+            if row.record.id not in pointing:
+                self._report("links", "a relationship is not known at its other end", row.name)
+                if self.repair:
+                    self.transaction.put_names("sources", target, [*pointing, row.record.id])
+
+    def _targets(self, row: Row) -> list[bytes]:
+        with suppress(Corrupt):
+            links = links_of(self.transaction.get("links", row.name))
+            return [name_of(row.record.scope.tenant_id, link.target) for link in links]
+        return []
+
+    def _vectors(self, row: Row) -> Row:
+        sound = []
+        for model in row.models:
+            value = self.transaction.get("vectors", vector_field(model, row.key))
+            dimension = self.transaction.get("models", frame(model))
+            fault = _fault(value, dimension, len(row.record.content))
+            if fault is None:
+                sound.append(model)
+            else:
+                self._report("vectors", fault, row.name)
+                self._put("vectors", vector_field(model, row.key), None)
+        return replace(row, models=tuple(sound))
+
+    def _report(self, kind: str, detail: str, name: bytes) -> None:
+        self.found.add(kind, detail, name)
+
+    def _put(self, table: str, field: bytes, value: bytes | None) -> None:
+        if self.repair:
+            self.transaction.put(table, field, value)
+
+    def _command(self, name: str, table: str, *words: Any) -> None:
+        if self.repair:
+            self.transaction.commands.append((name, table, list(words)))
+
+
+def _fault(value: bytes | None, dimension: bytes | None, length: int) -> str | None:
+    """What is wrong with stored vectors: rows of unit length, one a passage, passages inside the content."""
+    import numpy as np
+
+    try:
+        spans, data = read_vectors(value or b"")
+        rows = np.frombuffer(data, dtype="<f4").reshape(-1, dimension_of(dimension or b""))
+    except (Corrupt, ValueError):
+        return "the vectors are not rows of float32 of the model's dimension"
+    norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    if not np.isfinite(norms).all() or not (((norms > 0.99) & (norms < 1.01)) | (norms == 0)).all():
+        return "the vectors are not of unit length"
+    try:
+        ranges = loads(spans) if spans else [[0, length]]
+        inside = all(0 <= a < b <= length for a, b in ranges)
+    except (Corrupt, TypeError, ValueError):
+        return "the passages cannot be read"
+    return None if inside and len(ranges) == len(rows) else "the passages do not fit the content"
+
+
+def _vector_fields(row: Row) -> set[bytes]:
+    return {vector_field(model, row.key) for model in row.models}
+
+
+def _after_model(member: bytes) -> bytes:
+    return member.partition(b"\0")[2]
+
+
+def _before_number(field: bytes) -> bytes:
+    return field.rpartition(b"\0")[0]
+
+
+SORTED: Final = ("owners", "ages", "expiring", "embedded")
+OWNERS: Final[dict[str, Callable[[bytes], bytes]]] = {
+    "words": bytes,
+    "links": bytes,
+    "sources": bytes,
+    "access": bytes,
+    "history": _before_number,
+    "owners": name_of_member,
+    "ages": bytes,
+    "expiring": bytes,
+    "embedded": _after_model,
+}
+"""Table → how the name of the record is read from a field or member."""

@@ -1,0 +1,52 @@
+"""A record of the Redis store as it is told: its row with what hangs on it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from memwell.backends.redis.store.rows import Row, links_of
+from memwell.records.codec import dumps, from_micros, loads, to_micros, version_to_json
+from memwell.types import Record, Version
+
+__all__ = ["access_of", "access_text", "alive", "history_field", "told", "version_text"]
+
+
+def told(row: Row, links: bytes | None, access: bytes | None) -> Record:
+    """A record as it is told: with its relationships and accesses."""
+    count, last = access_of(access)
+    return replace(
+        row.record,
+        links=links_of(links),
+        access_count=count,
+        last_accessed_at=last,
+        embedded=bool(row.models),
+    )
+
+
+def alive(record: Record, now: datetime) -> bool:
+    """Whether a record has not expired."""
+    return record.expires_at is None or record.expires_at > now
+
+
+def access_of(text: bytes | None) -> tuple[int, datetime | None]:
+    """How often and when last a record was recalled."""
+    if text is None:
+        return 0, None
+    count, at = loads(text.decode())
+    return count, from_micros(at)
+
+
+def history_field(name: bytes, number: int) -> bytes:
+    """Where an older version is kept."""
+    return b"%s\0%d" % (name, number)
+
+
+def access_text(count: int, at: datetime) -> bytes:
+    """The inverse of `access_of`."""
+    return dumps([count, to_micros(at)]).encode()
+
+
+def version_text(version: Version) -> bytes:
+    """An older version as it is stored."""
+    return dumps(version_to_json(version)).encode()

@@ -1,0 +1,223 @@
+"""The Lua scripts of the Redis store. Their KEYS are the tables (`server.TABLES`) in their order."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from memwell.backends.redis import Script
+from memwell.backends.redis.store.server import TABLES
+
+__all__ = ["CHANGES", "COMMIT", "CUT_OVER", "EMBEDDINGS", "FOLLOW"]
+
+_NAMES = "\n".join(
+    f"local {table.upper()} = KEYS[{n}]" for n, table in enumerate(TABLES, 1) if table != "keys"
+)
+
+_LINEAGE = """
+local function begin_anew_elsewhere(writing)
+  -- Only so can changes that got lost be told from those that come in their place.
+  local told = redis.pcall('INFO', 'replication')
+  local here = type(told) == 'string' and string.match(told, 'master_replid:(%w+)')
+  local known = redis.call('HGET', META, 'lineage')
+  if not here or here == known or not (known or writing) then return end
+  redis.call('HDEL', META, 'lineage')  -- a first command that a full memory does not forbid
+  if known then
+    local seq = string.format('%.0f', tonumber(redis.call('HGET', META, 'seq') or '0') + 2^32)
+    redis.call('DEL', CHANGES)
+    redis.call('HSET', META, 'seq', seq, 'floor', seq, 'commit', '')
+  end
+  redis.call('HSET', META, 'lineage', here)
+end
+"""
+"""On another server, or one that was started anew, the change sequence goes on beyond all positions that it can have
+had: of the last writes, followers may know more than this server does."""
+
+_SERVING = """
+local function settle(fresh)
+  -- A model serves as long as it has vectors; after that the first of those stored next.
+  local function has(model)
+    return redis.call('ZLEXCOUNT', EMBEDDED, '[' .. model .. '\\0', '(' .. model .. '\\1') > 0
+  end
+  local serving = redis.call('HGET', META, 'serving')
+  if serving and has(serving) then return end
+  if serving then redis.call('HDEL', META, 'serving') end
+  for _, model in ipairs(fresh) do
+    if has(model) then return redis.call('HSET', META, 'serving', model) end
+  end
+end
+"""
+
+COMMIT: Final = Script(
+    _NAMES
+    + _LINEAGE
+    + _SERVING
+    + """
+begin_anew_elsewhere(true)
+local TOKEN, STAGED, token, size = KEYS[17], KEYS[18], ARGV[1], tonumber(ARGV[2])
+local known = redis.call('GET', TOKEN)
+if known then return known == 'done' and 1 or -1 end  -- sent twice, or given up by the client
+
+local plan, at = ARGV, 3
+if STAGED then
+  plan, at = {}, 1
+  for first = 0, size - 1, 5000 do
+    for _, item in ipairs(redis.call('LRANGE', STAGED, first, first + 4999)) do plan[#plan + 1] = item end
+  end
+  if #plan ~= size then return -1 end
+end
+
+local function take()
+  at = at + 1
+  return plan[at - 1]
+end
+
+local function quiet(since, tenant, user)  -- nothing of these owners has changed since
+  if since < tonumber(redis.call('HGET', META, 'floor') or '0') then return false end
+  local found = redis.call('XRANGE', CHANGES, string.format('%.0f-0', since + 1), '+', 'COUNT', 10001)
+  if #found > 10000 then return false end
+  for _, entry in ipairs(found) do
+    local of = entry[2]
+    if of[4] == tenant and (user == '' or of[6] == user) then return false end
+  end
+  return true
+end
+
+for _ = 1, tonumber(take()) do
+  local table, field, seen = KEYS[tonumber(take())], take(), take()
+  local value = redis.call('HGET', table, field)
+  if (value and redis.sha1hex(value) or '') ~= seen then return 0 end
+end
+for _ = 1, tonumber(take()) do
+  local since, tenant, user = tonumber(take()), take(), take()
+  if not quiet(since, tenant, user) then return 0 end
+end
+
+for _ = 1, tonumber(take()) do  -- commands on whole tables, short enough to be unpacked
+  local words = {take(), KEYS[tonumber(take())]}
+  for _ = 1, tonumber(take()) do words[#words + 1] = take() end
+  redis.call(unpack(words))
+end
+
+redis.call('HSETNX', META, 'format', '1')
+local changed = tonumber(take())
+if changed > 0 then
+  local seq = tonumber(redis.call('HGET', META, 'seq') or '0')
+  for _ = 1, changed do
+    seq = seq + 1
+    redis.call('XADD', CHANGES, string.format('%.0f-0', seq),
+      'c', token, 't', take(), 'u', take(), 'i', take(), 'k', take(), 'd', take())
+  end
+  redis.call('HSET', META, 'seq', string.format('%.0f', seq), 'commit', token)
+end
+
+local fresh = {}
+local count = tonumber(take())
+if count >= 0 then
+  for _ = 1, count do fresh[#fresh + 1] = take() end
+  settle(fresh)
+end
+if STAGED then redis.call('DEL', STAGED) end
+redis.call('SET', TOKEN, 'done', 'EX', 60)
+return 1
+"""
+)
+"""Carry a prepared change set out if nothing it depends on has changed: 1 done, 0 something has changed, -1 given up.
+
+ARGV: token, length of the plan, the plan; or, with an 18th key, the plan in that list. The plan: n, and n times table,
+field, SHA-1 of the value read (empty: none); n, and n times position, tenant, user; n, and n times command, table,
+number of words, the words; n, and n times tenant, user, id, key, deleted; n or -1, and the models newly stored.
+"""
+
+FOLLOW: Final = Script(
+    _NAMES
+    + _LINEAGE
+    + """
+begin_anew_elsewhere(false)
+local after, known, tenant, user, limit = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+local VALUES, partly = KEYS[tonumber(ARGV[6])], ARGV[7] == '1'
+local last = tonumber(redis.call('HGET', META, 'seq') or '0')
+local floor = tonumber(redis.call('HGET', META, 'floor') or '0')
+local commit = redis.call('HGET', META, 'commit') or ''
+if after == last and (known == '' and after == 0 or known == commit) then return {last, commit, 0} end
+local more = last - after > limit
+if after > last or after < floor or more and not partly then return {-1, '', 0} end
+if after > 0 then
+  local entry = redis.call('XRANGE', CHANGES, string.format('%.0f-0', after), string.format('%.0f-0', after))[1]
+  if (entry and entry[2][2] or after == floor and '') ~= known then return {-1, '', 0} end
+end
+local found, met = {last, commit, more and 1 or 0}, {}
+local entries = redis.call('XRANGE', CHANGES, string.format('%.0f-0', after + 1), '+', 'COUNT', limit)
+for _, entry in ipairs(entries) do
+  local of = entry[2]
+  if of[4] == tenant and (user == '' or of[6] == user) then
+    local name = tenant .. '\\0' .. of[8]
+    local value = false
+    if of[12] == '0' and not met[name] then
+      met[name] = true
+      value = redis.call('HGET', VALUES, name)
+    end
+    found[#found + 1] = name
+    found[#found + 1] = of[10]
+    found[#found + 1] = of[12]
+    found[#found + 1] = value
+  end
+end
+if more then
+  local entry = entries[#entries]
+  found[1], found[2] = tonumber(string.match(entry[1], '^%d+')), entry[2][2]
+end
+return found
+"""
+)
+"""What has changed of some owners: last position told, its commit, whether there is more, then name, key, deleted and
+value of each change; the value as it stands now, at the first change of a record. Position -1: trimmed, more than the
+limit, or another past than known.
+
+ARGV: position known, its commit, tenant, user (empty: any), most changes, number of the table of the values, and 1 to
+be told a part where there is more.
+"""
+
+CHANGES: Final = Script(
+    _NAMES
+    + _LINEAGE
+    + """
+begin_anew_elsewhere(false)
+local last, floor = redis.call('HGET', META, 'seq') or 0, redis.call('HGET', META, 'floor') or 0
+return {last, floor, redis.call('XRANGE', CHANGES, ARGV[1], '+', 'COUNT', ARGV[2])}
+"""
+)
+"""Both ends of the change sequence and the entries from one on. ARGV: its id, how many."""
+
+CUT_OVER: Final = Script(
+    _NAMES
+    + _SERVING
+    + """
+local having = redis.call('ZLEXCOUNT', EMBEDDED, '[' .. ARGV[1] .. '\\0', '(' .. ARGV[1] .. '\\1')
+local lacking = redis.call('ZCARD', AGES) - having
+if lacking <= tonumber(ARGV[2]) then
+  redis.call('HSET', META, 'serving', ARGV[1])
+  settle({})
+end
+return lacking
+"""
+)
+"""Let a model serve if at most so many records lack vectors of it; how many do. ARGV: model, how many may."""
+
+EMBEDDINGS: Final = Script(
+    _NAMES
+    + """
+local found = {redis.call('HGET', MODELS, ARGV[1]) or ''}
+for n = 2, #ARGV do
+  local row = redis.call('HGET', RECORDS, ARGV[n])
+  local key = row and string.match(row, '^%[(%d+),')
+  local vectors = key and redis.call('HGET', VECTORS, ARGV[1] .. '\\0' .. key)
+  if vectors then
+    found[#found + 1] = ARGV[n]
+    found[#found + 1] = row
+    found[#found + 1] = vectors
+  end
+end
+return found
+"""
+)
+"""Name, row and vectors of those records that have vectors of a model, after its dimension. ARGV: model, names."""

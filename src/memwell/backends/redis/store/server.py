@@ -1,0 +1,189 @@
+"""The Redis under a store: its keys, its commands, and what it promises.
+
+Everything of a store lies in sixteen keys that share a hash tag, so that every script names what it touches and a
+Cluster keeps the store on one shard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import Any, Final
+
+import redis.cluster
+import redis.exceptions
+
+from memwell.backends.redis import Script, SyncClients
+from memwell.errors import ConfigError
+
+__all__ = ["TABLES", "Server", "in_parts"]
+
+TABLES: Final[dict[str, bytes]] = {
+    "meta": b"hash",
+    "records": b"hash",
+    "words": b"hash",
+    "marks": b"hash",
+    "links": b"hash",
+    "sources": b"hash",
+    "access": b"hash",
+    "history": b"hash",
+    "vectors": b"hash",
+    "models": b"hash",
+    "followers": b"hash",
+    "owners": b"zset",
+    "ages": b"zset",
+    "expiring": b"zset",
+    "embedded": b"zset",
+    "changes": b"stream",
+}
+"""Table → its type in Redis. By record name (`rows.name_of`) unless said otherwise:
+
+`records` rows · `words` what a corpus holds · `marks` digest → names · `links` going out · `sources` ids that point
+here · `access` recalls · `history` name and number → older version · `vectors` model and key → float32 · `models` →
+dimension · `followers` of the changes · `owners` tenant, user and id, in this order · `ages` key (its score) ·
+`expiring` by moment · `embedded` model and name · `changes` the change sequence · `meta` its ends, the last key given,
+the model that serves, and which server that was
+"""
+
+_AT_ONCE: Final = 2_000
+"""Fields of one command: the server does nothing else meanwhile."""
+_FORMAT: Final = b"1"
+
+
+class Server:
+    """The keys of one store and the synchronous client that reaches them. Threads may share it."""
+
+    def __init__(self, clients: SyncClients, *, durable: bool | None = None) -> None:
+        self.clients = clients
+        self.timeout = clients.settings.timeout
+        prefix = clients.settings.prefix
+        self._head = f"{prefix}{{{prefix or 'memwell'}}}".encode()
+        self._keys = [self._head + table.encode() for table in TABLES]
+        self._asserted = durable
+        self._durable: bool | None = None
+        self._ready = False
+        self.crowded = 0
+        """For how many writes to expect others who write at the same time."""
+
+    def key(self, table: str) -> bytes:
+        """The key of a table, or of anything else that belongs to the store."""
+        return self._head + table.encode()
+
+    def client(self) -> Any:
+        """The client, after it was seen once that a store may live there. Raises `ConfigError`."""
+        client = self.clients.get()
+        if not self._ready:
+            self._inspect(client)
+            self._ready = True
+        return client
+
+    def command(self, *words: Any) -> Any:
+        """One command on a table: its name, the table, the rest."""
+        name, table, *rest = words
+        return self.client().execute_command(name, self.key(table), *rest)
+
+    def atomically(self, *commands: Sequence[Any]) -> list[Any]:
+        """The answers to commands as of `command`, done with nothing in between and in one round trip."""
+        pipeline = self.client().pipeline(transaction=True)
+        for name, table, *rest in commands:
+            pipeline.execute_command(name, self.key(table), *rest)
+        return list(pipeline.execute())
+
+    def read(self, table: str, fields: Sequence[bytes]) -> list[bytes | None]:
+        """The values of fields of a hash; `None` for those that are not there."""
+        found: list[bytes | None] = []
+        for part in in_parts(fields, _AT_ONCE):
+            found += self.command("HMGET", table, *part)
+        return found
+
+    def run(self, script: Script, *arguments: Any, more: Sequence[bytes] = ()) -> Any:
+        """What a script returns; its KEYS are the tables in their order, then `more`."""
+        return script.run_sync(self.client(), [*self._keys, *more], *arguments)
+
+    def members(self, table: str, head: bytes) -> Iterable[bytes]:
+        """Those members of a sorted set of equal scores that begin so, in order. Those that come or go meanwhile may
+        be met or not.
+        """
+        first = b"[" + head
+        while True:
+            found = self.command("ZRANGEBYLEX", table, first, after_all(head), "LIMIT", 0, _AT_ONCE)
+            yield from found
+            if len(found) < _AT_ONCE:
+                return
+            first = b"(" + found[-1]
+
+    @property
+    def durable(self) -> bool:
+        """Whether the server writes each command to its disk before it answers; False where it does not tell."""
+        if self._asserted is not None:
+            return self._asserted
+        if self._durable is None:
+            try:
+                client = self.clients.get()
+                told = client.config_get("append*", **self._shard(client))
+            except redis.exceptions.ResponseError:  # the user may not ask
+                told = {}
+            except (redis.exceptions.RedisError, OSError):
+                return False  # ask again when it can be reached
+            self._durable = (_text(told, "appendonly"), _text(told, "appendfsync")) == ("yes", "always")
+        return self._durable
+
+    def _inspect(self, client: Any) -> None:
+        if _decodes(client):
+            raise ConfigError("the client must give bytes: make it without decode_responses", part="redis")
+        self._refuse_eviction(client)
+        pipeline = client.pipeline(transaction=False)
+        for key in self._keys:
+            pipeline.execute_command("TYPE", key)
+        for key, expected, found in zip(self._keys, TABLES.values(), pipeline.execute(), strict=True):
+            if found not in (b"none", expected):
+                raise ConfigError(
+                    f"the key {key.decode()!r} holds something else; give the store a prefix of its own",
+                    part="redis",
+                )
+        if (form := client.hget(self.key("meta"), "format")) not in (None, _FORMAT):
+            raise ConfigError(
+                f"this store has the format {form.decode()}; open it with a newer memwell", part="redis"
+            )
+
+    def _refuse_eviction(self, client: Any) -> None:
+        """A server that evicts keys at will would throw away a whole table."""
+        try:
+            told = client.info("memory", **self._shard(client))
+        except redis.exceptions.ResponseError:  # who may not ask is trusted
+            return
+        policy = str(told.get("maxmemory_policy", ""))
+        if int(told.get("maxmemory", 0) or 0) and policy.startswith("allkeys"):
+            raise ConfigError(
+                f"this Redis evicts keys when its memory is full (maxmemory-policy {policy}), and memories with"
+                " them; set it to noeviction, or use another Redis than the cache's",
+                part="redis",
+            )
+
+    def _shard(self, client: Any) -> dict[str, Any]:
+        """How to ask the server that keeps the store, where there are several."""
+        if not isinstance(client, redis.cluster.RedisCluster):
+            return {}
+        return {"target_nodes": client.get_node_from_key(self.key("meta"))}
+
+
+def after_all(head: bytes) -> bytes:
+    """The end of a range of what begins with `head`, which ends with NUL."""
+    return b"(" + head[:-1] + b"\1" if head else b"+"
+
+
+def in_parts(items: Iterable[Any], size: int) -> Iterable[list[Any]]:
+    """The items in lists of so many."""
+    rest = iter(items)
+    while part := list(islice(rest, size)):
+        yield part
+
+
+def _decodes(client: Any) -> bool:
+    encoder = client.get_encoder()
+    return bool(encoder.decode_responses)
+
+
+def _text(told: dict[Any, Any], name: str) -> str:
+    value = told.get(name, told.get(name.encode(), ""))
+    return value.decode() if isinstance(value, bytes) else str(value)

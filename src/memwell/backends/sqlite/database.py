@@ -1,0 +1,303 @@
+"""One SQLite file, opened the way memwell needs it: WAL, one writer, a reader per thread, safe over threads,
+processes and forks.
+
+The embedded store, key-value and log stand on it. `Database` raises native `sqlite3` errors from statements;
+a port turns them into memwell's by `translate`, the one table of them.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from memwell.backends.sqlite import forks
+from memwell.backends.sqlite.connect import Connection, Opening
+from memwell.backends.sqlite.errors import translate
+from memwell.backends.sqlite.migrations.runner import migrate
+from memwell.backends.sqlite.transactions import Transaction
+from memwell.backends.sqlite.writer_queue import Ticket, WriterQueue
+from memwell.errors import BackendError, Closed, ConfigError
+
+__all__ = ["Database", "Durability", "translate"]
+
+T = TypeVar("T")
+
+Durability = Literal["normal", "full"]
+
+
+TOGETHER = 128
+"""Jobs after which a commit waits for no more of them."""
+
+
+class Database:
+    """A SQLite file shared by any number of threads and processes.
+
+    Writers take turns, first come first served, each waiting up to `timeout` seconds for the other threads
+    and as long again for other processes. Readers never wait for writers. With `":memory:"` one connection
+    serves all: a reader may then see a transaction of another thread before it commits.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        durability: Durability = "normal",
+        readonly: bool = False,
+        timeout: float = 30.0,
+        setup: Callable[[sqlite3.Connection], None] | None = None,
+    ) -> None:
+        """Open the file, or create it; its folder must exist.
+
+        `durability="full"` syncs every commit to the disk; `"normal"` survives the death of the process,
+        while a power loss may take the last moments. A file that cannot be written is opened for reading, as
+        with `readonly`. `setup` is called with each new connection, to register functions or set pragmas.
+
+        Raises `ConfigError` for a bad option or a path that cannot be opened, `Corrupt` when it is not a
+        SQLite file, `Unavailable` when it stays locked.
+        """
+        if durability not in ("normal", "full"):
+            raise ConfigError(
+                f"durability is 'normal' or 'full', not {durability!r}", part="sqlite", operation="open"
+            )
+        memory = os.fspath(path) == ":memory:"
+        self.path = ":memory:" if memory else str(Path(path).absolute())
+        """Absolute path, or `:memory:`."""
+        self.readonly = not memory and (readonly or _cannot_write(self.path))
+        """Whether writes are refused."""
+        self._opening = Opening(self.path, durability, self.readonly, timeout, setup)
+        self._turns = WriterQueue(timeout)
+        self._readers = threading.local()
+        self._writer: Connection | None = None
+        self._closed = False
+        try:
+            self._first_connection()
+        except sqlite3.Error as error:
+            raise translate(error, "sqlite", "open", path=self.path) from error
+        forks.register(self)
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    def read(self) -> sqlite3.Connection:
+        """This thread's connection for reading, in autocommit: each statement sees what is committed when it
+        starts.
+
+        Do not hand it to another thread. Raises `Closed` after close.
+        """
+        try:
+            connection: Connection = self._readers.connection
+        except AttributeError:
+            return self._open_reader()
+        if connection.in_transaction and self.path != ":memory:":  # left open by an interrupt: it would be
+            connection.execute("ROLLBACK")  # blind to every later write
+        return connection
+
+    def transaction(self) -> Transaction:
+        """A write transaction, yielding the connection: committed at the end, rolled back on any exception.
+
+        Raises `Unavailable` when the turn does not come in time, `BackendError` on a read-only file, `Closed`
+        after close. Transactions do not nest.
+        """
+        return Transaction(self)
+
+    def submit(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a job in a write transaction and return its result; when this returns, it is committed.
+
+        Jobs that several threads submit at the same time share one transaction and one commit, run by one of
+        the threads, each job in a savepoint of its own: an exception undoes only its own job and is raised in
+        its own caller. A failing commit is raised in every caller. A job must neither commit nor roll back,
+        nor use `transaction` or `submit`.
+        """
+        turn = Ticket(job)
+        interrupt: BaseException | None = None
+        try:
+            if self._turns.take(turn):
+                return self._run(job)
+        finally:
+            while (
+                self._turns.holder is turn
+            ):  # a loop in place, not a function: a signal finds no gap before it
+                try:
+                    self._give(turn)
+                except BaseException as error:  # noqa: BLE001
+                    interrupt = error
+            if interrupt is not None:
+                raise interrupt
+        result: T = turn.outcome()
+        return result
+
+    def migrate(self, component: str, scripts: Sequence[str]) -> None:
+        """Bring one component's tables up to date: run those of the numbered scripts that the file has not
+        seen, in one transaction.
+
+        Scripts are only ever appended. Any number of processes may do this at once. Raises `ConfigError` when
+        the file was written by a newer version, or is read-only and of an older one, `Corrupt` when it is
+        damaged.
+        """
+        try:
+            migrate(self, component, scripts)
+        except sqlite3.Error as error:
+            raise translate(error, "sqlite", "open", path=self.path) from error
+
+    def close(self) -> None:
+        """Close without waiting: a transaction or read under way in another thread ends first and closes what
+        it used. Twice is fine."""
+        if self._closed:
+            return
+        self._closed = True
+        forks.unregister(self)
+        reader: Connection | None = getattr(self._readers, "connection", None)
+        self._readers = threading.local()
+        if reader is not None and reader is not self._writer and self.path != ":memory:":
+            reader.close()
+        del reader
+        turn = Ticket()
+        if self._turns.take_at_once(turn):
+            self._give(turn)
+
+    # ------------------------------------------------------------------------------------------ connections
+
+    def _first_connection(self) -> None:
+        if self.readonly:
+            self._readers.connection = self._opening.reader()
+        else:
+            self._writer = self._opening.writer()
+            if self.path == ":memory:":
+                self._readers.connection = self._writer
+
+    def _open_reader(self) -> Connection:
+        if self._closed:
+            raise _closed()
+        if self.path == ":memory:":
+            connection = self._writer
+            if connection is None:
+                raise _closed()
+        else:
+            connection = self._opening.reader()
+        self._readers.connection = connection
+        return connection
+
+    def _close_writer(self) -> None:
+        connection, self._writer = self._writer, None
+        if connection is not None and self.path != ":memory:":
+            self._opening.checkpoint(connection)
+            connection.close()
+
+    # ------------------------------------------------------------------------------------------------ forks
+
+    def pause(self, turn: Ticket, timeout: float) -> None:
+        """Before a fork: keep every thread from writing. `resume` ends it."""
+        self._turns.take(turn, timeout)
+
+    def resume(self, turn: Ticket) -> None:
+        """After a fork, in the parent."""
+        self._give(turn)
+
+    def forget_parent(self) -> None:
+        """After a fork, in the child: leave the parent's connections alone; new ones are opened when
+        needed."""
+        self._turns = WriterQueue(self._opening.timeout)
+        if self.path != ":memory:":
+            self._readers = threading.local()
+            self._writer = None
+
+    # ---------------------------------------------------------------------------------------------- writing
+
+    def _begin(self, turn: Ticket) -> Connection:
+        try:
+            self._turns.take(turn)
+            connection = self._writer or self._open_writer()
+            connection.execute("BEGIN IMMEDIATE")
+        except BaseException:
+            self._give(turn)
+            raise
+        return connection
+
+    def _open_writer(self) -> Connection:
+        if self._closed:
+            raise _closed()
+        if self.readonly:
+            raise BackendError(
+                f"{self.path} is read-only; make the file and its folder writable", part="sqlite"
+            )
+        connection = self._writer = self._opening.writer()
+        return connection
+
+    def _give(self, turn: Ticket) -> None:
+        """Let the next one write, on a connection outside any transaction. Does nothing when it is not our
+        turn."""
+        try:
+            if self._turns.holder is turn:
+                if self._writer is not None and self._writer.in_transaction:
+                    self._roll_back(self._writer)
+                if self._closed:
+                    self._close_writer()
+        finally:
+            self._turns.give(turn)
+
+    def _roll_back(self, connection: Connection) -> None:
+        try:
+            connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            self._writer = None  # the next one gets a new connection
+            raise
+
+    def _run(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        """Run the job and those of all who come meanwhile, in one transaction."""
+        connection = self._writer or self._open_writer()
+        companions: list[Ticket] = []
+        committing = committed = False
+        failure: BaseException | None = None
+        interrupt: BaseException | None = None
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            result = job(connection)
+            while len(companions) < TOGETHER and (more := self._turns.companions(companions)):
+                _run_each(connection, more)
+            committing = True
+            connection.execute("COMMIT")
+            committed = True
+        except BaseException as error:
+            failure = error
+            if connection.in_transaction:
+                self._roll_back(connection)
+            else:  # a signal may come when the commit is done
+                committed = committing and not isinstance(error, Exception)
+            raise
+        finally:
+            while companions:  # in place, as above
+                try:
+                    companions = self._turns.settle(companions, committed, failure)
+                except BaseException as error:  # noqa: BLE001
+                    interrupt = error
+            if interrupt is not None:
+                raise interrupt
+        return result
+
+
+def _run_each(connection: sqlite3.Connection, turns: list[Ticket]) -> None:
+    for turn in turns:
+        assert turn.job is not None
+        connection.execute("SAVEPOINT memwell_job")
+        try:
+            turn.result = turn.job(connection)
+        except Exception as error:
+            if not connection.in_transaction:  # SQLite itself has rolled back: a full disk, for one
+                raise
+            turn.error = error
+            connection.execute("ROLLBACK TO memwell_job")
+        connection.execute("RELEASE memwell_job")
+
+
+def _cannot_write(path: str) -> bool:
+    return Path(path).is_file() and not os.access(path, os.W_OK)
+
+
+def _closed() -> Closed:
+    return Closed("the database was closed; open it again to use it", part="sqlite")

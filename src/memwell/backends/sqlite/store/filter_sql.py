@@ -1,0 +1,201 @@
+"""A filter tree as a SQLite condition with bound values, equal to `filters.holds` for every record.
+
+The condition speaks of the row alias `r`. Where it is NULL it counts as false, as in any WHERE; do not negate
+it from outside. Metadata is expected as `codec.dumps` wrote it, without NUL. What SQL
+cannot decide exactly (fractions in JSON, whole lists and mappings, instants in text) is asked of `FUNCTIONS`,
+which the connection must have; texts, integers, booleans and record fields never leave SQLite.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final
+
+from memwell.backends.sql import FALSE, ORDER, TRUE, Part, any_of, compiled, is_number
+from memwell.filters import NUMBERS, Clause, Node, holds, instant
+from memwell.records.codec import dumps, to_micros
+
+__all__ = ["FUNCTIONS", "compile"]
+
+COLUMNS: Final = {
+    "access_count": "coalesce((SELECT a.count FROM access a WHERE a.key = r.key), 0)",
+    "last_accessed_at": "(SELECT a.at FROM access a WHERE a.key = r.key)",
+}
+
+
+def compile(node: Node) -> tuple[str, list[Any]]:
+    """The condition, fit to stand beside any AND, and the values for its question marks."""
+    return compiled(node, _clause)
+
+
+def _clause(clause: Clause) -> Part:
+    operator, operand = clause.operator, clause.operand
+    if clause.field is None:
+        return _metadata(clause.path, operator, operand)
+    if clause.field == "tags":
+        return _tags(operator, operand)
+    return _column(clause.field, operator, operand)
+
+
+# ------------------------------------------------------------------------------------------- record fields
+
+
+def _column(field: str, operator: str, operand: Any) -> Part:
+    column = COLUMNS.get(field, f"r.{field}")
+    if operator == "$exists":
+        return f"{column} IS {'NOT NULL' if operand else 'NULL'}", []
+    if operator == "$contains":
+        return FALSE if field in NUMBERS else (f"instr({column}, ?) > 0", [operand])
+    if operator in ORDER:
+        return f"{column} {ORDER[operator]} ?", [_bound(operand)]
+    items = [operand] if operator == "$eq" else list(operand)
+    values = [_bound(item) for item in items if item is not None]
+    parts: list[Part] = [(f"{column} IS NULL", [])] if None in items else []
+    if len(values) > 1 and field in NUMBERS:
+        parts.append((f"memwell_holds({column}, '$in', ?)", [dumps(values)]))
+    elif values:
+        sql, bound = _one_of(values)
+        parts.append((f"{column} {sql}", bound))
+    return any_of(parts)
+
+
+def _tags(operator: str, operand: Any) -> Part:
+    if operator == "$exists":
+        return TRUE if operand else FALSE
+    if operator == "$contains":
+        return "EXISTS (SELECT 1 FROM json_each(r.tags) e WHERE e.type = 'text' AND e.value = ?)", [operand]
+    return f"memwell_holds(r.tags, '{operator}', ?)", [dumps(operand)]
+
+
+# ------------------------------------------------------------------------------------------------ metadata
+
+AT: Final = {
+    "TYPE": "json_type(r.metadata, ?)",
+    "VALUE": "json_extract(r.metadata, ?)",
+    "JSON": "(r.metadata -> ?)",
+    "ITEMS": "json_each(r.metadata, ?)",
+}
+"""What stands in templates for the type, value, JSON text and elements found at a path."""
+
+CONTAINS: Final = """CASE TYPE WHEN 'text' THEN instr(VALUE, ?) > 0
+ WHEN 'array' THEN EXISTS (SELECT 1 FROM ITEMS e WHERE e.type = 'text' AND e.value = ?) END"""
+
+NUMBER: Final = """CASE WHEN TYPE = 'integer' AND typeof(VALUE) = 'integer' THEN VALUE {sign} ?
+ WHEN TYPE IN ('integer', 'real') THEN memwell_holds(JSON, '{operator}', ?) END"""
+
+
+def _at(path: str, template: str, *operands: Any) -> Part:
+    """Fill a template: the words of `AT` bind the path, each `?` the next operand."""
+    values: list[Any] = []
+    rest = iter(operands)
+
+    def fill(found: re.Match[str]) -> str:
+        values.append(next(rest) if found[0] == "?" else path)
+        return AT.get(found[0], "?")
+
+    return re.sub(r"\?|TYPE|VALUE|JSON|ITEMS", fill, template), values
+
+
+def _metadata(keys: Sequence[str], operator: str, operand: Any) -> Part:
+    # SQLite compares a quoted label with the key as the JSON text has it, so it is escaped in the same way.
+    path = "$" + "".join("." + dumps(key) for key in keys)
+    if operator == "$exists":
+        return _at(path, f"TYPE IS {'NOT NULL' if operand else 'NULL'}")
+    if operator == "$contains":
+        if isinstance(operand, str):
+            return _at(path, CONTAINS, operand, operand)
+        return _at(path, "TYPE = 'array' AND memwell_holds(JSON, '$contains', ?)", dumps(operand))
+    if operator in ORDER:
+        return _ordered(path, operator, operand)
+    return _among(path, [operand] if operator == "$eq" else list(operand))
+
+
+def _ordered(path: str, operator: str, operand: Any) -> Part:
+    sign = ORDER[operator]
+    if isinstance(operand, datetime):
+        return _at(path, f"TYPE = 'text' AND memwell_instant(VALUE) {sign} ?", to_micros(operand))
+    if isinstance(operand, str):
+        return _at(path, f"TYPE = 'text' AND VALUE {sign} ?", operand)
+    if is_number(operand):
+        return _at(path, NUMBER.format(sign=sign, operator=operator), operand, dumps(operand))
+    return FALSE
+
+
+def _among(path: str, items: list[Any]) -> Part:
+    parts = []
+    if None in items:
+        parts.append(_at(path, "coalesce(TYPE, 'null') = 'null'"))
+    parts += [
+        _at(path, f"TYPE = '{name}'")
+        for name, value in (("true", True), ("false", False))
+        if _has(items, value)
+    ]
+    if texts := [item for item in items if isinstance(item, str)]:
+        sql, bound = _one_of(texts)
+        parts.append(_at(path, f"TYPE = 'text' AND VALUE {sql}", *bound))
+    if moments := [to_micros(item) for item in items if isinstance(item, datetime)]:
+        sql, bound = _one_of(moments)
+        parts.append(_at(path, f"TYPE = 'text' AND memwell_instant(VALUE) {sql}", *bound))
+    numbers = [item for item in items if is_number(item)]
+    if len(numbers) == 1:
+        parts.append(_at(path, NUMBER.format(sign="=", operator="$eq"), numbers[0], dumps(numbers[0])))
+    elif numbers:
+        parts.append(
+            _at(path, "TYPE IN ('integer', 'real') AND memwell_holds(JSON, '$in', ?)", dumps(numbers))
+        )
+    if wholes := [item for item in items if isinstance(item, list | dict)]:
+        parts.append(
+            _at(path, "TYPE IN ('array', 'object') AND memwell_holds(JSON, '$in', ?)", dumps(wholes))
+        )
+    return any_of(parts)
+
+
+# ------------------------------------------------------------------------------------------------- pieces
+
+
+def _one_of(values: list[Any]) -> Part:
+    """Equality with one text or integer, or with any of a list of any length."""
+    if len(values) == 1:
+        return "= ?", values
+    return "IN (SELECT value FROM json_each(?))", [dumps(values)]
+
+
+def _bound(operand: Any) -> Any:
+    return to_micros(operand) if isinstance(operand, datetime) else operand
+
+
+def _has(items: list[Any], value: bool) -> bool:
+    return any(item is value for item in items)
+
+
+# ----------------------------------------------------------------------------- functions for the connection
+
+
+def _instant(text: object) -> int | None:
+    """Microseconds since 1970 of ISO 8601 text, or NULL."""
+    moment = instant(text) if isinstance(text, str) else None
+    return None if moment is None else to_micros(moment)
+
+
+def _holds(value: object, operator: str, operand: str) -> int | None:
+    """Whether a clause holds for a value given as JSON text or as a number."""
+    if value is None:
+        return None
+    found = json.loads(value) if isinstance(value, str) else value
+    return int(holds(_decoded(operator, operand), lambda _: found))
+
+
+@lru_cache(maxsize=256)
+def _decoded(operator: str, operand: str) -> Clause:
+    return Clause(None, (), operator, json.loads(operand))
+
+
+FUNCTIONS: Final[Mapping[str, tuple[int, Callable[..., Any]]]] = {
+    "memwell_holds": (3, _holds),
+    "memwell_instant": (1, _instant),
+}
+"""Name → (number of arguments, function), for `create_function(name, *both, deterministic=True)`."""

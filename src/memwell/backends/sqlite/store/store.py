@@ -1,0 +1,272 @@
+"""The embedded store: one SQLite file, safe for many threads and many processes at once.
+
+Row, words, vectors, history and change entry of every operation are written in one transaction, or none is.
+Searches run over a `Corpus` per owner kept in memory; it follows the file's change sequence, so that another
+process's writes are seen by the next search. Deleted content is overwritten with zeros in the file
+(`secure_delete`).
+
+URL: `sqlite:///relative.db`, `sqlite:////absolute.db`; `sqlite://` keeps everything in memory. Options:
+`durability=normal` (an acknowledged write survives the death of the process; a power loss may take the last
+moments) or `full` (fsync at every commit), `timeout=30` seconds to wait for other writers, `mode=ro`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from memwell.backends.sqlite.database import Database
+from memwell.backends.sqlite.part import SqlitePart, options_of
+from memwell.backends.sqlite.store import batches, filter_sql, followers, models, search, writes
+from memwell.backends.sqlite.store.rows import SELECT_BY_ID, condition, record_of, select, select_ids
+from memwell.capabilities import Capabilities
+from memwell.errors import ConfigError, NotFound
+from memwell.ports import Change, Embedding, Insert, Operation, Store
+from memwell.ports.store.search import Found, Search
+from memwell.records.codec import from_micros, loads, to_micros, version_from_json
+from memwell.records.revisions import chain
+from memwell.registry import Url
+from memwell.retrieval.index.corpora import Corpora
+from memwell.retrieval.ranking.candidates import find
+from memwell.types import Link, Record, Report, Scope, Stats, Version, Where
+
+__all__ = ["SqliteStore"]
+
+_SWEEP_BATCH = 1000
+_MAPPED = 64 * 2**20
+"""Files up to this size are read through a memory map: a new process has its first answer sooner."""
+
+
+class SqliteStore(SqlitePart, Store):
+    """See the module. Raises `ConfigError` when the file cannot be opened."""
+
+    def __init__(
+        self,
+        path: str = ":memory:",
+        *,
+        durability: Literal["normal", "full"] = "normal",
+        timeout: float = 30.0,
+        readonly: bool = False,
+    ) -> None:
+        database = Database(path, durability=durability, readonly=readonly, timeout=timeout, setup=_set_up)
+        self._open(database, "store", _scripts())
+        self._source = search.Source(self._database)
+        self._corpora = Corpora(self._source)
+
+    @classmethod
+    def from_url(cls, url: Url) -> Self:
+        """Open what a URL names."""
+        mode = url.take("mode", "rw")
+        options = options_of(url, "mode")
+        if mode not in ("rw", "ro"):
+            raise ConfigError(f"mode is rw or ro, not {mode!r}")
+        if mode == "ro" and options["path"] == ":memory:":
+            raise ConfigError("mode=ro reads a file that is there; name it, as in sqlite:///notes.db?mode=ro")
+        return cls(**options, readonly=mode == "ro")
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """All but durability and sharing where the store lives in memory."""
+        on_disk = self._database.path != ":memory:"
+        return Capabilities(
+            durable=on_disk,
+            multiprocess=on_disk,
+            atomic_batches=True,
+            lexical=True,
+            vectors=True,
+            filters=True,
+            history=True,
+            links=True,
+            changes=True,
+        )
+
+    async def _ping(self) -> None:
+        self._database.read().execute("SELECT seq FROM changes LIMIT 1").fetchone()
+
+    async def _close(self) -> None:
+        self._corpora.clear()
+        await super()._close()
+
+    async def _write(self, operations: Sequence[Operation], now: datetime) -> list[Any]:
+        def job(connection: sqlite3.Connection) -> list[Any]:
+            return batches.apply_all(writes.Transaction(connection, now), operations)
+
+        return self._database.submit(job)
+
+    async def _get(self, scope: Scope, ids: Sequence[str], now: datetime) -> list[Record]:
+        where, connection = condition(scope, now), self._database.read()
+        if len(ids) == 1:
+            return select_ids(connection, ids, where)
+        found: dict[str, Record] = {}
+        for part in _batches(list(dict.fromkeys(ids)), 500):
+            found.update((record.id, record) for record in select_ids(connection, part, where))
+        return [found[id] for id in ids if id in found]
+
+    async def _scan(
+        self,
+        scope: Scope,
+        now: datetime,
+        where: Where | None,
+        order: str,
+        descending: bool,
+        limit: int,
+        after: tuple[Any, str] | None,
+    ) -> list[Record]:
+        text, values = condition(scope, now, where)
+        if after is not None:
+            value = to_micros(after[0]) if isinstance(after[0], datetime) else after[0]
+            text += f" AND (r.{order}, r.id) {'<' if descending else '>'} (?, ?)"
+            values = [*values, value, after[1]]
+        way = "DESC" if descending else "ASC"
+        tail = f"ORDER BY r.{order} {way}, r.id {way} LIMIT ?"
+        return select(self._database.read(), (text, values), tail, [limit])
+
+    async def _count(self, scope: Scope, now: datetime, where: Where | None) -> int:
+        text, values = condition(scope, now, where)
+        row = self._database.read().execute(f"SELECT count(*) FROM records r WHERE {text}", values).fetchone()
+        return int(row[0])
+
+    async def _duplicates(self, inserts: Sequence[Insert], now: datetime) -> list[bool]:
+        connection = self._database.read()
+        return batches.duplicates(connection, inserts, now)
+
+    async def _search(self, search: Search) -> Found:
+        try:
+            return find(self._corpora, self._source, search, part=self.part)
+        except BaseException:
+            self._corpora.drop(search.scope)
+            raise
+
+    async def _actors(self, scope: Scope) -> frozenset[str]:
+        return self._corpora.actors(scope)
+
+    async def _history(self, scope: Scope, id: str, now: datetime) -> list[Version]:
+        connection = self._database.read()
+        text, values = condition(scope, now)
+        row = connection.execute(f"{SELECT_BY_ID} WHERE r.id = ? AND {text}", [id, *values]).fetchone()
+        if row is None:
+            raise NotFound(f"no memory {id!r} in this scope", part=self.part)
+        rows = connection.execute(
+            "SELECT record, changed_at, changed FROM history WHERE key = ? ORDER BY version", (row[0],)
+        )
+        past = [
+            version_from_json(
+                {"record": loads(body), "changed_at": from_micros(at).isoformat(), "changed": loads(changed)}
+            )
+            for body, at, changed in rows
+        ]
+        return chain(past, record_of(row))
+
+    async def _links(self, scope: Scope, ids: Sequence[str], incoming: bool) -> list[tuple[str, Link]]:
+        text, values = condition(scope, None)
+        near, far = ("target", "source") if incoming else ("source", "target")
+        found: list[tuple[str, Link]] = []
+        for part in _batches(list(ids), 500):
+            marks = ", ".join("?" * len(part))
+            rows = self._database.read().execute(
+                f"SELECT r.id, o.id, l.kind, l.strength, l.created_at FROM records r INDEXED BY records_id"
+                f" JOIN links l ON l.{near} = r.key JOIN records o ON o.key = l.{far}"
+                f" WHERE r.id IN ({marks}) AND {text} ORDER BY l.source, l.target, l.kind",
+                [*part, *values],
+            )
+            for here, there, kind, strength, at in rows:
+                source, target = (there, here) if incoming else (here, there)
+                link = Link(target=target, kind=kind, strength=strength, created_at=from_micros(at))
+                found.append((source, link))
+        return found
+
+    async def _embeddings(self, scope: Scope, ids: Sequence[str], model: str) -> dict[str, Embedding]:
+        return search.embeddings(self._database.read(), condition(scope, None), ids, model)
+
+    async def _unembedded(self, model: str, limit: int) -> list[Record]:
+        connection = self._database.read()
+        number = connection.execute("SELECT number FROM models WHERE name = ?", (model,)).fetchone()
+        if number is None:
+            return select(connection, ("1", []), "ORDER BY r.key LIMIT ?", [limit])
+        base = number[0] << writes.MODEL_SHIFT
+        where = ("NOT EXISTS (SELECT 1 FROM vectors v WHERE v.id = r.key + ?)", [base])
+        return select(connection, where, "ORDER BY r.key LIMIT ?", [limit])
+
+    async def _embedded(
+        self, model: str, after: tuple[str, str] | None, limit: int
+    ) -> list[tuple[Record, Embedding]]:
+        return search.embedded(self._database.read(), model, after, limit)
+
+    async def _position(self) -> int:
+        return self._source.position()
+
+    async def _changes(self, after: int, limit: int) -> list[Change]:
+        with self._source.snapshot() as connection:
+            return followers.changes(connection, after, limit)
+
+    async def _claim(self, follower: str, holder: str, seconds: float, now: datetime) -> int | None:
+        return self._database.submit(
+            lambda connection: followers.claim(connection, follower, holder, seconds, now)
+        )
+
+    async def _advance(self, follower: str, holder: str, position: int, release: bool) -> bool:
+        return self._database.submit(
+            lambda connection: followers.advance(connection, follower, holder, position, release)
+        )
+
+    async def _embedding_models(self) -> list[str]:
+        return models.names(self._database.read())
+
+    async def _serving(self) -> str | None:
+        return self._source.serving()
+
+    async def _serve(self, model: str, lacking: int) -> int:
+        return self._database.submit(lambda connection: models.serve(connection, model, lacking))
+
+    async def _drop_model(self, model: str) -> int:
+        return self._database.submit(lambda connection: models.drop(connection, model))
+
+    async def _sweep(self, now: datetime) -> int:
+        if self._database.readonly:
+            return 0
+        total = 0
+        while True:
+            gone = self._database.submit(lambda connection: _sweep_some(connection, now))
+            total += gone
+            if gone < _SWEEP_BATCH:
+                return total
+
+    async def _stats(self, scope: Scope, now: datetime) -> Stats:
+        return search.stats(self._database.read(), scope, now)
+
+    async def _check(self, repair: bool) -> Report:
+        from memwell.backends.sqlite.store import check
+
+        return check.check(self._database, repair)
+
+
+def _sweep_some(connection: sqlite3.Connection, now: datetime) -> int:
+    rows = connection.execute(
+        "SELECT key FROM records WHERE expires_at <= ? LIMIT ?", (to_micros(now), _SWEEP_BATCH)
+    ).fetchall()
+    writes.delete_keys(writes.Transaction(connection, now), [row[0] for row in rows])
+    followers.trim(connection, now)
+    return len(rows)
+
+
+def _set_up(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA secure_delete = ON")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute("PRAGMA cache_size = -16000")
+    pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+    if pages * size <= _MAPPED:
+        connection.execute(f"PRAGMA mmap_size = {_MAPPED}")
+    for name, (arguments, function) in filter_sql.FUNCTIONS.items():
+        connection.create_function(name, arguments, function, deterministic=True)
+
+
+def _scripts() -> list[str]:
+    folder = Path(__file__).parents[1] / "migrations" / "records"
+    return [script.read_text("utf-8") for script in sorted(folder.glob("*.sql"))]
+
+
+def _batches(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
+    return (items[at : at + size] for at in range(0, len(items), size))

@@ -1,0 +1,64 @@
+"""Write transactions as context managers that let go of their turn also under Ctrl-C."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+from memwell.backends.sqlite.writer_queue import Ticket
+
+if TYPE_CHECKING:
+    from memwell.backends.sqlite.database import Database
+
+__all__ = ["Transaction"]
+
+
+class _Ended:
+    """A transaction that was committed or rolled back."""
+
+    __slots__ = ("_connection", "_database", "_turn")
+
+    _database: Database
+    _connection: sqlite3.Connection
+    _turn: Ticket | None
+
+
+class Transaction(_Ended):
+    """A write transaction as a context manager: BEGIN IMMEDIATE, then COMMIT, or ROLLBACK on any
+    exception."""
+
+    __slots__ = ()
+
+    def __init__(self, database: Database) -> None:
+        self._turn = None
+        self._database = database
+
+    def __enter__(self) -> sqlite3.Connection:
+        turn = self._turn = Ticket()
+        self._connection = self._database._begin(turn)
+        return self._connection
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        turn, database = self._turn, self._database
+        interrupt: BaseException | None = None
+        assert turn is not None
+        try:
+            if kind is None:
+                self._connection.execute("COMMIT")
+        finally:
+            while (
+                database._turns.holder is turn
+            ):  # a loop in place, not a function: a signal finds no gap before it
+                try:
+                    database._give(turn)
+                except BaseException as error:  # noqa: BLE001
+                    interrupt = error
+            self.__class__ = _Ended  # type: ignore[assignment]  # nothing is left for __del__
+            if interrupt is not None:
+                raise interrupt
+
+    def __del__(self) -> None:
+        """The way out when a signal comes between the block and the first step of `__exit__`."""
+        turn = getattr(self, "_turn", None)
+        if turn is not None:
+            self._database._give(turn)

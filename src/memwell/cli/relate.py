@@ -1,0 +1,99 @@
+"""`relate`, `unrelate`, `related`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from memwell.cli.failures import Code, complain
+from memwell.cli.output import flat
+from memwell.cli.remember import Id
+from memwell.cli.shared import Cli
+from memwell.cli.views import short
+from memwell.records.codec import record_to_json
+
+__all__ = ["relate", "related", "unrelate"]
+
+Target = Annotated[str, typer.Argument(metavar="TARGET", help="Id of the other memory, or the end of it.")]
+
+
+def relate(
+    cli: Cli,
+    id: Id,
+    target: Target,
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--kind", metavar="TEXT", help="supersedes, contradicts, extends, related, or your own word."
+        ),
+    ] = "related",
+    strength: Annotated[float, typer.Option("--strength", metavar="0..1", help="How strongly.")] = 1.0,
+) -> None:
+    """Relate one memory to another, as in `memwell relate NEW OLD --kind supersedes`."""
+    with cli.memory() as memory:
+        source, end = cli.find(memory, id), cli.find(memory, target)
+        link = memory.relate(source, end, kind, strength=strength, **cli.owner)
+    if cli.out.as_json:
+        cli.out.json({"source": source, "target": link.target, "kind": link.kind, "strength": link.strength})
+    else:
+        cli.out.cells((source, link.kind, link.target, f"{link.strength:g}"))
+
+
+def unrelate(
+    cli: Cli,
+    id: Id,
+    target: Target,
+    kind: Annotated[str | None, typer.Option("--kind", metavar="TEXT", help="Only of this kind.")] = None,
+) -> None:
+    """Remove the relationships from one memory to another."""
+    with cli.memory() as memory:
+        removed = memory.unrelate(cli.find(memory, id), cli.find(memory, target), kind, **cli.owner)
+    if cli.out.as_json:
+        cli.out.json({"removed": removed})
+    elif removed:
+        cli.out.line(f"Removed {removed}.")
+    if not removed:
+        complain("there is no such relationship; `memwell related ID` shows those there are")
+        raise typer.Exit(Code.NOT_FOUND)
+
+
+def related(
+    cli: Cli,
+    id: Id,
+    kind: Annotated[str | None, typer.Option("--kind", metavar="TEXT", help="Only over this kind.")] = None,
+    depth: Annotated[int, typer.Option("--depth", metavar="N", help="Steps at most.")] = 1,
+    min_strength: Annotated[
+        float, typer.Option("--min-strength", metavar="0..1", help="Only over ways at least so strong.")
+    ] = 0.0,
+) -> None:
+    """Show the memories reached over relationships, in either direction."""
+    with cli.memory() as memory:
+        found = memory.related(
+            cli.find(memory, id), kind=kind, depth=depth, min_strength=min_strength, **cli.owner
+        )
+    if cli.out.as_json:
+        for one in found:
+            way = {
+                "kind": one.link.kind,
+                "depth": one.depth,
+                "outgoing": one.outgoing,
+                "strength": one.strength,
+            }
+            cli.out.json({**way, "record": record_to_json(replace(one.record))})
+        return
+    rows = [
+        (
+            one.depth,
+            f"{'→' if one.outgoing else '←'} {one.link.kind}",
+            f"{one.strength:.2f}",
+            short(one.record.id) if cli.out.fancy else one.record.id,
+            flat(one.record.content),
+        )
+        for one in found
+    ]
+    if rows:
+        cli.out.table(("step", "way", "strength", "id", "content"), rows, wide="content")
+    else:
+        cli.out.note("Not related to anything yet; see `memwell relate --help`.")

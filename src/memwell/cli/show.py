@@ -1,0 +1,144 @@
+"""`list`, `show`, `history`, `stats`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from memwell.cli.output import flat, when
+from memwell.cli.remember import Id
+from memwell.cli.shared import Cli, Where
+from memwell.cli.views import owner_of, short, shown_record
+from memwell.records.codec import record_to_json, version_to_json
+from memwell.sync import Memory
+from memwell.types import Record, Stats
+
+__all__ = ["history", "list_", "show", "stats"]
+
+_PAGE = 500
+
+
+def list_(
+    cli: Cli,
+    where: Where = None,
+    order: Annotated[
+        str, typer.Option("--order", metavar="FIELD", help="created_at, updated_at, importance or id.")
+    ] = "created_at",
+    ascending: Annotated[bool, typer.Option("--ascending", help="Oldest or smallest first.")] = False,
+    limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", help="How many at most.")] = 20,
+    cursor: Annotated[
+        str | None, typer.Option("--cursor", metavar="TEXT", help="Where to go on, as the call before told.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All of them, page by page.")] = False,
+) -> None:
+    """List memories, newest first."""
+    chosen = cli.filter(where)
+    with cli.memory() as memory:
+        if everything:
+            _print(cli, _walk(cli, memory, chosen, order, not ascending))
+            return
+        page = memory.list(
+            where=chosen, order=order, descending=not ascending, limit=limit, cursor=cursor, **cli.owner
+        )
+    _print(cli, iter(page.records))
+    if page.cursor:
+        cli.out.note(f"There are more: --all, or --cursor {page.cursor}")
+    elif not page.records:
+        cli.out.note("No memories here. Whose are you looking for? See --user, --where and `memwell stats`.")
+
+
+def _walk(
+    cli: Cli, memory: Memory, where: dict[str, object] | None, order: str, descending: bool
+) -> Iterator[Record]:
+    cursor: str | None = None
+    while True:
+        page = memory.list(
+            where=where, order=order, descending=descending, limit=_PAGE, cursor=cursor, **cli.owner
+        )
+        yield from page.records
+        cursor = page.cursor
+        if cursor is None:
+            return
+
+
+def _print(cli: Cli, records: Iterator[Record]) -> None:
+    if cli.out.as_json:
+        for record in records:
+            cli.out.json(record_to_json(record))
+    elif not cli.out.fancy:
+        for r in records:
+            cli.out.cells((r.id, when(r.created_at), owner_of(r), r.content))
+    else:
+        rows = [
+            (short(r.id), f"{r.created_at:%Y-%m-%d}", owner_of(r), flat(r.content)[:300]) for r in records
+        ]
+        if rows:
+            cli.out.table(("id", "when", "who", "content"), rows, wide="content")
+
+
+def show(cli: Cli, id: Id) -> None:
+    """Show all of one memory."""
+    with cli.memory() as memory:
+        record = memory.get(cli.find(memory, id), **cli.owner)
+    if cli.out.as_json:
+        cli.out.json(record_to_json(record))
+    else:
+        shown_record(cli.out, record)
+
+
+def history(cli: Cli, id: Id) -> None:
+    """Show every version of a memory, oldest first."""
+    with cli.memory() as memory:
+        versions = memory.history(cli.find(memory, id), **cli.owner)
+    if cli.out.as_json:
+        for version in versions:
+            cli.out.json({"version": version.version, "current": version.current, **version_to_json(version)})
+        return
+    rows = [
+        (
+            v.version,
+            when(v.record.updated_at),
+            "now" if v.current else "",
+            ", ".join(v.changed),
+            flat(v.record.content),
+        )
+        for v in versions
+    ]
+    cli.out.table(("version", "since", "", "changed", "content"), rows, wide="content")
+
+
+def stats(cli: Cli) -> None:
+    """Count memories by kind, category and model."""
+    with cli.memory() as memory:
+        found = memory.stats(**cli.owner)
+    if cli.out.as_json:
+        values = {**asdict(found), "by_kind": dict(found.by_kind), "by_category": dict(found.by_category)}
+        values |= {"embedded": dict(found.embedded)}
+        values |= {
+            n: v.isoformat() if v else None for n, v in (("oldest", found.oldest), ("newest", found.newest))
+        }
+        cli.out.json(values)
+    else:
+        cli.out.pairs(_lines(found))
+
+
+def _lines(found: Stats) -> dict[str, object]:
+    lines: dict[str, object] = {
+        "memories": f"{found.records:,}",
+        "users": f"{found.users:,}",
+        "sessions": f"{found.sessions:,}",
+        "older versions": f"{found.versions:,}",
+        "relationships": f"{found.links:,}",
+    }
+    lines |= {f"kind {name}": f"{count:,}" for name, count in sorted(found.by_kind.items())}
+    lines |= {f"category {name}": f"{count:,}" for name, count in sorted(found.by_category.items())}
+    lines |= {f"vectors of {name}": f"{count:,}" for name, count in sorted(found.embedded.items())}
+    lines |= {"without vectors": f"{found.unembedded:,}", "expired, not yet swept": f"{found.expired:,}"}
+    if found.oldest and found.newest:
+        lines |= {"oldest": when(found.oldest), "newest": when(found.newest)}
+    if found.bytes is not None:
+        lines["size"] = f"{found.bytes / 1e6:,.1f} MB"
+    return lines

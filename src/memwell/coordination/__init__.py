@@ -1,0 +1,1 @@
+"""Locks and rate limits over any `KeyValue`."""

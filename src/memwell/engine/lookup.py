@@ -1,0 +1,121 @@
+"""Reading by id and by listing: get, pages, history, counts."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from memwell.engine.context import Engine, Owner
+from memwell.engine.links import inside
+from memwell.engine.validation import check_id
+from memwell.errors import InvalidInput, InvalidQuery, NotFound
+from memwell.filters import instant, parse
+from memwell.records.codec import dumps
+from memwell.types import Page, Record, Scope, Stats, Version, Where
+
+__all__ = ["ORDERS", "check_limit", "count", "get", "history", "page", "stats"]
+
+ORDERS = ("created_at", "updated_at", "importance", "id")
+MAX_LIMIT = 10_000
+_PLACES = {"created_at": datetime, "updated_at": datetime, "importance": float, "id": str}
+
+
+async def get(engine: Engine, id: str, owner: Owner) -> Record:
+    """See `AsyncMemory.get`."""
+    scope = engine.scope(owner)
+    found = await engine.store.get(scope, [check_id(id)], now=engine.clock())
+    if not found:
+        raise NotFound(f"no memory {id!r} in this scope", part="memory", operation="get")
+    return (await inside(engine, scope, found))[0]
+
+
+async def page(
+    engine: Engine,
+    where: Where | None,
+    order: str,
+    descending: bool,
+    limit: int,
+    cursor: str | None,
+    owner: Owner,
+) -> Page:
+    """See `AsyncMemory.list`."""
+    if order not in ORDERS:
+        raise InvalidQuery(f"cannot order by {order!r}; known: {', '.join(ORDERS)}")
+    check_limit(limit)
+    if where is not None:
+        parse(where)
+    scope = engine.scope(owner)
+    seal = _seal(scope, where, order, descending)
+    after = None if cursor is None else _after(cursor, seal, order)
+    found = await engine.store.scan(
+        scope,
+        now=engine.clock(),
+        where=where,
+        order=order,
+        descending=descending,
+        limit=limit + 1,
+        after=after,
+    )
+    more = len(found) > limit
+    records = tuple(await inside(engine, scope, found[:limit]))
+    return Page(records=records, cursor=_cursor(records[-1], seal, order) if more else None)
+
+
+async def history(engine: Engine, id: str, owner: Owner) -> list[Version]:
+    """See `AsyncMemory.history`."""
+    scope = engine.scope(owner)
+    told = await engine.store.history(scope, check_id(id), now=engine.clock())
+    records = await inside(engine, scope, [version.record for version in told])
+    return [replace(version, record=record) for version, record in zip(told, records, strict=True)]
+
+
+async def count(engine: Engine, where: Where | None, owner: Owner) -> int:
+    """See `AsyncMemory.count`."""
+    if where is not None:
+        parse(where)
+    return await engine.store.count(engine.scope(owner), now=engine.clock(), where=where)
+
+
+async def stats(engine: Engine, owner: Owner) -> Stats:
+    """See `AsyncMemory.stats`."""
+    return await engine.store.stats(engine.scope(owner), now=engine.clock())
+
+
+def check_limit(limit: object) -> int:
+    """A number of results from 1 to 10,000."""
+    if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MAX_LIMIT:
+        raise InvalidInput(f"limit is a whole number from 1 to {MAX_LIMIT:,}, not {limit!r}")
+    return limit
+
+
+def _seal(scope: Scope, where: Where | None, order: str, descending: bool) -> str:
+    """A short digest that ties a cursor to the listing it was made for."""
+    asked = repr((scope, where, order, descending))
+    return hashlib.blake2b(asked.encode("utf-8", "replace"), digest_size=9).hexdigest()
+
+
+def _cursor(last: Record, seal: str, order: str) -> str:
+    value = getattr(last, order)
+    text = dumps([seal, value.isoformat() if isinstance(value, datetime) else value, last.id])
+    return base64.urlsafe_b64encode(text.encode()).decode("ascii").rstrip("=")
+
+
+def _after(cursor: str, seal: str, order: str) -> tuple[Any, str]:
+    broken = InvalidQuery("this cursor was not made by memwell; start again without one")
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        found, value, id = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise broken from error
+    if found != seal:
+        raise InvalidQuery(
+            "this cursor belongs to another listing (scope, filter or order); start again without one"
+        )
+    place = instant(value) if order.endswith("_at") and isinstance(value, str) else value
+    if not isinstance(place, _PLACES[order]) or not isinstance(id, str):
+        raise broken
+    return place, id

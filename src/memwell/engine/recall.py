@@ -1,0 +1,279 @@
+"""The read path: validate → embed the question → one search for candidates → rank → supersede → cut →
+explain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from memwell import filters
+from memwell.engine import passages
+from memwell.engine.context import Engine, Owner
+from memwell.engine.links import inside
+from memwell.engine.lookup import check_limit
+from memwell.engine.validation import check_content, moment_of
+from memwell.errors import InvalidInput, InvalidQuery, NotSupported
+from memwell.ports.store.search import Found, Search
+from memwell.retrieval.analysis.features import question
+from memwell.retrieval.analysis.text import Query, read_query
+from memwell.retrieval.ranking import strategies
+from memwell.retrieval.ranking.rank import Ranked, rank
+from memwell.retrieval.ranking.strategies import Strategy
+from memwell.types import Component, Hit, Link, Mode, Record, Where, Why
+
+if TYPE_CHECKING:
+    from memwell.ports import Vectors
+
+__all__ = ["Request", "recall"]
+
+_MODES = ("hybrid", "semantic", "lexical")
+_SPARE = 5
+"""Records fetched beyond the limit, to stand in for superseded ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """The arguments of `AsyncMemory.recall`."""
+
+    query: str
+    where: Where | None
+    limit: int
+    token_budget: int | None
+    strategy: str | Strategy
+    as_of: datetime | str | None
+    mode: Mode
+    explain: bool
+    owner: Owner
+
+
+async def recall(engine: Engine, request: Request) -> list[Hit]:
+    """See `AsyncMemory.recall`."""
+    now, scope = engine.clock(), engine.scope(request.owner)
+    strategy = _checked(engine, request)
+    moment = now if request.as_of is None else moment_of("as_of", request.as_of)
+    query = read_query(request.query, actors=await engine.store.actors(scope))
+    vectors, notes = await _vectors(engine, request.mode, query)
+    lexical = request.mode != "semantic"
+    search = Search(
+        scope=scope,
+        now=moment,
+        terms=query.terms if lexical else (),
+        phrases=query.phrases if lexical else (),
+        where=None if request.where is None else filters.parse(request.where),
+        created_until=None if request.as_of is None else moment,
+        vectors=vectors,
+        model=None if vectors is None or engine.encoder is None else engine.encoder.model,
+        pool=max(48, 3 * request.limit),
+        weights=strategy.signals,
+    )
+    found = await engine.store.search(search)
+    if vectors is not None and any(candidate.cosine is None for candidate in found.candidates):
+        engine.note_unembedded(now)
+    hits = await _hits(engine, request, strategy, search, query, found, notes)
+    shown = await inside(engine, scope, [hit.record for hit in hits])
+    hits = [replace(hit, record=record) for hit, record in zip(hits, shown, strict=True)]
+    engine.note_access(scope.tenant_id, [hit.record.id for hit in hits], now)
+    engine.emit("recalled", scope, tuple(hit.record.id for hit in hits), query=request.query)
+    await engine.settle(now)
+    return hits
+
+
+def _checked(engine: Engine, request: Request) -> Strategy:
+    try:
+        check_content(request.query)
+    except InvalidInput as error:
+        raise InvalidQuery(str(error).replace("content", "query").replace("remember", "look for")) from None
+    check_limit(request.limit)
+    if request.token_budget is not None and (
+        isinstance(request.token_budget, bool)
+        or not isinstance(request.token_budget, int)
+        or request.token_budget < 1
+    ):
+        raise InvalidQuery(f"token_budget is a number of tokens of 1 or more, not {request.token_budget!r}")
+    if request.mode not in _MODES:
+        raise InvalidQuery(f"unknown mode {request.mode!r}; known: {', '.join(_MODES)}")
+    if request.mode == "semantic" and engine.encoder is None:
+        raise NotSupported(
+            "semantic recall needs an embedder: give embedder=, or pip install 'memwell[local]' && memwell models pull",
+            part="memory",
+            operation="recall",
+        )
+    return strategies.named(request.strategy)
+
+
+async def _vectors(engine: Engine, mode: Mode, query: Query) -> tuple[Vectors | None, tuple[str, ...]]:
+    """The vector of the question, and a note when it could not be had."""
+    if mode == "lexical" or engine.encoder is None:
+        return None, ()
+    vectors = await engine.encoder.question(query.embed_text, query.text, strictly=mode == "semantic")
+    return vectors, () if vectors is not None else ("the embedder failed, so by words only",)
+
+
+async def _hits(
+    engine: Engine,
+    request: Request,
+    strategy: Strategy,
+    search: Search,
+    query: Query,
+    found: Found,
+    notes: tuple[str, ...],
+) -> list[Hit]:
+    wanted = request.limit if strategy.plain else max(50, 3 * request.limit)
+    ranked = rank(
+        found.candidates,
+        question=question(query, now=search.now),
+        statistics=found.statistics,
+        limit=wanted + _SPARE,
+        weights=strategy.signals,
+    )
+    notes = (*notes, *found.notes)
+    hits = await _fetched(engine, request, search, found, ranked[:wanted], notes)
+    if len(hits) < min(wanted, len(ranked)):
+        hits = await _fetched(engine, request, search, found, ranked, notes)
+    if not strategy.plain:
+        hits = _reweighed(hits, strategy, search.now)
+    hits = _budgeted(hits[: request.limit], request.token_budget)
+    return await passages.attach(engine, hits, search, explain=request.explain)
+
+
+async def _fetched(
+    engine: Engine,
+    request: Request,
+    search: Search,
+    found: Found,
+    ranked: Sequence[Ranked],
+    notes: tuple[str, ...],
+) -> list[Hit]:
+    """The ranked records as hits, superseded ones replaced; all of it as it was at the time asked."""
+    ids = [found.ids[item.key] for item in ranked]
+    today = max(
+        search.now, engine.clock()
+    )  # what has expired since is not returned for an earlier day either
+    records = {record.id: record for record in await engine.store.get(search.scope, ids, now=today)}
+    hits = [_hit(records[id], item, notes) for id, item in zip(ids, ranked, strict=True) if id in records]
+    hits = await _superseded(engine, hits, search, today, found.incoming)
+    if request.as_of is None:
+        return hits
+    then = [replace(hit, record=await _then(engine, hit.record, search)) for hit in hits]
+    return [hit for hit in then if search.where is None or filters.matches(hit.record, search.where)]
+
+
+def _hit(record: Record, item: Ranked, notes: tuple[str, ...]) -> Hit:
+    components = [Component(name=part.name, value=part.value, weight=part.weight) for part in item.parts]
+    components.sort(key=lambda component: -abs(component.points))
+    why = Why(components=tuple(components), notes=notes)
+    return Hit(record=record, score=item.score, why=why)
+
+
+def _reweighed(hits: Sequence[Hit], strategy: Strategy, now: datetime) -> list[Hit]:
+    """The hits by the strategy's weighted mean."""
+    found = []
+    for hit in hits:
+        score, more = strategies.blend(hit.score, hit.record, strategy, now)
+        why = replace(hit.why, components=(*hit.why.components, *more))
+        found.append(replace(hit, score=score, why=why))
+    return sorted(found, key=lambda hit: -hit.score)
+
+
+async def _superseded(
+    engine: Engine,
+    hits: list[Hit],
+    search: Search,
+    today: datetime,
+    incoming: Sequence[tuple[str, Link]] | None,
+) -> list[Hit]:
+    """Each superseded record replaced by the one that stands for it now, and contradictions noted."""
+    ids = {hit.record.id for hit in hits}
+    known = None if incoming is None else [item for item in incoming if item[1].target in ids]
+    heirs, doubts = await _newer(engine, [hit.record.id for hit in hits], search, today, known)
+    if not heirs and not doubts:
+        return hits
+    fresh = {record.id for record in heirs.values()} - heirs.keys()
+    while fresh:
+        more, _ = await _newer(engine, sorted(fresh), search, today)
+        heirs.update(more)
+        fresh = {record.id for record in more.values()} - heirs.keys()
+    found: dict[str, Hit] = {}
+    for hit in hits:
+        record = _last(heirs, hit.record)
+        note: tuple[str, ...] = ()
+        if record.id != hit.record.id:
+            note = (f"supersedes {hit.record.id}",)
+        elif record.id in doubts:
+            note = (f"contradicted by {doubts[record.id]}",)
+        if record.id not in found:
+            found[record.id] = replace(
+                hit, record=record, why=replace(hit.why, notes=(*hit.why.notes, *note))
+            )
+    return list(found.values())
+
+
+async def _newer(
+    engine: Engine,
+    ids: Sequence[str],
+    search: Search,
+    today: datetime,
+    links: Sequence[tuple[str, Link]] | None = None,
+) -> tuple[dict[str, Record], dict[str, str]]:
+    """For each id the record that supersedes it, and the id of one that contradicts it: only visible ones of the
+    time asked, the latest relationship of several. `links` are those that point to the ids, if known.
+    """
+    if links is None:
+        links = await engine.store.links(search.scope, ids, incoming=True)
+    links = [
+        item
+        for item in links
+        if item[1].kind in ("supersedes", "contradicts") and _was(item[1].created_at, search)
+    ]
+    if not links:
+        return {}, {}
+    links.sort(key=lambda item: (item[1].created_at or search.now, item[0]))
+    sources = sorted({source for source, _ in links})
+    records = await engine.store.get(search.scope, sources, now=today)
+    known = {r.id: await _then(engine, r, search) for r in records if _was(r.created_at, search)}
+    fit = {
+        id: record
+        for id, record in known.items()
+        if search.where is None or filters.matches(record, search.where)
+    }
+    heirs = {link.target: fit[id] for id, link in links if link.kind == "supersedes" and id in fit}
+    return heirs, {link.target: id for id, link in links if link.kind == "contradicts" and id in known}
+
+
+def _last(heirs: Mapping[str, Record], start: Record) -> Record:
+    """The last of a chain; a circle ends where it began."""
+    seen, at = {start.id}, start
+    while at.id in heirs and heirs[at.id].id not in seen:
+        at = heirs[at.id]
+        seen.add(at.id)
+    return start if at.id in heirs and heirs[at.id].id == start.id else at
+
+
+def _was(moment: datetime | None, search: Search) -> bool:
+    """Whether something of this moment was there already at the time asked, if one was."""
+    return search.created_until is None or moment is None or moment <= search.created_until
+
+
+async def _then(engine: Engine, record: Record, search: Search) -> Record:
+    """The record in the version that was current at the time asked, if one was."""
+    if search.created_until is None or record.updated_at <= search.now:
+        return record
+    versions = await engine.store.history(search.scope, record.id, now=search.now)
+    then = [version.record for version in versions if version.record.updated_at <= search.now]
+    return then[-1] if then else record
+
+
+def _budgeted(hits: list[Hit], budget: int | None) -> list[Hit]:
+    """The hits in order as long as their contents fit the budget, four bytes of UTF-8 a token."""
+    if budget is None:
+        return hits
+    found, left = [], budget
+    for hit in hits:
+        left -= -(-len(hit.record.content.encode()) // 4)
+        if left < 0:
+            break
+        found.append(hit)
+    return found

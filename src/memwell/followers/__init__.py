@@ -1,0 +1,1 @@
+"""Followers of a store's change sequence."""

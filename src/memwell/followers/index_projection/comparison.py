@@ -1,0 +1,52 @@
+"""What a store and its index disagree about."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from memwell.followers.index_projection.points import alike, key_of, name_of
+from memwell.followers.index_projection.projection import BATCH, Projection
+from memwell.types import Problem
+
+__all__ = ["differences"]
+
+_MISSING: Final = "missing from the index"
+_EXTRA: Final = "only in the index"
+_OTHER: Final = "the index holds another vector"
+
+
+async def differences(projection: Projection) -> list[Problem]:
+    """Every point that is missing, too many, or other than its record; the index should be abreast.
+
+    What differs at first sight is looked at again at the end: it may have been written meanwhile.
+    """
+    store, index, model = projection.store, projection.index, projection.model
+    doubtful: list[str] = []
+    after: tuple[str, str] | None = None
+    while rows := await store.embedded(model, after=after, limit=BATCH):
+        keys = [(record.scope.tenant_id, record.id) for record, _ in rows]
+        doubtful += await _differing(projection, [name_of(*key) for key in keys])
+        after = keys[-1]
+    seen: str | None = None
+    while names := await index.ids(after=seen, limit=BATCH):
+        expected = await projection.expected(names)
+        doubtful += [name for name in names if name not in expected]
+        seen = names[-1]
+    if doubtful:
+        await projection.feed(None)
+    found: dict[str, str] = {}
+    for at in range(0, len(doubtful), BATCH):
+        found |= await _differing(projection, doubtful[at : at + BATCH])
+    return [Problem(kind="index", detail=found[name], id=key_of(name)[1]) for name in sorted(found)]
+
+
+async def _differing(projection: Projection, names: list[str]) -> dict[str, str]:
+    """Name → what is wrong with its point."""
+    expected, held = await projection.expected(names), await projection.index.vectors(names)
+    wrong = dict.fromkeys(held.keys() - expected.keys(), _EXTRA)
+    for name, vector in expected.items():
+        if name not in held:
+            wrong[name] = _MISSING
+        elif not alike(held[name], vector):
+            wrong[name] = _OTHER
+    return wrong

@@ -1,0 +1,7 @@
+"""Chroma as a vector index."""
+
+from __future__ import annotations
+
+from memwell.indexes.chroma.index import Chroma
+
+__all__ = ["Chroma"]

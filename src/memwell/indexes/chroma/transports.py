@@ -1,0 +1,197 @@
+"""Two ways into Chroma: its library on a folder of this machine, and its server's REST protocol (version 2).
+
+The server is spoken to directly, since the library's own client waits forever and shares its headers between servers.
+"""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from memwell.indexes.file_lock import leave, share
+from memwell.network.clients import Clients
+from memwell.network.retry_after import asked_wait
+
+__all__ = ["Answered", "Folder", "Server", "Transport"]
+
+_STARTING = threading.Lock()
+"""The library starts one system for each folder, and does not wait until another thread has started it."""
+
+_VECTORS = frozenset({"embeddings", "query_embeddings"})
+"""Arguments that are arrays."""
+
+Found = Mapping[str, Any]
+"""Lists by name: `ids`, and what was asked to be included."""
+
+
+class Answered(Exception):
+    """The server refused: status, the name of the error and what it says."""
+
+    def __init__(self, status: int, name: str, said: str, retry_after: float | None) -> None:
+        super().__init__(f"{status} {name}: {said}")
+        self.status, self.name, self.said, self.retry_after = status, name, said, retry_after
+
+
+class Transport(ABC):
+    """One collection, whose operations have the same names and arguments on both ways. `enter` comes first."""
+
+    @abstractmethod
+    async def enter(self, name: str, *, space: str, metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Make the collection when it is absent; the metadata that it has."""
+
+    @abstractmethod
+    async def count(self) -> int:
+        """Number of points."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Let go of what was opened. `enter` opens it again."""
+
+    @abstractmethod
+    async def _call(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        """What an operation on the collection gives."""
+
+    async def upsert(
+        self, ids: Sequence[str], embeddings: Any, metadatas: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Add or replace points; `embeddings` are `(n, d) float32`."""
+        await self._asked("upsert", ids=list(ids), embeddings=embeddings, metadatas=list(metadatas))
+
+    async def query(self, embedding: Any, size: int, where: Any, include: Sequence[str]) -> Found:
+        """About the nearest points that pass, nearest first, at most `size`."""
+        found = await self._asked(
+            "query", query_embeddings=embedding[None], n_results=size, where=where, include=list(include)
+        )
+        return {name: values[0] for name, values in found.items() if name == "ids" or name in include}
+
+    async def get(
+        self,
+        include: Sequence[str],
+        *,
+        ids: Sequence[str] | None = None,
+        where: Any = None,
+        limit: int | None = None,
+        offset: int | None = None,
+    ) -> Found:
+        """Points by id, or a page of those that pass."""
+        found: Found = await self._asked(
+            "get", include=list(include), ids=ids, where=where, limit=limit, offset=offset
+        )
+        return found
+
+    async def delete(self, *, ids: Sequence[str] | None = None, where: Any = None) -> None:
+        """Remove points by id, or those that pass."""
+        await self._asked("delete", ids=ids, where=where)
+
+    async def _asked(self, name: str, **arguments: Any) -> Any:
+        return await self._call(name, {key: value for key, value in arguments.items() if value is not None})
+
+
+def _configuration(space: str) -> dict[str, Any]:
+    """The search is broader than Chroma's own, for recall."""
+    return {"hnsw": {"space": space, "max_neighbors": 16, "ef_construction": 100, "ef_search": 200}}
+
+
+class Folder(Transport):
+    """The library, in process. Other processes are kept out; other collections of this one are welcome."""
+
+    def __init__(self, path: Path, *, part: str) -> None:
+        self._path, self._part = path, part
+        self._guard = threading.Lock()
+        self._lock: Path | None = None
+        self._client: Any = None
+        self._collection: Any = None
+
+    async def enter(self, name: str, *, space: str, metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Imports chromadb, which takes a second."""
+        with self._guard:
+            if self._client is None:
+                self._client = self._opened()
+            collection = self._collection = self._client.get_or_create_collection(
+                name,
+                configuration=_configuration(space),
+                metadata=dict(metadata),
+                embedding_function=None,
+            )
+        return collection.metadata or {}
+
+    def _opened(self) -> Any:
+        import chromadb
+        from chromadb.config import Settings
+
+        self._path.mkdir(parents=True, exist_ok=True)
+        self._lock = self._lock or share(self._path, part=self._part)
+        settings = Settings(anonymized_telemetry=False)
+        with _STARTING:
+            return chromadb.PersistentClient(str(self._path.resolve()), settings)
+
+    async def _call(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        return getattr(self._collection, name)(**arguments)
+
+    async def count(self) -> int:
+        """Number of points."""
+        return int(self._collection.count())
+
+    async def close(self) -> None:
+        """Let the folder go."""
+        client, self._client, lock, self._lock = self._client, None, self._lock, None
+        try:
+            if client is not None:
+                client.close()
+        finally:
+            if lock is not None:
+                leave(lock)
+
+
+class Server(Transport):
+    """The REST protocol. One client for each event loop."""
+
+    def __init__(self, base: str, *, key: str | None, tenant: str, database: str, timeout: float) -> None:
+        self._base = f"{base}/api/v2/tenants/{tenant}/databases/{database}/collections"
+        self._key, self._timeout = key, timeout
+        self._clients: Clients[Any] = Clients(self._opened, lambda client: client.aclose())
+        self._collection = ""
+
+    async def enter(self, name: str, *, space: str, metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+        """As the protocol says; race-safe on the server's side."""
+        body = {
+            "name": name,
+            "metadata": dict(metadata),
+            "configuration": _configuration(space),
+            "get_or_create": True,
+        }
+        found = await self._send("POST", "", body)
+        self._collection = f"/{found['id']}"
+        return found["metadata"] or {}
+
+    async def _call(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        body = {key: value.tolist() if key in _VECTORS else value for key, value in arguments.items()}
+        return await self._send("POST", f"{self._collection}/{name}", body)
+
+    async def count(self) -> int:
+        """Number of points."""
+        return int(await self._send("GET", f"{self._collection}/count"))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._clients.close()
+
+    async def _send(self, method: str, path: str, body: Any = None) -> Any:
+        answer = await self._clients.here().request(method, f"{self._base}{path}", json=body)
+        if answer.status_code < 400:
+            return answer.json()
+        try:
+            said = answer.json()
+            name, message = str(said["error"]), str(said["message"])
+        except (ValueError, KeyError, TypeError):
+            name, message = answer.reason_phrase, answer.text[:200]
+        raise Answered(answer.status_code, name, message, asked_wait(answer.headers))
+
+    def _opened(self) -> Any:
+        import httpx2
+
+        headers = {"x-chroma-token": self._key} if self._key else {}
+        return httpx2.AsyncClient(headers=headers, timeout=self._timeout)

@@ -1,0 +1,309 @@
+"""Elasticsearch 8.12 or later: one index, in which several namespaces stand side by side.
+
+`elasticsearch://host:9200?dimension=384`, with `user:password@` where it is needed; options `index` (memwell),
+`namespace`, `metric` (cosine, l2, dot), `https` (default: not for this machine), `verify` (certificates, true),
+`timeout` (seconds, 10). An API key is in the environment variable ELASTICSEARCH_API_KEY.
+
+The index is made at the first call when absent; any number of processes may do so at once. An index of another
+dimension or metric is a `ConfigError`. A point's own id is a UUID made of namespace and id. A write returns when
+searches see it. A large one goes in several requests, and one that fails in part raises: what was written stays, and
+the same call again makes it whole. Searches are approximate (HNSW over unquantised vectors); beyond 10,000 candidates
+every point is compared. A zero vector, which the cosine refuses, stands there as a direction of its own and is told as
+what it is.
+
+Proved on the wire: Elastic's own client against a loopback server that speaks the documented protocol.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Self
+
+import elasticsearch
+from elasticsearch import AsyncElasticsearch
+
+from memwell import filters
+from memwell.capabilities import IndexCapabilities
+from memwell.errors import BackendError, ConfigError, MemwellError, Unavailable
+from memwell.filters import Node
+from memwell.indexes.elasticsearch.documents import (
+    FIELDS,
+    HELD,
+    ID,
+    VECTOR,
+    actions,
+    check,
+    filtered,
+    id_of,
+    mappings,
+    vector_of,
+)
+from memwell.indexes.filtering.field_columns import decoded
+from memwell.indexes.filtering.nearest import Candidate, Question, nearest
+from memwell.indexes.filtering.pushdown import pushed
+from memwell.indexes.metrics import checked_metric, metric_of, similarities
+from memwell.indexes.points import asked, batch, dimension_of, here, portion, stand_in, uuid_of
+from memwell.network.api_keys import key_from
+from memwell.network.clients import Clients
+from memwell.network.retry_after import asked_wait
+from memwell.ports import Match, Metric, Point, VectorIndex, Vectors
+from memwell.registry import Url
+from memwell.types import Where
+
+__all__ = ["Elasticsearch"]
+
+AT_ONCE: Final = 1000
+BYTES: Final = 16_000_000
+"""Of one bulk request; the server takes 100 MB."""
+MOST: Final = 10_000
+"""Candidates of one search, and points of one page, at most."""
+
+
+class Elasticsearch(VectorIndex):
+    """See the module. Nothing is opened before the first call; a `client` that is handed in stays open, and its
+    `identity` is not known."""
+
+    part = "elasticsearch"
+    proof = "wire"
+    capabilities = IndexCapabilities(durable=True, multiprocess=True)
+
+    def __init__(
+        self,
+        dimension: int,
+        *,
+        url: str | None = None,
+        client: AsyncElasticsearch | None = None,
+        user: str | None = None,
+        password: str | None = None,
+        api_key: str | None = None,
+        index: str = "memwell",
+        namespace: str = "",
+        metric: Metric = "cosine",
+        verify: bool = True,
+        timeout: float = 10.0,
+    ) -> None:
+        """`timeout` in seconds, for each request. Raises `ConfigError`."""
+        if (url is None) == (client is None):
+            raise ConfigError("elasticsearch takes a url or a client", part=self.part)
+        if dimension < 1:
+            raise ConfigError(f"a dimension is a positive number, not {dimension!r}", part=self.part)
+        self.dimension = dimension
+        self.metric = checked_metric(metric)
+        self._name, self._namespace = index, namespace
+        key = key_from(api_key, ["ELASTICSEARCH_API_KEY"], part=self.part)
+        self._settings: dict[str, Any] = {
+            "request_timeout": timeout,
+            "retry_on_timeout": False,
+            "max_retries": 0,
+        }
+        if user is not None:
+            login = f"{user}:{password or ''}".encode()  # the client takes ASCII only, and would show it all
+            self._settings["basic_auth"] = base64.b64encode(login).decode()
+        elif key:
+            self._settings["api_key"] = key
+        if url is not None and url.startswith("https"):
+            self._settings |= {"verify_certs": verify, "ssl_show_warn": False}
+        self._given = client
+        self._clients = Clients(lambda: AsyncElasticsearch(url, **self._settings), AsyncElasticsearch.close)
+        self._checked = False
+        if url is not None:
+            self.identity = f"elasticsearch:{url}/{index}/{namespace}"
+
+    @classmethod
+    def from_url(cls, url: Url) -> Self:
+        """See the module's description."""
+        dimension, metric, place = dimension_of(url), metric_of(url), url.place()
+        host, port = place.host(9200)
+        settings: dict[str, Any] = {
+            "index": url.take("index") or "memwell",
+            "namespace": url.take("namespace") or "",
+            "timeout": url.number("timeout", 10.0),
+            "verify": url.flag("verify", True),
+        }
+        scheme = "https" if url.flag("https", not here(host)) else "http"
+        url.done("dimension", "metric", "index", "namespace", "timeout", "verify", "https")
+        shown = f"[{host}]" if ":" in host else host
+        address = f"{scheme}://{shown}:{port}{'/' if place.path else ''}{place.path.strip('/')}"
+        return cls(
+            dimension, url=address, user=place.user, password=place.password, metric=metric, **settings
+        )
+
+    # ------------------------------------------------------------------------------------------ the client
+
+    async def _opened(self) -> AsyncElasticsearch:
+        """The client of the running loop, when it is sure that the index is there and fits."""
+        client = self._given or self._clients.here()
+        if not self._checked:
+            await self._prepare(client)
+            self._checked = True
+        return client
+
+    async def _prepare(self, client: AsyncElasticsearch) -> None:
+        if not await client.indices.exists(index=self._name):
+            try:
+                await client.indices.create(index=self._name, mappings=mappings(self.dimension, self.metric))
+            except elasticsearch.BadRequestError as error:
+                if error.error != "resource_already_exists_exception":  # another process was quicker
+                    raise
+        answer = await client.indices.get_mapping(index=self._name)
+        check(next(iter(answer.values()))["mappings"], self._name, self.dimension, self.metric)
+
+    # -------------------------------------------------------------------------------------------- the port
+
+    async def _upsert(self, points: Sequence[Point]) -> None:
+        ready = batch(points, self.metric, part=self.part)
+        size = portion(self.dimension, ready.texts, most=AT_ONCE, size=BYTES)
+        made = list(actions(ready, self.metric, self._namespace))
+        for at in range(0, len(made), size):
+            await self._bulk([line for pair in made[at : at + size] for line in pair])
+
+    async def _delete(self, ids: Sequence[str]) -> None:
+        lines = [{"delete": {"_id": self._own(name)}} for name in dict.fromkeys(ids)]
+        for at in range(0, len(lines), AT_ONCE):
+            await self._bulk(lines[at : at + AT_ONCE])
+
+    async def _bulk(self, operations: list[dict[str, Any]]) -> None:
+        client = await self._opened()
+        answer = await client.bulk(index=self._name, operations=operations, refresh="wait_for")
+        if not answer["errors"]:
+            return
+        results = [next(iter(item.values())) for item in answer["items"]]
+        failed = [result for result in results if result.get("error")]
+        if failed:
+            said, busy = failed[0]["error"].get("reason"), failed[0]["status"] in (429, 503)
+            message = f"{len(failed)} of {len(results)} points were refused: {said}"
+            raise (Unavailable if busy else BackendError)(message, part=self.part)
+
+    async def _search(self, vector: Vectors, limit: int, where: Where | Node | None) -> list[Match]:
+        query = asked(vector, self.metric, part=self.part)
+        question = Question(query, self.metric, limit, pushed(filters.parse(where or {})))
+        condition = filtered(self._namespace, question.pushed.condition)
+        sent = query if query.any() or self.metric != "cosine" else stand_in(self.dimension)
+
+        async def ask(size: int) -> list[Candidate]:
+            client = await self._opened()
+            knn = {
+                "field": VECTOR,
+                "query_vector": sent.tolist(),
+                "k": size,
+                "num_candidates": min(MOST, max(size * 2, 100)),
+                "filter": condition,
+            }
+            answer = await client.search(
+                index=self._name, knn=knn, size=size, source={"includes": [ID, FIELDS, HELD]}
+            )
+            return self._candidates([hit["_source"] for hit in answer["hits"]["hits"]], question)
+
+        async def scan() -> list[Candidate]:
+            return [one async for page in self._pages(condition) for one in self._candidates(page, question)]
+
+        return await nearest(question, ask, self._vectors, most=MOST, scan=scan)
+
+    def _candidates(self, found: Sequence[Mapping[str, Any]], question: Question) -> list[Candidate]:
+        """Documents as candidates. What they are to the query is computed here: a score of Elasticsearch is a float of
+        a formula that differs by metric, and the vector comes along anyway."""
+        vectors = [vector_of(document) for document in found]
+        near = similarities(vectors, question.vector, question.metric) if vectors else []
+        return [
+            Candidate(
+                id=id_of(document),
+                similarity=similar,
+                fields=None if question.pushed.exact else decoded(document.get(FIELDS)),
+            )
+            for document, similar in zip(found, near, strict=True)
+        ]
+
+    async def _pages(self, condition: dict[str, Any]) -> Any:
+        """Documents that meet a condition, in the order of their ids, some at a time."""
+        after: str | None = None
+        while page := await self._page(condition, after, MOST // 10, [ID, FIELDS, HELD]):
+            yield page
+            after = id_of(page[-1])
+
+    async def _page(
+        self, condition: dict[str, Any], after: str | None, limit: int, source: list[str]
+    ) -> list[dict[str, Any]]:
+        client = await self._opened()
+        answer = await client.search(
+            index=self._name,
+            query=condition,
+            size=limit,
+            sort=[{ID: "asc"}],
+            source={"includes": source},
+            search_after=None if after is None else [after],
+        )
+        return [hit["_source"] for hit in answer["hits"]["hits"]]
+
+    async def _ids(self, after: str | None, limit: int) -> list[str]:
+        """Keywords are ordered by their bytes of UTF-8, hence by code points."""
+        found: list[str] = []
+        while len(found) < limit:
+            wanted = min(limit - len(found), MOST)
+            page = await self._page(filtered(self._namespace), found[-1] if found else after, wanted, [ID])
+            found += [id_of(document) for document in page]
+            if len(page) < wanted:
+                break
+        return found
+
+    async def _vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
+        client = await self._opened()
+        names = list({self._own(name): None for name in ids})
+        found: dict[str, Vectors] = {}
+        for at in range(0, len(names), AT_ONCE):
+            answer = await client.mget(
+                index=self._name, ids=names[at : at + AT_ONCE], source_includes=[ID, HELD], realtime=True
+            )
+            held = [document["_source"] for document in answer["docs"] if document.get("found")]
+            found |= {id_of(document): vector_of(document) for document in held}
+        return found
+
+    async def _count(self) -> int:
+        client = await self._opened()
+        answer = await client.count(index=self._name, query=filtered(self._namespace))
+        return int(answer["count"])
+
+    async def _clear(self) -> None:
+        client = await self._opened()
+        await client.delete_by_query(
+            index=self._name, query=filtered(self._namespace), refresh=True, conflicts="proceed"
+        )
+
+    async def _ping(self) -> None:
+        client = await self._opened()
+        await client.indices.exists(index=self._name)
+
+    async def _close(self) -> None:
+        await self._clients.close()
+
+    def _own(self, name: str) -> str:
+        return uuid_of(name, self._namespace)
+
+    def _translate(self, error: Exception, operation: str) -> MemwellError:
+        """The one table of what the client raises."""
+        found = self._table(error) or super()._translate(error, operation)
+        found.part, found.operation = self.part, operation
+        return found
+
+    def _table(self, error: Exception) -> MemwellError | None:
+        if isinstance(error, elasticsearch.AuthenticationException | elasticsearch.AuthorizationException):
+            return ConfigError(
+                f"Elasticsearch refuses the login: {error.error}; check user, password or API key"
+            )
+        if isinstance(error, elasticsearch.NotFoundError):
+            self._checked = False
+            return BackendError(
+                f"{error.error}; the next call makes the index anew, `memwell repair` fills it"
+            )
+        if isinstance(error, elasticsearch.ApiError):
+            busy = error.status_code in (429, 502, 503, 504)
+            message = f"Elasticsearch answers {error.status_code}: {error.error}"
+            wait = asked_wait(error.meta.headers)
+            return Unavailable(message, retry_after=wait) if busy else BackendError(message)
+        if isinstance(error, elasticsearch.SSLError):
+            return ConfigError(f"the certificate cannot be trusted: {error.message}; see verify=")
+        if isinstance(error, elasticsearch.TransportError):
+            return Unavailable(f"Elasticsearch cannot be reached: {error.message}")
+        if isinstance(error, elasticsearch.UnsupportedProductError):
+            return ConfigError("what answers there is not Elasticsearch")
+        return None

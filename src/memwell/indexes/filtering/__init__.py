@@ -1,0 +1,1 @@
+"""Filters of vector indexes: what a service is asked, and what is checked afterwards."""

@@ -1,0 +1,1 @@
+"""What indexes that live in the process share."""

@@ -1,0 +1,173 @@
+"""Ids and fields of an index in memory, by row, and which rows pass a filter."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import OrderedDict, defaultdict
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from memwell import filters
+from memwell.indexes.filtering.field_columns import LISTS, NUMBERS, TEXTS, columns
+from memwell.indexes.filtering.pushdown import Compare, Condition, Every, OneOf, Pushed, Unless
+from memwell.ports.arrays import numpy
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Rows", "Table"]
+
+Rows: TypeAlias = "NDArray[np.intp]"
+Mask: TypeAlias = "NDArray[np.bool_]"
+
+MASKS = 16
+"""Filters whose result is remembered until the next write."""
+
+
+class Table:
+    """Points by row number; a row is live, or empty. Guard it from outside.
+
+    Columns are built at the first search with a filter and kept up from then on, so that a filter costs some passes
+    over arrays instead of a look at each point.
+    """
+
+    def __init__(self) -> None:
+        self._np = numpy()
+        self.row: dict[str, int] = {}
+        """Id → row of the live ones."""
+        self.names: list[str | None] = []
+        """Row → id; `None` for an empty row."""
+        self.fields: list[Mapping[str, Any]] = []
+        self._stale: set[int] = set()
+        self._capacity = 0
+        self._texts: dict[str, Any] = {}
+        self._codes: dict[str, dict[str, int]] = defaultdict(dict)
+        self._numbers: dict[str, Any] = {}
+        self._holding: dict[tuple[str, str], set[int]] = {}
+        self._words: list[tuple[tuple[str, str], ...]] = []
+        self._sorted: list[str] | None = None
+        self._alive: Mask = self._np.zeros(1024, dtype=bool)
+        self._passed_through: OrderedDict[str, Rows] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def set(self, row: int, name: str, fields: Mapping[str, Any]) -> None:
+        """Put a point into a row: one that is there, or the next."""
+        if row == len(self.names):
+            self.names.append(None)
+            self.fields.append({})
+            if row == len(self._alive):
+                self._alive = self._np.concatenate([self._alive, self._np.zeros_like(self._alive)])
+        self._alive[row] = True
+        self.names[row], self.fields[row], self.row[name] = name, fields, row
+        self._stale.add(row)
+        self._forget()
+
+    def drop(self, name: str) -> int | None:
+        """Empty the row of a point; its number, or `None` when there is no such point."""
+        row = self.row.pop(name, None)
+        if row is not None:
+            self._alive[row] = False
+            self.names[row], self.fields[row] = None, {}
+            self._stale.add(row)
+            self._forget()
+        return row
+
+    def page(self, after: str | None, limit: int) -> list[str]:
+        """Up to `limit` ids after one, ascending."""
+        if self._sorted is None:
+            self._sorted = sorted(self.row)
+        start = 0 if after is None else bisect_right(self._sorted, after)
+        return self._sorted[start : start + limit]
+
+    def passing(self, pushed: Pushed) -> Rows:
+        """The live rows whose fields pass, ascending."""
+        name = repr(pushed.node)
+        rows = self._passed_through.get(name)
+        if rows is None:
+            rows = self._np.nonzero(self._alive[: len(self.names)] & self._mask(pushed.condition))[0]
+            if not pushed.exact:
+                kept = [row for row in rows if filters.matches_fields(self.fields[row], pushed.node)]
+                rows = self._np.array(kept, dtype=self._np.intp)
+            self._passed_through[name] = rows
+            if len(self._passed_through) > MASKS:
+                self._passed_through.popitem(last=False)
+        self._passed_through.move_to_end(name)
+        found: Rows = rows
+        return found
+
+    def _forget(self) -> None:
+        self._sorted = None
+        self._passed_through = OrderedDict()
+
+    def _mask(self, condition: Condition | None) -> Any:
+        """Where a condition holds, right for live rows only."""
+        np = self._np
+        if condition is None:
+            return True
+        self._build()
+        if isinstance(condition, OneOf):
+            return self._one_of(condition)
+        if isinstance(condition, Compare):
+            values = self._numbers[condition.column][: len(self.names)]
+            order = {"gt": np.greater, "gte": np.greater_equal, "lt": np.less, "lte": np.less_equal}
+            return order[condition.bound](values, condition.number)
+        if isinstance(condition, Unless):
+            return ~self._mask(condition.part)
+        masks = [self._mask(part) for part in condition.parts]
+        if not masks:
+            return np.full(len(self.names), isinstance(condition, Every))
+        return (np.logical_and if isinstance(condition, Every) else np.logical_or).reduce(masks)
+
+    def _one_of(self, condition: OneOf) -> Mask:
+        np = self._np
+        if condition.listed:
+            mask: Mask = np.zeros(len(self.names), dtype=bool)
+            for value in condition.values:
+                mask[list(self._holding.get((condition.column, value), ()))] = True
+            return mask
+        known = self._codes[condition.column]
+        codes = [known[value] for value in condition.values if value in known]
+        found: Mask = np.isin(self._texts[condition.column][: len(self.names)], codes)
+        return found
+
+    def _build(self) -> None:
+        """Bring the columns abreast of the rows."""
+        self._grow()
+        for row in self._stale:
+            for key in self._words[row]:
+                self._holding[key].discard(row)
+            self._words[row] = ()
+            if self.names[row] is not None:
+                self._fill(row)
+        self._stale = set()
+
+    def _fill(self, row: int) -> None:
+        found: dict[str, Any] = columns(self.fields[row])
+        for column, values in self._texts.items():
+            codes = self._codes[column]
+            values[row] = codes.setdefault(found[column], len(codes))
+        for column, numbers in self._numbers.items():
+            numbers[row] = found[column]
+        words = tuple((f"f_{name}", word) for name in LISTS for word in found[f"f_{name}"])
+        for key in words:
+            self._holding.setdefault(key, set()).add(row)
+        self._words[row] = words
+
+    def _grow(self) -> None:
+        np = self._np
+        if self._capacity < len(self.names) or not self._texts:
+            self._capacity = max(1024, 2 * len(self.names))
+            for columns_, names, kind in (
+                (self._texts, TEXTS, np.int32),
+                (self._numbers, NUMBERS, np.float64),
+            ):
+                for name in names:
+                    grown = np.zeros(self._capacity, dtype=kind)
+                    old = columns_.get(f"f_{name}")
+                    if old is not None:
+                        grown[: len(old)] = old
+                    columns_[f"f_{name}"] = grown
+        self._words.extend([()] * (len(self.names) - len(self._words)))

@@ -1,0 +1,1 @@
+"""Qdrant as a vector index: a server, a folder, or in process (`qdrant-edge`)."""

@@ -1,0 +1,301 @@
+"""Qdrant: a server by its URL, or the client's own local mode in a folder or in memory.
+
+`qdrant://host:6333?dimension=384`, `qdrant:///folder?dimension=384`, `qdrant://:memory:?dimension=384`; options
+`collection` (memwell), `namespace`, `metric` (cosine, l2, dot); for a server also `https`, `timeout` (seconds, 10) and
+`api_key`, which is better left to the environment variable QDRANT_API_KEY. With a key, and not on this machine, https
+is the default.
+
+The collection and its payload indexes are made at the first call when absent; any number of processes may do so at
+once. A collection of another dimension or metric is a `ConfigError`. Several namespaces share a collection and never
+see each other. A point's own id is a UUID made of namespace and id.
+
+A write returns when it can be found. A large one goes in several requests: if one fails, those before it stay, and the
+same call again makes it whole. Searches are approximate where the server has built its graph, except when they come
+back short: then every point is compared. What a server was told is on its disk; `identity` names server, collection and
+namespace.
+
+Local mode has one opener: a folder that is open already is a `ConfigError`. It compares every vector in Python, and is
+meant for small sets. The server mode is proved on the wire only, local mode for real.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, Self
+
+from qdrant_client import AsyncQdrantClient, models
+from qdrant_client.http.exceptions import UnexpectedResponse
+
+from memwell import filters
+from memwell.capabilities import IndexCapabilities
+from memwell.errors import ConfigError, MemwellError
+from memwell.filters import Node
+from memwell.indexes.address import address
+from memwell.indexes.filtering.nearest import Candidate, Question, nearest
+from memwell.indexes.filtering.pushdown import pushed
+from memwell.indexes.listing import Listing
+from memwell.indexes.metrics import checked_metric, metric_of
+from memwell.indexes.points import Batch, asked, batch, dimension_of, portion, uuid_of
+from memwell.indexes.qdrant.errors import failure, gone
+from memwell.indexes.qdrant.payload import DISTANCES, ID, INDEXED, Kit, candidates, held, payloads, wanted
+from memwell.network.clients import Clients
+from memwell.ports import Match, Metric, Point, VectorIndex, Vectors
+from memwell.registry import Url
+from memwell.types import Where
+
+__all__ = ["Qdrant"]
+
+KIT: Final = Kit(models.Filter, models.FieldCondition, models.MatchAny, models.Range)
+AT_ONCE: Final = 1000
+"""Points written or read by one request, at most."""
+BYTES: Final = 16_000_000
+"""Of points in one request; the server's own limit is 32 MB."""
+_LOCAL = threading.Lock()
+"""Local mode is not made for threads."""
+
+
+class Qdrant(VectorIndex):
+    """`Qdrant(384, url="http://localhost:6333")`, `Qdrant(384, path="folder")`, `Qdrant(384)` in memory, or around a
+    `client` of yours, which stays open and whose `identity` is not known."""
+
+    part = "qdrant"
+
+    def __init__(
+        self,
+        dimension: int,
+        *,
+        url: str | None = None,
+        path: str | os.PathLike[str] | None = None,
+        client: AsyncQdrantClient | None = None,
+        api_key: str | None = None,
+        collection: str = "memwell",
+        namespace: str = "",
+        metric: Metric = "cosine",
+        timeout: float = 10.0,
+    ) -> None:
+        """Nothing is opened before the first call. `timeout` in seconds, for each request."""
+        if sum(given is not None for given in (url, path, client)) > 1:
+            raise ConfigError("qdrant takes one of url, path and client", part=self.part)
+        if dimension < 1:
+            raise ConfigError(f"a dimension is a positive number, not {dimension!r}", part=self.part)
+        self.dimension = dimension
+        self.metric = checked_metric(metric)
+        self._collection, self._namespace = collection, namespace
+        self._url, self._path, self._key, self._timeout = url, path, api_key, timeout
+        self._ours = client is None
+        self._client = client
+        self._clients = Clients(self._made, lambda client: client.close())
+        self._checked = False
+        self._local = url is None if client is None else not hasattr(client._client, "rest_uri")
+        self.blocking = self._local
+        self.proof = "service" if self._local else "wire"
+        self.capabilities = IndexCapabilities(
+            durable=url is not None or path is not None, multiprocess=not self._local, exact=self._local
+        )
+        self._listing = Listing(self._scan)
+        where = url if url is not None else path if path is None else Path(path).resolve()
+        if where is not None:
+            self.identity = f"qdrant:{where}/{collection}/{namespace}"
+
+    @classmethod
+    def from_url(cls, url: Url) -> Self:
+        """See the module's description."""
+        dimension, metric = dimension_of(url), metric_of(url)
+        settings: dict[str, Any] = {"dimension": dimension, "metric": metric}
+        settings |= {
+            "collection": url.take("collection") or "memwell",
+            "namespace": url.take("namespace") or "",
+        }
+        timeout = url.number("timeout", 10.0)
+        if url.rest in ("", ":memory:") or url.rest.startswith("/"):
+            url.done("dimension", "metric", "collection", "namespace", "timeout")
+            return cls(path=url.path() if url.rest.startswith("/") else None, **settings)
+        base, key = address(url, port=6333, key="QDRANT_API_KEY")
+        url.done("dimension", "metric", "collection", "namespace", "timeout", "api_key", "https")
+        return cls(url=base, api_key=key, timeout=timeout, **settings)
+
+    # ------------------------------------------------------------------------------------------ the client
+
+    async def _call(self, name: str, **arguments: Any) -> Any:
+        """One request about the collection, made when it is sure to be there and to fit."""
+        if not self._checked:
+            await self._prepare()
+            self._checked = True
+        return await self._send(name, collection_name=self._collection, **arguments)
+
+    async def _send(self, name: str, **arguments: Any) -> Any:
+        if not self._local:
+            return await getattr(self._opened(), name)(**arguments)
+        with _LOCAL:  # held over an await that never suspends
+            return await getattr(self._opened(), name)(**arguments)
+
+    def _opened(self) -> AsyncQdrantClient:
+        """The client of the running loop."""
+        if self._ours and not self._local:
+            return self._clients.here()
+        if self._client is None:
+            self._client = self._made()
+        return self._client
+
+    def _made(self) -> AsyncQdrantClient:
+        if self._url is not None:
+            return AsyncQdrantClient(
+                url=self._url,
+                api_key=self._key,
+                timeout=self._timeout,  # type: ignore[arg-type]  # rounded up by the client
+                check_compatibility=False,
+            )
+        if self._path is None:
+            return AsyncQdrantClient(":memory:", force_disable_check_same_thread=True)
+        return AsyncQdrantClient(path=str(self._path), force_disable_check_same_thread=True)
+
+    async def _prepare(self) -> None:
+        """Make the collection when it is absent, and see that it fits."""
+        name = self._collection
+        distance, _ = DISTANCES[self.metric]
+        if not await self._send("collection_exists", collection_name=name):
+            vectors = models.VectorParams(size=self.dimension, distance=models.Distance(distance))
+            try:
+                await self._send("create_collection", collection_name=name, vectors_config=vectors)
+            except (UnexpectedResponse, ValueError):  # another process was quicker, or it cannot be made
+                if not await self._send("collection_exists", collection_name=name):
+                    raise
+        found = await self._send("get_collection", collection_name=name)
+        self._check(found.config.params.vectors, distance)
+        if self._local:
+            return  # it has no payload indexes
+        for key in INDEXED.keys() - (found.payload_schema or {}).keys():
+            await self._send(
+                "create_payload_index", collection_name=name, field_name=key, field_schema=INDEXED[key]
+            )
+
+    def _check(self, vectors: Any, distance: str) -> None:
+        if not isinstance(vectors, models.VectorParams):
+            raise ConfigError(
+                f"collection {self._collection!r} has named vectors; give the index a collection of its own",
+                part=self.part,
+            )
+        known = {qdrant: metric for metric, (qdrant, _) in DISTANCES.items()}
+        metric = known.get(vectors.distance.value, vectors.distance.value)
+        if vectors.size != self.dimension or vectors.distance.value != distance:
+            raise ConfigError(
+                f"collection {self._collection!r} holds vectors of dimension {vectors.size} and metric {metric}, not "
+                f"{self.dimension} and {self.metric}; give another collection, or what it was made with",
+                part=self.part,
+            )
+
+    # ------------------------------------------------------------------------------------------- the port
+
+    async def _upsert(self, points: Sequence[Point]) -> None:
+        ready = batch(points, self.metric, part=self.part)
+        made = list(payloads(ready, self._namespace))
+        self._listing.changed()
+        try:
+            for part in _requests(ready, made):
+                await self._call("upsert", points=part, wait=True)
+        finally:
+            self._listing.changed()
+
+    async def _delete(self, ids: Sequence[str]) -> None:
+        names = list({uuid_of(name, self._namespace): None for name in ids})
+        try:
+            for at in range(0, len(names), AT_ONCE):
+                selector = models.PointIdsList(points=list(names[at : at + AT_ONCE]))
+                await self._call("delete", points_selector=selector, wait=True)
+        finally:
+            self._listing.changed()
+
+    async def _search(self, vector: Vectors, limit: int, where: Where | Node | None) -> list[Match]:
+        query = asked(vector, self.metric, part=self.part)
+        question = Question(query, self.metric, limit, pushed(filters.parse(where or {})))
+
+        async def ask(size: int) -> list[Candidate]:
+            found = await self._nearest(question, size)
+            if len(found) < size and not self._local:  # all there are, or all that the graph led to
+                found = await self._nearest(question, size, search_params=models.SearchParams(exact=True))
+            return candidates(found, self.metric, question.pushed)
+
+        return await nearest(question, ask, self._vectors)
+
+    async def _nearest(self, question: Question, size: int, **more: Any) -> list[Any]:
+        answer = await self._call(
+            "query_points",
+            query=question.vector.tolist(),
+            query_filter=KIT.of(self._namespace, question.pushed.condition),
+            limit=size,
+            with_payload=wanted(question.pushed),
+            **more,
+        )
+        found: list[Any] = answer.points
+        return found
+
+    async def _ids(self, after: str | None, limit: int) -> list[str]:
+        return await self._listing.page(after, limit)
+
+    async def _scan(self) -> list[str]:
+        found: list[str] = []
+        offset: Any = None
+        while True:
+            page, offset = await self._call(
+                "scroll",
+                scroll_filter=KIT.of(self._namespace),
+                limit=AT_ONCE * 10,
+                offset=offset,
+                with_payload=[ID],
+                with_vectors=False,
+            )
+            found += [str(point.payload[ID]) for point in page]
+            if offset is None:
+                return found
+
+    async def _vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
+        names = list({uuid_of(name, self._namespace): None for name in ids})
+        found: dict[str, Vectors] = {}
+        for at in range(0, len(names), AT_ONCE):
+            some = names[at : at + AT_ONCE]
+            points = await self._call("retrieve", ids=some, with_payload=[ID], with_vectors=True)
+            found |= held(points)
+        return found
+
+    async def _count(self) -> int:
+        answer = await self._call("count", count_filter=KIT.of(self._namespace), exact=True)
+        return int(answer.count)
+
+    async def _clear(self) -> None:
+        try:
+            selector = models.FilterSelector(filter=KIT.of(self._namespace))
+            await self._call("delete", points_selector=selector, wait=True)
+        finally:
+            self._listing.changed()
+
+    async def _ping(self) -> None:
+        await self._call("get_collection")
+
+    async def _close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None and self._ours:
+            await client.close()
+        if not self._local:
+            await self._clients.close()
+
+    def _translate(self, error: Exception, operation: str) -> MemwellError:
+        if gone(error):
+            self._checked = False
+        found = failure(error, str(self._url or self._path)) or super()._translate(error, operation)
+        found.part, found.operation = self.part, operation
+        return found
+
+
+def _requests(points: Batch, made: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[models.Batch]:
+    """The points in requests that a server takes."""
+    size = portion(points.vectors.shape[1], points.texts, most=AT_ONCE, size=BYTES)
+    for at in range(0, len(made), size):
+        some = made[at : at + size]
+        yield models.Batch(
+            ids=[name for name, _ in some],
+            vectors=points.vectors[at : at + size].tolist(),
+            payloads=[payload for _, payload in some],
+        )

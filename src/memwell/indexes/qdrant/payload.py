@@ -1,0 +1,101 @@
+"""Points as Qdrant keeps them, on a server, in a folder or in process: payloads, filters and what is indexed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from memwell.errors import Corrupt
+from memwell.indexes.filtering.field_columns import COLUMNS, NUMBERS, columns, decoded
+from memwell.indexes.filtering.nearest import Candidate
+from memwell.indexes.filtering.pushdown import Compare, Condition, Every, OneOf, Pushed, Unless
+from memwell.indexes.metrics import Raw, similarity
+from memwell.indexes.points import Batch, uuid_of
+from memwell.ports import Metric, Vectors
+from memwell.ports.arrays import numpy
+
+__all__ = ["DISTANCES", "FIELDS", "ID", "INDEXED", "SPACE", "Kit", "candidates", "held", "payloads", "wanted"]
+
+ID: Final = "m_id"
+"""Payload key of our id; the point's own is the UUID made of it."""
+SPACE: Final = "m_namespace"
+"""Payload key of the namespace."""
+FIELDS: Final = "m_fields"
+"""Payload key of the fields as JSON text."""
+INDEXED: Final[Mapping[str, str]] = {
+    SPACE: "keyword",
+    **{name: "float" if name.removeprefix("f_") in NUMBERS else "keyword" for name in COLUMNS},
+}
+"""Payload keys by which filters ask, with the type of their index."""
+DISTANCES: Final[Mapping[Metric, tuple[str, Raw]]] = {
+    "cosine": ("Cosine", "cosine"),
+    "l2": ("Euclid", "l2"),
+    "dot": ("Dot", "dot"),
+}
+"""Metric → Qdrant's name, and what its scores are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """The classes of a Qdrant library that filters are built of."""
+
+    filter: Callable[..., Any]
+    field: Callable[..., Any]
+    any: Callable[..., Any]
+    range: Callable[..., Any]
+
+    def of(self, namespace: str, condition: Condition | None = None) -> Any:
+        """The filter for the points of one namespace that meet a condition."""
+        space = self.field(key=SPACE, match=self.any(any=[namespace]))
+        return self.filter(must=[space] if condition is None else [space, self._built(condition)])
+
+    def _built(self, condition: Condition) -> Any:
+        if isinstance(condition, OneOf):
+            return self.field(key=condition.column, match=self.any(any=list(condition.values)))
+        if isinstance(condition, Compare):
+            return self.field(key=condition.column, range=self.range(**{condition.bound: condition.number}))
+        if isinstance(condition, Unless):
+            return self.filter(must_not=[self._built(condition.part)])
+        parts = [self._built(part) for part in condition.parts]
+        return self.filter(must=parts) if isinstance(condition, Every) else self.filter(should=parts)
+
+
+def payloads(points: Batch, namespace: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """UUID and payload of each point."""
+    for name, fields, text in zip(points.ids, points.fields, points.texts, strict=True):
+        own = {ID: name, SPACE: namespace, FIELDS: text}
+        yield uuid_of(name, namespace), own | columns(fields)
+
+
+def wanted(pushed: Pushed) -> list[str]:
+    """The payload keys that a search must bring back."""
+    return [ID] if pushed.exact else [ID, FIELDS]
+
+
+def candidates(found: Sequence[Any], metric: Metric, pushed: Pushed) -> list[Candidate]:
+    """Scored points as candidates."""
+    raw = DISTANCES[metric][1]
+    return [
+        Candidate(
+            id=_id(point),
+            similarity=similarity(point.score, raw),
+            fields=None if pushed.exact else decoded(point.payload.get(FIELDS)),
+        )
+        for point in found
+    ]
+
+
+def held(found: Sequence[Any]) -> dict[str, Vectors]:
+    """Retrieved points as vectors by our ids."""
+    np = numpy()
+    return {_id(point): np.asarray(point.vector, dtype=np.float32) for point in found}
+
+
+def _id(point: Any) -> str:
+    try:
+        return str(point.payload[ID])
+    except (TypeError, KeyError) as error:
+        raise Corrupt(
+            f"point {point.id} of the collection was not written by memwell; give the index a collection of its own"
+        ) from error

@@ -1,1 +1,0 @@
-"""Append-only streams: one file per adapter of the `Log` port."""

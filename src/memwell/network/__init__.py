@@ -1,0 +1,1 @@
+"""What parts that call services over a network share."""

@@ -1,0 +1,66 @@
+"""Changes: the sequence of what was written, and how far each follower has come."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from memwell.ports.base import Port, guarded
+
+__all__ = ["Change", "Changes"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One entry of the store's change sequence, which feeds indexes, caches and mirrors."""
+
+    seq: int
+    kind: Literal["put", "delete"]
+    tenant_id: str
+    user_id: str | None
+    id: str
+
+
+class Changes(Port):
+    """The role of a store that tells what changed, and in which order."""
+
+    @guarded
+    async def position(self) -> int:
+        """The end of the change sequence."""
+        return await self._position()
+
+    @guarded
+    async def changes(self, after: int, *, limit: int) -> list[Change]:
+        """The change sequence after a position. Raises `NotSupported` when that part was already trimmed, or when the
+        store has lost writes: a position that was given once never means another change.
+        """
+        return await self._changes(after, limit)
+
+    @guarded
+    async def claim(self, follower: str, holder: str, *, seconds: float, now: datetime) -> int | None:
+        """Take, or extend, for so long the sole right to feed a follower of the change sequence, such as a vector
+        index; the position it has reached (0 for a new one), or `None` while somebody else has the right.
+
+        The same holder may claim again. As of an earlier `now` rights have not ended yet that have by today: so it
+        can be asked whether one was given back. Changes after the position of a known follower are not trimmed, within
+        reason: whoever follows must be able to begin anew.
+        """
+        return await self._claim(follower, holder, seconds, now)
+
+    @guarded
+    async def advance(self, follower: str, holder: str, position: int, *, release: bool = False) -> bool:
+        """Note that a follower has reached a position; with `release`, give the right back. Whether the holder still
+        had it: otherwise nothing changes.
+        """
+        return await self._advance(follower, holder, position, release)
+
+    @abstractmethod
+    async def _position(self) -> int: ...
+    @abstractmethod
+    async def _changes(self, after: int, limit: int) -> list[Change]: ...
+    @abstractmethod
+    async def _claim(self, follower: str, holder: str, seconds: float, now: datetime) -> int | None: ...
+    @abstractmethod
+    async def _advance(self, follower: str, holder: str, position: int, release: bool) -> bool: ...

@@ -1,0 +1,127 @@
+"""Records: whole, durable, found by id and by listing. What is written is in `memwell.ports.store.operations`."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from memwell.errors import BackendError
+from memwell.ports.base import Port, guarded
+from memwell.ports.store.operations import Insert, Operation
+from memwell.types import Link, Record, Report, Scope, Stats, Version, Where
+
+__all__ = ["Records"]
+
+
+class Records(Port):
+    """The role of a store that keeps records."""
+
+    @guarded
+    async def write(self, operations: Sequence[Operation], *, now: datetime) -> list[Any]:
+        """Apply the operations in order in one transaction; one result each, as their classes say.
+
+        When it returns, all are committed; when it raises, none is. An empty sequence does nothing.
+        """
+        return await self._write(operations, now) if operations else []
+
+    @guarded
+    async def get(self, scope: Scope, ids: Sequence[str], *, now: datetime) -> list[Record]:
+        """The records with these ids that the scope sees and that have not expired, in the order asked,
+        missing left out.
+        """
+        return self._inside(scope, await self._get(scope, ids, now)) if ids else []
+
+    @guarded
+    async def scan(
+        self,
+        scope: Scope,
+        *,
+        now: datetime,
+        where: Where | None = None,
+        order: str = "created_at",
+        descending: bool = False,
+        limit: int = 100,
+        after: tuple[Any, str] | None = None,
+    ) -> list[Record]:
+        """Up to `limit` records ordered by (`order`, id), those after the position (value, id) if one is
+        given.
+
+        A record that exists throughout a walk over the pages and keeps its place in the order is met exactly
+        once, whatever is written meanwhile. `order` is `created_at`, `updated_at`, `importance` or `id`.
+        """
+        return self._inside(scope, await self._scan(scope, now, where, order, descending, limit, after))
+
+    @guarded
+    async def count(self, scope: Scope, *, now: datetime, where: Where | None = None) -> int:
+        """How many unexpired records the scope sees under the filter."""
+        return await self._count(scope, now, where)
+
+    @guarded
+    async def duplicates(self, inserts: Sequence[Insert], *, now: datetime) -> list[bool]:
+        """For each insert, whether it would only reinforce a stored record (so that no vectors are needed)."""
+        return await self._duplicates(inserts, now)
+
+    @guarded
+    async def history(self, scope: Scope, id: str, *, now: datetime) -> list[Version]:
+        """Every version kept, oldest first, the current one last. Raises `NotFound` outside the scope."""
+        return await self._history(scope, id, now)
+
+    @guarded
+    async def links(self, scope: Scope, ids: Sequence[str], *, incoming: bool) -> list[tuple[str, Link]]:
+        """(source id, link) of the relationships that leave these records, or that point to them."""
+        return await self._links(scope, ids, incoming)
+
+    @guarded
+    async def sweep(self, now: datetime) -> int:
+        """Remove expired records of every tenant; how many went."""
+        return await self._sweep(now)
+
+    @guarded
+    async def stats(self, scope: Scope, *, now: datetime) -> Stats:
+        """Counts inside the scope."""
+        return await self._stats(scope, now)
+
+    @guarded
+    async def check(self, *, repair: bool = False) -> Report:
+        """Compare every projection (words, vectors, links) with the rows; with `repair`, rebuild what
+        differs.
+        """
+        return await self._check(repair)
+
+    def _inside(self, scope: Scope, records: list[Record]) -> list[Record]:
+        for record in records:
+            if not scope.sees(record.scope):
+                raise BackendError("the adapter returned a record outside the scope", part=self.part)
+        return records
+
+    @abstractmethod
+    async def _write(self, operations: Sequence[Operation], now: datetime) -> list[Any]: ...
+    @abstractmethod
+    async def _get(self, scope: Scope, ids: Sequence[str], now: datetime) -> list[Record]: ...
+    @abstractmethod
+    async def _scan(
+        self,
+        scope: Scope,
+        now: datetime,
+        where: Where | None,
+        order: str,
+        descending: bool,
+        limit: int,
+        after: tuple[Any, str] | None,
+    ) -> list[Record]: ...
+    @abstractmethod
+    async def _count(self, scope: Scope, now: datetime, where: Where | None) -> int: ...
+    @abstractmethod
+    async def _duplicates(self, inserts: Sequence[Insert], now: datetime) -> list[bool]: ...
+    @abstractmethod
+    async def _history(self, scope: Scope, id: str, now: datetime) -> list[Version]: ...
+    @abstractmethod
+    async def _links(self, scope: Scope, ids: Sequence[str], incoming: bool) -> list[tuple[str, Link]]: ...
+    @abstractmethod
+    async def _sweep(self, now: datetime) -> int: ...
+    @abstractmethod
+    async def _stats(self, scope: Scope, now: datetime) -> Stats: ...
+    @abstractmethod
+    async def _check(self, repair: bool) -> Report: ...

@@ -1,0 +1,76 @@
+"""Vectors: what is stored of which embedding model, and whose vectors searches use."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+from memwell.ports.base import Port, guarded
+from memwell.ports.store.operations import Embedding
+from memwell.types import Record, Scope
+
+__all__ = ["StoredVectors"]
+
+
+class StoredVectors(Port):
+    """The role of a store that keeps the vectors of one or several models."""
+
+    @guarded
+    async def embeddings(self, scope: Scope, ids: Sequence[str], model: str) -> dict[str, Embedding]:
+        """The stored vectors of these records under the model; those without are left out."""
+        return await self._embeddings(scope, ids, model)
+
+    @guarded
+    async def unembedded(self, model: str, *, limit: int) -> list[Record]:
+        """Records of any tenant that lack vectors of this model, oldest first."""
+        return await self._unembedded(model, limit)
+
+    @guarded
+    async def embedded(
+        self, model: str, *, after: tuple[str, str] | None = None, limit: int
+    ) -> list[tuple[Record, Embedding]]:
+        """Records of any tenant with their vectors of this model, ordered by (tenant, id), after such a pair."""
+        return await self._embedded(model, after, limit)
+
+    @guarded
+    async def embedding_models(self) -> list[str]:
+        """The models that vectors are stored of, of whatever tenant, in the order of their names."""
+        return sorted(await self._embedding_models())
+
+    @guarded
+    async def serving(self) -> str | None:
+        """The model whose vectors searches use: that of the first vectors stored, until `serve`; when none of them are
+        left, that of the next vectors stored. `None` where there are none of it.
+        """
+        return await self._serving()
+
+    @guarded
+    async def serve(self, model: str, *, lacking: int = 0) -> int:
+        """Let searches use another model from now on, in one transaction, if at most `lacking` records (expired ones
+        among them) have no vectors of it; how many have none (more than `lacking`: nothing has changed).
+
+        Writes that come later may leave records without; `unembedded` tells them.
+        """
+        return await self._serve(model, lacking)
+
+    @guarded
+    async def drop_model(self, model: str) -> int:
+        """Remove all vectors of a model; of how many records. Raises `InvalidInput` for the one that serves."""
+        return await self._drop_model(model)
+
+    @abstractmethod
+    async def _embeddings(self, scope: Scope, ids: Sequence[str], model: str) -> dict[str, Embedding]: ...
+    @abstractmethod
+    async def _unembedded(self, model: str, limit: int) -> list[Record]: ...
+    @abstractmethod
+    async def _embedded(
+        self, model: str, after: tuple[str, str] | None, limit: int
+    ) -> list[tuple[Record, Embedding]]: ...
+    @abstractmethod
+    async def _embedding_models(self) -> list[str]: ...
+    @abstractmethod
+    async def _serving(self) -> str | None: ...
+    @abstractmethod
+    async def _serve(self, model: str, lacking: int) -> int: ...
+    @abstractmethod
+    async def _drop_model(self, model: str) -> int: ...

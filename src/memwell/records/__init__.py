@@ -1,0 +1,1 @@
+"""Records and operations as bytes and JSON, their digests, ids and revisions. Pure."""

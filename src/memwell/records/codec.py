@@ -1,0 +1,200 @@
+"""Values to JSON and back, for stores, exports and edges. Pure.
+
+Times are ISO 8601 text in UTC here; stores that keep them as numbers use microseconds since the epoch
+(`to_micros`). Vectors are base64 of little-endian float32.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from memwell.errors import Corrupt
+from memwell.filters import instant
+from memwell.ports import Embedding, Insert
+from memwell.types import Link, Record, Scope, Version
+
+__all__ = [
+    "digest",
+    "digest_of",
+    "dumps",
+    "embedding_from_json",
+    "embedding_to_json",
+    "from_micros",
+    "link_from_json",
+    "loads",
+    "record_from_json",
+    "record_to_json",
+    "to_micros",
+    "version_from_json",
+    "version_to_json",
+]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_SCOPE = tuple(f.name for f in fields(Scope))
+_TIMES = ("created_at", "updated_at", "expires_at", "last_accessed_at")
+_PLAIN = tuple(
+    f.name
+    for f in fields(Record)
+    if f.name not in {"scope", "metadata", "tags", "links", "embedded", *_TIMES}
+)
+
+_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_ordered = json.JSONEncoder(sort_keys=True)
+
+
+def dumps(value: Any) -> str:
+    """Compact JSON text, unicode kept, NaN and infinity refused."""
+    return _encoder.encode(value)
+
+
+def loads(text: str) -> Any:
+    """JSON text to values. Raises `Corrupt` for anything else."""
+    try:
+        return json.loads(text)
+    except (ValueError, TypeError) as error:
+        raise Corrupt(f"stored text is not JSON: {error}; run `memwell doctor`") from error
+
+
+def to_micros(moment: datetime) -> int:
+    """Microseconds since 1970-01-01 UTC, exactly."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    """The instant in UTC, exactly."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+def digest(record: Record) -> int:
+    """64 signed bits that name what makes two records exact duplicates: BLAKE2b over the length-framed parts."""
+    scope = record.scope
+    parts = (
+        scope.tenant_id,
+        scope.user_id,
+        scope.agent_id,
+        scope.session_id,
+        scope.namespace,
+        record.kind,
+        record.category,
+        dumps(record.tags) if record.tags else None,
+        _ordered.encode(record.metadata) if record.metadata else None,
+        record.content,
+    )
+    framed = "\0".join(["-" if part is None else f"{len(part)}:{part}" for part in parts])
+    return int.from_bytes(hashlib.blake2b(framed.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+def digest_of(insert: Insert) -> int:
+    """The digest of an insert's record, which whoever made the insert may have computed already."""
+    return digest(insert.record) if insert.digest is None else insert.digest
+
+
+def record_to_json(record: Record) -> dict[str, Any]:
+    """Every field of a record as JSON values, absent ones left out."""
+    found: dict[str, Any] = {name: getattr(record, name) for name in _PLAIN}
+    found.update({name: getattr(record.scope, name) for name in _SCOPE})
+    for name in _TIMES:
+        moment = getattr(record, name)
+        found[name] = moment.isoformat() if moment else None
+    found["metadata"] = dict(record.metadata)
+    found["tags"] = list(record.tags)
+    found["links"] = [_link_to_json(link) for link in record.links]
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def record_from_json(data: Mapping[str, Any]) -> Record:
+    """The inverse of `record_to_json`. Raises `Corrupt` when a field is missing or has the wrong form."""
+    try:
+        values: dict[str, Any] = {name: data[name] for name in _PLAIN if name in data}
+        values.update({name: _moment(data[name]) for name in _TIMES if name in data})
+        return Record(
+            scope=Scope(**{name: data[name] for name in _SCOPE if name in data}),
+            metadata=dict(data.get("metadata", {})),
+            tags=_tags(data.get("tags", [])),
+            links=tuple(link_from_json(link) for link in data.get("links", ())),
+            **values,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Corrupt(f"not a record of memwell: {error!r}") from error
+
+
+def version_to_json(version: Version) -> dict[str, Any]:
+    """A version with its record; the links of old versions are not kept."""
+    record = record_to_json(version.record) | {"links": []}
+    return {"record": record, "changed_at": version.changed_at.isoformat(), "changed": list(version.changed)}
+
+
+def version_from_json(data: Mapping[str, Any]) -> Version:
+    """The inverse of `version_to_json`."""
+    try:
+        return Version(
+            record=record_from_json(data["record"]),
+            changed_at=_moment(data["changed_at"]),
+            changed=tuple(data["changed"]),
+        )
+    except (KeyError, TypeError) as error:
+        raise Corrupt(f"not a version of memwell: {error!r}") from error
+
+
+def embedding_to_json(embedding: Embedding) -> dict[str, Any]:
+    """Vectors as base64 float32 with their shape."""
+    raw = embedding.vectors.astype("<f4").tobytes()
+    rows, dimension = embedding.vectors.shape
+    return {
+        "model": embedding.model,
+        "shape": [rows, dimension],
+        "spans": [list(span) for span in embedding.spans],
+        "float32": base64.b64encode(raw).decode("ascii"),
+    }
+
+
+def embedding_from_json(data: Mapping[str, Any]) -> Embedding:
+    """The inverse of `embedding_to_json`. Needs numpy."""
+    import numpy as np
+
+    try:
+        rows, dimension = data["shape"]
+        flat = np.frombuffer(base64.b64decode(data["float32"], validate=True), dtype="<f4")
+        vectors = flat.reshape(rows, dimension).astype(np.float32)
+        spans = tuple((int(a), int(b)) for a, b in data["spans"])
+        return Embedding(model=data["model"], vectors=vectors, spans=spans)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Corrupt(f"not vectors of memwell: {error!r}") from error
+
+
+def _tags(found: Any) -> tuple[str, ...]:
+    if not isinstance(found, list):
+        raise TypeError(f"tags are a list, not {type(found).__name__}")
+    return tuple(found)
+
+
+def _moment(text: Any) -> datetime:
+    moment = instant(text)
+    if moment is None:
+        raise Corrupt(f"not a time: {text!r}")
+    return moment
+
+
+def _link_to_json(link: Link) -> dict[str, Any]:
+    found: dict[str, Any] = {"target": link.target, "kind": link.kind, "strength": link.strength}
+    if link.created_at:
+        found["created_at"] = link.created_at.isoformat()
+    return found
+
+
+def link_from_json(data: Mapping[str, Any]) -> Link:
+    """A relationship from an export."""
+    created = data.get("created_at")
+    return Link(
+        target=data["target"],
+        kind=data["kind"],
+        strength=data["strength"],
+        created_at=_moment(created) if created else None,
+    )

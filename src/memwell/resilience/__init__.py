@@ -1,0 +1,1 @@
+"""Retries, time limits and circuit breakers."""

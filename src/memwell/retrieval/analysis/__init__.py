@@ -1,0 +1,1 @@
+"""Reading texts: terms, names, dates, and what ranking needs of them."""

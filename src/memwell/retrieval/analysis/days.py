@@ -1,0 +1,119 @@
+"""Spans of days on the calendar, as pairs of ordinals.
+
+An interval is a pair of proleptic ordinals `(first_day, last_day)`, both included (see `datetime.date.toordinal`): two
+integers, cheap to store, compare and index.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Final
+
+from memwell.ports.store.search import Interval
+
+__all__ = [
+    "SEASONS",
+    "around_span",
+    "day_span",
+    "distance",
+    "month_span",
+    "on_calendar",
+    "season_span",
+    "unit_span",
+    "weekday_span",
+    "year_span",
+]
+
+SEASONS: Final = {"spring": 3, "summer": 6, "fall": 9, "autumn": 9, "winter": 12}
+"""First month of each season of the northern half of the world."""
+
+_SLACK: Final = {"weekend": 2, "week": 3, "fortnight": 5, "month": 15}
+"""Days on either side, about a third of the unit."""
+
+_FIRST: Final = date.min.toordinal()
+_LAST: Final = date.max.toordinal()
+
+
+def day_span(year: int, month: int, day: int) -> Interval | None:
+    """That day; `None` when the calendar has none such."""
+    try:
+        found = date(year, month, day).toordinal()
+    except ValueError:
+        return None
+    return found, found
+
+
+def month_span(year: int, month: int, part: str | None = None) -> Interval | None:
+    """That month, or its early, middle or late third; `None` out of the years 1 to 9998."""
+    if not 1 <= year <= 9998 or not 1 <= month <= 12:
+        return None
+    first = date(year, month, 1).toordinal()
+    last = date(year + month // 12, month % 12 + 1, 1).toordinal() - 1
+    if not part:
+        return first, last
+    if "mid" in part:
+        return first + 9, first + 20
+    return (first + 20, last) if part.startswith("late") or "end" in part else (first, first + 10)
+
+
+def season_span(year: int, name: str) -> Interval | None:
+    """The 92 days from the first of the season; `None` out of the years 1 to 9998."""
+    if not 1 <= year <= 9998:
+        return None
+    first = date(year, SEASONS[name], 1).toordinal()
+    return first, first + 91
+
+
+def year_span(year: int) -> Interval | None:
+    """That year; `None` out of the years 1 to 9998."""
+    if not 1 <= year <= 9998:
+        return None
+    return date(year, 1, 1).toordinal(), date(year, 12, 31).toordinal()
+
+
+def around_span(ref: date, days: int, unit: str) -> Interval | None:
+    """An interval `days` from `ref` as wide as its unit is vague (a third of it on either side)."""
+    centre = ref.toordinal() + days
+    if unit in ("day", "night"):
+        return centre, centre
+    if unit == "year":
+        return year_span(ref.year + round(days / 365))
+    return centre - _SLACK[unit], centre + _SLACK[unit]
+
+
+def unit_span(unit: str, ref: date, step: int) -> Interval | None:
+    """The day, or the calendar week, weekend (from Friday), month or year, `step` from the one of `ref`."""
+    day = ref.toordinal()
+    monday = day - ref.weekday() + 7 * step
+    if unit in ("week", "fortnight"):
+        return monday, monday + 6
+    if unit == "weekend":
+        return monday + 4, monday + 6
+    if unit == "month":
+        index = ref.year * 12 + ref.month - 1 + step
+        return month_span(index // 12, index % 12 + 1)
+    return year_span(ref.year + step) if unit == "year" else (day + step, day + step)
+
+
+def weekday_span(weekday: int, ref: date, step: int) -> Interval:
+    """The last such weekday (0: Monday) before `ref` (-1), the first after it (1), or the time between the last and the
+    next when it is not said which is meant (0; only `ref` itself when that is such a weekday).
+    """
+    day = ref.toordinal()
+    since, until = (ref.weekday() - weekday) % 7, (weekday - ref.weekday()) % 7
+    if step < 0:
+        return day - (since or 7), day - (since or 7)
+    if step > 0:
+        return day + (until or 7), day + (until or 7)
+    return day - since, day + until
+
+
+def on_calendar(interval: Interval) -> Interval | None:
+    """The part of an interval within the years 1 to 9999; `None` when there is none."""
+    first, last = max(interval[0], _FIRST), min(interval[1], _LAST)
+    return (first, last) if first <= last else None
+
+
+def distance(a: Interval, b: Interval) -> int:
+    """Days between two intervals; 0 when they share a day."""
+    return max(0, a[0] - b[1], b[0] - a[1])

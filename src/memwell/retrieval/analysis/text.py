@@ -1,0 +1,314 @@
+"""Words of a text: index terms, and what a question says beside its terms.
+
+Index terms are stems (Porter2, http://snowball.tartarus.org/algorithms/english/stemmer.html) of folded words without
+stop words; scripts written without spaces give overlapping pairs of characters, as Lucene's CJKAnalyzer does. The terms
+are plain text without spaces, so that `" ".join(analyze(text))` can be kept in a database column and split again.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import unicodedata
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+__all__ = [
+    "ASSISTANT_ROLES",
+    "STOP_WORDS",
+    "USER_ROLES",
+    "Query",
+    "analyze",
+    "asks_when",
+    "fold",
+    "phrase_share",
+    "question_share",
+    "read_query",
+    "split_actor",
+    "trusted_actors",
+    "without_role",
+]
+
+STOP_WORDS = frozenset(
+    """a about above after again all also am an and any are aren't as at be because been before
+    being between both but by can can't cannot could couldn't did didn't do does doesn't doing
+    don't down during each for from had hadn't has hasn't have haven't having he he'd he'll he's
+    her here hers herself him himself his how i i'd i'll i'm i've if in into is isn't it it'd
+    it'll it's its itself just let's may me might more most must my myself no nor not now of off
+    on once only or other our ours ourselves out over own same shall she she'd she'll she's
+    should shouldn't so some such than that that's the their theirs them themselves then there
+    there's these they they'd they'll they're they've this those through to too under until up
+    us very was wasn't we we'd we'll we're we've were weren't what what's when where where's
+    which while who who's whom whose why will with won't would wouldn't yes you you'd you'll
+    you're you've your yours yourself yourselves""".split()
+)
+"""English words that carry no topic; left out of the index and of every query."""
+
+USER_ROLES = frozenset({"user", "human", "customer", "me"})
+"""Actors that a first-person question ("did I …") is about."""
+
+ASSISTANT_ROLES = frozenset({"assistant", "ai", "agent", "bot", "model"})
+"""Actors that a second-person question ("what did you recommend") is about."""
+
+_ASCII_WORD = re.compile(r"[a-z0-9]+(?:[.,'-][a-z0-9]+)*")
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+)
+_UNSPACED_RUN = re.compile(f"[{_UNSPACED}]+")
+_APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "ʼ": "'"})
+_LETTERS = _APOSTROPHES | str.maketrans(
+    {"ø": "o", "đ": "d", "ł": "l", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"}
+)
+_DIACRITIC = re.compile("[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f]")
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_ENDINGS = frozenset({"s", "re", "ve", "ll", "d", "m", "t"})
+_JOINT = re.compile(r"[.,'-]+")
+_PREFIX = re.compile(r"\s*([^\W\d_][\w.'’-]*(?: [\w.'’-]+){0,2}):\s+(?=\S)")
+_NAME = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
+_QUOTED = re.compile(r"\"([^\"]{2,80})\"|“([^”]{2,80})”|«([^»]{2,80})»|「([^」]{1,40})」")
+_FIRST = re.compile(r"\b(?:i|i'm|i've|i'd|me|my|mine|myself)\b")
+_SECOND_DID = re.compile(
+    r"\b(?:did|have|had|were) you\b|\byou (?:have |had |also )?(?:recommend|suggest|advis"
+    r"|sa(?:y|id)|t(?:ell|old)|g(?:i|a)ve|explain|mention|propos|describ|provid)"
+    r"|\byour (?:advice|answer|suggestion|recommendation|explanation|repl)"
+)
+_ENGLISH = re.compile(
+    r"\b(?:what|when|where|which|who|whom|whose|why|how|is|are|was|were|do|does|did|has|have|had"
+    r"|the|of)\b",
+    re.IGNORECASE,
+)
+_SPACES = re.compile(r"\s{2,}")
+_SENTENCE = re.compile(r"[^.!?？！。…\n]+[.!?？！。…\n]*")
+_IMAGE = re.compile(r"\[[^\]\n]{0,400}\]")
+_SELF = re.compile(r"\b(?:i|i'm|i've|i'd|i'll|my|me|we|our)\b")
+_WHEN = re.compile(
+    r"\bwhen\b|\b(?:what|which) (?:date|day|month|year|time)\b|\bhow long ago\b|\bhow recently\b"
+)
+
+_known: dict[str, tuple[str, ...]] = {}
+"""Folded word → its index terms, for words seen lately."""
+_KNOWN_WORDS = 50_000
+_WORD_LENGTH = 64
+"""Characters; anything longer is hardly a word: its terms are not kept for the next time, nor 's and 'll cut off."""
+
+
+def fold(text: str) -> str:
+    """Case-folded, normalised text without diacritics (`"Ünïté’s"`: `"unite's"`)."""
+    if text.isascii():
+        return text.replace("`", "'").lower()
+    text = text.translate(_APOSTROPHES)
+    if text.isascii():
+        return text.lower()
+    plain = _DIACRITIC.sub("", unicodedata.normalize("NFKD", text).casefold())
+    return unicodedata.normalize("NFC", plain).translate(_LETTERS)
+
+
+@cache
+def _stem() -> Callable[[str], str]:
+    """The English Porter2 stemmer; PyStemmer is imported on first use."""
+    import Stemmer  # type: ignore[import-not-found, unused-ignore]
+
+    stem: Callable[[str], str] = Stemmer.Stemmer("english", 0).stemWord
+    return stem
+
+
+@cache
+def _any_word() -> re.Pattern[str]:
+    """Words of any script; combining vowel signs (Devanagari, Tamil, …) belong to their word."""
+    marks = [c for c in map(chr, range(0x300, 0x3100)) if unicodedata.category(c) in ("Mn", "Mc")]
+    mark = "".join(marks)
+    return re.compile(rf"[^\W_](?:[^\W_]|[{mark}])*(?:[.,'-](?:[^\W_]|[{mark}])+)*")
+
+
+def analyze(text: str) -> list[str]:
+    """Index terms of `text` in order, repeated as often as they occur; `[]` when none is left.
+
+    Deterministic: the same text gives the same terms in every process and release of one index version.
+    `analyze("Went hiking, re-painted 3,600 cafés!")` → `["went", "hike", "re", "paint", "repaint", "3600", "cafe"]`.
+    """
+    folded = fold(text)
+    words = (_ASCII_WORD if folded.isascii() else _any_word()).findall(folded)
+    terms: list[str] = []
+    for word in words:
+        found = _known.get(word)
+        if found is None:
+            found = _learn(word)
+        terms += found
+    return terms
+
+
+def _learn(word: str) -> tuple[str, ...]:
+    """The terms of a word that was not met lately, kept for the next time."""
+    if len(word) > _WORD_LENGTH:
+        return _terms_of(word)
+    if len(_known) >= _KNOWN_WORDS:
+        _known.clear()
+    found = _known[sys.intern(word)] = tuple(map(sys.intern, _terms_of(word)))
+    return found
+
+
+def _terms_of(word: str) -> tuple[str, ...]:
+    """Index terms of one folded word: its stem, or its parts and their compound."""
+    if word in STOP_WORDS:
+        return ()
+    if not word.isascii() and (runs := _UNSPACED_RUN.findall(word)):
+        rest = [term for part in _UNSPACED_RUN.split(word) if part for term in _terms_of(part)]
+        pairs = [run[i : i + 2] for run in runs for i in range(max(1, len(run) - 1))]
+        return (*rest, *pairs)
+    if word.isalnum():
+        return (_stem()(word),)
+    if _NUMBER.fullmatch(word):
+        return (word.replace(",", ""),)
+    base, _, tail = word.rpartition("'")
+    if base and tail in _ENDINGS and len(word) <= _WORD_LENGTH:
+        return _terms_of(base)
+    return _terms_of_parts(word)
+
+
+def _terms_of_parts(word: str) -> tuple[str, ...]:
+    """Index terms of a word with hyphens, dots, commas or apostrophes inside: its parts, and the compound of two."""
+    parts = [part for part in _JOINT.split(word) if part]
+    if len(parts) < 2:
+        return tuple(parts)
+    terms = [term for part in parts for term in _terms_of(part)]
+    if len(parts) == 2 and not any(part.isdigit() for part in parts):
+        terms.append(_stem()("".join(parts)))
+    return tuple(terms)
+
+
+_LONGEST_ACTOR = 160
+"""Characters within which the colon after an actor stands."""
+
+
+def split_actor(text: str) -> tuple[str | None, str]:
+    """`"Ana: hello"` → `("Ana", "hello")`; `(None, text)` without such a prefix.
+
+    One text cannot tell a speaker from a heading ("Note: …"): the caller counts how often an actor recurs before
+    trusting it (see `trusted_actors`).
+    """
+    if text.find(":", 0, _LONGEST_ACTOR) < 0:
+        return None, text
+    match = _PREFIX.match(text)
+    return (match[1], text[match.end() :]) if match else (None, text)
+
+
+def without_role(text: str) -> str:
+    """`text` without a leading "user: " or "assistant: ": what to embed and to analyse.
+
+    Names stay: they are words of the text. The actor is kept beside it (see `split_actor`).
+    """
+    actor, body = split_actor(text)
+    return body if actor and fold(actor) in USER_ROLES | ASSISTANT_ROLES else text
+
+
+def trusted_actors(counts: Mapping[str, int], *, least: int = 3) -> frozenset[str]:
+    """Folded actors that recur: seen `least` times or more among a scope's memories."""
+    return frozenset(fold(actor) for actor, n in counts.items() if n >= least)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What a question says, read from its words alone and the scope's actors."""
+
+    text: str
+    """The question as given."""
+    terms: tuple[str, ...]
+    """Distinct index terms in order, the names of actors left out unless nothing else is left."""
+    phrases: tuple[tuple[str, ...], ...]
+    """Index terms of each quoted passage."""
+    actors: frozenset[str]
+    """Folded actors that the question is about: named, or meant by I / you."""
+    named: bool
+    """True when an actor is named, false when only I / you points to one."""
+    embed_text: str
+    """What to embed: the question as the named actor would put it.
+
+    A name swamps a small embedding model, and people say "I" of themselves: "When did Ana move?" becomes "When did I
+    move?". Without English function words the name is only left out.
+    """
+
+
+def _actors_in(text: str, actors: Collection[str]) -> dict[str, frozenset[str]]:
+    """Words of `text` that name actors, by a part of the name or its first three letters or more.
+
+    A name is capitalised, unless the whole question is in lower case; a first word that is also a stop word ("Will …?")
+    is none.
+    """
+    people = [a for a in actors if a not in USER_ROLES and a not in ASSISTANT_ROLES]
+    found: dict[str, frozenset[str]] = {}
+    if not people:
+        return found
+    careless = text == text.lower()
+    for match in _NAME.finditer(text):
+        word = match[0]
+        name = fold(word)
+        if not (word[0].isupper() or careless) or (name in STOP_WORDS and (careless or not match.start())):
+            continue
+        who = [a for a in people if name in a.split()]
+        if not who and len(name) >= 3 and not careless:
+            short = [a for a in people if any(part.startswith(name) for part in a.split())]
+            who = short if len(short) == 1 else []
+        if who:
+            found[word] = frozenset(who)
+    return found
+
+
+def _role_of(folded: str, actors: Collection[str]) -> frozenset[str]:
+    """Role actors meant by "I" or by "you", when the scope has both kinds; none when both are."""
+    users, assistants = USER_ROLES & set(actors), ASSISTANT_ROLES & set(actors)
+    first, second = bool(_FIRST.search(folded)), bool(_SECOND_DID.search(folded))
+    if not users or not assistants or first == second:
+        return frozenset()
+    return frozenset(users if first else assistants)
+
+
+def read_query(text: str, *, actors: Collection[str] = ()) -> Query:
+    """Analyse a question; `actors` are the folded, trusted actors of its scope (may be empty)."""
+    plain = text.translate(_APOSTROPHES)
+    named = _actors_in(plain, actors)
+    bare, spoken = plain, plain
+    for word in sorted(named, key=len, reverse=True):
+        name = rf"(?<!\w){re.escape(word)}('s)?(?!\w)"
+        bare = re.sub(name, " ", bare)
+        spoken = re.sub(name, lambda m: "my" if m[1] else "I", spoken)
+    quoted = [next(g for g in m.groups() if g) for m in _QUOTED.finditer(text)]
+    who = frozenset().union(*named.values()) or _role_of(fold(text), actors)
+    terms = tuple(dict.fromkeys(analyze(bare)))
+    asked = spoken if _ENGLISH.search(plain) else _SPACES.sub(" ", bare).strip()
+    return Query(
+        text=text,
+        terms=terms or tuple(dict.fromkeys(analyze(plain))),
+        phrases=tuple(t for q in quoted if (t := tuple(analyze(q)))),
+        actors=who,
+        named=bool(named),
+        embed_text=asked if named and terms else text,
+    )
+
+
+def question_share(text: str) -> float:
+    """Share of the words, 0..1, in questions that say nothing of the speaker ("How are you?").
+
+    Such a sentence asks for a fact and holds none. Words are counted by their spaces; bracketed additions are left out.
+    """
+    if "?" not in text and "？" not in text:
+        return 0.0
+    total = idle = 0
+    for sentence in _SENTENCE.findall(_IMAGE.sub("", fold(text))):
+        words = sentence.count(" ") + 1
+        total += words
+        if sentence.rstrip()[-1:] in ("?", "？") and not _SELF.search(sentence):
+            idle += words
+    return idle / max(1, total)
+
+
+def asks_when(question: str) -> bool:
+    """True when the answer to `question` is a time."""
+    return bool(_WHEN.search(fold(question)))
+
+
+def phrase_share(terms: Sequence[str], phrases: Sequence[Sequence[str]]) -> float:
+    """Share of `phrases`, 0..1, whose terms follow one another in `terms`; 0 without phrases."""
+    text = f" {' '.join(terms)} "
+    return sum(f" {' '.join(p)} " in text for p in phrases) / len(phrases) if phrases else 0.0

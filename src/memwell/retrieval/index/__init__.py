@@ -1,0 +1,1 @@
+"""The index in memory: postings, vectors and conversations of one owner."""

@@ -1,0 +1,129 @@
+"""A growable matrix of unit vectors for exact search."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from memwell.errors import ConfigError, EmbeddingError
+from memwell.ports.arrays import numpy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from memwell.ports import Vectors
+
+__all__ = ["Matrix"]
+
+SLAB = 8192
+"""Rows allocated at a time."""
+
+
+class Matrix:
+    """Rows of float32 in slabs that never move: growing copies nothing, so the peak of memory is the size
+    itself.
+
+    Guard it from outside: it may be read by many threads at once, and by none while it is written; but `dot`
+    may run while rows are appended, and tells of those that were there when it began.
+    """
+
+    def __init__(self, dimension: int) -> None:
+        """A matrix without rows. Raises `ConfigError` when numpy is missing or the dimension is not
+        positive."""
+        if dimension < 1:
+            raise ConfigError(f"a dimension is a positive number, not {dimension!r}")
+        self._np = numpy()
+        self.dimension = dimension
+        """Length of every row."""
+        self.rows = 0
+        """Number of rows, cleared ones included."""
+        self._slabs: list[NDArray[np.float32]] = []
+
+    def append(self, rows: Vectors) -> int:
+        """Copy `(n, d)` rows to the end; the number of the first. Raises `EmbeddingError` for another
+        dimension."""
+        if rows.ndim != 2 or rows.shape[1] != self.dimension:
+            raise EmbeddingError(f"the matrix has rows of {self.dimension}, not of shape {tuple(rows.shape)}")
+        first, taken = self.rows, 0
+        while taken < len(rows):
+            slab, at = divmod(self.rows, SLAB)
+            if slab == len(self._slabs):
+                self._slabs.append(self._np.empty((SLAB, self.dimension), dtype=self._np.float32))
+            count = min(SLAB - at, len(rows) - taken)
+            self._slabs[slab][at : at + count] = rows[taken : taken + count]
+            taken += count
+            self.rows += count
+        return first
+
+    def set(self, row: int, vector: Vectors) -> None:
+        """Replace a row by a `(d,)` vector. Raises `EmbeddingError` for another dimension, `IndexError` past
+        the end."""
+        if vector.shape != (self.dimension,):
+            raise EmbeddingError(
+                f"the matrix has rows of {self.dimension}, not of shape {tuple(vector.shape)}"
+            )
+        self._row(row)[:] = vector
+
+    def get(self, row: int) -> Vectors:
+        """A copy of a row, `(d,) float32`. Raises `IndexError` past the end."""
+        return self._row(row).copy()
+
+    def clear(self, row: int) -> None:
+        """Set a row to zero, so that its product with anything is 0. Raises `IndexError` past the end."""
+        self._row(row)[:] = 0
+
+    def check(self, query: Vectors) -> None:
+        """Raise `EmbeddingError` for a question of another dimension."""
+        if query.shape[-1] != self.dimension:
+            raise EmbeddingError(
+                f"the vectors here have dimension {self.dimension}, the question has {query.shape[-1]};"
+                " an embedder with another dimension needs another model name"
+            )
+
+    def take(self, rows: Sequence[int] | NDArray[np.intp]) -> Vectors:
+        """A copy of some rows, `(len(rows), d) float32`, in the order asked. Raises `IndexError` past the
+        end."""
+        np = self._np
+        wanted = np.asarray(rows, dtype=np.intp)
+        if len(wanted) and not 0 <= wanted.min() <= wanted.max() < self.rows:
+            raise IndexError(f"rows {wanted.min()} to {wanted.max()} of {self.rows}")
+        found = np.empty((len(wanted), self.dimension), dtype=np.float32)
+        slabs = wanted // SLAB
+        for slab in np.unique(slabs):
+            here = np.nonzero(slabs == slab)[0]
+            found[here] = self._slabs[slab][wanted[here] % SLAB]
+        result: Vectors = found
+        return result
+
+    def dot(self, query: Vectors) -> Vectors:
+        """The product of each row with a `(d,)` query: `(rows,) float32`, the cosine when both are of unit
+        length. Raises `EmbeddingError` for another dimension."""
+        self.check(query)
+        rows = self.rows  # once: another thread may append meanwhile
+        products: Vectors = self._np.empty(rows, dtype=self._np.float32)
+        query = self._np.ascontiguousarray(query, dtype=self._np.float32)
+        for start, slab in self.slabs(rows):
+            self._np.dot(slab, query, out=products[start : start + len(slab)])
+        return products
+
+    def dot_many(self, queries: Vectors) -> Vectors:
+        """The products with `(q, d)` queries: `(q, rows) float32`."""
+        products: Vectors = self._np.empty((len(queries), self.rows), dtype=self._np.float32)
+        queries = self._np.ascontiguousarray(queries, dtype=self._np.float32)
+        for start, slab in self.slabs():
+            self._np.matmul(queries, slab.T, out=products[:, start : start + len(slab)])
+        return products
+
+    def slabs(self, rows: int | None = None) -> Iterator[tuple[int, Vectors]]:
+        """The first rows, or all, in order and without a copy, as (number of the first, `(n, d)` view)."""
+        rows = self.rows if rows is None else rows
+        for start in range(0, rows, SLAB):
+            yield start, self._slabs[start // SLAB][: min(SLAB, rows - start)]
+
+    def _row(self, row: int) -> Vectors:
+        if not 0 <= row < self.rows:
+            raise IndexError(f"row {row} of {self.rows}")
+        found: Vectors = self._slabs[row // SLAB][row % SLAB]
+        return found

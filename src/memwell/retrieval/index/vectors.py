@@ -1,0 +1,64 @@
+"""The vectors of a corpus under one model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Final, TypeAlias
+
+from memwell.ports.arrays import numpy
+from memwell.retrieval.index.matrix import Matrix
+
+__all__ = ["Chunked", "VectorSet"]
+
+Chunked: TypeAlias = tuple[int, str | None, bytes]
+"""A key, the ranges of its passages as JSON (`None` for one passage), and their vectors as little-endian float32."""
+
+_READ_ROWS: Final = 2048
+
+
+class VectorSet:
+    """The vectors of a corpus under one model: a row for each whole text, and one for each passage of the
+    long ones.
+    """
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        self.whole: Matrix | None = None
+        self.slots: list[int] = []
+        """Row of `whole` → slot, −1 once it is dead."""
+        self.dead: list[int] = []
+        """Rows of records that are gone."""
+        self.of: dict[int, int] = {}
+        """Slot → row of `whole`."""
+
+    def add(self, slots: Mapping[int, int], found: Iterator[Chunked]) -> None:
+        """Take over the vectors of living records; `slots` tells the slot of each key."""
+        np = numpy()
+        while batch := list(islice(found, _READ_ROWS)):
+            rows = [row for row in batch if row[0] in slots]
+            if not rows:
+                continue
+            fresh = [slots[key] for key, _, _ in rows]
+            self.of.update(zip(fresh, range(len(self.slots), len(self.slots) + len(fresh)), strict=True))
+            self.slots += fresh
+            parts = [data if spans is None else _mean(data, spans) for _, spans, data in rows]
+            vectors = np.frombuffer(b"".join(parts), dtype="<f4").reshape(len(parts), -1)
+            if self.whole is None:
+                self.whole = Matrix(vectors.shape[1])
+            self.whole.append(vectors)
+
+    def drop(self, slot: int) -> None:
+        """Forget a record."""
+        row = self.of.pop(slot, None)
+        if row is not None:
+            self.slots[row] = -1
+            self.dead.append(row)
+
+
+def _mean(data: bytes, spans: str) -> bytes:
+    """The unit vector in the middle of several passages."""
+    np = numpy()
+    mean = np.frombuffer(data, dtype="<f4").reshape(1 + spans.count("],["), -1).mean(axis=0)
+    unit = mean / (np.linalg.norm(mean) or 1.0)
+    return bytes(unit.astype("<f4").tobytes())

@@ -1,0 +1,259 @@
+"""Searching a corpus: who is nominated by words and by vectors, and what the ranking must know of them and
+their neighbours.
+
+Exact: every vector of the corpus is compared. Scope, filter and expiry come first, so that a selective filter
+is never answered short. The matrix product runs without the corpus's lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from memwell.ports.arrays import numpy
+from memwell.ports.store.search import Found, Search, Statistics, check_model
+from memwell.records.codec import to_micros
+from memwell.retrieval.analysis.text import phrase_share
+from memwell.retrieval.index.corpus import Corpus, Source
+from memwell.retrieval.index.vectors import VectorSet
+from memwell.retrieval.ranking.windows import gather
+from memwell.types import Scope
+
+if TYPE_CHECKING:
+    from memwell.ports import Vectors
+
+__all__ = ["Cosines", "Current", "SearchSource", "assemble", "find", "narrowed"]
+
+_SAMPLE = 256
+"""So many records tell what is typical, where an index has nominated."""
+_SPARSE = 4096
+"""Up to so many visible records are compared one by one instead of the whole matrix."""
+
+
+class Cosines(Protocol):
+    """What is known of the nearness of records to a question."""
+
+    mean_cosine: float | None
+    """Mean cosine of all records."""
+    empty: bool
+    """Whether there are no vectors of the model at all."""
+
+    def of(self, slots: Iterable[int]) -> dict[int, float]:
+        """The cosines of some records; those without a vector are left out."""
+        ...
+
+
+class Current(Protocol):
+    """Where the corpus of a scope is had."""
+
+    def current(self, scope: Scope) -> Corpus:
+        """The corpus that holds a scope, abreast of the store."""
+        ...
+
+
+class SearchSource(Source, Protocol):
+    """A source that can also tell what a search may find."""
+
+    def visible(self, search: Search) -> set[int]:
+        """The keys that a search may find: scope, expiry, filter and time."""
+        ...
+
+    def serving(self) -> str | None:
+        """The model whose vectors searches use."""
+        ...
+
+
+def find(corpora: Current, source: SearchSource, search: Search, *, part: str) -> Found:
+    """The candidates of a search; see `Store.search`."""
+    if search.model is not None:
+        check_model(search.model, source.serving(), part=part)
+    corpus = corpora.current(search.scope)
+    seen = source.visible(search) if narrowed(search) else None
+    with corpus.lock:
+        allowed = _allowed(corpus, search, seen)
+        words = corpus.postings.search(search.terms, search.pool, allowed=allowed)
+        read = vectors = None
+        if search.model is not None and search.similar is not None:
+            read = _ReadCosines(corpus, source, search, allowed)
+        elif search.model is not None:
+            vectors = corpus.with_vectors(source, search.model)
+    cosines = read or _Cosines(vectors, search.vectors, allowed)
+    if search.similar is not None and isinstance(cosines, _Cosines):
+        cosines.given(corpus, search.similar, allowed)
+    with corpus.lock:
+        nominated = words.keys() | cosines.nominate(search.pool, allowed)
+        frequencies = [corpus.postings.frequency(term) for term in search.terms]
+        counted = (len(corpus.postings), frequencies)
+        return assemble(corpus, search, nominated, cosines=cosines, allowed=allowed, counted=counted)
+
+
+def narrowed(search: Search) -> bool:
+    """Whether a search may find less than all living records of its user."""
+    scope = search.scope
+    return (
+        search.where is not None
+        or search.created_until is not None
+        or not (scope.agent_id is scope.session_id is scope.namespace is None)
+    )
+
+
+def _allowed(corpus: Corpus, search: Search, seen: set[int] | None) -> Collection[int] | None:
+    """The slots that may be found; `None` when all may."""
+    slots = corpus.slots
+    if seen is not None:
+        return {slots[key] for key in seen if key in slots}
+    expired = corpus.expired(to_micros(search.now))
+    return set(slots.values()) - expired if expired else None
+
+
+class _Cosines:
+    """Cosine of the question with every record, or with the visible ones when they are few."""
+
+    def __init__(
+        self, vectors: VectorSet | None, question: Vectors | None, allowed: Collection[int] | None
+    ) -> None:
+        self.mean_cosine: float | None = None
+        self.empty = vectors is None or vectors.whole is None
+        """Whether there are no vectors of the model at all."""
+        self._of: dict[int, int] = {}
+        self._values: Any = None
+        self._slots: list[int] = []
+        if vectors is None or question is None or vectors.whole is None:
+            return
+        query = question.mean(axis=0) if len(question) > 1 else question[0]
+        vectors.whole.check(query)
+        dead, gone = vectors.dead[:], 0
+        if allowed is not None and len(allowed) <= _SPARSE:
+            slots = [slot for slot in allowed if slot in vectors.of]
+            self._values = vectors.whole.take([vectors.of[slot] for slot in slots]) @ query
+            self._of = {slot: at for at, slot in enumerate(slots)}
+            self._slots = slots
+        else:
+            self._values = vectors.whole.dot(query)
+            self._of, self._slots = vectors.of, vectors.slots
+            self._values[dead] = 0.0  # the dead are not typical
+            gone = len(dead)
+        if len(self._values) > gone:
+            self.mean_cosine = float(self._values.sum()) / (len(self._values) - gone)
+        if gone:
+            self._values[dead] = -1.0
+
+    def given(self, corpus: Corpus, similar: Mapping[str, float], allowed: Collection[int] | None) -> None:
+        """Take the cosines that a vector index found."""
+        slots = corpus.slots_of(similar)
+        found = {slot: similar[corpus.ids[slot]] for slot in slots if allowed is None or slot in allowed}
+        self._values = numpy().fromiter(found.values(), dtype="float32", count=len(found))
+        self._slots = list(found)
+        self._of = {slot: at for at, slot in enumerate(found)}
+
+    def of(self, slots: Iterable[int]) -> dict[int, float]:
+        """The cosines of some records; those without a vector are left out."""
+        if self._values is None:
+            return {}
+        end = len(self._values)  # rows that came after the product have no cosine yet
+        rows = {slot: row for slot in slots if (row := self._of.get(slot, end)) < end}
+        values = self._values.take(list(rows.values())).tolist()
+        return dict(zip(rows, values, strict=True))
+
+    def nominate(self, limit: int, allowed: Collection[int] | None) -> set[int]:
+        """The slots of the nearest living and allowed records."""
+        if self._values is None or not len(self._values):
+            return set()
+        np, values, rows = numpy(), self._values, None
+        if allowed is not None and len(allowed) > _SPARSE:
+            end = len(values)
+            rows = np.array(
+                [row for slot in allowed if (row := self._of.get(slot, end)) < end], dtype=np.intp
+            )
+            values = values.take(rows)
+        wanted = min(len(values), limit)
+        best = np.argpartition(values, len(values) - wanted)[len(values) - wanted :]
+        found = (best if rows is None else rows[best]).tolist()
+        return {slot for row in found if (slot := self._slots[row]) >= 0}
+
+
+class _ReadCosines:
+    """Cosines of the candidates alone, from vectors that are read for the purpose: an index has nominated, so that the
+    matrix of all need not be there. What is typical is told by all records that may be found, or by a sample.
+    """
+
+    def __init__(
+        self, corpus: Corpus, source: SearchSource, search: Search, allowed: Collection[int] | None
+    ) -> None:
+        self._corpus, self._source, self._search = corpus, source, search
+        living = list(corpus.slots.values() if allowed is None else allowed)
+        self.mean_cosine: float | None = None
+        sample = self.of(living[:: -(-len(living) // _SAMPLE)] if living else ())
+        self.empty = bool(living) and not sample and not search.similar
+        if sample:
+            self.mean_cosine = sum(sample.values()) / len(sample)
+
+    def of(self, slots: Iterable[int]) -> dict[int, float]:
+        """The cosines of some records; those without a vector are left out."""
+        search, corpus = self._search, self._corpus
+        assert search.model is not None
+        assert search.vectors is not None
+        read, keys = VectorSet(search.model), {corpus.keys[slot]: slot for slot in slots}
+        read.add(keys, self._source.vectors(corpus.partition, search.model, list(keys)))
+        if read.whole is None:
+            return {}
+        query = search.vectors.mean(axis=0)
+        read.whole.check(query)
+        return dict(zip(read.slots, read.whole.dot(query).tolist(), strict=True))
+
+    def nominate(self, limit: int, allowed: Collection[int] | None) -> set[int]:
+        """The slots of those that the index has found, as far as they may be."""
+        del limit
+        found = self._corpus.slots_of(self._search.similar or ())
+        return set(found) if allowed is None else set(found).intersection(allowed)
+
+
+def assemble(
+    corpus: Corpus,
+    search: Search,
+    nominated: Iterable[int],
+    *,
+    cosines: Cosines,
+    allowed: Collection[int] | None,
+    counted: tuple[int, Sequence[int]],
+) -> Found:
+    """The nominated records and their neighbours as candidates.
+
+    `corpus` holds them all with the conversations around them; `counted` tells how many records there are in all, and
+    how many have each term.
+    """
+    slots = _with_neighbours(corpus, nominated, allowed)
+    windows = {slot: corpus.conversations.window(slot, search.weights) for slot in slots}
+    lenders = {*slots, *(share[0] for window in windows.values() for share in window)}
+    candidates = gather(
+        windows,
+        facts=corpus.facts,
+        matches=corpus.postings.matches(search.terms, lenders),
+        cosines=cosines.of(lenders),
+        mean_cosine=cosines.mean_cosine,
+        visible=allowed,
+    )
+    for candidate, slot in zip(candidates, slots, strict=True):
+        candidate.session = corpus.session_of(slot)
+        if search.phrases:
+            candidate.phrases = phrase_share(corpus.lexemes[slot].split(), search.phrases)
+    statistics = Statistics(documents=counted[0], frequencies=counted[1], mean_cosine=cosines.mean_cosine)
+    ids: dict[int | str, str] = {slot: corpus.ids[slot] for slot in slots}
+    notes: tuple[str, ...] = ()
+    if search.model is not None and counted[0] and cosines.empty:
+        notes = (f"no vectors of {search.model} here, so by words only; `memwell repair` makes them",)
+    return Found(candidates=candidates, statistics=statistics, ids=ids, notes=notes)
+
+
+def _with_neighbours(
+    corpus: Corpus, slots: Iterable[int], allowed: Collection[int] | None
+) -> dict[int, None]:
+    """The slots and those beside them in the same conversation, as far as the search may see them, in order."""
+    if not corpus.conversations:
+        return dict.fromkeys(slots)
+    found: dict[int, None] = {}
+    for slot in slots:
+        for other in corpus.conversations.beside(slot):
+            if allowed is None or other in allowed:
+                found[other] = None
+    return found

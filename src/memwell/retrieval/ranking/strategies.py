@@ -1,0 +1,86 @@
+"""Strategies: how much recency, importance and frequency count beside relevance. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+from memwell.errors import InvalidQuery
+from memwell.ports.store.search import DEFAULT, Weights
+from memwell.types import Component, Record
+
+__all__ = ["STRATEGIES", "Strategy", "blend", "named"]
+
+_DAY = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strategy:
+    """Weights of a weighted mean; only their proportions matter. Each value lies in 0..1."""
+
+    relevance: float = 1.0
+    """How well the memory answers the query."""
+    recency: float = 0.0
+    """0.5 ** (age / half_life), age since `created_at` or the last recall, whichever is later."""
+    importance: float = 0.0
+    """As the record has it."""
+    frequency: float = 0.0
+    """1 − 1 / (1 + ln(1 + recalls + reinforcements)): grows with use, ever more slowly."""
+    half_life: float = 30.0
+    """Days after which recency has halved."""
+    signals: Weights = DEFAULT
+    """What the signals of relevance count among themselves."""
+
+    def __post_init__(self) -> None:
+        weights = (self.relevance, self.recency, self.importance, self.frequency)
+        if min(weights) < 0 or not 0 < sum(weights) < math.inf or not 0 < self.half_life < math.inf:
+            raise InvalidQuery("a strategy has weights of 0 or more, not all 0, and a half_life over 0 days")
+
+    @property
+    def plain(self) -> bool:
+        """Whether relevance alone decides."""
+        return not (self.recency or self.importance or self.frequency)
+
+
+STRATEGIES: Final[Mapping[str, Strategy]] = MappingProxyType(
+    {
+        "relevant": Strategy(),
+        "balanced": Strategy(relevance=0.6, recency=0.2, importance=0.15, frequency=0.05),
+        "recent": Strategy(relevance=0.5, recency=0.5, half_life=7.0),
+        "important": Strategy(relevance=0.5, importance=0.5),
+        "frequent": Strategy(relevance=0.5, frequency=0.5),
+    }
+)
+"""The named strategies of `recall`."""
+
+
+def named(strategy: str | Strategy) -> Strategy:
+    """A strategy by name or as it is. Raises `InvalidQuery` naming the known ones."""
+    if isinstance(strategy, Strategy):
+        return strategy
+    if not isinstance(strategy, str) or strategy not in STRATEGIES:
+        raise InvalidQuery(
+            f"unknown strategy {strategy!r}; known: {', '.join(STRATEGIES)}, or a Strategy of your own"
+        )
+    return STRATEGIES[strategy]
+
+
+def blend(
+    relevance: float, record: Record, strategy: Strategy, now: datetime
+) -> tuple[float, tuple[Component, ...]]:
+    """The score of a record under a strategy, 0..1, and the components beside relevance."""
+    total = strategy.relevance + strategy.recency + strategy.importance + strategy.frequency
+    touched = max(record.created_at, record.last_accessed_at or record.created_at)
+    age = max(0.0, (now - touched).total_seconds()) / _DAY
+    uses = record.access_count + record.reinforced
+    values = (
+        ("recency", 0.5 ** (age / strategy.half_life), strategy.recency),
+        ("importance", record.importance, strategy.importance),
+        ("frequency", 1 - 1 / (1 + math.log1p(uses)), strategy.frequency),
+    )
+    found = tuple(Component(name=n, value=v, weight=w / total) for n, v, w in values if w)
+    return relevance * strategy.relevance / total + sum(c.points for c in found), found

@@ -1,1 +1,0 @@
-"""Stores: one adapter a file. They are named only by the registry."""

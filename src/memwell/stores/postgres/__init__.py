@@ -1,5 +1,0 @@
-"""PostgreSQL as a store: `store` is the port; each other module is one of its concerns."""
-
-from memwell.stores.postgres.store import COMPONENTS, PostgresStore
-
-__all__ = ["COMPONENTS", "PostgresStore"]

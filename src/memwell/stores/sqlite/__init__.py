@@ -1,5 +1,0 @@
-"""One SQLite file as a store: `store` is the port; each other module is one of its concerns."""
-
-from memwell.stores.sqlite.store import SqliteStore
-
-__all__ = ["SqliteStore"]

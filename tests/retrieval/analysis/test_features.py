@@ -1,0 +1,85 @@
+"""What a record tells beside its words goes into a line and comes back."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from memwell.retrieval.analysis.features import describe, lexemes_and_signals, read_signals
+from memwell.testing.samples import record
+from memwell.types import Record
+
+TOLD = datetime(2023, 7, 19, 12, tzinfo=UTC)
+DAY = date(2023, 7, 19).toordinal()
+
+
+def told(content: str, at: datetime = TOLD, **metadata: Any) -> Record:
+    return record(content, id="r", at=at, metadata=metadata)
+
+
+def signals(content: str, **metadata: Any) -> tuple[str | None, float, Any]:
+    return read_signals(lexemes_and_signals(told(content, **metadata))[1])
+
+
+def test_a_plain_note_has_words_and_no_line() -> None:
+    assert lexemes_and_signals(told("The cats like oat milk")) == ("cat like oat milk", "")
+    assert lexemes_and_signals(told("of the")) == ("", "")
+    assert read_signals("") == (None, 0.0, ())
+
+
+def test_the_line_has_the_speaker_the_idle_share_and_the_times() -> None:
+    lexemes, line = lexemes_and_signals(told("Ana: Were you there yesterday or in May?"))
+    first, last = date(2023, 5, 1).toordinal(), date(2023, 5, 31).toordinal()
+    assert lexemes == "ana yesterday"
+    assert line == f"ana\t1.00\t{DAY - 1}-{DAY - 1},{first}-{last}"
+    assert read_signals(line) == ("ana", 1.0, ((DAY - 1, DAY - 1), (first, last)))
+
+
+def test_each_signal_may_stand_alone() -> None:
+    assert signals("Ana: I like tea") == ("ana", 0.0, ())
+    assert signals("Why?") == (None, 1.0, ())
+    assert signals("I came yesterday") == (None, 0.0, ((DAY - 1, DAY - 1),))
+
+
+@pytest.mark.parametrize("key", ["speaker", "role", "author", "actor", "name"])
+def test_the_metadata_name_the_speaker(key: str) -> None:
+    assert signals("I like tea", **{key: "Ána  Lee"})[0] == "ana lee"
+
+
+def test_the_first_key_that_names_one_counts() -> None:
+    assert signals("Note: tea", name="Bo", speaker="Ana")[0] == "ana"
+    assert signals("Note: tea", speaker="", role="user")[0] == "user"
+    assert signals("Note: tea", speaker=7)[0] == "note"
+    assert signals("Note: tea", speaker="x" * 65)[0] == "note"
+
+
+def test_a_speaker_of_several_lines_keeps_the_line_whole() -> None:
+    assert signals("tea", speaker="Ana\tLee\nof X")[0] == "ana lee of x"
+    assert signals("tea", speaker="\t \n")[0] is None
+
+
+@pytest.mark.parametrize("line", ["ana", "ana\t0.5", "a\tb\tc", "\t\t5", "\t\tx-y", "\t\t1-2,", "a\t\t\t"])
+def test_anything_else_is_refused(line: str) -> None:
+    with pytest.raises(ValueError, match=r"unpack|invalid literal|could not convert"):
+        read_signals(line)
+
+
+@given(
+    st.text() | st.sampled_from(["Ana: two weeks ago?", "the past 999 years", "tomorrow", "last year"]),
+    st.none() | st.text(max_size=64),
+    st.datetimes(timezones=st.just(UTC)),
+)
+@example("the day before yesterday", None, datetime(1, 1, 1, tzinfo=UTC))
+def test_any_record_comes_back_from_its_line(content: str, speaker: str | None, at: datetime) -> None:
+    made = told(content, at, **({} if speaker is None else {"speaker": speaker}))
+    lexemes, line = lexemes_and_signals(made)
+    terms, facts = describe(content, created_at=at, actor=" ".join(speaker.split()) if speaker else None)
+    actor, idle, times = read_signals(line)
+    assert lexemes.split() == terms
+    assert (actor or "", times) == (facts.actor or "", facts.intervals)
+    assert idle == pytest.approx(facts.question_share, abs=0.005)
+    assert "\n" not in line

@@ -1,0 +1,179 @@
+"""Postings find what the formula of BM25 says, however documents came and went."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from math import log
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from memwell.retrieval.index.postings import K1, B, Postings, idf
+
+WORDS = "tea milk oat rye fig yam"
+TERMS = st.lists(st.sampled_from(WORDS.split()), max_size=8)
+LONG = st.builds(lambda terms, times: terms * times, TERMS, st.integers(1, 60))
+DOCUMENTS = st.lists(TERMS | LONG, max_size=25)
+
+
+def formula(
+    documents: dict[int, list[str]], question: Collection[str], allowed: Collection[int]
+) -> dict[int, float]:
+    """Okapi BM25 as the books have it, of the documents that have any term."""
+    mean = sum(map(len, documents.values())) / max(1, len(documents))
+    scores = {}
+    for number in allowed:
+        document = documents[number]
+        score = 0.0
+        for term in set(question) & set(document):
+            holding = sum(term in other for other in documents.values())
+            count = document.count(term)
+            rarity = log(1 + (len(documents) - holding + 0.5) / (holding + 0.5))
+            score += rarity * count * (K1 + 1) / (count + K1 * (1 - B + B * len(document) / mean))
+        if score:
+            scores[number] = score
+    return scores
+
+
+def indexed(documents: Sequence[list[str]], given_at_once: int = 0) -> Postings:
+    """An index of documents numbered as they stand, the first of them given at the start."""
+    postings = Postings(" ".join(terms) for terms in documents[:given_at_once])
+    for number, terms in list(enumerate(documents))[given_at_once:]:
+        assert postings.add(terms) == number
+    return postings
+
+
+@given(DOCUMENTS, st.integers(0, 25), TERMS)
+@example([["tea"] * 3, ["tea", "milk"], []], 0, ["tea", "milk", "salt"])
+@example([["tea"] + ["rye"] * 127, ["tea"] + ["rye"] * 128, ["tea"] * 500], 3, ["tea"])
+@example([["tea", "teapot"], [], ["pot", "tea"]], 2, ["tea", "pot"])
+def test_scores_are_those_of_the_formula(
+    documents: list[list[str]], given_at_once: int, question: list[str]
+) -> None:
+    expected = formula(dict(enumerate(documents)), question, range(len(documents)))
+    assert indexed(documents, given_at_once).search(question, 100) == pytest.approx(expected)
+
+
+@given(DOCUMENTS, st.integers(0, 25), st.sets(st.integers(0, 24)), TERMS)
+def test_removed_documents_are_as_if_they_had_never_been(
+    documents: list[list[str]], given_at_once: int, gone: set[int], question: list[str]
+) -> None:
+    postings = indexed(documents, given_at_once)
+    for number in gone & set(range(len(documents))):
+        postings.remove(number, documents[number])
+    left = {number: terms for number, terms in enumerate(documents) if number not in gone}
+    assert postings.search(question, 100) == pytest.approx(formula(left, question, left))
+    assert len(postings) == len(left)
+    assert [postings.frequency(term) for term in question] == [
+        sum(term in terms for terms in left.values()) for term in question
+    ]
+
+
+@given(st.lists(st.tuples(TERMS, st.booleans(), TERMS), max_size=25))
+def test_searching_between_changes_keeps_nothing_stale(
+    steps: list[tuple[list[str], bool, list[str]]],
+) -> None:
+    postings, living = Postings(), dict[int, list[str]]()
+    for terms, remove, question in steps:
+        if remove and living:
+            number, old = living.popitem()
+            postings.remove(number, old)
+        else:
+            living[postings.add(terms)] = terms
+        assert postings.search(question, 100) == pytest.approx(formula(living, question, living))
+
+
+@given(DOCUMENTS, TERMS, st.sets(st.integers(0, 24)))
+def test_allowed_limits_the_documents_and_not_the_statistics(
+    documents: list[list[str]], question: list[str], allowed: set[int]
+) -> None:
+    within = allowed & set(range(len(documents)))
+    expected = formula(dict(enumerate(documents)), question, within)
+    assert indexed(documents).search(question, 100, allowed=within) == pytest.approx(expected)
+
+
+@given(DOCUMENTS, TERMS, st.integers(1, 5))
+def test_a_limit_keeps_so_many_with_their_true_scores(
+    documents: list[list[str]], question: list[str], limit: int
+) -> None:
+    expected = formula(dict(enumerate(documents)), question, range(len(documents)))
+    found = indexed(documents).search(question, limit)
+    assert len(found) == min(limit, len(expected))
+    assert found == pytest.approx({number: expected[number] for number in found})
+
+
+def test_the_best_are_kept() -> None:
+    documents = [["tea"] * n + ["rye"] * (20 - n) for n in range(1, 15)]
+    assert set(indexed(documents).search(["tea"], 3)) == {11, 12, 13}
+
+
+def test_a_rare_term_wins_over_one_that_all_have() -> None:
+    documents = [["tea", "milk"]] * 300 + [["fig", "rye"]]
+    assert set(indexed(documents).search(["tea", "fig"], 1)) == {300}
+
+
+def test_common_terms_still_count_for_documents_with_rare_ones() -> None:
+    """Also once enough are found, and common terms find no more documents."""
+    documents = [["fig", "rye"]] * 40 + [["fig", "tea"]] + [["tea", "rye"]] * 500
+    found = indexed(documents).search(["fig", "tea"], 5)
+    assert max(found, key=found.__getitem__) == 40
+    assert set(found) <= set(range(41))
+
+
+def test_a_term_asked_twice_counts_once() -> None:
+    postings = indexed([["tea"], ["milk"]])
+    assert postings.search(["tea", "tea"], 9) == postings.search(["tea"], 9)
+
+
+def test_nothing_is_found_where_nothing_is() -> None:
+    assert Postings().search(["tea"], 9) == {}
+    assert indexed([[], []]).search(["tea"], 9) == {}
+    assert indexed([["tea"]]).search([], 9) == {}
+    assert indexed([["tea"]]).search(["tea"], 9, allowed=set()) == {}
+
+
+@given(DOCUMENTS, st.lists(st.sampled_from(WORDS.split()), unique=True), st.sets(st.integers(0, 24)))
+def test_matches_are_the_counts_of_the_terms(
+    documents: list[list[str]], question: list[str], wanted: set[int]
+) -> None:
+    wanted &= set(range(len(documents)))
+    found = indexed(documents).matches(question, wanted)
+    counted = {
+        number: [(i, documents[number].count(t)) for i, t in enumerate(question) if t in documents[number]]
+        for number in wanted
+    }
+    assert {number: sorted(pairs) for number, pairs in found.items()} == {
+        n: p for n, p in counted.items() if p
+    }
+    assert found == indexed(documents).matches(question, list(wanted))
+
+
+def test_many_different_questions_find_what_the_first_one_does() -> None:
+    """Few terms are looked for in the texts, then all are indexed; the answers do not tell which."""
+    documents = [[f"word{i}", f"word{i}", "tea"] for i in range(50)]
+    postings = indexed(documents, 50)
+    for i in [*range(50), *range(50)]:
+        assert postings.search([f"word{i}"], 9) == pytest.approx(
+            formula(dict(enumerate(documents)), [f"word{i}"], [i])
+        )
+    assert postings.frequency("tea") == 50
+    assert postings.frequency("word") == 0
+
+
+@pytest.mark.parametrize("given_at_once", [0, 3])
+def test_lengths_and_their_mean(given_at_once: int) -> None:
+    postings = indexed([["tea", "tea"], [], ["milk"] * 4], given_at_once)
+    assert [postings.length(number) for number in range(3)] == [2, 0, 4]
+    assert postings.mean_length == 2
+    postings.remove(2, ["milk"] * 4)
+    assert postings.mean_length == 1
+    assert Postings().mean_length == 1
+
+
+def test_idf_is_never_negative_and_falls_with_frequency() -> None:
+    values = [idf(10, frequency) for frequency in range(11)]
+    assert values == sorted(values, reverse=True)
+    assert values[-1] > 0
+    assert idf(10, 2) == pytest.approx(log(1 + 8.5 / 2.5))
+    assert idf(3, 5) > 0, "statistics that lag behind are no trouble"
