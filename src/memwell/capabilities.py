@@ -1,6 +1,4 @@
-"""What a store or an index promises, as flags read from the instance; each is one sentence. The support tables in the
-README are printed from them.
-"""
+"""What a store or an index offers, as flags of the instance. The support tables of the README are made from them."""
 
 from __future__ import annotations
 
@@ -11,41 +9,41 @@ __all__ = ["Capabilities", "IndexCapabilities"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """Flags of one store instance. Supported, or `NotSupported`."""
+    """What one store offers. Using a capability that is false raises `NotSupported`."""
 
     durable: bool = False
-    """Acknowledged writes survive the death of the process."""
+    """Acknowledged writes survive a crash of the process."""
     multiprocess: bool = False
     """Several processes may read and write the same store at once."""
     atomic_batches: bool = False
-    """All operations of one write commit together or not at all."""
+    """All operations of one write commit, or none."""
     lexical: bool = False
     """Finds records by words."""
     vectors: bool = False
     """Finds records by vectors."""
     filters: bool = False
-    """Evaluates every operator of the filter language before the top k is taken."""
+    """Applies filters, with every operator, before it takes the top k."""
     history: bool = False
     """Keeps older versions."""
     links: bool = False
     """Keeps relationships."""
     changes: bool = False
-    """Tells which records changed since a position, to feed indexes and caches."""
+    """Lists the records that changed since a position, so that indexes and caches can follow."""
     embeds_itself: bool = False
-    """Computes vectors on its own side; none are handed in."""
+    """Computes the vectors itself; callers pass none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexCapabilities:
-    """Flags of one index instance. Filters, metrics and namespaces are promised by every index."""
+    """What one index offers. Every index offers filters, metrics and namespaces."""
 
     durable: bool = False
-    """Acknowledged writes survive the death of the process."""
+    """Acknowledged writes survive a crash of the process."""
     multiprocess: bool = False
     """Several processes may read and write the same points at once."""
     immediate: bool = True
-    """A write is seen by the next search."""
+    """The next search sees a write."""
     atomic_batches: bool = False
-    """All points of one call are written or none."""
+    """All points of one call are written, or none."""
     exact: bool = False
-    """Compares every vector, so that nothing near is ever missed."""
+    """Compares every vector, so that the nearest are never missed."""

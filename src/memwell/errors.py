@@ -1,21 +1,21 @@
 """Every error memwell raises, in one tree::
 
     MemwellError
-    ├── ConfigError          a setting, URL or argument of construction is wrong, or a package is missing
-    ├── InvalidInput         a value handed in breaks a documented limit or type   (also a ValueError)
-    │   └── InvalidQuery     a filter, cursor, order or strategy cannot be understood
-    ├── NotFound             no such record inside the scope asked                 (also a KeyError)
-    ├── Conflict             the record changed meanwhile, or the id is taken
-    ├── NotSupported         this part promises not to do this; names the flag and the remedy
-    ├── Closed               the part was closed before the call
-    ├── Unavailable          transient: locked, unreachable, timed out, rate limited; trying again may help
-    │   └── TimedOut         took longer than its limit; it may still be carried out  (also a TimeoutError)
-    ├── BackendError         the backend failed for good: full or read-only disk, refused statement
-    │   └── Corrupt          stored data cannot be read back as what was written
-    └── EmbeddingError       the embedder failed, or its vectors do not fit
+    ├── ConfigError          a setting, URL or constructor argument is wrong, or a package is missing
+    ├── InvalidInput         a value has the wrong type or breaks a documented limit  (also a ValueError)
+    │   └── InvalidQuery     a filter, cursor, order, mode or strategy is not valid
+    ├── NotFound             the scope contains no such record                        (also a KeyError)
+    ├── Conflict             the record has changed since it was read, or the id is taken
+    ├── NotSupported         the part does not offer this; names the capability and the remedy
+    ├── Closed               the part was already closed
+    ├── Unavailable          transient: locked, unreachable, rate limited; a retry may help
+    │   └── TimedOut         took longer than its timeout; it may still happen        (also a TimeoutError)
+    ├── BackendError         permanent: disk full or read-only, statement refused
+    │   └── Corrupt          stored data cannot be decoded
+    └── EmbeddingError       the embedder failed, or its vectors have the wrong shape or values
 
-Each carries `part` (which adapter), `operation` (which call) and `transient` (would trying again help). The
-native error is chained as `__cause__`. A message says what to do next.
+Each has `part` (the adapter that failed), `operation` (the call that failed) and `transient` (whether a retry may
+help). The native error is chained as `__cause__`. The message says what to do next.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ __all__ = [
 
 
 class MemwellError(Exception):
-    """The root: `except MemwellError` catches all that memwell raises on purpose."""
+    """Base class: `except MemwellError` catches everything that memwell raises on purpose."""
 
     transient: bool = False
     """Whether the same call may succeed later without any change."""
@@ -57,31 +57,29 @@ class MemwellError(Exception):
 
 
 class ConfigError(MemwellError):
-    """Construction went wrong: an unknown scheme, a bad option, or a missing package (the pip command is
-    named).
-    """
+    """A part could not be built: unknown scheme, bad option, or missing package (the message names the pip command)."""
 
 
 class InvalidInput(MemwellError, ValueError):
-    """A value breaks a limit or has the wrong type. Nothing was stored."""
+    """A value has the wrong type or breaks a limit. Nothing was stored."""
 
 
 class InvalidQuery(InvalidInput):
-    """A filter, cursor, order, mode or strategy cannot be understood."""
+    """A filter, cursor, order, mode or strategy is not valid."""
 
 
 class NotFound(MemwellError, KeyError):
-    """No such record in the scope asked. A record of another scope looks exactly like a missing one."""
+    """The scope contains no such record. A record of another scope is reported exactly like a missing one."""
 
     __str__ = MemwellError.__str__
 
 
 class Conflict(MemwellError):
-    """The version expected is not the version stored, or the id already belongs to another record."""
+    """The stored version is not the expected one, or the id already belongs to another record."""
 
 
 class NotSupported(MemwellError):
-    """The part does not promise this. Names the part, the capability and the remedy."""
+    """The part does not offer this. The message names the part, the capability and the remedy."""
 
 
 class Closed(MemwellError):
@@ -89,7 +87,7 @@ class Closed(MemwellError):
 
 
 class Unavailable(MemwellError):
-    """A transient failure: try again, perhaps after `retry_after` seconds."""
+    """A transient failure: retry, after `retry_after` seconds if that is set."""
 
     transient = True
 
@@ -104,23 +102,23 @@ class Unavailable(MemwellError):
     ) -> None:
         super().__init__(message, part=part, operation=operation)
         self.retry_after = retry_after
-        """Seconds the backend asked us to wait, if it said so."""
+        """Seconds to wait before a retry, if the backend named a time."""
         self.unsent = unsent
-        """It is certain that nothing was carried out, so that even an increment may be sent again."""
+        """Whether the call certainly had no effect, so that it is safe to repeat even an increment."""
 
 
 class TimedOut(Unavailable, TimeoutError):
-    """The call took longer than its limit. Unless it is `unsent`, it may still be carried out."""
+    """The call took longer than its timeout. Unless `unsent` is true, it may still happen."""
 
     __str__ = MemwellError.__str__
 
 
 class BackendError(MemwellError):
-    """The backend refused or failed in a way that trying again will not mend."""
+    """The backend refused or failed in a way that a retry cannot fix."""
 
 
 class Corrupt(BackendError):
-    """Stored bytes cannot be decoded as what was written. Run `memwell doctor`."""
+    """Stored data cannot be decoded. Run `memwell doctor`."""
 
 
 class EmbeddingError(MemwellError):

@@ -29,7 +29,7 @@ class Client:
 
 
 async def _here(clients: Clients[Client]) -> tuple[Client, asyncio.AbstractEventLoop]:
-    return clients.here(), asyncio.get_running_loop()
+    return clients.current(), asyncio.get_running_loop()
 
 
 def test_each_is_closed_on_its_own_loop() -> None:
@@ -39,7 +39,7 @@ def test_each_is_closed_on_its_own_loop() -> None:
     assert other.run(_here(clients))[0] is client
 
     async def close() -> None:
-        assert clients.here() is not client
+        assert clients.current() is not client
         await clients.close()
 
     asyncio.run(close())
@@ -63,7 +63,7 @@ def test_a_forked_child_closes_only_its_own_and_does_not_wait_for_its_parents_lo
     parents, _ = loop.run(_here(clients))
 
     async def use_and_close() -> Client:
-        client = clients.here()
+        client = clients.current()
         await clients.close()
         return client
 

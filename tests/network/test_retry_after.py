@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from memwell.network.retry_after import asked_wait
+from memwell.network.retry_after import parse_retry_after
 
 NOW = datetime(2026, 10, 21, 7, 28, tzinfo=UTC)
 
@@ -41,7 +41,7 @@ def _at_home(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     ],
 )
 def test_seconds_and_all_three_forms_of_a_date_are_read(text: str, seconds: float) -> None:
-    assert asked_wait({"Retry-After": text}, now=NOW) == seconds
+    assert parse_retry_after({"Retry-After": text}, now=NOW) == seconds
 
 
 @pytest.mark.parametrize(
@@ -49,18 +49,18 @@ def test_seconds_and_all_three_forms_of_a_date_are_read(text: str, seconds: floa
     ["", "soon", "nan", "inf", "1e999", "Wed, 99 Oct 2026 07:30:00 GMT", "Fri, 31 Dec 99999 23:59:59 GMT"],
 )
 def test_what_cannot_be_understood_is_no_wait(text: str) -> None:
-    assert asked_wait({"retry-after": text}, now=NOW) is None
+    assert parse_retry_after({"retry-after": text}, now=NOW) is None
 
 
 def test_a_date_at_the_end_of_time_is_a_long_wait() -> None:
-    wait = asked_wait({"retry-after": "Fri, 31 Dec 9999 23:59:59 -1400"}, now=NOW)
+    wait = parse_retry_after({"retry-after": "Fri, 31 Dec 9999 23:59:59 -1400"}, now=NOW)
     assert wait is None or wait > 1e9
 
 
 def test_milliseconds_are_more_exact_than_seconds() -> None:
-    assert asked_wait({"retry-after-ms": "1500", "retry-after": "2"}, now=NOW) == 1.5
-    assert asked_wait({"retry-after-ms": "soon", "retry-after": "2"}, now=NOW) == 2
+    assert parse_retry_after({"retry-after-ms": "1500", "retry-after": "2"}, now=NOW) == 1.5
+    assert parse_retry_after({"retry-after-ms": "soon", "retry-after": "2"}, now=NOW) == 2
 
 
 def test_without_a_header_nobody_asks_to_wait() -> None:
-    assert asked_wait({}) is None
+    assert parse_retry_after({}) is None

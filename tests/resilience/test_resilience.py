@@ -554,7 +554,7 @@ def test_a_function_that_takes_too_long_is_left_alone_off_the_main_thread_too() 
         go_on.wait(30)
         done.set()
 
-    with ThreadPoolExecutor(1) as pool, pytest.raises(TimedOut, match="goes on in its thread"):
+    with ThreadPoolExecutor(1) as pool, pytest.raises(TimedOut, match="continues in its thread"):
         pool.submit(ask).result()
     go_on.set()
     assert done.wait(10), "the call has gone on"
@@ -609,7 +609,7 @@ def test_a_process_that_may_start_no_more_threads_does_nothing_behind_anybodys_b
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no such timer")
 def test_a_call_that_was_interrupted_before_it_began_is_never_made() -> None:
-    workers, calls = Workers("test", most=1), []
+    workers, calls = Workers("test", max_threads=1), []
     begun, go_on = threading.Event(), threading.Event()
 
     def busy() -> bool:
@@ -667,7 +667,7 @@ def test_the_fallback_of_a_plain_function_may_not_be_one() -> None:
     async def instead() -> str:
         return "instead"
 
-    with pytest.raises(ConfigError, match="instead answers with an awaitable"):
+    with pytest.raises(ConfigError, match="instead returns an awaitable"):
         fallback(instead)(Failing(OSError()))()
 
 

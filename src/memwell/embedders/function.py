@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 from memwell._bridge import is_async
 from memwell.errors import ConfigError, EmbeddingError, MemwellError
 from memwell.ports import Embedder, Vectors, guarded
-from memwell.resilience.retry import plain
+from memwell.resilience.calls import reject_awaitable
 
 __all__ = ["FunctionEmbedder", "as_embedder"]
 
@@ -91,7 +91,7 @@ class FunctionEmbedder(Embedder):
 
     async def _result(self, answer: Any) -> Any:
         if self.blocking:
-            return plain(answer, self.model)
+            return reject_awaitable(answer, self.model)
         return await answer if inspect.isawaitable(answer) else answer
 
     def _learn(self, raw: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from memwell.errors import ConfigError
 from memwell.indexes.points import here
-from memwell.network.api_keys import key_from
+from memwell.network.api_keys import resolve_key
 from memwell.registry import Url
 
 __all__ = ["address"]
@@ -24,7 +24,7 @@ def address(url: Url, *, port: int, key: str) -> tuple[str, str | None]:
             f"{url.scheme} takes no user, only a key: {url.scheme}://:KEY@host, or better {key}"
         )
     host, number = place.host(port)
-    found = key_from(given or place.password, [key], part=url.scheme)
+    found = resolve_key(given or place.password, [key], part=url.scheme)
     if secure is None:
         secure = found is not None and not here(host)
     shown = f"[{host}]" if ":" in host else host

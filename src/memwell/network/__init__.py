@@ -1,1 +1,1 @@
-"""What parts that call services over a network share."""
+"""Shared by parts that call network services: clients, API keys, `Retry-After`."""

@@ -1,4 +1,4 @@
-"""Keys to services: handed in or from the environment, and never shown."""
+"""API keys, passed in or read from the environment, and never shown in messages."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ from collections.abc import Sequence
 
 from memwell.errors import ConfigError
 
-__all__ = ["key_from"]
+__all__ = ["resolve_key"]
 
 
-def key_from(given: str | None, names: Sequence[str], *, part: str) -> str | None:
-    """The key that was given, else that of the first variable of the environment that holds one. An empty key that is
-    given means none. Space around it, such as the end of the line it was read from, is cut off.
+def resolve_key(given: str | None, names: Sequence[str], *, part: str) -> str | None:
+    """The given key, or else that of the first environment variable in `names` that is set. An empty key means none.
+    Surrounding whitespace, such as a line break, is removed.
 
-    Raises `ConfigError` for what no HTTP header can hold: clients would tell the whole key in their error.
+    Raises `ConfigError` for characters that no HTTP header can hold: clients would show the whole key in their error.
     """
-    found = [given] if given is not None else [os.environ.get(name, "") for name in names]
-    key = next((text.strip() for text in found if text.strip()), None)
+    candidates = [given] if given is not None else [os.environ.get(name, "") for name in names]
+    key = next((text.strip() for text in candidates if text.strip()), None)
     if key is not None and not (key.isascii() and key.isprintable()):
-        where = "key=" if given is not None else " or ".join(names)
-        raise ConfigError(f"the key in {where} holds characters that no key has", part=part)
+        source = "key=" if given is not None else " or ".join(names)
+        raise ConfigError(
+            f"the API key in {source} contains characters that are not allowed in one; check how it was copied",
+            part=part,
+        )
     return key

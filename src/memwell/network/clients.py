@@ -1,7 +1,7 @@
-"""Clients of network services, one for each event loop.
+"""Clients of network services, one per event loop.
 
-A client's connections belong to the event loop they were made on. A part may see several: of the synchronous `Memory`,
-of tests, of a forked child. The child makes its own and leaves those of its parent alone.
+A client's connections belong to the event loop on which they were opened, and a part may be used on several: that of
+the synchronous `Memory`, those of tests. A forked child opens its own and does not touch those of its parent.
 """
 
 from __future__ import annotations
@@ -15,49 +15,49 @@ __all__ = ["Clients"]
 
 C = TypeVar("C")
 
-PATIENCE: Final = 5.0
-"""Seconds that closing waits for another loop, which may itself wait for who closes."""
+CLOSE_TIMEOUT: Final = 5.0
+"""Seconds that closing waits for another loop; that loop may itself be waiting for us."""
 
 
 class Clients(Generic[C]):
-    """One client for each event loop, made when first asked for there."""
+    """One client per event loop, created by `make` on first use there."""
 
     def __init__(self, make: Callable[[], C], close: Callable[[C], Awaitable[object]]) -> None:
-        self._make, self._release = make, close
-        self._made: dict[asyncio.AbstractEventLoop, C] = {}
+        self._make, self._close_client = make, close
+        self._open: dict[asyncio.AbstractEventLoop, C] = {}
         self._pid = os.getpid()
         self._inherited: list[object] = []
 
-    def here(self) -> C:
-        """The client of the running loop. Those of loops that are closed are given up."""
+    def current(self) -> C:
+        """The client of the running loop. Clients of closed loops are dropped."""
         loop = asyncio.get_running_loop()
-        self._leave_to_parent()
-        if loop not in self._made:
-            for other in [known for known in self._made if known.is_closed()]:
-                self._made.pop(other, None)
-            self._made[loop] = self._make()
-        return self._made[loop]
+        self._reset_after_fork()
+        if loop not in self._open:
+            for other in [known for known in self._open if known.is_closed()]:
+                self._open.pop(other, None)
+            self._open[loop] = self._make()
+        return self._open[loop]
 
     async def close(self) -> None:
-        """Close what was made, on the loop it was made on where that still runs."""
-        here = asyncio.get_running_loop()
-        self._leave_to_parent()
-        made, self._made = self._made, {}
-        for loop, client in made.items():
-            if loop is here:
-                await self._release(client)
+        """Close each client, on its own loop if that is still running."""
+        current = asyncio.get_running_loop()
+        self._reset_after_fork()
+        clients, self._open = self._open, {}
+        for loop, client in clients.items():
+            if loop is current:
+                await self._close_client(client)
             elif loop.is_running():
-                there = asyncio.run_coroutine_threadsafe(self._released(client), loop)
-                done, _ = await asyncio.wait({asyncio.wrap_future(there)}, timeout=PATIENCE)
+                closing = asyncio.run_coroutine_threadsafe(self._closed(client), loop)
+                done, _ = await asyncio.wait({asyncio.wrap_future(closing)}, timeout=CLOSE_TIMEOUT)
                 for future in done:
                     future.result()
 
-    def _leave_to_parent(self) -> None:
-        """In a forked child: keep what the parent made, for even to collect it would close the parent's connections."""
+    def _reset_after_fork(self) -> None:
+        """In a forked child: keep the parent's clients referenced; collecting them would close its connections."""
         if self._pid != os.getpid():
             self._pid = os.getpid()
-            self._inherited.append(self._made)
-            self._made = {}
+            self._inherited.append(self._open)
+            self._open = {}
 
-    async def _released(self, client: C) -> None:
-        await self._release(client)
+    async def _closed(self, client: C) -> None:
+        await self._close_client(client)

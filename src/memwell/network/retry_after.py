@@ -1,4 +1,4 @@
-"""How long a service asks to be left alone, read from the headers of its answer: the one place that reads them."""
+"""How long a service asks us to wait, read from the headers of its response."""
 
 from __future__ import annotations
 
@@ -7,20 +7,19 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-__all__ = ["asked_wait"]
+__all__ = ["parse_retry_after"]
 
 
-def asked_wait(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:
-    """Seconds to wait: of `Retry-After`, a number or an HTTP date (RFC 9110, 10.2.3), or of `retry-after-ms`.
+def parse_retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:
+    """Seconds to wait, from `retry-after-ms` or from `Retry-After`, a number or an HTTP date (RFC 9110, 10.2.3).
 
-    Names are told apart from each other without regard to case. A moment that is over is 0; what cannot be understood,
-    and what is missing, is `None`.
+    Header names are case-insensitive. A date in the past gives 0; a missing or invalid header gives `None`.
     """
-    told = {name.lower(): value for name, value in headers.items()}
-    milliseconds = _number(told.get("retry-after-ms"))
+    lowered = {name.lower(): value for name, value in headers.items()}
+    milliseconds = _number(lowered.get("retry-after-ms"))
     if milliseconds is not None:
         return milliseconds / 1000
-    text = told.get("retry-after")
+    text = lowered.get("retry-after")
     seconds = _number(text)
     return seconds if text is None or seconds is not None else _until(text, now or datetime.now(UTC))
 

@@ -1,1 +1,1 @@
-"""Retries, time limits and circuit breakers."""
+"""Retries, timeouts and circuit breakers."""

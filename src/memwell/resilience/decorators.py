@@ -1,20 +1,20 @@
-"""Calls that outlive a bad moment: retries, circuit breakers, time limits, fallbacks; for functions and coroutines.
+"""Decorators for unreliable calls: retries, circuit breakers, timeouts, fallbacks.
 
-Each is a decorator that leaves a function a function and a coroutine function one::
+Each works on functions and on coroutine functions, and keeps them what they are::
 
     @retry_with_backoff(max_attempts=3)
-    def ask(): ...
+    def fetch(): ...
 
-    guard = CircuitBreaker(failure_threshold=5, recovery_timeout=60)
+    breaker = CircuitBreaker(failure_threshold=5, recovery_timeout=60)
 
-    @guard
+    @breaker
     async def answer(): ...
 
-A function that gives an awaitable without being a coroutine function (many clients have such methods) is refused with
-`ConfigError` when it is called: wrap it in `async def`.
+A plain function that returns an awaitable (many clients have such methods) raises `ConfigError` when it is called:
+wrap it in `async def`.
 
-The wrappers around parts (`memwell.wrappers`) run the same loops. Of memwell's own errors those are tried again that
-are `transient`, and those count against a backend that speak of it: never a missing record or bad input.
+The wrappers around parts (`memwell.wrappers`) use the same code. Of memwell's own errors, only `transient` ones are
+retried, and only those that blame the backend open a breaker: never a missing record or bad input.
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ from typing import Any, TypeVar, cast
 
 from memwell import _bridge
 from memwell.errors import BackendError, EmbeddingError, MemwellError, Unavailable
+from memwell.resilience.calls import Errors, apply, reject_awaitable
 from memwell.resilience.circuit_breaker import CircuitBreaker
-from memwell.resilience.retry import Errors, Limit, Retry, guarded_by, plain, transient
+from memwell.resilience.retry import Retry, is_transient
+from memwell.resilience.timeout import Timeout
 
 __all__ = [
     "CircuitBreaker",
@@ -43,7 +45,7 @@ __all__ = [
 log = logging.getLogger("memwell.resilience.decorators")
 
 F = TypeVar("F", bound=Callable[..., Any])
-_DEGRADING = (Unavailable, BackendError, EmbeddingError)
+_REPLACEABLE = (Unavailable, BackendError, EmbeddingError)
 
 
 def retry_with_backoff(
@@ -60,51 +62,51 @@ def retry_with_backoff(
     sleep: Callable[[float], object] | None = None,
     random: Callable[[], float] = chance.random,
 ) -> Callable[[F], F]:
-    """A decorator that tries again, as `Retry` tells: after `exceptions`, but for memwell's own that are not transient,
-    and for those that ask to wait for more than `max_retry_after` seconds.
+    """A decorator that retries failed calls; see `Retry` for the waits and limits (all times are in seconds).
 
-    `on_retry` is called with the error and the number of the attempt that failed, from 1. `sleep` stands for the wait
-    between attempts; both may be coroutine functions where the decorated function is one.
+    It retries after `exceptions`, except memwell's own errors that are not transient. `on_retry` is called with the
+    error and the number of the failed attempt, counted from 1. `sleep` replaces the wait between attempts. Both may be
+    coroutine functions if the decorated function is one.
     """
-    loop = Retry(
+    retry = Retry(
         max_attempts=max_attempts,
         initial_delay=initial_delay,
         max_delay=max_delay,
         exponential_base=exponential_base,
         max_retry_after=max_retry_after,
         deadline=deadline,
-        worth=lambda error: isinstance(error, exceptions) and transient(error),
+        should_retry=lambda error: isinstance(error, exceptions) and is_transient(error),
         on_retry=on_retry,
         clock=clock,
         sleep=sleep,
         random=random,
     )
-    return lambda function: guarded_by(function, loop)
+    return lambda function: apply(retry, function)
 
 
 def with_timeout(seconds: float) -> Callable[[F], F]:
-    """A decorator that raises `TimedOut`, which is also a `TimeoutError`, when a call takes longer.
+    """A decorator that raises `TimedOut`, which is also a `TimeoutError`, when a call takes longer than `seconds`.
 
-    A coroutine is cancelled. Any other function runs in a thread, from whichever thread it is called, and goes on
-    there: Python cannot stop it. At most 32 calls of one function run at once; more wait for their turn, within their
-    limit. No signals are used.
+    A coroutine is cancelled. A plain function runs in a thread and continues there, because Python cannot stop it. At
+    most 32 calls of one function run at once; further calls wait, and the wait counts towards their timeout. No
+    signals are used, so it works in every thread.
     """
 
     def decorate(function: F) -> F:
-        return guarded_by(function, Limit(seconds, name=getattr(function, "__name__", "limit")))
+        return apply(Timeout(seconds, name=getattr(function, "__name__", "timeout")), function)
 
     return decorate
 
 
 def fallback(replacement: Callable[..., Any], *, exceptions: Errors = (Exception,)) -> Callable[[F], F]:
-    """A decorator that answers with `replacement(*args, **kwargs)` when the function fails with one of `exceptions`.
+    """A decorator that returns `replacement(*args, **kwargs)` when the function raises one of `exceptions`.
 
-    Memwell's errors that are the caller's own doing (bad input, a missing record, a conflict) are raised as they are.
-    The replacement of a coroutine function may be one too. What failed is logged as a warning.
+    Memwell's errors that the caller caused (bad input, a missing record, a conflict) are still raised. The replacement
+    of a coroutine function may be one too. Each failure is logged as a warning.
     """
 
     def decorate(function: F) -> F:
-        return _replaced(function, replacement, exceptions)
+        return _with_fallback(function, replacement, exceptions)
 
     return decorate
 
@@ -116,47 +118,47 @@ def create_resilient_caller(
     timeout_seconds: float = 30.0,
     breaker: CircuitBreaker | None = None,
 ) -> Callable[[F], F]:
-    """A decorator with all three: a time limit for each of up to `max_retries` attempts, and a circuit breaker around.
+    """A decorator with all three: up to `max_retries` attempts, each with a timeout, behind one circuit breaker.
 
-    All functions decorated by one caller share its breaker; hand one in to read its state. A plain function that took
-    too long goes on in its thread while the next attempt is made: it must be one that may be called twice.
+    All functions decorated by one caller share its breaker; pass `breaker` to read its state. A plain function that
+    timed out continues in its thread while the next attempt runs, so it must be safe to call twice.
     """
-    guard = breaker or CircuitBreaker(failure_threshold=circuit_failure_threshold)
-    retry, limit = retry_with_backoff(max_attempts=max_retries), with_timeout(timeout_seconds)
-    return lambda function: guard(retry(limit(function)))
+    shared = breaker or CircuitBreaker(failure_threshold=circuit_failure_threshold)
+    retry, timeout = retry_with_backoff(max_attempts=max_retries), with_timeout(timeout_seconds)
+    return lambda function: shared(retry(timeout(function)))
 
 
-def _replaced(function: F, replacement: Callable[..., Any], exceptions: Errors) -> F:
+def _with_fallback(function: F, replacement: Callable[..., Any], exceptions: Errors) -> F:
     name = getattr(function, "__name__", type(function).__name__)
 
-    def degraded(error: Exception) -> bool:
+    def replaces(error: Exception) -> bool:
         foreign = not isinstance(error, MemwellError)
-        if isinstance(error, exceptions) and (foreign or isinstance(error, _DEGRADING)):
-            log.warning("%s failed and is replaced for this call: %s", name, type(error).__name__)
+        if isinstance(error, exceptions) and (foreign or isinstance(error, _REPLACEABLE)):
+            log.warning("%s failed (%s); using the fallback for this call", name, type(error).__name__)
             return True
         return False
 
     if _bridge.is_async(function):
 
         @functools.wraps(function)
-        async def later(*args: Any, **kwargs: Any) -> Any:
+        async def async_wrapper(*args: Any, **kwargs: Any) -> Any:
             try:
                 return await function(*args, **kwargs)
             except Exception as error:
-                if not degraded(error):
+                if not replaces(error):
                     raise
-            answer = replacement(*args, **kwargs)
-            return await answer if inspect.isawaitable(answer) else answer
+            result = replacement(*args, **kwargs)
+            return await result if inspect.isawaitable(result) else result
 
-        return cast("F", later)
+        return cast("F", async_wrapper)
 
     @functools.wraps(function)
-    def now(*args: Any, **kwargs: Any) -> Any:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
         try:
-            return plain(function(*args, **kwargs), name)
+            return reject_awaitable(function(*args, **kwargs), name)
         except Exception as error:
-            if not degraded(error):
+            if not replaces(error):
                 raise
-        return plain(replacement(*args, **kwargs), getattr(replacement, "__name__", name))
+        return reject_awaitable(replacement(*args, **kwargs), getattr(replacement, "__name__", name))
 
-    return cast("F", now)
+    return cast("F", wrapper)

@@ -1,8 +1,8 @@
-"""Threads for calls that somebody may stop waiting for.
+"""Threads for calls with a timeout.
 
-A thread cannot be stopped from outside. So a call that takes too long is left alone in its thread, which serves again
-when the call ends after all. The threads are daemons: one that hangs for ever does not keep the process from ending,
-as those of `concurrent.futures` would.
+A thread cannot be stopped from outside, so a call that takes too long continues in its thread; the thread is reused
+when the call ends. The threads are daemons: unlike those of `concurrent.futures`, a hanging one does not keep the
+process from exiting.
 """
 
 from __future__ import annotations
@@ -23,78 +23,80 @@ __all__ = ["Workers"]
 T = TypeVar("T")
 Job: TypeAlias = tuple["Future[Any]", Callable[[], Any]]
 
-MOST: Final = 32
+MAX_THREADS: Final = 32
 
 
 class Workers:
-    """At most `most` threads, started when needed. A call that finds all of them busy waits for one within its limit.
+    """Up to `max_threads` threads, started when needed. If all are busy, a call waits for one within its timeout.
 
     Safe for threads; a forked child starts its own.
     """
 
-    def __init__(self, name: str, most: int = MOST) -> None:
-        self._name, self._most = name, most
+    def __init__(self, name: str, max_threads: int = MAX_THREADS) -> None:
+        self._name, self._max_threads = name, max_threads
         self._count = 0
-        self._hire()
+        self._reset()
 
     def run(self, call: Callable[[], T], seconds: float) -> T:
-        """The result of a call made in a thread, with the caller's context variables.
+        """Run the call in a thread, with the caller's context variables, and return its result.
 
-        Raises `TimedOut` when it takes longer: `unsent` if it had not begun and never will; else it goes on.
+        Raises `TimedOut` after `seconds`: with `unsent=True` if the call never began; otherwise it continues.
         """
-        if self._pid != os.getpid():  # a fork copies the threads' book-keeping without the threads
-            self._hire()
+        if self._pid != os.getpid():  # a fork copies the counters, not the threads
+            self._reset()
         future: Future[T] = Future()
         self._jobs.put((future, functools.partial(contextvars.copy_context().run, call)))
-        self._wake()
+        self._ensure_thread()
         try:
             return future.result(seconds)
         except TimeoutError as error:
-            if future.done():  # the call itself raised it, or ended this very moment
+            if future.done():  # the call itself raised it, or has just ended
                 return future.result()
             if future.cancel():
                 raise TimedOut(f"no thread was free for {seconds:g} seconds", unsent=True) from error
-            raise TimedOut(f"it took longer than {seconds:g} seconds and goes on in its thread") from error
-        except BaseException:  # an interrupt of the wait: what has not begun never will
+            raise TimedOut(
+                f"the call took longer than {seconds:g} seconds and continues in its thread"
+            ) from error
+        except BaseException:  # interrupted while waiting: do not start the call later
             future.cancel()
             raise
 
     def close(self) -> None:
-        """Let the threads end when they have done what they were given. A later call starts others."""
+        """Let the threads end after the calls they have accepted. A later call starts new threads."""
         for _ in range(self._count):
             self._jobs.put(None)
-        self._hire()  # a thread that was free will not serve again, so nobody may count on it
+        self._reset()  # the old threads are ending and must not be counted as free
 
     def __del__(self) -> None:
         self.close()
 
-    def _hire(self) -> None:
+    def _reset(self) -> None:
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._free = threading.Semaphore(0)
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._count = 0
 
-    def _wake(self) -> None:
-        """Start a thread unless one is free or there are enough."""
+    def _ensure_thread(self) -> None:
+        """Start a thread unless one is free or the maximum is reached."""
         if self._free.acquire(blocking=False):
             return
         with self._lock:
-            if self._count == self._most:
+            if self._count == self._max_threads:
                 return
             self._count += 1
         arguments = (self._jobs, self._free)
         try:
             threading.Thread(target=_work, args=arguments, name=f"memwell-{self._name}", daemon=True).start()
-        except RuntimeError:  # this process may have no more; the call waits for one of those there are
+        except RuntimeError:  # the process can start no more threads; wait for one of the existing ones
             with self._lock:
                 self._count -= 1
 
 
 def _work(jobs: SimpleQueue[Job | None], free: threading.Semaphore) -> None:
-    """Knows the queue, not the `Workers`, so that these can be collected when nobody needs them any more.
+    """The loop of a thread. It refers to the queue, not to `Workers`, so that an unused `Workers` can be collected.
 
-    A thread says that it is free before it hands over its result, so that whoever got that finds it free.
+    The thread marks itself free before it publishes its result, so that the caller's next call can reuse it.
     """
     while (job := jobs.get()) is not None:
         future, call = job
@@ -103,7 +105,7 @@ def _work(jobs: SimpleQueue[Job | None], free: threading.Semaphore) -> None:
             continue
         try:
             result = call()
-        except BaseException as error:  # noqa: BLE001  whoever waits is told
+        except BaseException as error:  # noqa: BLE001  raised again in the waiting thread
             free.release()
             future.set_exception(error)
         else:

@@ -27,7 +27,7 @@ from typing import Any, Final, TypeVar
 
 from memwell.errors import Unavailable
 from memwell.ports import Operation, Port
-from memwell.resilience.retry import Retry, transient
+from memwell.resilience.retry import Retry, is_transient
 from memwell.resilience.unknown_outcome import reconcile
 from memwell.wrappers.base import Wrapper, call
 
@@ -81,7 +81,7 @@ class Retrying(Wrapper):
             lambda: call(self.inner, hook, arguments),
             name=name,
             blocking=self.blocking,
-            worth=_unsent if _only_once(hook, arguments) else None,
+            should_retry=_unsent if _only_once(hook, arguments) else None,
         )
 
 
@@ -113,4 +113,4 @@ def _only_once(hook: str, arguments: tuple[Any, ...]) -> bool:
 
 
 def _unsent(error: Exception) -> bool:
-    return transient(error) and isinstance(error, Unavailable) and error.unsent
+    return is_transient(error) and isinstance(error, Unavailable) and error.unsent

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 
 from memwell.errors import ConfigError, TimedOut
 from memwell.ports import Port
-from memwell.resilience.retry import Limit
+from memwell.resilience.timeout import Timeout
 from memwell.wrappers.base import Wrapper, call
 
 __all__ = ["Timed"]
@@ -29,7 +29,7 @@ class Timed(Wrapper):
     """See the module."""
 
     part = "timed"
-    _limit: Limit
+    _timeout: Timeout
     _limits: dict[str, float | None]
 
     def __new__(cls, part: P, seconds: float, *, limits: Mapping[str, float | None] | None = None) -> P:  # type: ignore[misc]
@@ -37,17 +37,17 @@ class Timed(Wrapper):
         unknown = sorted(name for name in limits or () if not hasattr(wrapper, f"_{name}"))
         if unknown:
             raise ConfigError(f"{part.part} has no operation {', '.join(unknown)}", part=cls.part)
-        wrapper._limit = Limit(seconds, name=f"{part.part}-timed")
+        wrapper._timeout = Timeout(seconds, name=f"{part.part}-timed")
         wrapper._limits = dict.fromkeys(_UPKEEP) | dict(limits or {})
         return wrapper  # type: ignore[no-any-return]
 
     async def _call(self, hook: str, arguments: tuple[Any, ...]) -> Any:
         operation = hook.lstrip("_")
-        seconds = self._limits.get(operation, self._limit.seconds)
+        seconds = self._limits.get(operation, self._timeout.seconds)
         if seconds is None:
             return await call(self.inner, hook, arguments)
         try:
-            return await self._limit.run(
+            return await self._timeout.run(
                 lambda: call(self.inner, hook, arguments),
                 name=operation,
                 blocking=self.blocking,
@@ -61,4 +61,4 @@ class Timed(Wrapper):
         try:
             await super()._close()
         finally:
-            self._limit.close()
+            self._timeout.close()

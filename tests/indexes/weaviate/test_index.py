@@ -104,7 +104,7 @@ def test_each_loop_has_one_connection_and_all_are_closed(wire: WeaviateWire) -> 
     transports = []
 
     async def count() -> int:
-        transports.append(part._doors.here())  # type: ignore[attr-defined]
+        transports.append(part._doors.current())  # type: ignore[attr-defined]
         return await part.count()
 
     assert [loop.run(count()) for loop in loops * 3] == [0] * 6

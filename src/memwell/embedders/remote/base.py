@@ -30,7 +30,7 @@ from memwell.embedders.remote.batches import cut, requests, spans
 from memwell.embedders.remote.prefixes import prefixes_of
 from memwell.embedders.remote.replies import failure_of, json_of, refuses
 from memwell.errors import ConfigError, EmbeddingError, MemwellError, TimedOut, Unavailable
-from memwell.network.api_keys import key_from
+from memwell.network.api_keys import resolve_key
 from memwell.network.clients import Clients
 from memwell.ports import Embedder, Vectors, guarded
 from memwell.resilience.retry import Retry
@@ -110,7 +110,7 @@ class RemoteEmbedder(Embedder):
         """The model as the service knows it."""
         self.window = window or self.default_window
         self._base = _base(base_url or self.address, self.part)
-        self._key = key_from(key, self.key_names, part=self.part)
+        self._key = resolve_key(key, self.key_names, part=self.part)
         self._shortened = dimensions
         self._dimension = dimensions or dimension or self.sizes.get(model)
         self._batch = min(batch or self.most_texts, self.most_texts)
@@ -140,7 +140,7 @@ class RemoteEmbedder(Embedder):
         found |= {name: url.whole(name, 1, least=1) for name in _NUMBERS if name in url.options}
         found |= {name: url.take(name) for name in _TEXTS}
         url.done(*OPTIONS)
-        key = None if variable is None else key_from(None, [variable], part=cls.part)
+        key = None if variable is None else resolve_key(None, [variable], part=cls.part)
         if variable is not None and key is None:
             raise ConfigError(
                 f"key_env={variable}: this variable is not set in the environment", part=cls.part
@@ -268,7 +268,7 @@ class RemoteEmbedder(Embedder):
             )
 
     def _client(self) -> httpx2.AsyncClient:
-        return self._clients.here() if self._given is None else self._given
+        return self._clients.current() if self._given is None else self._given
 
     def _headers(self) -> Mapping[str, str]:
         return {} if self._key is None else {"Authorization": f"Bearer {self._key}"}

@@ -8,7 +8,7 @@ from typing import Any, Final
 import httpx2
 
 from memwell.errors import ConfigError, EmbeddingError, MemwellError, Unavailable
-from memwell.network.retry_after import asked_wait
+from memwell.network.retry_after import parse_retry_after
 
 __all__ = ["failure_of", "json_of", "refuses"]
 
@@ -81,6 +81,6 @@ def _code(body: Any) -> Any:
 
 def _wait(response: httpx2.Response, body: Any) -> float | None:
     """Seconds to wait: as the headers say, or Hugging Face's `estimated_time`."""
-    asked = asked_wait(response.headers)
+    asked = parse_retry_after(response.headers)
     estimate = body.get("estimated_time") if isinstance(body, dict) else None
     return asked if asked is not None or not isinstance(estimate, int | float) else max(0.0, float(estimate))

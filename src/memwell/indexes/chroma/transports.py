@@ -13,7 +13,7 @@ from typing import Any
 
 from memwell.indexes.file_lock import leave, share
 from memwell.network.clients import Clients
-from memwell.network.retry_after import asked_wait
+from memwell.network.retry_after import parse_retry_after
 
 __all__ = ["Answered", "Folder", "Server", "Transport"]
 
@@ -180,7 +180,7 @@ class Server(Transport):
         await self._clients.close()
 
     async def _send(self, method: str, path: str, body: Any = None) -> Any:
-        answer = await self._clients.here().request(method, f"{self._base}{path}", json=body)
+        answer = await self._clients.current().request(method, f"{self._base}{path}", json=body)
         if answer.status_code < 400:
             return answer.json()
         try:
@@ -188,7 +188,7 @@ class Server(Transport):
             name, message = str(said["error"]), str(said["message"])
         except (ValueError, KeyError, TypeError):
             name, message = answer.reason_phrase, answer.text[:200]
-        raise Answered(answer.status_code, name, message, asked_wait(answer.headers))
+        raise Answered(answer.status_code, name, message, parse_retry_after(answer.headers))
 
     def _opened(self) -> Any:
         import httpx2

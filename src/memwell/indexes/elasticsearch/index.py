@@ -44,9 +44,9 @@ from memwell.indexes.filtering.nearest import Candidate, Question, nearest
 from memwell.indexes.filtering.pushdown import pushed
 from memwell.indexes.metrics import checked_metric, metric_of, similarities
 from memwell.indexes.points import asked, batch, dimension_of, here, portion, stand_in, uuid_of
-from memwell.network.api_keys import key_from
+from memwell.network.api_keys import resolve_key
 from memwell.network.clients import Clients
-from memwell.network.retry_after import asked_wait
+from memwell.network.retry_after import parse_retry_after
 from memwell.ports import Match, Metric, Point, VectorIndex, Vectors
 from memwell.registry import Url
 from memwell.types import Where
@@ -91,7 +91,7 @@ class Elasticsearch(VectorIndex):
         self.dimension = dimension
         self.metric = checked_metric(metric)
         self._name, self._namespace = index, namespace
-        key = key_from(api_key, ["ELASTICSEARCH_API_KEY"], part=self.part)
+        key = resolve_key(api_key, ["ELASTICSEARCH_API_KEY"], part=self.part)
         self._settings: dict[str, Any] = {
             "request_timeout": timeout,
             "retry_on_timeout": False,
@@ -133,7 +133,7 @@ class Elasticsearch(VectorIndex):
 
     async def _opened(self) -> AsyncElasticsearch:
         """The client of the running loop, when it is sure that the index is there and fits."""
-        client = self._given or self._clients.here()
+        client = self._given or self._clients.current()
         if not self._checked:
             await self._prepare(client)
             self._checked = True
@@ -298,7 +298,7 @@ class Elasticsearch(VectorIndex):
         if isinstance(error, elasticsearch.ApiError):
             busy = error.status_code in (429, 502, 503, 504)
             message = f"Elasticsearch answers {error.status_code}: {error.error}"
-            wait = asked_wait(error.meta.headers)
+            wait = parse_retry_after(error.meta.headers)
             return Unavailable(message, retry_after=wait) if busy else BackendError(message)
         if isinstance(error, elasticsearch.SSLError):
             return ConfigError(f"the certificate cannot be trusted: {error.message}; see verify=")

@@ -40,9 +40,9 @@ from memwell.indexes.pinecone.records import (
     requests,
 )
 from memwell.indexes.points import asked, batch, dimension_of, here, stand_in, uuid_of
-from memwell.network.api_keys import key_from
+from memwell.network.api_keys import resolve_key
 from memwell.network.clients import Clients
-from memwell.network.retry_after import asked_wait
+from memwell.network.retry_after import parse_retry_after
 from memwell.ports import Match, Metric, Point, VectorIndex, Vectors
 from memwell.ports.arrays import numpy
 from memwell.registry import Url
@@ -85,7 +85,7 @@ class Pinecone(VectorIndex):
         self.dimension = dimension
         self.metric = checked_metric(metric)
         self._host, self._namespace, self._timeout = host, namespace, timeout
-        self._key = key_from(api_key, ["PINECONE_API_KEY"], part=self.part)
+        self._key = resolve_key(api_key, ["PINECONE_API_KEY"], part=self.part)
         if client is None and not self._key:
             raise ConfigError("pinecone needs a key: set PINECONE_API_KEY in the environment", part=self.part)
         self._given = client
@@ -115,7 +115,7 @@ class Pinecone(VectorIndex):
 
     async def _index(self) -> pinecone.AsyncIndex:
         """The client of the running loop, when it is sure that the index fits."""
-        client = self._given or self._clients.here()
+        client = self._given or self._clients.current()
         if not self._checked:
             self._check(await client.describe_index_stats())
             self._checked = True
@@ -281,10 +281,10 @@ def _table(error: Exception) -> MemwellError | None:
     if isinstance(error, errors.UnauthorizedError | errors.ForbiddenError):
         return ConfigError(f"Pinecone refuses the key: {error.message}; set PINECONE_API_KEY")
     if isinstance(error, errors.RateLimitError):
-        wait = asked_wait(error.headers or {})
+        wait = parse_retry_after(error.headers or {})
         return Unavailable(f"Pinecone asks to wait: {error.message}", retry_after=wait)
     if isinstance(error, errors.ServiceError):
-        wait = asked_wait(error.headers or {})
+        wait = parse_retry_after(error.headers or {})
         return Unavailable(f"Pinecone cannot serve: {error.message}", retry_after=wait)
     if isinstance(error, errors.PineconeConnectionError | errors.PineconeTimeoutError):
         return Unavailable(f"Pinecone cannot be reached: {error.message}")

@@ -10,7 +10,7 @@ from qdrant_client.common.client_exceptions import QdrantException, ResourceExha
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
 from memwell.errors import BackendError, ConfigError, MemwellError, TimedOut, Unavailable
-from memwell.network.retry_after import asked_wait
+from memwell.network.retry_after import parse_retry_after
 
 __all__ = ["failure", "gone"]
 
@@ -32,7 +32,7 @@ def failure(error: Exception, where: str) -> MemwellError | None:
         said, _, moment = str(error).partition(_NO_NUMBER)
         if moment and not said:
             return Unavailable(
-                f"Qdrant asks to wait until {moment}", retry_after=asked_wait({"retry-after": moment})
+                f"Qdrant asks to wait until {moment}", retry_after=parse_retry_after({"retry-after": moment})
             )
         return BackendError(f"Qdrant: {error}")
     if isinstance(error, RuntimeError) and "already accessed" in str(error):
@@ -52,7 +52,7 @@ def _answered(error: UnexpectedResponse) -> MemwellError:
     if status in (401, 403):
         return ConfigError(f"Qdrant refuses the API key: {said}; set QDRANT_API_KEY")
     if status in (408, 429, 502, 503, 504):
-        return Unavailable(f"Qdrant answers {status}: {said}", retry_after=asked_wait(error.headers))
+        return Unavailable(f"Qdrant answers {status}: {said}", retry_after=parse_retry_after(error.headers))
     if status == 404:
         return BackendError(f"{said}; the next call makes the collection anew, `memwell repair` fills it")
     return BackendError(f"Qdrant answers {status}: {said}")

@@ -135,7 +135,7 @@ class Qdrant(VectorIndex):
     def _opened(self) -> AsyncQdrantClient:
         """The client of the running loop."""
         if self._ours and not self._local:
-            return self._clients.here()
+            return self._clients.current()
         if self._client is None:
             self._client = self._made()
         return self._client

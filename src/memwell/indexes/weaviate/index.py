@@ -140,7 +140,7 @@ class Weaviate(VectorIndex):
     async def _opened(self) -> Any:
         """The tenant, by the running loop's client, when it is sure to be there and to fit."""
         async with asyncio.timeout(self._timeout):
-            client = await self._doors.here().opened()
+            client = await self._doors.current().opened()
             if not self._checked:
                 await self._prepare(client)
                 self._checked = True
