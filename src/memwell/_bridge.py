@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import contextvars
 import functools
-import os
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
+from memwell._forks import fork_safe, leave_to_parent
 from memwell.errors import TimedOut
 
 if TYPE_CHECKING:
@@ -58,10 +58,16 @@ class Loop:
     """An event loop in a background thread, started at the first call of each process."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._pid = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._reset()
+        fork_safe(self._reset)
+
+    def _reset(self) -> None:
+        self._lock = threading.Lock()
+        if self._loop is not None:
+            leave_to_parent(self._loop)
+        self._loop, self._thread = None, None
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the loop and wait for it. An interrupt of the wait cancels it, and waits some seconds
@@ -93,7 +99,7 @@ class Loop:
         """
         with self._lock:
             loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
-        if loop is not None and thread is not None and self._pid == os.getpid():
+        if loop is not None and thread is not None:
             import asyncio
 
             asyncio.run_coroutine_threadsafe(_wind_up(), loop)
@@ -105,8 +111,7 @@ class Loop:
         import asyncio
 
         with self._lock:
-            if self._loop is None or self._pid != os.getpid():
-                self._pid = os.getpid()
+            if self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(
                     target=self._loop.run_forever, name="memwell-loop", daemon=True
@@ -189,16 +194,14 @@ class PerLoopLock:
 
     def __init__(self, *, blocking: bool) -> None:
         self._blocking = blocking
-        self._begin()
+        self._reset()
+        fork_safe(self._reset)
 
-    def _begin(self) -> None:
-        self._pid = os.getpid()
+    def _reset(self) -> None:
         self._lock = threading.Lock()
         self._of_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
     async def __aenter__(self) -> None:
-        if self._pid != os.getpid():  # a fork may have copied a lock that nobody will release
-            self._begin()
         if self._blocking:
             self._lock.acquire()
         else:

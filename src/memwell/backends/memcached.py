@@ -23,12 +23,12 @@ from __future__ import annotations
 import itertools
 import re
 import struct
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from math import ceil, inf
-from os import getpid
 from random import uniform
 from threading import BoundedSemaphore
 from typing import Any, Final, NamedTuple, Self
@@ -36,6 +36,7 @@ from typing import Any, Final, NamedTuple, Self
 from pymemcache import exceptions as native
 from pymemcache.client.base import PooledClient
 
+from memwell._forks import fork_safe, leave_to_parent
 from memwell.errors import BackendError, ConfigError, Corrupt, InvalidInput, MemwellError, Unavailable
 from memwell.ports import KeyValue
 from memwell.ports.counters import added
@@ -101,7 +102,9 @@ class MemcachedKeyValue(KeyValue):
         self._prefix = prefix.encode()
         self._clock = clock
         self._given = client
-        self._own: dict[int, tuple[Any, BoundedSemaphore]] = {}
+        self._own: tuple[Any, BoundedSemaphore] | None = None
+        self._reset()
+        fork_safe(self._reset)
         self._largest: int | None = None
 
     @classmethod
@@ -171,7 +174,8 @@ class MemcachedKeyValue(KeyValue):
             client.version()
 
     async def _close(self) -> None:
-        if own := self._own.pop(getpid(), None):
+        own, self._own = self._own, None
+        if own is not None:
             own[0].close()
 
     def _change(self, key: str, change: Callable[[_Item | None], tuple[bytes, float] | None]) -> bool:
@@ -203,11 +207,7 @@ class MemcachedKeyValue(KeyValue):
         if self._given:
             yield self._given
             return
-        own = self._own.get(getpid())
-        if own is None:
-            made = PooledClient(self._server, no_delay=True, default_noreply=False, **self._timeouts)
-            own = self._own.setdefault(getpid(), (made, BoundedSemaphore(self._pool)))
-        client, places = own
+        client, places = self._pooled()
         if not places.acquire(timeout=self._patience):
             raise Unavailable(
                 "all connections are in use; try again, or raise the option pool", part=self.part
@@ -216,6 +216,17 @@ class MemcachedKeyValue(KeyValue):
             yield client
         finally:
             places.release()
+
+    def _pooled(self) -> tuple[Any, BoundedSemaphore]:
+        with self._lock:
+            if self._own is None:
+                made = PooledClient(self._server, no_delay=True, default_noreply=False, **self._timeouts)
+                self._own = made, BoundedSemaphore(self._pool)
+            return self._own
+
+    def _reset(self) -> None:
+        leave_to_parent(self._own)
+        self._lock, self._own = threading.Lock(), None
 
     def _name(self, key: str) -> bytes:
         name = self._prefix + b"k:" + key.encode()

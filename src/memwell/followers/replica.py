@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
+from memwell._forks import fork_safe
 from memwell.errors import NotFound, NotSupported
 from memwell.ports import Delete, Embed, Embedding, Insert, Operation, SetLink, Store
 from memwell.records.codec import dumps, record_to_json
@@ -45,17 +46,19 @@ class Replica:
         """The position up to which the copy is known to have followed."""
         self._clock = clock
         self._follower, self._token = f"mirror {name}", new_id()
-        self._pid, self._turn = os.getpid(), threading.Lock()
+        self._reset_lock()
+        fork_safe(self._reset_lock)
         self._again = False
         self._doubtful: set[Key] = set()
         """Records that were copied when the right to do so was gone."""
+
+    def _reset_lock(self) -> None:
+        self._turn = threading.Lock()
 
     async def feed(self) -> bool:
         """Bring the copy abreast; whether it is. Whoever else feeds it now is left to it. Raises what either store
         raises.
         """
-        if self._pid != os.getpid():  # a fork may have copied a lock that nobody will release
-            self._pid, self._turn = os.getpid(), threading.Lock()
         self._again = True
         while self._again:
             if not self._turn.acquire(blocking=False):
@@ -191,7 +194,7 @@ class Replica:
         return await self.first.advance(self._follower, self._holder(), position, release=release)
 
     def _holder(self) -> str:
-        return f"{self._token}-{self._pid}"
+        return f"{self._token}-{os.getpid()}"
 
 
 async def _marks(store: Store, model: str | None = None) -> AsyncIterator[tuple[Key, bytes]]:

@@ -7,9 +7,10 @@ the synchronous `Memory`, those of tests. A forked child opens its own and does 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable
 from typing import Final, Generic, TypeVar
+
+from memwell._forks import fork_safe, leave_to_parent
 
 __all__ = ["Clients"]
 
@@ -25,13 +26,11 @@ class Clients(Generic[C]):
     def __init__(self, make: Callable[[], C], close: Callable[[C], Awaitable[object]]) -> None:
         self._make, self._close_client = make, close
         self._open: dict[asyncio.AbstractEventLoop, C] = {}
-        self._pid = os.getpid()
-        self._inherited: list[object] = []
+        fork_safe(self._reset)
 
     def current(self) -> C:
         """The client of the running loop. Clients of closed loops are dropped."""
         loop = asyncio.get_running_loop()
-        self._reset_after_fork()
         if loop not in self._open:
             for other in [known for known in self._open if known.is_closed()]:
                 self._open.pop(other, None)
@@ -41,7 +40,6 @@ class Clients(Generic[C]):
     async def close(self) -> None:
         """Close each client, on its own loop if that is still running."""
         current = asyncio.get_running_loop()
-        self._reset_after_fork()
         clients, self._open = self._open, {}
         for loop, client in clients.items():
             if loop is current:
@@ -52,12 +50,9 @@ class Clients(Generic[C]):
                 for future in done:
                     future.result()
 
-    def _reset_after_fork(self) -> None:
-        """In a forked child: keep the parent's clients referenced; collecting them would close its connections."""
-        if self._pid != os.getpid():
-            self._pid = os.getpid()
-            self._inherited.append(self._open)
-            self._open = {}
+    def _reset(self) -> None:
+        leave_to_parent(self._open)
+        self._open = {}
 
     async def _closed(self, client: C) -> None:
         await self._close_client(client)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 import time
+
+from memwell._forks import fork_safe
 
 __all__ = ["new_id"]
 
@@ -36,5 +37,4 @@ def _after_fork() -> None:
     _random.seed()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+fork_safe(_after_fork)

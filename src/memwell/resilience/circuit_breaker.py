@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal, TypeAlias, TypeVar
 
+from memwell._forks import fork_safe
 from memwell.errors import BackendError, ConfigError, Corrupt, MemwellError, Unavailable
 from memwell.resilience.calls import Call, Errors, apply
 
@@ -58,7 +58,8 @@ class CircuitBreaker:
             )
         self._threshold, self._recovery, self._window = failure_threshold, recovery_timeout, window
         self._expected, self._clock = expected_exception, clock
-        self._pid, self._lock = os.getpid(), threading.Lock()
+        self._reset_lock()
+        fork_safe(self._reset_lock)
         self._failures: deque[float] = deque(maxlen=failure_threshold)
         self._opened: float | None = None
         self._probe: float | None = None
@@ -69,7 +70,7 @@ class CircuitBreaker:
     @property
     def state(self) -> State:
         """`closed`, `open`, or `half_open` if a probe may start or is running."""
-        with self._locked():
+        with self._lock:
             if self._opened is None:
                 return "closed"
             return "half_open" if self._probe is not None or self._remaining() <= 0 else "open"
@@ -77,13 +78,13 @@ class CircuitBreaker:
     @property
     def failures(self) -> int:
         """Number of recent failures that count towards the threshold; 0 unless closed."""
-        with self._locked():
+        with self._lock:
             oldest = self._clock() - self._window
             return sum(at > oldest for at in self._failures)
 
     def reset(self) -> None:
         """Close the breaker and forget all failures."""
-        with self._locked():
+        with self._lock:
             self._close()
 
     def __call__(self, function: F) -> F:
@@ -104,13 +105,11 @@ class CircuitBreaker:
         self._record(generation, failed=False)
         return result
 
-    def _locked(self) -> threading.Lock:
-        if self._pid != os.getpid():  # a fork may have copied a lock while another thread held it
-            self._pid, self._lock = os.getpid(), threading.Lock()
-        return self._lock
+    def _reset_lock(self) -> None:
+        self._lock = threading.Lock()
 
     def _admit(self, name: str) -> int:
-        with self._locked():
+        with self._lock:
             if self._opened is None:
                 return self._generation
             left = self._remaining()
@@ -124,7 +123,7 @@ class CircuitBreaker:
         )
 
     def _record(self, generation: int, *, failed: bool | None) -> None:
-        with self._locked():
+        with self._lock:
             if generation != self._generation:
                 return
             self._probe = None

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import contextvars
 import functools
-import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any, Final, TypeAlias, TypeVar
 
+from memwell._forks import fork_safe
 from memwell.errors import TimedOut
 
 __all__ = ["Workers"]
@@ -34,16 +34,14 @@ class Workers:
 
     def __init__(self, name: str, max_threads: int = MAX_THREADS) -> None:
         self._name, self._max_threads = name, max_threads
-        self._count = 0
         self._reset()
+        fork_safe(self._reset)
 
     def run(self, call: Callable[[], T], seconds: float) -> T:
         """Run the call in a thread, with the caller's context variables, and return its result.
 
         Raises `TimedOut` after `seconds`: with `unsent=True` if the call never began; otherwise it continues.
         """
-        if self._pid != os.getpid():  # a fork copies the counters, not the threads
-            self._reset()
         future: Future[T] = Future()
         self._jobs.put((future, functools.partial(contextvars.copy_context().run, call)))
         self._ensure_thread()
@@ -71,7 +69,6 @@ class Workers:
         self.close()
 
     def _reset(self) -> None:
-        self._pid = os.getpid()
         self._lock = threading.Lock()
         self._free = threading.Semaphore(0)
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import threading
 import time
 from collections import OrderedDict
@@ -12,6 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
 
 from memwell import _bridge
+from memwell._forks import fork_safe
 from memwell.errors import ConfigError, MemwellError
 from memwell.ports import Embedder, KeyValue, Port, Vectors, guarded
 
@@ -217,18 +217,16 @@ class _Recent:
     def __init__(self, capacity: int, limit: int) -> None:
         self.capacity, self._limit = capacity, limit
         self.clear()
+        fork_safe(self.clear)
 
     def clear(self) -> None:
         """Forget all."""
-        self._process = os.getpid()
         self._lock = threading.Lock()
         self._entries: OrderedDict[Digest, bytes] = OrderedDict()
         self._size = 0
 
     def get(self, marks: Mapping[Digest, str]) -> dict[Digest, bytes]:
         """What there is of these, which is now the most recently used."""
-        if self._process != os.getpid():
-            self.clear()
         found = {}
         with self._lock:
             for mark in marks:

@@ -16,7 +16,6 @@ none. When the changes cannot be read just now, the store is asked as if there w
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -24,6 +23,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
+from memwell._forks import fork_safe
 from memwell.errors import ConfigError, MemwellError, NotSupported
 from memwell.filters import clauses
 from memwell.ports import Store, unsupported
@@ -77,9 +77,9 @@ class CachedStore(StoreWrapper):
         """Searches that the store was asked, so far."""
         self._capacity, self._ttl = capacity, timedelta(seconds=ttl)
         self._reset()
+        fork_safe(self._reset)
 
     def _reset(self) -> None:
-        self._pid = os.getpid()
         self._lock = threading.Lock()
         self._shelves: OrderedDict[Owner, _Shelf] = OrderedDict()
         self._reached: int | None = None
@@ -89,8 +89,6 @@ class CachedStore(StoreWrapper):
         await super()._close()
 
     async def _search(self, search: Search) -> Found:
-        if self._pid != os.getpid():  # a fork may have copied a lock that nobody will release
-            self._reset()
         if search.where is not None and any(clause.field in _BESIDE for clause in clauses(search.where)):
             return await self._asked(search)
         try:

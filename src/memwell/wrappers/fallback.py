@@ -32,6 +32,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeVar, cast
 
 from memwell import _bridge
+from memwell._forks import fork_safe
 from memwell.errors import ConfigError, MemwellError, Unavailable
 from memwell.ports import Embedder, Log, Operation, Port, Store, VectorIndex
 from memwell.ports.store.search import Found
@@ -183,11 +184,12 @@ class _Backlog:
         self._token = new_id()
         self._notes, self._replayed = 1, 0
         """What may have been noted, and how much of it is known to be replayed: alike when nothing waits."""
-        self._begin()
+        self._turn = _bridge.PerLoopLock(blocking=first.blocking)
+        self._reset_lock()
+        fork_safe(self._reset_lock)
 
-    def _begin(self) -> None:
-        self._pid, self._replaying = os.getpid(), threading.Lock()
-        self._turn = _bridge.PerLoopLock(blocking=self._first.blocking)
+    def _reset_lock(self) -> None:
+        self._replaying = threading.Lock()
 
     def doubt(self) -> None:
         """The first was away: somebody may have noted something."""
@@ -207,8 +209,6 @@ class _Backlog:
         """Do what was noted, in order. Raises `Unavailable` while that cannot be done, or somebody else does it."""
         if self._replayed == self._notes:
             return
-        if self._pid != os.getpid():  # a fork may have copied a lock that nobody will release
-            self._begin()
         if not self._replaying.acquire(blocking=False):
             raise _busy()
         try:
@@ -237,7 +237,7 @@ class _Backlog:
             raise _busy()
 
     def _holder(self) -> str:
-        return f"{self._token}-{self._pid}"
+        return f"{self._token}-{os.getpid()}"
 
     async def _replay(self, data: bytes) -> None:
         try:

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from memwell import _bridge
+from memwell._forks import fork_safe
 from memwell.ports import Port
 from memwell.wrappers.base import WRITES, Wrapper, call
 
@@ -29,17 +30,15 @@ class _Pools:
     def __init__(self, inner: Port) -> None:
         self.inner = inner
         self._hire()
+        fork_safe(self._hire)
 
     def _hire(self) -> None:
         part = self.inner.part
         self.readers = ThreadPoolExecutor(_READERS, thread_name_prefix=f"memwell-{part}-read")
         self.writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix=f"memwell-{part}-write")
-        self._pid = os.getpid()
 
     async def call(self, hook: str, arguments: tuple[Any, ...]) -> Any:
         """Run a hook of the inner part to its end in a thread."""
-        if self._pid != os.getpid():  # a fork copies the pools without their threads
-            self._hire()
         pool = self.writers if hook in WRITES else self.readers
         return await _bridge.hop(pool, lambda: _bridge.drive(call(self.inner, hook, arguments)))
 

@@ -9,7 +9,6 @@ so that those warmed up stay warm and the others grow old.
 from __future__ import annotations
 
 import asyncio
-import os
 import select
 import time
 from collections import deque
@@ -20,6 +19,7 @@ from typing import Any, Final, TypeAlias
 import psycopg
 from psycopg.pq import TransactionStatus
 
+from memwell._forks import fork_safe, leave_to_parent
 from memwell.errors import Closed, Unavailable
 
 __all__ = ["Connection", "Pools"]
@@ -39,9 +39,8 @@ class Pools:
         self._size = size
         self._timeout = timeout
         self._prepare = prepare
-        self._pid = os.getpid()
         self._of: dict[asyncio.AbstractEventLoop, _Pool] = {}
-        self._inherited: list[Any] = []
+        fork_safe(self._reset)
 
     def connection(self) -> AbstractAsyncContextManager[Connection]:
         """A connection in autocommit mode, to be used by the caller alone until he leaves the block."""
@@ -49,18 +48,15 @@ class Pools:
 
     async def close(self) -> None:
         """Close every connection that is not in use, and those in use when they come back."""
-        if self._pid == os.getpid():
-            for loop, pool in list(self._of.items()):
-                if loop is asyncio.get_running_loop() or not loop.is_running():
-                    pool.close()
-                else:
-                    loop.call_soon_threadsafe(pool.close)
+        for loop, pool in list(self._of.items()):
+            if loop is asyncio.get_running_loop() or not loop.is_running():
+                pool.close()
+            else:
+                loop.call_soon_threadsafe(pool.close)
         self._of.clear()
 
     def _pool(self) -> _Pool:
         loop = asyncio.get_running_loop()
-        if self._pid != os.getpid():
-            self._leave_to_parent()
         found = self._of.get(loop)
         if found is None:
             for other, pool in list(self._of.items()):
@@ -70,10 +66,8 @@ class Pools:
             found = self._of[loop] = _Pool(self._size, self._timeout, self._prepare)
         return found
 
-    def _leave_to_parent(self) -> None:
-        """A forked child lets its parent's connections be: even closing them would end the parent's sessions."""
-        self._pid = os.getpid()
-        self._inherited.append(self._of)
+    def _reset(self) -> None:
+        leave_to_parent(self._of)
         self._of = {}
 
 

@@ -6,9 +6,8 @@ A client that was handed in is used as it is, stays open, and must come from the
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import os
 import re
+import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias
 
@@ -23,6 +22,7 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from memwell._forks import fork_safe, leave_to_parent
 from memwell.backends.redis.settings import Settings
 from memwell.errors import ConfigError
 
@@ -40,8 +40,9 @@ class Clients:
     def __init__(self, settings: Settings, client: AsyncClient | None = None) -> None:
         self.settings = settings
         self._given = client
-        self._own: dict[asyncio.AbstractEventLoop, tuple[int, AsyncClient]] = {}
+        self._own: dict[asyncio.AbstractEventLoop, AsyncClient] = {}
         self._checked: set[int] = set()
+        fork_safe(self._reset)
 
     async def get(self) -> AsyncClient:
         """The client of the running loop. Raises `ConfigError` for a server that is too old."""
@@ -53,10 +54,8 @@ class Clients:
 
     async def close(self) -> None:
         """Close what was made here: on this loop, and on others that still run."""
-        here, pid = asyncio.get_running_loop(), os.getpid()
-        for loop, (owner, client) in list(self._own.items()):
-            if owner != pid:
-                continue
+        here = asyncio.get_running_loop()
+        for loop, client in list(self._own.items()):
             del self._own[loop]
             if loop is here:
                 await _release(client)
@@ -67,14 +66,16 @@ class Clients:
         loop = asyncio.get_running_loop()
         found = self._own.get(loop)
         if found is None:
-            for other, (pid, inherited) in list(self._own.items()):
-                if pid != os.getpid():
-                    _keep_for_ever(inherited)
-                if pid != os.getpid() or other.is_closed():
+            for other, unused in list(self._own.items()):
+                if other.is_closed():
                     self._own.pop(other, None)
-                    self._checked.discard(id(inherited))
-            found = self._own[loop] = (os.getpid(), _async_client(self.settings))
-        return found[1]
+                    self._checked.discard(id(unused))
+            found = self._own[loop] = _async_client(self.settings)
+        return found
+
+    def _reset(self) -> None:
+        leave_to_parent(self._own)  # their event loop's poll set is the parent's too
+        self._own, self._checked = {}, set()
 
 
 class SyncClients:
@@ -83,17 +84,14 @@ class SyncClients:
     def __init__(self, settings: Settings, client: SyncClient | None = None) -> None:
         self.settings = settings
         self._given = client
-        self._own: dict[int, SyncClient] = {}
+        self._own: SyncClient | None = None
         self._checked: set[int] = set()
+        self._reset()
+        fork_safe(self._reset)
 
     def get(self) -> SyncClient:
         """The client of this process. Raises `ConfigError` for a server that is too old."""
-        client = self._given or self._own.get(os.getpid())
-        if client is None:
-            made = _sync_client(self.settings)
-            client = self._own.setdefault(os.getpid(), made)
-            if client is not made:  # another thread was faster
-                made.close()
+        client = self._given or self._made()
         if id(client) not in self._checked:
             _refuse_old(_version(lambda: client.info("server")))
             self._checked.add(id(client))
@@ -101,8 +99,25 @@ class SyncClients:
 
     def close(self) -> None:
         """Close what was made here."""
-        if client := self._own.pop(os.getpid(), None):
+        client, self._own = self._own, None
+        if client is not None:
             client.close()
+
+    def _made(self) -> SyncClient:
+        if self._own is not None:
+            return self._own
+        made = _sync_client(self.settings)  # outside the lock: that of a Cluster connects
+        with self._lock:
+            if self._own is None:
+                self._own = made
+            client = self._own
+        if client is not made:  # another thread was faster
+            made.close()
+        return client
+
+    def _reset(self) -> None:
+        leave_to_parent(self._own)
+        self._lock, self._own, self._checked = threading.Lock(), None, set()
 
 
 class Steady:
@@ -283,8 +298,3 @@ async def _release(client: AsyncClient) -> None:
     manager = getattr(getattr(client, "connection_pool", None), "sentinel_manager", None)
     for sentinel in manager.sentinels if manager else ():
         await sentinel.aclose()
-
-
-def _keep_for_ever(client: AsyncClient) -> None:
-    """A forked child never closes its parent's connections: their event loop's poll set is the parent's too."""
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(client))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib.util
 import os
 import threading
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
+from memwell._forks import fork_safe, leave_to_parent
 from memwell.embedders.local import weights
 from memwell.embedders.local.graph import DIMENSION
 from memwell.errors import BackendError, ConfigError, EmbeddingError, MemwellError
@@ -160,12 +160,11 @@ def _after_fork() -> None:
     threads that exist in the parent only. The child loads its own when it needs it."""
     for part in list(_open):
         if part._loaded is not None:
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(part._loaded))
+            leave_to_parent(part._loaded)
         part._loaded, part._lock = None, threading.Lock()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+fork_safe(_after_fork)
 
 
 def _tokenizer(path: Path) -> Any:

@@ -15,7 +15,6 @@ the index has seen. While it is built its position is 0.
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -24,6 +23,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from memwell._forks import fork_safe
 from memwell.errors import Closed, ConfigError, MemwellError, NotSupported, Unavailable
 from memwell.followers.index_projection.points import Key, alike, by_tenant, key_of, middle, name_of, point_of
 from memwell.followers.lease import Lease
@@ -69,13 +69,16 @@ class Projection:
         self.position: int | None = None
         """What was changed up to there is in the index, as far as is known here; `None`: not known."""
         self._right = Lease(store, self.follower, clock or (lambda: datetime.now(UTC)))
-        self._pid = os.getpid()
-        self._turn = threading.Lock()
+        self._reset_lock()
+        fork_safe(self._reset_lock)
         self._trusted = False
         """Whether the index was looked at since it last failed."""
         self._building: _Building | None = None
         self._unsure: int | None = None
         """From where on something was put here when the right to do so was perhaps gone."""
+
+    def _reset_lock(self) -> None:
+        self._turn = threading.Lock()
 
     async def feed(self, seconds: float | None, *, anew: bool = False) -> bool:
         """Bring the index nearer to the store for about so many seconds, at least one batch (`None`: to the end);
@@ -83,8 +86,6 @@ class Projection:
 
         Whoever else feeds it now, in this process or another, is left to it. Raises what store or index raise.
         """
-        if self._pid != os.getpid():  # a fork may have copied a lock that nobody will release
-            self._pid, self._turn = os.getpid(), threading.Lock()
         if not self._turn.acquire(blocking=False):
             return False
         try:

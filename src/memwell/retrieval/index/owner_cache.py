@@ -4,13 +4,13 @@ used going first.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, Generic, TypeVar
 
+from memwell._forks import fork_safe
 from memwell.retrieval.index.corpus import Partition
 
 __all__ = ["OwnerCache"]
@@ -45,10 +45,10 @@ class OwnerCache(Generic[T]):
         self._follow, self._size = follow, size
         self.budget = budget
         self.clear()
+        fork_safe(self.clear)
 
     def clear(self) -> None:
         """Forget everything."""
-        self._pid = os.getpid()
         self._lock = threading.Lock()
         self._entries: OrderedDict[Partition, _Entry[T]] = OrderedDict()
         self._total = 0
@@ -75,8 +75,6 @@ class OwnerCache(Generic[T]):
             yield value
 
     def _entry(self, partition: Partition) -> _Entry[T]:
-        if self._pid != os.getpid():  # a fork may have copied locks that nobody will release
-            self.clear()
         with self._lock:
             entry = self._entries.get(partition)
             if entry is None:

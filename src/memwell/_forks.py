@@ -1,0 +1,65 @@
+"""What a forked child starts anew: locks, threads and connections that belong to its parent.
+
+A fork copies a lock in the state it has at that moment. If another thread of the parent holds it, nobody in the child
+will ever release it. So an object with locks registers a method that replaces them::
+
+    class Counter:
+        def __init__(self) -> None:
+            self._reset()
+            fork_safe(self._reset)
+
+        def _reset(self) -> None:
+            self._lock = threading.Lock()
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import os
+import weakref
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any, Final
+
+__all__ = ["fork_safe", "leave_to_parent"]
+
+_resets: Final[dict[int, Callable[[], Callable[[], object] | None]]] = {}
+"""Number of the registration → reference to the function. One dict operation is atomic, so no lock is needed."""
+_numbers: Final = itertools.count()
+
+
+def fork_safe(reset: Callable[[], object]) -> None:
+    """Call `reset` in every child that is forked from now on, and in the children's children.
+
+    Functions are called in the order of registration, each even if another one raises, before any other code of the
+    child. A bound method is held weakly: its object can still be collected. `reset` must not take a lock that it does
+    not replace.
+    """
+    number = next(_numbers)
+    if inspect.ismethod(reset):
+        _resets[number] = weakref.WeakMethod(reset, lambda _: _resets.pop(number, None))
+    else:
+        _resets[number] = lambda: reset
+
+
+def leave_to_parent(inherited: object) -> None:
+    """Keep an object of the parent for ever: to collect it in the child would close the parent's connections."""
+    import ctypes
+
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(inherited))
+
+
+def _in_child() -> None:
+    with ExitStack() as every:  # it calls the last one first
+        for reference in reversed(list(_resets.values())):
+            every.callback(_call, reference)
+
+
+def _call(reference: Callable[[], Callable[[], Any] | None]) -> None:
+    if reset := reference():
+        reset()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)
