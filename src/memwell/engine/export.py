@@ -1,40 +1,47 @@
-"""Export: one JSON object a line, checksummed. `importing` reads it.
+"""Export: one JSON object a line, checksummed. `import_` reads it.
 
 Form 1::
 
-    {"memwell": "export", "form": 1, "scope": {…}, "total": 3, "at": "…"}      header
+    {"memwell": "export", "form": 1, "scope": {…}, "total": 3, "position": 7, "at": "…"}   header
     {"record": {…}, "past": [version, …], "vectors": [embedding, …]}           one a memory, in order of id
     {"links": [[tenant, source, {link}], …]}                                   at most 1,000 a line
     {"end": true, "records": 3, "sha256": "…"}                                 digest of all lines before it
 
-An unfinished export lies beside its target as `….part`, whole lines only, and is continued after the last
-record in it.
+An unfinished export stays beside its target as `….part` and is continued after the last record in it. `position`
+is where the store's change sequence stood when the export began: what changed since then is read again before the
+file is sealed, so that a backup holds no memory that was forgotten meanwhile. Memories that cannot be read are left
+out, logged, and named as `skipped` in the last line.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from os import PathLike
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, Final
 
 from memwell.engine.context import Engine, Owner
+from memwell.engine.jsonl import LINE_LIMIT, path_of
 from memwell.engine.links import inside
-from memwell.errors import BackendError, InvalidInput
+from memwell.engine.partial_file import FORM, PartialFile
+from memwell.errors import BackendError, Corrupt, NotSupported, Unavailable
+from memwell.ports import Embedding
 from memwell.records.codec import dumps, embedding_to_json, record_to_json, version_to_json
 from memwell.records.revisions import kept
-from memwell.types import Progress, Scope
+from memwell.types import Progress, Record, Scope
 
-__all__ = ["FORM", "export", "first_line", "parsed", "path_of", "report"]
+__all__ = ["export"]
 
-FORM = 1
-_HEAD = b'{"memwell":"export"'
-_BATCH = 100
-_LINKS = 1000
+log = logging.getLogger("memwell")
+
+_BATCH: Final = 100
+_LINKS: Final = 1000
+_CHANGES: Final = 1000
+_ROUNDS: Final = 5
+"""How often what changed is read again before the file is sealed."""
+_STARTS: Final = 3
+"""How often an export starts again because the changes since it began are no longer known."""
 
 
 async def export(
@@ -42,148 +49,271 @@ async def export(
 ) -> int:
     """See `AsyncMemory.export`."""
     scope, target = engine.scope(owner), path_of(path)
-    partial = target.with_name(target.name + ".part")
-    total = await engine.store.count(scope, now=engine.clock())
     try:
-        done, last = _resume(partial, scope)
-        with partial.open("ab") as file:
-            if last is None and done == 0 and file.tell() == 0:
-                _line(file, _header(engine, scope, total))
-            done = await _records(
-                engine, file, scope, (done, last), vectors, lambda n: report(progress, n, total)
-            )
-            await _links(engine, file, scope)
-            file.flush()
-            _line(file, {"end": True, "records": done, "sha256": _digest(partial)})
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(target)
+        with PartialFile.opened(target) as file:
+            return await _Export(engine, scope, file, vectors, progress).run()
     except OSError as error:
         raise BackendError(
-            f"the export cannot be written: {error}", part="memory", operation="export"
+            f"the export cannot be written: {error}; free some space or choose another place, and run it again",
+            part="memory",
+            operation="export",
         ) from error
-    return done
 
 
-def _header(engine: Engine, scope: Scope, total: int) -> dict[str, Any]:
-    at = engine.clock().isoformat()
-    return {"memwell": "export", "form": FORM, "scope": asdict(scope), "total": total, "at": at}
+class _Export:
+    """One export under way."""
 
+    def __init__(
+        self, engine: Engine, scope: Scope, file: PartialFile, vectors: bool, progress: Progress | None
+    ) -> None:
+        self._engine = engine
+        self._store = engine.store
+        self._scope = scope
+        self._file = file
+        self._vectors = vectors
+        self._progress = progress
+        self._total = 0
+        self._unreadable: list[str] = []
+        """Memories that are left out."""
+        self._incomplete: list[str] = []
+        """Memories whose history or vectors are left out, wholly or in part."""
 
-def _resume(partial: Path, scope: Scope) -> tuple[int, str | None]:
-    """How many records an unfinished export holds, and the last of them; a torn last line is cut off."""
-    if not partial.exists():
-        return 0, None
-    done, last, keep = 0, None, 0
-    first = first_line(partial)
-    torn = not first.endswith(b"\n") and _HEAD.startswith(first[: len(_HEAD)])
-    same = torn  # nothing is lost by beginning again
-    with partial.open("rb") as file:
-        for number, raw in enumerate(file):
-            line = parsed(raw)
-            if line is None or "links" in line or "end" in line:
-                break
-            if number == 0:
-                same = line.get("scope") == asdict(scope) and line.get("form") == FORM
-            elif "record" in line:
-                done, last = done + 1, line["record"]["id"]
-            keep += len(raw)
-    if not same:
-        raise InvalidInput(
-            f"{partial} is the unfinished export of another scope; remove it or choose another name"
+    async def run(self) -> int:
+        self._total = await self._store.count(self._scope, now=self._engine.clock())
+        header = self._file.resume(asdict(self._scope))
+        for _ in range(_STARTS):
+            position = await self._known_position(header)
+            if header is None or position is None:
+                position = await self._restart()
+            try:
+                await self._write(position)
+            except NotSupported:
+                header = None
+                continue
+            self._warn()
+            skipped = {"skipped": self._unreadable} if self._unreadable else {}
+            self._file.seal(skipped)
+            return self._file.records
+        raise Unavailable(
+            "the store forgets its changes faster than it can be exported; try again when it is less busy",
+            part="memory",
+            operation="export",
         )
-    with partial.open("rb+") as file:
-        file.truncate(keep)
-    return done, last
 
+    # --------------------------------------------------------------------------------------------- positions
 
-async def _records(
-    engine: Engine,
-    file: BinaryIO,
-    scope: Scope,
-    start: tuple[int, str | None],
-    vectors: bool,
-    told: Callable[[int], None],
-) -> int:
-    done, last = start
-    store = engine.store
-    while True:
-        now = engine.clock()
-        after = None if last is None else (last, last)
-        found = await store.scan(scope, now=now, order="id", limit=_BATCH, after=after)
-        models = (await store.stats(scope, now=now)).embedded if vectors and found else {}
-        stored = [await store.embeddings(scope, [r.id for r in found], model) for model in models]
-        for record in found:
+    async def _known_position(self, header: Mapping[str, Any] | None) -> int | None:
+        """Where the unfinished export began, if it is of this store, and the store knows all changes since."""
+        position = None if header is None else header.get("position")
+        if type(position) is not int or not 0 <= position <= await self._position():
+            return None
+        try:
+            _, changed = await self._changed(position)
+        except NotSupported:
+            return None
+        return position if self._file.last in changed or await self._has_last() else None
+
+    async def _has_last(self) -> bool:
+        """Whether the store holds the last record of the file, as it stands there."""
+        last = self._file.last_record
+        if last is None or self._file.last is None:
+            return True
+        return any(
+            (record.version, record.content, record.created_at.isoformat())
+            == (last.get("version"), last.get("content"), last.get("created_at"))
+            for record in await self._get(self._file.last)
+        )
+
+    async def _position(self) -> int:
+        return await self._store.position() if self._store.capabilities.changes else 0
+
+    async def _restart(self) -> int:
+        position = await self._position()
+        self._file.restart(self._header(position))
+        return position
+
+    def _header(self, position: int) -> dict[str, Any]:
+        return {
+            "memwell": "export",
+            "form": FORM,
+            "scope": asdict(self._scope),
+            "total": self._total,
+            "position": position,
+            "at": self._engine.clock().isoformat(),
+        }
+
+    async def _changed(self, after: int) -> tuple[int, set[str]]:
+        """(position now, ids that were written or deleted since). Raises `NotSupported` when that is not known."""
+        ids: set[str] = set()
+        if not self._store.capabilities.changes:
+            return after, ids
+        while found := await self._store.changes(after, limit=_CHANGES):
+            after = found[-1].seq
+            ids.update(change.id for change in found if change.tenant_id == self._scope.tenant_id)
+        return after, ids
+
+    # ----------------------------------------------------------------------------------------------- writing
+
+    async def _write(self, position: int) -> None:
+        await self._records()
+        for _ in range(_ROUNDS):
+            position, changed = await self._changed(position)
+            if not changed:
+                break
+            await self._read_again(changed, position)
+        await self._links()
+
+    async def _records(self) -> None:
+        """Append every record after the last one in the file."""
+        while True:
+            found = await self._page(self._file.last, _BATCH)
+            for line in await self._lines(found):
+                self._file.write(line)
+            if found:
+                self._file.wrote(len(found), found[-1].id)
+            if self._progress is not None:
+                self._progress(self._file.records, self._total)
+            if len(found) < _BATCH:
+                return
+
+    async def _read_again(self, changed: set[str], position: int) -> None:
+        """Replace the lines of changed records by what they are now, and add new ones."""
+        waiting, records = sorted(changed), 0
+        with self._file.rewritten() as new:
+
+            async def add(ids: Sequence[str]) -> int:
+                found = [record for id in ids for record in await self._get(id)]
+                new.writelines(line.encode() + b"\n" for line in await self._lines(found))
+                return len(found)
+
+            new.write(dumps(self._header(position)).encode() + b"\n")
+            for id, raw in self._file.record_lines():
+                earlier = 0
+                while earlier < len(waiting) and waiting[earlier] <= id:
+                    earlier += 1
+                records += await add(waiting[:earlier])
+                del waiting[:earlier]
+                if id not in changed:
+                    new.write(raw)
+                    records += 1
+            records += await add(waiting)
+        self._file.records = records
+
+    async def _links(self) -> None:
+        after: str | None = None
+        while True:
+            found = await self._page(after, _LINKS)
+            rows = [
+                [record.scope.tenant_id, record.id, record_to_json(record)["links"]]
+                for record in await inside(self._engine, self._scope, found)
+                if record.links
+            ]
+            if rows:
+                self._file.write({"links": rows})
+            if len(found) < _LINKS:
+                return
+            after = found[-1].id
+
+    # ----------------------------------------------------------------------------------------------- reading
+
+    async def _page(self, after: str | None, limit: int) -> list[Record]:
+        """Records in order of id. Those that cannot be read are left out once `check` has named them."""
+        try:
+            return await self._scan(after, limit)
+        except Corrupt:
+            known = set(self._unreadable)
+            report = await self._store.check()
+            ids = {problem.id for problem in report.problems if problem.kind == "corrupt" and problem.id}
+            for id in sorted(ids - known):
+                if await self._is_unreadable(id):
+                    self._unreadable.append(id)
+            if known == set(self._unreadable):
+                raise
+            return await self._scan(after, limit)
+
+    async def _scan(self, after: str | None, limit: int) -> list[Record]:
+        ids = self._unreadable
+        parts = [{"id": {"$nin": ids[at : at + _BATCH]}} for at in range(0, len(ids), _BATCH)]
+        return await self._store.scan(
+            self._scope,
+            now=self._engine.clock(),
+            where={"$and": parts} if parts else None,
+            order="id",
+            limit=limit,
+            after=None if after is None else (after, after),
+        )
+
+    async def _is_unreadable(self, id: str) -> bool:
+        try:
+            await self._store.get(self._scope, [id], now=self._engine.clock())
+        except Corrupt:
+            return True
+        return False
+
+    async def _get(self, id: str) -> list[Record]:
+        try:
+            return await self._store.get(self._scope, [id], now=self._engine.clock())
+        except Corrupt:
+            if id not in self._unreadable:
+                self._unreadable.append(id)
+            return []
+
+    async def _lines(self, records: Sequence[Record]) -> list[str]:
+        """The line of each record, with its history and vectors."""
+        vectors = await self._embeddings(records)
+        found = []
+        for record in records:
             line: dict[str, Any] = {"record": record_to_json(replace(record, links=()))}
-            if record.version > 1:
-                versions = await store.history(scope, record.id, now=now)
-                line["past"] = [version_to_json(version) for version in kept(versions)]
-            if own := [embedding_to_json(some[record.id]) for some in stored if record.id in some]:
+            past = await self._past(record)
+            if past:
+                line["past"] = past
+            if own := [embedding_to_json(model[record.id]) for model in vectors if record.id in model]:
                 line["vectors"] = own
-            _line(file, line)
-        done += len(found)
-        told(done)
-        if len(found) < _BATCH:
-            return done
-        last = found[-1].id
+            found.append(self._fitting(line, record.id))
+        return found
 
+    async def _past(self, record: Record) -> list[dict[str, Any]]:
+        if record.version == 1:
+            return []
+        try:
+            versions = await self._store.history(self._scope, record.id, now=self._engine.clock())
+        except Corrupt:
+            self._incomplete.append(record.id)
+            return []
+        return [version_to_json(version) for version in kept(versions)]
 
-async def _links(engine: Engine, file: BinaryIO, scope: Scope) -> None:
-    after: tuple[Any, str] | None = None
-    while True:
-        found = await engine.store.scan(scope, now=engine.clock(), order="id", limit=_LINKS, after=after)
-        within = await inside(engine, scope, found)
-        rows = [
-            [record.scope.tenant_id, record.id, record_to_json(record)["links"]]
-            for record in within
-            if record.links
-        ]
-        if rows:
-            _line(file, {"links": rows})
-        if len(found) < _LINKS:
-            return
-        after = (found[-1].id, found[-1].id)
+    def _fitting(self, line: dict[str, Any], id: str) -> str:
+        """The line as JSON; a history that makes it longer than an import takes loses its oldest versions."""
+        text = dumps(line)
+        while len(text.encode()) >= LINE_LIMIT and line.get("past"):
+            line["past"] = line["past"][len(line["past"]) // 2 + 1 :]
+            self._incomplete.append(id)
+            text = dumps(line)
+        return text
 
+    async def _embeddings(self, records: Sequence[Record]) -> list[dict[str, Embedding]]:
+        """For each model, id → vectors."""
+        if not self._vectors or not records:
+            return []
+        stats = await self._store.stats(self._scope, now=self._engine.clock())
+        return [await self._of_model(model, [record.id for record in records]) for model in stats.embedded]
 
-def _line(file: BinaryIO, value: Mapping[str, Any]) -> None:
-    file.write(dumps(value).encode() + b"\n")
+    async def _of_model(self, model: str, ids: list[str]) -> dict[str, Embedding]:
+        try:
+            return await self._store.embeddings(self._scope, ids, model)
+        except Corrupt:
+            if len(ids) == 1:
+                self._incomplete += ids
+                return {}
+            halves = ids[: len(ids) // 2], ids[len(ids) // 2 :]
+            return await self._of_model(model, halves[0]) | await self._of_model(model, halves[1])
 
-
-def path_of(given: str | PathLike[str]) -> Path:
-    """A path that can name a file. Raises `InvalidInput`."""
-    try:
-        path = Path(given)
-        os.fsencode(path)
-    except (TypeError, ValueError) as error:
-        raise InvalidInput(f"{given!r} cannot be the path of a file: {error}") from error
-    if not path.name or "\0" in path.name:
-        raise InvalidInput(f"{given!r} names no file")
-    return path
-
-
-def parsed(raw: bytes) -> dict[str, Any] | None:
-    """The object in a whole line; `None` for anything else."""
-    if not raw.endswith(b"\n"):
-        return None
-    try:
-        value = json.loads(raw)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def first_line(source: Path) -> bytes:
-    """The line a file begins with."""
-    with source.open("rb") as file:
-        return file.readline()
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def report(progress: Progress | None, done: int, total: int) -> None:
-    """Tell who wants to know."""
-    if progress is not None:
-        progress(done, total)
+    def _warn(self) -> None:
+        remedy = "run `memwell doctor`, then restore these from an older backup or forget them"
+        for ids, what in (
+            (self._unreadable, "left out"),
+            (self._incomplete, "exported without all history or vectors"),
+        ):
+            if ids:
+                names = ", ".join(map(repr, sorted(set(ids))))
+                log.warning("%d damaged memories were %s: %s; %s", len(set(ids)), what, names, remedy)

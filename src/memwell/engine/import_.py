@@ -1,106 +1,177 @@
-"""Import: what `transfer.export` wrote, looked at closely before any of it is stored."""
+"""Import: what `export` wrote, every line of it checked before any is stored."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO, Final
 
 from memwell.engine.context import Engine
-from memwell.engine.export import FORM, first_line, parsed, path_of, report
-from memwell.engine.validation import check_changes, check_id, check_link, scope_of
-from memwell.errors import BackendError, Conflict, Corrupt, InvalidInput
-from memwell.ports import Embed, Embedding, Insert, Operation, SetLink
-from memwell.records.codec import embedding_from_json, link_from_json, record_from_json, version_from_json
-from memwell.types import Imported, Progress, Record, Scope, Version
+from memwell.engine.export_lines import COMPARED, Line, Links, Memory, line_of
+from memwell.engine.jsonl import LINE_LIMIT, lines, parsed, path_of
+from memwell.engine.partial_file import FORM
+from memwell.errors import BackendError, ConfigError, Conflict, Corrupt
+from memwell.ports import Operation, SetLink
+from memwell.types import Imported, Progress, Record, Scope
 
 __all__ = ["import_"]
 
-_BATCH = 100
-_CHECKED = ("content", "metadata", "tags", "importance", "kind", "category", "tier", "source")
-_COUNTED = ("access_count", "reinforced")
-
-
-@dataclass(frozen=True, slots=True)
-class _Memory:
-    """A line of an export."""
-
-    record: Record
-    past: tuple[Version, ...]
-    embeddings: tuple[Embedding, ...]
-
-    def operations(self) -> Iterator[Operation]:
-        """What stores it."""
-        first, *more = self.embeddings or (None,)
-        yield Insert(record=self.record, embedding=first, named=True, dated=True, past=self.past)
-        tenant, record = self.record.scope.tenant_id, self.record
-        for embedding in filter(None, more):
-            yield Embed(tenant_id=tenant, id=record.id, content=record.content, embedding=embedding)
+_BATCH: Final = 100
+_BATCH_BYTES: Final = 4 * 2**20
 
 
 async def import_(engine: Engine, path: str | PathLike[str], progress: Progress | None) -> Imported:
     """See `AsyncMemory.import_`."""
     source = path_of(path)
-    total = _verify(source)
-    engine.store  # noqa: B018  raises when closed
-    added = present = links = seen = expired = 0
-    for lines in _batches(_read(source)):
-        memories = [_memory(line) for line in lines if "record" in line]
-        counts = await _take(engine, memories)
-        added, present, expired = added + counts[0], present + counts[1], expired + counts[2]
-        seen += len(memories)
-        for line in lines:
-            links += await _relink(engine, line)
-        report(progress, seen, total)
+    dimensions = await _dimensions(engine)
+    try:
+        if not source.is_file():
+            raise BackendError(f"{source} is not a file", part="memory", operation="import")
+        with source.open("rb") as file:  # open until the end: what was checked is what is stored
+            total = _Check(file, source, dimensions).run()
+            return await _store(engine, file, source, total, progress)
+    except OSError as error:
+        raise BackendError(f"the file cannot be read: {error}", part="memory", operation="import") from error
+
+
+async def _store(
+    engine: Engine, file: BinaryIO, source: Path, total: int, progress: Progress | None
+) -> Imported:
+    added = present = links = expired = seen = 0
+    for batch in _batches(file, source):
+        memories = [line.memory for line in batch if line.memory is not None]
+        new, known, over = await _add(engine, memories)
+        added, present, expired, seen = added + new, present + known, expired + over, seen + len(memories)
+        for line in batch:
+            links += await _relate(engine, line.links)
+        if progress is not None:
+            progress(seen, total)
     return Imported(added=added, present=present, links=links, expired=expired)
 
 
-def _verify(source: Path) -> int:
-    """The number of records of a whole, undamaged export."""
-    digest, previous, records = hashlib.sha256(), b"", 0
-    try:
-        with source.open("rb") as file:
-            for raw in file:
+async def _dimensions(engine: Engine) -> dict[str, int]:
+    """Model → dimension of its vectors, of those stored and of the embedder."""
+    found: dict[str, int] = {}
+    store = engine.store
+    if store.capabilities.vectors:
+        for model in await store.embedding_models():
+            for _, embedding in await store.embedded(model, limit=1):
+                found[model] = int(embedding.vectors.shape[1])
+    if engine.encoder is not None:
+        with suppress(ConfigError):  # a model behind a service may tell it only with its first answer
+            found[engine.encoder.model] = engine.encoder.embedder.dimension
+    return found
+
+
+# ---------------------------------------------------------------------------------------------- checking
+
+
+class _Check:
+    """The first reading of a file: its digest, and every line of it."""
+
+    def __init__(self, file: BinaryIO, source: Path, dimensions: dict[str, int]) -> None:
+        self._file = file
+        self._source = source
+        self._dimensions = dimensions
+        self._keys: set[tuple[str, str]] = set()
+        self._number = 0
+
+    def run(self) -> int:
+        """The number of memories. Raises `Corrupt` naming the line and the reason."""
+        digest, previous = hashlib.sha256(), b""
+        for raw in lines(self._file):
+            if self._number:
+                self._check(previous)
                 digest.update(previous)
-                previous = raw
-                records += raw.startswith(b'{"record"')
-    except OSError as error:
-        raise BackendError(f"the file cannot be read: {error}", part="memory", operation="import") from error
-    first, end = parsed(first_line(source)), parsed(previous)
-    if first is None or first.get("memwell") != "export":
-        raise Corrupt(f"{source} is not an export of memwell", part="memory", operation="import")
-    if first.get("form") != FORM:
-        raise Corrupt(
-            f"{source} has form {first.get('form')}; this version reads form {FORM}: upgrade memwell"
-        )
-    if end is None or end.get("sha256") != digest.hexdigest() or end.get("records") != records:
-        raise Corrupt(
-            f"{source} is damaged or cut short: its checksum does not fit; nothing was imported",
+            self._number, previous = self._number + 1, raw
+        if self._number:
+            self._check_end(previous, digest.hexdigest())
+        else:
+            raise self._foreign()
+        return len(self._keys)
+
+    def _check(self, raw: bytes) -> None:
+        """Check line `number`, which is not the last."""
+        if self._number == 1:
+            self._check_header(raw)
+            return
+        try:
+            self._check_line(line_of(_value(raw)))
+        except Corrupt as error:
+            raise self._damaged(error.message) from error
+
+    def _check_header(self, raw: bytes) -> None:
+        first = parsed(raw)
+        if first is None or first.get("memwell") != "export":
+            raise self._foreign()
+        if first.get("form") != FORM:
+            raise Corrupt(
+                f"{self._source} has form {first.get('form')!r:.20}; this version reads form {FORM}: upgrade memwell",
+                part="memory",
+                operation="import",
+            )
+
+    def _check_end(self, raw: bytes, digest: str) -> None:
+        if self._number == 1 and (parsed(raw) or {}).get("memwell") != "export":
+            raise self._foreign()
+        end = parsed(raw)
+        if end is None or end.get("end") is not True or end.get("sha256") != digest:
+            if end is None and len(raw) > LINE_LIMIT:
+                raise self._damaged(f"it is longer than {LINE_LIMIT:,} bytes")
+            raise self._damaged("the file is damaged or cut short: its checksum does not fit")
+        if end.get("records") != len(self._keys):
+            raise self._damaged(f"it counts {end.get('records')!r:.20} memories, there are {len(self._keys)}")
+
+    def _check_line(self, line: Line) -> None:
+        memory = line.memory
+        if memory is None:
+            return
+        if memory.key in self._keys:
+            raise Corrupt(f"the memory {memory.record.id!r} is there twice")
+        self._keys.add(memory.key)
+        for embedding in memory.embeddings:
+            dimension = embedding.vectors.shape[1]
+            known = self._dimensions.setdefault(embedding.model, dimension)
+            if known != dimension:
+                raise Corrupt(f"vectors of {embedding.model!r} have dimension {known}, not {dimension}")
+
+    def _damaged(self, reason: str) -> Corrupt:
+        return Corrupt(
+            f"{self._source} line {self._number}: {reason}; nothing was imported",
             part="memory",
             operation="import",
         )
-    return records
+
+    def _foreign(self) -> Corrupt:
+        return Corrupt(f"{self._source} is not an export of memwell", part="memory", operation="import")
 
 
-def _read(source: Path) -> Iterator[dict[str, Any]]:
-    with source.open("rb") as file:
-        for raw in file:
-            line = parsed(raw)
-            if line is not None and ("record" in line or "links" in line):
-                yield line
+def _value(raw: bytes) -> dict[str, object]:
+    value = parsed(raw)
+    if value is None:
+        raise Corrupt("it is not a JSON object, or nested too deeply")
+    return value
 
 
-def _batches(lines: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    batch: list[dict[str, Any]] = []
-    for line in lines:
-        batch.append(line)
-        if len(batch) == _BATCH:
+def _batches(file: BinaryIO, source: Path) -> Iterator[list[Line]]:
+    """The second reading: the lines but the first and the last, some at a time."""
+    batch: list[Line] = []
+    size = 0
+    for number, raw in enumerate(lines(file), 1):
+        value = parsed(raw)
+        if value is None:
+            raise Corrupt(f"{source} line {number} was changed while it was imported; import it again")
+        if "memwell" in value or "end" in value:
+            continue
+        batch.append(line_of(value))
+        size += len(raw)
+        if len(batch) == _BATCH or size >= _BATCH_BYTES:
             yield batch
-            batch = []
+            batch, size = [], 0
     if batch:
         yield batch
 
@@ -108,7 +179,7 @@ def _batches(lines: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 # ---------------------------------------------------------------------------------------------- memories
 
 
-async def _take(engine: Engine, memories: Sequence[_Memory]) -> tuple[int, int, int]:
+async def _add(engine: Engine, memories: Sequence[Memory]) -> tuple[int, int, int]:
     """Store memories that are not there yet: (added, present, expired)."""
     now, store = engine.clock(), engine.store
     fresh: list[Operation] = []
@@ -116,11 +187,11 @@ async def _take(engine: Engine, memories: Sequence[_Memory]) -> tuple[int, int, 
     stored = await _stored(engine, memories, now)
     for memory in memories:
         record = memory.record
-        known = stored.get((record.scope.tenant_id, record.id))
+        known = stored.get(memory.key)
         if record.expires_at is not None and record.expires_at <= now:
             expired += 1
         elif known is not None:
-            _same(known, record)
+            _check_same(known, record)
             present += 1
         else:
             fresh.extend(memory.operations())
@@ -132,105 +203,39 @@ async def _take(engine: Engine, memories: Sequence[_Memory]) -> tuple[int, int, 
     return len(added), present, expired
 
 
-async def _stored(
-    engine: Engine, memories: Sequence[_Memory], now: datetime
-) -> dict[tuple[str, str], Record]:
+async def _stored(engine: Engine, memories: Sequence[Memory], now: datetime) -> dict[tuple[str, str], Record]:
     """Those that are there, by tenant and id: one call a tenant."""
     found: dict[tuple[str, str], Record] = {}
-    for tenant in dict.fromkeys(memory.record.scope.tenant_id for memory in memories):
-        ids = [memory.record.id for memory in memories if memory.record.scope.tenant_id == tenant]
+    for tenant in dict.fromkeys(memory.key[0] for memory in memories):
+        ids = [memory.record.id for memory in memories if memory.key[0] == tenant]
         records = await engine.store.get(Scope(tenant_id=tenant), ids, now=now)
         found.update(((tenant, record.id), record) for record in records)
     return found
 
 
-def _same(stored: Record, record: Record) -> None:
+def _check_same(stored: Record, record: Record) -> None:
     """Raise `Conflict` unless the stored memory is the one exported. What recalls and repetitions change may differ."""
     other = [
-        name for name in ("scope", "created_at", *_CHECKED) if getattr(stored, name) != getattr(record, name)
+        name for name in ("scope", "created_at", *COMPARED) if getattr(stored, name) != getattr(record, name)
     ]
     if other:
         raise Conflict(
-            f"the id {record.id!r} is taken by a memory with other {', '.join(other)}: another one, or changed"
+            f"the id {record.id!r} belongs to a memory with other {', '.join(other)}: another one, or changed"
             " since the export; import into another store or tenant, or forget it first"
         )
 
 
-def _memory(line: Mapping[str, Any]) -> _Memory:
-    """A line as a memory that could have been stored here. Raises `Corrupt` for any other."""
-    try:
-        record = _checked(record_from_json(line["record"]))
-        past = tuple(version_from_json(version) for version in line.get("past", ()))
-        embeddings = tuple(embedding_from_json(found) for found in line.get("vectors", ()))
-        for version in past:
-            _belongs(_checked(version.record), record)
-        for embedding in embeddings:
-            _fits(embedding, record.content)
-    except (InvalidInput, TypeError, AttributeError) as error:
-        raise Corrupt(
-            f"the export holds what is no memory: {error}", part="memory", operation="import"
-        ) from error
-    return _Memory(record, past, embeddings)
-
-
-def _checked(record: Record) -> Record:
-    """The record within the limits of `remember`."""
-    scope, plain = record.scope, {name: getattr(record, name) for name in _CHECKED}
-    scope_of(scope.tenant_id, scope.user_id, scope.agent_id, scope.session_id, scope.namespace)
-    counts = [record.version - 1, *(getattr(record, name) for name in _COUNTED)]
-    if not all(type(count) is int and 0 <= count < 2**63 for count in counts):
-        raise InvalidInput(f"the counts of {record.id!r} are not whole numbers")
-    return replace(record, id=check_id(record.id), links=(), **check_changes(plain, record.created_at))
-
-
-def _belongs(old: Record, record: Record) -> None:
-    if (old.id, old.scope) != (record.id, record.scope) or old.version >= record.version:
-        raise InvalidInput(f"{record.id!r} has a past that is not its own")
-
-
-def _fits(embedding: Embedding, content: str) -> None:
-    """Rows of unit length, one a passage of the content."""
-    import numpy as np
-
-    squares = np.einsum("ij,ij->i", embedding.vectors, embedding.vectors)
-    unit = bool((((squares > 0.98) & (squares < 1.02)) | (squares == 0)).all())
-    spans = embedding.spans or ((0, len(content)),)
-    inside = all(0 <= start < end <= len(content) for start, end in spans)
-    if not (unit and inside and len(spans) == len(squares) and isinstance(embedding.model, str)):
-        raise InvalidInput(f"the vectors of {content[:40]!r} do not fit it")
-
-
-# ----------------------------------------------------------------------------------------- relationships
-
-
-async def _relink(engine: Engine, line: Mapping[str, Any]) -> int:
+async def _relate(engine: Engine, rows: Iterable[Links]) -> int:
     """Restore relationships whose both ends are there."""
     now, store, count = engine.clock(), engine.store, 0
-    for scope, source, links in _links(line):
-        targets = [link.target for link in links]
-        known = {record.id for record in await store.get(scope, [source, *targets], now=now)}
+    for row in rows:
+        targets = [link.target for link in row.links]
+        known = {record.id for record in await store.get(row.scope, [row.source, *targets], now=now)}
         operations = [
-            SetLink(scope=scope, source=source, link=link)
-            for link in links
-            if source in known and link.target in known
+            SetLink(scope=row.scope, source=row.source, link=link)
+            for link in row.links
+            if row.source in known and link.target in known
         ]
         await store.write(operations, now=now)
         count += len(operations)
     return count
-
-
-def _links(line: Mapping[str, Any]) -> list[tuple[Scope, str, list[Any]]]:
-    """(tenant, source, links) of a line. Raises `Corrupt` for anything that is no relationship."""
-    found = []
-    try:
-        for tenant_id, source, raw in line.get("links", ()):
-            links = [link_from_json(link) for link in raw]
-            for link in links:
-                check_id(link.target)
-                check_link(link.kind, link.strength)
-            found.append((scope_of(tenant_id, None, None, None, None), check_id(source), links))
-    except (InvalidInput, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Corrupt(
-            f"the export holds what is no relationship: {error!r}", part="memory", operation="import"
-        ) from error
-    return found

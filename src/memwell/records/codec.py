@@ -58,7 +58,7 @@ def loads(text: str) -> Any:
     """JSON text to values. Raises `Corrupt` for anything else."""
     try:
         return json.loads(text)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise Corrupt(f"stored text is not JSON: {error}; run `memwell doctor`") from error
 
 
@@ -121,7 +121,7 @@ def record_from_json(data: Mapping[str, Any]) -> Record:
             links=tuple(link_from_json(link) for link in data.get("links", ())),
             **values,
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise Corrupt(f"not a record of memwell: {error!r}") from error
 
 
@@ -160,13 +160,19 @@ def embedding_from_json(data: Mapping[str, Any]) -> Embedding:
     import numpy as np
 
     try:
-        rows, dimension = data["shape"]
+        rows, dimension = (_whole(size) for size in data["shape"])
         flat = np.frombuffer(base64.b64decode(data["float32"], validate=True), dtype="<f4")
         vectors = flat.reshape(rows, dimension).astype(np.float32)
-        spans = tuple((int(a), int(b)) for a, b in data["spans"])
+        spans = tuple((_whole(a), _whole(b)) for a, b in data["spans"])
         return Embedding(model=data["model"], vectors=vectors, spans=spans)
     except (KeyError, TypeError, ValueError) as error:
         raise Corrupt(f"not vectors of memwell: {error!r}") from error
+
+
+def _whole(number: Any) -> int:
+    if type(number) is not int or number < 0:
+        raise ValueError(f"not a whole number of 0 or more: {number!r}")
+    return number
 
 
 def _tags(found: Any) -> tuple[str, ...]:
