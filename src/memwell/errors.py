@@ -116,6 +116,11 @@ class TimedOut(Unavailable, TimeoutError):
 class BackendError(MemwellError):
     """The backend refused or failed in a way that a retry cannot fix."""
 
+    def __init__(self, message: str, *, part: str = "", operation: str = "", readable: bool = False) -> None:
+        super().__init__(message, part=part, operation=operation)
+        self.readable = readable
+        """Only writes fail; reads still work. So `health` calls the memory degraded, not unhealthy."""
+
 
 class Corrupt(BackendError):
     """Stored data cannot be decoded. Run `memwell doctor`."""

@@ -25,13 +25,14 @@ async def health(engine: Engine) -> Health:
     parts: dict[str, Port | None] = {
         name: getattr(engine.parts, name) for name in ("store", "embedder", "index", "cache")
     }
-    answers = {name: await _answer(part) for name, part in parts.items() if part is not None}
+    errors = {name: await _ping(part) for name, part in parts.items() if part is not None}
+    answers = {name: "ok" if error is None else str(error) for name, error in errors.items()}
+    broken = errors["store"] is not None and not getattr(errors["store"], "readable", False)
     if engine.closed:
-        answers["store"] = "this memory was closed"
+        answers["store"], broken = "this memory was closed", True
     if engine.encoder is not None and answers["store"] == answers["embedder"] == "ok":
         answers["embedder"] = await _embedding(engine)
     ok = all(answer == "ok" for answer in answers.values())
-    broken = answers["store"] != "ok"
     return Health(
         ok=ok,
         status="healthy" if ok else "unhealthy" if broken else "degraded",
@@ -40,12 +41,13 @@ async def health(engine: Engine) -> Health:
     )
 
 
-async def _answer(part: Port) -> str:
+async def _ping(part: Port) -> MemwellError | None:
+    """What is wrong with a part."""
     try:
         await part.ping()
     except MemwellError as error:
-        return str(error)
-    return "ok"
+        return error
+    return None
 
 
 async def _embedding(engine: Engine) -> str:

@@ -22,7 +22,7 @@ _DOWN: Row = (Unavailable, "the Redis Cluster is down, or a part of it; try agai
 _MOVING: Row = (Unavailable, "the keys are moving to another node; try again")
 _FULL: Row = (
     BackendError,
-    "Redis has used up its memory; raise maxmemory (or let one that is a cache evict), and try again",
+    "Redis has used up its memory (maxmemory); raise it, or delete what is not needed, and try again",
 )
 _CROWDED: Row = (Unavailable, "all connections are in use; try again, or raise the option pool")
 _UNREACHED: Row = (Unavailable, "Redis cannot be reached; try again")

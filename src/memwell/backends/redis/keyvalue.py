@@ -18,6 +18,7 @@ from typing import Self
 
 from memwell.backends.redis import Clients, Script, Settings, together, translate
 from memwell.backends.redis.clients import AsyncClient
+from memwell.backends.redis.memory import refuse_full
 from memwell.errors import MemwellError
 from memwell.ports import KeyValue
 from memwell.ports.counters import check_step
@@ -102,7 +103,9 @@ class RedisKeyValue(KeyValue):
         return bool(await _DELETE.run(client, [self._name(key)], expected))
 
     async def _ping(self) -> None:
-        await (await self._clients.get()).exists(self._prefix)
+        client = await self._clients.get()
+        await client.exists(self._prefix)
+        await refuse_full(client, self.part)
 
     async def _close(self) -> None:
         await self._clients.close()

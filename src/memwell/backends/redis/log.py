@@ -20,6 +20,7 @@ from typing import Any, Self
 
 from memwell.backends.redis import Clients, Script, Settings, translate
 from memwell.backends.redis.clients import AsyncClient
+from memwell.backends.redis.memory import refuse_full
 from memwell.errors import Corrupt, InvalidInput, InvalidQuery, MemwellError
 from memwell.ports import Entry, Log
 from memwell.registry import Url
@@ -78,7 +79,9 @@ class RedisLog(Log):
         return int(await client.xtrim(name, minid="{}-{}".format(*first), approximate=False))
 
     async def _ping(self) -> None:
-        await (await self._clients.get()).exists(self._prefix)
+        client = await self._clients.get()
+        await client.exists(self._prefix)
+        await refuse_full(client, self.part)
 
     async def _close(self) -> None:
         await self._clients.close()

@@ -193,7 +193,8 @@ class QdrantEdge(VectorIndex):
 
     def _translate(self, error: Exception, operation: str) -> MemwellError:
         """The one table; the engine has a single error with a text."""
-        where, said = {"part": self.part, "operation": operation}, str(error)
+        said = str(error)
+        where: dict[str, Any] = {"part": self.part, "operation": operation}
         if "failed to open WAL" in said and "WouldBlock" in said:
             return ConfigError(f"{self._path} is open in another process or part; close that one", **where)
         if "incompatible" in said.lower():

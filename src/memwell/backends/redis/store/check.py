@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
+from memwell.backends.redis.memory import evicting
 from memwell.backends.redis.store.inspection import OWNERS, SORTED, Findings, Inspection
 from memwell.backends.redis.store.server import Server, in_parts
 from memwell.backends.redis.store.transaction import Transaction, transact
@@ -21,6 +22,7 @@ _LOOKS: Final = 20
 def check(server: Server, repair: bool) -> Report:
     """Inspect every row, then what belongs to none; with `repair`, rebuild what is wrong in small transactions."""
     found = Findings()
+    _look_at_tables(server, found, repair)
     for names in in_parts(dict.fromkeys(_fields(server, "records")), _PART):
         _take(server, found, repair, partial(Inspection.rows, names=names))
     for table in OWNERS:
@@ -32,6 +34,17 @@ def check(server: Server, repair: bool) -> Report:
         _take(server, found, repair, partial(Inspection.marks, digests=fields))
     left = [problem for problem in found.problems if not (repair and problem.repairable)]
     return Report(ok=not left, checked=found.checked, problems=tuple(found.problems), repaired=found.repaired)
+
+
+def _look_at_tables(server: Server, found: Findings, repair: bool) -> None:
+    """Whether the server may evict tables, or has lost some."""
+    if reason := evicting(server.memory()):
+        found.problems.append(Problem(kind="eviction", detail=reason, repairable=False))
+    if lost := server.lost():
+        found.problems.append(lost)
+        if repair and lost.repairable:
+            server.restore()
+            found.repaired += 1
 
 
 def _take(server: Server, found: Findings, repair: bool, work: Callable[[Inspection], None]) -> None:

@@ -16,10 +16,12 @@ import redis.exceptions
 
 from memwell.backends.redis.store.scripts import COMMIT
 from memwell.backends.redis.store.server import Server
-from memwell.errors import Unavailable
+from memwell.errors import Corrupt, Unavailable
 
 __all__ = ["deliver"]
 
+_LOST: Final = -2
+"""The answer of `COMMIT` where the table `meta` is lost."""
 _STAGED: Final = 200_000
 """Plans of more items, or of more bytes, travel in parts and are committed from where they lie."""
 _STAGED_BYTES: Final = 64 * 2**20
@@ -43,11 +45,18 @@ def deliver(server: Server, plan: Sequence[bytes]) -> bool:
 def _sent(server: Server, token: bytes, size: int, plan: Sequence[bytes], *staged: bytes) -> bool:
     done, began = server.key("commit:" + token.decode()), time.monotonic()
     try:
-        return int(server.run(COMMIT, token, size, *plan, more=[done, *staged])) == 1
+        answer = int(server.run(COMMIT, token, size, *plan, more=[done, *staged]))
     except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError):
         if _was_done(server, done, began):
             return True
         raise
+    if answer == _LOST:
+        raise Corrupt(
+            "the table meta of this store is gone, as by eviction; run `memwell repair` before you write",
+            part="redis",
+        )
+    server.stored = True
+    return answer == 1
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from memwell.backends.redis.store.records import history_field
 from memwell.backends.redis.store.rows import (
     Row,
     dimension_of,
@@ -64,6 +65,7 @@ class Inspection:
             ("vectors", vector_field(model, row.key)) for row in rows for model in row.models
         )
         self.transaction.load(("marks", b"%d" % row.digest) for row in rows)
+        self.transaction.load(("history", field) for row in rows for field in _history_fields(row))
         self.transaction.load(
             (table, target)
             for row in rows
@@ -79,6 +81,7 @@ class Inspection:
                     self._report(table, "the place in it is not that of the record", row.name)
                     self._command("ZADD", table, score, member)
             self._links(row)
+            self._history(row)
             mended = self._marks(self._vectors(row))
             if self.repair and len(self.found.problems) > before:
                 self.transaction.put_row(mended)
@@ -91,6 +94,33 @@ class Inspection:
         for member in self._present(table, lost):
             self._report(table, f"an entry of {table} belongs to no record", names[member])
             self._command("ZREM" if table in SORTED else "HDEL", table, member)
+        if table == "sources":
+            self._sources([member for member in members if member not in lost])
+
+    def _sources(self, targets: list[bytes]) -> None:
+        """Find records that are said to point to others, and do not."""
+        self.transaction.load(("sources", target) for target in targets)
+        pointing = {target: names_of(self.transaction.get("sources", target)) for target in targets}
+        self.transaction.load(
+            ("links", name_of(parts_of(target)[0], source))
+            for target, sources in pointing.items()
+            for source in sources
+        )
+        for target, sources in pointing.items():
+            wrong = [source for source in sources if not self._points(source, target)]
+            if wrong:
+                self._report("links", "a relationship is known at its target only", target)
+                if self.repair:
+                    kept = [source for source in sources if source not in wrong]
+                    self.transaction.put_names("sources", target, kept)
+
+    def _points(self, source: str, target: bytes) -> bool:
+        tenant, id = parts_of(target)
+        try:
+            links = links_of(self.transaction.get("links", name_of(tenant, source)))
+        except Corrupt:  # reported with its row
+            return True
+        return any(link.target == id for link in links)
 
     def _present(self, table: str, members: list[bytes]) -> list[bytes]:
         """Those that are still there: records go while their doctor looks on."""
@@ -202,6 +232,13 @@ class Inspection:
                 if self.repair:
                     self.transaction.put_names("sources", target, [*pointing, row.record.id])
 
+    def _history(self, row: Row) -> None:
+        lost = sum(self.transaction.get("history", field) is None for field in _history_fields(row))
+        if lost:
+            self.found.add(
+                "history", f"{lost} of {row.past} older versions are gone", row.name, repairable=False
+            )
+
     def _targets(self, row: Row) -> list[bytes]:
         with suppress(Corrupt):
             links = links_of(self.transaction.get("links", row.name))
@@ -255,6 +292,10 @@ def _fault(value: bytes | None, dimension: bytes | None, length: int) -> str | N
 
 def _vector_fields(row: Row) -> set[bytes]:
     return {vector_field(model, row.key) for model in row.models}
+
+
+def _history_fields(row: Row) -> list[bytes]:
+    return [history_field(row.name, number) for number in range(row.past)]
 
 
 def _after_model(member: bytes) -> bytes:

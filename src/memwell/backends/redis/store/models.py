@@ -172,7 +172,12 @@ def changes(server: Server, after: int, limit: int) -> list[Change]:
         trimmed = "were trimmed, or Redis was started anew or replaced since"
         lost = trimmed if after < int(floor) else "are unknown here: the server lost its last writes"
         raise NotSupported(f"the changes after {after} {lost}; read the whole store again", part="redis")
-    return [_change(*entry) for entry in found]
+    listed = [_change(*entry) for entry in found]
+    if after < int(last) and (not listed or listed[0].seq != after + 1):
+        raise NotSupported(
+            f"the changes after {after} are gone, as by eviction; read the whole store again", part="redis"
+        )
+    return listed
 
 
 def _change(seq: bytes, words: Sequence[bytes]) -> Change:

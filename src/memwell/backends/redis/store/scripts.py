@@ -52,6 +52,7 @@ COMMIT: Final = Script(
     + _LINEAGE
     + _SERVING
     + """
+if redis.call('HEXISTS', META, 'format') == 0 and redis.call('EXISTS', AGES) == 1 then return -2 end
 begin_anew_elsewhere(true)
 local TOKEN, STAGED, token, size = KEYS[17], KEYS[18], ARGV[1], tonumber(ARGV[2])
 local known = redis.call('GET', TOKEN)
@@ -121,7 +122,8 @@ redis.call('SET', TOKEN, 'done', 'EX', 60)
 return 1
 """
 )
-"""Carry a prepared change set out if nothing it depends on has changed: 1 done, 0 something has changed, -1 given up.
+"""Carry a prepared change set out if nothing it depends on has changed: 1 done, 0 something has changed, -1 given up,
+-2 the table `meta` is lost.
 
 ARGV: token, length of the plan, the plan; or, with an 18th key, the plan in that list. The plan: n, and n times table,
 field, SHA-1 of the value read (empty: none); n, and n times position, tenant, user; n, and n times command, table,

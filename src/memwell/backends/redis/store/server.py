@@ -6,6 +6,7 @@ Cluster keeps the store on one shard.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any, Final
@@ -14,7 +15,9 @@ import redis.cluster
 import redis.exceptions
 
 from memwell.backends.redis import Script, SyncClients
+from memwell.backends.redis.memory import evicting
 from memwell.errors import ConfigError
+from memwell.types import Problem
 
 __all__ = ["TABLES", "Server", "in_parts"]
 
@@ -45,6 +48,42 @@ dimension · `followers` of the changes · `owners` tenant, user and id, in this
 the model that serves, and which server that was
 """
 
+_NUMBER: Final = {table: number for number, table in enumerate(TABLES, 1)}
+_READ: Final = Script("""
+local found, at = {}, 1
+while at <= #ARGV do
+  local words = {ARGV[at], KEYS[tonumber(ARGV[at + 1])]}
+  local count = tonumber(ARGV[at + 2])
+  for n = at + 3, at + 2 + count do words[#words + 1] = ARGV[n] end
+  found[#found + 1] = redis.call(unpack(words))
+  at = at + 3 + count
+end
+return found
+""")
+"""ARGV: of each command its name, the number of its table, how many words follow, and these."""
+_RESTORE: Final = Script("""
+local meta, ages, changes, models, embedded = unpack(KEYS)
+if redis.call('HEXISTS', meta, 'format') == 1 then return 0 end
+local newest = redis.call('ZREVRANGE', ages, 0, 0, 'WITHSCORES')[2]
+if not newest then return 0 end
+local entry = redis.call('XREVRANGE', changes, '+', '-', 'COUNT', 1)[1]
+local seq = entry and tonumber(string.match(entry[1], '^%d+')) or 0
+seq = string.format('%.0f', math.max(seq + 2^32, tonumber(ARGV[1])))
+redis.call('DEL', changes)
+redis.call('HSET', meta, 'format', '1', 'key', newest, 'seq', seq, 'floor', seq, 'commit', '')
+local most = 0
+for _, model in ipairs(redis.call('HKEYS', models)) do
+  local having = redis.call('ZLEXCOUNT', embedded, '[' .. model .. '\\0', '(' .. model .. '\\1')
+  if having > most then
+    most = having
+    redis.call('HSET', meta, 'serving', model)
+  end
+end
+return 1
+""")
+"""Write the lost table `meta` again; 1 if that was needed. The model with most vectors serves. ARGV: a position that
+no follower can have reached."""
+
 _AT_ONCE: Final = 2_000
 """Fields of one command: the server does nothing else meanwhile."""
 _FORMAT: Final = b"1"
@@ -62,6 +101,8 @@ class Server:
         self._asserted = durable
         self._durable: bool | None = None
         self._ready = False
+        self.stored = False
+        """Whether this process has seen that something is stored."""
         self.crowded = 0
         """For how many writes to expect others who write at the same time."""
 
@@ -83,11 +124,14 @@ class Server:
         return self.client().execute_command(name, self.key(table), *rest)
 
     def atomically(self, *commands: Sequence[Any]) -> list[Any]:
-        """The answers to commands as of `command`, done with nothing in between and in one round trip."""
-        pipeline = self.client().pipeline(transaction=True)
+        """The answers to reading commands as of `command`, as of one moment and in one round trip.
+
+        By a script: a server whose memory is full refuses MULTI.
+        """
+        words: list[Any] = []
         for name, table, *rest in commands:
-            pipeline.execute_command(name, self.key(table), *rest)
-        return list(pipeline.execute())
+            words += (name, _NUMBER[table], len(rest), *rest)
+        return list(self.run(_READ, *words))
 
     def read(self, table: str, fields: Sequence[bytes]) -> list[bytes | None]:
         """The values of fields of a hash; `None` for those that are not there."""
@@ -131,7 +175,8 @@ class Server:
     def _inspect(self, client: Any) -> None:
         if _decodes(client):
             raise ConfigError("the client must give bytes: make it without decode_responses", part="redis")
-        self._refuse_eviction(client)
+        if reason := evicting(self.memory()):
+            raise ConfigError(reason, part="redis")
         pipeline = client.pipeline(transaction=False)
         for key in self._keys:
             pipeline.execute_command("TYPE", key)
@@ -145,20 +190,35 @@ class Server:
             raise ConfigError(
                 f"this store has the format {form.decode()}; open it with a newer memwell", part="redis"
             )
+        self.stored = form is not None
 
-    def _refuse_eviction(self, client: Any) -> None:
-        """A server that evicts keys at will would throw away a whole table."""
+    def lost(self) -> Problem | None:
+        """What shows that tables were deleted or evicted."""
+        form, rows = self.atomically(("HGET", "meta", "format"), ("ZCARD", "ages"))
+        if form is None and rows:
+            detail = f"the table meta is gone, as by eviction, while {rows} memories are there; run `memwell repair`"
+            return Problem(kind="lost", detail=detail)
+        if form is None and self.stored:
+            detail = "all memories are gone: the keys were deleted or evicted; restore a backup of this Redis"
+            return Problem(kind="lost", detail=detail, repairable=False)
+        self.stored = self.stored or form is not None
+        return None
+
+    def restore(self) -> None:
+        """Write the table `meta` again if it was lost. Followers of the changes begin anew, and the model with most
+        vectors serves."""
+        keys = [self.key(table) for table in ("meta", "ages", "changes", "models", "embedded")]
+        _RESTORE.run_sync(self.client(), keys, time.time_ns() // 1000)
+
+    def memory(self) -> dict[str, Any]:
+        """What the server says of its memory (see `memwell.backends.redis.memory`); nothing where the user may not
+        ask."""
+        client = self.clients.get()
         try:
-            told = client.info("memory", **self._shard(client))
-        except redis.exceptions.ResponseError:  # who may not ask is trusted
-            return
-        policy = str(told.get("maxmemory_policy", ""))
-        if int(told.get("maxmemory", 0) or 0) and policy.startswith("allkeys"):
-            raise ConfigError(
-                f"this Redis evicts keys when its memory is full (maxmemory-policy {policy}), and memories with"
-                " them; set it to noeviction, or use another Redis than the cache's",
-                part="redis",
-            )
+            found: dict[str, Any] = client.info("memory", **self._shard(client))
+        except redis.exceptions.ResponseError:
+            return {}
+        return found
 
     def _shard(self, client: Any) -> dict[str, Any]:
         """How to ask the server that keeps the store, where there are several."""

@@ -40,6 +40,7 @@ from redis.exceptions import RedisError
 from memwell import filters
 from memwell.backends.redis import Settings, SyncClients, translate
 from memwell.backends.redis.clients import SyncClient
+from memwell.backends.redis.memory import evicting, full
 from memwell.backends.redis.store import models
 from memwell.backends.redis.store.mirror import Mirror, Source
 from memwell.backends.redis.store.reading import Reading
@@ -49,7 +50,7 @@ from memwell.backends.redis.store.server import Server
 from memwell.backends.redis.store.transaction import Transaction, transact
 from memwell.backends.redis.store.writes import Write
 from memwell.capabilities import Capabilities
-from memwell.errors import MemwellError
+from memwell.errors import BackendError, ConfigError, Corrupt, MemwellError
 from memwell.ports import Change, Embedding, Insert, Operation, Store
 from memwell.ports.store.search import Found, Search
 from memwell.records.codec import to_micros
@@ -109,6 +110,13 @@ class RedisStore(Store):
 
     async def _ping(self) -> None:
         self._server.client().ping()
+        memory = self._server.memory()
+        if reason := evicting(memory):
+            raise ConfigError(reason, part=self.part)
+        if lost := self._server.lost():
+            raise Corrupt(lost.detail, part=self.part)
+        if reason := full(memory):
+            raise BackendError(reason, part=self.part, readable=True)
 
     async def _close(self) -> None:
         self._corpora.clear()
