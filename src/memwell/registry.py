@@ -222,27 +222,27 @@ def _host(text: str) -> tuple[str, int | None]:
 
 def open_store(url: str) -> Store:
     """A store by URL, such as `sqlite:///notes.db` or `memory://`. Raises `ConfigError`."""
-    return _open("stores", url, Store)  # type: ignore[type-abstract]
+    return _open("stores", url, Store)
 
 
 def open_index(url: str) -> VectorIndex:
     """A vector index by URL, such as `exact://?dimension=384`."""
-    return _open("indexes", url, VectorIndex)  # type: ignore[type-abstract]
+    return _open("indexes", url, VectorIndex)
 
 
 def open_embedder(name: str) -> Embedder:
     """An embedder by name, such as `local` or `hashing`."""
-    return _open("embedders", name, Embedder)  # type: ignore[type-abstract]
+    return _open("embedders", name, Embedder)
 
 
 def open_keyvalue(url: str) -> KeyValue:
     """A key-value part by URL, such as `sqlite:///cache.db`."""
-    return _open("keyvalue", url, KeyValue)  # type: ignore[type-abstract]
+    return _open("keyvalue", url, KeyValue)
 
 
 def open_log(url: str) -> Log:
     """A log by URL, such as `sqlite:///events.db`."""
-    return _open("logs", url, Log)  # type: ignore[type-abstract]
+    return _open("logs", url, Log)
 
 
 def known(kind: str) -> list[str]:

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from memwell import Memory
-from memwell.ports import Port
+from memwell.ports import Declaration, Port, Store, declared
 from memwell.registry import open_store
 from memwell.testing import run
 from memwell.testing.memory import Words
-from memwell.wrappers.base import Around
+from memwell.wrappers.base import Wrapper
 
 P = TypeVar("P", bound=Port)
 
 
-class Meanwhile(Around):
+class Meanwhile(Wrapper):
     """Something happens just before a store is asked for the n-th time to let a model serve."""
 
     part = "meanwhile"
@@ -27,14 +27,14 @@ class Meanwhile(Around):
         wrapper.before_serving = before_serving
         return wrapper  # type: ignore[no-any-return]
 
-    async def _call(self, hook: str, arguments: tuple[Any, ...]) -> Any:
-        if hook == "_serve":
+    async def _call(self, operation: Declaration, arguments: tuple[Any, ...]) -> Any:
+        if operation is declared(Store.serve):
             left = {number - 1: happens for number, happens in self.before_serving.items()}
             happens = left.pop(0, None)
             self.before_serving = left
             if happens is not None:
                 happens()
-        return await super()._call(hook, arguments)
+        return await super()._call(operation, arguments)
 
 
 def test_what_comes_in_place_of_a_memory_left_behind_is_embedded(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from memwell._bridge import is_async
 from memwell.errors import ConfigError, EmbeddingError, MemwellError
-from memwell.ports import Embedder, Vectors, guarded
+from memwell.ports import Embedder
 from memwell.resilience.calls import reject_awaitable
 
 __all__ = ["FunctionEmbedder", "as_embedder"]
@@ -72,12 +72,9 @@ class FunctionEmbedder(Embedder):
         assert self._dimension is not None
         return self._dimension
 
-    @guarded
-    async def embed(self, texts: Sequence[str], *, kind: Kind = "document") -> Vectors:
-        """As the port promises; the dimension of no vectors at all is found by a probe."""
-        if not texts and self._dimension is None:
+    async def _prepare(self) -> None:
+        if self._dimension is None:
             await self._embed([_PROBE], "document")
-        return await super().embed(texts, kind=kind)
 
     async def _embed(self, texts: Sequence[str], kind: Kind) -> Any:
         given, options = list(texts), self._options(kind)

@@ -10,7 +10,8 @@ twice is fine; any other call after `close` raises `Closed`.
 from __future__ import annotations
 
 from memwell.ports.arrays import Vectors, numpy
-from memwell.ports.base import Port, guarded, unsupported
+from memwell.ports.base import Port, unsupported
+from memwell.ports.declaration import Declaration, Effect, call, declared, operation, required
 from memwell.ports.embedder import Embedder
 from memwell.ports.index import Match, Metric, Point, VectorIndex
 from memwell.ports.keyvalue import KeyValue
@@ -32,7 +33,9 @@ from memwell.ports.store.search import Found, Search
 
 __all__ = [
     "Change",
+    "Declaration",
     "Delete",
+    "Effect",
     "Embed",
     "Embedder",
     "Embedding",
@@ -54,7 +57,10 @@ __all__ = [
     "Update",
     "VectorIndex",
     "Vectors",
-    "guarded",
+    "call",
+    "declared",
     "numpy",
+    "operation",
+    "required",
     "unsupported",
 ]

@@ -2,43 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 from abc import ABC
-from collections.abc import Awaitable, Callable
-from typing import ClassVar, Concatenate, Literal, ParamSpec, Self, TypeVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, Self
 
-from memwell.errors import BackendError, Closed, MemwellError, NotSupported
+from memwell.errors import BackendError, MemwellError, NotSupported
+from memwell.ports.declaration import Declaration, Effect, adopt, collect, operation
 
-__all__ = ["Port", "guarded", "unsupported"]
-
-P = ParamSpec("P")
-T = TypeVar("T")
-S = TypeVar("S", bound="Port")
-
-
-def guarded(
-    method: Callable[Concatenate[S, P], Awaitable[T]],
-) -> Callable[Concatenate[S, P], Awaitable[T]]:
-    """Make a public port method raise `Closed` after close and only `MemwellError`s of this part otherwise."""
-    name = method.__name__
-
-    @functools.wraps(method)
-    async def call(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        if self.closed:
-            raise Closed(f"{self.part} was closed; open it again to use it", part=self.part, operation=name)
-        try:
-            return await method(self, *args, **kwargs)
-        except MemwellError:
-            raise
-        except Exception as error:
-            raise self._translate(error, name) from error
-
-    return call
+__all__ = ["Port", "unsupported"]
 
 
 class Port(ABC):  # noqa: B024  its hooks have defaults
     """What all parts share: a name, a life cycle, health, and one way to report failure."""
 
+    operations: ClassVar[Mapping[str, Declaration]] = {}
+    """What can be done with a part, by the name of the hook."""
     part: ClassVar[str] = "part"
     """Short name of the adapter, used in errors and health."""
     proof: Literal["service", "wire"] = "service"
@@ -48,7 +26,13 @@ class Port(ABC):  # noqa: B024  its hooks have defaults
     """True when no coroutine of this part ever suspends."""
     closed: bool = False
 
-    @guarded
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if Port in cls.__bases__:
+            adopt(cls)
+        cls.operations = collect(cls)
+
+    @operation(Effect.READS)
     async def ping(self) -> None:
         """Return when the part can serve; raise what is wrong otherwise."""
         await self._ping()
@@ -79,6 +63,9 @@ class Port(ABC):  # noqa: B024  its hooks have defaults
     def _translate(self, error: Exception, operation: str) -> MemwellError:
         """Map a native error to ours. Adapters override this with their one table and fall back to it."""
         return BackendError(f"{type(error).__name__}: {error}", part=self.part, operation=operation)
+
+
+Port.operations = collect(Port)
 
 
 def unsupported(part: str, capability: str, remedy: str) -> NotSupported:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, Literal
 
 from memwell.errors import EmbeddingError, InvalidInput
 from memwell.ports.arrays import Vectors
-from memwell.ports.base import Port, guarded
+from memwell.ports.base import Port
+from memwell.ports.declaration import Effect, operation, required
 
 __all__ = ["Embedder"]
 
@@ -22,10 +22,20 @@ class Embedder(Port):
     model: str
     """Name under which vectors are stored; two embedders with one name must give the same vectors."""
     dimension: int
+    """Length of every vector. Raises `ConfigError` where it is not known before `prepare`."""
     window: int | None = None
     """Tokens the model reads; longer texts are chunked before. `None`: no limit."""
 
-    @guarded
+    @operation(Effect.READS)
+    async def prepare(self) -> None:
+        """Learn what can only be learned by asking the model, such as the dimension. The engine awaits it before the
+        first use; once prepared, it does nothing.
+
+        Raises what `embed` raises.
+        """
+        await self._prepare()
+
+    @operation(Effect.READS)
     async def embed(
         self, texts: Sequence[str], *, kind: Literal["document", "query"] = "document"
     ) -> Vectors:
@@ -39,6 +49,7 @@ class Embedder(Port):
         if isinstance(texts, str | bytes):
             raise InvalidInput("embed takes a list of texts; for one text, a list of one", part=self.part)
         if not texts:
+            await self._prepare()
             return np.empty((0, self.dimension), dtype=np.float32)
         return self._unit(await self._embed(texts, kind), len(texts))
 
@@ -65,5 +76,9 @@ class Embedder(Port):
         unit: Vectors = vectors / norms[:, None]
         return unit
 
-    @abstractmethod
-    async def _embed(self, texts: Sequence[str], kind: Literal["document", "query"]) -> Any: ...
+    async def _prepare(self) -> None:
+        return None
+
+    @required
+    async def _embed(self, texts: Sequence[str], kind: Literal["document", "query"]) -> Any:
+        raise NotImplementedError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -11,7 +10,8 @@ from memwell.capabilities import IndexCapabilities
 from memwell.errors import EmbeddingError, InvalidInput
 from memwell.filters import Node
 from memwell.ports.arrays import Vectors
-from memwell.ports.base import Port, guarded
+from memwell.ports.base import Port
+from memwell.ports.declaration import Effect, operation, required
 from memwell.types import Where
 
 __all__ = ["Match", "Metric", "Point", "VectorIndex"]
@@ -58,7 +58,7 @@ class VectorIndex(Port):
     """A stable name, without secrets, of the data that outlives this object, alike in every process that opens the
     same set of points; `None` when the points die with the object."""
 
-    @guarded
+    @operation(Effect.WRITES)
     async def upsert(self, points: Sequence[Point]) -> None:
         """Add or replace points by id; all or none of the call."""
         for point in points:
@@ -66,13 +66,13 @@ class VectorIndex(Port):
         if points:
             await self._upsert(points)
 
-    @guarded
+    @operation(Effect.WRITES)
     async def delete(self, ids: Sequence[str]) -> None:
         """Remove points; unknown ids are no error."""
         if ids:
             await self._delete(ids)
 
-    @guarded
+    @operation(Effect.READS)
     async def search(self, vector: Vectors, *, limit: int, where: Where | Node | None = None) -> list[Match]:
         """The nearest `limit` points that pass the filter, nearest first; ties by id. Filters before it cuts."""
         self._check_dimension(vector)
@@ -80,24 +80,24 @@ class VectorIndex(Port):
             raise InvalidInput("limit must be at least 1", part=self.part, operation="search")
         return await self._search(vector, limit, where)
 
-    @guarded
+    @operation(Effect.READS)
     async def ids(self, *, after: str | None = None, limit: int = 1000) -> list[str]:
         """Ids in ascending order after one, to compare the index with its store."""
         return await self._ids(after, limit)
 
-    @guarded
+    @operation(Effect.READS)
     async def vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
         """The vectors held under these ids, `(d,) float32` each; unknown ids are left out. To compare the index with
         its store: a service may have scaled them to unit length, when the metric is the cosine.
         """
         return await self._vectors(ids) if ids else {}
 
-    @guarded
+    @operation(Effect.READS)
     async def count(self) -> int:
         """Number of points."""
         return await self._count()
 
-    @guarded
+    @operation(Effect.UPKEEP)
     async def clear(self) -> None:
         """Remove every point of this index, and nothing else."""
         await self._clear()
@@ -109,17 +109,30 @@ class VectorIndex(Port):
                 part=self.part,
             )
 
-    @abstractmethod
-    async def _upsert(self, points: Sequence[Point]) -> None: ...
-    @abstractmethod
-    async def _delete(self, ids: Sequence[str]) -> None: ...
-    @abstractmethod
-    async def _search(self, vector: Vectors, limit: int, where: Where | Node | None) -> list[Match]: ...
-    @abstractmethod
-    async def _ids(self, after: str | None, limit: int) -> list[str]: ...
-    @abstractmethod
-    async def _vectors(self, ids: Sequence[str]) -> dict[str, Vectors]: ...
-    @abstractmethod
-    async def _count(self) -> int: ...
-    @abstractmethod
-    async def _clear(self) -> None: ...
+    @required
+    async def _upsert(self, points: Sequence[Point]) -> None:
+        raise NotImplementedError
+
+    @required
+    async def _delete(self, ids: Sequence[str]) -> None:
+        raise NotImplementedError
+
+    @required
+    async def _search(self, vector: Vectors, limit: int, where: Where | Node | None) -> list[Match]:
+        raise NotImplementedError
+
+    @required
+    async def _ids(self, after: str | None, limit: int) -> list[str]:
+        raise NotImplementedError
+
+    @required
+    async def _vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
+        raise NotImplementedError
+
+    @required
+    async def _count(self) -> int:
+        raise NotImplementedError
+
+    @required
+    async def _clear(self) -> None:
+        raise NotImplementedError

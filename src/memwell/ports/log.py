@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from memwell.errors import InvalidInput
-from memwell.ports.base import Port, guarded
+from memwell.ports.base import Port
+from memwell.ports.declaration import Effect, operation, required
 from memwell.ports.keyvalue import check_key, check_value
 
 __all__ = ["Entry", "Log"]
@@ -27,28 +27,33 @@ class Entry:
 class Log(Port):
     """Append-only streams: events, runs, audit."""
 
-    @guarded
+    @operation(Effect.CONDITIONAL)
     async def append(self, stream: str, entries: Sequence[bytes]) -> list[str]:
         """Add entries in order, all or none; their positions. Positions only ever grow, also after a trim."""
         return await self._append(check_key(stream), [check_value(e) for e in entries]) if entries else []
 
-    @guarded
+    @operation(Effect.READS)
     async def read(self, stream: str, *, after: str | None = None, limit: int = 100) -> list[Entry]:
         """Entries in order, after a position or from the start; empty for an unknown stream."""
         if limit < 1:
             raise InvalidInput("limit must be at least 1", part=self.part, operation="read")
         return await self._read(check_key(stream), after, limit)
 
-    @guarded
+    @operation(Effect.WRITES)
     async def trim(self, stream: str, *, keep: int = 0, through: str | None = None) -> int:
         """Drop entries up to and including a position, or all but the newest `keep`; how many went."""
         if keep < 0 or (keep and through is not None):
             raise InvalidInput("give keep (0 or more) or through, not both", part=self.part, operation="trim")
         return await self._trim(check_key(stream), keep, through)
 
-    @abstractmethod
-    async def _append(self, stream: str, entries: Sequence[bytes]) -> list[str]: ...
-    @abstractmethod
-    async def _read(self, stream: str, after: str | None, limit: int) -> list[Entry]: ...
-    @abstractmethod
-    async def _trim(self, stream: str, keep: int, through: str | None) -> int: ...
+    @required
+    async def _append(self, stream: str, entries: Sequence[bytes]) -> list[str]:
+        raise NotImplementedError
+
+    @required
+    async def _read(self, stream: str, after: str | None, limit: int) -> list[Entry]:
+        raise NotImplementedError
+
+    @required
+    async def _trim(self, stream: str, keep: int, through: str | None) -> int:
+        raise NotImplementedError

@@ -16,8 +16,8 @@ import threading
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from memwell.ports import Port
-from memwell.wrappers.base import Wrapper, call
+from memwell.ports import Declaration, Port, call
+from memwell.wrappers.base import Wrapper
 
 __all__ = ["Faults", "Flaky"]
 
@@ -72,11 +72,11 @@ class Flaky(Wrapper):
         wrapper._faults = faults
         return wrapper  # type: ignore[no-any-return]
 
-    async def _call(self, hook: str, arguments: tuple[Any, ...]) -> Any:
-        fault = self._faults.of(hook.lstrip("_"))
+    async def _call(self, operation: Declaration, arguments: tuple[Any, ...]) -> Any:
+        fault = self._faults.of(operation.name)
         if fault is not None and not fault.lost:
             raise fault.error
-        answer = await call(self.inner, hook, arguments)
+        answer = await call(self.inner, operation, arguments)
         if fault is not None:
             raise fault.error
         return answer

@@ -1,18 +1,20 @@
-"""What wrappers share: a part around another of the same port, whose hooks pass through one method.
+"""What wrappers share: a part around another part of the same port.
 
-`Wrapper` tells of itself what the part inside tells, and passes every call on by `_call(hook, arguments)`; a wrapper
-overrides that, or the hooks that it changes. A wrapper for any of the five ports is made by `_wrap`::
+A wrapper forwards every operation of its port to the part inside, through one method: `_call(operation, arguments)`.
+Override that method to act on all operations, or a hook to change a single one. The forwarding hooks are made from the
+port's declarations (`Port.operations`), so that a new operation is never forgotten::
 
     class Loud(Wrapper):
         def __new__(cls, part: P) -> P:
             return cls._wrap(part)
 
-        async def _call(self, hook, arguments):
-            print(hook)
-            return await super()._call(hook, arguments)
+        async def _call(self, operation, arguments):
+            print(operation.name, operation.effect)
+            return await super()._call(operation, arguments)
 
-`Loud(store)` is then a `Store`, and `Loud(log)` a `Log`. One that is made for a single port derives from it:
-`class CachedStore(StoreWrapper)`.
+`_wrap` makes a wrapper for whichever port the part has: `Loud(store)` is a `Store`, `Loud(log)` a `Log`. A wrapper of
+one port derives from it: `class CachedStore(StoreWrapper)`. In an overridden hook, `super()` forwards:
+`await super()._get(scope, ids, now)`.
 """
 
 from __future__ import annotations
@@ -22,8 +24,9 @@ from collections.abc import Sequence
 from typing import Any, Final, Literal, TypeVar
 
 from memwell.capabilities import Capabilities, IndexCapabilities
-from memwell.errors import Closed, ConfigError, MemwellError
+from memwell.errors import ConfigError, MemwellError
 from memwell.ports import (
+    Declaration,
     Embedder,
     KeyValue,
     Log,
@@ -31,53 +34,34 @@ from memwell.ports import (
     Port,
     Store,
     VectorIndex,
-    Vectors,
-    guarded,
+    call,
 )
 
 __all__ = [
-    "WRITES",
     "EmbedderWrapper",
     "KeyValueWrapper",
     "LogWrapper",
     "StoreWrapper",
     "VectorIndexWrapper",
     "Wrapper",
-    "call",
     "close_all",
     "require_same_mode",
 ]
 
 P = TypeVar("P", bound=Port)
 
-WRITES: Final = frozenset(
-    {
-        *("_write", "_sweep", "_check", "_claim", "_advance", "_serve", "_drop_model"),
-        *("_upsert", "_delete", "_clear"),
-        *("_set_many", "_add", "_replace", "_increment"),
-        *("_append", "_trim"),
-    }
-)
-"""Hooks that change what is stored."""
-
-
-async def call(part: Port, hook: str, arguments: Sequence[Any]) -> Any:
-    """Call a hook of a part as its public method would, arguments already checked: its errors are memwell's."""
-    operation = hook.lstrip("_")
-    if part.closed:
-        raise Closed(f"{part.part} was closed; open it again to use it", part=part.part, operation=operation)
-    try:
-        return await getattr(part, hook)(*arguments)
-    except MemwellError:
-        raise
-    except Exception as error:
-        raise part._translate(error, operation) from error
-
 
 class Wrapper(Port):
     """A part around another. Closing it closes the part inside."""
 
     inner: Any
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for hook, operation in cls.operations.items():
+            home = next((base for base in cls.__mro__ if hook in vars(base)), Wrapper)
+            if not issubclass(home, Wrapper):
+                setattr(cls, hook, _forwarding(operation))
 
     @classmethod
     def _wrap(cls, part: Port) -> Any:
@@ -100,11 +84,8 @@ class Wrapper(Port):
         proof: Literal["service", "wire"] = self.inner.proof
         return proof
 
-    async def _call(self, hook: str, arguments: tuple[Any, ...]) -> Any:
-        return await call(self.inner, hook, arguments)
-
-    async def _ping(self) -> None:
-        await self._call("_ping", ())
+    async def _call(self, operation: Declaration, arguments: tuple[Any, ...]) -> Any:
+        return await call(self.inner, operation, arguments)
 
     async def _close(self) -> None:
         await self.inner.close()
@@ -114,12 +95,12 @@ class Wrapper(Port):
         return translated
 
 
-def _passed_through(hook: str) -> Any:
-    async def call(self: Any, *arguments: Any) -> Any:
-        return await self._call(hook, arguments)
+def _forwarding(operation: Declaration) -> Any:
+    async def hook(self: Any, *arguments: Any) -> Any:
+        return await self._call(operation, arguments)
 
-    call.__name__ = hook
-    return call
+    hook.__name__ = operation.hook
+    return hook
 
 
 class StoreWrapper(Wrapper, Store):
@@ -130,30 +111,6 @@ class StoreWrapper(Wrapper, Store):
         """Those of the store inside."""
         found: Capabilities = self.inner.capabilities
         return found
-
-    _write = _passed_through("_write")
-    _get = _passed_through("_get")
-    _scan = _passed_through("_scan")
-    _count = _passed_through("_count")
-    _duplicates = _passed_through("_duplicates")
-    _actors = _passed_through("_actors")
-    _search = _passed_through("_search")
-    _history = _passed_through("_history")
-    _links = _passed_through("_links")
-    _embeddings = _passed_through("_embeddings")
-    _unembedded = _passed_through("_unembedded")
-    _embedded = _passed_through("_embedded")
-    _position = _passed_through("_position")
-    _changes = _passed_through("_changes")
-    _claim = _passed_through("_claim")
-    _advance = _passed_through("_advance")
-    _embedding_models = _passed_through("_embedding_models")
-    _serving = _passed_through("_serving")
-    _serve = _passed_through("_serve")
-    _drop_model = _passed_through("_drop_model")
-    _sweep = _passed_through("_sweep")
-    _stats = _passed_through("_stats")
-    _check = _passed_through("_check")
 
 
 class VectorIndexWrapper(Wrapper, VectorIndex):
@@ -181,14 +138,6 @@ class VectorIndexWrapper(Wrapper, VectorIndex):
         """That of the index inside."""
         identity: str | None = self.inner.identity
         return identity
-
-    _upsert = _passed_through("_upsert")
-    _delete = _passed_through("_delete")
-    _search = _passed_through("_search")
-    _ids = _passed_through("_ids")
-    _vectors = _passed_through("_vectors")
-    _count = _passed_through("_count")
-    _clear = _passed_through("_clear")
 
 
 class EmbedderWrapper(Wrapper, Embedder):
@@ -220,36 +169,13 @@ class EmbedderWrapper(Wrapper, Embedder):
         spans: list[tuple[int, int]] = self.inner.spans(text)
         return spans
 
-    @guarded
-    async def embed(
-        self, texts: Sequence[str], *, kind: Literal["document", "query"] = "document"
-    ) -> Vectors:
-        """As the port promises."""
-        if texts:
-            return await super().embed(texts, kind=kind)
-        empty: Vectors = await self._call("embed", (texts,))  # it may have to find out its dimension
-        return empty
-
-    _embed = _passed_through("_embed")
-
 
 class KeyValueWrapper(Wrapper, KeyValue):
     """A key-value part around a key-value part."""
 
-    _get_many = _passed_through("_get_many")
-    _set_many = _passed_through("_set_many")
-    _add = _passed_through("_add")
-    _replace = _passed_through("_replace")
-    _increment = _passed_through("_increment")
-    _delete = _passed_through("_delete")
-
 
 class LogWrapper(Wrapper, Log):
     """A log around a log."""
-
-    _append = _passed_through("_append")
-    _read = _passed_through("_read")
-    _trim = _passed_through("_trim")
 
 
 _AROUND: Final[dict[type[Port], type[Wrapper]]] = {

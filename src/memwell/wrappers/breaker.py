@@ -15,9 +15,9 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from memwell.errors import Unavailable
-from memwell.ports import Port
+from memwell.ports import Declaration, Port, call
 from memwell.resilience.circuit_breaker import CircuitBreaker
-from memwell.wrappers.base import Wrapper, call
+from memwell.wrappers.base import Wrapper
 
 __all__ = ["Breaker"]
 
@@ -35,10 +35,10 @@ class Breaker(Wrapper):
         wrapper._guard = guard or CircuitBreaker()
         return wrapper  # type: ignore[no-any-return]
 
-    async def _call(self, hook: str, arguments: tuple[Any, ...]) -> Any:
+    async def _call(self, operation: Declaration, arguments: tuple[Any, ...]) -> Any:
         try:
-            return await self._guard.run(lambda: call(self.inner, hook, arguments), name=self.inner.part)
+            return await self._guard.run(lambda: call(self.inner, operation, arguments), name=self.inner.part)
         except Unavailable as error:
             if not error.part:
-                error.part, error.operation = self.part, hook.lstrip("_")
+                error.part, error.operation = self.part, operation.name
             raise

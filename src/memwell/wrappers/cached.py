@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
 from memwell import _bridge
 from memwell._forks import fork_safe
 from memwell.errors import ConfigError, MemwellError
-from memwell.ports import Embedder, KeyValue, Port, Vectors, guarded
+from memwell.ports import Embedder, KeyValue, Port, Vectors
 
 __all__ = ["CachedEmbedder"]
 
@@ -101,12 +101,8 @@ class CachedEmbedder(Embedder):
         vectors: Vectors = raw
         return vectors
 
-    @guarded
-    async def embed(self, texts: Sequence[str], *, kind: Kind = "document") -> Vectors:
-        """As the port promises."""
-        if not texts:
-            return await self._reach(self.inner, self.inner.embed(texts, kind=kind))
-        return await super().embed(texts, kind=kind)
+    async def _prepare(self) -> None:
+        await self._reach(self.inner, self.inner.prepare())
 
     async def _embed(self, texts: Sequence[str], kind: Kind) -> Vectors:
         import numpy as np

@@ -26,7 +26,7 @@ from typing import Any, Final, TypeAlias
 from memwell._forks import fork_safe
 from memwell.errors import ConfigError, MemwellError, NotSupported
 from memwell.filters import clauses
-from memwell.ports import Store, unsupported
+from memwell.ports import Declaration, Effect, Store, unsupported
 from memwell.ports.store.search import Found, Search
 from memwell.types import Scope
 from memwell.wrappers.base import StoreWrapper
@@ -45,8 +45,6 @@ _EXPIRING: Final = 200
 """An owner with more records that expire within `ttl` is not cached."""
 _BESIDE: Final = frozenset({"access_count", "last_accessed_at"})
 """Fields that change without a change in the sequence."""
-_BLIND: Final = frozenset({"_serve", "_drop_model", "_check"})
-"""Hooks that may change answers without a change in the sequence."""
 
 
 @dataclass(slots=True)
@@ -200,9 +198,9 @@ class CachedStore(StoreWrapper):
             after = changes[-1].seq
         return None
 
-    async def _call(self, hook: str, arguments: tuple[Any, ...]) -> Any:
-        answer = await super()._call(hook, arguments)
-        if hook in _BLIND:
+    async def _call(self, operation: Declaration, arguments: tuple[Any, ...]) -> Any:
+        answer = await super()._call(operation, arguments)
+        if operation.effect is Effect.UPKEEP:  # it may change answers without a change in the sequence
             with self._lock:
                 self._shelves.clear()
         return answer

@@ -34,13 +34,14 @@ from typing import Any, Final, TypeVar, cast
 from memwell import _bridge
 from memwell._forks import fork_safe
 from memwell.errors import ConfigError, MemwellError, Unavailable
-from memwell.ports import Embedder, Log, Operation, Port, Store, VectorIndex
+from memwell.ports import Declaration, Embedder, Log, Operation, Port, Store, VectorIndex, call, declared
+from memwell.ports.store.changes import Changes
 from memwell.ports.store.search import Found
 from memwell.records.ids import new_id
 from memwell.records.operations import pack, unpack
 from memwell.resilience.circuit_breaker import CircuitBreaker, blames_backend
 from memwell.resilience.unknown_outcome import reconcile
-from memwell.wrappers.base import WRITES, Wrapper, call, close_all, require_same_mode
+from memwell.wrappers.base import Wrapper, close_all, require_same_mode
 
 __all__ = ["REFUSED", "REPLAY", "Fallback"]
 
@@ -54,7 +55,7 @@ REPLAY: Final = "memwell:replay"
 REFUSED: Final = "memwell:refused"
 """The stream of the writes that the first store has refused when they were replayed."""
 
-_FIRST: Final = frozenset({"_position", "_changes"}) | WRITES
+_WRITE: Final = declared(Store.write)
 _FOLLOWER: Final = "replay of a fallback"
 _LEASE: Final = 60.0
 _BATCH: Final = 50
@@ -118,36 +119,40 @@ class Fallback(Wrapper):
                 unknown.append(error)
         raise unknown[0]
 
-    async def _call(self, hook: str, arguments: tuple[Any, ...]) -> Any:
+    async def _call(self, operation: Declaration, arguments: tuple[Any, ...]) -> Any:
         try:
-            return await self._guards[0].run(lambda: self._on_first(hook, arguments), name=self.inner.part)
+            return await self._guards[0].run(
+                lambda: self._on_first(operation, arguments), name=self.inner.part
+            )
         except Unavailable as error:
             failure = error
         if self._backlog is not None:
             self._backlog.doubt()
-            if hook == "_write":
+            if operation is _WRITE:
                 return await self._backlog.noted(
-                    lambda: self._on_others(hook, arguments, failure), *arguments
+                    lambda: self._on_others(operation, arguments, failure), *arguments
                 )
-        if hook in _FIRST:
+        if operation.writes or operation.role is Changes:
             raise Unavailable(
-                f"{self.inner.part} is unavailable, and only it takes `{hook.lstrip('_')}`; try again later",
+                f"{self.inner.part} is unavailable, and only it takes `{operation.name}`; try again later",
                 part=self.part,
-                operation=hook.lstrip("_"),
+                operation=operation.name,
                 retry_after=failure.retry_after,
                 unsent=failure.unsent,
             ) from failure
-        return await self._on_others(hook, arguments, failure)
+        return await self._on_others(operation, arguments, failure)
 
-    async def _on_first(self, hook: str, arguments: tuple[Any, ...]) -> Any:
+    async def _on_first(self, operation: Declaration, arguments: tuple[Any, ...]) -> Any:
         if self._backlog is not None:
             await self._backlog.carry_out()
-        return await call(self.inner, hook, arguments)
+        return await call(self.inner, operation, arguments)
 
-    async def _on_others(self, hook: str, arguments: tuple[Any, ...], failure: Unavailable) -> Any:
+    async def _on_others(
+        self, operation: Declaration, arguments: tuple[Any, ...], failure: Unavailable
+    ) -> Any:
         for part, guard in zip(self._parts[1:], self._guards[1:], strict=True):
             try:
-                answer = await guard.run(lambda part=part: call(part, hook, arguments), name=part.part)  # type: ignore[misc]
+                answer = await guard.run(lambda part=part: call(part, operation, arguments), name=part.part)  # type: ignore[misc]
             except Unavailable as error:
                 log.debug("%s cannot stand in for %s: %s", part.part, self.inner.part, error)
                 continue

@@ -22,12 +22,12 @@ import base64
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from memwell import _bridge
 from memwell.errors import ConfigError, MemwellError
-from memwell.ports import KeyValue, Log, Port
+from memwell.ports import Declaration, KeyValue, Log, Port, declared
 from memwell.resilience.circuit_breaker import CircuitBreaker
 from memwell.wrappers.base import KeyValueWrapper, LogWrapper, close_all, require_same_mode
 
@@ -38,7 +38,7 @@ log = logging.getLogger("memwell.mirror")
 _Put: TypeAlias = Callable[[KeyValue, Mapping[str, bytes], float | None], Awaitable[None]]
 
 _BATCH: Final = 200
-_TELLING: Final = frozenset({"_set_many", "_add", "_replace", "_increment", "_delete"})
+_INCREMENT: Final = declared(KeyValue.increment)
 
 
 class _Mirror:
@@ -122,13 +122,13 @@ class MirroredKeyValue(KeyValueWrapper):
         """How many writes wait for each mirror."""
         return {name: await mirror.lag() for name, mirror in self._mirrors.items()}
 
-    async def _call(self, hook: str, arguments: tuple[Any, ...]) -> Any:
-        answer = await super()._call(hook, arguments)
-        if hook in _TELLING and answer is not False:  # nothing was added, replaced or deleted
-            keys = list(arguments[0]) if hook == "_set_many" else [arguments[0]]
-            ttl = None if hook == "_delete" else arguments[-1]
-            until = None if ttl is None else self._clock() + ttl
-            entry = {"keys": keys, "until": until, "counter": hook == "_increment"}
+    async def _call(self, operation: Declaration, arguments: tuple[Any, ...]) -> Any:
+        answer = await super()._call(operation, arguments)
+        if operation.writes and answer is not False:  # `False`: nothing was added, replaced or deleted
+            first, last = arguments[0], arguments[-1]
+            keys = list(first) if isinstance(first, Mapping) else [first]
+            until = self._clock() + last if isinstance(last, int | float) else None
+            entry = {"keys": keys, "until": until, "counter": operation is _INCREMENT}
             for mirror in self._mirrors.values():
                 await mirror.take(entry)
         return answer
@@ -194,17 +194,21 @@ class MirroredLog(LogWrapper):
         """How many writes wait for each mirror."""
         return {name: await mirror.lag() for name, mirror in self._mirrors.items()}
 
-    async def _call(self, hook: str, arguments: tuple[Any, ...]) -> Any:
-        answer = await super()._call(hook, arguments)
-        entry: dict[str, Any] | None = None
-        if hook == "_append":
-            data = [base64.b64encode(each).decode() for each in arguments[1]]
-            entry = {"stream": arguments[0], "data": data}
-        elif hook == "_trim" and answer:
-            entry = {"stream": arguments[0], "gone": answer}
-        for mirror in self._mirrors.values() if entry else ():
+    async def _append(self, stream: str, entries: Sequence[bytes]) -> list[str]:
+        positions = await super()._append(stream, entries)
+        data = [base64.b64encode(each).decode() for each in entries]
+        await self._pass_on({"stream": stream, "data": data})
+        return positions
+
+    async def _trim(self, stream: str, keep: int, through: str | None) -> int:
+        gone = await super()._trim(stream, keep, through)
+        if gone:
+            await self._pass_on({"stream": stream, "gone": gone})
+        return gone
+
+    async def _pass_on(self, entry: Mapping[str, Any]) -> None:
+        for mirror in self._mirrors.values():
             await mirror.take(entry)
-        return answer
 
     async def _close(self) -> None:
         await close_all(self._parts)

@@ -27,7 +27,7 @@ from typing import Any, Final
 
 from memwell.errors import ConfigError, MemwellError, Unavailable
 from memwell.followers.replica import EVER, Replica
-from memwell.ports import Delete, Operation, Store, unsupported
+from memwell.ports import Declaration, Delete, Operation, Store, declared, unsupported
 from memwell.resilience.circuit_breaker import CircuitBreaker
 from memwell.types import Problem, Report, Scope
 from memwell.wrappers.base import StoreWrapper, close_all, require_same_mode
@@ -36,7 +36,7 @@ __all__ = ["MirroredStore"]
 
 log = logging.getLogger("memwell.mirror")
 
-_FED: Final = frozenset({"_write", "_sweep", "_serve", "_drop_model"})
+_WRITE: Final = declared(Store.write)
 
 
 class MirroredStore(StoreWrapper):
@@ -116,16 +116,16 @@ class MirroredStore(StoreWrapper):
             ]
         return Report(ok=not problems, checked=checked, problems=tuple(problems), repaired=repaired)
 
-    async def _call(self, hook: str, arguments: tuple[Any, ...]) -> Any:
-        answer = await super()._call(hook, arguments)
-        if hook in _FED and self._wait:
+    async def _call(self, operation: Declaration, arguments: tuple[Any, ...]) -> Any:
+        answer = await super()._call(operation, arguments)
+        if operation.feeds and self._wait:
             abreast = await self.follow()
-            if hook == "_write":
+            if operation is _WRITE:
                 _tell_of_forgotten(arguments[0], abreast)
         return answer
 
     async def _check(self, repair: bool) -> Report:
-        report: Report = await super()._call("_check", (repair,))
+        report = await super()._check(repair)
         mirrors = await self.verify(repair=repair)
         return replace(
             report,

@@ -20,6 +20,7 @@ from typing import Any, Final
 from memwell import filters
 from memwell.errors import ConfigError
 from memwell.ports import (
+    Declaration,
     KeyValue,
     Log,
     Match,
@@ -67,17 +68,17 @@ class NamespacedKeyValue(KeyValueWrapper):
 
     async def _get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
         inside = {_prefixed(self._name, key): key for key in keys}
-        found: dict[str, bytes] = await self._call("_get_many", (list(inside),))
+        found = await super()._get_many(list(inside))
         return {inside[key]: value for key, value in found.items()}
 
     async def _set_many(self, values: Mapping[str, bytes], ttl: float | None) -> None:
         inside = {_prefixed(self._name, key): value for key, value in values.items()}
-        await self._call("_set_many", (inside, ttl))
+        await super()._set_many(inside, ttl)
 
-    async def _call(self, hook: str, arguments: tuple[Any, ...]) -> Any:
+    async def _call(self, operation: Declaration, arguments: tuple[Any, ...]) -> Any:
         if arguments and isinstance(arguments[0], str):
             arguments = (_prefixed(self._name, arguments[0]), *arguments[1:])
-        return await super()._call(hook, arguments)
+        return await super()._call(operation, arguments)
 
 
 class NamespacedLog(LogWrapper):
@@ -89,10 +90,10 @@ class NamespacedLog(LogWrapper):
         self.inner = log
         self._name = _checked(name, self.part)
 
-    async def _call(self, hook: str, arguments: tuple[Any, ...]) -> Any:
+    async def _call(self, operation: Declaration, arguments: tuple[Any, ...]) -> Any:
         if arguments:
             arguments = (_prefixed(self._name, arguments[0]), *arguments[1:])
-        return await super()._call(hook, arguments)
+        return await super()._call(operation, arguments)
 
 
 class NamespacedIndex(VectorIndexWrapper):
@@ -112,26 +113,26 @@ class NamespacedIndex(VectorIndexWrapper):
         return None if inside is None else f"{inside}#{self._prefix[:-1]}"
 
     async def _upsert(self, points: Sequence[Point]) -> None:
-        await self._call("_upsert", ([self._inside(point) for point in points],))
+        await super()._upsert([self._inside(point) for point in points])
 
     def _inside(self, point: Point) -> Point:
         metadata = {**point.fields.get("metadata", {}), _MARK: self._prefix[:-1]}
         return replace(point, id=self._prefix + point.id, fields={**point.fields, "metadata": metadata})
 
     async def _delete(self, ids: Sequence[str]) -> None:
-        await self._call("_delete", ([self._prefix + id for id in ids],))
+        await super()._delete([self._prefix + id for id in ids])
 
     async def _search(self, vector: Vectors, limit: int, where: Where | filters.Node | None) -> list[Match]:
         node = self._mine if where is None else filters.And((self._mine, filters.parse(where)))
-        matches: list[Match] = await self._call("_search", (vector, limit, node))
+        matches = await super()._search(vector, limit, node)
         return [replace(match, id=match.id[len(self._prefix) :]) for match in matches]
 
     async def _ids(self, after: str | None, limit: int) -> list[str]:
-        found: list[str] = await self._call("_ids", (self._prefix + (after or ""), limit))
+        found = await super()._ids(self._prefix + (after or ""), limit)
         return [id[len(self._prefix) :] for id in found if id.startswith(self._prefix)]
 
     async def _vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
-        found: dict[str, Vectors] = await self._call("_vectors", ([self._prefix + id for id in ids],))
+        found = await super()._vectors([self._prefix + id for id in ids])
         return {id[len(self._prefix) :]: vector for id, vector in found.items()}
 
     async def _count(self) -> int:

@@ -20,6 +20,7 @@ from typing import Any, Final
 from memwell.errors import ConfigError, InvalidInput
 from memwell.ports import (
     Change,
+    Declaration,
     Embed,
     Embedding,
     Insert,
@@ -30,7 +31,7 @@ from memwell.ports import (
     unsupported,
 )
 from memwell.ports.store.search import Found, Search
-from memwell.types import DEFAULT_TENANT, Record, Scope
+from memwell.types import DEFAULT_TENANT, Record, Scope, Version
 from memwell.wrappers.base import StoreWrapper
 
 __all__ = ["NamespacedStore"]
@@ -79,20 +80,23 @@ class NamespacedStore(StoreWrapper):
             record, scope=replace(record.scope, **{name: getattr(asked, name) for name in self._fixed})
         )
 
-    async def _call(self, hook: str, arguments: tuple[Any, ...]) -> Any:
-        if not arguments or not isinstance(arguments[0], Scope):
-            return await super()._call(hook, arguments)
-        asked = arguments[0]
-        answer = await super()._call(hook, (self._confined(asked), *arguments[1:]))
-        if hook in ("_get", "_scan"):
-            return [self._shown(record, asked) for record in answer]
-        if hook == "_history":
-            return [replace(version, record=self._shown(version.record, asked)) for version in answer]
-        return answer
+    async def _call(self, operation: Declaration, arguments: tuple[Any, ...]) -> Any:
+        if arguments and isinstance(arguments[0], Scope):
+            arguments = (self._confined(arguments[0]), *arguments[1:])
+        return await super()._call(operation, arguments)
+
+    async def _get(self, scope: Scope, ids: Sequence[str], now: datetime) -> list[Record]:
+        return [self._shown(record, scope) for record in await super()._get(scope, ids, now)]
+
+    async def _scan(self, scope: Scope, *arguments: Any) -> list[Record]:
+        return [self._shown(record, scope) for record in await super()._scan(scope, *arguments)]
+
+    async def _history(self, scope: Scope, id: str, now: datetime) -> list[Version]:
+        versions = await super()._history(scope, id, now)
+        return [replace(version, record=self._shown(version.record, scope)) for version in versions]
 
     async def _search(self, search: Search) -> Found:
-        found: Found = await self._call("_search", (replace(search, scope=self._confined(search.scope)),))
-        return found
+        return await super()._search(replace(search, scope=self._confined(search.scope)))
 
     # ------------------------------------------------------------------------------------------ writing
 
@@ -108,7 +112,7 @@ class NamespacedStore(StoreWrapper):
             for operation, left_out in zip(confined, out, strict=True)
             if not left_out
         ]
-        results = iter(await self._call("_write", (kept, now)) if kept else ())
+        results = iter(await super()._write(kept, now) if kept else ())
         return [
             False if left_out else self._result(operation, next(results))
             for operation, left_out in zip(operations, out, strict=True)
@@ -149,13 +153,12 @@ class NamespacedStore(StoreWrapper):
         found = named & new
         for tenant in {tenant for tenant, _ in named}:
             ids = sorted(id for owner, id in named if owner == tenant)
-            records = await self._call("_get", (Scope(tenant_id=tenant), ids, now))
+            records = await self._get(Scope(tenant_id=tenant), ids, now)
             found |= {(tenant, record.id) for record in records}
         return found
 
     async def _duplicates(self, inserts: Sequence[Insert], now: datetime) -> list[bool]:
-        found: list[bool] = await self._call("_duplicates", ([self._insert(i) for i in inserts], now))
-        return found
+        return await super()._duplicates([self._insert(insert) for insert in inserts], now)
 
     async def _serve(self, model: str, *_: Any) -> int:
         raise unsupported(self.part, "serve", f"it would move everybody to {model!r}; use the store inside")
@@ -170,7 +173,7 @@ class NamespacedStore(StoreWrapper):
     async def _unembedded(self, model: str, limit: int) -> list[Record]:
         asked = limit
         while True:
-            found: list[Record] = await self._call("_unembedded", (model, asked))
+            found = await super()._unembedded(model, asked)
             mine = [record for record in found if self._owns(record.scope)]
             if len(mine) >= limit or len(found) < asked:
                 return mine[:limit]
@@ -181,7 +184,7 @@ class NamespacedStore(StoreWrapper):
     ) -> list[tuple[Record, Embedding]]:
         mine: list[tuple[Record, Embedding]] = []
         while True:
-            found: list[tuple[Record, Embedding]] = await self._call("_embedded", (model, after, limit))
+            found = await super()._embedded(model, after, limit)
             mine += [row for row in found if self._owns(row[0].scope)]
             if len(mine) >= limit or len(found) < limit:
                 return mine[:limit]
@@ -191,7 +194,7 @@ class NamespacedStore(StoreWrapper):
         told = {name: value for name, value in self._fixed.items() if name in ("tenant_id", "user_id")}
         mine: list[Change] = []
         while True:
-            found: list[Change] = await self._call("_changes", (after, limit))
+            found = await super()._changes(after, limit)
             mine += [c for c in found if all(getattr(c, name) == value for name, value in told.items())]
             if len(mine) >= limit or len(found) < limit:
                 return mine[:limit]

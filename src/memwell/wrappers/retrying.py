@@ -26,16 +26,16 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from memwell.errors import Unavailable
-from memwell.ports import Operation, Port
+from memwell.ports import Declaration, Effect, Operation, Port, Store, call, declared
 from memwell.resilience.retry import Retry, is_transient
 from memwell.resilience.unknown_outcome import reconcile
-from memwell.wrappers.base import Wrapper, call
+from memwell.wrappers.base import Wrapper
 
 __all__ = ["Retrying"]
 
 P = TypeVar("P", bound=Port)
 
-_ONCE: Final = frozenset({"_add", "_replace", "_increment", "_append"})
+_WRITE: Final = declared(Store.write)
 
 
 class Retrying(Wrapper):
@@ -72,16 +72,16 @@ class Retrying(Wrapper):
         )
         return wrapper  # type: ignore[no-any-return]
 
-    async def _call(self, hook: str, arguments: tuple[Any, ...]) -> Any:
-        name = f"{self.inner.part}.{hook.lstrip('_')}"
-        if hook == "_write":
+    async def _call(self, operation: Declaration, arguments: tuple[Any, ...]) -> Any:
+        name = f"{self.inner.part}.{operation.name}"
+        if operation is _WRITE:
             write = _Write(self.inner, *arguments)
             return await self._retry.run(write.attempt, name=name, blocking=self.blocking)
         return await self._retry.run(
-            lambda: call(self.inner, hook, arguments),
+            lambda: call(self.inner, operation, arguments),
             name=name,
             blocking=self.blocking,
-            should_retry=_unsent if _only_once(hook, arguments) else None,
+            should_retry=_unsent if operation.effect_of(arguments) is Effect.CONDITIONAL else None,
         )
 
 
@@ -100,16 +100,11 @@ class _Write:
             done = await reconcile(self._store, self._operations, now=self._now)
         left = [operation for place, operation in enumerate(self._operations) if place not in done]
         try:
-            fresh = iter(await call(self._store, "_write", (left, self._now)) if left else ())
+            fresh = iter(await call(self._store, _WRITE, (left, self._now)) if left else ())
         except Unavailable as error:
             self._lost = self._lost or not error.unsent
             raise
         return [done[place] if place in done else next(fresh) for place in range(len(self._operations))]
-
-
-def _only_once(hook: str, arguments: tuple[Any, ...]) -> bool:
-    """Whether repeating a call that has happened would do or tell something else."""
-    return hook in _ONCE or (hook == "_delete" and len(arguments) == 2 and arguments[1] is not None)
 
 
 def _unsent(error: Exception) -> bool:

@@ -8,17 +8,19 @@ event loop wait longer for its turn.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from memwell import _bridge
 from memwell._forks import fork_safe
-from memwell.ports import Port
-from memwell.wrappers.base import WRITES, Wrapper, call
+from memwell.ports import Declaration, Port, call
+from memwell.wrappers.base import Wrapper
 
 __all__ = ["Threaded", "threaded"]
 
 P = TypeVar("P", bound=Port)
+T = TypeVar("T")
 _READERS = max(2, min(8, os.cpu_count() or 2))
 _WRITERS = 8
 """Enough that concurrent writers meet in one group commit."""
@@ -37,17 +39,19 @@ class _Pools:
         self.readers = ThreadPoolExecutor(_READERS, thread_name_prefix=f"memwell-{part}-read")
         self.writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix=f"memwell-{part}-write")
 
-    async def call(self, hook: str, arguments: tuple[Any, ...]) -> Any:
-        """Run a hook of the inner part to its end in a thread."""
-        pool = self.writers if hook in WRITES else self.readers
-        return await _bridge.hop(pool, lambda: _bridge.drive(call(self.inner, hook, arguments)))
+    async def call(self, operation: Declaration, arguments: tuple[Any, ...]) -> Any:
+        """Run an operation of the inner part to its end in a thread."""
+        return await self._run(lambda: call(self.inner, operation, arguments), writes=operation.writes)
 
     async def close(self) -> None:
         try:
-            if not self.inner.closed:
-                await self.call("close", ())
+            await self._run(self.inner.close, writes=True)
         finally:
             self.dismiss()
+
+    async def _run(self, work: Callable[[], Coroutine[Any, Any, T]], *, writes: bool) -> T:
+        pool = self.writers if writes else self.readers
+        return await _bridge.hop(pool, lambda: _bridge.drive(work()))
 
     def dismiss(self) -> None:
         """Let the threads end when they have done what they were given."""
@@ -71,8 +75,8 @@ class Threaded(Wrapper):
         """Never."""
         return False
 
-    async def _call(self, hook: str, arguments: tuple[Any, ...]) -> Any:
-        return await self._pools.call(hook, arguments)
+    async def _call(self, operation: Declaration, arguments: tuple[Any, ...]) -> Any:
+        return await self._pools.call(operation, arguments)
 
     async def _close(self) -> None:
         await self._pools.close()

@@ -11,18 +11,16 @@ Upkeep of a whole store or index (`check`, `sweep`, `serve`, `drop_model`, `clea
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from memwell.errors import ConfigError, TimedOut
-from memwell.ports import Port
+from memwell.ports import Declaration, Effect, Port, call
 from memwell.resilience.timeout import Timeout
-from memwell.wrappers.base import Wrapper, call
+from memwell.wrappers.base import Wrapper
 
 __all__ = ["Timed"]
 
 P = TypeVar("P", bound=Port)
-
-_UPKEEP: Final = ("check", "sweep", "serve", "drop_model", "clear")
 
 
 class Timed(Wrapper):
@@ -34,22 +32,27 @@ class Timed(Wrapper):
 
     def __new__(cls, part: P, seconds: float, *, limits: Mapping[str, float | None] | None = None) -> P:  # type: ignore[misc]
         wrapper = cls._wrap(part)
-        unknown = sorted(name for name in limits or () if not hasattr(wrapper, f"_{name}"))
-        if unknown:
-            raise ConfigError(f"{part.part} has no operation {', '.join(unknown)}", part=cls.part)
+        known = {each.name: each for each in wrapper.operations.values()}
+        if unknown := sorted(limits.keys() - known.keys() if limits else ()):
+            raise ConfigError(
+                f"{part.part} has no operation {', '.join(unknown)}; limits= takes {', '.join(sorted(known))}",
+                part=cls.part,
+            )
         wrapper._timeout = Timeout(seconds, name=f"{part.part}-timed")
-        wrapper._limits = dict.fromkeys(_UPKEEP) | dict(limits or {})
+        wrapper._limits = {
+            **{name: None for name, each in known.items() if each.effect is Effect.UPKEEP},
+            **(limits or {}),
+        }
         return wrapper  # type: ignore[no-any-return]
 
-    async def _call(self, hook: str, arguments: tuple[Any, ...]) -> Any:
-        operation = hook.lstrip("_")
-        seconds = self._limits.get(operation, self._timeout.seconds)
+    async def _call(self, operation: Declaration, arguments: tuple[Any, ...]) -> Any:
+        seconds = self._limits.get(operation.name, self._timeout.seconds)
         if seconds is None:
-            return await call(self.inner, hook, arguments)
+            return await call(self.inner, operation, arguments)
         try:
             return await self._timeout.run(
-                lambda: call(self.inner, hook, arguments),
-                name=operation,
+                lambda: call(self.inner, operation, arguments),
+                name=operation.name,
                 blocking=self.blocking,
                 seconds=seconds,
             )

@@ -18,8 +18,8 @@ from typing import Any, Final, Self
 from memwell.backends.postgres import Component, Database, Settings
 from memwell.errors import MemwellError
 from memwell.ports import KeyValue
-from memwell.ports.base import guarded
 from memwell.ports.counters import added, check_step
+from memwell.ports.declaration import Effect, operation
 from memwell.registry import Url
 
 __all__ = ["COMPONENT", "PostgresKeyValue"]
@@ -113,7 +113,7 @@ class PostgresKeyValue(KeyValue):
             # The server declined: say why, unless the value was replaced meanwhile by one that can be counted.
             added((await self._get_many([key])).get(key), by)
 
-    @guarded
+    @operation(Effect.UPKEEP)
     async def sweep(self) -> int:
         """Remove every value that has expired; how many went."""
         gone, statement = 0, _SWEEP.format(now=_NOW, but="", limit=_AT_ONCE)

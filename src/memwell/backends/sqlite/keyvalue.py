@@ -11,8 +11,8 @@ from typing import Self
 from memwell.backends.sqlite.database import Database, Durability
 from memwell.backends.sqlite.part import SqlitePart, options_of
 from memwell.ports import KeyValue
-from memwell.ports.base import guarded
 from memwell.ports.counters import added
+from memwell.ports.declaration import Effect, operation
 from memwell.registry import Url
 
 __all__ = ["SqliteKeyValue"]
@@ -61,7 +61,7 @@ class SqliteKeyValue(SqlitePart, KeyValue):
         """`sqlite:///relative.db`, `sqlite:////absolute.db`; options `durability` (normal or full) and `timeout`."""
         return cls(**options_of(url))
 
-    @guarded
+    @operation(Effect.UPKEEP)
     async def sweep(self) -> int:
         """Remove every value that has expired; how many went."""
         now, gone = self._clock(), 0

@@ -32,7 +32,7 @@ from memwell.embedders.remote.replies import failure_of, json_of, refuses
 from memwell.errors import ConfigError, EmbeddingError, MemwellError, TimedOut, Unavailable
 from memwell.network.api_keys import resolve_key
 from memwell.network.clients import Clients
-from memwell.ports import Embedder, Vectors, guarded
+from memwell.ports import Embedder, Vectors
 from memwell.resilience.retry import Retry
 
 if TYPE_CHECKING:
@@ -179,12 +179,9 @@ class RemoteEmbedder(Embedder):
         """About a token each."""
         return spans(text)
 
-    @guarded
-    async def embed(self, texts: Sequence[str], *, kind: Kind = "document") -> Vectors:
-        """As the port promises; the dimension of no vectors at all is found by a probe."""
-        if not texts and self._dimension is None:
-            await self._embed([PROBE], kind)
-        return await super().embed(texts, kind=kind)
+    async def _prepare(self) -> None:
+        if self._dimension is None:
+            await self._embed([PROBE], "document")
 
     async def _embed(self, texts: Sequence[str], kind: Kind) -> Vectors:
         import numpy as np

@@ -12,7 +12,7 @@ from typing import IO, Any
 from memwell.indexes.in_process.snapshot import Named, Snapshot
 from memwell.indexes.in_process.table import Table
 from memwell.indexes.points import Batch, batch
-from memwell.ports import Point, VectorIndex, guarded
+from memwell.ports import Effect, Point, VectorIndex, operation
 
 __all__ = ["InProcessIndex"]
 
@@ -40,7 +40,7 @@ class InProcessIndex(VectorIndex):
             raise
         self.identity = self._file.identity
 
-    @guarded
+    @operation(Effect.WRITES)
     async def save(self) -> None:
         """Write all points to the path, atomically. Without a path, nothing happens."""
         self._save()

@@ -29,7 +29,7 @@ from memwell.indexes.listing import Listing
 from memwell.indexes.metrics import checked_metric, metric_of
 from memwell.indexes.points import asked, batch, dimension_of, uuid_of
 from memwell.indexes.qdrant.payload import DISTANCES, ID, INDEXED, Kit, candidates, held, payloads, wanted
-from memwell.ports import Match, Metric, Point, VectorIndex, Vectors, guarded
+from memwell.ports import Effect, Match, Metric, Point, VectorIndex, Vectors, operation
 from memwell.registry import Url
 from memwell.types import Where
 
@@ -93,13 +93,13 @@ class QdrantEdge(VectorIndex):
             shard.update(edge.UpdateOperation.create_field_index(key, kinds[INDEXED[key]]))
         return shard
 
-    @guarded
+    @operation(Effect.WRITES)
     async def save(self) -> None:
         """Bring all that was written to the disk."""
         with self._lock:
             self._shard.flush()
 
-    @guarded
+    @operation(Effect.UPKEEP)
     async def optimize(self) -> bool:
         """Merge segments and build graphs, which makes searches of many points faster and approximate; whether there
         was anything to do. May take minutes."""

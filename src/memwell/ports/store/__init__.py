@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-
 from memwell.capabilities import Capabilities
+from memwell.ports.declaration import required
 from memwell.ports.store.changes import Changes
 from memwell.ports.store.records import Records
 from memwell.ports.store.search import Searching
@@ -17,6 +16,7 @@ class Store(Records, Searching, StoredVectors, Changes):
     """The truth: whole records, kept durably, found by id, by listing and by search."""
 
     @property
-    @abstractmethod
+    @required
     def capabilities(self) -> Capabilities:
         """What this instance promises."""
+        raise NotImplementedError

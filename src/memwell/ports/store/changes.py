@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from memwell.ports.base import Port, guarded
+from memwell.ports.base import Port
+from memwell.ports.declaration import Effect, operation, required
 
 __all__ = ["Change", "Changes"]
 
@@ -26,19 +26,19 @@ class Change:
 class Changes(Port):
     """The role of a store that tells what changed, and in which order."""
 
-    @guarded
+    @operation(Effect.READS)
     async def position(self) -> int:
         """The end of the change sequence."""
         return await self._position()
 
-    @guarded
+    @operation(Effect.READS)
     async def changes(self, after: int, *, limit: int) -> list[Change]:
         """The change sequence after a position. Raises `NotSupported` when that part was already trimmed, or when the
         store has lost writes: a position that was given once never means another change.
         """
         return await self._changes(after, limit)
 
-    @guarded
+    @operation(Effect.WRITES)
     async def claim(self, follower: str, holder: str, *, seconds: float, now: datetime) -> int | None:
         """Take, or extend, for so long the sole right to feed a follower of the change sequence, such as a vector
         index; the position it has reached (0 for a new one), or `None` while somebody else has the right.
@@ -49,18 +49,25 @@ class Changes(Port):
         """
         return await self._claim(follower, holder, seconds, now)
 
-    @guarded
+    @operation(Effect.WRITES)
     async def advance(self, follower: str, holder: str, position: int, *, release: bool = False) -> bool:
         """Note that a follower has reached a position; with `release`, give the right back. Whether the holder still
         had it: otherwise nothing changes.
         """
         return await self._advance(follower, holder, position, release)
 
-    @abstractmethod
-    async def _position(self) -> int: ...
-    @abstractmethod
-    async def _changes(self, after: int, limit: int) -> list[Change]: ...
-    @abstractmethod
-    async def _claim(self, follower: str, holder: str, seconds: float, now: datetime) -> int | None: ...
-    @abstractmethod
-    async def _advance(self, follower: str, holder: str, position: int, release: bool) -> bool: ...
+    @required
+    async def _position(self) -> int:
+        raise NotImplementedError
+
+    @required
+    async def _changes(self, after: int, limit: int) -> list[Change]:
+        raise NotImplementedError
+
+    @required
+    async def _claim(self, follower: str, holder: str, seconds: float, now: datetime) -> int | None:
+        raise NotImplementedError
+
+    @required
+    async def _advance(self, follower: str, holder: str, position: int, release: bool) -> bool:
+        raise NotImplementedError

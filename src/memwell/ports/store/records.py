@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from memwell.errors import BackendError
-from memwell.ports.base import Port, guarded
+from memwell.ports.base import Port
+from memwell.ports.declaration import Effect, operation, required
 from memwell.ports.store.operations import Insert, Operation
 from memwell.types import Link, Record, Report, Scope, Stats, Version, Where
 
@@ -18,7 +18,7 @@ __all__ = ["Records"]
 class Records(Port):
     """The role of a store that keeps records."""
 
-    @guarded
+    @operation(Effect.CONDITIONAL, feeds=True)
     async def write(self, operations: Sequence[Operation], *, now: datetime) -> list[Any]:
         """Apply the operations in order in one transaction; one result each, as their classes say.
 
@@ -26,14 +26,14 @@ class Records(Port):
         """
         return await self._write(operations, now) if operations else []
 
-    @guarded
+    @operation(Effect.READS)
     async def get(self, scope: Scope, ids: Sequence[str], *, now: datetime) -> list[Record]:
         """The records with these ids that the scope sees and that have not expired, in the order asked,
         missing left out.
         """
         return self._inside(scope, await self._get(scope, ids, now)) if ids else []
 
-    @guarded
+    @operation(Effect.READS)
     async def scan(
         self,
         scope: Scope,
@@ -53,37 +53,37 @@ class Records(Port):
         """
         return self._inside(scope, await self._scan(scope, now, where, order, descending, limit, after))
 
-    @guarded
+    @operation(Effect.READS)
     async def count(self, scope: Scope, *, now: datetime, where: Where | None = None) -> int:
         """How many unexpired records the scope sees under the filter."""
         return await self._count(scope, now, where)
 
-    @guarded
+    @operation(Effect.READS)
     async def duplicates(self, inserts: Sequence[Insert], *, now: datetime) -> list[bool]:
         """For each insert, whether it would only reinforce a stored record (so that no vectors are needed)."""
         return await self._duplicates(inserts, now)
 
-    @guarded
+    @operation(Effect.READS)
     async def history(self, scope: Scope, id: str, *, now: datetime) -> list[Version]:
         """Every version kept, oldest first, the current one last. Raises `NotFound` outside the scope."""
         return await self._history(scope, id, now)
 
-    @guarded
+    @operation(Effect.READS)
     async def links(self, scope: Scope, ids: Sequence[str], *, incoming: bool) -> list[tuple[str, Link]]:
         """(source id, link) of the relationships that leave these records, or that point to them."""
         return await self._links(scope, ids, incoming)
 
-    @guarded
+    @operation(Effect.UPKEEP, feeds=True)
     async def sweep(self, now: datetime) -> int:
         """Remove expired records of every tenant; how many went."""
         return await self._sweep(now)
 
-    @guarded
+    @operation(Effect.READS)
     async def stats(self, scope: Scope, *, now: datetime) -> Stats:
         """Counts inside the scope."""
         return await self._stats(scope, now)
 
-    @guarded
+    @operation(Effect.UPKEEP)
     async def check(self, *, repair: bool = False) -> Report:
         """Compare every projection (words, vectors, links) with the rows; with `repair`, rebuild what
         differs.
@@ -96,11 +96,15 @@ class Records(Port):
                 raise BackendError("the adapter returned a record outside the scope", part=self.part)
         return records
 
-    @abstractmethod
-    async def _write(self, operations: Sequence[Operation], now: datetime) -> list[Any]: ...
-    @abstractmethod
-    async def _get(self, scope: Scope, ids: Sequence[str], now: datetime) -> list[Record]: ...
-    @abstractmethod
+    @required
+    async def _write(self, operations: Sequence[Operation], now: datetime) -> list[Any]:
+        raise NotImplementedError
+
+    @required
+    async def _get(self, scope: Scope, ids: Sequence[str], now: datetime) -> list[Record]:
+        raise NotImplementedError
+
+    @required
     async def _scan(
         self,
         scope: Scope,
@@ -110,18 +114,33 @@ class Records(Port):
         descending: bool,
         limit: int,
         after: tuple[Any, str] | None,
-    ) -> list[Record]: ...
-    @abstractmethod
-    async def _count(self, scope: Scope, now: datetime, where: Where | None) -> int: ...
-    @abstractmethod
-    async def _duplicates(self, inserts: Sequence[Insert], now: datetime) -> list[bool]: ...
-    @abstractmethod
-    async def _history(self, scope: Scope, id: str, now: datetime) -> list[Version]: ...
-    @abstractmethod
-    async def _links(self, scope: Scope, ids: Sequence[str], incoming: bool) -> list[tuple[str, Link]]: ...
-    @abstractmethod
-    async def _sweep(self, now: datetime) -> int: ...
-    @abstractmethod
-    async def _stats(self, scope: Scope, now: datetime) -> Stats: ...
-    @abstractmethod
-    async def _check(self, repair: bool) -> Report: ...
+    ) -> list[Record]:
+        raise NotImplementedError
+
+    @required
+    async def _count(self, scope: Scope, now: datetime, where: Where | None) -> int:
+        raise NotImplementedError
+
+    @required
+    async def _duplicates(self, inserts: Sequence[Insert], now: datetime) -> list[bool]:
+        raise NotImplementedError
+
+    @required
+    async def _history(self, scope: Scope, id: str, now: datetime) -> list[Version]:
+        raise NotImplementedError
+
+    @required
+    async def _links(self, scope: Scope, ids: Sequence[str], incoming: bool) -> list[tuple[str, Link]]:
+        raise NotImplementedError
+
+    @required
+    async def _sweep(self, now: datetime) -> int:
+        raise NotImplementedError
+
+    @required
+    async def _stats(self, scope: Scope, now: datetime) -> Stats:
+        raise NotImplementedError
+
+    @required
+    async def _check(self, repair: bool) -> Report:
+        raise NotImplementedError

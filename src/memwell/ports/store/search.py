@@ -6,7 +6,6 @@ whole contract between a store and `memwell.retrieval.ranking.rank`: some hundre
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +14,8 @@ from typing import TypeAlias
 from memwell.errors import EmbeddingError
 from memwell.filters import Node
 from memwell.ports.arrays import Vectors
-from memwell.ports.base import Port, guarded
+from memwell.ports.base import Port
+from memwell.ports.declaration import Effect, operation, required
 from memwell.types import Link, Scope
 
 __all__ = [
@@ -191,14 +191,14 @@ def check_model(asked: str | None, serving: str | None, *, part: str) -> None:
 class Searching(Port):
     """The role of a store that finds candidates for a recall."""
 
-    @guarded
+    @operation(Effect.READS)
     async def actors(self, scope: Scope) -> frozenset[str]:
         """Who recurs as the speaker of the scope's records (`memwell.retrieval.analysis.text.trusted_actors`); empty
         where that is unknown.
         """
         return await self._actors(scope)
 
-    @guarded
+    @operation(Effect.READS)
     async def search(self, search: Search) -> Found:
         """Candidates for a recall with what the ranking needs to know of them.
 
@@ -210,5 +210,6 @@ class Searching(Port):
     async def _actors(self, scope: Scope) -> frozenset[str]:  # noqa: ARG002  a store that knows overrides it
         return frozenset()
 
-    @abstractmethod
-    async def _search(self, search: Search) -> Found: ...
+    @required
+    async def _search(self, search: Search) -> Found:
+        raise NotImplementedError

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
 
-from memwell.ports.base import Port, guarded
+from memwell.ports.base import Port
+from memwell.ports.declaration import Effect, operation, required
 from memwell.ports.store.operations import Embedding
 from memwell.types import Record, Scope
 
@@ -15,36 +15,36 @@ __all__ = ["StoredVectors"]
 class StoredVectors(Port):
     """The role of a store that keeps the vectors of one or several models."""
 
-    @guarded
+    @operation(Effect.READS)
     async def embeddings(self, scope: Scope, ids: Sequence[str], model: str) -> dict[str, Embedding]:
         """The stored vectors of these records under the model; those without are left out."""
         return await self._embeddings(scope, ids, model)
 
-    @guarded
+    @operation(Effect.READS)
     async def unembedded(self, model: str, *, limit: int) -> list[Record]:
         """Records of any tenant that lack vectors of this model, oldest first."""
         return await self._unembedded(model, limit)
 
-    @guarded
+    @operation(Effect.READS)
     async def embedded(
         self, model: str, *, after: tuple[str, str] | None = None, limit: int
     ) -> list[tuple[Record, Embedding]]:
         """Records of any tenant with their vectors of this model, ordered by (tenant, id), after such a pair."""
         return await self._embedded(model, after, limit)
 
-    @guarded
+    @operation(Effect.READS)
     async def embedding_models(self) -> list[str]:
         """The models that vectors are stored of, of whatever tenant, in the order of their names."""
         return sorted(await self._embedding_models())
 
-    @guarded
+    @operation(Effect.READS)
     async def serving(self) -> str | None:
         """The model whose vectors searches use: that of the first vectors stored, until `serve`; when none of them are
         left, that of the next vectors stored. `None` where there are none of it.
         """
         return await self._serving()
 
-    @guarded
+    @operation(Effect.UPKEEP, feeds=True)
     async def serve(self, model: str, *, lacking: int = 0) -> int:
         """Let searches use another model from now on, in one transaction, if at most `lacking` records (expired ones
         among them) have no vectors of it; how many have none (more than `lacking`: nothing has changed).
@@ -53,24 +53,37 @@ class StoredVectors(Port):
         """
         return await self._serve(model, lacking)
 
-    @guarded
+    @operation(Effect.UPKEEP, feeds=True)
     async def drop_model(self, model: str) -> int:
         """Remove all vectors of a model; of how many records. Raises `InvalidInput` for the one that serves."""
         return await self._drop_model(model)
 
-    @abstractmethod
-    async def _embeddings(self, scope: Scope, ids: Sequence[str], model: str) -> dict[str, Embedding]: ...
-    @abstractmethod
-    async def _unembedded(self, model: str, limit: int) -> list[Record]: ...
-    @abstractmethod
+    @required
+    async def _embeddings(self, scope: Scope, ids: Sequence[str], model: str) -> dict[str, Embedding]:
+        raise NotImplementedError
+
+    @required
+    async def _unembedded(self, model: str, limit: int) -> list[Record]:
+        raise NotImplementedError
+
+    @required
     async def _embedded(
         self, model: str, after: tuple[str, str] | None, limit: int
-    ) -> list[tuple[Record, Embedding]]: ...
-    @abstractmethod
-    async def _embedding_models(self) -> list[str]: ...
-    @abstractmethod
-    async def _serving(self) -> str | None: ...
-    @abstractmethod
-    async def _serve(self, model: str, lacking: int) -> int: ...
-    @abstractmethod
-    async def _drop_model(self, model: str) -> int: ...
+    ) -> list[tuple[Record, Embedding]]:
+        raise NotImplementedError
+
+    @required
+    async def _embedding_models(self) -> list[str]:
+        raise NotImplementedError
+
+    @required
+    async def _serving(self) -> str | None:
+        raise NotImplementedError
+
+    @required
+    async def _serve(self, model: str, lacking: int) -> int:
+        raise NotImplementedError
+
+    @required
+    async def _drop_model(self, model: str) -> int:
+        raise NotImplementedError
