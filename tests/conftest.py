@@ -6,7 +6,7 @@ import os
 
 from hypothesis import settings
 
-pytest_plugins = ["memwell.testing.services.sharing"]
+pytest_plugins = ["memwell.testing.services.sharing", "tests.model_files"]
 
 settings.register_profile("dev", deadline=None, max_examples=50, stateful_step_count=25)
 settings.register_profile(

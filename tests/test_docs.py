@@ -75,6 +75,7 @@ def served(source: str, request: pytest.FixtureRequest) -> str:
     return source
 
 
+@pytest.mark.usefixtures("model")  # pages show semantic recall
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_block_of_the_page_runs(page: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     scripts = str(Path(sys.executable).parent)

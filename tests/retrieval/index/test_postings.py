@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from memwell.retrieval.index.postings import K1, B, Postings, idf
+from memwell.ports.store.search import DEFAULT
+from memwell.retrieval.index.postings import Postings, idf
 
 WORDS = "tea milk oat rye fig yam"
 TERMS = st.lists(st.sampled_from(WORDS.split()), max_size=8)
@@ -30,7 +31,12 @@ def formula(
             holding = sum(term in other for other in documents.values())
             count = document.count(term)
             rarity = log(1 + (len(documents) - holding + 0.5) / (holding + 0.5))
-            score += rarity * count * (K1 + 1) / (count + K1 * (1 - B + B * len(document) / mean))
+            score += (
+                rarity
+                * count
+                * (DEFAULT.k1 + 1)
+                / (count + DEFAULT.k1 * (1 - DEFAULT.b + DEFAULT.b * len(document) / mean))
+            )
         if score:
             scores[number] = score
     return scores

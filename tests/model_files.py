@@ -1,4 +1,4 @@
-"""The model's files for these tests, by the project's own ways, kept between runs."""
+"""The files of the local model, fetched by the project's own ways and kept between runs."""
 
 from __future__ import annotations
 
