@@ -17,7 +17,7 @@ from memwell.embedders.local.model import MiniLM
 from memwell.errors import BackendError, ConfigError, Unavailable
 from memwell.testing import run
 
-CONVERT = "import sys; from pathlib import Path; from memwell.embedders import weights; "
+CONVERT = "import sys; from pathlib import Path; from memwell.embedders.local import weights; "
 CONVERT += "print(weights.ready(sys.argv[1], cache=Path(sys.argv[2])))"
 
 
