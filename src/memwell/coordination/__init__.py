@@ -1,1 +1,1 @@
-"""Locks and rate limits over any `KeyValue`."""
+"""Locks and rate limits on any `KeyValue`."""

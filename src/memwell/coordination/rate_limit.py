@@ -1,4 +1,4 @@
-"""How often something may happen: a rate limit over the `KeyValue` port, shared by all who use the same name.
+"""Rate limits on the `KeyValue` port, shared by all callers that use the same name.
 
 ::
 
@@ -6,19 +6,19 @@
     if not answer.allowed:
         raise TooMany(retry_after=answer.retry_after)
 
-*How.* Time is cut into windows of `per` seconds, counted from 1970. What happened in the window that ends now is
-estimated from two counters [1]: that of the present window, and that of the one before, weighted with the share of it
-that is still inside. Two small keys for each name, one read and one `increment` for each call.
+*Algorithm.* A sliding window counter [1]. Time is divided into windows of `per` seconds since 1970. The number of calls
+in the last `per` seconds is estimated from two counters: that of the current window, plus that of the previous one
+times the share of it that still lies within the last `per` seconds. Each name needs two small keys, each call one read
+and one `increment`.
 
-*The bound.* In each of the windows at most `limit` are admitted, never more, by however many processes at once: each
-counts itself before it is admitted, and the counter tells each a different number. In an interval of `per` seconds that
-begins anywhere, the estimate supposes that the last window's calls were spread evenly; if all of them came at its very
-end, such an interval sees up to `limit` more in the fraction of the window that has passed: always less than twice the
-limit, and over time `limit` each `per` seconds on average.
+*Guarantee.* Each window admits at most `limit` calls, however many processes there are: each call increments the
+counter first, and no two calls get the same number. An interval of `per` seconds that starts in between may see more,
+because the estimate assumes that the calls of the previous window were spread evenly; if they all came at its end,
+the interval sees fewer than twice the limit. On average it is `limit` per `per` seconds.
 
-A call that is refused takes its count back. While several meet at the edge of the limit, one may be refused that a
-moment later would not be. A process that dies between the two leaves its count, for two windows at most. The clocks of
-all machines should agree to a small part of `per`.
+A refused call takes its count back. While several calls compete for the last place, one may be refused that would be
+admitted a moment later. A process that dies between the two increments leaves its count behind, for two windows at
+most. The clocks of all machines should agree to within a small fraction of `per`.
 
 [1] J. Desgats, "How we built rate limiting capable of scaling to millions of domains", Cloudflare, 2017,
 https://blog.cloudflare.com/counting-things-a-lot-of-different-things/
@@ -41,14 +41,14 @@ __all__ = ["Rate", "rate_limit", "rate_limit_sync"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """What a rate limit says."""
+    """The answer of a rate limit."""
 
     allowed: bool
-    """Whether it may happen; it has been counted then."""
+    """Whether the call is admitted. If so, it has been counted."""
     remaining: int
-    """How many more would be allowed at this moment."""
+    """How many more calls would be admitted now."""
     retry_after: float
-    """Seconds until it would be allowed if nobody else came; 0 if it was."""
+    """Seconds until the call would be admitted if there were no other calls; 0 if it was admitted."""
 
 
 async def rate_limit(
@@ -60,27 +60,27 @@ async def rate_limit(
     cost: int = 1,
     clock: Callable[[], float] = time.time,
 ) -> Rate:
-    """Count one call (or `cost` of them) under a name, if that keeps to `limit` in `per` seconds; whether it does.
+    """Admit and count a call under `name` if at most `limit` calls happen within `per` seconds, else refuse it.
 
-    Raises `InvalidInput` for a limit or cost below 1, a cost above the limit, which would never be allowed, and a `per`
-    that is not finite and over 0. What the key-value raises goes on: it is for you to say whether to admit then.
-    `clock` gives seconds since 1970.
+    The call counts as `cost` calls. `clock` returns seconds since 1970. Raises `InvalidInput` if `limit` or `cost` is
+    below 1, `cost` is above `limit`, or `per` is not a finite number above 0. Errors of the key-value are raised as
+    they are; the caller decides whether to go on without a limit.
     """
     _check(limit, per, cost)
     prefix, now = f"rate:{check_key(name)}:{float(per)!r}", clock()
     number = math.floor(now / per)
     fraction = min(max(now / per - number, 0.0), 1.0)
-    before, present = (f"{prefix}:{number - 1}", f"{prefix}:{number}")
-    found = await keyvalue.get_many([before, present])
-    last, count = int(found.get(before, b"0")), int(found.get(present, b"0"))
+    previous, current = (f"{prefix}:{number - 1}", f"{prefix}:{number}")
+    counters = await keyvalue.get_many([previous, current])
+    last, count = int(counters.get(previous, b"0")), int(counters.get(current, b"0"))
     if _estimate(last, count + cost, fraction) <= limit:
-        life = 2 * per + 1
-        count = await keyvalue.increment(present, cost, ttl=life)
+        ttl = 2 * per + 1
+        count = await keyvalue.increment(current, cost, ttl=ttl)
         if _estimate(last, count, fraction) <= limit:
-            return Rate(allowed=True, remaining=_left(last, count, fraction, limit), retry_after=0.0)
-        count = await keyvalue.increment(present, -cost, ttl=life)  # others were faster
+            return Rate(allowed=True, remaining=_remaining(last, count, fraction, limit), retry_after=0.0)
+        count = await keyvalue.increment(current, -cost, ttl=ttl)  # other calls were faster
     wait = _wait(last, count, fraction, limit, cost) * per
-    return Rate(allowed=False, remaining=_left(last, count, fraction, limit), retry_after=wait)
+    return Rate(allowed=False, remaining=_remaining(last, count, fraction, limit), retry_after=wait)
 
 
 def rate_limit_sync(
@@ -92,7 +92,7 @@ def rate_limit_sync(
     cost: int = 1,
     clock: Callable[[], float] = time.time,
 ) -> Rate:
-    """As `rate_limit`, without `await`."""
+    """Like `rate_limit`, for synchronous code."""
     call = rate_limit(keyvalue, name, limit, per, cost=cost, clock=clock)
     return _bridge.complete(call, blocking=keyvalue.blocking)
 
@@ -100,24 +100,24 @@ def rate_limit_sync(
 def _check(limit: int, per: float, cost: int) -> None:
     for what, number in (("limit", limit), ("cost", cost)):
         if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-            raise InvalidInput(f"{what} is a whole number of 1 or more")
+            raise InvalidInput(f"{what} must be an integer of at least 1")
     if cost > limit:
-        raise InvalidInput(f"a cost of {cost} is above the limit of {limit} and would never be allowed")
+        raise InvalidInput(f"a cost of {cost} is above the limit of {limit} and would never be admitted")
     if isinstance(per, bool) or not isinstance(per, int | float) or not 0 < per < math.inf:
-        raise InvalidInput("per is a finite number of seconds over 0")
+        raise InvalidInput("per must be a finite number of seconds above 0")
 
 
 def _estimate(last: int, count: int, fraction: float) -> float:
     return last * (1 - fraction) + count
 
 
-def _left(last: int, count: int, fraction: float, limit: int) -> int:
+def _remaining(last: int, count: int, fraction: float, limit: int) -> int:
     return max(0, math.floor(limit - _estimate(last, count, fraction)))
 
 
 def _wait(last: int, count: int, fraction: float, limit: int, cost: int) -> float:
-    """Windows until `_estimate` has sunk far enough, a hair more so that rounding cannot keep it above."""
-    hair = 1e-6
-    if count + cost <= limit:  # in this window, as soon as enough of the last one is outside
-        return hair + (max(0.0, 1 - (limit - count - cost) / last - fraction) if last else 0.0)
-    return 1 - fraction + max(0.0, 1 - (limit - cost) / count) + hair
+    """Windows until `_estimate` is low enough, and slightly more, so that rounding cannot keep it too high."""
+    margin = 1e-6
+    if count + cost <= limit:  # within this window, once enough of the previous one has passed
+        return margin + (max(0.0, 1 - (limit - count - cost) / last - fraction) if last else 0.0)
+    return 1 - fraction + max(0.0, 1 - (limit - cost) / count) + margin

@@ -1,4 +1,4 @@
-"""What locks of both kinds share: entering with patience, knowing when one is lost, renewal, leaving."""
+"""What both kinds of lock share: waiting to enter, noticing a loss, renewing, leaving."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ __all__ = ["Lock", "SyncLock", "uptime"]
 log = logging.getLogger("memwell.coordination.locks")
 
 DRIFT: Final = 0.01
-"""Share of the ttl by which clocks may differ meanwhile."""
-GRAIN: Final = 0.002
-"""Seconds besides, for servers that expire by the millisecond."""
-SHORTEST, LONGEST = 0.01, 0.5
-"""Seconds between attempts: at most the one after the first, growing to the other."""
+"""Fraction of the ttl by which clocks may drift apart."""
+RESOLUTION: Final = 0.002
+"""Seconds on top of that, for servers that count expiry in milliseconds."""
+FIRST_PAUSE, MAX_PAUSE = 0.01, 0.5
+"""Longest pause in seconds after the first attempt, and after any later one."""
 
 
 def uptime() -> float:
-    """Seconds on a clock that never goes back, and that counts while the machine sleeps where there is one."""
+    """Seconds of a monotonic clock; where the system has one, a clock that counts while the machine sleeps."""
     boot = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if boot is None else time.clock_gettime(boot)
 
 
 class Lock(ABC):
-    """A lock to be entered with `async with`, which gives the lock itself; see `memwell.coordination.locks`."""
+    """A lock for `async with`, which returns the lock itself; see `memwell.coordination.locks`."""
 
     token: int | None = None
-    """Larger than that of every earlier holder of the name; `None` where there is none (`redlock`)."""
+    """Fencing token: larger than that of every earlier holder of the name; `None` for `redlock`."""
 
     def __init__(
         self,
@@ -55,11 +55,11 @@ class Lock(ABC):
     ) -> None:
         self.name = check_key(name)
         if isinstance(ttl, bool) or not isinstance(ttl, int | float) or not math.isfinite(ttl) or ttl < 0.01:
-            raise InvalidInput("the ttl of a lock is a finite number of seconds, at least 0.01")
+            raise InvalidInput("the ttl of a lock must be a finite number of seconds, at least 0.01")
         if wait is not None and (
             isinstance(wait, bool) or not isinstance(wait, int | float) or not wait >= 0
         ):
-            raise InvalidInput("wait is a number of seconds, 0 or more, or None for as long as it takes")
+            raise InvalidInput("wait must be a number of seconds, at least 0, or None to wait without limit")
         self.ttl, self._wait, self._renewing = ttl, wait, renew
         self._blocking, self._clock, self._random = blocking, clock, random
         self._value = b""
@@ -67,29 +67,30 @@ class Lock(ABC):
         self._pid = 0
         self._guard = threading.Lock()
         self._entering = False
-        self._gone: Exception | str | None = None
+        self._loss_cause: Exception | str | None = None
         self._stop: Callable[[], None] | None = None
 
     @property
     def lost(self) -> bool:
-        """Whether the lock is not held, or not for sure: expired by our clock, taken away, or another process's."""
-        return self._gone is not None or self.remaining <= 0
+        """Whether the lock is no longer certainly held: expired by our clock, taken by another holder, or held by the
+        parent process."""
+        return self._loss_cause is not None or self.remaining <= 0
 
     @property
     def remaining(self) -> float:
-        """Seconds for which it is surely held still, if it is not renewed."""
-        if self._until is None or self._gone is not None or self._pid != os.getpid():
+        """Seconds for which the lock is certainly held, unless it is renewed."""
+        if self._until is None or self._loss_cause is not None or self._pid != os.getpid():
             return 0.0
         return max(0.0, self._until - self._clock())
 
     def check(self) -> None:
-        """Return if the lock is held. Raises `Conflict` if it was lost: stop, and undo what must not be half done."""
+        """Raises `Conflict` if the lock was lost: stop, and undo what must not be left half done."""
         if self.lost:
             raise self._loss()
 
     async def renew(self) -> None:
-        """Hold the lock for another `ttl` from now. Raises `Conflict` if it was lost, `Unavailable` if nobody knows;
-        then it is held for as long as before."""
+        """Hold the lock for another `ttl` from now. Raises `Conflict` if it was lost, and `Unavailable` if that is
+        unknown; the time until which it is held is then unchanged."""
         self.check()
         value = self._value
         until = await self._extend()
@@ -97,7 +98,7 @@ class Lock(ABC):
             if self._value is not value or self._until is None:  # left meanwhile
                 raise self._loss()
             if until is None:
-                self._gone = "somebody else has taken it, or the key-value has forgotten it"
+                self._loss_cause = "another holder has it, or the key-value has lost it"
                 raise self._loss()
             self._until = until
 
@@ -105,7 +106,7 @@ class Lock(ABC):
         with self._guard:
             if self._until is not None or self._entering:
                 raise InvalidInput(
-                    f"this lock on {self.name!r} is held or being entered already; make one for each holder"
+                    f"this lock on {self.name!r} is already held or being entered; create one for each holder"
                 )
             self._entering = True
         try:
@@ -124,7 +125,7 @@ class Lock(ABC):
             left = math.inf if self._wait is None else began + self._wait - self._clock()
             if left <= 0:
                 raise Unavailable(
-                    f"the lock {self.name!r} was held by others for {self._wait:g} seconds; try again",
+                    f"the lock {self.name!r} was still held by another caller after {self._wait:g} seconds; try again",
                     part="lock",
                     operation="enter",
                     retry_after=self.ttl,
@@ -132,7 +133,7 @@ class Lock(ABC):
                 )
             await _bridge.pause(min(left, self._pause(attempt)), blocking=self._blocking)
             attempt += 1
-        self._until, self._pid, self._gone = until, os.getpid(), None
+        self._until, self._pid, self._loss_cause = until, os.getpid(), None
         if self._renewing:
             self._stop = _bridge.repeat(self._renew_quietly, self.ttl / 3, blocking=self._blocking)
 
@@ -142,7 +143,7 @@ class Lock(ABC):
         if self._stop:
             self._stop()
             self._stop = None
-        if self._pid != os.getpid():  # a fork: the lock is the parent's to release
+        if self._pid != os.getpid():  # after a fork, only the parent releases the lock
             return
         lost, loss = self.lost, self._loss()
         try:
@@ -155,35 +156,36 @@ class Lock(ABC):
 
     @abstractmethod
     async def _take(self) -> float | None:
-        """Try once: until when it is held, by our clock; `None` if others have it. Leaves nothing behind when it
-        raises."""
+        """Try once to acquire the lock. Returns until when it is held, by our clock; `None` if it is taken. If it
+        raises, it leaves no key behind."""
 
     @abstractmethod
     async def _extend(self) -> float | None:
-        """Hold it for another ttl: until when; `None` if it is ours no longer."""
+        """Hold it for another ttl. Returns until when; `None` if it is no longer ours."""
 
     @abstractmethod
     async def _drop(self) -> bool | None:
-        """Release it. Whether it was ours until now; `None` if nobody can tell. Raises nothing of memwell's."""
+        """Release it. Returns whether it was ours until now; `None` if that is unknown. Never raises a
+        `MemwellError`."""
 
-    def _valid(self, asked: float) -> float:
-        """Until when a key surely lives that was asked for with our ttl at this moment."""
-        return asked + self.ttl - (self.ttl * DRIFT + GRAIN)
+    def _valid_until(self, requested: float) -> float:
+        """Until when a key certainly exists that was requested with our ttl at this time."""
+        return requested + self.ttl - (self.ttl * DRIFT + RESOLUTION)
 
     def _pause(self, attempt: int) -> float:
-        return self._random() * min(LONGEST, SHORTEST * 2.0 ** min(attempt, 16))
+        return self._random() * min(MAX_PAUSE, FIRST_PAUSE * 2.0 ** min(attempt, 16))
 
     def _loss(self) -> Conflict:
-        why = self._gone or (
+        cause = self._loss_cause or (
             "it is not held" if self._until is None else "it was not released or renewed in time"
         )
-        loss = Conflict(f"the lock {self.name!r} is lost: {why}", part="lock", operation="check")
-        if isinstance(why, Exception):
-            loss.__cause__ = why
+        loss = Conflict(f"the lock {self.name!r} is lost: {cause}", part="lock", operation="check")
+        if isinstance(cause, Exception):
+            loss.__cause__ = cause
         return loss
 
     async def _renew_quietly(self) -> bool:
-        """Whether to go on renewing. What fails for the moment is tried again until the lock has expired."""
+        """Renew without raising; returns whether to continue. Failures are retried until the lock has expired."""
         try:
             await self.renew()
         except Conflict:
@@ -194,37 +196,37 @@ class Lock(ABC):
 
 
 class SyncLock:
-    """A lock to be entered with `with`, which gives the lock itself; see `memwell.coordination.locks`."""
+    """A lock for `with`, which returns the lock itself; see `memwell.coordination.locks`."""
 
     def __init__(self, lock: Lock, *, blocking: bool) -> None:
         self._lock, self._blocking = lock, blocking
 
     @property
     def name(self) -> str:
-        """What is locked."""
+        """The name of the lock."""
         return self._lock.name
 
     @property
     def token(self) -> int | None:
-        """As `Lock.token`."""
+        """See `Lock.token`."""
         return self._lock.token
 
     @property
     def lost(self) -> bool:
-        """As `Lock.lost`."""
+        """See `Lock.lost`."""
         return self._lock.lost
 
     @property
     def remaining(self) -> float:
-        """As `Lock.remaining`."""
+        """See `Lock.remaining`."""
         return self._lock.remaining
 
     def check(self) -> None:
-        """As `Lock.check`."""
+        """See `Lock.check`."""
         self._lock.check()
 
     def renew(self) -> None:
-        """As `Lock.renew`."""
+        """See `Lock.renew`."""
         _bridge.complete(self._lock.renew(), blocking=self._blocking)
 
     def __enter__(self) -> Self:

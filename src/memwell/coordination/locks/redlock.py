@@ -1,9 +1,9 @@
-"""Redlock: a lock in the majority of several independent key-values.
+"""Redlock: a lock on a majority of several independent key-values.
 
 The algorithm is S. Sanfilippo's, https://redis.io/docs/latest/develop/use/patterns/distributed-locks/ : note the time;
-ask all for the key, each with a short limit; the lock is held if a majority gave it and time is left, which is the ttl
-less the time it took and less a drift of clocks (1 % and 2 ms); else give all of it back and try again after a random
-pause.
+add the key on all servers, each with a short timeout. The lock is held if a majority added it and time is left: the ttl
+less the time it took and less the clock drift (1 % and 2 ms). Otherwise delete the key everywhere and try again after a
+random pause.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ def redlock(
     timeout: float | None = None,
     clock: Callable[[], float] = uptime,
 ) -> Lock:
-    """A lock that outlives the death of a minority of the key-values; entered and left as that of `lock`.
+    """A lock that survives the failure of a minority of the key-values; otherwise like `lock`.
 
-    The key-values must be independent of each other, not replicas, and each must keep what it has acknowledged, or stay
-    away for a ttl after it lost it. Five outlive the death of two; with a majority gone, entering raises `Unavailable`.
-    Each has `timeout` seconds to answer (a twentieth of the ttl, at most 1), so that a dead one costs little of the
-    ttl; blocking parts keep their own time limits.
+    The key-values must be independent, not replicas of each other, and durable; one that has lost its data must stay
+    offline for one ttl. Five survive the failure of two; without a majority, entering raises `Unavailable`. Each has
+    `timeout` seconds to answer (default: a twentieth of the ttl, at most 1), so that one that is down costs little
+    time; blocking parts use their own timeouts.
 
-    There is no fencing token: counters of a majority do not make one order. Where a resource needs one, use `lock` on a
-    key-value that loses nothing.
+    There is no fencing token, because the counters of several servers have no common order. If a resource needs one,
+    use `lock` on a durable key-value.
     """
     options = {"ttl": ttl, "wait": wait, "renew": renew, "clock": clock}
     return _Redlock(keyvalues, name, timeout=timeout, blocking=False, **options)
@@ -56,7 +56,7 @@ def redlock_sync(
     timeout: float | None = None,
     clock: Callable[[], float] = uptime,
 ) -> SyncLock:
-    """As `redlock`, to be entered with `with`."""
+    """Like `redlock`, for `with`."""
     blocking = all(keyvalue.blocking for keyvalue in keyvalues)
     options = {"ttl": ttl, "wait": wait, "renew": renew, "clock": clock}
     return SyncLock(
@@ -72,37 +72,39 @@ class _Redlock(Lock):
         self._parts = tuple(keyvalues)
         if len({id(part) for part in self._parts}) != len(self._parts) or not self._parts:
             raise InvalidInput(
-                "redlock needs key-values, each of them once; an odd number is best, such as 3 or 5"
+                "redlock needs at least one key-value, and each only once; use an odd number, such as 3 or 5"
             )
         self._key = f"lock:{name}"
         self._quorum = len(self._parts) // 2 + 1
         self._timeout = min(self.ttl / 20, 1.0) if timeout is None else timeout
-        self._won: tuple[KeyValue, ...] = ()
-        """Those that gave us the key, or may have."""
+        self._acquired: tuple[KeyValue, ...] = ()
+        """The key-values that added our key, or may have."""
 
     async def _take(self) -> float | None:
         try:
-            asked = self._clock()
+            requested = self._clock()
             answers = await self._all(
                 self._parts, lambda part: part.add(self._key, self._value, ttl=self.ttl)
             )
-            until = self._valid(asked)
+            until = self._valid_until(requested)
             if answers.count(True) >= self._quorum and until > self._clock():
-                self._won = tuple(p for p, got in zip(self._parts, answers, strict=True) if got is not False)
+                pairs = zip(self._parts, answers, strict=True)
+                self._acquired = tuple(part for part, added in pairs if added is not False)
                 return until
         except BaseException:
-            await self._give_back()
+            await self._release_all()
             raise
-        await self._give_back()
-        self._need_majority(answers)
+        await self._release_all()
+        self._require_quorum(answers)
         return None
 
     async def _extend(self) -> float | None:
-        asked = self._clock()
+        requested = self._clock()
         answers = await self._all(
-            self._won, lambda part: part.replace(self._key, self._value, expected=self._value, ttl=self.ttl)
+            self._acquired,
+            lambda part: part.replace(self._key, self._value, expected=self._value, ttl=self.ttl),
         )
-        until = self._valid(asked)
+        until = self._valid_until(requested)
         if answers.count(True) >= self._quorum and until > self._clock():
             return until
         if len(answers) - answers.count(False) < self._quorum:
@@ -110,36 +112,38 @@ class _Redlock(Lock):
         raise Unavailable("too few key-values answered in time; try again", part="redlock", operation="renew")
 
     async def _drop(self) -> bool | None:
-        answers = await self._give_back()
+        answers = await self._release_all()
         failures = [answer for answer in answers if isinstance(answer, Exception)]
         if failures:
             log.warning("the lock %r could not be released everywhere: %s", self.name, failures[0])
-        held = [gone for part, gone in zip(self._parts, answers, strict=True) if part in self._won]
-        if held.count(True) >= self._quorum:
+        deleted = [
+            answer for part, answer in zip(self._parts, answers, strict=True) if part in self._acquired
+        ]
+        if deleted.count(True) >= self._quorum:
             return True
-        return False if len(held) - held.count(False) < self._quorum else None
+        return False if len(deleted) - deleted.count(False) < self._quorum else None
 
-    async def _give_back(self) -> list[bool | Exception]:
-        """From all, also from those whose answer did not come."""
+    async def _release_all(self) -> list[bool | Exception]:
+        """Delete our key everywhere, also where no answer came."""
         return await self._all(self._parts, lambda part: part.delete(self._key, expected=self._value))
 
     async def _all(
-        self, parts: Sequence[KeyValue], ask: Callable[[KeyValue], Awaitable[T]]
+        self, parts: Sequence[KeyValue], request: Callable[[KeyValue], Awaitable[T]]
     ) -> list[T | Exception]:
-        calls = [functools.partial(self._asked, part, ask) for part in parts]
+        calls = [functools.partial(self._one, part, request) for part in parts]
         answers = await _bridge.gather(calls, blocking=self._blocking)
         for answer in answers:
             if isinstance(answer, Exception) and not isinstance(answer, MemwellError):
                 raise answer
         return answers
 
-    async def _asked(self, part: KeyValue, ask: Callable[[KeyValue], Awaitable[T]]) -> T:
+    async def _one(self, part: KeyValue, request: Callable[[KeyValue], Awaitable[T]]) -> T:
         if part.blocking:
-            return await ask(part)
-        return await _bridge.within(self._timeout, lambda: ask(part))
+            return await request(part)
+        return await _bridge.within(self._timeout, lambda: request(part))
 
-    def _need_majority(self, answers: Sequence[bool | Exception]) -> None:
-        """Raise if so many key-values failed that waiting will not help."""
+    def _require_quorum(self, answers: Sequence[bool | Exception]) -> None:
+        """Raise if so many key-values failed that waiting does not help."""
         failures = [answer for answer in answers if isinstance(answer, Exception)]
         if len(self._parts) - len(failures) >= self._quorum:
             return
