@@ -44,7 +44,7 @@ _STEPS: tuple[tuple[str, dict[str, float]], ...] = (
     ("+ I and you", {"role": DEFAULT.role}),
     ("+ times", {"time": DEFAULT.time, "when": DEFAULT.when}),
     ("+ quoted phrases", {"phrase": DEFAULT.phrase}),
-    ("+ turns that only ask", {"idle": DEFAULT.question_share, "asked": DEFAULT.asked}),
+    ("+ turns that only ask", {"question_share": DEFAULT.question_share, "asked": DEFAULT.asked}),
     ("+ sessions that fit", {"session": DEFAULT.session}),
 )
 

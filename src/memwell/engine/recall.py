@@ -101,7 +101,7 @@ def _checked(engine: Engine, request: Request) -> Strategy:
             part="memory",
             operation="recall",
         )
-    return strategies.named(request.strategy)
+    return strategies.resolve(request.strategy)
 
 
 async def _vectors(engine: Engine, mode: Mode, query: Query) -> tuple[Vectors | None, tuple[str, ...]]:
@@ -121,7 +121,7 @@ async def _hits(
     found: Found,
     notes: tuple[str, ...],
 ) -> list[Hit]:
-    wanted = request.limit if strategy.plain else max(50, 3 * request.limit)
+    wanted = request.limit if strategy.relevance_only else max(50, 3 * request.limit)
     ranked = rank(
         found.candidates,
         question=question(query, now=search.now),
@@ -133,7 +133,7 @@ async def _hits(
     hits = await _fetched(engine, request, search, found, ranked[:wanted], notes)
     if len(hits) < min(wanted, len(ranked)):
         hits = await _fetched(engine, request, search, found, ranked, notes)
-    if not strategy.plain:
+    if not strategy.relevance_only:
         hits = _reweighed(hits, strategy, search.now)
     hits = _budgeted(hits[: request.limit], request.token_budget)
     return await passages.attach(engine, hits, search, explain=request.explain)

@@ -1,6 +1,8 @@
-"""Recall without a model: reading texts and questions, the index in memory, and the ranking. No I/O.
+"""Text analysis, the in-memory index and ranking. No I/O.
 
-Write: `text` and `dates` read a content, `evidence.describe` and `signals` keep what was read. Read:
-`corpora` holds the `corpus` of each owner (`lexical` postings, a `vectorset`, `conversations`), `candidates`
-answers a `search` with those that may fit and the evidence of their `windows`, `ranking` puts them in order.
+- `analysis`: terms, dates and other features of texts and questions. Used when a record is written and when it is
+  searched.
+- `index`: the in-memory index of each owner in use: postings, vectors, conversations.
+- `ranking`: `candidates` finds the records that may fit a search, `windows` adds the context of each in its
+  conversation, `rank` scores and orders them.
 """

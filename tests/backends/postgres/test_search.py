@@ -184,7 +184,7 @@ def told(found: Found) -> dict[str, Any]:
     """Everything in an answer, by ids instead of keys."""
     candidates = {
         found.ids[c.key]: {
-            "facts": c.facts,
+            "features": c.features,
             "matches": sorted(c.matches),
             "cosine": None if c.cosine is None else pytest.approx(c.cosine, abs=1e-5),
             "counts": pytest.approx(dict(c.counts)),

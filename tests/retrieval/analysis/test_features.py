@@ -77,9 +77,9 @@ def test_anything_else_is_refused(line: str) -> None:
 def test_any_record_comes_back_from_its_line(content: str, speaker: str | None, at: datetime) -> None:
     made = told(content, at, **({} if speaker is None else {"speaker": speaker}))
     lexemes, line = lexemes_and_signals(made)
-    terms, facts = describe(content, created_at=at, actor=" ".join(speaker.split()) if speaker else None)
-    actor, idle, times = read_signals(line)
+    terms, features = describe(content, created_at=at, actor=" ".join(speaker.split()) if speaker else None)
+    actor, question_share, times = read_signals(line)
     assert lexemes.split() == terms
-    assert (actor or "", times) == (facts.actor or "", facts.intervals)
-    assert idle == pytest.approx(facts.question_share, abs=0.005)
+    assert (actor or "", times) == (features.actor or "", features.intervals)
+    assert question_share == pytest.approx(features.question_share, abs=0.005)
     assert "\n" not in line

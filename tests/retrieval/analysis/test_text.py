@@ -94,7 +94,7 @@ def test_terms_can_be_kept_in_one_column_and_split_again(said: str) -> None:
 @given(st.text())
 def test_the_same_text_gives_the_same_terms_whatever_was_seen_before(said: str) -> None:
     warm = analyze(said)
-    text._known.clear()
+    text._cache.clear()
     assert analyze(said) == warm
 
 
@@ -120,13 +120,13 @@ def test_a_text_of_one_giant_word_is_no_trouble(word: str) -> None:
 
 def test_giant_words_are_not_kept_in_memory() -> None:
     analyze("g" * 100_000)
-    assert max(map(len, text._known)) <= 64
+    assert max(map(len, text._cache)) <= 64
 
 
 def test_the_kept_words_do_not_grow_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text, "_KNOWN_WORDS", 10)
+    monkeypatch.setattr(text, "_CACHED_WORDS", 10)
     analyze(" ".join(f"word{i}" for i in range(100)))
-    assert len(text._known) <= 10
+    assert len(text._cache) <= 10
 
 
 @given(st.text())

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memwell.ports.store.search import DEFAULT, Facts, Weights
+from memwell.ports.store.search import DEFAULT, Features, Weights
 from memwell.retrieval.index.conversations import Conversations
 from memwell.retrieval.ranking.windows import REACH
 
@@ -19,7 +19,7 @@ MINUTE = 60 * 1_000_000
 class Room:
     """Conversations, and the slot of each record by its key."""
 
-    talk: Conversations = field(default_factory=lambda: Conversations(lambda slot: Facts(length=2)))
+    talk: Conversations = field(default_factory=lambda: Conversations(lambda slot: Features(length=2)))
     slots: list[int] = field(default_factory=list)
     """Slot → key."""
 

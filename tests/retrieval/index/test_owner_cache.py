@@ -24,17 +24,17 @@ def kept(budget: int = 100) -> OwnerCache[list[int]]:
 
 def used(values: OwnerCache[list[int]], *users: str | None) -> None:
     for user in users:
-        with values.held(("t", user)):
+        with values.fresh(("t", user)):
             pass
 
 
 def test_a_value_is_brought_abreast_at_each_use() -> None:
     values = kept()
     used(values, "ann", "ann", "bob")
-    with values.held(("t", "ann")) as value:
+    with values.fresh(("t", "ann")) as value:
         assert value == [0, 0, 0]
     values.drop(("t", "ann"))
-    with values.held(("t", "ann")) as value:
+    with values.fresh(("t", "ann")) as value:
         assert value == [0]
 
 
@@ -86,7 +86,7 @@ def test_what_an_interrupt_left_half_changed_is_made_anew() -> None:
     with pytest.raises(KeyboardInterrupt):
         used(values, "a")
     failing = False
-    with values.held(("t", "a")) as value:
+    with values.fresh(("t", "a")) as value:
         assert value == [0, 1]
 
 
@@ -95,12 +95,12 @@ def test_one_at_a_time_has_an_owner_and_others_do_not_wait() -> None:
     here, done = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with values.held(("t", "a")):
+        with values.fresh(("t", "a")):
             here.set()
             done.wait(10)
 
     def wait_for_it() -> None:
-        with values.held(("t", "a")) as value:
+        with values.fresh(("t", "a")) as value:
             lengths.append(len(value))
 
     lengths: list[int] = []
@@ -119,9 +119,9 @@ def test_one_at_a_time_has_an_owner_and_others_do_not_wait() -> None:
 def test_a_store_that_is_asked_for_owners_it_does_not_have_forgets_them() -> None:
     store = open_store("memory://")
     corpora = store._corpora  # type: ignore[attr-defined]
-    corpora._kept.budget = 40
+    corpora._cache.budget = 40
     driven = Driven(store)
     for number in range(50):
         assert driven.found("apple", scope=Scope(user_id=f"u{number}")) == set()
-    assert len(corpora._kept.owners()) == 10
+    assert len(corpora._cache.owners()) == 10
     run(store, store.close())

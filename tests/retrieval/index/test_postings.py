@@ -21,7 +21,8 @@ DOCUMENTS = st.lists(TERMS | LONG, max_size=25)
 def formula(
     documents: dict[int, list[str]], question: Collection[str], allowed: Collection[int]
 ) -> dict[int, float]:
-    """Okapi BM25 as the books have it, of the documents that have any term."""
+    """Okapi BM25 as in textbooks, for the documents with any of the terms."""
+    k1, b = DEFAULT.k1, DEFAULT.b
     mean = sum(map(len, documents.values())) / max(1, len(documents))
     scores = {}
     for number in allowed:
@@ -31,12 +32,7 @@ def formula(
             holding = sum(term in other for other in documents.values())
             count = document.count(term)
             rarity = log(1 + (len(documents) - holding + 0.5) / (holding + 0.5))
-            score += (
-                rarity
-                * count
-                * (DEFAULT.k1 + 1)
-                / (count + DEFAULT.k1 * (1 - DEFAULT.b + DEFAULT.b * len(document) / mean))
-            )
+            score += rarity * count * (k1 + 1) / (count + k1 * (1 - b + b * len(document) / mean))
         if score:
             scores[number] = score
     return scores

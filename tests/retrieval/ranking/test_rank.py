@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memwell.ports.store.search import DEFAULT, Candidate, Facts, Interval, Statistics, Weights
+from memwell.ports.store.search import DEFAULT, Candidate, Features, Interval, Statistics, Weights
 from memwell.retrieval.analysis.features import Question, describe, question
 from memwell.retrieval.analysis.text import read_query
 from memwell.retrieval.index.postings import idf
@@ -31,11 +31,11 @@ def candidate(
     length: float = 10,
     session: Hashable | None = None,
     phrases: float = 0.0,
-    **facts: Any,
+    **features: Any,
 ) -> Candidate:
     return Candidate(
         key,
-        Facts(length=int(length), **facts),
+        Features(length=int(length), **features),
         tuple(words),
         cosine,
         dict(words),
@@ -80,7 +80,7 @@ def test_without_a_typical_cosine_the_lowest_is_zero() -> None:
 
 
 def test_the_window_counts_for_meaning_and_not_the_record_alone() -> None:
-    assert order(candidate(1, cosine=0.5, near=0.3), candidate(2, cosine=0.4, near=0.4)) == [2, 1]
+    assert order(candidate(1, cosine=0.5, window_cosine=0.3), candidate(2, cosine=0.4, window_cosine=0.4)) == [2, 1]
 
 
 def test_rare_words_count_more_than_frequent_ones() -> None:
@@ -124,7 +124,7 @@ def around(first: int, last: int) -> Question:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "facts", "value"),
+    ("wanted", "features", "value"),
     [
         ((0, 0), {"day": DAY}, 1),
         ((-3, 3), {"day": DAY}, 1),
@@ -138,9 +138,9 @@ def around(first: int, last: int) -> Question:
         ((0, 0), {"day": DAY + 90, "intervals": ((DAY - 400, DAY - 390), (DAY, DAY))}, 1),
     ],
 )
-def test_nearness_in_time(wanted: Interval, facts: dict[str, Any], value: float) -> None:
+def test_nearness_in_time(wanted: Interval, features: dict[str, Any], value: float) -> None:
     """Told a while after is nearer than told before; a vague time is less than a precise one."""
-    [found] = ranked(candidate(1, **facts), ask=around(*wanted))
+    [found] = ranked(candidate(1, **features), ask=around(*wanted))
     assert values(found).get("time", 0) == pytest.approx(value)
 
 
@@ -170,9 +170,9 @@ def test_a_quoted_phrase_lifts_those_that_hold_it() -> None:
 def test_what_only_asks_is_worse() -> None:
     told, asked = ranked(candidate(1, question_share=1.0), candidate(2))
     assert (told.key, asked.key) == (2, 1)
-    [idle] = [part for part in asked.parts if part.name == "idle"]
-    assert idle.value == 1
-    assert idle.weight < 0
+    [share] = [part for part in asked.parts if part.name == "question_share"]
+    assert share.value == 1
+    assert share.weight < 0
 
 
 def test_the_session_of_the_best_is_better() -> None:
@@ -195,7 +195,7 @@ def test_a_record_without_a_session_is_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["semantic", "lexical", "actor", "time", "when", "phrase", "session", "idle"]
+    "name", ["semantic", "lexical", "actor", "time", "when", "phrase", "session", "question_share"]
 )
 def test_a_weight_of_zero_switches_a_signal_off(name: str) -> None:
     ask = Question(
@@ -322,17 +322,21 @@ def test_a_limit_gives_the_beginning_of_all(candidates: list[Candidate], ask: Qu
 
 def test_facts_of_a_record() -> None:
     told = datetime(2023, 7, 19, 9, tzinfo=UTC)
-    terms, facts = describe("Ána: I moved yesterday. And you?", created_at=told)
+    terms, features = describe("Ána: I moved yesterday. And you?", created_at=told)
     assert terms == ["ana", "move", "yesterday"]
-    assert facts == Facts(
-        length=3, actor="ana", day=DAY, intervals=((DAY - 1, DAY - 1),), question_share=facts.question_share
+    assert features == Features(
+        length=3,
+        actor="ana",
+        day=DAY,
+        intervals=((DAY - 1, DAY - 1),),
+        question_share=features.question_share,
     )
-    assert 0 < facts.question_share < 1
+    assert 0 < features.question_share < 1
 
 
 def test_an_actor_in_the_metadata_counts_before_a_prefix() -> None:
-    _, facts = describe("Note: buy tea", created_at=datetime(2023, 7, 19, tzinfo=UTC), actor="Ana")
-    assert facts.actor == "ana"
+    _, features = describe("Note: buy tea", created_at=datetime(2023, 7, 19, tzinfo=UTC), actor="Ana")
+    assert features.actor == "ana"
 
 
 def test_a_question_resolves_its_times_against_now() -> None:

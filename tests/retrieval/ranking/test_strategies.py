@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memwell.errors import InvalidQuery
-from memwell.retrieval.ranking.strategies import STRATEGIES, Strategy, blend, named
+from memwell.retrieval.ranking.strategies import STRATEGIES, Strategy, blend, resolve
 from memwell.testing.samples import START, record
 from memwell.types import Record
 
@@ -72,10 +72,10 @@ def test_frequency_grows_with_recalls_and_reinforcements_ever_more_slowly() -> N
 
 
 def test_relevance_alone_is_the_default() -> None:
-    assert Strategy().plain
+    assert Strategy().relevance_only
     assert blend(0.7, memory(importance=1.0, access_count=9), Strategy(), NOW) == (0.7, ())
     assert STRATEGIES["relevant"] == Strategy()
-    assert [name for name, strategy in STRATEGIES.items() if strategy.plain] == ["relevant"]
+    assert [name for name, strategy in STRATEGIES.items() if strategy.relevance_only] == ["relevant"]
 
 
 @pytest.mark.parametrize(
@@ -98,12 +98,12 @@ def test_a_strategy_that_makes_no_sense_is_refused(given: dict[str, float]) -> N
 
 
 def test_strategies_are_found_by_name() -> None:
-    assert named("balanced") is STRATEGIES["balanced"]
+    assert resolve("balanced") is STRATEGIES["balanced"]
     own = Strategy(recency=2)
-    assert named(own) is own
+    assert resolve(own) is own
     for wrong in ("best", "", None, 7, ["relevant"]):
         with pytest.raises(InvalidQuery, match="relevant"):
-            named(wrong)  # type: ignore[arg-type]
+            resolve(wrong)  # type: ignore[arg-type]
 
 
 def test_the_named_strategies_cannot_be_changed() -> None:

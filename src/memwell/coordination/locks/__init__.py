@@ -35,7 +35,7 @@ https://martin.kleppmann.com/2016/02/08/how-to-do-distributed-locking.html
 from __future__ import annotations
 
 from memwell.coordination.locks.base import Lock, SyncLock
-from memwell.coordination.locks.redlock import redlock, redlock_sync
+from memwell.coordination.locks.quorum import redlock, redlock_sync
 from memwell.coordination.locks.single_node import lock, lock_sync
 
 __all__ = ["Lock", "SyncLock", "lock", "lock_sync", "redlock", "redlock_sync"]

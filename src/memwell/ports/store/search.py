@@ -1,6 +1,6 @@
 """Search: what the engine asks of a store, what comes back, and what ranking must know of each candidate.
 
-`Facts` are read once, when a record is written; a `Candidate` and the `Statistics` belong to one query. This is the
+`Features` are read once, when a record is written; a `Candidate` and the `Statistics` belong to one query. This is the
 whole contract between a store and `memwell.retrieval.ranking.rank`: some hundred candidates can come in one round trip.
 """
 
@@ -21,7 +21,7 @@ from memwell.types import Link, Scope
 __all__ = [
     "DEFAULT",
     "Candidate",
-    "Facts",
+    "Features",
     "Found",
     "Interval",
     "Search",
@@ -78,7 +78,7 @@ DEFAULT = Weights()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Features:
     """What is known of a record whatever the query: kept beside it, made by `describe`."""
 
     length: int
@@ -99,7 +99,7 @@ class Candidate:
 
     key: int | str
     """Identity within the search, given back in `Ranked`."""
-    facts: Facts
+    features: Features
     """What is known of the record."""
     matches: Sequence[tuple[int, int]]
     """Pairs (index of the query term, count) for the query terms it has."""

@@ -1,1 +1,1 @@
-"""Reading texts: terms, names, dates, and what ranking needs of them."""
+"""Text analysis: terms, names, dates, and the features that ranking uses."""

@@ -1,4 +1,4 @@
-"""Time expressions of a text as day intervals, resolved against the time it was said.
+"""Time expressions in a text as intervals of days, resolved against the time of the text.
 
 English only, like the stemmer; ISO dates and years work in every language.
 """
@@ -93,17 +93,17 @@ _CLASSES: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {
     "part": (frozenset("morning afternoon evening".split()), ("day",)),
     "recent": (frozenset("recently lately other".split()), ("recent",)),
 }
-"""Words of time by class, and the patterns that a class can open."""
+"""Trigger words by class, and the patterns in which each class occurs."""
 
-_OPENING = frozenset().union(*(triggers for triggers, _ in _CLASSES.values()))
+_TRIGGERS = frozenset().union(*(triggers for triggers, _ in _CLASSES.values()))
 _NUMERIC = frozenset({"iso", "slash", "year"})
-"""Patterns that a digit can open."""
+"""Patterns that need no trigger word, only a digit."""
 
-_ROOM = 40
-"""Characters on either side of a word of time that an expression can take in."""
+_MARGIN = 40
+"""Characters on either side of a trigger word to which an expression can extend."""
 
 _BEGIN = r"(?:(?<!\w)(?=\w)|(?<!\d)(?=\d))"
-"""Where an expression can begin: asked once for all patterns, most places in a text cost next to nothing."""
+"""Where an expression can begin. Tested once for all patterns, so that most positions of a text cost almost nothing."""
 
 _DIGIT = re.compile(r"\d")
 _CAPITAL_MONTH = re.compile(r"\b(?:May|March)\b")
@@ -118,7 +118,7 @@ def _month_number(word: str) -> int:
 
 
 def _nearest_year(month: int, ref: date) -> int:
-    """The year whose `month` lies closest to `ref`: speech leaves out the near one."""
+    """The year whose `month` is closest to `ref`: that is the one people leave out."""
     return min(
         (ref.year - 1, ref.year, ref.year + 1),
         key=lambda y: abs((y - ref.year) * 12 + month - ref.month),
@@ -165,7 +165,7 @@ def _span(g: re.Match[str], ref: date) -> Interval:
 
 
 def _near(g: re.Match[str], ref: date) -> Interval | None:
-    """A unit, weekday, season or month as it lies to `ref`: "last May", "this weekend", "next Friday"."""
+    """A unit, weekday, season or month relative to `ref`: "last May", "this weekend", "next Friday"."""
     kind, word = g["ne_k"].removeprefix("this "), g["ne_u"].rstrip(".")
     step = -1 if kind in ("last", "past", "previous") else 0 if kind == "this" else 1
     if word in _WEEKDAY_WORDS:
@@ -207,14 +207,13 @@ _RESOLVE: dict[str, Callable[[re.Match[str], date], Interval | None]] = {
 def intervals(
     text: str, reference: datetime | date, *, terms: Collection[str] | None = None
 ) -> list[Interval]:
-    """Day intervals that `text` names, in order of appearance; `[]` when it names none. Never raises.
+    """Intervals of days that `text` mentions, in order of appearance; `[]` if it mentions none. Never raises.
 
-    `reference` is when the text was said: "yesterday" in a memory means the day before its `created_at`, in a question
-    the day before now. "may" and "march" alone count only when capitalised; days outside the years 1 to 9999 never do.
-    `terms` are the index terms of the text, where they are known: without a word of time among them the text is not
-    even read.
+    `reference` is the time of the text: "yesterday" in a memory is the day before its `created_at`, in a question the
+    day before now. "may" and "march" alone count only if capitalised; days outside the years 1 to 9999 do not count.
+    `terms`, if known, are the index terms of the text: if none of them can belong to a time, the text is not scanned.
     """
-    if terms is not None and _timeless(text, terms):
+    if terms is not None and _has_no_time(text, terms):
         return []
     low = text.lower()
     seen = set(_GATE_WORD.findall(low))
@@ -236,8 +235,8 @@ def intervals(
     return found
 
 
-def _timeless(text: str, terms: Collection[str]) -> bool:
-    """Whether nothing can be a time: no stem of a word of time, no number, no word of time that is a stop word."""
+def _has_no_time(text: str, terms: Collection[str]) -> bool:
+    """Whether the text certainly mentions no time: no trigger word, no digit, no trigger that is also a stop word."""
     return (
         _stems().isdisjoint(terms)
         and "May" not in text
@@ -248,23 +247,23 @@ def _timeless(text: str, terms: Collection[str]) -> bool:
 
 @cache
 def _stems() -> frozenset[str]:
-    return frozenset(analyze(" ".join(_OPENING)))
+    return frozenset(analyze(" ".join(_TRIGGERS)))
 
 
 def _stretch(low: str, seen: set[str]) -> tuple[int, int]:
-    """The part of a text in which words of time and numbers stand, with room for what belongs to them."""
-    words = _OPENING & seen
+    """Start and end of the part of a text that contains all trigger words and digits, with a margin."""
+    words = _TRIGGERS & seen
     places = [low.find(word) for word in words] + [low.rfind(word) for word in words]
     number = _DIGIT.search(low)
     if number is not None:
         places += [number.start(), max(map(low.rfind, "0123456789"))]
-    first = max(0, min(places) - _ROOM)
-    return low.rfind(" ", 0, first) + 1, max(places) + _ROOM
+    first = max(0, min(places) - _MARGIN)
+    return low.rfind(" ", 0, first) + 1, max(places) + _MARGIN
 
 
 def _kinds(seen: set[str], *, numbers: bool) -> frozenset[str]:
-    """Names of the patterns that could match, by the words of time that occur."""
-    if _OPENING.isdisjoint(seen):
+    """Names of the patterns that could match, given the trigger words that occur."""
+    if _TRIGGERS.isdisjoint(seen):
         return _NUMERIC if numbers else frozenset()
     qualified = not _QUALIFIERS.isdisjoint(seen)
     kinds: set[str] = set()
@@ -276,7 +275,7 @@ def _kinds(seen: set[str], *, numbers: bool) -> frozenset[str]:
 
 @cache
 def _expression(kinds: frozenset[str]) -> re.Pattern[str] | None:
-    """One pattern of the `kinds`, tried in the order of `_PATTERNS`."""
+    """One regular expression for the `kinds`, which are tried in the order of `_PATTERNS`."""
     if not kinds:
         return None
     patterns = "|".join(f"(?P<{k}>{p})" for k, p in _PATTERNS.items() if k in kinds)
@@ -284,7 +283,7 @@ def _expression(kinds: frozenset[str]) -> re.Pattern[str] | None:
 
 
 def _is_verb(match: re.Match[str], text: str) -> bool:
-    """True for "may" and "march" in lower case: the verb, not the month."""
+    """Whether "may" or "march" is the verb, not the month: it is in lower case."""
     groups = match.groupdict("")
     word = (groups.get("mo_m") or groups["ne_u"]).rstrip(".")
     if word not in ("may", "march") or len(match.string) != len(text):

@@ -1,4 +1,4 @@
-"""Spans of days on the calendar, as pairs of ordinals.
+"""Spans of calendar days, as pairs of ordinals.
 
 An interval is a pair of proleptic ordinals `(first_day, last_day)`, both included (see `datetime.date.toordinal`): two
 integers, cheap to store, compare and index.
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 SEASONS: Final = {"spring": 3, "summer": 6, "fall": 9, "autumn": 9, "winter": 12}
-"""First month of each season of the northern half of the world."""
+"""First month of each season on the northern hemisphere."""
 
 _SLACK: Final = {"weekend": 2, "week": 3, "fortnight": 5, "month": 15}
 """Days on either side, about a third of the unit."""
@@ -35,7 +35,7 @@ _LAST: Final = date.max.toordinal()
 
 
 def day_span(year: int, month: int, day: int) -> Interval | None:
-    """That day; `None` when the calendar has none such."""
+    """That day; `None` if the calendar has no such day."""
     try:
         found = date(year, month, day).toordinal()
     except ValueError:
@@ -44,7 +44,7 @@ def day_span(year: int, month: int, day: int) -> Interval | None:
 
 
 def month_span(year: int, month: int, part: str | None = None) -> Interval | None:
-    """That month, or its early, middle or late third; `None` out of the years 1 to 9998."""
+    """That month, or its early, middle or late third; `None` outside the years 1 to 9998."""
     if not 1 <= year <= 9998 or not 1 <= month <= 12:
         return None
     first = date(year, month, 1).toordinal()
@@ -57,7 +57,7 @@ def month_span(year: int, month: int, part: str | None = None) -> Interval | Non
 
 
 def season_span(year: int, name: str) -> Interval | None:
-    """The 92 days from the first of the season; `None` out of the years 1 to 9998."""
+    """The 92 days from the first of the season; `None` outside the years 1 to 9998."""
     if not 1 <= year <= 9998:
         return None
     first = date(year, SEASONS[name], 1).toordinal()
@@ -65,14 +65,14 @@ def season_span(year: int, name: str) -> Interval | None:
 
 
 def year_span(year: int) -> Interval | None:
-    """That year; `None` out of the years 1 to 9998."""
+    """That year; `None` outside the years 1 to 9998."""
     if not 1 <= year <= 9998:
         return None
     return date(year, 1, 1).toordinal(), date(year, 12, 31).toordinal()
 
 
 def around_span(ref: date, days: int, unit: str) -> Interval | None:
-    """An interval `days` from `ref` as wide as its unit is vague (a third of it on either side)."""
+    """An interval around the day `days` after `ref`, extended by about a third of the unit on either side."""
     centre = ref.toordinal() + days
     if unit in ("day", "night"):
         return centre, centre
@@ -82,7 +82,7 @@ def around_span(ref: date, days: int, unit: str) -> Interval | None:
 
 
 def unit_span(unit: str, ref: date, step: int) -> Interval | None:
-    """The day, or the calendar week, weekend (from Friday), month or year, `step` from the one of `ref`."""
+    """The day, calendar week, weekend (from Friday), month or year that is `step` units after that of `ref`."""
     day = ref.toordinal()
     monday = day - ref.weekday() + 7 * step
     if unit in ("week", "fortnight"):
@@ -96,8 +96,8 @@ def unit_span(unit: str, ref: date, step: int) -> Interval | None:
 
 
 def weekday_span(weekday: int, ref: date, step: int) -> Interval:
-    """The last such weekday (0: Monday) before `ref` (-1), the first after it (1), or the time between the last and the
-    next when it is not said which is meant (0; only `ref` itself when that is such a weekday).
+    """The last such weekday (0: Monday) before `ref` (step -1), the first after it (1), or, if the direction is unknown
+    (0), the time between both; that is `ref` itself if it is such a weekday.
     """
     day = ref.toordinal()
     since, until = (ref.weekday() - weekday) % 7, (weekday - ref.weekday()) % 7
@@ -109,11 +109,11 @@ def weekday_span(weekday: int, ref: date, step: int) -> Interval:
 
 
 def on_calendar(interval: Interval) -> Interval | None:
-    """The part of an interval within the years 1 to 9999; `None` when there is none."""
+    """The part of an interval within the years 1 to 9999; `None` if there is none."""
     first, last = max(interval[0], _FIRST), min(interval[1], _LAST)
     return (first, last) if first <= last else None
 
 
 def distance(a: Interval, b: Interval) -> int:
-    """Days between two intervals; 0 when they share a day."""
+    """Days between two intervals; 0 if they share a day."""
     return max(0, a[0] - b[1], b[0] - a[1])

@@ -1,7 +1,7 @@
-"""What is read from a text once: the features of a record, kept beside it, and what a question asks for.
+"""The features of a record, extracted once when it is written, and those of a question.
 
-Stores keep a record's features as one line, `actor TAB share that only asks TAB day-day,…`, so that a search parses no
-content.
+Stores keep the features of a record as one line of text, its *signals*: `actor TAB question share TAB day-day,…`. So a
+search need not parse any content.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from memwell.ports.store.search import Facts, Interval
+from memwell.ports.store.search import Features, Interval
 from memwell.retrieval.analysis.dates import intervals
 from memwell.retrieval.analysis.text import (
     Query,
@@ -30,31 +30,31 @@ _ACTOR_KEYS = ("speaker", "role", "author", "actor", "name")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What the query asks for beside its terms and its vector."""
+    """What a query asks for, besides its terms and its vector."""
 
     actors: frozenset[str] = frozenset()
-    """Folded actors it is about."""
+    """Folded names of the actors it is about."""
     named: bool = False
-    """True when they are named, false when only I / you points to them."""
+    """Whether it names them; false if it says only "I" or "you"."""
     intervals: Sequence[Interval] = ()
     """Times it mentions."""
     asks_when: bool = False
-    """True when the answer is a time."""
+    """Whether the answer is a time."""
     quotes: bool = False
-    """True when it quotes a phrase."""
+    """Whether it quotes a phrase."""
 
 
-def describe(content: str, *, created_at: datetime, actor: str | None = None) -> tuple[list[str], Facts]:
-    """Index terms and facts of a record's text.
+def describe(content: str, *, created_at: datetime, actor: str | None = None) -> tuple[list[str], Features]:
+    """Index terms and features of a record's text.
 
-    `actor` comes from metadata; without it a "Name: " prefix of the text is taken.
+    `actor` comes from the metadata; if it is missing, a "Name: " prefix of the text is used.
     """
     prefix, body = split_actor(content)
     terms = analyze(without_role(content))
-    said_by = actor or prefix
-    return terms, Facts(
+    speaker = actor or prefix
+    return terms, Features(
         length=len(terms),
-        actor=fold(said_by) if said_by else None,
+        actor=fold(speaker) if speaker else None,
         day=created_at.toordinal(),
         intervals=tuple(intervals(body, created_at, terms=terms)),
         question_share=question_share(body),
@@ -62,7 +62,7 @@ def describe(content: str, *, created_at: datetime, actor: str | None = None) ->
 
 
 def question(query: Query, *, now: datetime) -> Question:
-    """What `query` asks for beside its terms, its relative times resolved against `now`."""
+    """What `query` asks for besides its terms; relative times are resolved against `now`."""
     return Question(
         actors=query.actors,
         named=query.named,
@@ -73,29 +73,29 @@ def question(query: Query, *, now: datetime) -> Question:
 
 
 def lexemes_and_signals(record: Record) -> tuple[str, str]:
-    """The index terms of a record joined by spaces, and the line of its signals (empty when it has none)."""
-    terms, facts = describe(record.content, created_at=record.created_at, actor=_actor(record))
-    actor, idle, times = facts.actor, facts.question_share, facts.intervals
-    if actor is None and not idle and not times:
+    """The index terms of a record, joined by spaces, and its signals (empty if it has none)."""
+    terms, features = describe(record.content, created_at=record.created_at, actor=_actor(record))
+    actor, share, times = features.actor, features.question_share, features.intervals
+    if actor is None and not share and not times:
         return " ".join(terms), ""
     spans = ",".join([f"{first}-{last}" for first, last in times])
-    return " ".join(terms), f"{actor or ''}\t{f'{idle:.2f}' if idle else ''}\t{spans}"
+    return " ".join(terms), f"{actor or ''}\t{f'{share:.2f}' if share else ''}\t{spans}"
 
 
 def read_signals(line: str) -> tuple[str | None, float, tuple[Interval, ...]]:
-    """Actor, idle share and times mentioned. Raises `ValueError` for anything but a line of signals."""
+    """Actor, question share and times mentioned. Raises `ValueError` for an invalid line."""
     if not line:
         return None, 0.0, ()
-    actor, idle, spans = line.split("\t")
+    actor, share, spans = line.split("\t")
     found: list[Interval] = []
     for span in spans.split(",") if spans else ():
         first, _, last = span.partition("-")
         found.append((int(first), int(last)))
-    return actor or None, float(idle) if idle else 0.0, tuple(found)
+    return actor or None, float(share) if share else 0.0, tuple(found)
 
 
 def _actor(record: Record) -> str | None:
-    """The speaker that the metadata name, within what a name may be."""
+    """The speaker given in the metadata, if its length is plausible for a name."""
     for key in _ACTOR_KEYS if record.metadata else ():
         value = record.metadata.get(key)
         if isinstance(value, str) and 0 < len(value) <= 64:

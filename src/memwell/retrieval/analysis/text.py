@@ -1,8 +1,8 @@
-"""Words of a text: index terms, and what a question says beside its terms.
+"""Index terms of a text, and what a question says besides its terms.
 
 Index terms are stems (Porter2, http://snowball.tartarus.org/algorithms/english/stemmer.html) of folded words without
-stop words; scripts written without spaces give overlapping pairs of characters, as Lucene's CJKAnalyzer does. The terms
-are plain text without spaces, so that `" ".join(analyze(text))` can be kept in a database column and split again.
+stop words. Scripts written without spaces give overlapping pairs of characters, as in Lucene's CJKAnalyzer. A term
+contains no space, so `" ".join(analyze(text))` can be stored in a database column and split again.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ STOP_WORDS = frozenset(
     which while who who's whom whose why will with won't would wouldn't yes you you'd you'll
     you're you've your yours yourself yourselves""".split()
 )
-"""English words that carry no topic; left out of the index and of every query."""
+"""English words without a topic, left out of the index and of every query."""
 
 USER_ROLES = frozenset({"user", "human", "customer", "me"})
 """Actors that a first-person question ("did I …") is about."""
@@ -87,15 +87,15 @@ _WHEN = re.compile(
     r"\bwhen\b|\b(?:what|which) (?:date|day|month|year|time)\b|\bhow long ago\b|\bhow recently\b"
 )
 
-_known: dict[str, tuple[str, ...]] = {}
-"""Folded word → its index terms, for words seen lately."""
-_KNOWN_WORDS = 50_000
+_cache: dict[str, tuple[str, ...]] = {}
+"""Folded word → its index terms, for recent words."""
+_CACHED_WORDS = 50_000
 _WORD_LENGTH = 64
-"""Characters; anything longer is hardly a word: its terms are not kept for the next time, nor 's and 'll cut off."""
+"""Characters. Anything longer is hardly a word: its terms are not cached, and endings such as 's are not removed."""
 
 
 def fold(text: str) -> str:
-    """Case-folded, normalised text without diacritics (`"Ünïté’s"`: `"unite's"`)."""
+    """Case-folded, normalised text without diacritics: `"Ünïté’s"` gives `"unite's"`."""
     if text.isascii():
         return text.replace("`", "'").lower()
     text = text.translate(_APOSTROPHES)
@@ -107,7 +107,7 @@ def fold(text: str) -> str:
 
 @cache
 def _stem() -> Callable[[str], str]:
-    """The English Porter2 stemmer; PyStemmer is imported on first use."""
+    """The English Porter2 stemmer. PyStemmer is imported on first use."""
     import Stemmer  # type: ignore[import-not-found, unused-ignore]
 
     stem: Callable[[str], str] = Stemmer.Stemmer("english", 0).stemWord
@@ -123,34 +123,34 @@ def _any_word() -> re.Pattern[str]:
 
 
 def analyze(text: str) -> list[str]:
-    """Index terms of `text` in order, repeated as often as they occur; `[]` when none is left.
+    """Index terms of `text`, in order and with repetitions; `[]` if there are none.
 
-    Deterministic: the same text gives the same terms in every process and release of one index version.
+    Deterministic: the same text gives the same terms in every process and in every release with the same index version.
     `analyze("Went hiking, re-painted 3,600 cafés!")` → `["went", "hike", "re", "paint", "repaint", "3600", "cafe"]`.
     """
     folded = fold(text)
     words = (_ASCII_WORD if folded.isascii() else _any_word()).findall(folded)
     terms: list[str] = []
     for word in words:
-        found = _known.get(word)
+        found = _cache.get(word)
         if found is None:
-            found = _learn(word)
+            found = _analyze_word(word)
         terms += found
     return terms
 
 
-def _learn(word: str) -> tuple[str, ...]:
-    """The terms of a word that was not met lately, kept for the next time."""
+def _analyze_word(word: str) -> tuple[str, ...]:
+    """The terms of a word that is not in the cache; adds it."""
     if len(word) > _WORD_LENGTH:
         return _terms_of(word)
-    if len(_known) >= _KNOWN_WORDS:
-        _known.clear()
-    found = _known[sys.intern(word)] = tuple(map(sys.intern, _terms_of(word)))
+    if len(_cache) >= _CACHED_WORDS:
+        _cache.clear()
+    found = _cache[sys.intern(word)] = tuple(map(sys.intern, _terms_of(word)))
     return found
 
 
 def _terms_of(word: str) -> tuple[str, ...]:
-    """Index terms of one folded word: its stem, or its parts and their compound."""
+    """Index terms of one folded word: its stem, or its parts and the compound."""
     if word in STOP_WORDS:
         return ()
     if not word.isascii() and (runs := _UNSPACED_RUN.findall(word)):
@@ -168,7 +168,9 @@ def _terms_of(word: str) -> tuple[str, ...]:
 
 
 def _terms_of_parts(word: str) -> tuple[str, ...]:
-    """Index terms of a word with hyphens, dots, commas or apostrophes inside: its parts, and the compound of two."""
+    """Index terms of a word with inner hyphens, dots, commas or apostrophes: its parts, and the compound of two
+    parts.
+    """
     parts = [part for part in _JOINT.split(word) if part]
     if len(parts) < 2:
         return tuple(parts)
@@ -179,14 +181,14 @@ def _terms_of_parts(word: str) -> tuple[str, ...]:
 
 
 _LONGEST_ACTOR = 160
-"""Characters within which the colon after an actor stands."""
+"""Characters within which the colon after an actor must occur."""
 
 
 def split_actor(text: str) -> tuple[str | None, str]:
-    """`"Ana: hello"` → `("Ana", "hello")`; `(None, text)` without such a prefix.
+    """`"Ana: hello"` → `("Ana", "hello")`; `(None, text)` if there is no such prefix.
 
-    One text cannot tell a speaker from a heading ("Note: …"): the caller counts how often an actor recurs before
-    trusting it (see `trusted_actors`).
+    A single text does not show whether the prefix is a speaker or a heading ("Note: …"). So callers count how often an
+    actor occurs before they trust it; see `trusted_actors`.
     """
     if text.find(":", 0, _LONGEST_ACTOR) < 0:
         return None, text
@@ -195,68 +197,71 @@ def split_actor(text: str) -> tuple[str | None, str]:
 
 
 def without_role(text: str) -> str:
-    """`text` without a leading "user: " or "assistant: ": what to embed and to analyse.
+    """`text` without a leading "user: " or "assistant: ", for embedding and analysis.
 
-    Names stay: they are words of the text. The actor is kept beside it (see `split_actor`).
+    Names stay, because they are words of the text. See `split_actor` for the actor.
     """
     actor, body = split_actor(text)
     return body if actor and fold(actor) in USER_ROLES | ASSISTANT_ROLES else text
 
 
 def trusted_actors(counts: Mapping[str, int], *, least: int = 3) -> frozenset[str]:
-    """Folded actors that recur: seen `least` times or more among a scope's memories."""
+    """Folded actors that occur at least `least` times among the memories of a scope."""
     return frozenset(fold(actor) for actor, n in counts.items() if n >= least)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """What a question says, read from its words alone and the scope's actors."""
+    """What a question says, based on its words and the actors of the scope."""
 
     text: str
     """The question as given."""
     terms: tuple[str, ...]
-    """Distinct index terms in order, the names of actors left out unless nothing else is left."""
+    """Distinct index terms, in order. Names of actors are left out, unless there are no other terms."""
     phrases: tuple[tuple[str, ...], ...]
     """Index terms of each quoted passage."""
     actors: frozenset[str]
-    """Folded actors that the question is about: named, or meant by I / you."""
+    """Folded actors that the question is about: named, or meant by "I" or "you"."""
     named: bool
-    """True when an actor is named, false when only I / you points to one."""
+    """Whether an actor is named; false if "I" or "you" refers to one."""
     embed_text: str
-    """What to embed: the question as the named actor would put it.
+    """The text to embed: the question as the named actor would put it.
 
-    A name swamps a small embedding model, and people say "I" of themselves: "When did Ana move?" becomes "When did I
-    move?". Without English function words the name is only left out.
+    A name dominates the vector of a small embedding model, and people call themselves "I", so "When did Ana move?"
+    becomes "When did I move?". If the question has no English function words, the name is only removed.
     """
 
 
 def _actors_in(text: str, actors: Collection[str]) -> dict[str, frozenset[str]]:
-    """Words of `text` that name actors, by a part of the name or its first three letters or more.
+    """Word → the actors it names. A word names an actor if it is a part of the name, or a unique beginning of one with
+    at least three letters.
 
-    A name is capitalised, unless the whole question is in lower case; a first word that is also a stop word ("Will …?")
-    is none.
+    Names must be capitalised, unless the whole question is in lower case. A first word that is also a stop word
+    ("Will …?") is not a name.
     """
     people = [a for a in actors if a not in USER_ROLES and a not in ASSISTANT_ROLES]
     found: dict[str, frozenset[str]] = {}
     if not people:
         return found
-    careless = text == text.lower()
+    lower_case = text == text.lower()
     for match in _NAME.finditer(text):
         word = match[0]
         name = fold(word)
-        if not (word[0].isupper() or careless) or (name in STOP_WORDS and (careless or not match.start())):
+        if not (word[0].isupper() or lower_case) or (
+            name in STOP_WORDS and (lower_case or not match.start())
+        ):
             continue
-        who = [a for a in people if name in a.split()]
-        if not who and len(name) >= 3 and not careless:
-            short = [a for a in people if any(part.startswith(name) for part in a.split())]
-            who = short if len(short) == 1 else []
-        if who:
-            found[word] = frozenset(who)
+        matching = [a for a in people if name in a.split()]
+        if not matching and len(name) >= 3 and not lower_case:
+            prefixed = [a for a in people if any(part.startswith(name) for part in a.split())]
+            matching = prefixed if len(prefixed) == 1 else []
+        if matching:
+            found[word] = frozenset(matching)
     return found
 
 
 def _role_of(folded: str, actors: Collection[str]) -> frozenset[str]:
-    """Role actors meant by "I" or by "you", when the scope has both kinds; none when both are."""
+    """The role actors meant by "I" or by "you", if the scope has both kinds; none if the question has both words."""
     users, assistants = USER_ROLES & set(actors), ASSISTANT_ROLES & set(actors)
     first, second = bool(_FIRST.search(folded)), bool(_SECOND_DID.search(folded))
     if not users or not assistants or first == second:
@@ -265,50 +270,50 @@ def _role_of(folded: str, actors: Collection[str]) -> frozenset[str]:
 
 
 def read_query(text: str, *, actors: Collection[str] = ()) -> Query:
-    """Analyse a question; `actors` are the folded, trusted actors of its scope (may be empty)."""
+    """Analyse a question. `actors` are the folded, trusted actors of its scope."""
     plain = text.translate(_APOSTROPHES)
     named = _actors_in(plain, actors)
-    bare, spoken = plain, plain
+    bare, first_person = plain, plain
     for word in sorted(named, key=len, reverse=True):
         name = rf"(?<!\w){re.escape(word)}('s)?(?!\w)"
         bare = re.sub(name, " ", bare)
-        spoken = re.sub(name, lambda m: "my" if m[1] else "I", spoken)
+        first_person = re.sub(name, lambda m: "my" if m[1] else "I", first_person)
     quoted = [next(g for g in m.groups() if g) for m in _QUOTED.finditer(text)]
-    who = frozenset().union(*named.values()) or _role_of(fold(text), actors)
+    about = frozenset().union(*named.values()) or _role_of(fold(text), actors)
     terms = tuple(dict.fromkeys(analyze(bare)))
-    asked = spoken if _ENGLISH.search(plain) else _SPACES.sub(" ", bare).strip()
+    rewritten = first_person if _ENGLISH.search(plain) else _SPACES.sub(" ", bare).strip()
     return Query(
         text=text,
         terms=terms or tuple(dict.fromkeys(analyze(plain))),
         phrases=tuple(t for q in quoted if (t := tuple(analyze(q)))),
-        actors=who,
+        actors=about,
         named=bool(named),
-        embed_text=asked if named and terms else text,
+        embed_text=rewritten if named and terms else text,
     )
 
 
 def question_share(text: str) -> float:
-    """Share of the words, 0..1, in questions that say nothing of the speaker ("How are you?").
+    """Share of the words, 0..1, that belong to questions which say nothing about the speaker ("How are you?").
 
-    Such a sentence asks for a fact and holds none. Words are counted by their spaces; bracketed additions are left out.
+    Such a sentence asks for information and contains none. Words are counted by spaces; text in brackets is ignored.
     """
     if "?" not in text and "？" not in text:
         return 0.0
-    total = idle = 0
+    total = asking = 0
     for sentence in _SENTENCE.findall(_IMAGE.sub("", fold(text))):
         words = sentence.count(" ") + 1
         total += words
         if sentence.rstrip()[-1:] in ("?", "？") and not _SELF.search(sentence):
-            idle += words
-    return idle / max(1, total)
+            asking += words
+    return asking / max(1, total)
 
 
 def asks_when(question: str) -> bool:
-    """True when the answer to `question` is a time."""
+    """Whether the answer to `question` is a time."""
     return bool(_WHEN.search(fold(question)))
 
 
 def phrase_share(terms: Sequence[str], phrases: Sequence[Sequence[str]]) -> float:
-    """Share of `phrases`, 0..1, whose terms follow one another in `terms`; 0 without phrases."""
+    """Share of `phrases`, 0..1, whose terms occur consecutively in `terms`; 0 if there are no phrases."""
     text = f" {' '.join(terms)} "
     return sum(f" {' '.join(p)} " in text for p in phrases) / len(phrases) if phrases else 0.0

@@ -1,7 +1,7 @@
-"""The corpora in use: projections of a store, loaded at the first search, following its change sequence from then on.
+"""The corpora in use: in-memory copies of a store's records, loaded at the first search of an owner.
 
-So writes of other threads and processes are seen by the next search. A corpus with many dead slots, or far behind, is
-loaded anew.
+From then on each follows the store's change sequence, so that the next search sees writes of other threads and
+processes. A corpus with many dead slots, or far behind, is loaded again.
 """
 
 from __future__ import annotations
@@ -14,43 +14,41 @@ from memwell.types import Scope
 
 __all__ = ["Corpora"]
 
-_MANY_CHANGES: Final = 20_000
+_MAX_CHANGES: Final = 20_000
 
 
 class Corpora:
-    """The corpora in use, least recently used out first, beyond `budget` records in all (see `OwnerCache`)."""
+    """The corpora in use, up to `budget` records together (see `OwnerCache`)."""
 
     def __init__(self, source: Source, budget: int = 400_000) -> None:
         self._source = source
-        self._kept = OwnerCache(self._followed, lambda corpus: len(corpus.ids), budget)
+        self._cache = OwnerCache(self._refresh, lambda corpus: len(corpus.ids), budget)
 
     def clear(self) -> None:
-        """Forget everything."""
-        self._kept.clear()
+        """Drop all corpora."""
+        self._cache.clear()
 
     def actors(self, scope: Scope) -> frozenset[str]:
-        """Who speaks in the records of a scope, folded."""
+        """The folded speakers of the records of a scope."""
         corpus = self.current(scope)
         with corpus.lock:
             return corpus.speakers()
 
     def current(self, scope: Scope) -> Corpus:
-        """The corpus that holds a scope, abreast of the store."""
-        with self._kept.held((scope.tenant_id, scope.user_id)) as corpus:
+        """The corpus that contains a scope, up to date with the store."""
+        with self._cache.fresh((scope.tenant_id, scope.user_id)) as corpus:
             return corpus
 
     def drop(self, scope: Scope) -> None:
-        """Load the corpus of a scope anew at its next use: whoever used it was interrupted and may have left it
-        half changed.
-        """
-        self._kept.drop((scope.tenant_id, scope.user_id))
+        """Load the corpus of a scope again at its next use, because an interrupt may have left it half changed."""
+        self._cache.drop((scope.tenant_id, scope.user_id))
 
-    def _followed(self, corpus: Corpus | None, partition: Partition) -> Corpus:
+    def _refresh(self, corpus: Corpus | None, partition: Partition) -> Corpus:
         if corpus is None or corpus.sparse:
             return Corpus(partition, *self._source.load(partition))
         if self._source.position() == corpus.position:
             return corpus
-        found = self._source.changes(corpus.position, partition, _MANY_CHANGES)
+        found = self._source.changes(corpus.position, partition, _MAX_CHANGES)
         if found is None:
             return Corpus(partition, *self._source.load(partition))
         with corpus.lock:

@@ -1,8 +1,8 @@
-"""A partition of a store's records in memory, ready to be searched: postings, vectors, conversations.
+"""The in-memory index of one partition of a store: postings, vectors, conversations.
 
-A `Corpus` holds all records of one tenant and user (or of a whole tenant, for searches that name no user). Slots
-number its records in the order they came; a changed record takes a new slot and its old one dies, so that a slot, once
-filled, never changes under a search that runs without the lock.
+A `Corpus` contains all records of one tenant and user, or of a whole tenant for searches without a user. Its records
+are numbered by *slots*, in the order of arrival. A changed record gets a new slot and its old one is dead, so that a
+filled slot never changes during a search that runs without the lock.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any, Final, Protocol, TypeAlias
 
-from memwell.ports.store.search import Facts
+from memwell.ports.store.search import Features
 from memwell.retrieval.analysis.features import read_signals
 from memwell.retrieval.analysis.text import trusted_actors
 from memwell.retrieval.index.conversations import Conversations
@@ -24,77 +24,77 @@ from memwell.retrieval.index.vectors import Chunked, VectorSet
 __all__ = ["Change", "Corpus", "Partition", "Row", "Source"]
 
 Partition: TypeAlias = tuple[str, str | None]
-"""Tenant and user; `None` for every user of the tenant."""
+"""Tenant and user; `None` means all users of the tenant."""
 
 Row: TypeAlias = tuple[int, str, str | None, str | None, int, int | None, str, str]
 """key, id, user, session, created and expires in microseconds, signals, lexemes"""
 
 Change: TypeAlias = tuple[int, Row | None]
-"""A key and its row as it stands, or `None` when it is gone."""
+"""A key and its current row, or `None` if the record was deleted."""
 
 _DAY: Final = 86_400_000_000
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 
 
-_NOTHING: Final[tuple[tuple[Any, ...], ...]] = ((),) * 8
-"""The columns of no rows."""
+_NO_COLUMNS: Final[tuple[tuple[Any, ...], ...]] = ((),) * 8
+"""Eight empty columns."""
 
 
 class Source(Protocol):
-    """Where corpora come from. Each method sees one consistent state of the store."""
+    """The store, as corpora read it. Each method sees one consistent state."""
 
     def position(self) -> int:
         """The end of the change sequence."""
         ...
 
     def load(self, partition: Partition) -> tuple[int, list[Row]]:
-        """Every row of a partition, in any order, and the position they stand at."""
+        """The current position, and every row of a partition in any order."""
         ...
 
     def changes(self, after: int, partition: Partition, limit: int) -> tuple[int, list[Change]] | None:
-        """The new position and the last change of each key since; `None` when there are too many or they were
-        trimmed.
+        """The new position and the latest change of each key since `after`; `None` if there are more than `limit`, or
+        if they were trimmed.
         """
         ...
 
     def vectors(self, partition: Partition, model: str, keys: Sequence[int] | None) -> Iterator[Chunked]:
-        """The vectors of the partition under a model, or of some keys, in any order."""
+        """The vectors of a model for the whole partition or some keys, in any order."""
         ...
 
 
 class Corpus:
-    """One partition. `lock` guards everything but `Matrix.dot` over rows that are already filled."""
+    """The index of one partition. `lock` guards everything except `Matrix.dot` over rows that are already filled."""
 
     def __init__(self, partition: Partition, position: int, rows: Sequence[Row]) -> None:
         self.partition = partition
         self.position = position
         self.lock = threading.RLock()
         keys, ids, users, sessions, created, expires, signals, lexemes = (
-            zip(*rows, strict=True) if rows else _NOTHING
+            zip(*rows, strict=True) if rows else _NO_COLUMNS
         )
         self.slots: dict[int, int] = dict(zip(keys, range(len(keys)), strict=True))
-        """Key of a living record → its slot."""
+        """Key of a live record → its slot."""
         self.keys: list[int] = list(keys)
         """Slot → key."""
         self.ids: list[str] = list(ids)
         self.lexemes: list[str] = list(lexemes)
         self.expiring: dict[int, int] = {slot: at for slot, at in enumerate(expires) if at is not None}
-        """Slot → microseconds, for the living records that expire."""
+        """Slot → time in microseconds, for live records that expire."""
         self.postings = Postings(lexemes)
         speakers = [_speaker(line) for line in signals]
         self.actors: Counter[str] = Counter(speaker for speaker in speakers if speaker)
-        self.conversations = Conversations(self.facts)
+        self.conversations = Conversations(self.features)
         self.conversations.fill(keys, created, users, sessions, [bool(speaker) for speaker in speakers])
         self.vectors: VectorSet | None = None
         self._signals: list[str] = list(signals)
-        self._facts: dict[int, Facts] = {}
+        self._features: dict[int, Features] = {}
         self._created = array("q", created)
         self._by_id: dict[str, int] | None = None
         self._speakers: frozenset[str] | None = None
         self._first_expiry = min(self.expiring.values(), default=1 << 62)
 
     def follow(self, position: int, changes: Iterable[Change]) -> list[int]:
-        """Take over changes; the keys whose vectors must be read again."""
+        """Apply changes; returns the keys whose vectors must be read again."""
         touched = []
         for key, row in changes:
             self._remove(key)
@@ -106,7 +106,7 @@ class Corpus:
         return touched
 
     def with_vectors(self, source: Source, model: str) -> VectorSet:
-        """The vectors under a model, read when first asked for."""
+        """The vectors of a model, read on first use."""
         if self.vectors is None or self.vectors.model != model:
             fresh = VectorSet(model)
             fresh.add(self.slots, source.vectors(self.partition, model, None))
@@ -114,44 +114,44 @@ class Corpus:
         return self.vectors
 
     def slots_of(self, ids: Iterable[str]) -> list[int]:
-        """The slots of living records by their ids; unknown ids are left out."""
+        """The slots of live records by their ids; unknown ids are left out."""
         if self._by_id is None:
             self._by_id = {self.ids[slot]: slot for slot in self.slots.values()}
         return [slot for id in ids if (slot := self._by_id.get(id)) is not None]
 
-    def facts(self, slot: int) -> Facts:
-        """What is known of a record whatever the question."""
-        found = self._facts.get(slot)
+    def features(self, slot: int) -> Features:
+        """The features of a record."""
+        found = self._features.get(slot)
         if found is None:
-            actor, idle, times = read_signals(self._signals[slot])
-            found = self._facts[slot] = Facts(
+            actor, question_share, times = read_signals(self._signals[slot])
+            found = self._features[slot] = Features(
                 length=self.postings.length(slot),
                 actor=actor,
                 day=self._created[slot] // _DAY + _EPOCH_DAY,
                 intervals=times,
-                question_share=idle,
+                question_share=question_share,
             )
         return found
 
     def session_of(self, slot: int) -> Hashable | None:
-        """The conversation of a record; `None` for one that stands alone."""
+        """The conversation of a record; `None` if it belongs to none."""
         return self.conversations.of(slot, self._created[slot] // _DAY)
 
     def speakers(self) -> frozenset[str]:
-        """Who recurs as the speaker of a record, folded."""
+        """The folded speakers of several records."""
         if self._speakers is None:
             self._speakers = trusted_actors(self.actors)
         return self._speakers
 
     def expired(self, now: int) -> set[int]:
-        """The slots whose time has passed at `now` (microseconds)."""
+        """The slots of records that have expired at `now` (microseconds)."""
         if now < self._first_expiry:
             return set()
         return {slot for slot, at in self.expiring.items() if at <= now}
 
     @property
     def sparse(self) -> bool:
-        """Whether most slots are dead, so that loading anew pays."""
+        """Whether most slots are dead, so that loading again is worthwhile."""
         return len(self.ids) > 1000 and len(self.ids) > 2 * len(self.slots)
 
     def _add(self, row: Row) -> None:
@@ -182,12 +182,12 @@ class Corpus:
         speaker = _speaker(self._signals[slot])
         if speaker:
             self.actors[speaker] -= 1
-        self._facts.pop(slot, None)
+        self._features.pop(slot, None)
         self.conversations.remove(slot)
         if self.vectors is not None:
             self.vectors.drop(slot)
 
 
 def _speaker(signals: str) -> str:
-    """Who said it, empty when nobody is told."""
+    """The speaker; empty if unknown."""
     return signals.partition("\t")[0]

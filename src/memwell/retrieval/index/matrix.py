@@ -22,18 +22,16 @@ SLAB = 8192
 
 
 class Matrix:
-    """Rows of float32 in slabs that never move: growing copies nothing, so the peak of memory is the size
-    itself.
+    """Rows of float32 in slabs that never move. Growing copies nothing, so peak memory is the size of the matrix.
 
-    Guard it from outside: it may be read by many threads at once, and by none while it is written; but `dot`
-    may run while rows are appended, and tells of those that were there when it began.
+    Callers must lock: many threads may read at once, but none while another writes. Only `dot` may run while rows are
+    appended; it covers the rows that existed when it began.
     """
 
     def __init__(self, dimension: int) -> None:
-        """A matrix without rows. Raises `ConfigError` when numpy is missing or the dimension is not
-        positive."""
+        """A matrix without rows. Raises `ConfigError` if numpy is missing or the dimension is not positive."""
         if dimension < 1:
-            raise ConfigError(f"a dimension is a positive number, not {dimension!r}")
+            raise ConfigError(f"a dimension must be a positive integer, not {dimension!r}")
         self._np = numpy()
         self.dimension = dimension
         """Length of every row."""
@@ -42,10 +40,11 @@ class Matrix:
         self._slabs: list[NDArray[np.float32]] = []
 
     def append(self, rows: Vectors) -> int:
-        """Copy `(n, d)` rows to the end; the number of the first. Raises `EmbeddingError` for another
-        dimension."""
+        """Append `(n, d)` rows; returns the number of the first. Raises `EmbeddingError` for another dimension."""
         if rows.ndim != 2 or rows.shape[1] != self.dimension:
-            raise EmbeddingError(f"the matrix has rows of {self.dimension}, not of shape {tuple(rows.shape)}")
+            raise EmbeddingError(
+                f"the matrix has dimension {self.dimension}; rows of shape {tuple(rows.shape)} do not fit"
+            )
         first, taken = self.rows, 0
         while taken < len(rows):
             slab, at = divmod(self.rows, SLAB)
@@ -58,11 +57,12 @@ class Matrix:
         return first
 
     def set(self, row: int, vector: Vectors) -> None:
-        """Replace a row by a `(d,)` vector. Raises `EmbeddingError` for another dimension, `IndexError` past
-        the end."""
+        """Replace a row by a `(d,)` vector. Raises `EmbeddingError` for another dimension, `IndexError` past the
+        end.
+        """
         if vector.shape != (self.dimension,):
             raise EmbeddingError(
-                f"the matrix has rows of {self.dimension}, not of shape {tuple(vector.shape)}"
+                f"the matrix has dimension {self.dimension}; a vector of shape {tuple(vector.shape)} does not fit"
             )
         self._row(row)[:] = vector
 
@@ -71,37 +71,36 @@ class Matrix:
         return self._row(row).copy()
 
     def clear(self, row: int) -> None:
-        """Set a row to zero, so that its product with anything is 0. Raises `IndexError` past the end."""
+        """Set a row to zero, so that each of its products is 0. Raises `IndexError` past the end."""
         self._row(row)[:] = 0
 
     def check(self, query: Vectors) -> None:
-        """Raise `EmbeddingError` for a question of another dimension."""
+        """Raises `EmbeddingError` for a query of another dimension."""
         if query.shape[-1] != self.dimension:
             raise EmbeddingError(
-                f"the vectors here have dimension {self.dimension}, the question has {query.shape[-1]};"
-                " an embedder with another dimension needs another model name"
+                f"the stored vectors have dimension {self.dimension}, the query vector has {query.shape[-1]};"
+                " give an embedder with another dimension another model name"
             )
 
     def take(self, rows: Sequence[int] | NDArray[np.intp]) -> Vectors:
-        """A copy of some rows, `(len(rows), d) float32`, in the order asked. Raises `IndexError` past the
-        end."""
+        """A copy of some rows, `(len(rows), d) float32`, in the given order. Raises `IndexError` past the end."""
         np = self._np
-        wanted = np.asarray(rows, dtype=np.intp)
-        if len(wanted) and not 0 <= wanted.min() <= wanted.max() < self.rows:
-            raise IndexError(f"rows {wanted.min()} to {wanted.max()} of {self.rows}")
-        found = np.empty((len(wanted), self.dimension), dtype=np.float32)
-        slabs = wanted // SLAB
+        numbers = np.asarray(rows, dtype=np.intp)
+        if len(numbers) and not 0 <= numbers.min() <= numbers.max() < self.rows:
+            raise IndexError(f"rows {numbers.min()} to {numbers.max()} of {self.rows}")
+        found = np.empty((len(numbers), self.dimension), dtype=np.float32)
+        slabs = numbers // SLAB
         for slab in np.unique(slabs):
-            here = np.nonzero(slabs == slab)[0]
-            found[here] = self._slabs[slab][wanted[here] % SLAB]
+            inside = np.nonzero(slabs == slab)[0]
+            found[inside] = self._slabs[slab][numbers[inside] % SLAB]
         result: Vectors = found
         return result
 
     def dot(self, query: Vectors) -> Vectors:
-        """The product of each row with a `(d,)` query: `(rows,) float32`, the cosine when both are of unit
-        length. Raises `EmbeddingError` for another dimension."""
+        """The product of each row with a `(d,)` query: `(rows,) float32`; the cosine if both have unit length. Raises
+        `EmbeddingError` for another dimension."""
         self.check(query)
-        rows = self.rows  # once: another thread may append meanwhile
+        rows = self.rows  # read once: another thread may append meanwhile
         products: Vectors = self._np.empty(rows, dtype=self._np.float32)
         query = self._np.ascontiguousarray(query, dtype=self._np.float32)
         for start, slab in self.slabs(rows):
@@ -117,7 +116,7 @@ class Matrix:
         return products
 
     def slabs(self, rows: int | None = None) -> Iterator[tuple[int, Vectors]]:
-        """The first rows, or all, in order and without a copy, as (number of the first, `(n, d)` view)."""
+        """The first `rows` rows, or all, without a copy: pairs (number of the slab's first row, `(n, d)` view)."""
         rows = self.rows if rows is None else rows
         for start in range(0, rows, SLAB):
             yield start, self._slabs[start // SLAB][: min(SLAB, rows - start)]

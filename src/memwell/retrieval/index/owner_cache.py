@@ -1,6 +1,4 @@
-"""What is kept in this process of the owners in use: one value each, brought abreast at each use, the least recently
-used going first.
-"""
+"""A least-recently-used cache with one value per owner. Each use brings the value up to date first."""
 
 from __future__ import annotations
 
@@ -17,61 +15,67 @@ __all__ = ["OwnerCache"]
 
 T = TypeVar("T")
 
-_ITSELF: Final = 4
-"""What an owner weighs besides its records, since one without any takes memory as well."""
+_BASE_WEIGHT: Final = 4
+"""Weight of an owner in addition to its records, because one without records needs memory as well."""
 
 
 class _Entry(Generic[T]):
-    """A place for one value, with the lock of those who use it."""
+    """One value with its lock and weight."""
 
     __slots__ = ("lock", "value", "weight")
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.value: T | None = None
-        self.weight = _ITSELF
+        self.weight = _BASE_WEIGHT
 
 
 class OwnerCache(Generic[T]):
-    """The values of the owners in use. `follow` brings one abreast, or makes it when it gets `None`; `size` tells how
-    many records it holds. Beyond `budget` records in all, each owner counting as some, values are forgotten.
+    """One value per owner in use.
 
-    Threads may share it; a forked child begins anew.
+    `refresh(value, partition)` brings a value up to date, or creates it if `value` is `None`. `size(value)` is its
+    number of records. If all values together exceed `budget` records (each owner counts as a few more), the least
+    recently used are dropped.
+
+    Threads may share a cache; a forked child starts with an empty one.
     """
 
     def __init__(
-        self, follow: Callable[[T | None, Partition], T], size: Callable[[T], int], budget: int
+        self, refresh: Callable[[T | None, Partition], T], size: Callable[[T], int], budget: int
     ) -> None:
-        self._follow, self._size = follow, size
+        self._refresh, self._size = refresh, size
         self.budget = budget
         self.clear()
         fork_safe(self.clear)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop all values."""
         self._lock = threading.Lock()
         self._entries: OrderedDict[Partition, _Entry[T]] = OrderedDict()
         self._total = 0
 
     def drop(self, partition: Partition) -> None:
-        """Make the value anew at its next use."""
+        """Drop one value, so that its next use creates it again."""
         with self._lock:
             if entry := self._entries.pop(partition, None):
                 self._total -= entry.weight
 
     def owners(self) -> list[Partition]:
-        """Whose values are kept, the least recently used first."""
+        """The owners whose values are cached, the least recently used first."""
         with self._lock:
             return list(self._entries)
 
     @contextmanager
-    def held(self, partition: Partition) -> Iterator[T]:
-        """The value, abreast; nobody else uses it meanwhile."""
+    def fresh(self, partition: Partition) -> Iterator[T]:
+        """The value of an owner, up to date and locked for other threads while the context is open."""
         entry = self._entry(partition)
         with entry.lock:
-            before, entry.value = entry.value, None  # what an interrupt leaves half changed is not used again
-            entry.value = value = self._follow(before, partition)
-            self._weigh(partition, entry, _ITSELF + self._size(value))
+            before, entry.value = (
+                entry.value,
+                None,
+            )  # an interrupt may leave it half changed: do not reuse it then
+            entry.value = value = self._refresh(before, partition)
+            self._weigh(partition, entry, _BASE_WEIGHT + self._size(value))
             yield value
 
     def _entry(self, partition: Partition) -> _Entry[T]:
@@ -85,7 +89,7 @@ class OwnerCache(Generic[T]):
 
     def _weigh(self, partition: Partition, entry: _Entry[T], weight: int) -> None:
         with self._lock:
-            if self._entries.get(partition) is not entry:  # it was forgotten meanwhile
+            if self._entries.get(partition) is not entry:  # dropped meanwhile
                 return
             self._total += weight - entry.weight
             entry.weight = weight

@@ -1,4 +1,4 @@
-"""The vectors of a corpus under one model."""
+"""The vectors of a corpus for one model."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from memwell.retrieval.index.matrix import Matrix
 __all__ = ["Chunked", "VectorSet"]
 
 Chunked: TypeAlias = tuple[int, str | None, bytes]
-"""A key, the ranges of its passages as JSON (`None` for one passage), and their vectors as little-endian float32."""
+"""A key, the ranges of its passages as JSON (`None` for a single passage), and their vectors as little-endian
+float32.
+"""
 
 _READ_ROWS: Final = 2048
 
 
 class VectorSet:
-    """The vectors of a corpus under one model: a row for each whole text, and one for each passage of the
-    long ones.
-    """
+    """The vectors of a corpus for one model, one row per record: the mean of its passages."""
 
     def __init__(self, model: str) -> None:
         self.model = model
         self.whole: Matrix | None = None
         self.slots: list[int] = []
-        """Row of `whole` → slot, −1 once it is dead."""
+        """Row of `whole` → slot; −1 if the record is gone."""
         self.dead: list[int] = []
-        """Rows of records that are gone."""
+        """Rows whose records are gone."""
         self.of: dict[int, int] = {}
         """Slot → row of `whole`."""
 
     def add(self, slots: Mapping[int, int], found: Iterator[Chunked]) -> None:
-        """Take over the vectors of living records; `slots` tells the slot of each key."""
+        """Add the vectors of live records. `slots` maps key → slot; other keys are ignored."""
         np = numpy()
         while batch := list(islice(found, _READ_ROWS)):
             rows = [row for row in batch if row[0] in slots]
@@ -49,7 +49,7 @@ class VectorSet:
             self.whole.append(vectors)
 
     def drop(self, slot: int) -> None:
-        """Forget a record."""
+        """Remove a record."""
         row = self.of.pop(slot, None)
         if row is not None:
             self.slots[row] = -1
@@ -57,7 +57,7 @@ class VectorSet:
 
 
 def _mean(data: bytes, spans: str) -> bytes:
-    """The unit vector in the middle of several passages."""
+    """The normalised mean vector of several passages."""
     np = numpy()
     mean = np.frombuffer(data, dtype="<f4").reshape(1 + spans.count("],["), -1).mean(axis=0)
     unit = mean / (np.linalg.norm(mean) or 1.0)

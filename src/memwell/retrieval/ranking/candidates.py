@@ -1,8 +1,7 @@
-"""Searching a corpus: who is nominated by words and by vectors, and what the ranking must know of them and
-their neighbours.
+"""Search in a corpus: the candidates by terms and by vectors, with the features that ranking needs.
 
-Exact: every vector of the corpus is compared. Scope, filter and expiry come first, so that a selective filter
-is never answered short. The matrix product runs without the corpus's lock.
+Exact: every vector of the corpus is compared. Scope, filter and expiry are applied first, so that a selective filter
+still gets its full number of results. The matrix product runs without the lock of the corpus.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ if TYPE_CHECKING:
 __all__ = ["Cosines", "Current", "SearchSource", "assemble", "find", "narrowed"]
 
 _SAMPLE = 256
-"""So many records tell what is typical, where an index has nominated."""
+"""Number of records from which the mean cosine is estimated, if an index found the candidates."""
 _SPARSE = 4096
-"""Up to so many visible records are compared one by one instead of the whole matrix."""
+"""Up to this number of visible records, only these are compared instead of the whole matrix."""
 
 
 class Cosines(Protocol):
-    """What is known of the nearness of records to a question."""
+    """The cosines of a query with records."""
 
     mean_cosine: float | None
     """Mean cosine of all records."""
@@ -44,22 +43,22 @@ class Cosines(Protocol):
 
 
 class Current(Protocol):
-    """Where the corpus of a scope is had."""
+    """A provider of up-to-date corpora."""
 
     def current(self, scope: Scope) -> Corpus:
-        """The corpus that holds a scope, abreast of the store."""
+        """The corpus that contains a scope, up to date with the store."""
         ...
 
 
 class SearchSource(Source, Protocol):
-    """A source that can also tell what a search may find."""
+    """A source that also knows what a search may find."""
 
     def visible(self, search: Search) -> set[int]:
-        """The keys that a search may find: scope, expiry, filter and time."""
+        """The keys that a search may find, by scope, expiry, filter and time."""
         ...
 
     def serving(self) -> str | None:
-        """The model whose vectors searches use."""
+        """The model whose vectors are used for searches."""
         ...
 
 
@@ -79,7 +78,7 @@ def find(corpora: Current, source: SearchSource, search: Search, *, part: str) -
             vectors = corpus.with_vectors(source, search.model)
     cosines = read or _Cosines(vectors, search.vectors, allowed)
     if search.similar is not None and isinstance(cosines, _Cosines):
-        cosines.given(corpus, search.similar, allowed)
+        cosines.use_similar(corpus, search.similar, allowed)
     with corpus.lock:
         nominated = words.keys() | cosines.nominate(search.pool, allowed)
         frequencies = [corpus.postings.frequency(term) for term in search.terms]
@@ -88,7 +87,7 @@ def find(corpora: Current, source: SearchSource, search: Search, *, part: str) -
 
 
 def narrowed(search: Search) -> bool:
-    """Whether a search may find less than all living records of its user."""
+    """Whether a search may find fewer than all live records of its user."""
     scope = search.scope
     return (
         search.where is not None
@@ -98,7 +97,7 @@ def narrowed(search: Search) -> bool:
 
 
 def _allowed(corpus: Corpus, search: Search, seen: set[int] | None) -> Collection[int] | None:
-    """The slots that may be found; `None` when all may."""
+    """The slots that may be found; `None` means all."""
     slots = corpus.slots
     if seen is not None:
         return {slots[key] for key in seen if key in slots}
@@ -107,7 +106,7 @@ def _allowed(corpus: Corpus, search: Search, seen: set[int] | None) -> Collectio
 
 
 class _Cosines:
-    """Cosine of the question with every record, or with the visible ones when they are few."""
+    """Cosines of the query with every record, or only with the visible ones if they are few."""
 
     def __init__(
         self, vectors: VectorSet | None, question: Vectors | None, allowed: Collection[int] | None
@@ -131,15 +130,17 @@ class _Cosines:
         else:
             self._values = vectors.whole.dot(query)
             self._of, self._slots = vectors.of, vectors.slots
-            self._values[dead] = 0.0  # the dead are not typical
+            self._values[dead] = 0.0  # dead rows do not count towards the mean
             gone = len(dead)
         if len(self._values) > gone:
             self.mean_cosine = float(self._values.sum()) / (len(self._values) - gone)
         if gone:
             self._values[dead] = -1.0
 
-    def given(self, corpus: Corpus, similar: Mapping[str, float], allowed: Collection[int] | None) -> None:
-        """Take the cosines that a vector index found."""
+    def use_similar(
+        self, corpus: Corpus, similar: Mapping[str, float], allowed: Collection[int] | None
+    ) -> None:
+        """Use the cosines that a vector index found."""
         slots = corpus.slots_of(similar)
         found = {slot: similar[corpus.ids[slot]] for slot in slots if allowed is None or slot in allowed}
         self._values = numpy().fromiter(found.values(), dtype="float32", count=len(found))
@@ -150,13 +151,13 @@ class _Cosines:
         """The cosines of some records; those without a vector are left out."""
         if self._values is None:
             return {}
-        end = len(self._values)  # rows that came after the product have no cosine yet
+        end = len(self._values)  # rows added after the product have no cosine yet
         rows = {slot: row for slot in slots if (row := self._of.get(slot, end)) < end}
         values = self._values.take(list(rows.values())).tolist()
         return dict(zip(rows, values, strict=True))
 
     def nominate(self, limit: int, allowed: Collection[int] | None) -> set[int]:
-        """The slots of the nearest living and allowed records."""
+        """The slots of the nearest live and allowed records."""
         if self._values is None or not len(self._values):
             return set()
         np, values, rows = numpy(), self._values, None
@@ -166,25 +167,25 @@ class _Cosines:
                 [row for slot in allowed if (row := self._of.get(slot, end)) < end], dtype=np.intp
             )
             values = values.take(rows)
-        wanted = min(len(values), limit)
-        best = np.argpartition(values, len(values) - wanted)[len(values) - wanted :]
+        count = min(len(values), limit)
+        best = np.argpartition(values, len(values) - count)[len(values) - count :]
         found = (best if rows is None else rows[best]).tolist()
         return {slot for row in found if (slot := self._slots[row]) >= 0}
 
 
 class _ReadCosines:
-    """Cosines of the candidates alone, from vectors that are read for the purpose: an index has nominated, so that the
-    matrix of all need not be there. What is typical is told by all records that may be found, or by a sample.
+    """Cosines of the candidates only, from vectors read for this search. An index found the candidates, so the matrix
+    of all vectors is not needed. The mean cosine comes from a sample of the visible records.
     """
 
     def __init__(
         self, corpus: Corpus, source: SearchSource, search: Search, allowed: Collection[int] | None
     ) -> None:
         self._corpus, self._source, self._search = corpus, source, search
-        living = list(corpus.slots.values() if allowed is None else allowed)
+        visible = list(corpus.slots.values() if allowed is None else allowed)
         self.mean_cosine: float | None = None
-        sample = self.of(living[:: -(-len(living) // _SAMPLE)] if living else ())
-        self.empty = bool(living) and not sample and not search.similar
+        sample = self.of(visible[:: -(-len(visible) // _SAMPLE)] if visible else ())
+        self.empty = bool(visible) and not sample and not search.similar
         if sample:
             self.mean_cosine = sum(sample.values()) / len(sample)
 
@@ -202,7 +203,7 @@ class _ReadCosines:
         return dict(zip(read.slots, read.whole.dot(query).tolist(), strict=True))
 
     def nominate(self, limit: int, allowed: Collection[int] | None) -> set[int]:
-        """The slots of those that the index has found, as far as they may be."""
+        """The slots of the records that the index found, if they are allowed."""
         del limit
         found = self._corpus.slots_of(self._search.similar or ())
         return set(found) if allowed is None else set(found).intersection(allowed)
@@ -219,17 +220,17 @@ def assemble(
 ) -> Found:
     """The nominated records and their neighbours as candidates.
 
-    `corpus` holds them all with the conversations around them; `counted` tells how many records there are in all, and
-    how many have each term.
+    `corpus` contains all of them and the conversations around them. `counted` is the number of all records, and the
+    number of those with each term.
     """
     slots = _with_neighbours(corpus, nominated, allowed)
     windows = {slot: corpus.conversations.window(slot, search.weights) for slot in slots}
-    lenders = {*slots, *(share[0] for window in windows.values() for share in window)}
+    involved = {*slots, *(share[0] for window in windows.values() for share in window)}
     candidates = gather(
         windows,
-        facts=corpus.facts,
-        matches=corpus.postings.matches(search.terms, lenders),
-        cosines=cosines.of(lenders),
+        features=corpus.features,
+        matches=corpus.postings.matches(search.terms, involved),
+        cosines=cosines.of(involved),
         mean_cosine=cosines.mean_cosine,
         visible=allowed,
     )
@@ -241,14 +242,16 @@ def assemble(
     ids: dict[int | str, str] = {slot: corpus.ids[slot] for slot in slots}
     notes: tuple[str, ...] = ()
     if search.model is not None and counted[0] and cosines.empty:
-        notes = (f"no vectors of {search.model} here, so by words only; `memwell repair` makes them",)
+        notes = (
+            f"no vectors of {search.model}, so searched by words only; run `memwell repair` to add them",
+        )
     return Found(candidates=candidates, statistics=statistics, ids=ids, notes=notes)
 
 
 def _with_neighbours(
     corpus: Corpus, slots: Iterable[int], allowed: Collection[int] | None
 ) -> dict[int, None]:
-    """The slots and those beside them in the same conversation, as far as the search may see them, in order."""
+    """The slots and their direct neighbours in the same conversation, if they are visible, in order."""
     if not corpus.conversations:
         return dict.fromkeys(slots)
     found: dict[int, None] = {}

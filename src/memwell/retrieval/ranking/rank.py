@@ -1,19 +1,19 @@
-"""Fusion of what is known about each candidate into one explained score.
+"""Combines what is known about each candidate into one score with its reasons.
 
-Pure: candidates in, ranked keys out; what goes in is defined in `evidence`. The score of a candidate is a weighted sum
-of at most nine parts, each 0..1:
+No I/O: candidates in (see `memwell.ports.store.search`), ranked keys out. The score of a candidate is a weighted sum of
+at most nine parts, each 0..1:
 
-    semantic   cosine, spread over the window, between typical (0) and best (1) of this query
-    lexical    BM25 of the window, by the best of this query
-    actor      said by someone the question names
-    role       said by the one whom "I" or "you" means
-    time       how near the record, or a time it mentions, is to the time in the question
-    when       the question asks for a time and the record mentions one
-    phrase     share of the quoted phrases that the record holds
-    session    how good the best candidate of the same session is
-    idle       share of the record that only asks and tells nothing (weight below zero)
+    semantic        cosine of the window, scaled from the mean cosine of all records (0) to the best candidate (1)
+    lexical         BM25 of the window, relative to the best candidate
+    actor           said by someone whom the question names
+    role            said by the one meant by "I" or "you"
+    time            closeness of the record, or a time that it mentions, to the time in the question
+    when            the question asks for a time and the record mentions one
+    phrase          share of the quoted phrases that the record contains
+    session         score of the best candidate of the same session
+    question_share  share of the record that only asks (with a negative weight)
 
-divided by the weights that are in play, times the strength of the query's best evidence.
+divided by the sum of the weights in use, and multiplied by the strength of the best match of the query.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from heapq import nlargest
 from math import exp
 from typing import TypeAlias
 
-from memwell.ports.store.search import DEFAULT, Candidate, Facts, Interval, Statistics, Weights
+from memwell.ports.store.search import DEFAULT, Candidate, Features, Interval, Statistics, Weights
 from memwell.retrieval.analysis.days import distance
 from memwell.retrieval.analysis.features import Question
 from memwell.retrieval.index.postings import idf
@@ -37,26 +37,26 @@ Column: TypeAlias = tuple[str, float, list[float]]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One reason for a score, which has `weight * value` of it."""
+    """One reason for a score; it contributes `weight * value`."""
 
     name: str
     """The signal, such as `semantic`; see `memwell.retrieval.ranking.rank`."""
     weight: float
-    """What the signal counts here; below zero when it takes something off."""
+    """Weight of the signal in this query; negative if it lowers the score."""
     value: float
-    """How far the signal applies, 0..1."""
+    """Strength of the signal, 0..1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A candidate with its score and the reasons."""
+    """A candidate with its score and the reasons for it."""
 
     key: int | str
     """The candidate's key."""
     score: float
     """0..1, higher is better."""
     parts: tuple[Part, ...]
-    """The reasons, whose sum is the score (before it is cut to 0..1)."""
+    """The reasons; their sum is the score before it is clipped to 0..1."""
 
 
 def rank(
@@ -69,8 +69,8 @@ def rank(
 ) -> list[Ranked]:
     """The best `limit` candidates, best first, each with the reasons for its score.
 
-    Ties keep the order of `candidates`. Without any cosine the lexical part stands alone, without any matching
-    term the semantic part does; with neither, actor and time still order them, by scores of 0.
+    Ties keep the order of `candidates`. If no candidate has a cosine, there is no semantic part; if none has a matching
+    term, there is no lexical part. Without both, all scores are 0 and the other signals decide the order.
     """
     parts = (
         _semantic(candidates, statistics, weights),
@@ -81,17 +81,17 @@ def rank(
         _phrase(candidates, question, weights),
     )
     columns = [column for column in parts if column is not None]
-    in_play = sum(weight for _, weight, _ in columns) or 1.0
+    in_use = sum(weight for _, weight, _ in columns) or 1.0
     columns.append(
-        ("idle", -weights.question_share, [candidate.facts.question_share for candidate in candidates])
+        ("question_share", -weights.question_share, [each.features.question_share for each in candidates])
     )
     totals = _add(columns, [0.0] * len(candidates))
     session = _session(candidates, totals, weights)
     if session is not None:
         totals = _add([session], totals)
-        in_play += weights.session
+        in_use += weights.session
         columns.append(session)
-    return _best(candidates, columns, totals, _strength(candidates, statistics) / in_play, limit)
+    return _best(candidates, columns, totals, _strength(candidates, statistics) / in_use, limit)
 
 
 def _add(columns: list[Column], totals: list[float]) -> list[float]:
@@ -104,7 +104,7 @@ def _add(columns: list[Column], totals: list[float]) -> list[float]:
 def _best(
     candidates: Sequence[Candidate], columns: list[Column], totals: list[float], scale: float, limit: int
 ) -> list[Ranked]:
-    """The `limit` candidates of the largest totals, explained."""
+    """The `limit` candidates with the largest totals, with their reasons."""
     return [
         Ranked(
             candidates[i].key,
@@ -116,9 +116,9 @@ def _best(
 
 
 def _session(candidates: Sequence[Candidate], totals: list[float], weights: Weights) -> Column | None:
-    """The best candidate of each one's session, by the best of all: where one turn fits, others may.
+    """The best total in each candidate's session, relative to the best of all: if one turn fits, others may.
 
-    A candidate without a session is its own; nothing to tell when all are of one session.
+    A candidate without a session counts as a session of its own. `None` if there is only one session.
     """
     best: dict[Hashable, float] = {}
     for candidate, total in zip(candidates, totals, strict=True):
@@ -135,9 +135,9 @@ def _session(candidates: Sequence[Candidate], totals: list[float], weights: Weig
 
 
 def _semantic(candidates: Sequence[Candidate], statistics: Statistics, weights: Weights) -> Column | None:
-    """Mean cosine of the window, scaled so that typical is 0 and the best is 1.
+    """Mean cosine of the window, scaled so that the mean of all records is 0 and the best candidate 1.
 
-    The scale comes from the query itself: embedding models differ in where unrelated texts lie.
+    The scale depends on the query, because embedding models differ in the cosine of unrelated texts.
     """
     known = [candidate.cosine for candidate in candidates if candidate.cosine is not None]
     if not known or not weights.semantic:
@@ -156,12 +156,13 @@ def _semantic(candidates: Sequence[Candidate], statistics: Statistics, weights: 
 
 
 def _shrunk(mean_cosine: float, documents: int) -> float:
-    """A mean cosine, drawn towards 0 as if one unrelated record more were there: of few records it is their own."""
+    """A mean cosine, shrunk as if there were one more record with cosine 0: among few records, the relevant ones would
+    otherwise dominate the mean."""
     return mean_cosine * documents / (documents + 1)
 
 
 def _lexical(candidates: Sequence[Candidate], statistics: Statistics, weights: Weights) -> Column | None:
-    """BM25 with term counts and lengths summed over the window (as BM25F sums fields)."""
+    """BM25 with term counts and lengths summed over the window, as BM25F sums over fields."""
     if not weights.lexical or not any(candidate.matches for candidate in candidates):
         return None
     scores = _bm25(candidates, _rarity(statistics), weights)
@@ -170,7 +171,7 @@ def _lexical(candidates: Sequence[Candidate], statistics: Statistics, weights: W
 
 
 def _bm25(candidates: Sequence[Candidate], rarity: list[float], weights: Weights) -> list[float]:
-    """Okapi BM25 without its constant factor, lengths relative to their mean here."""
+    """Okapi BM25 without its constant factor; lengths are relative to the mean of the candidates."""
     mean = sum([candidate.length for candidate in candidates]) / len(candidates) or 1.0
     flat, slope = weights.k1 * (1 - weights.b), weights.k1 * weights.b / mean
     scores = []
@@ -190,35 +191,36 @@ def _actor(candidates: Sequence[Candidate], question: Question, weights: Weights
     name, weight = ("actor", weights.actor) if question.named else ("role", weights.role)
     if not question.actors or not weight:
         return None
-    return name, weight, [float(candidate.facts.actor in question.actors) for candidate in candidates]
+    return name, weight, [float(candidate.features.actor in question.actors) for candidate in candidates]
 
 
 def _time(candidates: Sequence[Candidate], question: Question, weights: Weights) -> Column | None:
-    """Nearness of the question's times to the record's day and to the times it mentions."""
+    """Closeness of the question's times to the record's day and to the times that it mentions."""
     if not question.intervals or not weights.time:
         return None
-    wanted = question.intervals
-    values = [max([_nearness(each, candidate.facts) for each in wanted]) for candidate in candidates]
+    times = question.intervals
+    values = [max([_closeness(each, candidate.features) for each in times]) for candidate in candidates]
     return "time", weights.time, values
 
 
-def _nearness(wanted: Interval, facts: Facts) -> float:
-    """1 on the very day, falling by days apart: things are told after they happened."""
+def _closeness(time: Interval, features: Features) -> float:
+    """1 on the same day, falling with the days between. Days before the time count thrice, because people talk about
+    things after they happened."""
     best = 0.0
-    if facts.day is not None:
-        late = facts.day - wanted[1]
-        days = late if late > 0 else 3 * max(0, wanted[0] - facts.day)
+    if features.day is not None:
+        late = features.day - time[1]
+        days = late if late > 0 else 3 * max(0, time[0] - features.day)
         best = exp(-days / 5)
-    for said in facts.intervals:
-        vague = (wanted[1] - wanted[0] + 8) / (said[1] - said[0] + 8)
-        best = max(best, min(1.0, vague) * exp(-2 * distance(wanted, said) / 5))
+    for mentioned in features.intervals:
+        precision = (time[1] - time[0] + 8) / (mentioned[1] - mentioned[0] + 8)
+        best = max(best, min(1.0, precision) * exp(-2 * distance(time, mentioned) / 5))
     return best
 
 
 def _when(candidates: Sequence[Candidate], question: Question, weights: Weights) -> Column | None:
     if not question.asks_when or not weights.when:
         return None
-    return "when", weights.when, [float(bool(candidate.facts.intervals)) for candidate in candidates]
+    return "when", weights.when, [float(bool(candidate.features.intervals)) for candidate in candidates]
 
 
 def _phrase(candidates: Sequence[Candidate], question: Question, weights: Weights) -> Column | None:
@@ -228,7 +230,7 @@ def _phrase(candidates: Sequence[Candidate], question: Question, weights: Weight
 
 
 def _strength(candidates: Sequence[Candidate], statistics: Statistics) -> float:
-    """How good the best evidence is, 0..1, alike for all candidates: makes queries comparable.
+    """Strength of the best match, 0..1, the same for all candidates. It makes scores of different queries comparable.
 
     `1 - (1 - best cosine) * (1 - largest share of the query's idf matched by one candidate)`.
     """

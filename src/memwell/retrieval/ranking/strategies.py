@@ -1,4 +1,4 @@
-"""Strategies: how much recency, importance and frequency count beside relevance. Pure."""
+"""Strategies: how much recency, importance and frequency count besides relevance. No I/O."""
 
 from __future__ import annotations
 
@@ -13,36 +13,38 @@ from memwell.errors import InvalidQuery
 from memwell.ports.store.search import DEFAULT, Weights
 from memwell.types import Component, Record
 
-__all__ = ["STRATEGIES", "Strategy", "blend", "named"]
+__all__ = ["STRATEGIES", "Strategy", "blend", "resolve"]
 
 _DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strategy:
-    """Weights of a weighted mean; only their proportions matter. Each value lies in 0..1."""
+    """The weights of a weighted mean of values in 0..1. Only the proportions of the weights matter."""
 
     relevance: float = 1.0
-    """How well the memory answers the query."""
+    """Weight of how well the memory answers the query."""
     recency: float = 0.0
-    """0.5 ** (age / half_life), age since `created_at` or the last recall, whichever is later."""
+    """Weight of 0.5 ** (age / half_life); the age counts from `created_at` or the last recall, whichever is later."""
     importance: float = 0.0
-    """As the record has it."""
+    """Weight of the record's importance."""
     frequency: float = 0.0
-    """1 − 1 / (1 + ln(1 + recalls + reinforcements)): grows with use, ever more slowly."""
+    """Weight of 1 − 1 / (1 + ln(1 + recalls + reinforcements)), which grows with use, ever more slowly."""
     half_life: float = 30.0
     """Days after which recency has halved."""
     signals: Weights = DEFAULT
-    """What the signals of relevance count among themselves."""
+    """The weights of the signals within relevance."""
 
     def __post_init__(self) -> None:
         weights = (self.relevance, self.recency, self.importance, self.frequency)
         if min(weights) < 0 or not 0 < sum(weights) < math.inf or not 0 < self.half_life < math.inf:
-            raise InvalidQuery("a strategy has weights of 0 or more, not all 0, and a half_life over 0 days")
+            raise InvalidQuery(
+                "a strategy needs weights of at least 0, not all 0, and a half_life above 0 days"
+            )
 
     @property
-    def plain(self) -> bool:
-        """Whether relevance alone decides."""
+    def relevance_only(self) -> bool:
+        """Whether only relevance counts."""
         return not (self.recency or self.importance or self.frequency)
 
 
@@ -58,13 +60,13 @@ STRATEGIES: Final[Mapping[str, Strategy]] = MappingProxyType(
 """The named strategies of `recall`."""
 
 
-def named(strategy: str | Strategy) -> Strategy:
-    """A strategy by name or as it is. Raises `InvalidQuery` naming the known ones."""
+def resolve(strategy: str | Strategy) -> Strategy:
+    """The strategy of that name; a `Strategy` is returned as it is. Raises `InvalidQuery` for an unknown name."""
     if isinstance(strategy, Strategy):
         return strategy
     if not isinstance(strategy, str) or strategy not in STRATEGIES:
         raise InvalidQuery(
-            f"unknown strategy {strategy!r}; known: {', '.join(STRATEGIES)}, or a Strategy of your own"
+            f"unknown strategy {strategy!r}; use {', '.join(STRATEGIES)}, or your own Strategy"
         )
     return STRATEGIES[strategy]
 
@@ -72,7 +74,7 @@ def named(strategy: str | Strategy) -> Strategy:
 def blend(
     relevance: float, record: Record, strategy: Strategy, now: datetime
 ) -> tuple[float, tuple[Component, ...]]:
-    """The score of a record under a strategy, 0..1, and the components beside relevance."""
+    """The score of a record under a strategy, 0..1, and the components other than relevance."""
     total = strategy.relevance + strategy.recency + strategy.importance + strategy.frequency
     touched = max(record.created_at, record.last_accessed_at or record.created_at)
     age = max(0.0, (now - touched).total_seconds()) / _DAY

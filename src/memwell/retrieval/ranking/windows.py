@@ -1,10 +1,10 @@
-"""Evidence of the neighbours in a conversation: a short turn is understood from the turns around it. Pure.
+"""Windows: the context of a turn in its conversation, because a short turn often makes sense only with its neighbours.
 
-The share that a turn takes from a neighbour falls with the index terms between their middles, `before` or `after`
-times `exp(-distance / reach)`: a window spans several short turns and of two long messages almost nothing, so that no
-switch by kind of text is needed. But a long answer says again what its question was about: the next turn of somebody
-else lends its cosine at least `reply`; and a question counts more to the turn that answers it, which seldom repeats
-its words.
+The share of a neighbour in a window falls with the number of index terms between the middles of both turns: `before` or
+`after` times `exp(-distance / reach)`. So a window spans several short turns but hardly two long messages, and the same
+formula suits both kinds of text. There are two exceptions. The next turn of another speaker counts at least `reply` for
+the cosine, because an answer usually repeats the topic of its question. And a question counts more in the window of its
+answer, because an answer seldom repeats the words of its question.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from math import exp
 from typing import Final, NamedTuple, TypeAlias
 
-from memwell.ports.store.search import Candidate, Facts, Weights
+from memwell.ports.store.search import Candidate, Features, Weights
 
 __all__ = ["REACH", "Share", "gather", "shares"]
 
@@ -25,34 +25,36 @@ Matches: TypeAlias = Sequence[tuple[int, int]]
 
 
 class Share(NamedTuple):
-    """What a record takes of one neighbour's evidence."""
+    """The share of one neighbour in the window of a record."""
 
     key: int
     """The neighbour."""
     words: float
-    """Share of its term counts and length."""
+    """Weight of its term counts and length."""
     meaning: float
-    """Share of its cosine."""
+    """Weight of its cosine."""
     length: int
-    """Its index terms."""
+    """Its number of index terms."""
 
 
-def shares(seats: Sequence[int], place: int, facts: Callable[[int], Facts], weights: Weights) -> list[Share]:
-    """The window of the record at a `place` of its conversation, whose keys are the `seats` in order."""
-    own = facts(seats[place])
-    earlier = seats[max(0, place - REACH) : place][::-1]
-    later = seats[place + 1 : place + 1 + REACH]
+def shares(
+    members: Sequence[int], place: int, features: Callable[[int], Features], weights: Weights
+) -> list[Share]:
+    """The window of the record at index `place` of `members`, the keys of its conversation in order."""
+    own = features(members[place])
+    earlier = members[max(0, place - REACH) : place][::-1]
+    later = members[place + 1 : place + 1 + REACH]
     found: list[Share] = []
-    near = [facts(key) for key in earlier]
-    for key, other, share in zip(
-        earlier, near, _fading(own, near, weights.reach, weights.before), strict=True
-    ):
+    neighbours = [features(key) for key in earlier]
+    fading = _fading(own, neighbours, weights.reach, weights.before)
+    for key, other, share in zip(earlier, neighbours, fading, strict=True):
         if key == earlier[0] and other.question_share and _answers(own, other):
             share *= 1 + weights.asked
         if share > 0:
             found.append(Share(key, share, share, other.length))
-    near = [facts(key) for key in later]
-    for key, other, share in zip(later, near, _fading(own, near, weights.reach, weights.after), strict=True):
+    neighbours = [features(key) for key in later]
+    fading = _fading(own, neighbours, weights.reach, weights.after)
+    for key, other, share in zip(later, neighbours, fading, strict=True):
         meaning = share
         if key == later[0] and _answers(other, own):
             meaning = max(share, weights.reply)
@@ -61,40 +63,40 @@ def shares(seats: Sequence[int], place: int, facts: Callable[[int], Facts], weig
     return found
 
 
-def _fading(own: Facts, near: Sequence[Facts], reach: float, full: float) -> list[float]:
-    """The shares of the neighbours on one side, nearest first."""
+def _fading(own: Features, neighbours: Sequence[Features], reach: float, full: float) -> list[float]:
+    """The shares of the neighbours on one side, the nearest first."""
     found, gap = [], own.length / 2
-    for other in near:
+    for other in neighbours:
         distance = gap + other.length / 2
         gap += other.length
         found.append(full * exp(-distance / reach) if distance < 4 * reach else 0.0)
     return found
 
 
-def _answers(later: Facts, earlier: Facts) -> bool:
+def _answers(later: Features, earlier: Features) -> bool:
     return bool(later.actor and earlier.actor and later.actor != earlier.actor)
 
 
 def gather(
     windows: Mapping[int, Sequence[Share]],
     *,
-    facts: Callable[[int], Facts],
+    features: Callable[[int], Features],
     matches: Mapping[int, Matches],
     cosines: Mapping[int, float],
     mean_cosine: float | None,
     visible: Collection[int] | None = None,
 ) -> list[Candidate]:
-    """A candidate for each key of `windows`, with the evidence of its window.
+    """A candidate for each key of `windows`, with the sums over its window.
 
-    Neighbours that are not `visible` lend nothing (`None`: all are). `typical` stands in for the cosine of a record
-    without a vector; when it is `None`, nothing is added to such a record.
+    Neighbours that are not `visible` (`None`: all are) count nothing. `mean_cosine` replaces the cosine of a record
+    without a vector; if it is `None`, such a record has no window cosine.
     """
     found = []
     for key, window in windows.items():
-        own, mine = facts(key), matches.get(key, ())
-        near = cosines.get(key)
+        own, mine = features(key), matches.get(key, ())
+        cosine = cosines.get(key)
         counts: dict[int, float] = dict(mine)
-        length, meaning, total = float(own.length), mean_cosine if near is None else near, 1.0
+        length, meaning, total = float(own.length), mean_cosine if cosine is None else cosine, 1.0
         for other, words, weight, terms in window:
             if visible is not None and other not in visible:
                 continue
@@ -106,6 +108,6 @@ def gather(
                 meaning += weight * cosines.get(other, mean_cosine or 0.0)
                 total += weight
         found.append(
-            Candidate(key, own, mine, near, counts, length, None if meaning is None else meaning / total)
+            Candidate(key, own, mine, cosine, counts, length, None if meaning is None else meaning / total)
         )
     return found

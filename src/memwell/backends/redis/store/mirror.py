@@ -191,7 +191,7 @@ class Mirror:
 
     def shelf(self, scope: Scope) -> AbstractContextManager[Shelf]:
         """The shelf that holds a scope, abreast of the store; nobody else uses it meanwhile."""
-        return self._kept.held((scope.tenant_id, scope.user_id))
+        return self._kept.fresh((scope.tenant_id, scope.user_id))
 
     def rows(self, scope: Scope) -> tuple[int, list[Row]]:
         """A position, and the rows of the scope's owners as they stood there."""
