@@ -80,7 +80,9 @@ def test_without_a_typical_cosine_the_lowest_is_zero() -> None:
 
 
 def test_the_window_counts_for_meaning_and_not_the_record_alone() -> None:
-    assert order(candidate(1, cosine=0.5, window_cosine=0.3), candidate(2, cosine=0.4, window_cosine=0.4)) == [2, 1]
+    assert order(
+        candidate(1, cosine=0.5, window_cosine=0.3), candidate(2, cosine=0.4, window_cosine=0.4)
+    ) == [2, 1]
 
 
 def test_rare_words_count_more_than_frequent_ones() -> None:
