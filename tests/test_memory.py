@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from memwell import AsyncMemory, Closed, ConfigError, Event, InvalidInput, Memory, NewMemory, Unavailable
+from memwell import AsyncMemory, Closed, ConfigError, Event, Memory, NewMemory, Unavailable
 from memwell.ports import Store
 from memwell.registry import open_embedder, open_store
 from memwell.testing import run
@@ -224,12 +224,77 @@ def test_recalls_noted_by_many_threads_are_counted_once_each() -> None:
         assert [record.access_count for record in apples] == [480] * 10
 
 
-def test_an_empty_filter_is_no_licence_to_forget_everything() -> None:
+NOON = datetime(2026, 1, 1, 12)  # noqa: DTZ001  without a zone, as `datetime.utcnow` gives it
+
+
+class Zoneless(tzinfo):
+    """A time zone that says nothing."""
+
+    def utcoffset(self, _moment: datetime | None) -> None:
+        return None
+
+
+class Failing(tzinfo):
+    """A time zone that fails."""
+
+    def utcoffset(self, _moment: datetime | None) -> timedelta:
+        raise LookupError("no such zone")
+
+
+def raising() -> datetime:
+    raise OSError("no clock here")
+
+
+@pytest.mark.parametrize(
+    ("clock", "reason"),
+    [
+        (lambda: NOON, "no time zone"),
+        (lambda: NOON.replace(tzinfo=Zoneless()), "no time zone"),
+        (lambda: NOON.replace(tzinfo=Failing()), "no such zone"),
+        (lambda: datetime.max.replace(tzinfo=timezone(timedelta(hours=-14))), "time zone fails"),
+        (lambda: 1_700_000_000.0, "not a datetime"),
+        (lambda: None, "not a datetime"),
+        (raising, "no clock here"),
+        (lambda _now: NOON, "TypeError"),
+        (datetime(2026, 1, 1, tzinfo=UTC), "not a function"),
+    ],
+)
+@pytest.mark.parametrize("face", [Memory, AsyncMemory])
+@pytest.mark.parametrize("url", ["memory://", "postgresql://127.0.0.1:9/nowhere"])
+def test_a_clock_that_gives_no_time_of_the_world_is_refused_at_opening(
+    url: str, face: Any, clock: Any, reason: str
+) -> None:
+    with pytest.raises(ConfigError, match=reason) as caught:
+        face(url, embedder=None, clock=clock)
+    assert "datetime.now(UTC)" in str(caught.value)
+
+
+def test_a_clock_that_fails_later_is_named_by_the_call() -> None:
+    times: list[Any] = [datetime(2026, 1, 1, tzinfo=UTC), NOON]
+    memory = Memory("memory://", embedder=None, clock=lambda: times.pop(0) if times else raising())
+    for reason in ("no time zone", "no clock here"):
+        with pytest.raises(ConfigError, match=reason):
+            memory.remember("tea")
+
+
+def test_a_clock_of_another_zone_gives_times_in_utc() -> None:
+    class Stamp(datetime):
+        """What libraries make of datetimes."""
+
+    here = Stamp(2026, 1, 1, 1, 30, 0, 7, tzinfo=timezone(timedelta(hours=2)))
+    with Memory("memory://", embedder=None, clock=lambda: here) as memory:
+        record = memory.remember("tea")
+    assert type(record.created_at) is datetime
+    assert record.created_at.isoformat() == "2025-12-31T23:30:00.000007+00:00"
+
+
+def test_an_update_of_a_duplicate_is_published_after_the_reinforcement() -> None:
+    events: list[tuple[str, float]] = []
     with Memory("memory://", embedder=None) as memory:
-        memory.remember("kept", user_id="u")
-        with pytest.raises(InvalidInput, match="everything=True"):
-            memory.forget(where={})
-        assert memory.count() == 1
+        memory.on("*", lambda event: events.append((event.name, event.records[0].importance)))
+        for importance in (0.5, 0.9, 0.9):
+            memory.remember("tea", importance=importance, on_duplicate="update")
+    assert events == [("remembered", 0.5), ("reinforced", 0.9), ("updated", 0.9), ("reinforced", 0.9)]
 
 
 def test_a_short_life_sweeps_what_has_expired(tmp_path: Path) -> None:

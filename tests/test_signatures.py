@@ -1,15 +1,19 @@
-"""`Memory` and `AsyncMemory` are twins, documented in every part, and the package's names are flat and sorted."""
+"""`Memory` and `AsyncMemory` have the same methods, options and docs, and the package's names are flat and sorted."""
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import re
 from collections.abc import Callable
-from typing import Any
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any, get_type_hints
 
 import pytest
 
 import memwell
 from memwell import AsyncMemory, Memory
+from memwell.engine import requests
 from memwell.errors import MemwellError
 from memwell.testing.memory import OnALoop
 
@@ -44,23 +48,113 @@ def test_one_is_awaited_and_the_other_is_not(name: str) -> None:
     assert inspect.iscoroutinefunction(public(AsyncMemory)[name]) is (name != "on")
 
 
+SCOPE = {field.name for field in fields(requests.ScopedRequest)}
+
+
+def request_of(name: str) -> type[Any] | None:
+    """The request dataclass of a method, if it has one."""
+    kind = name.rstrip("_").capitalize() + "Request"
+    return getattr(requests, kind, None)
+
+
 @pytest.mark.parametrize("name", NAMES)
+def test_both_are_documented_in_the_same_words(name: str) -> None:
+    text = inspect.getdoc(public(AsyncMemory)[name]) or ""
+    assert inspect.getdoc(public(Memory)[name]) == text
+    assert text.split("\n\n")[0].strip().endswith(".")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_parameter_is_documented_where_it_is_used(name: str) -> None:
+    text = inspect.getdoc(public(AsyncMemory)[name]) or ""
+    parameters = [*inspect.signature(public(AsyncMemory)[name]).parameters][1:]
+    assert not [each for each in parameters if not re.search(rf"`{each}\b|\({each}\)`", text)]
+
+
 @pytest.mark.parametrize("cls", [Memory, AsyncMemory])
-def test_every_method_is_documented(cls: type, name: str) -> None:
-    told = public(cls)[name].__doc__ or ""
-    assert len(told) > 20
-    assert told.split("\n\n")[0].strip().endswith(".")
-    if cls is Memory and name != "close":
-        assert f"`AsyncMemory.{name}`" in told
+def test_every_parameter_of_the_constructor_is_documented(cls: type) -> None:
+    parameters = [*inspect.signature(cls).parameters]
+    assert not [each for each in parameters if f"`{each}`" not in (inspect.getdoc(cls) or "")]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_option_is_a_keyword_but_the_first_two(name: str) -> None:
+def test_a_request_has_the_parameters_of_its_method_with_the_same_defaults_and_types(name: str) -> None:
+    request, taken = request_of(name), dict(inspect.signature(public(AsyncMemory)[name]).parameters)
+    for beside in ("self", "progress"):
+        taken.pop(beside, None)
+    if request is None:
+        assert not taken or name == "on"
+        return
+    defaults = {each.name: each.default for each in fields(request)}
+    assert {n: inspect.Parameter.empty if d is MISSING else d for n, d in defaults.items()} == {
+        n: parameter.default for n, parameter in taken.items()
+    }
+    hints = get_type_hints(request)
+    assert get_type_hints(inspect.unwrap(public(AsyncMemory)[name])).items() >= hints.items()
+
+
+def test_every_request_belongs_to_a_method() -> None:
+    kinds = {kind for name in requests.__all__ if (kind := getattr(requests, name)) and is_dataclass(kind)}
+    assert kinds - {requests.ScopedRequest} == {request_of(name) for name in NAMES} - {None}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_given_arrives_in_the_request(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each keyword reaches the field of its name, through either face."""
+    request, found = request_of(name), []
+    if request is None:
+        return
+
+    async def take(_engine: object, request: object, *_progress: object) -> Any:
+        found.append(request)
+
+    module = importlib.import_module(f"memwell.engine.{ENGINE.get(name, name)}")
+    monkeypatch.setattr(module, {"list": "page"}.get(name, name), take)
+    given = {field.name: f"the {field.name}" for field in fields(request)}
+    with Memory("memory://", embedder=None) as memory:
+        getattr(memory, name)(**given)
+    assert found == [request(**given)]
+
+
+ENGINE = dict.fromkeys(("get", "list", "history", "count", "stats"), "lookup")
+ENGINE |= dict.fromkeys(("relate", "unrelate", "related"), "links")
+ENGINE |= dict.fromkeys(("update", "forget", "restore"), "remember")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_option_stands_in_the_signature(name: str) -> None:
     parameters = list(inspect.signature(public(AsyncMemory)[name]).parameters.values())[1:]
-    positional = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
-    assert len(positional) <= 3
+    assert not [p for p in parameters if p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    assert len([p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]) <= 3
     assert all(p.annotation is not p.empty for p in parameters)
     assert inspect.signature(public(AsyncMemory)[name]).return_annotation is not inspect.Signature.empty
+    taken = {p.name for p in parameters}
+    assert taken >= SCOPE or not SCOPE & taken
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda m: m.recall("tea", k=3),
+            r"Memory.recall\(\) .*'k' \(did you mean 'limit'\?\); .*where, limit,",
+        ),
+        (lambda m: m.recall("tea", filters={}, TopK=1), "'filters' .*'where'.*'TopK' .*'limit'"),
+        (lambda m: m.recall("tea", userid="ana"), "'userid' .*'user_id'"),
+        (lambda m: m.remember("tea", importanse=1), "'importanse' .*'importance'"),
+        (lambda m: m.remember("tea", where={}), "'where'(?! \\(did)"),
+        (lambda m: m.forget(all=True), "'all' .*'everything'"),
+        (lambda m: m.health(deep=True), "'deep'; it takes no arguments"),
+        (lambda m: type(m)(path="a.db"), r"Memory\(\) .*'path' \(did you mean 'url'\?\)"),
+    ],
+)
+def test_a_wrong_keyword_is_answered_with_the_right_one(call: Callable[[Any], Any], message: str) -> None:
+    with Memory("memory://", embedder=None) as memory, pytest.raises(TypeError, match=message):
+        call(memory)
+    loop = OnALoop(AsyncMemory("memory://", embedder=None))
+    with pytest.raises(TypeError, match=message.replace("type(m)", "AsyncMemory")):
+        call(loop if "path" not in message else loop.memory)
+    loop.close()
 
 
 def test_the_adapter_of_the_suite_reaches_every_method() -> None:

@@ -1,20 +1,41 @@
-"""`AsyncMemory`: the engine's one implementation. `memwell.sync.Memory` is its twin with the same names.
+"""`AsyncMemory`, the asynchronous face of the engine. `memwell.sync.Memory` has the same methods without `await`.
 
-Every method takes the owner as keywords (`user_id`, `agent_id`, `session_id`, `namespace`, `tenant_id`, see
-`Scope`): on `remember` whose memory it is, elsewhere which memories the call may see. A record outside looks
-like a missing one. Expired records are never returned. A call that returns has been committed; a call that
-raises has stored nothing.
+Every method takes the scope as keywords (`tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`; see
+`memwell.Scope`). On `remember` they say whose memory it is; elsewhere they limit the call to the memories of that
+scope, and a memory outside it looks like a missing one. Expired memories are never returned. A call that returns has
+been committed; a call that raises has stored nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from os import PathLike
-from typing import Any, Self, TypeAlias, Unpack, overload
+from typing import Any, Self, TypeAlias, overload
 
 from memwell.engine import assembly, links, lookup, recall, remember, upkeep
-from memwell.engine.context import Engine, Owner
+from memwell.engine import clock as clocks
+from memwell.engine.context import Engine
+from memwell.engine.keywords import explain_keywords
+from memwell.engine.requests import (
+    CountRequest,
+    ExportRequest,
+    ForgetRequest,
+    GetRequest,
+    HistoryRequest,
+    ImportRequest,
+    ListRequest,
+    OnDuplicate,
+    RecallRequest,
+    ReembedRequest,
+    RelatedRequest,
+    RelateRequest,
+    RememberRequest,
+    RestoreRequest,
+    StatsRequest,
+    UnrelateRequest,
+    UpdateRequest,
+)
 from memwell.events import Handler
 from memwell.ports import Embedder, KeyValue, Store, VectorIndex
 from memwell.retrieval.ranking.strategies import Strategy
@@ -45,19 +66,21 @@ RelatedRecords: TypeAlias = list[Related]
 Ids: TypeAlias = list[str]
 
 
+@explain_keywords
 class AsyncMemory:
-    """Memory for agents: stores what they learn and gives the right memories back, ranked and explained.
+    """Memory for AI agents, with `await`: stores what they learn and finds it again, ranked and explained.
 
-    `url` names the store (`sqlite:///relative.db`, `sqlite:////absolute.db`, `postgresql://host/database`,
-    `redis://host`, `memory://`; by default one SQLite file in the user's data directory) or is a `Store`.
-    `embedder` is `"auto"` (the local model where `memwell[local]` and its weights are installed, lexical recall
-    otherwise), a name such as `"local"` or `"hashing"`, an `Embedder`, any callable or object that turns texts
-    into vectors, or `None` for lexical recall. `index` is a `VectorIndex` or its URL that answers for the vectors
-    instead of the store; `cache` a `KeyValue` or its URL that keeps embeddings across processes. `clock` gives
-    the current time in UTC.
+    - `url`: the store: `sqlite:///relative.db`, `sqlite:////absolute.db`, `postgresql://host/database`,
+      `redis://host`, `memory://`, or a `Store`. By default one SQLite file in the user's data directory.
+    - `embedder`: `"auto"` (the local model if `memwell[local]` and its weights are installed, otherwise recall by
+      words), a name such as `"local"` or `"hashing"`, an `Embedder`, any function or object that turns texts into
+      vectors, or `None` for recall by words.
+    - `index`: a `VectorIndex` or its URL; it searches the vectors instead of the store.
+    - `cache`: a `KeyValue` or its URL; it keeps embeddings across processes.
+    - `clock`: a function that gives the current time as an aware datetime; for tests.
 
-    Safe to use from many tasks; several processes may use one store, unless it lives in memory. Parts handed in
-    as objects stay open at `close`. Raises `ConfigError` for anything it cannot make a part of.
+    Safe to share between tasks. Several processes may use one store, unless it lives in memory. Parts handed in as
+    objects stay open at `close`. Raises `ConfigError` for an argument that it cannot use.
     """
 
     def __init__(
@@ -69,8 +92,8 @@ class AsyncMemory:
         cache: str | KeyValue | None = None,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
-        parts = assembly.open_parts(url, embedder, index, cache)
-        self._engine = Engine(parts.threaded(), clock or _utc_now)
+        now = clocks.checked(clock)
+        self._engine = Engine(assembly.open_parts(url, embedder, index, cache).threaded(), now)
 
     @classmethod
     def _of(cls, engine: Engine) -> Self:
@@ -81,296 +104,387 @@ class AsyncMemory:
 
     @overload
     async def remember(  # type: ignore[overload-overlap]  # a str is a Sequence[str] too
-        self, content: str | NewMemory, **options: Unpack[remember.Options]
-    ) -> Record: ...
+        self, content: str | NewMemory, *, metadata: Mapping[str, Any] | None = None,
+        tags: Sequence[str] | None = None, category: str | None = None, importance: float | None = None,
+        kind: str | None = None, tier: str | None = None, source: str | None = None,
+        ttl: float | timedelta | None = None, expires_at: datetime | str | None = None, id: str | None = None,
+        created_at: datetime | str | None = None, on_duplicate: OnDuplicate = "reinforce",
+        progress: Progress | None = None, tenant_id: str | None = None, user_id: str | None = None,
+        agent_id: str | None = None, session_id: str | None = None, namespace: str | None = None,
+    ) -> Record: ...  # fmt: skip
     @overload
     async def remember(
-        self, content: Sequence[str | NewMemory], **options: Unpack[remember.Options]
-    ) -> Records: ...
+        self, content: Sequence[str | NewMemory], *, metadata: Mapping[str, Any] | None = None,
+        tags: Sequence[str] | None = None, category: str | None = None, importance: float | None = None,
+        kind: str | None = None, tier: str | None = None, source: str | None = None,
+        ttl: float | timedelta | None = None, expires_at: datetime | str | None = None, id: str | None = None,
+        created_at: datetime | str | None = None, on_duplicate: OnDuplicate = "reinforce",
+        progress: Progress | None = None, tenant_id: str | None = None, user_id: str | None = None,
+        agent_id: str | None = None, session_id: str | None = None, namespace: str | None = None,
+    ) -> Records: ...  # fmt: skip
     @overload
     async def remember(
-        self, content: str | NewMemory | Sequence[str | NewMemory], **options: Unpack[remember.Options]
-    ) -> Record | Records: ...
+        self, content: str | NewMemory | Sequence[str | NewMemory], *,
+        metadata: Mapping[str, Any] | None = None, tags: Sequence[str] | None = None,
+        category: str | None = None, importance: float | None = None, kind: str | None = None,
+        tier: str | None = None, source: str | None = None, ttl: float | timedelta | None = None,
+        expires_at: datetime | str | None = None, id: str | None = None,
+        created_at: datetime | str | None = None, on_duplicate: OnDuplicate = "reinforce",
+        progress: Progress | None = None, tenant_id: str | None = None, user_id: str | None = None,
+        agent_id: str | None = None, session_id: str | None = None, namespace: str | None = None,
+    ) -> Record | Records: ...  # fmt: skip
     async def remember(
-        self, content: str | NewMemory | Sequence[str | NewMemory], **options: Unpack[remember.Options]
-    ) -> Record | Records:
-        """Store one memory, or several in one transaction, and return what is stored.
+        self, content: str | NewMemory | Sequence[str | NewMemory], *,
+        metadata: Mapping[str, Any] | None = None, tags: Sequence[str] | None = None,
+        category: str | None = None, importance: float | None = None, kind: str | None = None,
+        tier: str | None = None, source: str | None = None, ttl: float | timedelta | None = None,
+        expires_at: datetime | str | None = None, id: str | None = None,
+        created_at: datetime | str | None = None, on_duplicate: OnDuplicate = "reinforce",
+        progress: Progress | None = None, tenant_id: str | None = None, user_id: str | None = None,
+        agent_id: str | None = None, session_id: str | None = None, namespace: str | None = None,
+    ) -> Record | Records:  # fmt: skip
+        """Store one memory, or a list of them in one transaction, and return what is stored.
 
-        Options: the owner; `metadata` (JSON values and datetimes), `tags`, `category`, `importance` (0..1),
-        `kind`, `tier`, `source`; `ttl` (seconds or timedelta) or `expires_at`; `id` (one memory only);
-        `created_at` (when it was learnt). In a batch they hold for every item that does not say otherwise.
+        - `content`: a text, a `NewMemory`, or a list of them. In a list, the options below hold for every item that
+          does not say otherwise. A text longer than the embedder's window is cut into passages, each found by itself.
+        - `metadata`: a mapping of JSON values and datetimes; `tags`: a list of texts; `category`, `tier`, `source`:
+          texts of your own; `kind`: a text, `"memory"` by default; `importance`: 0..1, 0.5 by default.
+        - `ttl`: seconds or a timedelta from now; or `expires_at`: a datetime or ISO 8601 text.
+        - `id`: an id of your own, for one memory; `created_at`: when it was learnt, if not now.
+        - `on_duplicate`: what happens to a memory that is stored already, with the same owner, content, kind,
+          category, tags and metadata (and `id` and `created_at`, if given). `"reinforce"` adds one to `reinforced`,
+          lets the later expiry win, and keeps the stored `importance`, `tier` and `source`. `"update"` also takes over
+          what is given of `importance`, `tier`, `source` and the expiry, as a new version if any of it differs.
+        - `progress(done, total)`: called while a list is embedded, and when it is stored.
+        - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: whose memory it is.
 
-        Exactly the same again (owner, content, kind, category, tags and metadata; also `created_at` and `id`
-        where given) reinforces the stored record and returns it. Content longer than the embedder's window is
-        cut into passages that are found one by one. If the embedder fails the record is kept without vectors
-        and embedded later.
-
-        Raises `InvalidInput` beyond a limit (`memwell.LIMITS`), `Conflict` for an id that is taken.
+        If the embedder fails, the memory is stored without vectors and embedded later. Raises `InvalidInput` beyond a
+        limit (`memwell.LIMITS`), and `Conflict` for an `id` that another memory has.
         """
-        return await remember.remember(self._engine, content, options)
+        request = RememberRequest(
+            content=content, metadata=metadata, tags=tags, category=category, importance=importance, kind=kind,
+            tier=tier, source=source, ttl=ttl, expires_at=expires_at, id=id, created_at=created_at,
+            on_duplicate=on_duplicate, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
+            session_id=session_id, namespace=namespace,
+        )  # fmt: skip
+        return await remember.remember(self._engine, request, progress)
 
     async def recall(
-        self,
-        query: str,
-        *,
-        where: Where | None = None,
-        limit: int = 10,
-        token_budget: int | None = None,
-        strategy: str | Strategy = "relevant",
-        as_of: datetime | str | None = None,
-        mode: Mode = "hybrid",
-        explain: bool = False,
-        **owner: Unpack[Owner],
-    ) -> Hits:
-        """The memories that answer `query`, best first.
+        self, query: str, *, where: Where | None = None, limit: int = 10, token_budget: int | None = None,
+        strategy: str | Strategy = "relevant", as_of: datetime | str | None = None, mode: Mode = "hybrid",
+        explain: bool = False, tenant_id: str | None = None, user_id: str | None = None,
+        agent_id: str | None = None, session_id: str | None = None, namespace: str | None = None,
+    ) -> Hits:  # fmt: skip
+        """Find the memories that answer a question, best first. Each `Hit` has a score in 0..1 and its reasons.
 
-        `where` is a filter (`memwell.filters`), applied before the best are taken. `token_budget` ends the
-        list where the contents would exceed that many tokens (four bytes each). `strategy` weighs relevance
-        against recency, importance and frequency: a name (`memwell.STRATEGIES`) or a `Strategy`. `as_of`
-        answers with what was stored by then, in the versions of then (they are found by what they say today).
-        `mode` is `hybrid` (words and vectors, as far as there are any), `semantic` or `lexical`. `explain`
-        adds to each `why` the silent signals and the matching passage of every content.
+        - `query`: the question, or any text.
+        - `where`: a filter (see `memwell.filters`), applied before the best are chosen.
+        - `limit`: how many at most; `token_budget`: end the list before its contents exceed so many tokens, counted as
+          four bytes each.
+        - `strategy`: how relevance is weighed against recency, importance and frequency: a name of
+          `memwell.STRATEGIES` or a `Strategy`.
+        - `as_of`: answer with what was stored at that time, in the versions of that time. Memories are still found by
+          their present words.
+        - `mode`: `"hybrid"` (words and vectors, as far as there are any), `"semantic"` or `"lexical"`.
+        - `explain`: fill in all of `Hit.why`: also the signals without weight, the terms and the matching passage.
+        - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: search only the memories of this scope.
 
-        A memory superseded by another visible one is replaced by it. Raises `InvalidQuery` for an empty
-        query, an unknown mode, strategy or filter, and `NotSupported` for `semantic` without an embedder.
+        A memory that another visible one supersedes is replaced by that one. Raises `InvalidQuery` for an empty query
+        and an unknown mode, strategy or filter, and `NotSupported` for `"semantic"` without an embedder.
         """
-        request = recall.Request(
-            query=query,
-            where=where,
-            limit=limit,
-            token_budget=token_budget,
-            strategy=strategy,
-            as_of=as_of,
-            mode=mode,
-            explain=explain,
-            owner=owner,
-        )
+        request = RecallRequest(
+            query=query, where=where, limit=limit, token_budget=token_budget, strategy=strategy, as_of=as_of,
+            mode=mode, explain=explain, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
+            session_id=session_id, namespace=namespace,
+        )  # fmt: skip
         return await recall.recall(self._engine, request)
 
-    async def get(self, id: str, **owner: Unpack[Owner]) -> Record:
-        """The record with this id. Raises `NotFound` when there is none in the scope, or it has expired."""
-        return await lookup.get(self._engine, id, owner)
+    async def get(
+        self, id: str, *, tenant_id: str | None = None, user_id: str | None = None,
+        agent_id: str | None = None, session_id: str | None = None, namespace: str | None = None,
+    ) -> Record:  # fmt: skip
+        """The memory with this `id`.
+
+        Raises `NotFound` if there is none in the scope (`tenant_id`, `user_id`, `agent_id`, `session_id`,
+        `namespace`), or if it has expired.
+        """
+        request = GetRequest(
+            id=id, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
+            namespace=namespace,
+        )  # fmt: skip
+        return await lookup.get(self._engine, request)
 
     async def list(
-        self,
-        *,
-        where: Where | None = None,
-        order: str = "created_at",
-        descending: bool = True,
-        limit: int = 100,
-        cursor: str | None = None,
-        **owner: Unpack[Owner],
-    ) -> Page:
-        """A page of records, newest first; hand `page.cursor` to the next call for the next one.
+        self, *, where: Where | None = None, order: str = "created_at", descending: bool = True,
+        limit: int = 100, cursor: str | None = None, tenant_id: str | None = None,
+        user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
+        namespace: str | None = None,
+    ) -> Page:  # fmt: skip
+        """A page of memories, newest first. Pass `page.cursor` as `cursor` to get the next page.
 
-        `order` is `created_at`, `updated_at`, `importance` or `id`. A record that exists throughout a walk
-        and keeps its place in the order is met exactly once, whatever is written meanwhile; one that an
-        update moves (`updated_at`, `importance`) may be met again or not at all. A cursor belongs to its
-        order, filter and scope; with others it raises `InvalidQuery`.
+        - `where`: a filter (see `memwell.filters`); `limit`: how many at most.
+        - `order`: `created_at`, `updated_at`, `importance` or `id`; `descending`: largest first.
+        - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: list only the memories of this scope.
+
+        Over all pages, a memory that exists throughout and keeps its place in the order is listed exactly once,
+        whatever is written meanwhile. One that an update moves may be listed twice or not at all. A cursor belongs to
+        its order, filter and scope; with others it raises `InvalidQuery`.
         """
-        return await lookup.page(self._engine, where, order, descending, limit, cursor, owner)
+        request = ListRequest(
+            where=where, order=order, descending=descending, limit=limit, cursor=cursor, tenant_id=tenant_id,
+            user_id=user_id, agent_id=agent_id, session_id=session_id, namespace=namespace,
+        )  # fmt: skip
+        return await lookup.page(self._engine, request)
 
     async def update(
-        self,
-        id: str,
-        *,
-        content: str | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        tags: Sequence[str] | None = None,
-        category: str | None = None,
-        importance: float | None = None,
-        kind: str | None = None,
-        tier: str | None = None,
-        source: str | None = None,
-        ttl: float | timedelta | None = None,
-        expires_at: datetime | str | None = None,
-        clear: Sequence[str] = (),
-        expected_version: int | None = None,
-        **owner: Unpack[Owner],
-    ) -> Record:
-        """Change what is given (`metadata` and `tags` as wholes), keep the version before, and return the new
-        one.
+        self, id: str, *, content: str | None = None, metadata: Mapping[str, Any] | None = None,
+        tags: Sequence[str] | None = None, category: str | None = None, importance: float | None = None,
+        kind: str | None = None, tier: str | None = None, source: str | None = None,
+        ttl: float | timedelta | None = None, expires_at: datetime | str | None = None,
+        clear: Sequence[str] = (), expected_version: int | None = None, tenant_id: str | None = None,
+        user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
+        namespace: str | None = None,
+    ) -> Record:  # fmt: skip
+        """Change fields of the memory with this `id`, keep the version before, and return the new one.
 
-        `clear` names fields to empty: `category`, `tier`, `source`, `expires_at`, `metadata`, `tags`. Without
-        any difference nothing is written. Raises `NotFound`; `Conflict` when `expected_version` is not the
-        stored one; `InvalidInput` when nothing is given.
+        - `content`, `category`, `importance`, `kind`, `tier`, `source`, `ttl`, `expires_at`: as in `remember`; what is
+          not given stays as it is. `metadata` and `tags` replace the stored ones as a whole.
+        - `clear`: names of fields to empty: `category`, `tier`, `source`, `expires_at`, `metadata`, `tags`.
+        - `expected_version`: change only this version, as a guard against a change by somebody else.
+        - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: the scope that holds the memory.
+
+        If nothing differs, nothing is written. Raises `NotFound`; `Conflict` if `expected_version` is not the stored
+        version; `InvalidInput` if nothing is given.
         """
-        given = {
-            "content": content,
-            "metadata": metadata,
-            "tags": tags,
-            "category": category,
-            "importance": importance,
-            "kind": kind,
-            "tier": tier,
-            "source": source,
-            "expires_at": expires_at,
-        }
-        return await remember.update(self._engine, id, given, ttl, clear, expected_version, owner)
+        request = UpdateRequest(
+            id=id, content=content, metadata=metadata, tags=tags, category=category, importance=importance,
+            kind=kind, tier=tier, source=source, ttl=ttl, expires_at=expires_at, clear=clear,
+            expected_version=expected_version, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
+            session_id=session_id, namespace=namespace,
+        )  # fmt: skip
+        return await remember.update(self._engine, request)
 
     async def forget(
-        self,
-        ids: str | Iterable[str] | None = None,
-        *,
-        where: Where | None = None,
-        everything: bool = False,
-        **owner: Unpack[Owner],
-    ) -> Ids:
-        """Remove memories from every projection, with their history and relationships; the ids removed.
+        self, ids: str | Iterable[str] | None = None, *, where: Where | None = None,
+        everything: bool = False, tenant_id: str | None = None, user_id: str | None = None,
+        agent_id: str | None = None, session_id: str | None = None, namespace: str | None = None,
+    ) -> Ids:  # fmt: skip
+        """Remove memories for good, with their history, vectors and links, and return their ids.
 
-        One id that is not in the scope raises `NotFound`; of several, those missing are left out of the
-        answer. Without ids the scope and `where` choose; to forget a whole tenant say `everything=True`.
+        - `ids`: one id, or several. One id that is not there raises `NotFound`; of several, those missing are left out
+          of the answer. Without ids, the scope and the filter choose.
+        - `where`: a filter (see `memwell.filters`).
+        - `everything`: must be true if neither ids nor an owner are given, also with a filter, since that removes
+          memories of every user of the tenant.
+        - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: remove only memories of this scope.
         """
-        return await remember.forget(self._engine, ids, where, everything, owner)
+        request = ForgetRequest(
+            ids=ids, where=where, everything=everything, tenant_id=tenant_id, user_id=user_id,
+            agent_id=agent_id, session_id=session_id, namespace=namespace,
+        )  # fmt: skip
+        return await remember.forget(self._engine, request)
 
-    async def history(self, id: str, **owner: Unpack[Owner]) -> Versions:
-        """Every version of a memory, oldest first, the current one last. Raises `NotFound`."""
-        return await lookup.history(self._engine, id, owner)
+    async def history(
+        self, id: str, *, tenant_id: str | None = None, user_id: str | None = None,
+        agent_id: str | None = None, session_id: str | None = None, namespace: str | None = None,
+    ) -> Versions:  # fmt: skip
+        """Every version of the memory with this `id`, oldest first, the current one last.
+
+        Raises `NotFound` if there is none in the scope (`tenant_id`, `user_id`, `agent_id`, `session_id`,
+        `namespace`).
+        """
+        request = HistoryRequest(
+            id=id, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
+            namespace=namespace,
+        )  # fmt: skip
+        return await lookup.history(self._engine, request)
 
     async def restore(
-        self, id: str, version: int, *, expected_version: int | None = None, **owner: Unpack[Owner]
-    ) -> Record:
-        """Make an older version's content and fields current again, as a new version. Raises `NotFound`,
-        `Conflict`.
+        self, id: str, version: int, *, expected_version: int | None = None, tenant_id: str | None = None,
+        user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
+        namespace: str | None = None,
+    ) -> Record:  # fmt: skip
+        """Make an older `version` of the memory with this `id` current again, as a new version.
+
+        Raises `NotFound` for a memory or version that is not in the scope (`tenant_id`, `user_id`, `agent_id`,
+        `session_id`, `namespace`), and `Conflict` if `expected_version` is not the stored version.
         """
-        return await remember.restore(self._engine, id, version, expected_version, owner)
+        request = RestoreRequest(
+            id=id, version=version, expected_version=expected_version, tenant_id=tenant_id, user_id=user_id,
+            agent_id=agent_id, session_id=session_id, namespace=namespace,
+        )  # fmt: skip
+        return await remember.restore(self._engine, request)
 
     async def relate(
-        self,
-        source: str,
-        target: str,
-        kind: str = "related",
-        *,
-        strength: float = 1.0,
-        **owner: Unpack[Owner],
-    ) -> Link:
-        """Relate one memory to another: `supersedes`, `contradicts`, `extends`, `related`, or a word of your
-        own.
+        self, source: str, target: str, kind: str = "related", *, strength: float = 1.0,
+        tenant_id: str | None = None, user_id: str | None = None, agent_id: str | None = None,
+        session_id: str | None = None, namespace: str | None = None,
+    ) -> Link:  # fmt: skip
+        """Link the memory with the id `source` to the one with the id `target`.
 
-        The same again changes its strength (0..1). Raises `NotFound` for either end, `InvalidInput` for a
-        memory and itself.
+        `kind` is `supersedes`, `contradicts`, `extends`, `related`, or a word of your own; `strength` is in 0..1. The
+        same link again changes its strength. Raises `NotFound` if either memory is not in the scope (`tenant_id`,
+        `user_id`, `agent_id`, `session_id`, `namespace`), and `InvalidInput` for a memory and itself.
         """
-        return await links.relate(self._engine, source, target, kind, strength, owner)
+        request = RelateRequest(
+            source=source, target=target, kind=kind, strength=strength, tenant_id=tenant_id, user_id=user_id,
+            agent_id=agent_id, session_id=session_id, namespace=namespace,
+        )  # fmt: skip
+        return await links.relate(self._engine, request)
 
     async def unrelate(
-        self, source: str, target: str, kind: str | None = None, **owner: Unpack[Owner]
-    ) -> int:
-        """Remove the relationships from one memory to another, of one kind or all; how many. Raises
-        `NotFound`.
+        self, source: str, target: str, kind: str | None = None, *, tenant_id: str | None = None,
+        user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
+        namespace: str | None = None,
+    ) -> int:  # fmt: skip
+        """Remove the links from the memory `source` to the memory `target`, and return how many there were.
+
+        `kind` removes only links of this kind. Raises `NotFound` if either memory is not in the scope (`tenant_id`,
+        `user_id`, `agent_id`, `session_id`, `namespace`).
         """
-        return await links.unrelate(self._engine, source, target, kind, owner)
+        request = UnrelateRequest(
+            source=source, target=target, kind=kind, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
+            session_id=session_id, namespace=namespace,
+        )  # fmt: skip
+        return await links.unrelate(self._engine, request)
 
     async def related(
-        self,
-        id: str,
-        *,
-        kind: str | None = None,
-        depth: int = 1,
-        min_strength: float = 0.0,
-        **owner: Unpack[Owner],
-    ) -> RelatedRecords:
-        """Memories reached over relationships in either direction within `depth` steps, each once by its
-        shortest way.
+        self, id: str, *, kind: str | None = None, depth: int = 1, min_strength: float = 0.0,
+        tenant_id: str | None = None, user_id: str | None = None, agent_id: str | None = None,
+        session_id: str | None = None, namespace: str | None = None,
+    ) -> RelatedRecords:  # fmt: skip
+        """The memories that links connect with the memory `id`, in either direction, each once by its shortest path.
 
-        Ordered by depth, then strength (the product along the way), then id. Raises `NotFound` for the start.
+        - `kind`: follow only links of this kind; `depth`: at most so many links, 1..10.
+        - `min_strength`: the least product of the strengths along the path, 0..1.
+        - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: only memories of this scope.
+
+        Ordered by depth, then strength, then id. Raises `NotFound` if the memory is not in the scope.
         """
-        return await links.related(self._engine, id, kind, depth, min_strength, owner)
+        request = RelatedRequest(
+            id=id, kind=kind, depth=depth, min_strength=min_strength, tenant_id=tenant_id, user_id=user_id,
+            agent_id=agent_id, session_id=session_id, namespace=namespace,
+        )  # fmt: skip
+        return await links.related(self._engine, request)
 
-    async def count(self, *, where: Where | None = None, **owner: Unpack[Owner]) -> int:
-        """How many memories there are."""
-        return await lookup.count(self._engine, where, owner)
+    async def count(
+        self, *, where: Where | None = None, tenant_id: str | None = None, user_id: str | None = None,
+        agent_id: str | None = None, session_id: str | None = None, namespace: str | None = None,
+    ) -> int:  # fmt: skip
+        """How many memories there are in the scope (`tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`) that
+        the filter `where` matches.
+        """
+        request = CountRequest(
+            where=where, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
+            namespace=namespace,
+        )  # fmt: skip
+        return await lookup.count(self._engine, request)
 
-    async def stats(self, **owner: Unpack[Owner]) -> Stats:
-        """Counts by kind, category and model, and the size of the store."""
-        return await lookup.stats(self._engine, owner)
+    async def stats(
+        self, *, tenant_id: str | None = None, user_id: str | None = None, agent_id: str | None = None,
+        session_id: str | None = None, namespace: str | None = None,
+    ) -> Stats:  # fmt: skip
+        """Counts by kind, category and embedding model, and the size of the store in bytes.
+
+        All but the size are of the scope: `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`.
+        """
+        request = StatsRequest(
+            tenant_id=tenant_id,
+            user_id=user_id,
+            agent_id=agent_id,
+            session_id=session_id,
+            namespace=namespace,
+        )
+        return await lookup.stats(self._engine, request)
 
     async def health(self) -> Health:
-        """Ask every part whether it can serve. Never raises; `ok` is false when one cannot."""
+        """Ask every part whether it works. Never raises; `ok` is false if one of them does not."""
         return await upkeep.health(self._engine)
 
     async def export(
-        self,
-        path: str | PathLike[str],
-        *,
-        vectors: bool = True,
-        progress: Progress | None = None,
-        **owner: Unpack[Owner],
-    ) -> int:
-        """Write the scope's memories as checksummed JSONL with history, links and vectors; how many.
+        self, path: str | PathLike[str], *, vectors: bool = True, progress: Progress | None = None,
+        tenant_id: str | None = None, user_id: str | None = None, agent_id: str | None = None,
+        session_id: str | None = None, namespace: str | None = None,
+    ) -> int:  # fmt: skip
+        """Write memories with their history, links and vectors to a file of checksummed JSON lines; return how many.
 
-        The file appears under its name only when it is whole; an export cut short is continued by the next
-        call with the same path and scope. `progress(done, total)` is called along the way. Raises
-        `BackendError` when the file cannot be written.
+        - `path`: the file. It appears under this name only when it is complete. An export cut short is continued by the
+          next call with the same path and scope.
+        - `vectors`: whether to write the vectors; without them an import embeds again.
+        - `progress(done, total)`: called along the way.
+        - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: export only the memories of this scope.
+
+        Raises `BackendError` if the file cannot be written.
         """
         from memwell.engine import export
 
-        return await export.export(self._engine, path, vectors, progress, owner)
+        request = ExportRequest(
+            path=path, vectors=vectors, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
+            session_id=session_id, namespace=namespace,
+        )  # fmt: skip
+        return await export.export(self._engine, request, progress)
 
     async def import_(self, path: str | PathLike[str], *, progress: Progress | None = None) -> Imported:
-        """Read an export: its checksum first, then every memory under its own id and scope.
+        """Read the export at `path`: check it, then store every memory under its own id and scope, with its vectors.
 
-        Memories that are already there as exported are skipped, so that an import cut short is continued by
-        running it again. Vectors are taken over. Raises `Corrupt` for a damaged file and `Conflict` for an id
-        taken by another memory, or by the same one changed since; what was imported before that stays.
+        Memories that are stored already as exported are skipped, so an import cut short is continued by running it
+        again. `progress(done, total)` is called along the way. Raises `Corrupt` for a damaged file, and `Conflict` for
+        an id that another memory has, or the same memory in a changed form; what was imported before that stays.
         """
         from memwell.engine import import_
 
-        return await import_.import_(self._engine, path, progress)
+        return await import_.import_(self._engine, ImportRequest(path=path), progress)
 
     async def doctor(self) -> Report:
-        """Compare words, vectors and relationships with the rows they were made from; `ok` when all agree."""
+        """Compare the words, vectors and links of the store with its records; `ok` if all of them agree."""
         return await upkeep.doctor(self._engine)
 
     async def repair(self, *, progress: Progress | None = None) -> Report:
-        """Rebuild what `doctor` finds wrong, sweep what has expired, and embed what has no vectors yet.
+        """Rebuild what `doctor` finds wrong, remove expired memories, and embed those without vectors.
 
-        Where searches use vectors of another model than this memory's embedder, nothing is embedded and the report
-        says so: `reembed` is for that.
+        `progress(done, total)` is called while memories are embedded. If searches use another model than this memory's
+        embedder, nothing is embedded and the report says so; `reembed` changes the model.
         """
         return await upkeep.repair(self._engine, progress)
 
     async def reembed(
-        self,
-        *,
-        batch: int = 64,
-        drop_old: bool = False,
-        skip_failed: bool = False,
+        self, *, batch: int = 64, drop_old: bool = False, skip_failed: bool = False,
         progress: Progress | None = None,
-    ) -> Reembedded:
-        """Move the store to this memory's embedder: give every memory of every tenant its vectors, then let searches
-        use them, in one step.
+    ) -> Reembedded:  # fmt: skip
+        """Move the store to this memory's embedder: embed every memory of every tenant, then let searches use the new
+        vectors, in one step.
 
-        Until then all others go on with the old model: they recall, and what they write is embedded here too. One
-        that still asks with the old model afterwards gets an `EmbeddingError` that names the remedy; what it writes
-        is kept, and embedded later. A call cut short is continued by the next one: what has vectors of the new model
-        is not embedded again. `batch` memories are embedded and stored at a time; `progress(done, total)` is called
-        along the way. `drop_old` removes the vectors of older models afterwards.
+        - `batch`: how many memories are embedded and stored at a time.
+        - `drop_old`: remove the vectors of older models afterwards.
+        - `skip_failed`: go on without the memories that cannot be embedded; only words find them then. Otherwise they
+          stop the move with an `EmbeddingError` that names them.
+        - `progress(done, total)`: called along the way.
 
-        Memories that cannot be embedded stop the cut-over: the `EmbeddingError` names them. With `skip_failed` they
-        are left behind, to be found by words only. Raises `NotSupported` without an embedder, and what the embedder
-        raises when it fails altogether.
+        Other processes keep working with the old model until the move is complete. Afterwards, one that still searches
+        with the old model gets an `EmbeddingError` that says what to do; what it writes is stored and embedded later. A
+        call cut short is continued by the next one. Raises `NotSupported` without an embedder, and what the embedder
+        raises if it fails altogether.
         """
         from memwell.engine import reembed
 
-        return await reembed.reembed(
-            self._engine, batch=batch, drop_old=drop_old, skip_failed=skip_failed, progress=progress
-        )
+        request = ReembedRequest(batch=batch, drop_old=drop_old, skip_failed=skip_failed)
+        return await reembed.reembed(self._engine, request, progress)
 
     async def sweep(self) -> int:
-        """Remove expired memories for good; how many. Also happens by itself now and then."""
+        """Remove the expired memories of every tenant for good, and return how many. Also happens by itself."""
         return await upkeep.sweep(self._engine)
 
     def on(self, event: str, handler: Handler) -> Callable[[], None]:
-        """Call `handler(event)` after each event of this name (`memwell.EVENTS`, `*` for all); the result
-        unsubscribes.
+        """Call `handler(event)` after each event of this name (one of `memwell.EVENTS`, or `*` for all).
 
-        A handler's failure is logged and harms nobody; a coroutine function runs beside the caller.
+        Returns a function that ends the subscription. A handler that fails is logged and does no harm. A coroutine
+        function runs on the event loop beside the caller; a memory that uses no event loop raises `ConfigError` for it.
         """
         return self._engine.events.on(event, handler)
 
     async def close(self) -> None:
-        """Write what is pending and release the parts that were opened here. Twice is fine; other calls then
-        raise `Closed`.
+        """Write what is pending and close the parts that were opened here. Closing twice is fine; any other call then
+        raises `Closed`.
         """
         await self._engine.close()
 
@@ -380,7 +494,3 @@ class AsyncMemory:
     async def __aexit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self._engine.ended_by(error)
         await self.close()
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)

@@ -1,5 +1,6 @@
-"""`Memory`: the synchronous twin of `AsyncMemory`, one delegation a method; a test keeps their signatures
-equal.
+"""`Memory`, the synchronous face of the engine: `AsyncMemory` without `await`.
+
+The docstrings of the methods are those of `AsyncMemory`, copied by `make docs`; a test keeps docs and signatures equal.
 """
 
 from __future__ import annotations
@@ -7,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from os import PathLike
-from typing import Any, Self, TypeVar, Unpack, overload
+from typing import Any, Self, TypeVar, overload
 
 from memwell import _bridge
-from memwell.engine import assembly, remember
-from memwell.engine.context import Engine, Owner
+from memwell.engine import assembly
+from memwell.engine import clock as clocks
+from memwell.engine.context import Engine
+from memwell.engine.keywords import explain_keywords
+from memwell.engine.requests import OnDuplicate
 from memwell.errors import ConfigError
 from memwell.events import Handler
-from memwell.memory import AsyncMemory, Hits, Ids, Records, RelatedRecords, Versions, _utc_now
+from memwell.memory import AsyncMemory, Hits, Ids, Records, RelatedRecords, Versions
 from memwell.ports import Embedder, KeyValue, Store, VectorIndex
 from memwell.retrieval.ranking.strategies import Strategy
 from memwell.types import (
@@ -37,12 +41,23 @@ __all__ = ["Memory"]
 T = TypeVar("T")
 
 
+@explain_keywords
 class Memory:
-    """Memory for agents, without `await`; everything is told at `AsyncMemory`.
+    """Memory for AI agents: stores what they learn and finds it again, ranked and explained.
 
-    Safe to use from many threads, after a fork, and inside a running event loop (a notebook). When every part
-    is a blocking one (SQLite, in-memory, local models) calls run in the caller's thread, without any event
-    loop; otherwise on a loop in a background thread.
+    - `url`: the store: `sqlite:///relative.db`, `sqlite:////absolute.db`, `postgresql://host/database`,
+      `redis://host`, `memory://`, or a `Store`. By default one SQLite file in the user's data directory.
+    - `embedder`: `"auto"` (the local model if `memwell[local]` and its weights are installed, otherwise recall by
+      words), a name such as `"local"` or `"hashing"`, an `Embedder`, any function or object that turns texts into
+      vectors, or `None` for recall by words.
+    - `index`: a `VectorIndex` or its URL; it searches the vectors instead of the store.
+    - `cache`: a `KeyValue` or its URL; it keeps embeddings across processes.
+    - `clock`: a function that gives the current time as an aware datetime; for tests.
+
+    Safe to share between threads, after a fork, and inside a running event loop (a notebook). If every part is a
+    blocking one (SQLite, in memory, local models), calls run in the caller's thread without an event loop; otherwise
+    they run on a loop in a background thread. Several processes may use one store, unless it lives in memory. Parts
+    handed in as objects stay open at `close`. Raises `ConfigError` for an argument that it cannot use.
     """
 
     def __init__(
@@ -54,225 +69,384 @@ class Memory:
         cache: str | KeyValue | None = None,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
+        now = clocks.checked(clock)
         parts = assembly.open_parts(url, embedder, index, cache)
         self._loop = None if parts.blocking else _bridge.Loop()
-        parts = parts if self._loop is None else parts.threaded()
-        self._memory = AsyncMemory._of(Engine(parts, clock or _utc_now))
+        self._memory = AsyncMemory._of(Engine(parts if self._loop is None else parts.threaded(), now))
 
     def _run(self, call: Coroutine[Any, Any, T]) -> T:
         return _bridge.drive(call) if self._loop is None else self._loop.run(call)
 
     @overload
     def remember(  # type: ignore[overload-overlap]  # a str is a Sequence[str] too
-        self, content: str | NewMemory, **options: Unpack[remember.Options]
-    ) -> Record: ...
+        self, content: str | NewMemory, *, metadata: Mapping[str, Any] | None = None,
+        tags: Sequence[str] | None = None, category: str | None = None, importance: float | None = None,
+        kind: str | None = None, tier: str | None = None, source: str | None = None,
+        ttl: float | timedelta | None = None, expires_at: datetime | str | None = None, id: str | None = None,
+        created_at: datetime | str | None = None, on_duplicate: OnDuplicate = "reinforce",
+        progress: Progress | None = None, tenant_id: str | None = None, user_id: str | None = None,
+        agent_id: str | None = None, session_id: str | None = None, namespace: str | None = None,
+    ) -> Record: ...  # fmt: skip
     @overload
     def remember(
-        self, content: Sequence[str | NewMemory], **options: Unpack[remember.Options]
-    ) -> Records: ...
+        self, content: Sequence[str | NewMemory], *, metadata: Mapping[str, Any] | None = None,
+        tags: Sequence[str] | None = None, category: str | None = None, importance: float | None = None,
+        kind: str | None = None, tier: str | None = None, source: str | None = None,
+        ttl: float | timedelta | None = None, expires_at: datetime | str | None = None, id: str | None = None,
+        created_at: datetime | str | None = None, on_duplicate: OnDuplicate = "reinforce",
+        progress: Progress | None = None, tenant_id: str | None = None, user_id: str | None = None,
+        agent_id: str | None = None, session_id: str | None = None, namespace: str | None = None,
+    ) -> Records: ...  # fmt: skip
     @overload
     def remember(
-        self, content: str | NewMemory | Sequence[str | NewMemory], **options: Unpack[remember.Options]
-    ) -> Record | Records: ...
+        self, content: str | NewMemory | Sequence[str | NewMemory], *,
+        metadata: Mapping[str, Any] | None = None, tags: Sequence[str] | None = None,
+        category: str | None = None, importance: float | None = None, kind: str | None = None,
+        tier: str | None = None, source: str | None = None, ttl: float | timedelta | None = None,
+        expires_at: datetime | str | None = None, id: str | None = None,
+        created_at: datetime | str | None = None, on_duplicate: OnDuplicate = "reinforce",
+        progress: Progress | None = None, tenant_id: str | None = None, user_id: str | None = None,
+        agent_id: str | None = None, session_id: str | None = None, namespace: str | None = None,
+    ) -> Record | Records: ...  # fmt: skip
     def remember(
-        self, content: str | NewMemory | Sequence[str | NewMemory], **options: Unpack[remember.Options]
-    ) -> Record | Records:
-        """Store one memory, or several in one transaction. See `AsyncMemory.remember`."""
-        return self._run(self._memory.remember(content, **options))
+        self, content: str | NewMemory | Sequence[str | NewMemory], *,
+        metadata: Mapping[str, Any] | None = None, tags: Sequence[str] | None = None,
+        category: str | None = None, importance: float | None = None, kind: str | None = None,
+        tier: str | None = None, source: str | None = None, ttl: float | timedelta | None = None,
+        expires_at: datetime | str | None = None, id: str | None = None,
+        created_at: datetime | str | None = None, on_duplicate: OnDuplicate = "reinforce",
+        progress: Progress | None = None, tenant_id: str | None = None, user_id: str | None = None,
+        agent_id: str | None = None, session_id: str | None = None, namespace: str | None = None,
+    ) -> Record | Records:  # fmt: skip
+        """Store one memory, or a list of them in one transaction, and return what is stored.
+
+        - `content`: a text, a `NewMemory`, or a list of them. In a list, the options below hold for every item that
+          does not say otherwise. A text longer than the embedder's window is cut into passages, each found by itself.
+        - `metadata`: a mapping of JSON values and datetimes; `tags`: a list of texts; `category`, `tier`, `source`:
+          texts of your own; `kind`: a text, `"memory"` by default; `importance`: 0..1, 0.5 by default.
+        - `ttl`: seconds or a timedelta from now; or `expires_at`: a datetime or ISO 8601 text.
+        - `id`: an id of your own, for one memory; `created_at`: when it was learnt, if not now.
+        - `on_duplicate`: what happens to a memory that is stored already, with the same owner, content, kind,
+          category, tags and metadata (and `id` and `created_at`, if given). `"reinforce"` adds one to `reinforced`,
+          lets the later expiry win, and keeps the stored `importance`, `tier` and `source`. `"update"` also takes over
+          what is given of `importance`, `tier`, `source` and the expiry, as a new version if any of it differs.
+        - `progress(done, total)`: called while a list is embedded, and when it is stored.
+        - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: whose memory it is.
+
+        If the embedder fails, the memory is stored without vectors and embedded later. Raises `InvalidInput` beyond a
+        limit (`memwell.LIMITS`), and `Conflict` for an `id` that another memory has.
+        """
+        call = self._memory.remember(
+            content, metadata=metadata, tags=tags, category=category, importance=importance, kind=kind,
+            tier=tier, source=source, ttl=ttl, expires_at=expires_at, id=id, created_at=created_at,
+            on_duplicate=on_duplicate, progress=progress, tenant_id=tenant_id, user_id=user_id,
+            agent_id=agent_id, session_id=session_id, namespace=namespace,
+        )  # fmt: skip
+        return self._run(call)
 
     def recall(
-        self,
-        query: str,
-        *,
-        where: Where | None = None,
-        limit: int = 10,
-        token_budget: int | None = None,
-        strategy: str | Strategy = "relevant",
-        as_of: datetime | str | None = None,
-        mode: Mode = "hybrid",
-        explain: bool = False,
-        **owner: Unpack[Owner],
-    ) -> Hits:
-        """The memories that answer `query`, best first. See `AsyncMemory.recall`."""
-        return self._run(
-            self._memory.recall(
-                query,
-                where=where,
-                limit=limit,
-                token_budget=token_budget,
-                strategy=strategy,
-                as_of=as_of,
-                mode=mode,
-                explain=explain,
-                **owner,
-            )
-        )
+        self, query: str, *, where: Where | None = None, limit: int = 10, token_budget: int | None = None,
+        strategy: str | Strategy = "relevant", as_of: datetime | str | None = None, mode: Mode = "hybrid",
+        explain: bool = False, tenant_id: str | None = None, user_id: str | None = None,
+        agent_id: str | None = None, session_id: str | None = None, namespace: str | None = None,
+    ) -> Hits:  # fmt: skip
+        """Find the memories that answer a question, best first. Each `Hit` has a score in 0..1 and its reasons.
 
-    def get(self, id: str, **owner: Unpack[Owner]) -> Record:
-        """The record with this id. See `AsyncMemory.get`."""
-        return self._run(self._memory.get(id, **owner))
+        - `query`: the question, or any text.
+        - `where`: a filter (see `memwell.filters`), applied before the best are chosen.
+        - `limit`: how many at most; `token_budget`: end the list before its contents exceed so many tokens, counted as
+          four bytes each.
+        - `strategy`: how relevance is weighed against recency, importance and frequency: a name of
+          `memwell.STRATEGIES` or a `Strategy`.
+        - `as_of`: answer with what was stored at that time, in the versions of that time. Memories are still found by
+          their present words.
+        - `mode`: `"hybrid"` (words and vectors, as far as there are any), `"semantic"` or `"lexical"`.
+        - `explain`: fill in all of `Hit.why`: also the signals without weight, the terms and the matching passage.
+        - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: search only the memories of this scope.
+
+        A memory that another visible one supersedes is replaced by that one. Raises `InvalidQuery` for an empty query
+        and an unknown mode, strategy or filter, and `NotSupported` for `"semantic"` without an embedder.
+        """
+        call = self._memory.recall(
+            query, where=where, limit=limit, token_budget=token_budget, strategy=strategy, as_of=as_of,
+            mode=mode, explain=explain, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
+            session_id=session_id, namespace=namespace,
+        )  # fmt: skip
+        return self._run(call)
+
+    def get(
+        self, id: str, *, tenant_id: str | None = None, user_id: str | None = None,
+        agent_id: str | None = None, session_id: str | None = None, namespace: str | None = None,
+    ) -> Record:  # fmt: skip
+        """The memory with this `id`.
+
+        Raises `NotFound` if there is none in the scope (`tenant_id`, `user_id`, `agent_id`, `session_id`,
+        `namespace`), or if it has expired.
+        """
+        call = self._memory.get(
+            id, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
+            namespace=namespace,
+        )  # fmt: skip
+        return self._run(call)
 
     def list(
-        self,
-        *,
-        where: Where | None = None,
-        order: str = "created_at",
-        descending: bool = True,
-        limit: int = 100,
-        cursor: str | None = None,
-        **owner: Unpack[Owner],
-    ) -> Page:
-        """A page of records. See `AsyncMemory.list`."""
-        return self._run(
-            self._memory.list(
-                where=where, order=order, descending=descending, limit=limit, cursor=cursor, **owner
-            )
-        )
+        self, *, where: Where | None = None, order: str = "created_at", descending: bool = True,
+        limit: int = 100, cursor: str | None = None, tenant_id: str | None = None,
+        user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
+        namespace: str | None = None,
+    ) -> Page:  # fmt: skip
+        """A page of memories, newest first. Pass `page.cursor` as `cursor` to get the next page.
+
+        - `where`: a filter (see `memwell.filters`); `limit`: how many at most.
+        - `order`: `created_at`, `updated_at`, `importance` or `id`; `descending`: largest first.
+        - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: list only the memories of this scope.
+
+        Over all pages, a memory that exists throughout and keeps its place in the order is listed exactly once,
+        whatever is written meanwhile. One that an update moves may be listed twice or not at all. A cursor belongs to
+        its order, filter and scope; with others it raises `InvalidQuery`.
+        """
+        call = self._memory.list(
+            where=where, order=order, descending=descending, limit=limit, cursor=cursor, tenant_id=tenant_id,
+            user_id=user_id, agent_id=agent_id, session_id=session_id, namespace=namespace,
+        )  # fmt: skip
+        return self._run(call)
 
     def update(
-        self,
-        id: str,
-        *,
-        content: str | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        tags: Sequence[str] | None = None,
-        category: str | None = None,
-        importance: float | None = None,
-        kind: str | None = None,
-        tier: str | None = None,
-        source: str | None = None,
-        ttl: float | timedelta | None = None,
-        expires_at: datetime | str | None = None,
-        clear: Sequence[str] = (),
-        expected_version: int | None = None,
-        **owner: Unpack[Owner],
-    ) -> Record:
-        """Change what is given and keep the version before. See `AsyncMemory.update`."""
-        return self._run(
-            self._memory.update(
-                id,
-                content=content,
-                metadata=metadata,
-                tags=tags,
-                category=category,
-                importance=importance,
-                kind=kind,
-                tier=tier,
-                source=source,
-                ttl=ttl,
-                expires_at=expires_at,
-                clear=clear,
-                expected_version=expected_version,
-                **owner,
-            )
-        )
+        self, id: str, *, content: str | None = None, metadata: Mapping[str, Any] | None = None,
+        tags: Sequence[str] | None = None, category: str | None = None, importance: float | None = None,
+        kind: str | None = None, tier: str | None = None, source: str | None = None,
+        ttl: float | timedelta | None = None, expires_at: datetime | str | None = None,
+        clear: Sequence[str] = (), expected_version: int | None = None, tenant_id: str | None = None,
+        user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
+        namespace: str | None = None,
+    ) -> Record:  # fmt: skip
+        """Change fields of the memory with this `id`, keep the version before, and return the new one.
+
+        - `content`, `category`, `importance`, `kind`, `tier`, `source`, `ttl`, `expires_at`: as in `remember`; what is
+          not given stays as it is. `metadata` and `tags` replace the stored ones as a whole.
+        - `clear`: names of fields to empty: `category`, `tier`, `source`, `expires_at`, `metadata`, `tags`.
+        - `expected_version`: change only this version, as a guard against a change by somebody else.
+        - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: the scope that holds the memory.
+
+        If nothing differs, nothing is written. Raises `NotFound`; `Conflict` if `expected_version` is not the stored
+        version; `InvalidInput` if nothing is given.
+        """
+        call = self._memory.update(
+            id, content=content, metadata=metadata, tags=tags, category=category, importance=importance,
+            kind=kind, tier=tier, source=source, ttl=ttl, expires_at=expires_at, clear=clear,
+            expected_version=expected_version, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
+            session_id=session_id, namespace=namespace,
+        )  # fmt: skip
+        return self._run(call)
 
     def forget(
-        self,
-        ids: str | Iterable[str] | None = None,
-        *,
-        where: Where | None = None,
-        everything: bool = False,
-        **owner: Unpack[Owner],
-    ) -> Ids:
-        """Remove memories for good. See `AsyncMemory.forget`."""
-        return self._run(self._memory.forget(ids, where=where, everything=everything, **owner))
+        self, ids: str | Iterable[str] | None = None, *, where: Where | None = None,
+        everything: bool = False, tenant_id: str | None = None, user_id: str | None = None,
+        agent_id: str | None = None, session_id: str | None = None, namespace: str | None = None,
+    ) -> Ids:  # fmt: skip
+        """Remove memories for good, with their history, vectors and links, and return their ids.
 
-    def history(self, id: str, **owner: Unpack[Owner]) -> Versions:
-        """Every version of a memory. See `AsyncMemory.history`."""
-        return self._run(self._memory.history(id, **owner))
+        - `ids`: one id, or several. One id that is not there raises `NotFound`; of several, those missing are left out
+          of the answer. Without ids, the scope and the filter choose.
+        - `where`: a filter (see `memwell.filters`).
+        - `everything`: must be true if neither ids nor an owner are given, also with a filter, since that removes
+          memories of every user of the tenant.
+        - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: remove only memories of this scope.
+        """
+        call = self._memory.forget(
+            ids, where=where, everything=everything, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
+            session_id=session_id, namespace=namespace,
+        )  # fmt: skip
+        return self._run(call)
+
+    def history(
+        self, id: str, *, tenant_id: str | None = None, user_id: str | None = None,
+        agent_id: str | None = None, session_id: str | None = None, namespace: str | None = None,
+    ) -> Versions:  # fmt: skip
+        """Every version of the memory with this `id`, oldest first, the current one last.
+
+        Raises `NotFound` if there is none in the scope (`tenant_id`, `user_id`, `agent_id`, `session_id`,
+        `namespace`).
+        """
+        call = self._memory.history(
+            id, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
+            namespace=namespace,
+        )  # fmt: skip
+        return self._run(call)
 
     def restore(
-        self, id: str, version: int, *, expected_version: int | None = None, **owner: Unpack[Owner]
-    ) -> Record:
-        """Make an older version current again. See `AsyncMemory.restore`."""
-        return self._run(self._memory.restore(id, version, expected_version=expected_version, **owner))
+        self, id: str, version: int, *, expected_version: int | None = None, tenant_id: str | None = None,
+        user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
+        namespace: str | None = None,
+    ) -> Record:  # fmt: skip
+        """Make an older `version` of the memory with this `id` current again, as a new version.
+
+        Raises `NotFound` for a memory or version that is not in the scope (`tenant_id`, `user_id`, `agent_id`,
+        `session_id`, `namespace`), and `Conflict` if `expected_version` is not the stored version.
+        """
+        call = self._memory.restore(
+            id, version, expected_version=expected_version, tenant_id=tenant_id, user_id=user_id,
+            agent_id=agent_id, session_id=session_id, namespace=namespace,
+        )  # fmt: skip
+        return self._run(call)
 
     def relate(
-        self,
-        source: str,
-        target: str,
-        kind: str = "related",
-        *,
-        strength: float = 1.0,
-        **owner: Unpack[Owner],
-    ) -> Link:
-        """Relate one memory to another. See `AsyncMemory.relate`."""
-        return self._run(self._memory.relate(source, target, kind, strength=strength, **owner))
+        self, source: str, target: str, kind: str = "related", *, strength: float = 1.0,
+        tenant_id: str | None = None, user_id: str | None = None, agent_id: str | None = None,
+        session_id: str | None = None, namespace: str | None = None,
+    ) -> Link:  # fmt: skip
+        """Link the memory with the id `source` to the one with the id `target`.
 
-    def unrelate(self, source: str, target: str, kind: str | None = None, **owner: Unpack[Owner]) -> int:
-        """Remove relationships. See `AsyncMemory.unrelate`."""
-        return self._run(self._memory.unrelate(source, target, kind, **owner))
+        `kind` is `supersedes`, `contradicts`, `extends`, `related`, or a word of your own; `strength` is in 0..1. The
+        same link again changes its strength. Raises `NotFound` if either memory is not in the scope (`tenant_id`,
+        `user_id`, `agent_id`, `session_id`, `namespace`), and `InvalidInput` for a memory and itself.
+        """
+        call = self._memory.relate(
+            source, target, kind, strength=strength, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
+            session_id=session_id, namespace=namespace,
+        )  # fmt: skip
+        return self._run(call)
+
+    def unrelate(
+        self, source: str, target: str, kind: str | None = None, *, tenant_id: str | None = None,
+        user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
+        namespace: str | None = None,
+    ) -> int:  # fmt: skip
+        """Remove the links from the memory `source` to the memory `target`, and return how many there were.
+
+        `kind` removes only links of this kind. Raises `NotFound` if either memory is not in the scope (`tenant_id`,
+        `user_id`, `agent_id`, `session_id`, `namespace`).
+        """
+        call = self._memory.unrelate(
+            source, target, kind, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
+            session_id=session_id, namespace=namespace,
+        )  # fmt: skip
+        return self._run(call)
 
     def related(
-        self,
-        id: str,
-        *,
-        kind: str | None = None,
-        depth: int = 1,
-        min_strength: float = 0.0,
-        **owner: Unpack[Owner],
-    ) -> RelatedRecords:
-        """Memories reached over relationships. See `AsyncMemory.related`."""
-        return self._run(self._memory.related(id, kind=kind, depth=depth, min_strength=min_strength, **owner))
+        self, id: str, *, kind: str | None = None, depth: int = 1, min_strength: float = 0.0,
+        tenant_id: str | None = None, user_id: str | None = None, agent_id: str | None = None,
+        session_id: str | None = None, namespace: str | None = None,
+    ) -> RelatedRecords:  # fmt: skip
+        """The memories that links connect with the memory `id`, in either direction, each once by its shortest path.
 
-    def count(self, *, where: Where | None = None, **owner: Unpack[Owner]) -> int:
-        """How many memories there are. See `AsyncMemory.count`."""
-        return self._run(self._memory.count(where=where, **owner))
+        - `kind`: follow only links of this kind; `depth`: at most so many links, 1..10.
+        - `min_strength`: the least product of the strengths along the path, 0..1.
+        - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: only memories of this scope.
 
-    def stats(self, **owner: Unpack[Owner]) -> Stats:
-        """Counts by kind, category and model. See `AsyncMemory.stats`."""
-        return self._run(self._memory.stats(**owner))
+        Ordered by depth, then strength, then id. Raises `NotFound` if the memory is not in the scope.
+        """
+        call = self._memory.related(
+            id, kind=kind, depth=depth, min_strength=min_strength, tenant_id=tenant_id, user_id=user_id,
+            agent_id=agent_id, session_id=session_id, namespace=namespace,
+        )  # fmt: skip
+        return self._run(call)
+
+    def count(
+        self, *, where: Where | None = None, tenant_id: str | None = None, user_id: str | None = None,
+        agent_id: str | None = None, session_id: str | None = None, namespace: str | None = None,
+    ) -> int:  # fmt: skip
+        """How many memories there are in the scope (`tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`) that
+        the filter `where` matches.
+        """
+        call = self._memory.count(
+            where=where, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
+            namespace=namespace,
+        )  # fmt: skip
+        return self._run(call)
+
+    def stats(
+        self, *, tenant_id: str | None = None, user_id: str | None = None, agent_id: str | None = None,
+        session_id: str | None = None, namespace: str | None = None,
+    ) -> Stats:  # fmt: skip
+        """Counts by kind, category and embedding model, and the size of the store in bytes.
+
+        All but the size are of the scope: `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`.
+        """
+        call = self._memory.stats(
+            tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
+            namespace=namespace,
+        )  # fmt: skip
+        return self._run(call)
 
     def health(self) -> Health:
-        """Ask every part whether it can serve. See `AsyncMemory.health`."""
+        """Ask every part whether it works. Never raises; `ok` is false if one of them does not."""
         return self._run(self._memory.health())
 
     def export(
-        self,
-        path: str | PathLike[str],
-        *,
-        vectors: bool = True,
-        progress: Progress | None = None,
-        **owner: Unpack[Owner],
-    ) -> int:
-        """Write memories as checksummed JSONL. See `AsyncMemory.export`."""
-        return self._run(self._memory.export(path, vectors=vectors, progress=progress, **owner))
+        self, path: str | PathLike[str], *, vectors: bool = True, progress: Progress | None = None,
+        tenant_id: str | None = None, user_id: str | None = None, agent_id: str | None = None,
+        session_id: str | None = None, namespace: str | None = None,
+    ) -> int:  # fmt: skip
+        """Write memories with their history, links and vectors to a file of checksummed JSON lines; return how many.
+
+        - `path`: the file. It appears under this name only when it is complete. An export cut short is continued by the
+          next call with the same path and scope.
+        - `vectors`: whether to write the vectors; without them an import embeds again.
+        - `progress(done, total)`: called along the way.
+        - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: export only the memories of this scope.
+
+        Raises `BackendError` if the file cannot be written.
+        """
+        call = self._memory.export(
+            path, vectors=vectors, progress=progress, tenant_id=tenant_id, user_id=user_id,
+            agent_id=agent_id, session_id=session_id, namespace=namespace,
+        )  # fmt: skip
+        return self._run(call)
 
     def import_(self, path: str | PathLike[str], *, progress: Progress | None = None) -> Imported:
-        """Read an export. See `AsyncMemory.import_`."""
+        """Read the export at `path`: check it, then store every memory under its own id and scope, with its vectors.
+
+        Memories that are stored already as exported are skipped, so an import cut short is continued by running it
+        again. `progress(done, total)` is called along the way. Raises `Corrupt` for a damaged file, and `Conflict` for
+        an id that another memory has, or the same memory in a changed form; what was imported before that stays.
+        """
         return self._run(self._memory.import_(path, progress=progress))
 
     def doctor(self) -> Report:
-        """Compare every projection with the rows. See `AsyncMemory.doctor`."""
+        """Compare the words, vectors and links of the store with its records; `ok` if all of them agree."""
         return self._run(self._memory.doctor())
 
     def repair(self, *, progress: Progress | None = None) -> Report:
-        """Rebuild what `doctor` finds wrong. See `AsyncMemory.repair`."""
+        """Rebuild what `doctor` finds wrong, remove expired memories, and embed those without vectors.
+
+        `progress(done, total)` is called while memories are embedded. If searches use another model than this memory's
+        embedder, nothing is embedded and the report says so; `reembed` changes the model.
+        """
         return self._run(self._memory.repair(progress=progress))
 
     def reembed(
-        self,
-        *,
-        batch: int = 64,
-        drop_old: bool = False,
-        skip_failed: bool = False,
+        self, *, batch: int = 64, drop_old: bool = False, skip_failed: bool = False,
         progress: Progress | None = None,
-    ) -> Reembedded:
-        """Move the store to this memory's embedder. See `AsyncMemory.reembed`."""
-        return self._run(
-            self._memory.reembed(batch=batch, drop_old=drop_old, skip_failed=skip_failed, progress=progress)
-        )
+    ) -> Reembedded:  # fmt: skip
+        """Move the store to this memory's embedder: embed every memory of every tenant, then let searches use the new
+        vectors, in one step.
+
+        - `batch`: how many memories are embedded and stored at a time.
+        - `drop_old`: remove the vectors of older models afterwards.
+        - `skip_failed`: go on without the memories that cannot be embedded; only words find them then. Otherwise they
+          stop the move with an `EmbeddingError` that names them.
+        - `progress(done, total)`: called along the way.
+
+        Other processes keep working with the old model until the move is complete. Afterwards, one that still searches
+        with the old model gets an `EmbeddingError` that says what to do; what it writes is stored and embedded later. A
+        call cut short is continued by the next one. Raises `NotSupported` without an embedder, and what the embedder
+        raises if it fails altogether.
+        """
+        call = self._memory.reembed(
+            batch=batch, drop_old=drop_old, skip_failed=skip_failed, progress=progress,
+        )  # fmt: skip
+        return self._run(call)
 
     def sweep(self) -> int:
-        """Remove expired memories for good. See `AsyncMemory.sweep`."""
+        """Remove the expired memories of every tenant for good, and return how many. Also happens by itself."""
         return self._run(self._memory.sweep())
 
     def on(self, event: str, handler: Handler) -> Callable[[], None]:
-        """Call `handler(event)` after each event of this name. See `AsyncMemory.on`.
+        """Call `handler(event)` after each event of this name (one of `memwell.EVENTS`, or `*` for all).
 
-        Without an event loop of our own a coroutine function cannot be run beside the caller: it raises
-        `ConfigError`.
+        Returns a function that ends the subscription. A handler that fails is logged and does no harm. A coroutine
+        function runs on the event loop beside the caller; a memory that uses no event loop raises `ConfigError` for it.
         """
         if self._loop is None and _bridge.is_async(handler):
             raise ConfigError(
@@ -281,7 +455,9 @@ class Memory:
         return self._memory.on(event, handler)
 
     def close(self) -> None:
-        """Write what is pending and release the parts that were opened here. Twice is fine."""
+        """Write what is pending and close the parts that were opened here. Closing twice is fine; any other call then
+        raises `Closed`.
+        """
         try:
             self._run(self._memory.close())
         finally:

@@ -36,6 +36,13 @@ def test_remember_takes_every_field(cli: Call) -> None:
     assert record["expires_at"] > record["created_at"]
 
 
+def test_the_same_again_updates_what_is_stored_only_when_asked(cli: Call) -> None:
+    cli("remember", "tea", "--importance", "0.2")
+    assert cli("remember", "tea", "--importance", "0.9", "--json").json["importance"] == 0.2
+    record = cli("remember", "tea", "--importance", "0.9", "--update", "--json").json
+    assert (record["importance"], record["version"], record["reinforced"]) == (0.9, 2, 2)
+
+
 def test_a_dash_reads_stdin_in_any_script(cli: Call) -> None:
     text = "Ана любит чай ☕\nи 猫 🐈"
     id = cli("remember", "-", stdin=text + "\n").out.strip()
@@ -73,6 +80,20 @@ def test_recall_filters_and_limits(cli: Call) -> None:
     found = cli("recall", "walk", "--where", '{"n": {"$gte": 2}}', "--json").lines
     assert {hit["record"]["metadata"]["n"] for hit in found} == {2, 3}
     assert len(cli("recall", "walk", "-n", "1", "--json").lines) == 1
+
+
+@pytest.mark.parametrize("tenant", [(), ("--tenant", "acme")])
+def test_forget_by_filter_needs_an_owner_or_all(cli: Call, tenant: tuple[str, ...]) -> None:
+    for user in ("ana", "bo"):
+        cli("remember", f"{user} likes tea", "--user", user, "--category", "food", *tenant)
+    where = ("--where", '{"category": "food"}', "--yes", *tenant)
+    refused = cli("forget", *where)
+    assert refused.code == 2
+    assert "every user" in refused.err
+    assert "--all" in refused.err
+    assert len(cli("list", "--json", *tenant).lines) == 2
+    assert len(cli("forget", *where, "--user", "bo", "--json").json["forgotten"]) == 1
+    assert len(cli("forget", *where, "--all", "--json").json["forgotten"]) == 1
 
 
 def test_list_pages_by_cursor_and_walks_all(cli: Call) -> None:
@@ -146,7 +167,7 @@ def test_forget_of_several_wants_yes(cli: Call) -> None:
 def test_forget_by_filter_leaves_the_rest(cli: Call) -> None:
     cli("remember", "a", "--category", "old")
     cli("remember", "b", "--category", "new")
-    assert cli("forget", "--where", '{"category": "old"}').code == 0
+    assert cli("forget", "--all", "--where", '{"category": "old"}').code == 0
     assert [r["content"] for r in cli("list", "--json").lines] == ["b"]
 
 

@@ -54,6 +54,13 @@ def remember(
         str | None,
         typer.Option("--created-at", metavar="WHEN", help="When it was learnt, ISO 8601; now by default."),
     ] = None,
+    update: Annotated[
+        bool,
+        typer.Option(
+            "--update",
+            help="If it is stored already, take over the importance, tier, source and expiry given.",
+        ),
+    ] = False,
 ) -> None:
     """Store a memory. In a pipe, prints its id."""
     options: dict[str, Any] = {
@@ -68,6 +75,7 @@ def remember(
         "expires_at": expires_at,
         "id": id,
         "created_at": created_at,
+        "on_duplicate": "update" if update else "reinforce",
     }
     text = content_of(content)
     with cli.memory(embeds=True) as memory:
@@ -136,7 +144,8 @@ def forget(
     ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids, or ends of them.")] = None,
     where: Where = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="All of the owner given; without an owner, all of the tenant.")
+        bool,
+        typer.Option("--all", help="All memories of the owner given; without an owner, of the whole tenant."),
     ] = False,
     yes: Whether = False,
 ) -> None:
@@ -145,6 +154,11 @@ def forget(
         raise typer.BadParameter("name ids, --where or --all")
     if ids and everything:
         raise typer.BadParameter("give ids or --all, not both")
+    if not ids and not everything and not cli.owner.keys() - {"tenant_id"}:
+        raise typer.BadParameter(
+            "--where without an owner forgets memories of every user of the tenant; name the owner (such as --user), or"
+            " add --all"
+        )
     chosen = cli.filter(where)
     with cli.memory() as memory:
         found = [cli.find(memory, id) for id in ids] if ids else None

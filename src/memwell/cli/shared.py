@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import update_wrapper
 from pathlib import Path
-from typing import Annotated, Any, Concatenate, Final, ParamSpec
+from typing import Annotated, Any, Concatenate, Final, ParamSpec, TypedDict
 from urllib.parse import quote
 
 import typer
@@ -20,7 +20,6 @@ from memwell.cli.failures import complain
 from memwell.cli.local import remedy
 from memwell.cli.output import Output
 from memwell.config import Settings, load
-from memwell.engine.context import Owner
 from memwell.errors import InvalidInput, NotFound
 from memwell.sync import Memory
 
@@ -53,6 +52,16 @@ Metadata = Annotated[
     str | None, typer.Option("--metadata", metavar="JSON", help='Metadata, such as \'{"topic": "tea"}\'.')
 ]
 Whether = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+class Owner(TypedDict, total=False):
+    """The scope of a call, as keywords of `Memory`'s methods."""
+
+    tenant_id: str
+    user_id: str
+    agent_id: str
+    session_id: str
+    namespace: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,13 @@ from memwell.errors import MemwellError
 from memwell.ports import Embed, Embedding, Operation
 from memwell.types import Record
 
-__all__ = ["catch_up", "catch_up_quietly", "name_of", "serves"]
+__all__ = ["embed_pending", "embed_pending_quietly", "name_of", "serves"]
 
 log = logging.getLogger("memwell")
 
 _AT_ONCE = 64
 _PLAIN = "memory"
-"""What every embedder can embed that works at all."""
+"""A text that every working embedder can embed."""
 
 
 async def serves(engine: Engine) -> bool:
@@ -25,48 +25,49 @@ async def serves(engine: Engine) -> bool:
     return encoder is not None and await engine.store.serving() in (None, encoder.model)
 
 
-async def catch_up_quietly(engine: Engine) -> None:
-    """Embed some of what is behind, beside a call that has done its work: a failure is logged, not raised.
+async def embed_pending_quietly(engine: Engine) -> None:
+    """Embed some of the pending records after a call has done its work: a failure is logged, not raised.
 
-    Another model's store is left alone: moving it is what `reembed` is for.
+    A store that serves another model is left alone; `reembed` moves it.
     """
     encoder = engine.encoder
     assert encoder is not None
     try:
         if not await serves(engine):
-            encoder.behind = False
+            encoder.pending = False
             return
-        encoder.behind = await catch_up(engine, _AT_ONCE, encoder.hopeless) == _AT_ONCE
+        encoder.pending = await embed_pending(engine, _AT_ONCE, encoder.unembeddable) == _AT_ONCE
     except MemwellError as error:
-        log.warning("some memories still wait for their vectors: %s", error)
+        log.warning("some memories have no vectors yet: %s", error)
 
 
-async def catch_up(engine: Engine, limit: int, hopeless: set[str]) -> int:
-    """Embed up to `limit` records that lack vectors of the current model; how many got them.
+async def embed_pending(engine: Engine, limit: int, unembeddable: set[str]) -> int:
+    """Embed up to `limit` records that lack vectors of the current model; returns how many.
 
-    A text that cannot be embedded does not hold up the others; its name is added to `hopeless`, whose records are not
-    tried again. Raises what the embedder raises when trying again later may help, or when it embeds nothing at all.
+    A text that cannot be embedded does not hold up the others: its name (`name_of`) is added to `unembeddable`, and
+    records named there are not tried again. Raises what the embedder raises when that is transient, or when the
+    embedder embeds nothing at all.
     """
     encoder = engine.encoder
     if encoder is None:
         return 0
-    found = await engine.store.unembedded(encoder.model, limit=limit + len(hopeless))
-    waiting = [record for record in found if name_of(record) not in hopeless]
-    if not waiting:
+    found = await engine.store.unembedded(encoder.model, limit=limit + len(unembeddable))
+    lacking = [record for record in found if name_of(record) not in unembeddable]
+    if not lacking:
         return 0
     embeddings: list[Embedding | None]
     try:
-        embeddings = list(await encoder.strictly([record.content for record in waiting]))
+        embeddings = list(await encoder.strictly([record.content for record in lacking]))
     except MemwellError as error:
         if error.transient:
             raise
-        embeddings = [await _alone(encoder, record.content) for record in waiting]
+        embeddings = [await _alone(encoder, record.content) for record in lacking]
         if not any(embeddings) and await _alone(encoder, _PLAIN) is None:
             raise
     done: list[Operation] = []
-    for record, embedding in zip(waiting, embeddings, strict=True):
+    for record, embedding in zip(lacking, embeddings, strict=True):
         if embedding is None:
-            hopeless.add(name_of(record))
+            unembeddable.add(name_of(record))
             continue
         tenant = record.scope.tenant_id
         done.append(Embed(tenant_id=tenant, id=record.id, content=record.content, embedding=embedding))
@@ -75,7 +76,7 @@ async def catch_up(engine: Engine, limit: int, hopeless: set[str]) -> int:
 
 
 def name_of(record: Record) -> str:
-    """What a version of a record is called among those that cannot be embedded."""
+    """The name of one version of a record: tenant/id/version."""
     return f"{record.scope.tenant_id}/{record.id}/{record.version}"
 
 

@@ -6,41 +6,26 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TypedDict
 
 from memwell.engine.assembly import Parts
 from memwell.engine.encoding import Encoder
-from memwell.engine.validation import scope_of
 from memwell.errors import BackendError, Closed, ConfigError, MemwellError, Unavailable
 from memwell.events import Event, Events
 from memwell.ports import Store, Touch
-from memwell.types import Record, Scope
+from memwell.types import Progress, Record, Scope
 
-__all__ = ["Engine", "Owner"]
+__all__ = ["Engine", "report"]
 
 log = logging.getLogger("memwell")
 
 _FLUSH_AFTER = timedelta(seconds=5)
 _FLUSH_AT = 256
 _SWEEP_EVERY = timedelta(minutes=10)
-_LOOK_EVERY = timedelta(minutes=10)
-
-
-class Owner(TypedDict, total=False):
-    """Whose memories a call is about; see `Scope`."""
-
-    tenant_id: str | None
-    user_id: str | None
-    agent_id: str | None
-    session_id: str | None
-    namespace: str | None
-
-
-_OWNER = frozenset(Owner.__annotations__)
+_BACKFILL_EVERY = timedelta(minutes=10)
 
 
 class Engine:
-    """One instance of the engine. Safe to share between tasks and threads."""
+    """One instance of the engine. Safe to share between tasks and threads. `clock` is one of `clock.checked`."""
 
     def __init__(self, parts: Parts, clock: Callable[[], datetime]) -> None:
         self.parts = parts
@@ -50,7 +35,7 @@ class Engine:
         self.closed = False
         self._accesses: deque[tuple[str, str, datetime]] = deque()
         self._next_sweep: datetime | None = None
-        self._next_look: datetime | None = None
+        self._next_backfill: datetime | None = None
         self._swept = False
 
     @property
@@ -60,49 +45,32 @@ class Engine:
             raise Closed("this memory was closed; open it again to use it", part="memory")
         return self.parts.store
 
-    def scope(self, owner: Owner) -> Scope:
-        """The checked scope of a call. Raises `TypeError` for a keyword that names no part of a scope: left
-        aside, a misspelt one would show everybody's memories.
-        """
-        if not owner.keys() <= _OWNER:
-            unknown = ", ".join(sorted(owner.keys() - _OWNER))
-            raise TypeError(
-                f"unexpected keyword arguments: {unknown}; an owner is told by {', '.join(sorted(_OWNER))}"
-            )
-        return scope_of(
-            owner.get("tenant_id"),
-            owner.get("user_id"),
-            owner.get("agent_id"),
-            owner.get("session_id"),
-            owner.get("namespace"),
-        )
-
     def emit(
         self, name: str, scope: Scope, ids: tuple[str, ...], records: tuple[Record, ...] = (), **data: object
     ) -> None:
-        """Tell subscribers, if there are any."""
+        """Publish an event, if anybody subscribed to it."""
         if self.events.wanted(name):
             self.events.emit(
                 Event(name=name, at=self.clock(), scope=scope, ids=ids, records=records, data=data)
             )
 
     def note_access(self, tenant_id: str, ids: list[str], now: datetime) -> None:
-        """Remember that these were recalled, to be written with a later call."""
+        """Count these as recalled; written with a later call."""
         self._accesses.extend([(tenant_id, id, now) for id in ids])
 
     def note_unembedded(self, now: datetime) -> None:
-        """A search has met records without vectors, as another process with an older embedder may leave them: let a
-        later write embed them. Not for each search, since some may have none for good.
+        """Let a later write embed what a search found without vectors, as a process with an older embedder may leave
+        it. At most once in ten minutes, since some records may never get vectors.
         """
-        if self.encoder is not None and (self._next_look is None or now >= self._next_look):
-            self._next_look = now + _LOOK_EVERY
-            self.encoder.behind = True
+        if self.encoder is not None and (self._next_backfill is None or now >= self._next_backfill):
+            self._next_backfill = now + _BACKFILL_EVERY
+            self.encoder.pending = True
 
-    async def settle(self, now: datetime, *, fully: bool = False) -> None:
-        """Write noted accesses when they are many or old, and sweep what has expired now and then, at least once in a
-        life: many processes are short.
+    async def housekeeping(self, now: datetime, *, fully: bool = False) -> None:
+        """Write the noted accesses when they are many or old, and sweep expired memories every ten minutes. `fully`
+        does both at once, as `close` needs it: many processes live shorter than that.
 
-        This is housekeeping beside a call that has done its work: a failure is logged, not raised.
+        Runs after a call has done its work, so a failure is logged and not raised.
         """
         try:
             if self._accesses and (fully or self._due(now)):
@@ -113,10 +81,10 @@ class Engine:
                 self._next_sweep = now + _SWEEP_EVERY
                 await self.sweep(now)
         except MemwellError as error:
-            log.warning("recalls could not be noted, or expired memories not be swept: %s", error)
+            log.warning("could not record accesses or sweep expired memories: %s", error)
 
     async def sweep(self, now: datetime) -> int:
-        """Remove what has expired, of every tenant, and tell it; how many."""
+        """Remove the expired memories of every tenant and publish it; returns how many."""
         gone = await self.store.sweep(now)
         self._swept = True
         if gone:
@@ -131,8 +99,8 @@ class Engine:
         return now - oldest >= _FLUSH_AFTER or len(self._accesses) >= _FLUSH_AT
 
     def ended_by(self, error: BaseException | None) -> None:
-        """A `with` block ended. Where the store has just failed there is no use in sweeping: it would wait and fail
-        once more, and hide the error behind its own.
+        """Note how a `with` block ended. After a failure of the store, `close` does not sweep: it would wait and fail
+        once more.
         """
         self._swept |= isinstance(error, ConfigError | Unavailable | BackendError)
 
@@ -141,7 +109,7 @@ class Engine:
         if self.closed:
             return
         try:
-            await self.settle(self.clock(), fully=True)
+            await self.housekeeping(self.clock(), fully=True)
         finally:
             self.closed = True
             await self.parts.close()
@@ -158,3 +126,9 @@ class Engine:
             noted[id] = (count + 1, max(last, at))
         touches = [Touch(tenant_id=tenant, accesses=noted) for tenant, noted in accesses.items()]
         await self.parts.store.write(touches, now=now)
+
+
+def report(progress: Progress | None, done: int, total: int) -> None:
+    """Call the caller's `progress`, if there is one."""
+    if progress is not None:
+        progress(done, total)

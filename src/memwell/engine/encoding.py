@@ -1,6 +1,4 @@
-"""Contents and questions to vectors: batching, chunking of long texts, and what happens when the embedder
-fails.
-"""
+"""From contents and questions to vectors: long texts are cut into passages, and a failing embedder loses no memory."""
 
 from __future__ import annotations
 
@@ -23,16 +21,16 @@ _SPECIAL = 2
 class Encoder:
     """The engine's use of one embedder.
 
-    A failure is not the caller's loss: `documents` answers `None` for each content, the records are kept
-    without vectors, `behind` is raised, and they are embedded by a later write or by `repair`.
+    When the embedder fails, `documents` gives `None` for each content and sets `pending`: the records are stored
+    without vectors, and a later write or `repair` embeds them.
     """
 
     def __init__(self, embedder: Embedder) -> None:
         self.embedder = embedder
-        self.behind = False
+        self.pending = False
         """Whether records are known to lack vectors."""
-        self.hopeless: set[str] = set()
-        """Those that cannot be embedded, by `catching_up.name_of`."""
+        self.unembeddable: set[str] = set()
+        """Records that cannot be embedded, by `backfill.name_of`."""
 
     @property
     def model(self) -> str:
@@ -44,20 +42,20 @@ class Encoder:
         try:
             found = await self.strictly(contents)
         except MemwellError as error:
-            self.behind = True
-            log.warning(
-                "%d memories are kept without vectors, to be embedded later: %s", len(contents), error
-            )
+            self.pending = True
+            log.warning("%d memories are stored without vectors and embedded later: %s", len(contents), error)
             return [None] * len(contents)
         return list(found)
 
     async def strictly(self, contents: Sequence[str]) -> list[Embedding]:
-        """Vectors of each content, without its "user: " or "assistant: ". Raises what the embedder raises."""
+        """Vectors of each content, embedded without a leading "user: " or "assistant: ". Raises what the embedder
+        raises.
+        """
         offsets = [len(content) - len(without_role(content)) for content in contents]
         if any(offsets):
             try:
                 return await self._encoded(contents, offsets)
-            except MemwellError as error:  # a table of ready-made vectors knows the contents only as they are
+            except MemwellError as error:  # a table of precomputed vectors has the contents only as they are
                 if error.transient:
                     raise
                 log.debug("embedding contents with their roles: %s", error)
@@ -73,15 +71,14 @@ class Encoder:
         for spans in passages:
             rows = vectors[at : at + len(spans)]
             at += len(spans)
-            kept = tuple(spans) if len(spans) > 1 else ()
-            found.append(Embedding(model=self.model, vectors=rows, spans=kept))
+            several = tuple(spans) if len(spans) > 1 else ()
+            found.append(Embedding(model=self.model, vectors=rows, spans=several))
         return found
 
     async def question(self, text: str, plain: str, *, strictly: bool = False) -> Vectors | None:
-        """`(1, d)` vector of a question, from `text` or, where the embedder refuses that, from `plain`.
+        """`(1, d)` float32 vector of a question, from `text` or, where the embedder refuses that, from `plain`.
 
-        `None` when the embedder failed (logged): recall is lexical then, and says so. `strictly` raises
-        instead.
+        `None` when the embedder failed (logged): recall is lexical then, and says so. `strictly` raises instead.
         """
         for attempt in dict.fromkeys((text, plain)):
             try:
@@ -92,7 +89,7 @@ class Encoder:
                     break
         if strictly:
             raise failure
-        log.warning("recall is lexical: %s", failure)
+        log.warning("recall uses words only, because the embedder failed: %s", failure)
         return None
 
     def _passages(self, content: str, offset: int) -> list[tuple[int, int]]:

@@ -18,13 +18,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from os import PathLike
 from typing import Any, Final
 
-from memwell.engine.context import Engine, Owner
+from memwell.engine.context import Engine
 from memwell.engine.jsonl import LINE_LIMIT, path_of
 from memwell.engine.links import inside
 from memwell.engine.partial_file import FORM, PartialFile
+from memwell.engine.requests import ExportRequest
 from memwell.errors import BackendError, Corrupt, NotSupported, Unavailable
 from memwell.ports import Embedding
 from memwell.records.codec import dumps, embedding_to_json, record_to_json, version_to_json
@@ -44,11 +44,9 @@ _STARTS: Final = 3
 """How often an export starts again because the changes since it began are no longer known."""
 
 
-async def export(
-    engine: Engine, path: str | PathLike[str], vectors: bool, progress: Progress | None, owner: Owner
-) -> int:
-    """See `AsyncMemory.export`."""
-    scope, target = engine.scope(owner), path_of(path)
+async def export(engine: Engine, request: ExportRequest, progress: Progress | None) -> int:
+    """Write the scope's memories to a file; returns how many. Raises `BackendError` if it cannot be written."""
+    scope, target, vectors = request.scope(), path_of(request.path), request.vectors
     try:
         with PartialFile.opened(target) as file:
             return await _Export(engine, scope, file, vectors, progress).run()

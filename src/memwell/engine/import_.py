@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
-from os import PathLike
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -14,6 +13,7 @@ from memwell.engine.context import Engine
 from memwell.engine.export_lines import COMPARED, Line, Links, Memory, line_of
 from memwell.engine.jsonl import LINE_LIMIT, lines, parsed, path_of
 from memwell.engine.partial_file import FORM
+from memwell.engine.requests import ImportRequest
 from memwell.errors import BackendError, ConfigError, Conflict, Corrupt
 from memwell.ports import Operation, SetLink
 from memwell.types import Imported, Progress, Record, Scope
@@ -24,9 +24,9 @@ _BATCH: Final = 100
 _BATCH_BYTES: Final = 4 * 2**20
 
 
-async def import_(engine: Engine, path: str | PathLike[str], progress: Progress | None) -> Imported:
-    """See `AsyncMemory.import_`."""
-    source = path_of(path)
+async def import_(engine: Engine, request: ImportRequest, progress: Progress | None) -> Imported:
+    """Store the memories of an export that are not there yet. Raises `Corrupt`, `Conflict`."""
+    source = path_of(request.path)
     dimensions = await _dimensions(engine)
     try:
         if not source.is_file():

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from memwell.engine import validation
-from memwell.engine.context import Engine, Owner
+from memwell.engine.context import Engine
+from memwell.engine.requests import RelatedRequest, RelateRequest, UnrelateRequest
 from memwell.engine.validation import check_id, check_link
 from memwell.errors import InvalidInput, NotFound
 from memwell.ports import SetLink, Unlink
@@ -31,37 +32,37 @@ async def inside(engine: Engine, scope: Scope, records: Sequence[Record]) -> lis
     ]
 
 
-async def relate(engine: Engine, source: str, target: str, kind: str, strength: float, owner: Owner) -> Link:
-    """See `AsyncMemory.relate`."""
-    now, scope = engine.clock(), engine.scope(owner)
-    if check_id(source) == target:
+async def relate(engine: Engine, request: RelateRequest) -> Link:
+    """Set a link between two memories of the scope. Raises `NotFound` for either of them."""
+    now, scope, source = engine.clock(), request.scope(), check_id(request.source)
+    if source == request.target:
         raise InvalidInput("a memory cannot be related to itself")
-    link = validation.link(target, kind, strength, now)
+    link = validation.link(request.target, request.kind, request.strength, now)
     await engine.store.write([SetLink(scope=scope, source=source, link=link)], now=now)
-    engine.emit("related", scope, (source, target), kind=kind, strength=strength)
+    engine.emit("related", scope, (source, link.target), kind=link.kind, strength=link.strength)
     return link
 
 
-async def unrelate(engine: Engine, source: str, target: str, kind: str | None, owner: Owner) -> int:
-    """See `AsyncMemory.unrelate`."""
+async def unrelate(engine: Engine, request: UnrelateRequest) -> int:
+    """Remove links between two memories of the scope; returns how many. Raises `NotFound`."""
+    kind, scope = request.kind, request.scope()
     if kind is not None:
         check_link(kind, 1.0)
-    scope = engine.scope(owner)
-    operation = Unlink(scope=scope, source=check_id(source), target=check_id(target), kind=kind)
+    source, target = check_id(request.source), check_id(request.target)
+    operation = Unlink(scope=scope, source=source, target=target, kind=kind)
     removed: int = (await engine.store.write([operation], now=engine.clock()))[0]
     if removed:
         engine.emit("unrelated", scope, (source, target), kind=kind, count=removed)
     return removed
 
 
-async def related(
-    engine: Engine, id: str, kind: str | None, depth: int, min_strength: float, owner: Owner
-) -> list[Related]:
-    """See `AsyncMemory.related`."""
+async def related(engine: Engine, request: RelatedRequest) -> list[Related]:
+    """The memories of the scope that links reach, nearest first. Raises `NotFound` for the start."""
+    id, kind, depth, min_strength = request.id, request.kind, request.depth, request.min_strength
     if isinstance(depth, bool) or not isinstance(depth, int) or not 1 <= depth <= MAX_DEPTH:
         raise InvalidInput(f"depth is a whole number from 1 to {MAX_DEPTH}, not {depth!r}")
     check_link("related" if kind is None else kind, min_strength)
-    now, scope, store = engine.clock(), engine.scope(owner), engine.store
+    now, scope, store = engine.clock(), request.scope(), engine.store
     if not await store.get(scope, [check_id(id)], now=now):
         raise NotFound(f"no memory {id!r} in this scope", part="memory", operation="related")
     best: dict[str, tuple[int, float, Link, bool]] = {}

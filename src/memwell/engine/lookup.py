@@ -9,8 +9,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from memwell.engine.context import Engine, Owner
+from memwell.engine.context import Engine
 from memwell.engine.links import inside
+from memwell.engine.requests import CountRequest, GetRequest, HistoryRequest, ListRequest, StatsRequest
 from memwell.engine.validation import check_id
 from memwell.errors import InvalidInput, InvalidQuery, NotFound
 from memwell.filters import instant, parse
@@ -24,39 +25,32 @@ MAX_LIMIT = 10_000
 _PLACES = {"created_at": datetime, "updated_at": datetime, "importance": float, "id": str}
 
 
-async def get(engine: Engine, id: str, owner: Owner) -> Record:
-    """See `AsyncMemory.get`."""
-    scope = engine.scope(owner)
-    found = await engine.store.get(scope, [check_id(id)], now=engine.clock())
+async def get(engine: Engine, request: GetRequest) -> Record:
+    """One memory of the scope. Raises `NotFound`."""
+    scope = request.scope()
+    found = await engine.store.get(scope, [check_id(request.id)], now=engine.clock())
     if not found:
-        raise NotFound(f"no memory {id!r} in this scope", part="memory", operation="get")
+        raise NotFound(f"no memory {request.id!r} in this scope", part="memory", operation="get")
     return (await inside(engine, scope, found))[0]
 
 
-async def page(
-    engine: Engine,
-    where: Where | None,
-    order: str,
-    descending: bool,
-    limit: int,
-    cursor: str | None,
-    owner: Owner,
-) -> Page:
-    """See `AsyncMemory.list`."""
+async def page(engine: Engine, request: ListRequest) -> Page:
+    """A page of the scope's memories. Raises `InvalidQuery` for an unknown order, filter or cursor."""
+    where, order, limit = request.where, request.order, request.limit
     if order not in ORDERS:
         raise InvalidQuery(f"cannot order by {order!r}; known: {', '.join(ORDERS)}")
     check_limit(limit)
     if where is not None:
         parse(where)
-    scope = engine.scope(owner)
-    seal = _seal(scope, where, order, descending)
-    after = None if cursor is None else _after(cursor, seal, order)
+    scope = request.scope()
+    seal = _seal(scope, where, order, request.descending)
+    after = None if request.cursor is None else _after(request.cursor, seal, order)
     found = await engine.store.scan(
         scope,
         now=engine.clock(),
         where=where,
         order=order,
-        descending=descending,
+        descending=request.descending,
         limit=limit + 1,
         after=after,
     )
@@ -65,24 +59,24 @@ async def page(
     return Page(records=records, cursor=_cursor(records[-1], seal, order) if more else None)
 
 
-async def history(engine: Engine, id: str, owner: Owner) -> list[Version]:
-    """See `AsyncMemory.history`."""
-    scope = engine.scope(owner)
-    told = await engine.store.history(scope, check_id(id), now=engine.clock())
-    records = await inside(engine, scope, [version.record for version in told])
-    return [replace(version, record=record) for version, record in zip(told, records, strict=True)]
+async def history(engine: Engine, request: HistoryRequest) -> list[Version]:
+    """Every version of a memory, oldest first. Raises `NotFound`."""
+    scope = request.scope()
+    versions = await engine.store.history(scope, check_id(request.id), now=engine.clock())
+    records = await inside(engine, scope, [version.record for version in versions])
+    return [replace(version, record=record) for version, record in zip(versions, records, strict=True)]
 
 
-async def count(engine: Engine, where: Where | None, owner: Owner) -> int:
-    """See `AsyncMemory.count`."""
-    if where is not None:
-        parse(where)
-    return await engine.store.count(engine.scope(owner), now=engine.clock(), where=where)
+async def count(engine: Engine, request: CountRequest) -> int:
+    """How many memories of the scope the filter matches."""
+    if request.where is not None:
+        parse(request.where)
+    return await engine.store.count(request.scope(), now=engine.clock(), where=request.where)
 
 
-async def stats(engine: Engine, owner: Owner) -> Stats:
-    """See `AsyncMemory.stats`."""
-    return await engine.store.stats(engine.scope(owner), now=engine.clock())
+async def stats(engine: Engine, request: StatsRequest) -> Stats:
+    """Counts inside the scope."""
+    return await engine.store.stats(request.scope(), now=engine.clock())
 
 
 def check_limit(limit: object) -> int:

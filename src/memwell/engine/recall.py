@@ -5,15 +5,16 @@ explain.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from memwell import filters
 from memwell.engine import passages
-from memwell.engine.context import Engine, Owner
+from memwell.engine.context import Engine
 from memwell.engine.links import inside
 from memwell.engine.lookup import check_limit
+from memwell.engine.requests import RecallRequest
 from memwell.engine.validation import check_content, moment_of
 from memwell.errors import InvalidInput, InvalidQuery, NotSupported
 from memwell.ports.store.search import Found, Search
@@ -22,36 +23,21 @@ from memwell.retrieval.analysis.text import Query, read_query
 from memwell.retrieval.ranking import strategies
 from memwell.retrieval.ranking.rank import Ranked, rank
 from memwell.retrieval.ranking.strategies import Strategy
-from memwell.types import Component, Hit, Link, Mode, Record, Where, Why
+from memwell.types import Component, Hit, Link, Mode, Record, Why
 
 if TYPE_CHECKING:
     from memwell.ports import Vectors
 
-__all__ = ["Request", "recall"]
+__all__ = ["recall"]
 
 _MODES = ("hybrid", "semantic", "lexical")
 _SPARE = 5
 """Records fetched beyond the limit, to stand in for superseded ones."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """The arguments of `AsyncMemory.recall`."""
-
-    query: str
-    where: Where | None
-    limit: int
-    token_budget: int | None
-    strategy: str | Strategy
-    as_of: datetime | str | None
-    mode: Mode
-    explain: bool
-    owner: Owner
-
-
-async def recall(engine: Engine, request: Request) -> list[Hit]:
-    """See `AsyncMemory.recall`."""
-    now, scope = engine.clock(), engine.scope(request.owner)
+async def recall(engine: Engine, request: RecallRequest) -> list[Hit]:
+    """The memories of the scope that answer the question, best first."""
+    now, scope = engine.clock(), request.scope()
     strategy = _checked(engine, request)
     moment = now if request.as_of is None else moment_of("as_of", request.as_of)
     query = read_query(request.query, actors=await engine.store.actors(scope))
@@ -77,11 +63,11 @@ async def recall(engine: Engine, request: Request) -> list[Hit]:
     hits = [replace(hit, record=record) for hit, record in zip(hits, shown, strict=True)]
     engine.note_access(scope.tenant_id, [hit.record.id for hit in hits], now)
     engine.emit("recalled", scope, tuple(hit.record.id for hit in hits), query=request.query)
-    await engine.settle(now)
+    await engine.housekeeping(now)
     return hits
 
 
-def _checked(engine: Engine, request: Request) -> Strategy:
+def _checked(engine: Engine, request: RecallRequest) -> Strategy:
     try:
         check_content(request.query)
     except InvalidInput as error:
@@ -114,7 +100,7 @@ async def _vectors(engine: Engine, mode: Mode, query: Query) -> tuple[Vectors | 
 
 async def _hits(
     engine: Engine,
-    request: Request,
+    request: RecallRequest,
     strategy: Strategy,
     search: Search,
     query: Query,
@@ -141,7 +127,7 @@ async def _hits(
 
 async def _fetched(
     engine: Engine,
-    request: Request,
+    request: RecallRequest,
     search: Search,
     found: Found,
     ranked: Sequence[Ranked],

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Any, cast
+from dataclasses import fields, replace
+from datetime import datetime
+from typing import Any, Final, get_args
 
-from memwell.engine.backfill import catch_up_quietly
-from memwell.engine.context import Engine, Owner
+from memwell.engine.backfill import embed_pending_quietly
+from memwell.engine.context import Engine, report
 from memwell.engine.links import inside
+from memwell.engine.requests import (
+    ForgetRequest,
+    OnDuplicate,
+    RememberRequest,
+    RestoreRequest,
+    ScopedRequest,
+    UpdateRequest,
+)
 from memwell.engine.validation import Template, check_changes, check_id, ttl_of
 from memwell.errors import InvalidInput, NotFound
 from memwell.filters import parse
 from memwell.ports import Delete, Embedding, Insert, Update
 from memwell.records.codec import digest
 from memwell.records.ids import new_id
-from memwell.types import NewMemory, Record, Where
+from memwell.types import NewMemory, Progress, Record
 
-__all__ = ["Options", "forget", "remember", "restore", "update"]
+__all__ = ["forget", "remember", "restore", "update"]
 
 _RESTORED = ("content", "metadata", "tags", "category", "importance", "kind", "tier", "source")
 _CLEARED: Mapping[str, Any] = {
@@ -29,87 +37,112 @@ _CLEARED: Mapping[str, Any] = {
     "metadata": {},
     "tags": (),
 }
-
-
-class Options(Owner, total=False):
-    """What `remember` takes beside the content; see there."""
-
-    id: str | None
-    metadata: Mapping[str, Any] | None
-    tags: Sequence[str] | None
-    category: str | None
-    importance: float | None
-    kind: str | None
-    tier: str | None
-    source: str | None
-    ttl: float | timedelta | None
-    expires_at: datetime | str | None
-    created_at: datetime | str | None
-
-
-_OPTIONS = frozenset(Options.__annotations__) | frozenset(Owner.__annotations__)
+"""Field that `update` can empty → its empty value."""
+_SCOPE: Final = tuple(field.name for field in fields(ScopedRequest))
+_GIVEN: Final = tuple(f.name for f in fields(RememberRequest) if f.name not in ("content", "on_duplicate"))
+_CHANGED: Final = tuple(
+    f.name for f in fields(UpdateRequest) if f.name not in (*_SCOPE, "id", "ttl", "clear", "expected_version")
+)
+_BESIDE: Final = ("importance", "tier", "source", "ttl", "expires_at")
+"""What may differ between two memories that are otherwise the same."""
+_SLICE: Final = 256
+"""Contents embedded between two calls of `progress`."""
+_WHOLE_TENANT: Final = (
+    "without an owner this would forget memories of every user of the tenant; name ids or an owner (user_id, agent_id,"
+    " session_id, namespace), or say everything=True"
+)
 
 
 async def remember(
-    engine: Engine, content: str | NewMemory | Sequence[str | NewMemory], options: Options
+    engine: Engine, request: RememberRequest, progress: Progress | None = None
 ) -> Record | list[Record]:
-    """See `AsyncMemory.remember`."""
+    """Store one memory, or several in one transaction; returns what is stored."""
     now, store = engine.clock(), engine.store
-    inserts = _inserts(engine, content, options, now)
+    inserts = _inserts(engine, request, now)
+    report(progress, 0, len(inserts))
     if engine.encoder is not None:
-        inserts = await _embedded(engine, inserts, now)
+        inserts = await _embedded(engine, inserts, now, progress)
     records: list[Record] = await store.write(inserts, now=now)
-    _tell(engine, inserts, records)
-    await engine.settle(now)
-    if engine.encoder is not None and engine.encoder.behind and any(r.embedded for r in records):
-        await catch_up_quietly(engine)
+    report(progress, len(inserts), len(inserts))
+    _publish(engine, inserts, records, now)
+    await engine.housekeeping(now)
+    if engine.encoder is not None and engine.encoder.pending and any(r.embedded for r in records):
+        await embed_pending_quietly(engine)
     shown = [r if not r.links else (await inside(engine, r.scope, [r]))[0] for r in records]
-    return shown[0] if isinstance(content, str | NewMemory) else shown
+    return shown[0] if isinstance(request.content, str | NewMemory) else shown
 
 
-def _inserts(engine: Engine, content: object, options: Options, now: datetime) -> list[Insert]:
-    unknown = options.keys() - _OPTIONS
-    if unknown:
-        raise TypeError(f"remember() got unexpected keyword arguments: {', '.join(sorted(unknown))}")
-    base = Template(cast("dict[str, Any]", options), now, embedded=engine.encoder is not None)
+def _inserts(engine: Engine, request: RememberRequest, now: datetime) -> list[Insert]:
+    if request.on_duplicate not in get_args(OnDuplicate):
+        known = ", ".join(get_args(OnDuplicate))
+        raise InvalidInput(f"unknown on_duplicate {request.on_duplicate!r}; known: {known}")
+    given = {name: getattr(request, name) for name in _GIVEN}
+    base, content = Template(given, now, embedded=engine.encoder is not None), request.content
     if isinstance(content, str | NewMemory):
-        return [_drafted(content, base)]
+        return [_insert(content, base, request)]
     if not isinstance(content, Sequence) or isinstance(content, bytes):
         raise InvalidInput(
             f"remember takes a text, a NewMemory or a list of them, not {type(content).__name__}"
         )
     if base.id is not None:
         raise InvalidInput("one id cannot name several memories; give each NewMemory its own")
-    return [_drafted(item, base) for item in content]
+    return [_insert(item, base, request) for item in content]
 
 
-def _drafted(item: object, template: Template) -> Insert:
-    content = item
+def _insert(item: object, template: Template, request: RememberRequest) -> Insert:
+    content: object = item
+    named: tuple[object, ...] = (request,)
     if isinstance(item, NewMemory):
-        content, template = item.content, template.over(item)
+        content, template, named = item.content, template.over(item), (request, item)
     elif not isinstance(item, str):
         raise InvalidInput(f"content is a text or a NewMemory, not {type(item).__name__}")
     record = template.record(content, new_id)
-    return Insert(record=record, named=template.id is not None, dated=template.dated, digest=digest(record))
+    return Insert(
+        record=record,
+        named=template.id is not None,
+        dated=template.dated,
+        digest=digest(record),
+        overwrite=_overwrite(named) if request.on_duplicate == "update" else (),
+    )
 
 
-async def _embedded(engine: Engine, inserts: list[Insert], now: datetime) -> list[Insert]:
-    """The inserts with vectors, but for those that only reinforce a stored record."""
-    encoder = engine.encoder
-    if encoder is None or not inserts:
+def _overwrite(given: Sequence[object]) -> tuple[str, ...]:
+    """The fields that a duplicate takes over: those given that do not make two memories different."""
+    names = [name for name in _BESIDE if any(getattr(one, name) is not None for one in given)]
+    return tuple(dict.fromkeys("expires_at" if name == "ttl" else name for name in names))
+
+
+async def _embedded(
+    engine: Engine, inserts: list[Insert], now: datetime, progress: Progress | None
+) -> list[Insert]:
+    """The inserts with vectors, except those that only reinforce a stored record."""
+    if not inserts:
         return inserts
     known = await _known(engine, inserts, now)
-    fresh = [insert for insert, found in zip(inserts, known, strict=True) if not found]
-    vectors = iter(await encoder.documents([insert.record.content for insert in fresh]) if fresh else [])
+    contents = [insert.record.content for insert, found in zip(inserts, known, strict=True) if not found]
+    vectors = iter(await _encoded(engine, contents, len(inserts), progress))
     return [
         insert if found else _with_vectors(insert, next(vectors))
         for insert, found in zip(inserts, known, strict=True)
     ]
 
 
+async def _encoded(
+    engine: Engine, contents: list[str], total: int, progress: Progress | None
+) -> list[Embedding | None]:
+    """Vectors of the contents, in slices where somebody watches the progress."""
+    assert engine.encoder is not None
+    size = _SLICE if progress is not None else max(1, len(contents))
+    vectors: list[Embedding | None] = []
+    for start in range(0, len(contents), size):
+        vectors += await engine.encoder.documents(contents[start : start + size])
+        report(progress, total - len(contents) + len(vectors), total)
+    return vectors
+
+
 async def _known(engine: Engine, inserts: list[Insert], now: datetime) -> list[bool]:
-    """Which of the inserts would only reinforce a stored record. A single one is not asked about where that takes a
-    round trip: the embedder's cache most likely has the vectors of a text that was stored before.
+    """Which of the inserts only reinforce a stored record. For a single insert this is not asked where it takes a
+    round trip: the embedder's cache most likely has the vectors of a text that is stored already.
     """
     if len(inserts) == 1 and not engine.store.blocking:
         return [False]
@@ -118,87 +151,83 @@ async def _known(engine: Engine, inserts: list[Insert], now: datetime) -> list[b
 
 def _with_vectors(insert: Insert, embedding: Embedding | None) -> Insert:
     record = insert.record if embedding is not None else replace(insert.record, embedded=False)
-    return Insert(
-        record=record, embedding=embedding, named=insert.named, dated=insert.dated, digest=insert.digest
-    )
+    return replace(insert, record=record, embedding=embedding)
 
 
-def _tell(engine: Engine, inserts: Sequence[Insert], records: Sequence[Record]) -> None:
-    events = engine.events
-    if not (events.wanted("remembered") or events.wanted("reinforced") or events.wanted("unembedded")):
+def _publish(engine: Engine, inserts: Sequence[Insert], records: Sequence[Record], now: datetime) -> None:
+    if not any(map(engine.events.wanted, ("remembered", "reinforced", "updated", "unembedded"))):
         return
     for insert, record in zip(inserts, records, strict=True):
         name = "reinforced" if record.reinforced else "remembered"
         engine.emit(name, record.scope, (record.id,), (record,))
+        if insert.overwrite and record.reinforced:
+            _publish_update(engine, record, now)
         if engine.encoder is not None and insert.embedding is None and not record.embedded:
             engine.emit("unembedded", record.scope, (record.id,), (record,))
 
 
-async def update(
-    engine: Engine,
-    id: str,
-    given: Mapping[str, Any],
-    ttl: float | timedelta | None,
-    clear: Sequence[str],
-    expected_version: int | None,
-    owner: Owner,
-) -> Record:
-    """See `AsyncMemory.update`."""
+def _publish_update(engine: Engine, record: Record, now: datetime) -> None:
+    """Publish `updated` if the write at `now` made a new version."""
+    if record.version > 1 and record.updated_at >= now:
+        engine.emit("updated", record.scope, (record.id,), (record,), previous=record.version - 1)
+
+
+async def update(engine: Engine, request: UpdateRequest) -> Record:
+    """Change what is given, keep the version before; returns the new one. Raises `NotFound`, `Conflict`."""
     now = engine.clock()
-    changes = check_changes({name: value for name, value in given.items() if value is not None}, now)
-    if ttl is not None:
+    given = {name: value for name in _CHANGED if (value := getattr(request, name)) is not None}
+    changes = check_changes(given, now)
+    if request.ttl is not None:
         if "expires_at" in changes:
             raise InvalidInput("give ttl or expires_at, not both")
-        changes["expires_at"] = now + ttl_of(ttl)
-    if isinstance(clear, str) or not isinstance(clear, Iterable):
+        changes["expires_at"] = now + ttl_of(request.ttl)
+    if isinstance(request.clear, str) or not isinstance(request.clear, Iterable):
         raise InvalidInput("clear is a list of field names, such as ['category']")
-    for name in clear:
+    for name in request.clear:
         if name not in _CLEARED or name in changes:
             raise InvalidInput(f"cannot clear {name!r}; fields that can, unless given: {', '.join(_CLEARED)}")
         changes[name] = _CLEARED[name]
     if not changes:
         raise InvalidInput("nothing to update: give content, metadata, tags or another field")
-    return await _change(engine, id, changes, expected_version, owner, now)
+    return await _change(engine, request, changes, now)
 
 
-async def restore(
-    engine: Engine, id: str, version: int, expected_version: int | None, owner: Owner
-) -> Record:
-    """See `AsyncMemory.restore`."""
-    _check_version("version", version)
+async def restore(engine: Engine, request: RestoreRequest) -> Record:
+    """Make an older version current again, as a new version. Raises `NotFound`, `Conflict`."""
+    _check_version("version", request.version)
     now = engine.clock()
-    versions = await engine.store.history(engine.scope(owner), check_id(id), now=now)
-    old = next((v.record for v in versions if v.version == version), None)
+    versions = await engine.store.history(request.scope(), check_id(request.id), now=now)
+    old = next((v.record for v in versions if v.version == request.version), None)
     if old is None:
-        kept = ", ".join(str(v.version) for v in versions)
+        stored = ", ".join(str(v.version) for v in versions)
         raise NotFound(
-            f"memory {id!r} has no version {version}; kept: {kept}", part="memory", operation="restore"
+            f"memory {request.id!r} has no version {request.version}; there are: {stored}",
+            part="memory",
+            operation="restore",
         )
     changes = {name: getattr(old, name) for name in _RESTORED}
-    return await _change(engine, id, changes, expected_version, owner, now)
+    return await _change(engine, request, changes, now)
 
 
 async def _change(
-    engine: Engine,
-    id: str,
-    changes: Mapping[str, Any],
-    expected_version: int | None,
-    owner: Owner,
-    now: datetime,
+    engine: Engine, request: UpdateRequest | RestoreRequest, changes: Mapping[str, Any], now: datetime
 ) -> Record:
-    if expected_version is not None:
-        _check_version("expected_version", expected_version)
-    scope = engine.scope(owner)
+    if request.expected_version is not None:
+        _check_version("expected_version", request.expected_version)
+    scope = request.scope()
     embedding: Embedding | None = None
     if "content" in changes and engine.encoder is not None:
         embedding = (await engine.encoder.documents([changes["content"]]))[0]
     operation = Update(
-        scope=scope, id=check_id(id), changes=changes, embedding=embedding, expected_version=expected_version
+        scope=scope,
+        id=check_id(request.id),
+        changes=changes,
+        embedding=embedding,
+        expected_version=request.expected_version,
     )
     (record,) = await inside(engine, scope, await engine.store.write([operation], now=now))
-    if record.version > 1 and record.updated_at >= now:
-        engine.emit("updated", record.scope, (record.id,), (record,), previous=record.version - 1)
-    await engine.settle(now)
+    _publish_update(engine, record, now)
+    await engine.housekeeping(now)
     return record
 
 
@@ -207,18 +236,14 @@ def _check_version(name: str, version: object) -> None:
         raise InvalidInput(f"{name} is a version number from 1, not {version!r}")
 
 
-async def forget(
-    engine: Engine, ids: str | Iterable[str] | None, where: Where | None, everything: bool, owner: Owner
-) -> list[str]:
-    """See `AsyncMemory.forget`."""
-    now, scope, store = engine.clock(), engine.scope(owner), engine.store
-    narrowed = any((scope.user_id, scope.agent_id, scope.session_id, scope.namespace))
-    if ids is None and not where and not narrowed and not everything:
-        raise InvalidInput(
-            "this would forget every memory of the tenant; name ids, an owner or a filter, or say everything=True"
-        )
+async def forget(engine: Engine, request: ForgetRequest) -> list[str]:
+    """Remove memories of the scope for good; returns their ids. Raises `NotFound` for a single id."""
+    now, scope, store = engine.clock(), request.scope(), engine.store
+    ids, where = request.ids, request.where
     if where is not None:
         parse(where)
+    if ids is None and not request.narrowed() and not request.everything:
+        raise InvalidInput(_WHOLE_TENANT)
     if ids is not None and not isinstance(ids, Iterable):
         raise InvalidInput(f"forget takes an id or several, not {type(ids).__name__}")
     chosen = None if ids is None else tuple(check_id(id) for id in ([ids] if isinstance(ids, str) else ids))
@@ -230,5 +255,5 @@ async def forget(
         raise NotFound(f"no memory {ids!r} in this scope", part="memory", operation="forget")
     if gone:
         engine.emit("forgotten", scope, tuple(gone))
-    await engine.settle(now)
+    await engine.housekeeping(now)
     return gone

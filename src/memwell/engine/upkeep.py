@@ -6,8 +6,9 @@ import logging
 import time
 from dataclasses import replace
 
-from memwell.engine.backfill import catch_up, serves
+from memwell.engine.backfill import embed_pending, serves
 from memwell.engine.context import Engine
+from memwell.engine.context import report as report_progress
 from memwell.errors import Corrupt, MemwellError
 from memwell.ports import Port
 from memwell.types import Health, Problem, Progress, Report, Scope
@@ -20,7 +21,7 @@ _BATCH = 64
 
 
 async def health(engine: Engine) -> Health:
-    """See `AsyncMemory.health`."""
+    """Whether every part answers. Never raises."""
     started = time.perf_counter()
     parts: dict[str, Port | None] = {
         name: getattr(engine.parts, name) for name in ("store", "embedder", "index", "cache")
@@ -51,24 +52,24 @@ async def _ping(part: Port) -> MemwellError | None:
 
 
 async def _embedding(engine: Engine) -> str:
-    """How it stands with the vectors, of an embedder that works."""
+    """The state of the vectors, for an embedder that works."""
     assert engine.encoder is not None
     try:
         if not await serves(engine):
             return (await _unserved(engine)).detail
     except MemwellError as error:
         return str(error)
-    waiting = engine.encoder.behind or engine.encoder.hopeless
-    return "some memories still wait for their vectors; run repair" if waiting else "ok"
+    lacking = engine.encoder.pending or engine.encoder.unembeddable
+    return "some memories have no vectors yet; run repair" if lacking else "ok"
 
 
 async def doctor(engine: Engine) -> Report:
-    """See `AsyncMemory.doctor`."""
+    """Compare what the store derived with its records."""
     return await engine.store.check()
 
 
 async def repair(engine: Engine, progress: Progress | None) -> Report:
-    """See `AsyncMemory.repair`."""
+    """Rebuild what `doctor` finds wrong, remove what has expired, embed what has no vectors."""
     await sweep(engine)
     report = await engine.store.check(repair=True)
     if engine.encoder is not None and not await serves(engine):
@@ -80,7 +81,7 @@ async def repair(engine: Engine, progress: Progress | None) -> Report:
     except Corrupt as error:
         if report.ok:
             raise
-        log.warning("what cannot be read cannot be embedded: %s", error)  # the report tells it too
+        log.warning("unreadable memories were not embedded: %s", error)  # the report has them too
     return replace(report, repaired=report.repaired + total)
 
 
@@ -94,22 +95,21 @@ async def _unserved(engine: Engine) -> Problem:
 
 
 async def _embed_missing(engine: Engine, progress: Progress | None) -> int:
-    """Embed all that lack vectors of the current model; how many."""
+    """Embed every record that lacks vectors of the current model; returns how many."""
     if engine.encoder is None:
         return 0
     stats = await engine.store.stats(Scope(), now=engine.clock())
-    waiting, total = stats.records - stats.embedded.get(engine.encoder.model, 0), 0
-    hopeless: set[str] = set()
-    while count := await catch_up(engine, _BATCH, hopeless):
+    lacking, total = stats.records - stats.embedded.get(engine.encoder.model, 0), 0
+    unembeddable: set[str] = set()
+    while count := await embed_pending(engine, _BATCH, unembeddable):
         total += count
-        if progress is not None:
-            progress(total, max(total, waiting))
-    engine.encoder.behind, engine.encoder.hopeless = False, hopeless
-    if hopeless:
-        log.warning("these cannot be embedded: %s", ", ".join(sorted(hopeless)))
+        report_progress(progress, total, max(total, lacking))
+    engine.encoder.pending, engine.encoder.unembeddable = False, unembeddable
+    if unembeddable:
+        log.warning("these memories cannot be embedded: %s", ", ".join(sorted(unembeddable)))
     return total
 
 
 async def sweep(engine: Engine) -> int:
-    """See `AsyncMemory.sweep`."""
+    """Remove the expired memories of every tenant; returns how many."""
     return await engine.sweep(engine.clock())

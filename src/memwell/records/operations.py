@@ -98,6 +98,7 @@ def _insert(found: dict[str, Any]) -> Insert:
         named=found["named"],
         dated=found["dated"],
         past=tuple(version_from_json(version) for version in found["past"]),
+        overwrite=_real(found["overwrite"]) if "overwrite" in found else (),
     )
 
 

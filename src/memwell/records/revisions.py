@@ -1,4 +1,4 @@
-"""What a record becomes when it is remembered again or changed. Pure; every store uses these two functions."""
+"""What a record becomes when it is remembered again or changed. Pure; every store uses these functions."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from memwell.errors import Conflict
-from memwell.ports import Update
+from memwell.ports import Insert, Update
 from memwell.types import Record, Version
 
-__all__ = ["chain", "kept", "reinforced", "revised"]
+__all__ = ["chain", "kept", "overwriting", "reinforced", "revised"]
 
 
 def reinforced(found: Record, again: Record) -> Record:
@@ -20,6 +20,14 @@ def reinforced(found: Record, again: Record) -> Record:
     if found.expires_at is not None and again.expires_at is not None:
         expiry = max(found.expires_at, again.expires_at)
     return replace(found, reinforced=found.reinforced + 1, expires_at=expiry)
+
+
+def overwriting(insert: Insert, stored: Record) -> Update | None:
+    """The change that brings the duplicate of an insert the fields it overwrites; `None` if there are none."""
+    if not insert.overwrite:
+        return None
+    changes = {name: getattr(insert.record, name) for name in insert.overwrite}
+    return Update(scope=stored.scope, id=stored.id, changes=changes)
 
 
 def revised(found: Record, update: Update, now: datetime) -> tuple[Record, tuple[str, ...]]:

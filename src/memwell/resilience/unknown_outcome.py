@@ -34,7 +34,8 @@ async def reconcile(store: Store, operations: Sequence[Operation], *, now: datet
         elif isinstance(operation, Insert):
             record = operation.record
             found = there.get((record.scope.tenant_id, record.id))
-            if found and (found.scope, found.content) == (record.scope, record.content):
+            same = found is not None and (found.scope, found.content) == (record.scope, record.content)
+            if found and same and all(getattr(found, n) == getattr(record, n) for n in operation.overwrite):
                 certain = certain or not operation.named
                 if not cleared:
                     done[place] = found

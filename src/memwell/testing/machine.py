@@ -178,7 +178,7 @@ class MemoryMachine(RuleBasedStateMachine):
     @rule(where=wheres, owner=owners)
     def forget_where(self, where: Options, owner: Options) -> None:
         """By scope and filter."""
-        self.both(lambda m: sorted(m.forget(where=where, **owner)))
+        self.both(lambda m: sorted(m.forget(where=where, everything=not owner, **owner)))
 
     @rule(source=ids, end=ids, kind=kinds, strength=strengths)
     def relate(self, source: str, end: str, kind: str, strength: float) -> None:
@@ -298,7 +298,7 @@ class MemoryMachine(RuleBasedStateMachine):
         self.subject.close()
         self.subject = again(embedder=EMBEDDER, clock=self.clock)
         engine = self.model._memory._engine  # what closing does: note the recalls, forget when to sweep
-        drive(engine.settle(self.clock(), fully=True))
+        drive(engine.housekeeping(self.clock(), fully=True))
         engine._next_sweep, engine._swept = None, False
 
     @rule(tenant=st.sampled_from(["default", "other"]))

@@ -325,7 +325,7 @@ def test_what_is_forgotten_leaves_no_trace_in_the_file(path: Path, way: str) -> 
         if way == "update then id":
             memory.update("secret", content=f"again {SECRET}", metadata={"k": SECRET})
         if way == "where":
-            memory.forget(where={"source": SECRET + "5"})
+            memory.forget(where={"source": SECRET + "5"}, everything=True)
         elif way == "expiry":
             clock.advance(60)
             memory.sweep()

@@ -43,6 +43,10 @@ class Insert:
     """The record's digest (`memwell.records.codec.digest`), where it is known already."""
     past: tuple[Version, ...] = ()
     """Older versions to store with it, oldest first (import only)."""
+    overwrite: tuple[str, ...] = ()
+    """Names of fields that an exact duplicate takes over from `record`, as `Update` would in the same write: it becomes
+    a new version if any of them differs.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -158,16 +158,18 @@ class Changing(MemorySuite):
         assert len(memory.forget(user_id="ann", where={"category": "c"})) == 2
         assert memory.count(user_id="ann") == 1
         assert len(memory.forget(user_id="ann")) == 1
-        assert len(memory.forget(where={"category": "c"})) == 1
+        assert len(memory.forget(where={"category": "c"}, everything=True)) == 1
         assert memory.count() == 0
 
     def test_a_whole_tenant_is_forgotten_only_when_that_is_said(self, memory: Memory) -> None:
         memory.remember(["one", "two"])
         memory.remember("three", tenant_id="other")
-        for owner in ({}, {"tenant_id": "other"}):
-            with pytest.raises(InvalidInput, match="everything=True"):
-                memory.forget(**owner)  # type: ignore[arg-type]
+        for tenant in (None, "other"):
+            for where in (None, {}, {"content": {"$exists": True}}):
+                with pytest.raises(InvalidInput, match="everything=True"):
+                    memory.forget(where=where, tenant_id=tenant)
         assert memory.count() == 2
+        assert memory.forget(where={"content": "one"}, namespace="none of them") == []
         assert len(memory.forget(everything=True)) == 2
         assert memory.count(tenant_id="other") == 1
 

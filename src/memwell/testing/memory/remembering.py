@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
@@ -274,6 +275,49 @@ class Remembering(MemorySuite):
         assert (again.id, again.reinforced, again.created_at) == (first.id, 1, START)
         assert memory.count() == 1
         assert words.texts == ["tea, no sugar"]
+
+    def test_a_duplicate_keeps_what_is_stored_unless_it_may_update(
+        self, memory: Memory, words: Words, clock: Clock
+    ) -> None:
+        first = memory.remember("tea", user_id="ann", importance=0.2, source="mail")
+        clock.advance(60)
+        again = memory.remember("tea", user_id="ann", importance=0.9, tier="long")
+        assert (again.importance, again.source, again.tier, again.version) == (0.2, "mail", None, 1)
+        given: dict[str, Any] = {"importance": 0.9, "tier": "long", "ttl": 60, "on_duplicate": "update"}
+        more = memory.remember("tea", user_id="ann", **given)
+        assert (more.importance, more.source, more.tier) == (0.9, "mail", "long")
+        assert (more.id, more.version, more.reinforced, more.embedded) == (first.id, 2, 2, True)
+        assert more.expires_at == START + timedelta(seconds=120)
+        assert memory.get(first.id) == more
+        assert [version.record.importance for version in memory.history(first.id)] == [0.2, 0.9]
+        assert memory.remember("tea", user_id="ann", **given) == replace(more, reinforced=3)
+        assert words.texts == ["tea"]
+        with pytest.raises(InvalidInput, match="reinforce, update"):
+            memory.remember("tea", on_duplicate="replace")  # type: ignore[call-overload]
+
+    def test_in_a_batch_each_duplicate_takes_over_what_its_item_or_the_call_says(
+        self, memory: Memory
+    ) -> None:
+        memory.remember([f"tea {n}" for n in range(20)], tier="short", source="mail")
+        items: list[str | NewMemory] = [NewMemory(content=f"tea {n}", importance=n / 20) for n in range(20)]
+        found = memory.remember([*items, "new"], source="chat", on_duplicate="update")
+        assert [(r.importance, r.tier, r.source, r.version) for r in found] == [
+            *((n / 20, "short", "chat", 2) for n in range(20)),
+            (0.5, None, "chat", 1),
+        ]
+        assert memory.count(where={"source": "chat"}) == 21
+
+    def test_progress_is_told_while_a_list_is_stored(self, memory: Memory) -> None:
+        memory.remember("apple 7")
+        calls: list[tuple[int, int]] = []
+        items = [f"apple {n}" for n in range(600)]
+        memory.remember(items, progress=lambda done, total: calls.append((done, total)))
+        assert calls[0] == (0, 600)
+        assert calls[-1] == (600, 600)
+        assert calls == sorted(calls)
+        assert len(set(calls)) >= 4
+        assert memory.count() == 600
+        assert memory.stats().unembedded == 0
 
     def test_what_differs_is_kept_apart(self, memory: Memory) -> None:
         memory.remember("tea", user_id="ann")

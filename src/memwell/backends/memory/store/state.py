@@ -13,7 +13,7 @@ from memwell import filters
 from memwell.errors import Conflict, EmbeddingError, NotFound
 from memwell.ports import Delete, Embed, Embedding, Insert, Operation, SetLink, Touch, Unlink, Update
 from memwell.records.codec import digest, digest_of
-from memwell.records.revisions import reinforced, revised
+from memwell.records.revisions import overwriting, reinforced, revised
 from memwell.retrieval.analysis.features import lexemes_and_signals
 from memwell.types import Link, Record, Scope, Version
 
@@ -182,7 +182,7 @@ class State:
         record, mark = operation.record, digest_of(operation)
         twin = self.twin(operation, mark, now)
         if twin is not None:
-            return self._reinforce(twin, operation)
+            return self._reinforce(twin, operation, now)
         name = (record.scope.tenant_id, record.id)
         if name in self.ids:
             self._free(self.ids[name], now)
@@ -204,12 +204,13 @@ class State:
             )
         self.remove(key)
 
-    def _reinforce(self, key: int, operation: Insert) -> Record:
+    def _reinforce(self, key: int, operation: Insert, now: datetime) -> Record:
         row = self.rows[key]
         vectors = row.vectors or self._vectors(operation.embedding)
         again = reinforced(row.record, operation.record)
         self.replace_row(key, replace(row, record=again, vectors=vectors))
-        return self.record(key)
+        change = overwriting(operation, again)
+        return self.record(key) if change is None else self._update(change, now)
 
     def _update(self, operation: Update, now: datetime) -> Record:
         key = self.key_of(operation.scope, operation.id, now)

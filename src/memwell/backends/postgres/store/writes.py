@@ -28,7 +28,7 @@ from memwell.backends.postgres.store.rows import (
 from memwell.errors import Conflict, NotFound
 from memwell.ports import Delete, Embed, Embedding, Insert, Operation, SetLink, Touch, Unlink, Update
 from memwell.records.codec import digest, digest_of, dumps, record_to_json
-from memwell.records.revisions import reinforced, revised
+from memwell.records.revisions import overwriting, reinforced, revised
 from memwell.types import Record, Scope, Version
 
 __all__ = ["Interrupted", "Write", "duplicate", "removing"]
@@ -140,7 +140,9 @@ async def _insert(write: Write, operation: Insert) -> Record:
         write.needs_transaction()
         twin = await duplicate(write, operation)
         if twin is not None:
-            return await _reinforce(write, *twin, record, embedding)
+            stored = await _reinforce(write, *twin, record, embedding)
+            change = overwriting(operation, stored)
+            return stored if change is None else await _update(write, change)
         key = await _store(write, operation, mark, surely=True)
         if key is None:
             await _free_id(write, record)

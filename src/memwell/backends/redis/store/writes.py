@@ -33,7 +33,7 @@ from memwell.backends.redis.store.transaction import Transaction
 from memwell.errors import Conflict, EmbeddingError, NotFound
 from memwell.ports import Delete, Embed, Embedding, Insert, Operation, SetLink, Touch, Unlink, Update
 from memwell.records.codec import digest, digest_of
-from memwell.records.revisions import reinforced, revised
+from memwell.records.revisions import overwriting, reinforced, revised
 from memwell.types import Link, Record, Scope, Version
 
 __all__ = ["Write"]
@@ -120,7 +120,9 @@ class Write:
         models = row.models or self._put_vectors(row.key, operation.embedding)
         again = replace(row, record=reinforced(row.record, operation.record), models=models)
         self.transaction.put_row(again)
-        return self._told(again)
+        stored = self._told(again)
+        change = overwriting(operation, stored)
+        return stored if change is None else self._update(change)
 
     def _update(self, operation: Update) -> Record:
         row = self._visible(operation.scope, operation.id)

@@ -17,7 +17,7 @@ from memwell.backends.sqlite.store.rows import COLUMNS, SELECT, SELECT_BY_ID, co
 from memwell.errors import BackendError, Conflict, EmbeddingError, NotFound
 from memwell.ports import Delete, Embed, Embedding, Insert, Operation, SetLink, Touch, Unlink, Update
 from memwell.records.codec import digest, digest_of, dumps, record_to_json, to_micros
-from memwell.records.revisions import reinforced, revised
+from memwell.records.revisions import overwriting, reinforced, revised
 from memwell.types import Record, Scope, Version
 
 __all__ = ["INSERT", "MODEL_SHIFT", "PUT", "Transaction", "delete_keys", "duplicate"]
@@ -136,7 +136,9 @@ def _insert(write: Transaction, operation: Insert) -> Record:
     record, embedding, connection = operation.record, operation.embedding, write.connection
     found = duplicate(connection, operation, write.now)
     if found is not None:
-        return _reinforce(write, found, record, embedding)
+        stored = _reinforce(write, found, record, embedding)
+        change = overwriting(operation, stored)
+        return stored if change is None else _update(write, change)
     values = columns_of(record, digest_of(operation), embedding is not None)
     try:
         key = connection.execute(INSERT, (None, *values)).lastrowid

@@ -1,0 +1,229 @@
+"""What each operation is asked, one frozen dataclass each, with every default.
+
+`AsyncMemory` and `Memory` build these from their arguments, and a test keeps both alike. Anything else that speaks to
+the engine builds them from what it received: the fields are those of the call, their values as a caller writes them,
+so that a JSON object becomes a request by `RecallRequest(**body)`. Values are checked by the engine when it serves
+the request. `progress` callbacks are no part of a request; the engine's functions take them beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from os import PathLike
+from typing import Any, Literal, TypeAlias
+
+from memwell.engine.validation import scope_of
+from memwell.retrieval.ranking.strategies import Strategy
+from memwell.types import Mode, NewMemory, Scope, Where
+
+__all__ = [
+    "CountRequest",
+    "ExportRequest",
+    "ForgetRequest",
+    "GetRequest",
+    "HistoryRequest",
+    "ImportRequest",
+    "ListRequest",
+    "OnDuplicate",
+    "RecallRequest",
+    "ReembedRequest",
+    "RelateRequest",
+    "RelatedRequest",
+    "RememberRequest",
+    "RestoreRequest",
+    "ScopedRequest",
+    "StatsRequest",
+    "UnrelateRequest",
+    "UpdateRequest",
+]
+
+OnDuplicate: TypeAlias = Literal["reinforce", "update"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopedRequest:
+    """The scope of a call: whose memory `remember` stores, and which memories any other call may see."""
+
+    tenant_id: str | None = None
+    """`None` means the default tenant."""
+    user_id: str | None = None
+    agent_id: str | None = None
+    session_id: str | None = None
+    namespace: str | None = None
+
+    def scope(self) -> Scope:
+        """The checked scope. Raises `InvalidInput`."""
+        return scope_of(self.tenant_id, self.user_id, self.agent_id, self.session_id, self.namespace)
+
+    def narrowed(self) -> bool:
+        """Whether the scope names more than a tenant."""
+        return any(
+            part is not None for part in (self.user_id, self.agent_id, self.session_id, self.namespace)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RememberRequest(ScopedRequest):
+    """`remember`: store one memory or several."""
+
+    content: str | NewMemory | Sequence[str | NewMemory]
+    metadata: Mapping[str, Any] | None = None
+    tags: Sequence[str] | None = None
+    category: str | None = None
+    importance: float | None = None
+    """0..1; 0.5 where none is given."""
+    kind: str | None = None
+    """`memory` where none is given."""
+    tier: str | None = None
+    source: str | None = None
+    ttl: float | timedelta | None = None
+    """Seconds or a timedelta; not together with `expires_at`."""
+    expires_at: datetime | str | None = None
+    id: str | None = None
+    created_at: datetime | str | None = None
+    on_duplicate: OnDuplicate = "reinforce"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallRequest(ScopedRequest):
+    """`recall`: the memories that answer a question."""
+
+    query: str
+    where: Where | None = None
+    limit: int = 10
+    token_budget: int | None = None
+    strategy: str | Strategy = "relevant"
+    as_of: datetime | str | None = None
+    mode: Mode = "hybrid"
+    explain: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetRequest(ScopedRequest):
+    """`get`: one memory."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListRequest(ScopedRequest):
+    """`list`: a page of memories."""
+
+    where: Where | None = None
+    order: str = "created_at"
+    descending: bool = True
+    limit: int = 100
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateRequest(ScopedRequest):
+    """`update`: change fields of one memory; `None` leaves a field as it is."""
+
+    id: str
+    content: str | None = None
+    metadata: Mapping[str, Any] | None = None
+    tags: Sequence[str] | None = None
+    category: str | None = None
+    importance: float | None = None
+    kind: str | None = None
+    tier: str | None = None
+    source: str | None = None
+    ttl: float | timedelta | None = None
+    expires_at: datetime | str | None = None
+    clear: Sequence[str] = ()
+    """Names of fields to empty."""
+    expected_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetRequest(ScopedRequest):
+    """`forget`: remove memories."""
+
+    ids: str | Iterable[str] | None = None
+    where: Where | None = None
+    everything: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryRequest(ScopedRequest):
+    """`history`: every version of one memory."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreRequest(ScopedRequest):
+    """`restore`: make an older version current again."""
+
+    id: str
+    version: int
+    expected_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelateRequest(ScopedRequest):
+    """`relate`: link one memory to another."""
+
+    source: str
+    target: str
+    kind: str = "related"
+    strength: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnrelateRequest(ScopedRequest):
+    """`unrelate`: remove links from one memory to another."""
+
+    source: str
+    target: str
+    kind: str | None = None
+    """`None` means every kind."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelatedRequest(ScopedRequest):
+    """`related`: the memories reached over links."""
+
+    id: str
+    kind: str | None = None
+    depth: int = 1
+    min_strength: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountRequest(ScopedRequest):
+    """`count`: how many memories there are."""
+
+    where: Where | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatsRequest(ScopedRequest):
+    """`stats`: counts by kind, category and model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportRequest(ScopedRequest):
+    """`export`: write a scope's memories to a file."""
+
+    path: str | PathLike[str]
+    vectors: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportRequest:
+    """`import_`: read an export."""
+
+    path: str | PathLike[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReembedRequest:
+    """`reembed`: move the store to another embedding model."""
+
+    batch: int = 64
+    drop_old: bool = False
+    skip_failed: bool = False
