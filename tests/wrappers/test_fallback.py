@@ -53,7 +53,7 @@ from memwell.testing.indexes import Opening, VectorIndexConformance, opened
 from memwell.testing.keyvalue import KeyValueConformance
 from memwell.testing.logs import LogConformance
 from memwell.testing.samples import ANYBODY, START, embedding, record
-from memwell.testing.stores import Driven, StoreConformance
+from memwell.testing.stores import Harness, StoreConformance
 from memwell.testing.stores._harness import everything
 from memwell.types import Link, Scope, Version
 from memwell.wrappers.fallback import REFUSED, REPLAY, Fallback
@@ -129,17 +129,17 @@ class Pair:
 
     def __init__(self, log: Log | None = None) -> None:
         self.faults, self.second_faults, self.seconds = Faults(), Faults(), 0.0
-        self.first, self.second = Driven(open_store("memory://")), Driven(open_store("memory://"))
+        self.first, self.second = Harness(open_store("memory://")), Harness(open_store("memory://"))
         self.together = self.again(log)
 
-    def again(self, log: Log | None) -> Driven:
+    def again(self, log: Log | None) -> Harness:
         store = Fallback(
             Flaky(self.first.store, self.faults),
             Flaky(self.second.store, self.second_faults),
             replay=log,
             clock=lambda: self.seconds,
         )
-        return Driven(store)
+        return Harness(store)
 
     @property
     def state(self) -> tuple[bool, int]:
@@ -273,21 +273,21 @@ def test_writes_go_to_the_next_and_are_replayed_in_order() -> None:
         each.insert("tea", "a", embedding=embedding(0))
         each.insert("gone", "g")
     pair.away()
-    driven = pair.together
-    driven.update("a", content="tea with milk", embedding=embedding(10))
-    driven.update("a", category="drinks")
-    kept = driven.insert("coffee", "b", metadata={"at": "now", "n": [1, None]}, tags=("x",), ttl=100)
-    driven.link("b", "a", kind="extends", strength=0.5)
-    driven.embed("b", "coffee", embedding(20))
-    driven.touch("a", 2)
-    assert driven.delete("g") == ["g"]
-    driven.insert("old", "o", at=START - timedelta(days=9))
-    driven.delete(where={"created_at": {"$lt": START - timedelta(days=1)}})
-    assert driven.ids() == ["a", "b"]
+    harness = pair.together
+    harness.update("a", content="tea with milk", embedding=embedding(10))
+    harness.update("a", category="drinks")
+    kept = harness.insert("coffee", "b", metadata={"at": "now", "n": [1, None]}, tags=("x",), ttl=100)
+    harness.link("b", "a", kind="extends", strength=0.5)
+    harness.embed("b", "coffee", embedding(20))
+    harness.touch("a", 2)
+    assert harness.delete("g") == ["g"]
+    harness.insert("old", "o", at=START - timedelta(days=9))
+    harness.delete(where={"created_at": {"$lt": START - timedelta(days=1)}})
+    assert harness.ids() == ["a", "b"]
     assert pair.first.one("a").content == "tea"
     assert len(run(log, log.read(REPLAY))) == 9
     pair.back()
-    assert driven.one("b") == pair.first.one("b")
+    assert harness.one("b") == pair.first.one("b")
     assert pair.first.one("b").scope == kept.scope
     assert pair.state == (False, 0)
     assert everything(pair.first) == everything(pair.second)

@@ -30,7 +30,7 @@ from memwell.registry import open_store
 from memwell.testing import run
 from memwell.testing.memory import MemoryConformance, Words
 from memwell.testing.samples import MODEL, Clock, embedding
-from memwell.testing.stores import Driven, StoreConformance
+from memwell.testing.stores import Harness, StoreConformance
 from memwell.wrappers import indexed
 from memwell.wrappers.indexed import Indexed
 
@@ -423,16 +423,16 @@ def test_what_a_paused_process_puts_too_late_is_put_again(path: Path, tmp_path: 
     clock, slow = Clock(datetime.now(UTC)), Halting(tmp_path / "index.db")
     quick = Durable(tmp_path / "index.db", dimension=8)
     first, second = open_store(f"sqlite:///{path}"), open_store(f"sqlite:///{path}")
-    driven = Driven(second)
+    harness = Harness(second)
     paused, other = Projection(first, slow, MODEL, clock), Projection(second, quick, MODEL, clock)
     assert run(first, paused.feed(None))
-    driven.insert("apple", "a", embedding=embedding(0))
+    harness.insert("apple", "a", embedding=embedding(0))
     slow.halt = True
     results: list[bool] = []
     thread = threading.Thread(target=lambda: results.append(run(first, paused.feed(None))))
     thread.start()
     assert slow.halted.wait(30)
-    driven.update("a", content="pear", embedding=embedding(90))
+    harness.update("a", content="pear", embedding=embedding(90))
     assert not run(second, other.feed(None))
     clock.advance(lease.LEASE)
     assert run(second, other.feed(None))
@@ -478,17 +478,17 @@ def test_what_a_process_put_too_late_before_it_was_killed_is_put_right(
 ) -> None:
     clock, index = Clock(datetime.now(UTC)), Durable(tmp_path / "index.db", dimension=8)
     store = open_store(f"sqlite:///{path}")
-    driven, other = Driven(store), Projection(store, index, MODEL, clock)
+    harness, other = Harness(store), Projection(store, index, MODEL, clock)
     for name in "xyz":
-        driven.insert(f"text {name}", name, embedding=embedding(30))
+        harness.insert(f"text {name}", name, embedding=embedding(30))
     assert run(store, other.feed(None))
-    driven.insert("apple", "a", embedding=embedding(0))
+    harness.insert("apple", "a", embedding=embedding(0))
     command = [sys.executable, "-c", LATECOMER, str(path), str(index.path), str(HERE), how]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as late:
         assert late.stdout is not None
         assert late.stdout.readline() == "ready\n"
-        driven.update("a", content="pear", embedding=embedding(90))
-        driven.insert("forgotten", "b", embedding=embedding(10))
+        harness.update("a", content="pear", embedding=embedding(90))
+        harness.insert("forgotten", "b", embedding=embedding(10))
         clock.advance(lease.LEASE + 60)  # its own clock has gone on a little
         assert run(store, other.feed(None))
         let_go(late)
@@ -513,9 +513,9 @@ def test_what_a_process_put_too_late_before_it_was_killed_is_put_right(
 def test_who_fed_in_time_is_never_fed_after(path: Path, tmp_path: Path, anew: bool) -> None:
     clock, index = Clock(datetime.now(UTC)), Durable(tmp_path / "index.db", dimension=8)
     store = open_store(f"sqlite:///{path}")
-    driven, projection = Driven(store), Projection(store, index, MODEL, clock)
+    harness, projection = Harness(store), Projection(store, index, MODEL, clock)
     for name in "abc":
-        driven.insert(f"text {name}", name, embedding=embedding(30))
+        harness.insert(f"text {name}", name, embedding=embedding(30))
         assert run(store, projection.feed(None, anew=anew))
     index.forget_deliveries()
     for again in (projection, Projection(store, index, MODEL, clock)):
@@ -590,8 +590,8 @@ def test_only_the_index_of_the_serving_model_is_fed(path: Path, tmp_path: Path) 
             memory.recall("pear")
         assert names(new) == set()
     store = open_store(f"sqlite:///{path}")
-    driven = Driven(store)
-    assert driven.write(Embed(tenant_id="default", id="a", content="apple", embedding=_wide("new")))
+    harness = Harness(store)
+    assert harness.write(Embed(tenant_id="default", id="a", content="apple", embedding=_wide("new")))
     assert run(store, store.serve("new")) == 0
     run(store, store.close())
     with opened(path, new, embedder=Words(model="new")) as memory:

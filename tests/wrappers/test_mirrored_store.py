@@ -18,7 +18,7 @@ from memwell.registry import open_store
 from memwell.testing import run
 from memwell.testing.flaky import Faults, Flaky
 from memwell.testing.samples import ANYBODY, START, direction, embedding, passages
-from memwell.testing.stores import Driven, StoreConformance
+from memwell.testing.stores import Harness, StoreConformance
 from memwell.testing.stores._harness import everything, populate
 from memwell.types import Scope
 from memwell.wrappers.mirrored_store import MirroredStore
@@ -49,14 +49,14 @@ class Trio:
 
     def __init__(self, **options: Any) -> None:
         self.faults, self.seconds = Faults(), 0.0
-        self.a, self.b = Driven(open_store("memory://")), Driven(open_store("memory://"))
-        self.first = Driven(open_store("memory://"))
+        self.a, self.b = Harness(open_store("memory://")), Harness(open_store("memory://"))
+        self.first = Harness(open_store("memory://"))
         self.all = self.again(**options)
 
-    def again(self, **options: Any) -> Driven:
+    def again(self, **options: Any) -> Harness:
         mirrors = {"a": self.a.store, "b": Flaky(self.b.store, self.faults)}
         options = {"clock": lambda: START, "monotonic": lambda: self.seconds} | options
-        return Driven(MirroredStore(self.first.store, mirrors, **options))
+        return Harness(MirroredStore(self.first.store, mirrors, **options))
 
     @property
     def store(self) -> MirroredStore:
@@ -74,9 +74,9 @@ class Trio:
         self.seconds += 5
 
 
-def told(driven: Driven) -> Any:
+def told(harness: Harness) -> Any:
     """All that a mirror has to have: everything but recalls, which come along with the next change."""
-    found = everything(driven)
+    found = everything(harness)
     found["records"] = [replace(r, access_count=0, last_accessed_at=None) for r in found["records"]]
     found["history"] = {
         id: [replace(v, record=replace(v.record, access_count=0, last_accessed_at=None)) for v in versions]
@@ -247,7 +247,7 @@ def test_a_mirror_that_was_emptied_is_filled_anew() -> None:
     for number in range(5):
         trio.all.insert(f"text {number}", f"r{number}", embedding=embedding(number))
     trio.all.link("r0", "r4")
-    trio.b = Driven(open_store("memory://"))
+    trio.b = Harness(open_store("memory://"))
     trio.all = trio.again()
     trio.faults.fail(Unavailable("cut off"), on="write")
     trio.all.insert("six", "r5")
@@ -266,7 +266,7 @@ def test_a_mirror_whose_changes_were_trimmed_is_filled_anew() -> None:
     trio.all.insert("coffee", "c")
     trio.b_comes_back()
     gone = Faults()
-    trio.first = Driven(Flaky(trio.first.store, gone))
+    trio.first = Harness(Flaky(trio.first.store, gone))
     trio.all = trio.again()
     gone.fail(NotSupported("trimmed"), on="changes", times=2)
     run(trio.store, trio.store.follow())
@@ -289,7 +289,7 @@ def test_threads_that_write_at_once_leave_equal_copies() -> None:
     start = threading.Barrier(4)
 
     def work(name: int) -> None:
-        mine = Driven(trio.store)
+        mine = Harness(trio.store)
         start.wait()
         for number in range(20):
             mine.insert(f"text {name} {number}", f"r{name}-{number}")

@@ -20,7 +20,7 @@ from memwell.testing.indexes import Opening, VectorIndexConformance, opened
 from memwell.testing.keyvalue import KeyValueConformance
 from memwell.testing.logs import LogConformance
 from memwell.testing.samples import MODEL, direction, embedding
-from memwell.testing.stores import Driven, StoreConformance
+from memwell.testing.stores import Harness, StoreConformance
 from memwell.types import Scope
 from memwell.wrappers.namespaced import NamespacedIndex, NamespacedKeyValue, NamespacedLog
 from memwell.wrappers.namespaced_store import NamespacedStore
@@ -114,12 +114,12 @@ class TestStore(StoreConformance):
         run(part, part.close())
 
     @NAMES_ANOTHER
-    def test_a_record_comes_back_field_by_field(self, driven: Driven) -> None:
-        super().test_a_record_comes_back_field_by_field(driven)
+    def test_a_record_comes_back_field_by_field(self, harness: Harness) -> None:
+        super().test_a_record_comes_back_field_by_field(harness)
 
     @NAMES_ANOTHER
-    def test_each_scope_sees_exactly_what_it_should(self, driven: Driven) -> None:
-        super().test_each_scope_sees_exactly_what_it_should(driven)
+    def test_each_scope_sees_exactly_what_it_should(self, harness: Harness) -> None:
+        super().test_each_scope_sees_exactly_what_it_should(harness)
 
     @pytest.mark.parametrize(
         "change",
@@ -131,15 +131,15 @@ class TestStore(StoreConformance):
         ],
     )
     def test_what_differs_in_owner_or_meaning_is_no_duplicate(
-        self, driven: Driven, change: dict[str, Any]
+        self, harness: Harness, change: dict[str, Any]
     ) -> None:
         """Without the case that names another namespace."""
-        super().test_what_differs_in_owner_or_meaning_is_no_duplicate(driven, change)
+        super().test_what_differs_in_owner_or_meaning_is_no_duplicate(harness, change)
 
-    def test_random_filters_find_what_the_definition_says(self, driven: Driven) -> None:
+    def test_random_filters_find_what_the_definition_says(self, harness: Harness) -> None:
         """Of a record as it is shown; but filters see the namespace that is stored, as the module says."""
-        driven.insert("tea", "a")
-        assert driven.ids({"namespace": "mine"}) == ["a"]
+        harness.insert("tea", "a")
+        assert harness.ids({"namespace": "mine"}) == ["a"]
 
 
 # -------------------------------------------------------------------------------------------- apart
@@ -148,7 +148,7 @@ class TestStore(StoreConformance):
 @pytest.mark.parametrize("fixed", [{"tenant_id": "acme"}, {"namespace": "acme"}, {"user_id": "acme"}])
 def test_stores_of_two_owners_reach_nothing_of_each_other(fixed: dict[str, str]) -> None:
     inner = open_store("memory://")
-    mine, whole = Driven(NamespacedStore(inner, **fixed)), Driven(inner)
+    mine, whole = Harness(NamespacedStore(inner, **fixed)), Harness(inner)
     name, _ = next(iter(fixed.items()))
     foreign = Scope(**{name: "other"})
     whole.insert("tea of another", "foreign", scope=foreign, embedding=embedding(0))
@@ -175,19 +175,19 @@ def test_stores_of_two_owners_reach_nothing_of_each_other(fixed: dict[str, str])
 
 def test_the_owner_may_be_named_and_is_shown_then() -> None:
     inner = open_store("memory://")
-    mine = Driven(NamespacedStore(inner, tenant_id="acme", user_id="ann"))
+    mine = Harness(NamespacedStore(inner, tenant_id="acme", user_id="ann"))
     scope = Scope(tenant_id="acme", user_id="ann")
     kept = mine.insert("tea", "a", scope=scope)
     assert kept.scope == scope
     assert mine.one("a", scope).scope == scope
     assert [version.record.scope for version in mine.history("a", scope)] == [scope]
     assert mine.one("a").scope == Scope()
-    assert Driven(inner).one("a", scope).scope == scope
+    assert Harness(inner).one("a", scope).scope == scope
 
 
 def test_listings_of_every_tenant_show_ones_own() -> None:
     inner = open_store("memory://")
-    whole, mine = Driven(inner), Driven(NamespacedStore(inner, tenant_id="acme"))
+    whole, mine = Harness(inner), Harness(NamespacedStore(inner, tenant_id="acme"))
     for number in range(30):
         whole.insert(f"other {number}", f"o{number:02}", embedding=embedding(0))
         whole.insert(f"bare {number}", f"b{number:02}")
@@ -206,8 +206,8 @@ def test_listings_of_every_tenant_show_ones_own() -> None:
 
 def test_a_duplicate_is_one_of_ones_own() -> None:
     inner = open_store("memory://")
-    mine = Driven(NamespacedStore(inner, namespace="mine"))
-    Driven(inner).insert("tea", "a")
+    mine = Harness(NamespacedStore(inner, namespace="mine"))
+    Harness(inner).insert("tea", "a")
     assert mine.insert("tea").reinforced == 0
     assert mine.duplicates(mine.insertion("tea")) == [True]
     assert mine.insert("tea").reinforced == 1
@@ -249,7 +249,7 @@ def test_points_are_apart() -> None:
 
 def test_a_whole_memory_stands_on_it_beside_another_tenant() -> None:
     inner = open_store("memory://")
-    Driven(inner).insert("tea of another", "foreign", scope=Scope(tenant_id="foreign"))
+    Harness(inner).insert("tea of another", "foreign", scope=Scope(tenant_id="foreign"))
     with Memory(NamespacedStore(inner, tenant_id="acme"), embedder=None) as memory:
         kept = memory.remember("tea with milk")
         assert [hit.content for hit in memory.recall("tea")] == ["tea with milk"]

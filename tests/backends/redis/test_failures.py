@@ -25,7 +25,7 @@ from memwell.testing import run
 from memwell.testing.samples import ANYBODY, START, direction, embedding
 from memwell.testing.services import Service, redis
 from memwell.testing.services.redis_topologies import WatchedRedis, call
-from memwell.testing.stores._harness import Driven
+from memwell.testing.stores._harness import Harness
 from memwell.types import Scope
 
 ROOT = Path(__file__).parents[3]
@@ -50,49 +50,49 @@ def proxy(redis: Service) -> Iterator[Proxy]:
     made.close()
 
 
-def through(proxy: Proxy, redis_url: str, opened: list[Store]) -> Driven:
+def through(proxy: Proxy, redis_url: str, opened: list[Store]) -> Harness:
     options = redis_url.partition("?")[2]
     opened.append(open_store(f"redis://127.0.0.1:{proxy.port}?{options}"))
-    driven = Driven(opened[-1])
-    driven.insert("first", "first", embedding=embedding(0))
-    return driven
+    harness = Harness(opened[-1])
+    harness.insert("first", "first", embedding=embedding(0))
+    return harness
 
 
 def test_a_commit_whose_answer_is_lost_is_found_done_and_not_done_again(
     proxy: Proxy, redis_url: str, opened: list[Store]
 ) -> None:
-    driven = through(proxy, redis_url, opened)
+    harness = through(proxy, redis_url, opened)
     proxy.lose("answer", COMMIT.sha.encode())
-    assert driven.insert("tea").reinforced == 0
+    assert harness.insert("tea").reinforced == 0
     assert proxy.caught == 1
-    assert [found.reinforced for found in driven.scan({"content": "tea"})] == [0]
+    assert [found.reinforced for found in harness.scan({"content": "tea"})] == [0]
 
 
 def test_a_commit_that_never_arrived_raises_and_cannot_happen_later(
     proxy: Proxy, redis_url: str, opened: list[Store]
 ) -> None:
-    driven = through(proxy, redis_url, opened)
+    harness = through(proxy, redis_url, opened)
     proxy.lose("request", COMMIT.sha.encode())
     with pytest.raises(Unavailable):
-        driven.insert("tea", "a")
+        harness.insert("tea", "a")
     assert proxy.caught == 1
     assert b"-1" in proxy.deliver()
-    assert driven.ids() == ["first"]
-    assert driven.check().ok
+    assert harness.ids() == ["first"]
+    assert harness.check().ok
 
 
 def test_a_long_batch_that_is_cut_off_on_its_way_leaves_nothing_for_good(
     proxy: Proxy, redis_url: str, opened: list[Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    driven = through(proxy, redis_url, opened)
+    harness = through(proxy, redis_url, opened)
     monkeypatch.setattr(commit, "_STAGED", 10)
     proxy.lose("request", b"EXPIRE")
     with pytest.raises(Unavailable):
-        driven.insert("tea", "a")
+        harness.insert("tea", "a")
     assert proxy.caught == 1
     server = opened[0]._server  # type: ignore[attr-defined]
     assert not list(server.client().scan_iter(match=server.key("staged:") + b"*"))
-    assert driven.ids() == ["first"]
+    assert harness.ids() == ["first"]
 
 
 def test_a_server_that_stays_away_during_a_commit_leaves_it_open_and_says_so(
@@ -100,11 +100,11 @@ def test_a_server_that_stays_away_during_a_commit_leaves_it_open_and_says_so(
 ) -> None:
     with redis() as server:
         proxy = Proxy(server.port)
-        driven = through(proxy, "?timeout=1", opened)
+        harness = through(proxy, "?timeout=1", opened)
         proxy.lose("request", COMMIT.sha.encode())
         proxy.refuse()
         with pytest.raises(Unavailable, match="cannot be told"):
-            driven.insert("tea", "a")
+            harness.insert("tea", "a")
         proxy.close()
 
 
@@ -190,12 +190,12 @@ def test_what_a_durable_server_acknowledged_outlives_its_death(opened: list[Stor
 
         def write(name: int) -> None:
             number = 0
-            driven = Driven(store)
+            harness = Harness(store)
             while not stop.is_set():
                 number += 1
                 ids = [f"{name}-{number}-{part}" for part in range(3)]
                 try:
-                    driven.write(*(driven.insertion(f"text {id}", id) for id in ids))
+                    harness.write(*(harness.insertion(f"text {id}", id) for id in ids))
                     done.update(ids)
                 except Unavailable as error:
                     (open_ if "cannot be told" in str(error) else refused).update(ids)
@@ -217,8 +217,8 @@ def test_what_a_durable_server_acknowledged_outlives_its_death(opened: list[Stor
         stop.set()
         for thread in threads:
             thread.join()
-        driven = Driven(store)
-        stored = set(driven.ids(limit=1_000_000))
+        harness = Harness(store)
+        stored = set(harness.ids(limit=1_000_000))
         assert refused
         assert done <= stored
         assert not refused & stored
@@ -228,13 +228,13 @@ def test_what_a_durable_server_acknowledged_outlives_its_death(opened: list[Stor
             for id in stored
             if (name := id.rpartition("-")[0]) and {f"{name}-{n}" for n in range(3)} <= stored
         }
-        assert driven.check().ok
+        assert harness.check().ok
 
 
 def test_a_past_that_has_become_another_is_noticed(redis_url: str, opened: list[Store]) -> None:
     """A server that lost its last writes, and has as many others now, is not taken for the one that was read."""
     opened += [open_store(redis_url), open_store(redis_url)]
-    here, there = Driven(opened[0]), Driven(opened[1])
+    here, there = Harness(opened[0]), Harness(opened[1])
     for id in ("a", "b", "c"):
         here.insert(f"apple {id}", id, embedding=embedding(0))
     assert here.found("apple") == here.found("apple", vector=direction(0)) == {"a", "b", "c"}
@@ -253,65 +253,65 @@ def test_a_past_that_has_become_another_is_noticed(redis_url: str, opened: list[
 def test_after_a_failover_by_sentinels_the_store_goes_on(opened: list[Store]) -> None:
     with WatchedRedis() as watched:
         opened.append(open_store(watched.url))
-        driven = Driven(opened[0])
-        driven.insert("apple", "a")
-        assert driven.found("apple") == {"a"}
-        (change,) = driven.changes(0)
+        harness = Harness(opened[0])
+        harness.insert("apple", "a")
+        assert harness.found("apple") == {"a"}
+        (change,) = harness.changes(0)
         watched.settle()
         watched.fail_over()
         deadline = time.monotonic() + 30
         while True:
             try:
-                driven.insert("apple tree", "b")
+                harness.insert("apple tree", "b")
                 break
             except Unavailable:
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
-        assert driven.found("apple") == {"a", "b"}
+        assert harness.found("apple") == {"a", "b"}
         with pytest.raises(NotSupported, match="read the whole store again"):
-            driven.changes(change.seq)  # the new master may never have heard of what came after
+            harness.changes(change.seq)  # the new master may never have heard of what came after
 
 
 def test_a_server_that_is_away_is_unavailable_and_no_promise_is_made_for_it(opened: list[Store]) -> None:
     with redis() as server:
         opened.append(open_store(f"{server.url}?timeout=1"))
         server.stop()
-        driven = Driven(opened[0])
+        harness = Harness(opened[0])
         assert not opened[0].capabilities.durable
         with pytest.raises(Unavailable):
-            driven.insert("tea")
+            harness.insert("tea")
         with pytest.raises(Unavailable):
-            driven.run(opened[0].ping())
+            harness.run(opened[0].ping())
         server.start()
-        driven.insert("tea", "a")
+        harness.insert("tea", "a")
         assert opened[0].capabilities.durable
-        assert driven.ids() == ["a"]
+        assert harness.ids() == ["a"]
 
 
 def test_a_full_memory_is_told_and_what_is_there_stays(opened: list[Store]) -> None:
     with redis(durable=False, settings={"maxmemory": "6mb", "maxmemory-policy": "noeviction"}) as server:
         opened.append(open_store(server.url))
-        driven = Driven(opened[0])
+        harness = Harness(opened[0])
         kept = 0
 
         def fill() -> None:
             nonlocal kept
             while True:
-                driven.write(
-                    *(driven.insertion(f"{kept + n} " + "x" * 20_000, f"{kept + n}") for n in range(5))
+                harness.write(
+                    *(harness.insertion(f"{kept + n} " + "x" * 20_000, f"{kept + n}") for n in range(5))
                 )
                 kept += 5
 
         with pytest.raises(BackendError, match="memory"):
             fill()
-        assert driven.count() == kept > 0
-        assert driven.check().ok
+        assert harness.count() == kept > 0
+        assert harness.check().ok
         server.kill()
         server.start()
         call(server, "CONFIG", "SET", "maxmemory", "2mb")
-        assert len(driven.ids(limit=10_000)) == kept
-        driven.delete(*driven.ids(limit=10_000))
+        assert len(harness.ids(limit=10_000)) == kept
+        harness.delete(*harness.ids(limit=10_000))
         call(server, "CONFIG", "SET", "maxmemory", "6mb")
-        driven.insert("there is room again", "a", scope=Scope(user_id="u"))
-        assert driven.count(scope=ANYBODY) == 1
-        assert driven.run(opened[0].sweep(START)) == 0
+        harness.insert("there is room again", "a", scope=Scope(user_id="u"))
+        assert harness.count(scope=ANYBODY) == 1
+        assert harness.run(opened[0].sweep(START)) == 0

@@ -26,7 +26,7 @@ from memwell.testing import run
 from memwell.testing.samples import ANYBODY, START, direction, embedding
 from memwell.testing.services import Service, redis
 from memwell.testing.services.redis_topologies import RedisCluster
-from memwell.testing.stores._harness import Driven, everything, populate
+from memwell.testing.stores._harness import Harness, everything, populate
 from memwell.types import Scope
 
 OTHER = Scope(tenant_id="other")
@@ -41,8 +41,8 @@ def store(redis_url: str) -> Iterator[RedisStore]:
 
 
 @pytest.fixture
-def driven(store: RedisStore) -> Driven:
-    return Driven(store)
+def harness(store: RedisStore) -> Harness:
+    return Harness(store)
 
 
 def raw(store: Store) -> Any:
@@ -93,11 +93,11 @@ def test_a_user_who_may_not_ask_the_server_can_still_use_the_store() -> None:
         admin.execute_command("ACL", "SETUSER", "app", *rights)
         admin.close()
         part = open_store(f"redis://app:pw@127.0.0.1:{server.port}?prefix=app:")
-        driven = Driven(part)
-        populate(driven)
-        assert driven.found("apple") == {"a"}
+        harness = Harness(part)
+        populate(harness)
+        assert harness.found("apple") == {"a"}
         assert not part.capabilities.durable
-        assert driven.check().ok
+        assert harness.check().ok
         closed(part)
 
 
@@ -114,20 +114,20 @@ def test_a_user_who_may_not_ask_the_server_can_still_use_the_store() -> None:
 def test_a_server_that_evicts_any_key_is_refused(memory: str, policy: str, fine: bool) -> None:
     with redis(durable=False, settings={"maxmemory": memory, "maxmemory-policy": policy}) as server:
         part = open_store(server.url)
-        driven = Driven(part)
+        harness = Harness(part)
         if fine:
-            driven.insert("tea", "a")
+            harness.insert("tea", "a")
         else:
             for _ in range(2):
                 with pytest.raises(ConfigError, match="noeviction"):
-                    driven.insert("tea", "a")
+                    harness.insert("tea", "a")
         closed(part)
 
 
 def test_a_client_handed_in_is_used_and_stays_open_and_must_give_bytes(redis: Service) -> None:
     client = driver.Redis.from_url(redis.url)
     part = RedisStore(Settings(prefix="given:"), client=client)
-    Driven(part).insert("tea", "a")
+    Harness(part).insert("tea", "a")
     closed(part)
     assert client.ping()
     client.delete(*client.keys("given:*"))
@@ -135,7 +135,7 @@ def test_a_client_handed_in_is_used_and_stays_open_and_must_give_bytes(redis: Se
     texts = driver.Redis.from_url(redis.url, decode_responses=True)
     part = RedisStore(client=texts)
     with pytest.raises(ConfigError, match="decode_responses"):
-        Driven(part).insert("tea", "a")
+        Harness(part).insert("tea", "a")
     closed(part)
     texts.close()
 
@@ -148,17 +148,17 @@ def test_all_keys_begin_with_the_prefix_and_nothing_else_is_touched(redis: Servi
         client.set("mine", "stays")
         before = set(client.keys("*"))
         part = open_store(f"{redis.url}?prefix=app:")
-        driven = Driven(part)
-        populate(driven)
-        driven.run(part.claim("index", "ann", seconds=9, now=START))
+        harness = Harness(part)
+        populate(harness)
+        harness.run(part.claim("index", "ann", seconds=9, now=START))
         own = set(client.keys("*")) - before
         assert all(name.startswith(b"app:{app:}") for name in own)
         tables = {name for name in own if b"commit:" not in name}
         assert tables == {b"app:{app:}" + table.encode() for table in TABLES if table != "expiring"}
         assert all(client.ttl(name) == -1 for name in tables)
         assert all(0 < client.ttl(name) <= 60 for name in own - tables)
-        driven.delete()
-        driven.run(part.drop_model("suite"))
+        harness.delete()
+        harness.run(part.drop_model("suite"))
         left = {table for table in TABLES if client.exists(key(part, table))}
         assert left == {"meta", "changes", "followers"}
         assert client.get("mine") == b"stays"
@@ -166,15 +166,15 @@ def test_all_keys_begin_with_the_prefix_and_nothing_else_is_touched(redis: Servi
         client.delete("mine", *client.keys("app:*"))
 
 
-def test_a_prefix_that_is_used_by_something_else_is_refused(store: RedisStore, driven: Driven) -> None:
+def test_a_prefix_that_is_used_by_something_else_is_refused(store: RedisStore, harness: Harness) -> None:
     with driver.Redis.from_url(f"redis://127.0.0.1:{store._clients.settings.hosts[0][1]}") as client:
         client.set(key(store, "records"), "a text")
         with pytest.raises(ConfigError, match="prefix"):
-            driven.insert("tea")
+            harness.insert("tea")
         client.delete(key(store, "records"))
         client.hset(key(store, "meta").decode(), "format", "7")
         with pytest.raises(ConfigError, match="newer"):
-            driven.insert("tea")
+            harness.insert("tea")
 
 
 names = st.text(st.sampled_from("\0\1\2ab=-é\U0001f600"), max_size=5)
@@ -193,38 +193,38 @@ def test_no_two_records_have_one_name(one: tuple[str, str], other: tuple[str, st
     assert (name_of(*one) == name_of(*other)) == (one == other)
 
 
-def test_control_characters_in_owners_and_ids_lead_nowhere_else(driven: Driven) -> None:
+def test_control_characters_in_owners_and_ids_lead_nowhere_else(harness: Harness) -> None:
     scopes = [
         Scope(tenant_id=tenant, user_id=user)
         for tenant in ("t", "t\0", "t\1", "t\0=u", "t\0-")
         for user in (None, "u", "\0", "\0u", "-", "=")
     ]
     for number, scope in enumerate(scopes):
-        driven.insert(f"apple {number}", f"\0{number}\1", scope=scope, embedding=embedding(0))
+        harness.insert(f"apple {number}", f"\0{number}\1", scope=scope, embedding=embedding(0))
     for number, scope in enumerate(scopes):
         if scope.user_id is not None:
-            assert driven.ids(scope=scope) == [f"\0{number}\1"]
-            assert driven.count(scope=scope) == 1
-            assert driven.found("apple", scope=scope) == {f"\0{number}\1"}
-        assert driven.count(scope=Scope(tenant_id=scope.tenant_id)) == 6
-    assert [change.tenant_id for change in driven.changes()] == [scope.tenant_id for scope in scopes]
-    assert [change.user_id for change in driven.changes()] == [scope.user_id for scope in scopes]
-    assert driven.check().ok
+            assert harness.ids(scope=scope) == [f"\0{number}\1"]
+            assert harness.count(scope=scope) == 1
+            assert harness.found("apple", scope=scope) == {f"\0{number}\1"}
+        assert harness.count(scope=Scope(tenant_id=scope.tenant_id)) == 6
+    assert [change.tenant_id for change in harness.changes()] == [scope.tenant_id for scope in scopes]
+    assert [change.user_id for change in harness.changes()] == [scope.user_id for scope in scopes]
+    assert harness.check().ok
 
 
 def test_on_a_cluster_a_store_lies_on_one_node() -> None:
     with RedisCluster(password="pw") as cluster:
         for prefix in ("", "&prefix=", "&prefix=x{tag}:"):
             part = open_store(cluster.url + prefix)
-            driven = Driven(part)
-            populate(driven)
-            before = everything(driven)
-            assert driven.found("apple", vector=direction(0)) == {"a", "b", "c"}
+            harness = Harness(part)
+            populate(harness)
+            before = everything(harness)
+            assert harness.found("apple", vector=direction(0)) == {"a", "b", "c"}
             assert not part.capabilities.durable
-            driven.write(*(driven.insertion(f"text {n}", f"r{n}") for n in range(600)))
-            driven.delete(where={"id": {"$contains": "r"}})
-            assert everything(driven)["records"] == before["records"]
-            assert driven.check().ok
+            harness.write(*(harness.insertion(f"text {n}", f"r{n}") for n in range(600)))
+            harness.delete(where={"id": {"$contains": "r"}})
+            assert everything(harness)["records"] == before["records"]
+            assert harness.check().ok
             closed(part)
 
 
@@ -252,57 +252,57 @@ def trips(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], i
 
 
 def test_calls_go_to_the_server_as_seldom_as_promised(
-    driven: Driven, trips: Callable[[Callable[[], object]], int]
+    harness: Harness, trips: Callable[[Callable[[], object]], int]
 ) -> None:
-    populate(driven)
-    driven.scan()
-    driven.found("apple", vector=direction(0))
-    assert trips(lambda: driven.get("a")) == 1
-    assert trips(lambda: driven.get("a", "b", "c", "missing")) == 1
-    assert trips(lambda: driven.insert("new", embedding=embedding(3))) == 2
-    assert trips(lambda: driven.write(*(driven.insertion(f"text {n}") for n in range(500)))) == 2
-    assert trips(lambda: driven.update("a", importance=0.9)) == 2
-    assert trips(lambda: driven.update("a", category="x")) == 3
-    assert trips(lambda: driven.update("a", category="x")) == 1
-    assert trips(lambda: driven.touch("a")) == 2
-    assert trips(lambda: driven.delete("missing")) == 1
-    assert trips(lambda: driven.insert("new")) == 3
-    assert trips(lambda: driven.count()) == 1
-    assert trips(lambda: driven.count({"category": "x"})) == 1
-    assert trips(lambda: driven.scan({"category": "x"}, order="importance")) == 3
-    assert trips(lambda: driven.found("apple")) == 3
-    assert trips(lambda: driven.found("apple")) == 1
-    assert trips(lambda: driven.found("apple", vector=direction(0))) == 2
+    populate(harness)
+    harness.scan()
+    harness.found("apple", vector=direction(0))
+    assert trips(lambda: harness.get("a")) == 1
+    assert trips(lambda: harness.get("a", "b", "c", "missing")) == 1
+    assert trips(lambda: harness.insert("new", embedding=embedding(3))) == 2
+    assert trips(lambda: harness.write(*(harness.insertion(f"text {n}") for n in range(500)))) == 2
+    assert trips(lambda: harness.update("a", importance=0.9)) == 2
+    assert trips(lambda: harness.update("a", category="x")) == 3
+    assert trips(lambda: harness.update("a", category="x")) == 1
+    assert trips(lambda: harness.touch("a")) == 2
+    assert trips(lambda: harness.delete("missing")) == 1
+    assert trips(lambda: harness.insert("new")) == 3
+    assert trips(lambda: harness.count()) == 1
+    assert trips(lambda: harness.count({"category": "x"})) == 1
+    assert trips(lambda: harness.scan({"category": "x"}, order="importance")) == 3
+    assert trips(lambda: harness.found("apple")) == 3
+    assert trips(lambda: harness.found("apple")) == 1
+    assert trips(lambda: harness.found("apple", vector=direction(0))) == 2
 
 
-def test_a_script_that_the_server_has_forgotten_is_sent_again(store: RedisStore, driven: Driven) -> None:
-    driven.insert("tea", "a")
+def test_a_script_that_the_server_has_forgotten_is_sent_again(store: RedisStore, harness: Harness) -> None:
+    harness.insert("tea", "a")
     raw(store).script_flush()
-    driven.insert("coffee", "b")
-    assert driven.ids() == ["a", "b"]
+    harness.insert("coffee", "b")
+    assert harness.ids() == ["a", "b"]
 
 
 def test_a_long_batch_travels_in_parts_and_is_still_all_or_nothing(
-    store: RedisStore, driven: Driven, monkeypatch: pytest.MonkeyPatch
+    store: RedisStore, harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(commit, "_STAGED", 100)
-    driven.insert("taken", "taken")
-    driven.write(*(driven.insertion(f"text {n}", f"r{n}", embedding=embedding(n)) for n in range(3000)))
-    assert driven.count() == 3001
-    assert driven.check().ok
+    harness.insert("taken", "taken")
+    harness.write(*(harness.insertion(f"text {n}", f"r{n}", embedding=embedding(n)) for n in range(3000)))
+    assert harness.count() == 3001
+    assert harness.check().ok
     with pytest.raises(Conflict):
-        driven.write(
-            *(driven.insertion(f"more {n}", f"m{n}") for n in range(50)), driven.insertion("x", "taken")
+        harness.write(
+            *(harness.insertion(f"more {n}", f"m{n}") for n in range(50)), harness.insertion("x", "taken")
         )
-    assert driven.count() == 3001
+    assert harness.count() == 3001
     assert not list(raw(store).scan_iter(match=key(store, "staged:") + b"*"))
 
 
 def test_a_long_batch_that_comes_too_late_leaves_nothing_of_its_attempts(
-    store: RedisStore, driven: Driven, redis_url: str, monkeypatch: pytest.MonkeyPatch
+    store: RedisStore, harness: Harness, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    there, staged = Driven(open_store(redis_url)), key(store, "staged:") + b"*"
-    driven.insert("apple", "a")
+    there, staged = Harness(open_store(redis_url)), key(store, "staged:") + b"*"
+    harness.insert("apple", "a")
     monkeypatch.setattr(commit, "_STAGED", 100)
     lengths, planned = [], Transaction._plan
 
@@ -313,8 +313,8 @@ def test_a_long_batch_that_comes_too_late_leaves_nothing_of_its_attempts(
         return planned(self, commands)
 
     monkeypatch.setattr(Transaction, "_plan", plan)
-    changed = driven.write(
-        *(driven.insertion(f"text {n}", f"r{n}") for n in range(50)),
+    changed = harness.write(
+        *(harness.insertion(f"text {n}", f"r{n}") for n in range(50)),
         Update(scope=ANYBODY, id="a", changes={"category": "fruit"}),
     )
     assert changed[-1].category == "fruit"
@@ -325,32 +325,32 @@ def test_a_long_batch_that_comes_too_late_leaves_nothing_of_its_attempts(
 
 
 def test_who_is_always_too_late_is_told_so(
-    store: RedisStore, driven: Driven, monkeypatch: pytest.MonkeyPatch
+    store: RedisStore, harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transaction, "_TRIES", 3)
-    driven.insert("tea", "a")
+    harness.insert("tea", "a")
     tried: list[int] = []
 
     def hopeless(given: Transaction) -> None:
         given.row(name_of("default", "a"))
         given.put("access", name_of("default", "a"), b"[1,0]")
-        driven.update("a", content=f"changed {len(tried)}")
+        harness.update("a", content=f"changed {len(tried)}")
         tried.append(1)
 
     with pytest.raises(Unavailable, match="others"):
         transact(store._server, hopeless)
     assert len(tried) == 3
-    assert driven.one("a").access_count == 0
+    assert harness.one("a").access_count == 0
 
 
 def test_forgetting_a_scope_takes_what_came_while_it_was_read(
-    store: RedisStore, driven: Driven, monkeypatch: pytest.MonkeyPatch
+    store: RedisStore, harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A record of the same owner that another process adds between reading and committing goes as well."""
     ann, bob = Scope(user_id="ann"), Scope(user_id="bob")
     for id in ("a", "b"):
-        driven.insert(f"text {id}", id, scope=ann)
-    driven.insert("text c", "c", scope=bob)
+        harness.insert(f"text {id}", id, scope=ann)
+    harness.insert("text c", "c", scope=bob)
     with_others = mirror.Mirror.rows
     late = [("late", ann), ("other", bob)]
 
@@ -358,13 +358,13 @@ def test_forgetting_a_scope_takes_what_came_while_it_was_read(
         found = with_others(self, scope)
         if late:
             id, owner = late.pop()
-            driven.insert(f"text {id}", id, scope=owner)
+            harness.insert(f"text {id}", id, scope=owner)
         return found
 
     monkeypatch.setattr(mirror.Mirror, "rows", rows)
-    assert driven.delete(scope=bob) == ["c", "other"]
-    assert driven.delete(scope=ann) == ["a", "b", "late"]
-    assert driven.ids() == []
+    assert harness.delete(scope=bob) == ["c", "other"]
+    assert harness.delete(scope=ann) == ["a", "b", "late"]
+    assert harness.ids() == []
 
 
 # ------------------------------------------------------------------------------------------ what is followed
@@ -372,21 +372,21 @@ def test_forgetting_a_scope_takes_what_came_while_it_was_read(
 
 def test_a_process_sees_what_another_writes(store: RedisStore, redis_url: str) -> None:
     there = open_store(redis_url)
-    one, two = Driven(store), Driven(there)
+    one, two = Harness(store), Harness(there)
     populate(one)
-    for driven in (one, two):
-        assert driven.ids({"category": "fruit"}) == ["a", "c"]
-        assert driven.found("apple", vector=direction(0)) == {"a", "b", "c"}
+    for harness in (one, two):
+        assert harness.ids({"category": "fruit"}) == ["a", "c"]
+        assert harness.found("apple", vector=direction(0)) == {"a", "b", "c"}
     two.update("b", category="fruit")
     two.delete("a")
     two.insert("apple tree", "d", embedding=embedding(0), category="fruit")
     one.touch("d", 5)
-    for driven in (one, two):
-        assert driven.ids({"category": "fruit"}) == ["b", "c", "d"]
-        assert driven.ids({"access_count": {"$gte": 3}}) == ["c", "d"]
-        assert driven.found("apple", vector=direction(0)) == {"b", "c", "d"}
-        assert driven.found("apple", where={"access_count": {"$gte": 5}}) == {"d"}
-        assert [record.access_count for record in driven.scan(order="id")] == [0, 3, 5]
+    for harness in (one, two):
+        assert harness.ids({"category": "fruit"}) == ["b", "c", "d"]
+        assert harness.ids({"access_count": {"$gte": 3}}) == ["c", "d"]
+        assert harness.found("apple", vector=direction(0)) == {"b", "c", "d"}
+        assert harness.found("apple", where={"access_count": {"$gte": 5}}) == {"d"}
+        assert [record.access_count for record in harness.scan(order="id")] == [0, 3, 5]
     closed(there)
 
 
@@ -395,7 +395,7 @@ def test_what_is_written_while_an_owner_is_read_is_seen_however_much_it_is(
 ) -> None:
     monkeypatch.setattr(mirror, "_MANY", 5)
     there = open_store(redis_url)
-    one, two = Driven(store), Driven(there)
+    one, two = Harness(store), Harness(there)
     for number in range(4):
         one.insert(f"apple {number}", f"a{number}")
     read = type(there._server).read  # type: ignore[attr-defined]
@@ -421,7 +421,7 @@ def test_what_is_written_while_an_owner_is_read_is_seen_however_much_it_is(
 
 def test_an_id_that_was_taken_again_is_another_record(store: RedisStore, redis_url: str) -> None:
     there = open_store(redis_url)
-    one, two = Driven(store), Driven(there)
+    one, two = Harness(store), Harness(there)
     one.insert("apple", "a", embedding=embedding(0))
     assert two.found("apple", vector=direction(0)) == {"a"}
     one.delete("a")
@@ -441,7 +441,7 @@ def test_changes_are_trimmed_when_every_follower_has_passed_them(
     monkeypatch.setattr(models, "_KEPT_CHANGES", 10)
     monkeypatch.setattr(models, "_KEPT_FOR_FOLLOWERS", 40)
     there = open_store(redis_url)
-    one, two = Driven(store), Driven(there)
+    one, two = Harness(store), Harness(there)
 
     def written(count: int) -> None:
         for number in range(count):
@@ -473,24 +473,24 @@ def test_changes_are_trimmed_when_every_follower_has_passed_them(
 
 
 def test_owners_that_are_not_used_are_put_away(
-    store: RedisStore, driven: Driven, monkeypatch: pytest.MonkeyPatch
+    store: RedisStore, harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store._mirror._kept, "budget", 20)
     for user in "abcde":
-        driven.write(*(driven.insertion(f"text {n}", scope=Scope(user_id=user)) for n in range(4)))
+        harness.write(*(harness.insertion(f"text {n}", scope=Scope(user_id=user)) for n in range(4)))
     for user in "abcdea":
-        assert driven.count({"importance": 0.5}, scope=Scope(user_id=user)) == 4
+        assert harness.count({"importance": 0.5}, scope=Scope(user_id=user)) == 4
     assert [user for _, user in store._mirror._kept.owners()] == ["e", "a"]
 
 
-def test_times_beyond_the_exactness_of_a_double_are_kept_and_ordered(driven: Driven) -> None:
+def test_times_beyond_the_exactness_of_a_double_are_kept_and_ordered(harness: Harness) -> None:
     """A sorted set's scores are doubles: exact to the microsecond until 2255, so nothing is decided by them alone."""
     end = START.replace(year=9999)
     for micro in (3, 1, 2):
-        driven.insert(f"text {micro}", str(micro), at=end.replace(microsecond=micro), ttl=2e-6)
-    assert [record.id for record in driven.scan()] == ["1", "2", "3"]
-    assert driven.run(driven.store.sweep(end.replace(microsecond=4))) == 2
-    assert driven.ids() == ["3"]
+        harness.insert(f"text {micro}", str(micro), at=end.replace(microsecond=micro), ttl=2e-6)
+    assert [record.id for record in harness.scan()] == ["1", "2", "3"]
+    assert harness.run(harness.store.sweep(end.replace(microsecond=4))) == 2
+    assert harness.ids() == ["3"]
 
 
 # ---------------------------------------------------------------------------------------------------- damage
@@ -531,46 +531,46 @@ DAMAGES: dict[str, Callable[[Store], object]] = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_what_does_not_agree_with_the_rows_is_found_and_mended(
-    damage: str, store: RedisStore, driven: Driven, redis_url: str
+    damage: str, store: RedisStore, harness: Harness, redis_url: str
 ) -> None:
-    populate(driven)
-    assert driven.check().ok
+    populate(harness)
+    assert harness.check().ok
     DAMAGES[damage](store)
-    found = driven.check()
+    found = harness.check()
     assert not found.ok
     assert found.checked == 3
     assert damage.split()[-1] in {problem.kind for problem in found.problems}
     assert all(problem.repairable for problem in found.problems)
-    mended = driven.check(repair=True)
+    mended = harness.check(repair=True)
     assert mended.ok
     assert mended.repaired == len(mended.problems) > 0
-    assert driven.check().problems == ()
+    assert harness.check().problems == ()
     fresh = open_store(redis_url)
-    for each in (driven, Driven(fresh)):
+    for each in (harness, Harness(fresh)):
         assert each.found("apple") == {"a"}
         assert each.ids() == ["a", "b", "c"]
-    assert driven.insert("apple", category="fruit").id == "a"
+    assert harness.insert("apple", category="fruit").id == "a"
     closed(fresh)
 
 
 def test_the_doctor_raises_no_alarm_while_others_write(store: RedisStore, redis_url: str) -> None:
     there = open_store(redis_url)
-    populate(Driven(there))
+    populate(Harness(there))
     stop = threading.Event()
 
     def writing() -> None:
-        driven, number = Driven(there), 0
+        harness, number = Harness(there), 0
         while not stop.is_set():
             number += 1
-            driven.insert(f"text {number}", f"r{number % 7}{number}", embedding=embedding(number), ttl=60)
-            driven.update("a", content=f"apple {number}", embedding=embedding(number))
-            driven.link("a", f"r{number % 7}{number}")
-            driven.delete("none", *(f"r{n % 7}{n}" for n in range(max(1, number - 5), number - 2)))
+            harness.insert(f"text {number}", f"r{number % 7}{number}", embedding=embedding(number), ttl=60)
+            harness.update("a", content=f"apple {number}", embedding=embedding(number))
+            harness.link("a", f"r{number % 7}{number}")
+            harness.delete("none", *(f"r{n % 7}{n}" for n in range(max(1, number - 5), number - 2)))
 
     thread = threading.Thread(target=writing)
     thread.start()
     try:
-        reports = [Driven(store).check(repair=n == 5) for n in range(10)]
+        reports = [Harness(store).check(repair=n == 5) for n in range(10)]
     finally:
         stop.set()
         thread.join()
@@ -581,7 +581,7 @@ def test_the_doctor_raises_no_alarm_while_others_write(store: RedisStore, redis_
 def test_what_changes_between_two_looks_of_the_doctor_is_no_problem(
     store: RedisStore, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    there = Driven(open_store(redis_url))
+    there = Harness(open_store(redis_url))
     there.insert("apple", "a")
     there.insert("pear", "b")
     looks, read = [0], Transaction.load
@@ -594,53 +594,53 @@ def test_what_changes_between_two_looks_of_the_doctor_is_no_problem(
         read(self, places, keys)
 
     monkeypatch.setattr(Transaction, "load", load)
-    assert Driven(store).check().ok
+    assert Harness(store).check().ok
     assert looks[0] == 6
     store._server.command("HDEL", "words", name_of("default", "b"))
     looks[0] = 0
-    assert [(each.kind, each.id) for each in Driven(store).check().problems] == [("lexemes", "b")]
+    assert [(each.kind, each.id) for each in Harness(store).check().problems] == [("lexemes", "b")]
     closed(there.store)
 
 
-def test_a_corrupt_row_is_told_by_name_and_harms_no_other(store: RedisStore, driven: Driven) -> None:
-    populate(driven)
+def test_a_corrupt_row_is_told_by_name_and_harms_no_other(store: RedisStore, harness: Harness) -> None:
+    populate(harness)
     raw(store).hset(key(store, "records"), NAME, b"[1,2")
-    for call in (lambda: driven.get("a", "b"), lambda: driven.update("a", content="x"), driven.scan):
+    for call in (lambda: harness.get("a", "b"), lambda: harness.update("a", content="x"), harness.scan):
         with pytest.raises(Corrupt, match="'a'"):
             call()
-    assert driven.one("b").content == "banana"
-    found = driven.check(repair=True)
+    assert harness.one("b").content == "banana"
+    found = harness.check(repair=True)
     assert not found.ok
     assert [(problem.kind, problem.id) for problem in found.problems if not problem.repairable] == [
         ("corrupt", "a")
     ]
     raw(store).hset(key(store, "words"), name_of("default", "b"), b"[1,2")
     with pytest.raises(Corrupt, match="'b'"):
-        driven.found("banana")
+        harness.found("banana")
 
 
-def test_unreadable_vectors_are_told(store: RedisStore, driven: Driven) -> None:
-    driven.insert("apple", "a", embedding=embedding(0))
+def test_unreadable_vectors_are_told(store: RedisStore, harness: Harness) -> None:
+    harness.insert("apple", "a", embedding=embedding(0))
     raw(store).hset(key(store, "vectors"), b"suite\0001", b"xyz")
     with pytest.raises(Corrupt):
-        driven.embeddings("a")
+        harness.embeddings("a")
     with pytest.raises(Corrupt):
-        driven.found(vector=direction(0))
-    driven.check(repair=True)
-    assert driven.unembedded() == ["a"]
+        harness.found(vector=direction(0))
+    harness.check(repair=True)
+    assert harness.unembedded() == ["a"]
 
 
-def test_vectors_of_many_dimensions_and_passages_come_back_bit_by_bit(driven: Driven) -> None:
+def test_vectors_of_many_dimensions_and_passages_come_back_bit_by_bit(harness: Harness) -> None:
     rng = np.random.default_rng(7)
     vectors = rng.standard_normal((3, 384)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     given_ = Embedding(model="m\n\0", vectors=vectors, spans=((0, 2), (2, 4), (4, 6)))
-    driven.insert("abcdef", "a", embedding=given_)
-    found = driven.embeddings("a", model="m\n\0")["a"]
+    harness.insert("abcdef", "a", embedding=given_)
+    found = harness.embeddings("a", model="m\n\0")["a"]
     assert np.array_equal(found.vectors, vectors)
     assert found.spans == given_.spans
-    assert driven.run(driven.store.serving()) == "m\n\0"
-    assert driven.stats().embedded == {"m\n\0": 1}
+    assert harness.run(harness.store.serving()) == "m\n\0"
+    assert harness.stats().embedded == {"m\n\0": 1}
 
 
 def test_a_memory_on_redis_works_with_an_index(redis_url: str) -> None:
@@ -653,9 +653,9 @@ def test_a_memory_on_redis_works_with_an_index(redis_url: str) -> None:
 def test_the_url_names_the_store_and_its_scope(redis: Service) -> None:
     url = Url.parse(f"{redis.url}?prefix=one:")
     one, two = RedisStore.from_url(url), open_store(f"{redis.url}?prefix=two:")
-    Driven(one).insert("tea", "a")
-    assert Driven(two).ids(scope=ANYBODY) == []
-    assert Driven(two).ids(scope=OTHER) == []
+    Harness(one).insert("tea", "a")
+    assert Harness(two).ids(scope=ANYBODY) == []
+    assert Harness(two).ids(scope=OTHER) == []
     raw(one).delete(*one._server._keys)
     closed(one)
     closed(two)

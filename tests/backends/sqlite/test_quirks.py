@@ -21,7 +21,7 @@ from memwell.errors import BackendError, ConfigError, Corrupt, MemwellError, Not
 from memwell.registry import open_keyvalue, open_log, open_store
 from memwell.testing.memory import Words
 from memwell.testing.samples import Clock
-from memwell.testing.stores import Driven
+from memwell.testing.stores import Harness
 from memwell.wrappers.threaded import threaded
 
 SECRET = "xyzzyplugh"
@@ -507,29 +507,29 @@ def test_changes_are_trimmed_only_when_every_follower_has_passed_them(
 ) -> None:
     monkeypatch.setattr("memwell.backends.sqlite.store.followers._KEPT", 3)
     monkeypatch.setattr("memwell.backends.sqlite.store.followers._WAITED", 30)
-    driven = Driven(open_store(f"sqlite:///{tmp_path / 'store.db'}"))
+    harness = Harness(open_store(f"sqlite:///{tmp_path / 'store.db'}"))
 
     def written(count: int) -> None:
         for number in range(count):
-            driven.insert(f"text {number} {driven.run(driven.store.position())}")
-        driven.run(driven.store.sweep(driven.now))
+            harness.insert(f"text {number} {harness.run(harness.store.position())}")
+        harness.run(harness.store.sweep(harness.now))
 
     written(10)
     with pytest.raises(NotSupported, match="trimmed"):
-        driven.changes(6)
-    assert len(driven.changes(7)) == 3
-    driven.run(driven.store.claim("index", "ann", seconds=9, now=driven.now))
-    driven.run(driven.store.advance("index", "ann", 10))
+        harness.changes(6)
+    assert len(harness.changes(7)) == 3
+    harness.run(harness.store.claim("index", "ann", seconds=9, now=harness.now))
+    harness.run(harness.store.advance("index", "ann", 10))
     written(20)
-    assert len(driven.changes(10)) == 20
+    assert len(harness.changes(10)) == 20
     written(20)
     with pytest.raises(NotSupported, match="trimmed"):
-        driven.changes(10)
-    assert len(driven.changes(20)) == 30
-    driven.advance(31 * 86_400)
-    driven.run(driven.store.sweep(driven.now))
-    assert driven.run(driven.store.claim("index", "ann", seconds=9, now=driven.now)) == 0
-    driven.run(driven.store.close())
+        harness.changes(10)
+    assert len(harness.changes(20)) == 30
+    harness.advance(31 * 86_400)
+    harness.run(harness.store.sweep(harness.now))
+    assert harness.run(harness.store.claim("index", "ann", seconds=9, now=harness.now)) == 0
+    harness.run(harness.store.close())
 
 
 @pytest.mark.parametrize("opener", [open_store, open_keyvalue, open_log])

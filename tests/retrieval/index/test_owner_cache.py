@@ -9,7 +9,7 @@ import pytest
 from memwell.registry import open_store
 from memwell.retrieval.index.owner_cache import OwnerCache
 from memwell.testing import run
-from memwell.testing.stores import Driven
+from memwell.testing.stores import Harness
 from memwell.types import Scope
 
 
@@ -120,8 +120,8 @@ def test_a_store_that_is_asked_for_owners_it_does_not_have_forgets_them() -> Non
     store = open_store("memory://")
     corpora = store._corpora  # type: ignore[attr-defined]
     corpora._cache.budget = 40
-    driven = Driven(store)
+    harness = Harness(store)
     for number in range(50):
-        assert driven.found("apple", scope=Scope(user_id=f"u{number}")) == set()
+        assert harness.found("apple", scope=Scope(user_id=f"u{number}")) == set()
     assert len(corpora._cache.owners()) == 10
     run(store, store.close())

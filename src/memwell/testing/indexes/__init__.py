@@ -13,7 +13,7 @@ that the port promises.
 
 from __future__ import annotations
 
-from memwell.testing.indexes._suite import IndexSuite, Opening, Settle, opened
+from memwell.testing.indexes._harness import IndexSuite, Opening, Settle, opened
 from memwell.testing.indexes.filtering import Filtering
 from memwell.testing.indexes.keeping import Keeping
 from memwell.testing.indexes.opening import Reopening

@@ -15,7 +15,7 @@ from memwell.errors import InvalidQuery
 from memwell.filters import fields, matches_fields, parse
 from memwell.ports import Point, VectorIndex, Vectors
 from memwell.testing._run import run
-from memwell.testing.indexes._suite import IndexSuite, Settle
+from memwell.testing.indexes._harness import IndexSuite, Settle
 from memwell.testing.samples import drafts, wheres
 from memwell.types import Record, Scope
 

@@ -11,7 +11,7 @@ import pytest
 from memwell.errors import Closed
 from memwell.ports import Point, VectorIndex
 from memwell.testing._run import race, run
-from memwell.testing.indexes._suite import IndexSuite, Settle
+from memwell.testing.indexes._harness import IndexSuite, Settle
 
 __all__ = ["Keeping"]
 

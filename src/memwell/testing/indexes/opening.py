@@ -8,7 +8,7 @@ import pytest
 from memwell.errors import ConfigError, EmbeddingError
 from memwell.ports import Metric, Point, VectorIndex, Vectors
 from memwell.testing._run import run
-from memwell.testing.indexes._suite import IndexSuite, Opening, Settle
+from memwell.testing.indexes._harness import IndexSuite, Opening, Settle
 
 __all__ = ["Reopening"]
 

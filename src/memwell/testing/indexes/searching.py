@@ -8,7 +8,7 @@ import pytest
 from memwell.errors import EmbeddingError, InvalidInput
 from memwell.ports import VectorIndex
 from memwell.testing._run import run
-from memwell.testing.indexes._suite import IndexSuite, Settle, unit
+from memwell.testing.indexes._harness import IndexSuite, Settle, unit
 
 __all__ = ["Searching"]
 

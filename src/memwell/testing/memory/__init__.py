@@ -17,7 +17,7 @@ What is asynchronous runs in `OnALoop`: `return lambda *a, **o: OnALoop(AsyncMem
 
 from __future__ import annotations
 
-from memwell.testing.memory._suite import OnALoop, Words
+from memwell.testing.memory._harness import OnALoop, Words
 from memwell.testing.memory.changing import Changing
 from memwell.testing.memory.lifecycle import Living
 from memwell.testing.memory.reading import Reading

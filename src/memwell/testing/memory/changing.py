@@ -9,7 +9,7 @@ import pytest
 
 from memwell.errors import Conflict, InvalidInput, NotFound
 from memwell.sync import Memory
-from memwell.testing.memory._suite import MemorySuite
+from memwell.testing.memory._harness import MemorySuite
 from memwell.testing.samples import START, Clock
 from memwell.types import NewMemory
 

@@ -11,7 +11,7 @@ import pytest
 
 from memwell.errors import InvalidInput, InvalidQuery, NotFound
 from memwell.sync import Memory
-from memwell.testing.memory._suite import MemorySuite
+from memwell.testing.memory._harness import MemorySuite
 from memwell.testing.samples import Clock
 
 __all__ = ["Reading"]

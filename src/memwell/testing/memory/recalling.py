@@ -10,7 +10,7 @@ import pytest
 from memwell.errors import InvalidInput, InvalidQuery, NotSupported
 from memwell.retrieval.ranking.strategies import STRATEGIES, Strategy
 from memwell.sync import Memory
-from memwell.testing.memory._suite import MemorySuite, Opening, Words, ids_of
+from memwell.testing.memory._harness import MemorySuite, Opening, Words, ids_of
 from memwell.testing.samples import START, Clock
 from memwell.types import Mode, NewMemory
 

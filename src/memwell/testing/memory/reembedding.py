@@ -9,7 +9,7 @@ import pytest
 
 from memwell.errors import EmbeddingError, InvalidInput, NotSupported
 from memwell.sync import Memory
-from memwell.testing.memory._suite import MemorySuite, Opening, Words, ids_of
+from memwell.testing.memory._harness import MemorySuite, Opening, Words, ids_of
 from memwell.testing.samples import Clock
 from memwell.types import NewMemory
 

@@ -8,7 +8,7 @@ import pytest
 
 from memwell.errors import InvalidInput
 from memwell.sync import Memory
-from memwell.testing.memory._suite import MemorySuite, ids_of
+from memwell.testing.memory._harness import MemorySuite, ids_of
 from memwell.testing.samples import Clock
 from memwell.types import NewMemory
 

@@ -11,7 +11,7 @@ import pytest
 from memwell.engine.validation import LIMITS
 from memwell.errors import Conflict, InvalidInput, NotFound
 from memwell.sync import Memory
-from memwell.testing.memory._suite import MemorySuite, Words
+from memwell.testing.memory._harness import MemorySuite, Words
 from memwell.testing.samples import START, UNICODE, Clock
 from memwell.types import NewMemory, Record, Scope
 

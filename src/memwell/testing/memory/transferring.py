@@ -14,7 +14,7 @@ from memwell.errors import BackendError, Conflict, Corrupt, InvalidInput
 from memwell.events import Event
 from memwell.sync import Memory
 from memwell.testing.memory._fixtures import everything, populate
-from memwell.testing.memory._suite import MemorySuite, Opening, Words
+from memwell.testing.memory._harness import MemorySuite, Opening, Words
 from memwell.testing.samples import START, Clock
 from memwell.types import NewMemory
 

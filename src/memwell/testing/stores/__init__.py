@@ -18,7 +18,7 @@ gives the reason.
 
 from __future__ import annotations
 
-from memwell.testing.stores._harness import Driven
+from memwell.testing.stores._harness import Harness
 from memwell.testing.stores.batches import Batches
 from memwell.testing.stores.changing import Changing
 from memwell.testing.stores.feeding import Feeding
@@ -29,7 +29,7 @@ from memwell.testing.stores.reading import Reading
 from memwell.testing.stores.scopes import Scopes
 from memwell.testing.stores.searching import Searching
 
-__all__ = ["Driven", "StoreConformance"]
+__all__ = ["Harness", "StoreConformance"]
 
 
 class StoreConformance(Batches, Inserting, Changing, Reading, Scopes, Filtering, Searching, Keeping, Feeding):

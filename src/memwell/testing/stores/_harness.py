@@ -30,12 +30,12 @@ from memwell.testing._run import run
 from memwell.testing.samples import ANYBODY, MODEL, START, embedding, record
 from memwell.types import Link, Record, Report, Scope, Stats, Version, Where
 
-__all__ = ["Driven", "StoreSuite", "everything", "populate"]
+__all__ = ["Harness", "StoreSuite", "everything", "populate"]
 
 T = TypeVar("T")
 
 
-class Driven:
+class Harness:
     """See the module. `now` is the moment of every call."""
 
     def __init__(self, store: Store) -> None:
@@ -259,38 +259,38 @@ class StoreSuite:
         raise NotImplementedError("give the fixture `store`")
 
     @pytest.fixture
-    def driven(self, store: Store) -> Driven:
+    def harness(self, store: Store) -> Harness:
         """The store with short forms of its calls."""
-        return Driven(store)
+        return Harness(store)
 
 
-def everything(driven: Driven, models: Sequence[str] = (MODEL,)) -> dict[str, Any]:
+def everything(harness: Harness, models: Sequence[str] = (MODEL,)) -> dict[str, Any]:
     """All that can be read of the default tenant, to be compared before and after."""
-    records = driven.scan(limit=10_000, order="id")
+    records = harness.scan(limit=10_000, order="id")
     ids = [found.id for found in records]
     vectors = {
         (model, id): found.vectors.tobytes()
         for model in models
-        for id, found in driven.embeddings(*ids, model=model).items()
+        for id, found in harness.embeddings(*ids, model=model).items()
     }
     return {
         "records": records,
-        "history": {id: driven.history(id) for id in ids},
-        "links": driven.links(*ids),
-        "incoming": driven.links(*ids, incoming=True),
+        "history": {id: harness.history(id) for id in ids},
+        "links": harness.links(*ids),
+        "incoming": harness.links(*ids, incoming=True),
         "vectors": vectors,
-        "unembedded": driven.unembedded(),
-        "stats": replace(driven.stats(), bytes=None),
+        "unembedded": harness.unembedded(),
+        "stats": replace(harness.stats(), bytes=None),
     }
 
 
-def populate(driven: Driven) -> None:
+def populate(harness: Harness) -> None:
     """Records with everything that can hang on them."""
     for id, content in (("a", "apple"), ("b", "banana"), ("c", "cherry")):
-        driven.insert(content, id, embedding=embedding(10))
-    driven.update("a", category="fruit")
-    driven.update("c", category="fruit")
+        harness.insert(content, id, embedding=embedding(10))
+    harness.update("a", category="fruit")
+    harness.update("c", category="fruit")
     for source, target in (("a", "b"), ("b", "a"), ("a", "c"), ("c", "b")):
-        driven.link(source, target, strength=0.7)
-    driven.touch("a", 3)
-    driven.touch("c", 3)
+        harness.link(source, target, strength=0.7)
+    harness.touch("a", 3)
+    harness.touch("c", 3)

@@ -10,34 +10,34 @@ import pytest
 from memwell.errors import Conflict, EmbeddingError, MemwellError, NotFound
 from memwell.ports import Delete, Embed, Embedding, Operation, SetLink, Touch, Unlink, Update
 from memwell.testing.samples import ANYBODY, START, embedding
-from memwell.testing.stores._harness import Driven, StoreSuite, everything, populate
+from memwell.testing.stores._harness import Harness, StoreSuite, everything, populate
 from memwell.types import Link, Record
 
 __all__ = ["Batches"]
 
 
-def _missing(_: Driven) -> Operation:
+def _missing(_: Harness) -> Operation:
     return Update(scope=ANYBODY, id="missing", changes={"content": "x"})
 
 
-def _stale(_: Driven) -> Operation:
+def _stale(_: Harness) -> Operation:
     return Update(scope=ANYBODY, id="a", changes={"content": "x"}, expected_version=9)
 
 
-def _taken(driven: Driven) -> Operation:
-    return driven.insertion("somebody else", "b")
+def _taken(harness: Harness) -> Operation:
+    return harness.insertion("somebody else", "b")
 
 
-def _unlinkable(_: Driven) -> Operation:
+def _unlinkable(_: Harness) -> Operation:
     return SetLink(scope=ANYBODY, source="a", link=Link(target="missing"))
 
 
-def _narrow(_: Driven) -> Operation:
+def _narrow(_: Harness) -> Operation:
     vectors = np.ones((1, 3), dtype=np.float32)
     return Embed(tenant_id="default", id="a", content="x", embedding=Embedding(model="new", vectors=vectors))
 
 
-Failing = Callable[[Driven], Operation]
+Failing = Callable[[Harness], Operation]
 FAILURES: list[tuple[Failing, type[MemwellError]]] = [
     (_missing, NotFound),
     (_stale, Conflict),
@@ -50,15 +50,15 @@ FAILURES: list[tuple[Failing, type[MemwellError]]] = [
 class Batches(StoreSuite):
     """Part of `StoreConformance`."""
 
-    def test_an_empty_write_does_nothing(self, driven: Driven) -> None:
-        assert driven.write() == []
-        assert driven.count() == 0
+    def test_an_empty_write_does_nothing(self, harness: Harness) -> None:
+        assert harness.write() == []
+        assert harness.count() == 0
 
-    def test_each_operation_has_its_result_in_order(self, driven: Driven) -> None:
-        driven.needs("vectors", "links")
-        results = driven.write(
-            driven.insertion("one", "a"),
-            driven.insertion("two", "b"),
+    def test_each_operation_has_its_result_in_order(self, harness: Harness) -> None:
+        harness.needs("vectors", "links")
+        results = harness.write(
+            harness.insertion("one", "a"),
+            harness.insertion("two", "b"),
             Update(scope=ANYBODY, id="a", changes={"category": "c"}),
             SetLink(scope=ANYBODY, source="a", link=Link(target="b")),
             Touch(tenant_id="default", accesses={"a": (1, START)}),
@@ -72,28 +72,28 @@ class Batches(StoreSuite):
         assert results[2].version == 2
         assert results[3:] == [None, None, True, False, 1, ["b"]]
 
-    def test_operations_see_those_before_them(self, driven: Driven) -> None:
-        driven.write(
-            driven.insertion("one", "a"),
+    def test_operations_see_those_before_them(self, harness: Harness) -> None:
+        harness.write(
+            harness.insertion("one", "a"),
             Update(scope=ANYBODY, id="a", changes={"content": "two"}, expected_version=1),
             Delete(scope=ANYBODY, ids=("a",)),
-            driven.insertion("three", "a"),
+            harness.insertion("three", "a"),
         )
-        assert driven.one("a").content == "three"
-        assert driven.one("a").version == 1
+        assert harness.one("a").content == "three"
+        assert harness.one("a").version == 1
 
     @pytest.mark.parametrize(("failing", "error"), FAILURES, ids=lambda x: getattr(x, "__name__", ""))
     def test_a_failing_last_operation_leaves_nothing(
-        self, driven: Driven, failing: Failing, error: type[MemwellError]
+        self, harness: Harness, failing: Failing, error: type[MemwellError]
     ) -> None:
-        driven.needs("atomic_batches", "vectors", "links", "history")
-        populate(driven)
-        before = everything(driven)
+        harness.needs("atomic_batches", "vectors", "links", "history")
+        populate(harness)
+        before = everything(harness)
         with pytest.raises(error):
-            driven.write(
-                driven.insertion("new one", "n", embedding=embedding(30)),
-                driven.insertion("apple", "a", category="fruit"),
-                driven.insertion("with another model", "m", embedding=embedding(30, model="new")),
+            harness.write(
+                harness.insertion("new one", "n", embedding=embedding(30)),
+                harness.insertion("apple", "a", category="fruit"),
+                harness.insertion("with another model", "m", embedding=embedding(30, model="new")),
                 Update(
                     scope=ANYBODY, id="a", changes={"content": "x", "category": "y"}, embedding=embedding(1)
                 ),
@@ -101,16 +101,16 @@ class Batches(StoreSuite):
                 SetLink(scope=ANYBODY, source="b", link=Link(target="a", strength=0.1)),
                 Unlink(scope=ANYBODY, source="a", target="b"),
                 Touch(tenant_id="default", accesses={"a": (4, START)}),
-                failing(driven),
+                failing(harness),
             )
-        assert everything(driven) == before
-        assert driven.found("apple") == {"a"}
-        assert driven.found("new") == set()
+        assert everything(harness) == before
+        assert harness.found("apple") == {"a"}
+        assert harness.found("new") == set()
 
-    def test_a_failed_batch_does_not_settle_the_dimension_of_a_model(self, driven: Driven) -> None:
-        driven.needs("atomic_batches", "vectors")
+    def test_a_failed_batch_does_not_settle_the_dimension_of_a_model(self, harness: Harness) -> None:
+        harness.needs("atomic_batches", "vectors")
         wide = Embedding(model="fresh", vectors=np.ones((1, 12), dtype=np.float32))
         with pytest.raises(NotFound):
-            driven.write(driven.insertion("x", "x", embedding=wide), _missing(driven))
-        driven.insert("y", "y", embedding=embedding(0, model="fresh"))
-        assert driven.embeddings("y", model="fresh").keys() == {"y"}
+            harness.write(harness.insertion("x", "x", embedding=wide), _missing(harness))
+        harness.insert("y", "y", embedding=embedding(0, model="fresh"))
+        assert harness.embeddings("y", model="fresh").keys() == {"y"}

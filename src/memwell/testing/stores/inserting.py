@@ -10,7 +10,7 @@ import pytest
 from memwell.errors import Conflict, EmbeddingError
 from memwell.ports import Embedding, Insert
 from memwell.testing.samples import START, UNICODE, direction, embedding, passages
-from memwell.testing.stores._harness import Driven, StoreSuite
+from memwell.testing.stores._harness import Harness, StoreSuite
 from memwell.types import Scope, Version
 
 __all__ = ["Inserting"]
@@ -39,68 +39,68 @@ FULL: dict[str, Any] = {
 class Inserting(StoreSuite):
     """Part of `StoreConformance`."""
 
-    def test_a_record_comes_back_field_by_field(self, driven: Driven) -> None:
-        given = driven.new("all of it", "full", ttl=60, **FULL)
-        stored = driven.write(Insert(record=given, named=True))[0]
+    def test_a_record_comes_back_field_by_field(self, harness: Harness) -> None:
+        given = harness.new("all of it", "full", ttl=60, **FULL)
+        stored = harness.write(Insert(record=given, named=True))[0]
         assert stored == given
-        assert driven.one("full", scope=FULL["scope"]) == given
+        assert harness.one("full", scope=FULL["scope"]) == given
 
-    def test_a_record_of_content_alone_has_the_defaults(self, driven: Driven) -> None:
-        given = driven.new("just this", "a")
-        driven.write(Insert(record=given))
-        assert driven.one("a") == given
+    def test_a_record_of_content_alone_has_the_defaults(self, harness: Harness) -> None:
+        given = harness.new("just this", "a")
+        harness.write(Insert(record=given))
+        assert harness.one("a") == given
 
     @pytest.mark.parametrize("content", UNICODE)
-    def test_unicode_comes_back_as_it_was(self, driven: Driven, content: str) -> None:
+    def test_unicode_comes_back_as_it_was(self, harness: Harness, content: str) -> None:
         metadata = {"text": content, "nested": {content[:20]: [content]}}
-        driven.insert(content, "ид-🐢", metadata=metadata, tags=(content[:20],))
-        found = driven.one("ид-🐢")
+        harness.insert(content, "ид-🐢", metadata=metadata, tags=(content[:20],))
+        found = harness.one("ид-🐢")
         assert (found.content, found.metadata, found.tags) == (content, metadata, (content[:20],))
 
-    def test_a_content_of_one_megabyte_comes_back(self, driven: Driven) -> None:
+    def test_a_content_of_one_megabyte_comes_back(self, harness: Harness) -> None:
         content = ("word " * 25 + "żółw\n") * 7500
-        driven.insert(content, "big")
-        assert driven.one("big").content == content
+        harness.insert(content, "big")
+        assert harness.one("big").content == content
 
-    def test_times_keep_their_microseconds(self, driven: Driven) -> None:
+    def test_times_keep_their_microseconds(self, harness: Harness) -> None:
         at = START.replace(year=1969, microsecond=999_999)
-        driven.insert("long ago", "a", at=at, expires_at=START.replace(year=9999, microsecond=1))
-        assert driven.one("a").created_at == at
-        assert driven.one("a").expires_at == START.replace(year=9999, microsecond=1)
+        harness.insert("long ago", "a", at=at, expires_at=START.replace(year=9999, microsecond=1))
+        assert harness.one("a").created_at == at
+        assert harness.one("a").expires_at == START.replace(year=9999, microsecond=1)
 
-    def test_many_records_go_in_with_one_write(self, driven: Driven) -> None:
-        driven.write(*(driven.insertion(f"number {n}", f"r{n:04}") for n in range(2000)))
-        assert driven.count() == 2000
-        assert driven.one("r1999").content == "number 1999"
+    def test_many_records_go_in_with_one_write(self, harness: Harness) -> None:
+        harness.write(*(harness.insertion(f"number {n}", f"r{n:04}") for n in range(2000)))
+        assert harness.count() == 2000
+        assert harness.one("r1999").content == "number 1999"
 
-    def test_later_changes_of_what_was_handed_in_change_nothing(self, driven: Driven) -> None:
-        driven.needs("vectors")
+    def test_later_changes_of_what_was_handed_in_change_nothing(self, harness: Harness) -> None:
+        harness.needs("vectors")
         metadata: dict[str, Any] = {"k": [1], "deep": {"x": 1}}
         vectors = direction(0)[None, :].copy()
-        driven.insert("text", "a", metadata=metadata, embedding=Embedding(model="m", vectors=vectors))
+        harness.insert("text", "a", metadata=metadata, embedding=Embedding(model="m", vectors=vectors))
         metadata["k"].append(2)
         metadata["deep"]["x"] = 9
         vectors[:] = 0
-        assert driven.one("a").metadata == {"k": [1], "deep": {"x": 1}}
-        assert np.array_equal(driven.embeddings("a", model="m")["a"].vectors, direction(0)[None, :])
+        assert harness.one("a").metadata == {"k": [1], "deep": {"x": 1}}
+        assert np.array_equal(harness.embeddings("a", model="m")["a"].vectors, direction(0)[None, :])
 
-    def test_changing_what_came_back_changes_nothing_stored(self, driven: Driven) -> None:
-        stored: Any = driven.insert("text", "a", metadata={"k": [1]})
+    def test_changing_what_came_back_changes_nothing_stored(self, harness: Harness) -> None:
+        stored: Any = harness.insert("text", "a", metadata={"k": [1]})
         stored.metadata["k"].append(2)
-        read: Any = driven.one("a")
+        read: Any = harness.one("a")
         read.metadata["k"].append(3)
         read.metadata["new"] = True
-        assert driven.one("a").metadata == {"k": [1]}
+        assert harness.one("a").metadata == {"k": [1]}
 
     # --------------------------------------------------------------------------------------- duplicates
 
-    def test_the_same_again_reinforces_and_gives_the_stored_record(self, driven: Driven) -> None:
-        first = driven.insert("tea, no sugar", category="taste")
-        driven.advance(60)
-        again = driven.insert("tea, no sugar", category="taste")
+    def test_the_same_again_reinforces_and_gives_the_stored_record(self, harness: Harness) -> None:
+        first = harness.insert("tea, no sugar", category="taste")
+        harness.advance(60)
+        again = harness.insert("tea, no sugar", category="taste")
         assert (again.id, again.reinforced, again.created_at) == (first.id, 1, first.created_at)
         assert (again.version, again.updated_at) == (first.version, first.updated_at)
-        assert driven.scan() == [again]
+        assert harness.scan() == [again]
 
     @pytest.mark.parametrize(
         "other",
@@ -125,7 +125,7 @@ class Inserting(StoreSuite):
         ids=str,
     )
     def test_what_differs_in_owner_or_meaning_is_no_duplicate(
-        self, driven: Driven, other: dict[str, Any]
+        self, harness: Harness, other: dict[str, Any]
     ) -> None:
         base: dict[str, Any] = {
             "scope": ANN,
@@ -133,9 +133,9 @@ class Inserting(StoreSuite):
             "tags": ("x",),
             "metadata": {"k": 1, "l": [1, 2]},
         }
-        driven.insert("tea, no sugar", **base)
+        harness.insert("tea, no sugar", **base)
         fields = base | other
-        again = driven.insert(fields.pop("content", "tea, no sugar"), **fields)
+        again = harness.insert(fields.pop("content", "tea, no sugar"), **fields)
         assert again.reinforced == 0
 
     @pytest.mark.parametrize(
@@ -144,140 +144,140 @@ class Inserting(StoreSuite):
         ids=str,
     )
     def test_what_differs_only_beside_the_meaning_is_a_duplicate(
-        self, driven: Driven, other: dict[str, Any]
+        self, harness: Harness, other: dict[str, Any]
     ) -> None:
-        first = driven.insert("tea", metadata={"a": 1, "b": 2})
-        again = driven.insert("tea", **({"metadata": {"a": 1, "b": 2}} | other))
+        first = harness.insert("tea", metadata={"a": 1, "b": 2})
+        again = harness.insert("tea", **({"metadata": {"a": 1, "b": 2}} | other))
         assert (again.id, again.reinforced) == (first.id, 1)
         assert again.importance == first.importance
 
-    def test_the_later_expiry_wins_and_none_is_the_latest(self, driven: Driven) -> None:
+    def test_the_later_expiry_wins_and_none_is_the_latest(self, harness: Harness) -> None:
         for ttl, expected in ((100, 100), (200, 200), (50, 200), (None, None), (300, None)):
-            stored = driven.insert("short-lived", ttl=ttl)
+            stored = harness.insert("short-lived", ttl=ttl)
             gained = None if stored.expires_at is None else (stored.expires_at - START).total_seconds()
             assert gained == expected
-        assert driven.scan()[0].expires_at is None
+        assert harness.scan()[0].expires_at is None
 
-    def test_an_expired_record_is_not_reinforced(self, driven: Driven) -> None:
-        first = driven.insert("short-lived", ttl=10)
-        driven.advance(10)
-        again = driven.insert("short-lived")
+    def test_an_expired_record_is_not_reinforced(self, harness: Harness) -> None:
+        first = harness.insert("short-lived", ttl=10)
+        harness.advance(10)
+        again = harness.insert("short-lived")
         assert again.reinforced == 0
         assert again.id != first.id
 
-    def test_a_named_insert_is_a_duplicate_only_of_its_own_id(self, driven: Driven) -> None:
-        driven.insert("tea", "a")
-        other = driven.insert("tea", "b")
-        same = driven.insert("tea", "a")
+    def test_a_named_insert_is_a_duplicate_only_of_its_own_id(self, harness: Harness) -> None:
+        harness.insert("tea", "a")
+        other = harness.insert("tea", "b")
+        same = harness.insert("tea", "a")
         assert (other.id, other.reinforced) == ("b", 0)
         assert (same.id, same.reinforced) == ("a", 1)
 
-    def test_a_dated_insert_is_a_duplicate_only_of_the_same_moment(self, driven: Driven) -> None:
-        first = driven.insert("rain", dated=True)
-        driven.advance(1)
-        later = driven.insert("rain", dated=True)
-        again = driven.insert("rain", dated=True)
+    def test_a_dated_insert_is_a_duplicate_only_of_the_same_moment(self, harness: Harness) -> None:
+        first = harness.insert("rain", dated=True)
+        harness.advance(1)
+        later = harness.insert("rain", dated=True)
+        again = harness.insert("rain", dated=True)
         assert later.id != first.id
         assert (again.id, again.reinforced) == (later.id, 1)
 
-    def test_duplicates_inside_one_batch_are_found(self, driven: Driven) -> None:
-        first, second, third = driven.write(*(driven.insertion("tea") for _ in range(3)))
+    def test_duplicates_inside_one_batch_are_found(self, harness: Harness) -> None:
+        first, second, third = harness.write(*(harness.insertion("tea") for _ in range(3)))
         assert first.id == second.id == third.id
         assert third.reinforced == 2
-        assert driven.count() == 1
+        assert harness.count() == 1
 
-    def test_duplicates_tells_beforehand_which_inserts_reinforce(self, driven: Driven) -> None:
-        driven.insert("tea", "a")
-        driven.insert("old", ttl=1)
-        driven.advance(1)
+    def test_duplicates_tells_beforehand_which_inserts_reinforce(self, harness: Harness) -> None:
+        harness.insert("tea", "a")
+        harness.insert("old", ttl=1)
+        harness.advance(1)
         asked = [
-            driven.insertion("tea"),
-            driven.insertion("tea", "a"),
-            driven.insertion("tea", "b"),
-            driven.insertion("tea", dated=True),
-            driven.insertion("coffee"),
-            driven.insertion("old"),
+            harness.insertion("tea"),
+            harness.insertion("tea", "a"),
+            harness.insertion("tea", "b"),
+            harness.insertion("tea", dated=True),
+            harness.insertion("coffee"),
+            harness.insertion("old"),
         ]
-        assert driven.duplicates(*asked) == [True, True, False, False, False, False]
-        assert driven.duplicates() == []
-        assert driven.count() == 1
+        assert harness.duplicates(*asked) == [True, True, False, False, False, False]
+        assert harness.duplicates() == []
+        assert harness.count() == 1
 
-    def test_reinforcing_adds_vectors_only_where_there_were_none(self, driven: Driven) -> None:
-        driven.needs("vectors")
-        driven.insert("tea", "a")
-        again = driven.insert("tea", "a", embedding=embedding(10))
+    def test_reinforcing_adds_vectors_only_where_there_were_none(self, harness: Harness) -> None:
+        harness.needs("vectors")
+        harness.insert("tea", "a")
+        again = harness.insert("tea", "a", embedding=embedding(10))
         assert again.embedded
-        assert driven.one("a").embedded
-        driven.insert("tea", "a", embedding=embedding(70))
-        assert np.allclose(driven.embeddings("a")["a"].vectors, direction(10))
+        assert harness.one("a").embedded
+        harness.insert("tea", "a", embedding=embedding(70))
+        assert np.allclose(harness.embeddings("a")["a"].vectors, direction(10))
 
-    def test_a_duplicate_leaves_no_older_version(self, driven: Driven) -> None:
-        driven.insert("tea", "a")
-        driven.insert("tea", "a")
-        assert len(driven.history("a")) == 1
+    def test_a_duplicate_leaves_no_older_version(self, harness: Harness) -> None:
+        harness.insert("tea", "a")
+        harness.insert("tea", "a")
+        assert len(harness.history("a")) == 1
 
-    def test_what_was_forgotten_is_no_duplicate(self, driven: Driven) -> None:
-        driven.insert("tea", "a")
-        driven.delete("a")
-        assert driven.insert("tea", "a").reinforced == 0
+    def test_what_was_forgotten_is_no_duplicate(self, harness: Harness) -> None:
+        harness.insert("tea", "a")
+        harness.delete("a")
+        assert harness.insert("tea", "a").reinforced == 0
 
-    def test_what_was_updated_is_a_duplicate_of_its_new_content_only(self, driven: Driven) -> None:
-        driven.insert("tea", "a")
-        driven.update("a", content="coffee")
-        assert driven.insert("coffee").id == "a"
-        assert driven.insert("tea").reinforced == 0
+    def test_what_was_updated_is_a_duplicate_of_its_new_content_only(self, harness: Harness) -> None:
+        harness.insert("tea", "a")
+        harness.update("a", content="coffee")
+        assert harness.insert("coffee").id == "a"
+        assert harness.insert("tea").reinforced == 0
 
     # ---------------------------------------------------------------------------------------------- ids
 
-    def test_an_id_taken_by_another_memory_is_a_conflict(self, driven: Driven) -> None:
-        before = driven.insert("tea", "a", scope=ANN)
+    def test_an_id_taken_by_another_memory_is_a_conflict(self, harness: Harness) -> None:
+        before = harness.insert("tea", "a", scope=ANN)
         for scope in (ANN, BOB):
             with pytest.raises(Conflict, match="'a'"):
-                driven.insert("coffee", "a", scope=scope)
-        assert driven.scan() == [before]
+                harness.insert("coffee", "a", scope=scope)
+        assert harness.scan() == [before]
 
-    def test_another_tenant_may_use_the_same_id(self, driven: Driven) -> None:
-        driven.insert("tea", "a")
-        driven.insert("coffee", "a", scope=Scope(tenant_id="other"))
-        assert driven.one("a").content == "tea"
-        assert driven.one("a", scope=Scope(tenant_id="other")).content == "coffee"
+    def test_another_tenant_may_use_the_same_id(self, harness: Harness) -> None:
+        harness.insert("tea", "a")
+        harness.insert("coffee", "a", scope=Scope(tenant_id="other"))
+        assert harness.one("a").content == "tea"
+        assert harness.one("a", scope=Scope(tenant_id="other")).content == "coffee"
 
-    def test_the_id_of_an_expired_record_is_free_and_nothing_is_inherited(self, driven: Driven) -> None:
-        driven.insert("friend", "b")
-        driven.insert("old secret", "a", ttl=10)
-        driven.update("a", content="older secret")
-        driven.touch("a", 5)
-        driven.link("a", "b")
-        driven.link("b", "a")
-        driven.advance(10)
-        fresh = driven.insert("new", "a")
-        assert driven.one("a") == fresh
+    def test_the_id_of_an_expired_record_is_free_and_nothing_is_inherited(self, harness: Harness) -> None:
+        harness.insert("friend", "b")
+        harness.insert("old secret", "a", ttl=10)
+        harness.update("a", content="older secret")
+        harness.touch("a", 5)
+        harness.link("a", "b")
+        harness.link("b", "a")
+        harness.advance(10)
+        fresh = harness.insert("new", "a")
+        assert harness.one("a") == fresh
         assert (fresh.access_count, fresh.links, fresh.version) == (0, (), 1)
-        assert [version.record.content for version in driven.history("a")] == ["new"]
-        assert driven.one("b").links == ()
+        assert [version.record.content for version in harness.history("a")] == ["new"]
+        assert harness.one("b").links == ()
 
-    def test_vectors_of_an_expired_record_are_not_inherited(self, driven: Driven) -> None:
-        driven.needs("vectors")
-        driven.insert("old", "a", ttl=10, embedding=embedding(0))
-        driven.advance(10)
-        assert not driven.insert("new", "a").embedded
-        assert driven.embeddings("a") == {}
+    def test_vectors_of_an_expired_record_are_not_inherited(self, harness: Harness) -> None:
+        harness.needs("vectors")
+        harness.insert("old", "a", ttl=10, embedding=embedding(0))
+        harness.advance(10)
+        assert not harness.insert("new", "a").embedded
+        assert harness.embeddings("a") == {}
 
     # ------------------------------------------------------------------------------------------ vectors
 
-    def test_a_record_with_vectors_says_so(self, driven: Driven) -> None:
-        driven.needs("vectors")
-        assert driven.insert("tea", "a", embedding=embedding(10)).embedded
-        assert not driven.insert("coffee", "b").embedded
-        assert [found.embedded for found in driven.get("a", "b")] == [True, False]
+    def test_a_record_with_vectors_says_so(self, harness: Harness) -> None:
+        harness.needs("vectors")
+        assert harness.insert("tea", "a", embedding=embedding(10)).embedded
+        assert not harness.insert("coffee", "b").embedded
+        assert [found.embedded for found in harness.get("a", "b")] == [True, False]
 
-    def test_vectors_come_back_with_their_passages(self, driven: Driven) -> None:
-        driven.needs("vectors")
+    def test_vectors_come_back_with_their_passages(self, harness: Harness) -> None:
+        harness.needs("vectors")
         given = passages("one two three four", 10, 50, 130)
-        driven.insert("one two three four", "a", embedding=given)
-        driven.insert("short", "b", embedding=embedding(20))
-        driven.insert("none", "c")
-        found = driven.embeddings("a", "b", "c", "missing")
+        harness.insert("one two three four", "a", embedding=given)
+        harness.insert("short", "b", embedding=embedding(20))
+        harness.insert("none", "c")
+        found = harness.embeddings("a", "b", "c", "missing")
         assert found.keys() == {"a", "b"}
         assert found["a"].spans == given.spans
         assert np.array_equal(found["a"].vectors, given.vectors)
@@ -285,35 +285,35 @@ class Inserting(StoreSuite):
         assert found["a"].model == given.model
         assert found["b"].spans == ()
 
-    def test_vectors_of_another_dimension_are_refused(self, driven: Driven) -> None:
-        driven.needs("vectors")
-        driven.insert("tea", "a", embedding=embedding(10))
+    def test_vectors_of_another_dimension_are_refused(self, harness: Harness) -> None:
+        harness.needs("vectors")
+        harness.insert("tea", "a", embedding=embedding(10))
         short = Embedding(model=embedding(0).model, vectors=np.ones((1, 3), dtype=np.float32))
         with pytest.raises(EmbeddingError, match="dimension"):
-            driven.insert("coffee", "b", embedding=short)
+            harness.insert("coffee", "b", embedding=short)
         with pytest.raises(EmbeddingError, match="dimension"):
-            driven.embed("a", "tea", short)
+            harness.embed("a", "tea", short)
         with pytest.raises(EmbeddingError, match="dimension"):
-            driven.update("a", content="coffee", embedding=short)
-        assert driven.ids() == ["a"]
-        assert driven.one("a").content == "tea"
+            harness.update("a", content="coffee", embedding=short)
+        assert harness.ids() == ["a"]
+        assert harness.one("a").content == "tea"
 
-    def test_older_versions_can_be_stored_along(self, driven: Driven) -> None:
-        driven.needs("history")
-        driven.insert("one", "a")
-        driven.advance(5)
-        driven.update("a", content="two")
-        driven.advance(5)
-        last = driven.update("a", category="c")
-        told = driven.history("a")
-        driven.delete("a")
+    def test_older_versions_can_be_stored_along(self, harness: Harness) -> None:
+        harness.needs("history")
+        harness.insert("one", "a")
+        harness.advance(5)
+        harness.update("a", content="two")
+        harness.advance(5)
+        last = harness.update("a", category="c")
+        told = harness.history("a")
+        harness.delete("a")
         past: tuple[Version, ...] = tuple(version for version in told if not version.current)
-        driven.write(Insert(record=last, named=True, dated=True, past=past))
-        again = driven.history("a")
+        harness.write(Insert(record=last, named=True, dated=True, past=past))
+        again = harness.history("a")
         assert [(v.version, v.record.content) for v in again] == [(1, "one"), (2, "two"), (3, "two")]
         assert [v.changed_at for v in again] == [v.changed_at for v in told]
 
-    def test_noted_recalls_can_be_stored_along(self, driven: Driven) -> None:
-        given = driven.new("tea", "a", access_count=7, last_accessed_at=START)
-        stored = driven.write(Insert(record=given))[0]
-        assert stored == driven.one("a") == given
+    def test_noted_recalls_can_be_stored_along(self, harness: Harness) -> None:
+        given = harness.new("tea", "a", access_count=7, last_accessed_at=START)
+        stored = harness.write(Insert(record=given))[0]
+        assert stored == harness.one("a") == given

@@ -9,7 +9,7 @@ import pytest
 
 from memwell.errors import NotFound
 from memwell.testing.samples import embedding
-from memwell.testing.stores._harness import Driven, StoreSuite
+from memwell.testing.stores._harness import Harness, StoreSuite
 from memwell.types import Scope
 
 __all__ = ["Scopes"]
@@ -31,16 +31,16 @@ SCOPES = (
 class Scopes(StoreSuite):
     """Part of `StoreConformance`."""
 
-    def test_each_scope_sees_exactly_what_it_should(self, driven: Driven) -> None:
+    def test_each_scope_sees_exactly_what_it_should(self, harness: Harness) -> None:
         for number, scope in enumerate(SCOPES):
-            driven.insert(f"apple {number}", f"r{number}", scope=scope)
+            harness.insert(f"apple {number}", f"r{number}", scope=scope)
         for scope in (*SCOPES, Scope(user_id="nobody"), Scope(session_id="s"), Scope(tenant_id="none")):
             expected = [f"r{n}" for n, owner in enumerate(SCOPES) if scope.sees(owner)]
-            assert driven.ids(scope=scope) == expected
-            assert driven.count(scope=scope) == len(expected)
-            assert [r.id for r in driven.get(*(f"r{n}" for n in range(8)), scope=scope)] == expected
-            if driven.store.capabilities.lexical:
-                assert driven.found("apple", scope=scope) == set(expected)
+            assert harness.ids(scope=scope) == expected
+            assert harness.count(scope=scope) == len(expected)
+            assert [r.id for r in harness.get(*(f"r{n}" for n in range(8)), scope=scope)] == expected
+            if harness.store.capabilities.lexical:
+                assert harness.found("apple", scope=scope) == set(expected)
 
     @pytest.mark.parametrize(
         "where",
@@ -55,36 +55,36 @@ class Scopes(StoreSuite):
         ],
         ids=str,
     )
-    def test_no_filter_leads_out_of_the_scope(self, driven: Driven, where: dict[str, Any]) -> None:
-        driven.insert("apple", "bobs", scope=BOB, metadata={"user_id": "ann", "tenant_id": "default"})
-        driven.insert("apple", "others", scope=OTHER, metadata={"user_id": "ann", "tenant_id": "default"})
-        assert driven.ids(where, scope=ANN) == []
-        assert driven.count(where, scope=ANN) == 0
-        assert driven.found("apple", where=where, scope=ANN) == set()
-        assert driven.delete(scope=ANN, where=where) == []
-        assert driven.ids() == ["bobs"]
+    def test_no_filter_leads_out_of_the_scope(self, harness: Harness, where: dict[str, Any]) -> None:
+        harness.insert("apple", "bobs", scope=BOB, metadata={"user_id": "ann", "tenant_id": "default"})
+        harness.insert("apple", "others", scope=OTHER, metadata={"user_id": "ann", "tenant_id": "default"})
+        assert harness.ids(where, scope=ANN) == []
+        assert harness.count(where, scope=ANN) == 0
+        assert harness.found("apple", where=where, scope=ANN) == set()
+        assert harness.delete(scope=ANN, where=where) == []
+        assert harness.ids() == ["bobs"]
 
-    def test_no_id_leads_out_of_the_scope(self, driven: Driven) -> None:
-        driven.insert("mine", "a", scope=ANN)
-        driven.insert("bob's", "b", scope=BOB, embedding=embedding(0))
-        driven.link("b", "a")
+    def test_no_id_leads_out_of_the_scope(self, harness: Harness) -> None:
+        harness.insert("mine", "a", scope=ANN)
+        harness.insert("bob's", "b", scope=BOB, embedding=embedding(0))
+        harness.link("b", "a")
         calls: list[Callable[[], object]] = [
-            lambda: driven.update("b", scope=ANN, content="stolen"),
-            lambda: driven.history("b", scope=ANN),
-            lambda: driven.link("b", "a", scope=ANN),
-            lambda: driven.link("a", "b", scope=ANN),
-            lambda: driven.unlink("b", "a", scope=ANN),
+            lambda: harness.update("b", scope=ANN, content="stolen"),
+            lambda: harness.history("b", scope=ANN),
+            lambda: harness.link("b", "a", scope=ANN),
+            lambda: harness.link("a", "b", scope=ANN),
+            lambda: harness.unlink("b", "a", scope=ANN),
         ]
         for call in calls:
             with pytest.raises(NotFound):
                 call()
-        assert driven.get("b", scope=ANN) == []
-        assert driven.delete("b", scope=ANN) == []
-        assert driven.embeddings("b", scope=ANN) == {}
-        assert driven.links("b", scope=ANN) == set()
-        assert driven.one("b").content == "bob's"
+        assert harness.get("b", scope=ANN) == []
+        assert harness.delete("b", scope=ANN) == []
+        assert harness.embeddings("b", scope=ANN) == {}
+        assert harness.links("b", scope=ANN) == set()
+        assert harness.one("b").content == "bob's"
 
-    def test_a_walk_cannot_be_started_outside_the_scope(self, driven: Driven) -> None:
+    def test_a_walk_cannot_be_started_outside_the_scope(self, harness: Harness) -> None:
         for id, scope in (("a", ANN), ("b", BOB), ("c", ANN), ("d", BOB)):
-            driven.insert(f"text {id}", id, scope=scope)
-        assert [r.id for r in driven.scan(scope=ANN, order="id", after=("b", "b"))] == ["c"]
+            harness.insert(f"text {id}", id, scope=scope)
+        assert [r.id for r in harness.scan(scope=ANN, order="id", after=("b", "b"))] == ["c"]
