@@ -17,7 +17,10 @@ from memwell.types import DEFAULT_TENANT, Record, Scope
 __all__ = [
     "ANYBODY",
     "DIMENSION",
+    "LONG_TEXTS",
+    "LOOKALIKES",
     "MODEL",
+    "SEPARATED",
     "START",
     "UNICODE",
     "Clock",
@@ -26,6 +29,7 @@ __all__ = [
     "embedding",
     "passages",
     "record",
+    "typed",
     "wheres",
 ]
 
@@ -47,6 +51,19 @@ UNICODE = (
     "Ünïcödé ﬁ Ⅷ ½",
 )
 """Contents that must come back as they went in."""
+LOOKALIKES = (
+    "tea", "Tea", "TEA", " tea", "tea ", "tea\t", "té", "te\u0301", "ｔｅａ", "te", "teas", "tea\u200b", "\ufefftea",
+    "straße", "strasse", "ﬁ", "fi", "İ", "i", "ı", "%", "_", "*", "1", "01", "1.0", "true", "null",
+)  # fmt: skip
+"""Texts that differ in case, width, composition, spaces or a sign, and are different all the same."""
+LONG_TEXTS = tuple(start + end for start in ("x" * 255, "ż" * 255, "🐢" * 255) for end in ("a", "b", ""))
+"""Texts of 255 and 256 characters that differ only at their end; the longest has over 1,000 bytes."""
+SEPARATED = tuple(
+    pair
+    for sign in (":", "/", "|", ",", ".", "-", "_", "\\", "'", '"', " ", "\x01", "\x1f", "::", "\n")
+    for pair in ((f"a{sign}b", "c"), ("a", f"b{sign}c"))
+)
+"""Pairs of names; joined by a separator, each has another pair as its double."""
 
 
 def record(
@@ -83,6 +100,15 @@ def passages(content: str, *degrees: float, model: str = MODEL) -> Embedding:
     ends = [*(step * n for n in range(1, len(degrees))), len(content)]
     spans = tuple(zip([0, *ends[:-1]], ends, strict=True))
     return Embedding(model=model, vectors=np.stack([direction(d) for d in degrees]), spans=spans)
+
+
+def typed(value: Any) -> Any:
+    """A JSON value with the type of each part, so that `1`, `1.0` and `True` differ; the order of keys is left out."""
+    if isinstance(value, Mapping):
+        return {key: typed(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [typed(inner) for inner in value]
+    return type(value).__name__, repr(value)
 
 
 class Clock:

@@ -20,7 +20,11 @@ from __future__ import annotations
 
 from memwell.testing.stores._harness import Harness
 from memwell.testing.stores.batches import Batches
+from memwell.testing.stores.candidates import Candidates
+from memwell.testing.stores.capacity import Capacity
+from memwell.testing.stores.change_feed import ChangeFeed
 from memwell.testing.stores.changing import Changing
+from memwell.testing.stores.exactness import Exactness
 from memwell.testing.stores.feeding import Feeding
 from memwell.testing.stores.filtering import Filtering
 from memwell.testing.stores.inserting import Inserting
@@ -28,9 +32,25 @@ from memwell.testing.stores.keeping import Keeping
 from memwell.testing.stores.reading import Reading
 from memwell.testing.stores.scopes import Scopes
 from memwell.testing.stores.searching import Searching
+from memwell.testing.stores.statistics import Statistics
 
 __all__ = ["Harness", "StoreConformance"]
 
 
-class StoreConformance(Batches, Inserting, Changing, Reading, Scopes, Filtering, Searching, Keeping, Feeding):
+class StoreConformance(
+    Batches,
+    Inserting,
+    Changing,
+    Reading,
+    Statistics,
+    Exactness,
+    Capacity,
+    Scopes,
+    Filtering,
+    Searching,
+    Candidates,
+    Keeping,
+    ChangeFeed,
+    Feeding,
+):
     """Subclass it and give the fixture `store`: an open, empty store."""

@@ -187,9 +187,13 @@ class Harness:
 
     def links(self, *ids: str, incoming: bool = False, scope: Scope = ANYBODY) -> set[tuple[str, str, str]]:
         """(source, target, kind) of the relationships at these records."""
-        found = self.run(self.store.links(scope, ids, incoming=incoming))
+        found = self.full_links(*ids, incoming=incoming, scope=scope)
         assert len(found) == len({(source, link.target, link.kind) for source, link in found})
         return {(source, link.target, link.kind) for source, link in found}
+
+    def full_links(self, *ids: str, incoming: bool = False, scope: Scope = ANYBODY) -> list[tuple[str, Link]]:
+        """(source, link) of the relationships at these records."""
+        return self.run(self.store.links(scope, ids, incoming=incoming))
 
     def embeddings(self, *ids: str, model: str = MODEL, scope: Scope = ANYBODY) -> dict[str, Embedding]:
         """Stored vectors."""
