@@ -24,6 +24,7 @@ from memwell.testing.stores.candidates import Candidates
 from memwell.testing.stores.capacity import Capacity
 from memwell.testing.stores.change_feed import ChangeFeed
 from memwell.testing.stores.changing import Changing
+from memwell.testing.stores.exact_filtering import ExactFiltering
 from memwell.testing.stores.exactness import Exactness
 from memwell.testing.stores.feeding import Feeding
 from memwell.testing.stores.filtering import Filtering
@@ -47,6 +48,7 @@ class StoreConformance(
     Capacity,
     Scopes,
     Filtering,
+    ExactFiltering,
     Searching,
     Candidates,
     Keeping,

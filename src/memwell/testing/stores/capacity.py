@@ -49,14 +49,14 @@ class Capacity(StoreSuite):
             *(SetLink(scope=ANYBODY, source=source, link=Link(target=target)) for source, target in pairs),
             *(
                 SetLink(scope=ANYBODY, source=ids[0], link=Link(target=target, kind="all"))
-                for target in ids[1:]
+                for target in ids[1:320]
             ),
         )
         expected = {(source, target, "related") for source, target in pairs}
-        expected |= {(ids[0], target, "all") for target in ids[1:]}
+        expected |= {(ids[0], target, "all") for target in ids[1:320]}
         assert harness.links(*ids) == harness.links(*ids, incoming=True) == expected
-        assert len(harness.one(ids[0]).links) == len(ids)
-        assert list(harness.embeddings(*ids)) == ids or set(harness.embeddings(*ids)) == set(ids)
+        assert len(harness.one(ids[0]).links) == 320
+        assert set(harness.embeddings(*ids)) == set(ids)
         assert harness.stats().links == len(expected)
         every = harness.run(harness.store.embedded(embedding(0).model, limit=2_000))
         assert [record.id for record, _ in every] == ids

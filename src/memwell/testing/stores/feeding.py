@@ -79,6 +79,18 @@ class Feeding(StoreSuite):
         assert _claim(harness, "index", "bob") == 0
         assert _claim(harness, "index", "ann") is None
 
+    def test_the_right_lasts_for_a_part_of_a_second(self, harness: Harness) -> None:
+        harness.needs("changes")
+        assert _claim(harness, "index", "ann", seconds=0.5) == 0
+        harness.advance(0.25)
+        assert _claim(harness, "index", "bob", seconds=0.5) is None
+        harness.advance(0.249999)
+        assert _claim(harness, "index", "bob", seconds=0.5) is None
+        harness.advance(0.000001)
+        assert _claim(harness, "index", "bob", seconds=0.001) == 0
+        harness.advance(0.001)
+        assert _claim(harness, "index", "ann") == 0
+
     def test_as_of_an_earlier_moment_only_what_was_given_back_is_free(self, harness: Harness) -> None:
         harness.needs("changes")
         past, hour = harness.now - timedelta(days=3650), 3650 * 86_400 + 3600

@@ -15,7 +15,7 @@ from memwell.ports.store.search import Search
 from memwell.testing._run import race, run
 from memwell.testing.samples import ANYBODY, START, embedding
 from memwell.testing.stores._harness import Harness, StoreSuite
-from memwell.types import Record, Scope
+from memwell.types import Link, Record, Scope
 
 __all__ = ["Keeping"]
 
@@ -43,6 +43,29 @@ class Keeping(StoreSuite):
         assert [version.changed_at for version in told] == ends
         assert told[-1].record == harness.one("a")
         assert told[0].record.tags == ("x",)
+
+    def test_older_versions_are_whole(self, harness: Harness) -> None:
+        harness.needs("history")
+        scope = Scope(user_id="u", agent_id="a", session_id="s", namespace="n")
+        fields: dict[str, Any] = {
+            "metadata": {"k": [1, 0.1 + 0.2, None]},
+            "tags": ("y", "x"),
+            "category": "c",
+            "importance": 1 / 3,
+            "kind": "fact",
+            "tier": "long",
+            "source": "mail",
+        }
+        first = harness.insert("one", "a", scope=scope, ttl=900, **fields)
+        harness.advance(1)
+        emptied: dict[str, Any] = dict.fromkeys(("category", "tier", "source", "expires_at"))
+        second = harness.update(
+            "a", content="two", metadata={}, tags=(), importance=0.5, kind="memory", **emptied
+        )
+        harness.advance(1)
+        third = harness.update("a", content="three", **fields)
+        told = [version.record for version in harness.history("a")]
+        assert [told[0], told[1], told[2]] == [first, second, third]
 
     def test_history_of_what_was_never_changed_is_one_version(self, harness: Harness) -> None:
         record = harness.insert("one", "a")
@@ -82,6 +105,19 @@ class Keeping(StoreSuite):
         assert (link.target, link.kind, link.strength, link.created_at) == ("b", "extends", 0.25, harness.now)
         assert harness.one("b").links == ()
         assert harness.one("a").version == 1
+
+    def test_strength_and_date_are_told_from_both_ends(self, harness: Harness) -> None:
+        harness.needs("links")
+        _letters(harness, "abc")
+        expected = []
+        for source, target, strength in (("a", "b", 0.25), ("c", "b", 0.75)):
+            harness.advance(5)
+            harness.link(source, target, strength=strength)
+            expected.append((source, Link(target=target, strength=strength, created_at=harness.now)))
+        assert harness.full_links("b", incoming=True) == expected
+        assert harness.full_links("a", "c") == expected
+        assert [link for id in "ac" for link in harness.one(id).links] == [link for _, link in expected]
+        assert harness.full_links("b") == harness.full_links("a", "c", incoming=True) == []
 
     def test_the_same_again_changes_the_strength_and_keeps_the_date(self, harness: Harness) -> None:
         harness.needs("links")
@@ -192,11 +228,6 @@ class Keeping(StoreSuite):
         assert harness.stats().expired == 0
         assert harness.embeddings("goes") == {}
         assert harness.check().ok
-
-    def test_many_expired_records_are_swept_at_once(self, harness: Harness) -> None:
-        harness.write(*(harness.insertion(f"text {n}", f"r{n}", ttl=1) for n in range(2500)))
-        harness.advance(1)
-        assert _sweep(harness) == 2500
 
     # ---------------------------------------------------------------------------------------- the doctor
 

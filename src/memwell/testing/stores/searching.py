@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import numpy as np
 import pytest
 
 from memwell.errors import EmbeddingError
 from memwell.ports import Delete, Insert
-from memwell.testing.samples import ANYBODY, START, direction, embedding, passages
+from memwell.testing.samples import ANYBODY, direction, embedding, passages
 from memwell.testing.stores._harness import Harness, StoreSuite
 from memwell.types import Scope
 
@@ -21,7 +19,7 @@ ANN, BOB = Scope(user_id="ann"), Scope(user_id="bob")
 class Searching(StoreSuite):
     """Part of `StoreConformance`."""
 
-    many: int = 100_000
+    many: int = 20_000
     """Records among which a selective filter is tried."""
 
     # ---------------------------------------------------------------------------------------------- words
@@ -121,15 +119,15 @@ class Searching(StoreSuite):
         harness.insert("banana", "b", embedding=embedding(0, model="second"))
         assert harness.found(vector=direction(0), model="first") == {"a"}
 
-    @pytest.mark.parametrize("model", ["second", "unknown"])
     def test_asking_with_a_model_that_does_not_serve_is_an_error_with_the_remedy(
-        self, harness: Harness, model: str
+        self, harness: Harness
     ) -> None:
         harness.needs("vectors")
         harness.insert("apple", "a", embedding=embedding(0, model="first"))
         harness.insert("banana", "b", embedding=embedding(0, model="second"))
-        with pytest.raises(EmbeddingError, match="memwell reembed"):
-            harness.search("apple", vector=direction(0), model=model)
+        for model in ("second", "unknown"):
+            with pytest.raises(EmbeddingError, match="memwell reembed"):
+                harness.search("apple", vector=direction(0), model=model)
 
     def test_without_any_vectors_words_still_count_and_it_is_told(self, harness: Harness) -> None:
         harness.needs("vectors", "lexical")
@@ -197,13 +195,6 @@ class Searching(StoreSuite):
         harness.advance(1)
         found = harness.search("apple", where={"category": "yes"}, scope=ANYBODY)
         assert set(found.ids.values()) <= {"a", "d"}
-
-    def test_only_what_was_created_by_then_is_found(self, harness: Harness) -> None:
-        harness.needs("lexical")
-        for day in range(4):
-            harness.insert(f"apple {day}", f"d{day}", at=START + timedelta(days=day))
-        until = START + timedelta(days=1)
-        assert harness.found("apple", created_until=until) == {"d0", "d1"}
 
     # --------------------------------------------------------------------------------- following the writes
 
