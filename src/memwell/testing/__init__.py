@@ -29,8 +29,8 @@ the part is `blocking`, else always on the same event loop, as connections need 
 `capabilities` is skipped and says so. To decline a single test, override it with a strict xfail that gives the reason::
 
     @pytest.mark.xfail(strict=True, reason="the service keeps milliseconds")
-    def test_times_keep_their_microseconds(self, harness):
-        super().test_times_keep_their_microseconds(harness)
+    def test_every_time_keeps_its_microseconds(self, harness):
+        super().test_every_time_keeps_its_microseconds(harness)
 
 Real servers to test against (PostgreSQL, Redis, Memcached, Chroma) are started by `memwell.testing.services`.
 """
