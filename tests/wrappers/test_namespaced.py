@@ -66,11 +66,6 @@ class TestIndex(VectorIndexConformance):
             yield opening
 
 
-NAMES_ANOTHER = pytest.mark.xfail(
-    strict=True, raises=InvalidInput, reason="it names another namespace, which is refused here"
-)
-
-
 EVERYBODYS = pytest.mark.xfail(
     strict=True,
     raises=NotSupported,
@@ -106,35 +101,14 @@ def _declined(suite: type, *names: str) -> Any:
 )
 class TestStore(StoreConformance):
     many = 2_000
+    plenty = 1_050
+    owners = ("tenant_id", "user_id", "agent_id", "session_id")
 
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[Store]:
         part = NamespacedStore(open_store(f"sqlite:///{tmp_path / 'store.db'}"), namespace="mine")
         yield part
         run(part, part.close())
-
-    @NAMES_ANOTHER
-    def test_a_record_comes_back_field_by_field(self, harness: Harness) -> None:
-        super().test_a_record_comes_back_field_by_field(harness)
-
-    @NAMES_ANOTHER
-    def test_each_scope_sees_exactly_what_it_should(self, harness: Harness) -> None:
-        super().test_each_scope_sees_exactly_what_it_should(harness)
-
-    @pytest.mark.parametrize(
-        "change",
-        [
-            {"scope": Scope()},
-            {"scope": Scope(user_id="ann", session_id="s")},
-            {"scope": Scope(user_id="ann", tenant_id="other")},
-            {"content": "Tea"},
-        ],
-    )
-    def test_what_differs_in_owner_or_meaning_is_no_duplicate(
-        self, harness: Harness, change: dict[str, Any]
-    ) -> None:
-        """Without the case that names another namespace."""
-        super().test_what_differs_in_owner_or_meaning_is_no_duplicate(harness, change)
 
     def test_random_filters_find_what_the_definition_says(self, harness: Harness) -> None:
         """Of a record as it is shown; but filters see the namespace that is stored, as the module says."""

@@ -16,7 +16,7 @@ from memwell.testing import run
 from memwell.testing.samples import START, embedding
 from memwell.testing.services import RedisServer, redis
 from memwell.testing.services.redis_topologies import call
-from memwell.testing.stores._harness import Driven
+from memwell.testing.stores._harness import Harness
 
 
 @pytest.fixture
@@ -92,50 +92,50 @@ def test_a_store_whose_keys_are_all_gone_says_so(server: RedisServer) -> None:
 @pytest.mark.parametrize("table", sorted(TABLES.keys() - {"access", "followers", "expiring", "changes"}))
 def test_a_lost_table_is_a_problem(redis_url: str, table: str) -> None:
     part = open_store(redis_url)
-    driven = Driven(part)
-    driven.insert("tea", "a", embedding=embedding(0))
-    driven.insert("coffee", "b")
-    driven.update("a", importance=0.9)
-    driven.link("a", "b")
-    assert driven.check().ok
+    harness = Harness(part)
+    harness.insert("tea", "a", embedding=embedding(0))
+    harness.insert("coffee", "b")
+    harness.update("a", importance=0.9)
+    harness.link("a", "b")
+    assert harness.check().ok
     delete(redis_url, table)
-    report = driven.check()
+    report = harness.check()
     assert not report.ok
-    assert driven.run(part.check(repair=True)).repaired or not any(p.repairable for p in report.problems)
-    left = driven.check().problems
+    assert harness.run(part.check(repair=True)).repaired or not any(p.repairable for p in report.problems)
+    left = harness.check().problems
     assert {problem.kind for problem in left} <= {"history"}
     run(part, part.close())
 
 
 def test_changes_that_are_gone_make_followers_begin_anew(redis_url: str) -> None:
     part = open_store(redis_url)
-    driven = Driven(part)
-    driven.insert("tea", "a")
-    before = driven.run(part.position())
-    driven.insert("coffee", "b")
+    harness = Harness(part)
+    harness.insert("tea", "a")
+    before = harness.run(part.position())
+    harness.insert("coffee", "b")
     delete(redis_url, "changes")
     with pytest.raises(NotSupported, match="read the whole store again"):
-        driven.run(part.changes(before, limit=10))
+        harness.run(part.changes(before, limit=10))
     run(part, part.close())
 
 
 def test_without_its_counters_a_store_is_not_written_to_until_it_is_repaired(redis_url: str) -> None:
     part = open_store(redis_url)
-    driven = Driven(part)
+    harness = Harness(part)
     for id in "abc":
-        driven.insert(id, id, embedding=embedding(0))
-    before = driven.run(part.position())
+        harness.insert(id, id, embedding=embedding(0))
+    before = harness.run(part.position())
     delete(redis_url, "meta")
     with pytest.raises(Corrupt, match="memwell repair"):
-        driven.insert("d", "d")
+        harness.insert("d", "d")
     with pytest.raises(Corrupt, match="memwell repair"):
-        driven.run(part.ping())
-    assert driven.ids() == ["a", "b", "c"]
-    assert driven.run(part.check(repair=True)).ok
-    assert driven.run(part.serving()) == "suite"
-    driven.insert("d", "d")
-    assert driven.run(part.position()) > before
-    assert driven.ids() == ["a", "b", "c", "d"]
-    assert driven.check().ok
-    driven.run(part.sweep(START))
+        harness.run(part.ping())
+    assert harness.ids() == ["a", "b", "c"]
+    assert harness.run(part.check(repair=True)).ok
+    assert harness.run(part.serving()) == "suite"
+    harness.insert("d", "d")
+    assert harness.run(part.position()) > before
+    assert harness.ids() == ["a", "b", "c", "d"]
+    assert harness.check().ok
+    harness.run(part.sweep(START))
     run(part, part.close())

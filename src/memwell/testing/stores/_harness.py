@@ -257,6 +257,13 @@ class Harness:
 class StoreSuite:
     """What the parts of the suite share."""
 
+    owners: tuple[str, ...] = ("tenant_id", "user_id", "agent_id", "session_id", "namespace")
+    """The parts of a scope in which records may differ; fewer for a store that is confined to one namespace."""
+
+    def owner(self, **names: str) -> Scope:
+        """A scope of those names that are among the `owners`."""
+        return Scope(**{name: value for name, value in names.items() if name in self.owners})
+
     @pytest.fixture
     def store(self) -> Store:
         """An open, empty store. Closing it is up to the fixture; the suite may have done so before."""

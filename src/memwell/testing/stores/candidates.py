@@ -177,7 +177,7 @@ def _assert_same(found: Found, expected: Found) -> None:
     assert ours.keys() == theirs.keys()
     for id, candidate in ours.items():
         model = theirs[id]
-        assert candidate.facts == model.facts, id
+        assert candidate.features == model.features, id
         assert sorted(candidate.matches) == sorted(model.matches), id
         assert candidate.phrases == model.phrases, id
         assert candidate.session == model.session, id

@@ -88,22 +88,13 @@ class Capacity(StoreSuite):
         assert harness.ids({"key 299": metadata["key 299"]}) == ["a"]
 
     def test_texts_of_256_characters_are_told_apart_by_the_last(self, harness: Harness) -> None:
-        fields = (
-            "id",
-            "kind",
-            "category",
-            "tier",
-            "source",
-            "user_id",
-            "agent_id",
-            "session_id",
-            "namespace",
-        )
+        owners = set(self.owners) - {"tenant_id"}
+        fields = ("id", "kind", "category", "tier", "source", *sorted(owners))
         for name in fields:
             for number, text in enumerate(LONG_TEXTS):
                 if name == "id":
                     harness.insert(f"{number}", text)
-                elif name.endswith("_id") or name == "namespace":
+                elif name in owners:
                     harness.insert(f"text of {name}", f"{name} {number}", scope=Scope(**{name: text}))
                 else:
                     harness.insert(f"text of {name}", f"{name} {number}", **{name: text})
@@ -113,7 +104,7 @@ class Capacity(StoreSuite):
         for name in fields[1:]:
             for number, text in enumerate(LONG_TEXTS):
                 assert harness.ids({name: text}) == [f"{name} {number}"]
-                if name.endswith("_id") or name == "namespace":
+                if name in owners:
                     assert harness.ids(scope=Scope(**{name: text})) == [f"{name} {number}"]
         harness.insert("tagged", "tagged", tags=LONG_TEXTS)
         assert harness.one("tagged").tags == LONG_TEXTS

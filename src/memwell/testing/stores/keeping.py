@@ -46,7 +46,7 @@ class Keeping(StoreSuite):
 
     def test_older_versions_are_whole(self, harness: Harness) -> None:
         harness.needs("history")
-        scope = Scope(user_id="u", agent_id="a", session_id="s", namespace="n")
+        scope = self.owner(user_id="u", agent_id="a", session_id="s", namespace="n")
         fields: dict[str, Any] = {
             "metadata": {"k": [1, 0.1 + 0.2, None]},
             "tags": ("y", "x"),
