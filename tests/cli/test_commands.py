@@ -118,6 +118,24 @@ def test_an_owner_option_hides_the_others(cli: Call) -> None:
     assert [r["content"] for r in cli("--user", "ana", "list", "--user", "bo", "--json").lines] == ["yours"]
 
 
+def test_json_names_no_memory_of_another_owner(cli: Call) -> None:
+    mine = cli("--user", "ana", "remember", "apple pie", "--json").json["id"]
+    secret = cli("--user", "bo", "remember", "apple juice", "--json").json["id"]
+    cli("relate", mine, secret)
+    assert [link["target"] for link in cli("show", mine, "--json").json["links"]] == [secret]
+    shown = [
+        cli("--user", "ana", *command, "--json").out
+        for command in (
+            ("show", mine),
+            ("list",),
+            ("recall", "apple"),
+            ("history", mine),
+            ("remember", "apple pie"),
+        )
+    ]
+    assert all(mine in text and secret not in text for text in shown)
+
+
 def test_json_may_stand_before_the_command(cli: Call) -> None:
     assert cli("--json", "remember", "x").json["content"] == "x"
 

@@ -22,7 +22,6 @@ from typing import Any, Final
 
 from memwell.engine.context import Engine
 from memwell.engine.jsonl import LINE_LIMIT, path_of
-from memwell.engine.links import inside
 from memwell.engine.partial_file import FORM, PartialFile
 from memwell.engine.requests import ExportRequest
 from memwell.errors import BackendError, Corrupt, NotSupported, Unavailable
@@ -203,7 +202,7 @@ class _Export:
             found = await self._page(after, _LINKS)
             rows = [
                 [record.scope.tenant_id, record.id, record_to_json(record)["links"]]
-                for record in await inside(self._engine, self._scope, found)
+                for record in found
                 if record.links
             ]
             if rows:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable
 
 from memwell.engine import validation
 from memwell.engine.context import Engine
@@ -13,23 +12,9 @@ from memwell.errors import InvalidInput, NotFound
 from memwell.ports import SetLink, Unlink
 from memwell.types import Link, Record, Related, Scope
 
-__all__ = ["inside", "relate", "related", "unrelate"]
+__all__ = ["relate", "related", "unrelate"]
 
 MAX_DEPTH = 10
-
-
-async def inside(engine: Engine, scope: Scope, records: Sequence[Record]) -> list[Record]:
-    """The records with those of their relationships that lead to what the scope sees: ids of others are not told."""
-    targets = sorted({link.target for record in records for link in record.links})
-    if not targets:
-        return list(records)
-    seen = {record.id for record in await engine.store.get(scope, targets, now=engine.clock())}
-    return [
-        replace(record, links=tuple(link for link in record.links if link.target in seen))
-        if record.links
-        else record
-        for record in records
-    ]
 
 
 async def relate(engine: Engine, request: RelateRequest) -> Link:
@@ -86,7 +71,7 @@ async def related(engine: Engine, request: RelatedRequest) -> list[Related]:
         Related(
             record=r, link=best[r.id][2], depth=best[r.id][0], outgoing=best[r.id][3], strength=best[r.id][1]
         )
-        for r in await inside(engine, scope, list(records.values()))
+        for r in records.values()
     ]
     return sorted(found, key=lambda item: (item.depth, -item.strength, item.record.id))
 

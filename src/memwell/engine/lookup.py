@@ -5,12 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from memwell.engine.context import Engine
-from memwell.engine.links import inside
 from memwell.engine.requests import CountRequest, GetRequest, HistoryRequest, ListRequest, StatsRequest
 from memwell.engine.validation import check_id
 from memwell.errors import InvalidInput, InvalidQuery, NotFound
@@ -31,7 +29,7 @@ async def get(engine: Engine, request: GetRequest) -> Record:
     found = await engine.store.get(scope, [check_id(request.id)], now=engine.clock())
     if not found:
         raise NotFound(f"no memory {request.id!r} in this scope", part="memory", operation="get")
-    return (await inside(engine, scope, found))[0]
+    return found[0]
 
 
 async def page(engine: Engine, request: ListRequest) -> Page:
@@ -55,16 +53,13 @@ async def page(engine: Engine, request: ListRequest) -> Page:
         after=after,
     )
     more = len(found) > limit
-    records = tuple(await inside(engine, scope, found[:limit]))
+    records = tuple(found[:limit])
     return Page(records=records, cursor=_cursor(records[-1], seal, order) if more else None)
 
 
 async def history(engine: Engine, request: HistoryRequest) -> list[Version]:
     """Every version of a memory, oldest first. Raises `NotFound`."""
-    scope = request.scope()
-    versions = await engine.store.history(scope, check_id(request.id), now=engine.clock())
-    records = await inside(engine, scope, [version.record for version in versions])
-    return [replace(version, record=record) for version, record in zip(versions, records, strict=True)]
+    return await engine.store.history(request.scope(), check_id(request.id), now=engine.clock())
 
 
 async def count(engine: Engine, request: CountRequest) -> int:

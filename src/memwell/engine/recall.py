@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from memwell import filters
 from memwell.engine import passages
 from memwell.engine.context import Engine
-from memwell.engine.links import inside
 from memwell.engine.lookup import check_limit
 from memwell.engine.requests import RecallRequest
 from memwell.engine.validation import check_content, moment_of
@@ -59,8 +58,6 @@ async def recall(engine: Engine, request: RecallRequest) -> list[Hit]:
     if vectors is not None and any(candidate.cosine is None for candidate in found.candidates):
         engine.note_unembedded(now)
     hits = await _hits(engine, request, strategy, search, query, found, notes)
-    shown = await inside(engine, scope, [hit.record for hit in hits])
-    hits = [replace(hit, record=record) for hit, record in zip(hits, shown, strict=True)]
     engine.note_access(scope.tenant_id, [hit.record.id for hit in hits], now)
     engine.emit("recalled", scope, tuple(hit.record.id for hit in hits), query=request.query)
     await engine.housekeeping(now)

@@ -9,7 +9,6 @@ from typing import Any, Final, get_args
 
 from memwell.engine.backfill import embed_pending_quietly
 from memwell.engine.context import Engine, report
-from memwell.engine.links import inside
 from memwell.engine.requests import (
     ForgetRequest,
     OnDuplicate,
@@ -24,7 +23,7 @@ from memwell.filters import parse
 from memwell.ports import Delete, Embedding, Insert, Update
 from memwell.records.codec import digest
 from memwell.records.ids import new_id
-from memwell.types import NewMemory, Progress, Record
+from memwell.types import NewMemory, Progress, Record, Scope
 
 __all__ = ["forget", "remember", "restore", "update"]
 
@@ -68,8 +67,7 @@ async def remember(
     await engine.housekeeping(now)
     if engine.encoder is not None and engine.encoder.pending and any(r.embedded for r in records):
         await embed_pending_quietly(engine)
-    shown = [r if not r.links else (await inside(engine, r.scope, [r]))[0] for r in records]
-    return shown[0] if isinstance(request.content, str | NewMemory) else shown
+    return records[0] if isinstance(request.content, str | NewMemory) else records
 
 
 def _inserts(engine: Engine, request: RememberRequest, now: datetime) -> list[Insert]:
@@ -225,10 +223,19 @@ async def _change(
         embedding=embedding,
         expected_version=request.expected_version,
     )
-    (record,) = await inside(engine, scope, await engine.store.write([operation], now=now))
-    _publish_update(engine, record, now)
+    record: Record = (await engine.store.write([operation], now=now))[0]
+    if engine.events.wanted("updated"):
+        _publish_update(engine, await _as_its_owner_sees(engine, record, scope, now), now)
     await engine.housekeeping(now)
     return record
+
+
+async def _as_its_owner_sees(engine: Engine, record: Record, scope: Scope, now: datetime) -> Record:
+    """A record that the scope sees, for subscribers: a wider scope than its own may see links to others' memories."""
+    if not record.links or scope == record.scope:
+        return record
+    found = await engine.store.get(record.scope, [record.id], now=now)
+    return replace(record, links=found[0].links if found else ())
 
 
 def _check_version(name: str, version: object) -> None:

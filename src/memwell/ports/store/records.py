@@ -10,6 +10,12 @@ from memwell.errors import BackendError
 from memwell.ports.base import Port
 from memwell.ports.declaration import Effect, operation, required
 from memwell.ports.store.operations import Insert, Operation
+from memwell.ports.store.visibility import (
+    visible_links,
+    visible_pairs,
+    visible_results,
+    visible_versions,
+)
 from memwell.types import Link, Record, Report, Scope, Stats, Version, Where
 
 __all__ = ["Records"]
@@ -22,16 +28,25 @@ class Records(Port):
     async def write(self, operations: Sequence[Operation], *, now: datetime) -> list[Any]:
         """Apply the operations in order in one transaction; one result each, as their classes say.
 
-        When it returns, all are committed; when it raises, none is. An empty sequence does nothing.
+        When it returns, all are committed. When it raises, none is, unless the error is `Unavailable` without `unsent`:
+        then the answer was lost. An empty sequence does nothing. Records have the links that their operation's scope
+        sees.
         """
-        return await self._write(operations, now) if operations else []
+        if not operations:
+            return []
+        return await visible_results(self, operations, await self._write(operations, now), now)
 
     @operation(Effect.READS)
     async def get(self, scope: Scope, ids: Sequence[str], *, now: datetime) -> list[Record]:
         """The records with these ids that the scope sees and that have not expired, in the order asked,
         missing left out.
+
+        A record shows links to what the scope sees, and no others: here, and wherever a store gives records.
         """
-        return self._inside(scope, await self._get(scope, ids, now)) if ids else []
+        if not ids:
+            return []
+        found = self._inside(scope, await self._get(scope, ids, now))
+        return await visible_links(self, scope, found, now)
 
     @operation(Effect.READS)
     async def scan(
@@ -51,7 +66,8 @@ class Records(Port):
         A record that exists throughout a walk over the pages and keeps its place in the order is met exactly
         once, whatever is written meanwhile. `order` is `created_at`, `updated_at`, `importance` or `id`.
         """
-        return self._inside(scope, await self._scan(scope, now, where, order, descending, limit, after))
+        found = await self._scan(scope, now, where, order, descending, limit, after)
+        return await visible_links(self, scope, self._inside(scope, found), now)
 
     @operation(Effect.READS)
     async def count(self, scope: Scope, *, now: datetime, where: Where | None = None) -> int:
@@ -66,12 +82,14 @@ class Records(Port):
     @operation(Effect.READS)
     async def history(self, scope: Scope, id: str, *, now: datetime) -> list[Version]:
         """Every version kept, oldest first, the current one last. Raises `NotFound` outside the scope."""
-        return await self._history(scope, id, now)
+        return await visible_versions(self, scope, await self._history(scope, id, now), now)
 
     @operation(Effect.READS)
     async def links(self, scope: Scope, ids: Sequence[str], *, incoming: bool) -> list[tuple[str, Link]]:
-        """(source id, link) of the relationships that leave these records, or that point to them."""
-        return await self._links(scope, ids, incoming)
+        """(source id, link) of the relationships that leave these records, or that point to them; the scope sees both
+        ends, which may have expired.
+        """
+        return await visible_pairs(self, scope, await self._links(scope, ids, incoming))
 
     @operation(Effect.UPKEEP, feeds=True)
     async def sweep(self, now: datetime) -> int:

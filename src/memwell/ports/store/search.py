@@ -7,15 +7,16 @@ whole contract between a store and `memwell.retrieval.ranking.rank`: some hundre
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 
 from memwell.errors import EmbeddingError
 from memwell.filters import Node
 from memwell.ports.arrays import Vectors
 from memwell.ports.base import Port
 from memwell.ports.declaration import Effect, operation, required
+from memwell.ports.store.visibility import visible_pairs
 from memwell.types import Link, Scope
 
 __all__ = [
@@ -205,7 +206,11 @@ class Searching(Port):
         Raises `EmbeddingError` when the store serves vectors of another model than the one asked with (see
         `check_model`).
         """
-        return await self._search(search)
+        found = await self._search(search)
+        if not found.incoming:
+            return found
+        incoming = await visible_pairs(cast("Any", self), search.scope, found.incoming, found.ids.values())
+        return replace(found, incoming=incoming)
 
     async def _actors(self, scope: Scope) -> frozenset[str]:  # noqa: ARG002  a store that knows overrides it
         return frozenset()

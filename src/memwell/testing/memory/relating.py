@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from memwell.errors import InvalidInput
+from memwell.events import Event
 from memwell.sync import Memory
 from memwell.testing.memory._harness import MemorySuite, ids_of
 from memwell.testing.samples import Clock
@@ -18,24 +20,38 @@ __all__ = ["Relating"]
 class Relating(MemorySuite):
     """Part of `MemoryConformance`."""
 
-    def test_no_record_tells_ids_that_its_reader_may_not_see(self, memory: Memory) -> None:
-        memory.remember("apple of ann", id="a", user_id="ann")
-        memory.remember("apple pie of ann", id="b", user_id="ann")
+    def test_no_answer_and_no_event_names_what_its_reader_may_not_see(
+        self, memory: Memory, tmp_path: Path
+    ) -> None:
+        memory.remember("apple of ana", id="a", user_id="ana")
+        memory.remember("apple pie of ana", id="b", user_id="ana")
         memory.remember("apple of bob", id="secret", user_id="bob")
-        for target in ("b", "secret"):
-            memory.relate("a", target)
-        assert {link.target for link in memory.get("a").links} == {"b", "secret"}
-        (hit,) = (hit for hit in memory.recall("apple", user_id="ann") if hit.record.id == "a")
-        seen = [
-            memory.get("a", user_id="ann"),
-            *(r for r in memory.list(user_id="ann").records if r.id == "a"),
-            hit.record,
-            memory.update("a", importance=0.9, user_id="ann"),
-            memory.history("a", user_id="ann")[-1].record,
-            memory.related("b", user_id="ann")[0].record,
-            memory.remember("apple of ann", user_id="ann", importance=0.9),
+        for source, target in (("a", "b"), ("a", "secret"), ("secret", "a"), ("b", "secret")):
+            memory.relate(source, target, "contradicts")
+        events: list[Event] = []
+        memory.on("*", events.append)
+        answers = [
+            memory.get("a", user_id="ana"),
+            memory.list(user_id="ana").records,
+            memory.recall("apple", explain=True, user_id="ana"),
+            memory.update("a", importance=0.9, user_id="ana"),
+            memory.history("a", user_id="ana"),
+            memory.restore("a", 1, user_id="ana"),
+            memory.related("a", user_id="ana"),
+            memory.related("b", depth=3, user_id="ana"),
+            memory.remember("apple of ana", importance=0.5, user_id="ana"),
         ]
-        assert [(r.id, [link.target for link in r.links]) for r in seen] == [("a", ["b"])] * 7
+        memory.update("a", importance=0.1)  # by the tenant: the event is ana's all the same
+        memory.export(tmp_path / "ana.jsonl", user_id="ana")
+        memory.import_(tmp_path / "ana.jsonl")
+        own = [event for event in events if event.scope.user_id == "ana"]
+        assert {event.name for event in own} >= {"recalled", "updated", "reinforced"}
+        for shown in (*answers, *own, (tmp_path / "ana.jsonl").read_text()):
+            assert "secret" not in repr(shown)
+        links = {link.target for event in own for record in event.records for link in record.links}
+        assert links == {link.target for link in memory.get("a", user_id="ana").links} == {"b"}
+        assert {link.target for link in memory.get("a").links} == {"b", "secret"}
+        assert {found.record.id for found in memory.related("a")} == {"b", "secret"}
 
     def test_a_superseded_memory_is_replaced_by_the_last_of_its_chain(self, memory: Memory) -> None:
         _letters(memory, "abc")

@@ -82,6 +82,34 @@ class Scopes(StoreSuite):
         assert harness.links("b", scope=ANN) == set()
         assert harness.one("b").content == "bob's"
 
+    def test_a_relationship_is_shown_only_to_who_sees_both_ends(self, harness: Harness) -> None:
+        harness.needs("links")
+        for id, scope in (("a", ANN), ("b", ANN), ("c", BOB), ("d", BOB)):
+            harness.insert(f"apple {id}", id, scope=scope)
+        for source, target in (("a", "b"), ("a", "c"), ("c", "a"), ("c", "d"), ("b", "d")):
+            harness.link(source, target)
+        again = harness.insertion("apple a", scope=ANN)
+        records = [
+            *harness.get("a", scope=ANN),
+            *harness.scan({"id": "a"}, scope=ANN),
+            harness.history("a", ANN)[-1].record,
+            harness.update("a", scope=ANN, importance=0.9),
+            harness.update("a", scope=ANN, importance=0.9),
+            *harness.write(again),
+        ]
+        assert {record.id for record in records} == {"a"}
+        assert [[link.target for link in record.links] for record in records] == [["b"]] * 6
+        assert [(r.id, [link.target for link in r.links]) for r in harness.scan(scope=ANN, order="id")] == [
+            ("a", ["b"]),
+            ("b", []),
+        ]
+        assert harness.links("a", "b", scope=ANN) == {("a", "b", "related")}
+        assert harness.links("a", "b", "c", incoming=True, scope=ANN) == {("a", "b", "related")}
+        found = harness.search("apple", scope=ANN).incoming if harness.store.capabilities.lexical else None
+        assert {source for source, _ in found or ()} <= {"a", "b"}
+        assert sorted(link.target for link in harness.one("a").links) == ["b", "c"]
+        assert harness.links("a", incoming=True) == {("c", "a", "related")}
+
     def test_a_walk_cannot_be_started_outside_the_scope(self, harness: Harness) -> None:
         for id, scope in (("a", ANN), ("b", BOB), ("c", ANN), ("d", BOB)):
             harness.insert(f"text {id}", id, scope=scope)
