@@ -19,14 +19,12 @@ from memwell._forks import fork_safe
 from memwell.backends.memcached import MemcachedKeyValue
 from memwell.backends.redis.clients import SyncClients
 from memwell.backends.redis.settings import Settings
-from memwell.followers.index_projection import Projection
-from memwell.followers.replica import Replica
+from memwell.followers.index_projection import follower_of
 from memwell.indexes.exact import Exact
 from memwell.registry import open_log, open_store
 from memwell.resilience.circuit_breaker import CircuitBreaker
 from memwell.resilience.workers import Workers
 from memwell.retrieval.index.owner_cache import OwnerCache
-from memwell.testing.samples import START
 from memwell.wrappers.cached import _Recent
 from memwell.wrappers.cached_store import CachedStore
 from memwell.wrappers.fallback import _Backlog
@@ -119,8 +117,7 @@ OBJECTS: dict[str, Callable[[], Any]] = {
     "cached embedder": lambda: _Recent(1, 1),
     "memcached": lambda: MemcachedKeyValue("127.0.0.1", 9),
     "redis": lambda: SyncClients(Settings()),
-    "projection": lambda: Projection(open_store("memory://"), Exact(2), "model"),
-    "replica": lambda: Replica("a", open_store("memory://"), open_store("memory://"), lambda: START),
+    "follower": lambda: follower_of(open_store("memory://"), Exact(2), "model")[0],
     "replay": lambda: _Backlog(open_store("memory://"), open_log("memory://")),
 }
 

@@ -21,8 +21,8 @@ from tests.wrappers.durable import DIMENSION, Durable, Suspending
 
 from memwell import AsyncMemory, ConfigError, Hit, Memory, NewMemory, NotSupported
 from memwell.errors import EmbeddingError
-from memwell.followers import lease
-from memwell.followers.index_projection import Projection, projection
+from memwell.followers import Follower, follower, lease
+from memwell.followers.index_projection import follower_of
 from memwell.followers.index_projection.points import key_of, name_of
 from memwell.indexes.exact import Exact
 from memwell.ports import Embed, Embedding, Point, Store
@@ -76,6 +76,10 @@ def opened(path: Path, index: Any, **options: Any) -> Memory:
     return Memory(
         f"sqlite:///{path}", embedder=options.pop("embedder", None) or Words(), index=index, **options
     )
+
+
+def following(store: Store, index: Any, model: str, clock: Any = None) -> Follower:
+    return follower_of(store, index, model, clock)[0]
 
 
 def told(hits: list[Hit]) -> list[tuple[str, float]]:
@@ -217,8 +221,8 @@ def test_a_killed_process_loses_nothing(path: Path, index: Durable, seed: int, m
             process.send_signal(signal.SIGKILL)
     later = lambda: datetime.now(UTC) + timedelta(minutes=1)  # noqa: E731  the right of the dead has ended
     store = open_store(f"sqlite:///{path}")
-    projection = Projection(store, index, "words", later)
-    assert run(store, projection.feed(None))
+    projection = following(store, index, "words", later)
+    assert run(store, projection.catch_up())
     stored = {record.id for record, _ in run(store, store.embedded("words", limit=10_000))}
     assert known <= stored
     assert names(index) == stored
@@ -307,17 +311,17 @@ def test_an_index_with_points_of_another_model_is_built_again(
 def test_a_build_cut_short_is_finished_by_the_next_process(
     path: Path, index: Durable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(projection, "BATCH", 8)
+    monkeypatch.setattr(follower, "BATCH", 8)
     with opened(path, None) as memory:
         memory.remember(TALK)
     store = open_store(f"sqlite:///{path}")
-    first = Projection(store, index, "words")
-    assert not run(store, first.feed(0, anew=True))
+    first = following(store, index, "words")
+    assert not run(store, first.catch_up(0, rebuild=True))
     assert 0 < len(names(index)) < len(TALK)
-    second = Projection(store, index, "words", lambda: datetime.now(UTC) + timedelta(minutes=1))
-    assert run(store, second.feed(None))
+    second = following(store, index, "words", lambda: datetime.now(UTC) + timedelta(minutes=1))
+    assert run(store, second.catch_up())
     assert names(index) == {item.id for item in TALK}
-    assert run(store, first.feed(None))
+    assert run(store, first.catch_up())
     run(store, store.close())
 
 
@@ -363,14 +367,15 @@ def test_a_search_finds_what_the_index_lacks_and_says_so(path: Path, index: Dura
 def test_a_long_backlog_is_fed_a_little_with_every_call(
     path: Path, index: Durable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(projection, "BATCH", 16)
+    for module in (follower, indexed):
+        monkeypatch.setattr(module, "BATCH", 16)
     monkeypatch.setattr(indexed, "BUDGET", 0.0)
     with opened(path, index) as memory:
         memory.remember("first", id="first")
         with opened(path, None) as other:
             other.remember(TALK)
         hits = memory.recall("ripe pear")
-        assert "not abreast" in notes(hits)
+        assert "not up to date" in notes(hits)
         with opened(path, None) as other:
             assert told(hits) == told(other.recall("ripe pear"))
         left = [len(TALK) - len(names(index))]
@@ -384,7 +389,7 @@ def test_a_long_backlog_is_fed_a_little_with_every_call(
 def test_on_a_loop_the_rest_of_a_backlog_is_fed_in_the_background(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(projection, "BATCH", 10)
+    monkeypatch.setattr(follower, "BATCH", 10)
     monkeypatch.setattr(indexed, "BUDGET", 0.0)
     index = Suspending(tmp_path / "index.db")
 
@@ -424,24 +429,24 @@ def test_what_a_paused_process_puts_too_late_is_put_again(path: Path, tmp_path: 
     quick = Durable(tmp_path / "index.db", dimension=8)
     first, second = open_store(f"sqlite:///{path}"), open_store(f"sqlite:///{path}")
     harness = Harness(second)
-    paused, other = Projection(first, slow, MODEL, clock), Projection(second, quick, MODEL, clock)
-    assert run(first, paused.feed(None))
+    paused, other = following(first, slow, MODEL, clock), following(second, quick, MODEL, clock)
+    assert run(first, paused.catch_up())
     harness.insert("apple", "a", embedding=embedding(0))
     slow.halt = True
     results: list[bool] = []
-    thread = threading.Thread(target=lambda: results.append(run(first, paused.feed(None))))
+    thread = threading.Thread(target=lambda: results.append(run(first, paused.catch_up())))
     thread.start()
     assert slow.halted.wait(30)
     harness.update("a", content="pear", embedding=embedding(90))
-    assert not run(second, other.feed(None))
+    assert not run(second, other.catch_up())
     clock.advance(lease.LEASE)
-    assert run(second, other.feed(None))
+    assert run(second, other.catch_up())
     slow.go.set()
     thread.join()
     assert results == [False]
     held = run(quick, quick.vectors(["default/a"]))["default/a"]
     assert held[0] == pytest.approx(1)  # stale
-    assert run(first, paused.feed(None))
+    assert run(first, paused.catch_up())
     held = run(quick, quick.vectors(["default/a"]))["default/a"]
     assert held[1] == pytest.approx(1)
     for store in (first, second):
@@ -453,7 +458,7 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 from tests.wrappers.durable import Durable
-from memwell.followers.index_projection import Projection
+from memwell.followers.index_projection import follower_of
 from memwell.registry import open_store
 from memwell.testing import run
 from memwell.testing.samples import MODEL
@@ -466,8 +471,8 @@ class Paused(Durable):
         os.kill(os.getpid(), signal.SIGKILL)
 
 store = open_store(f"sqlite:///{sys.argv[1]}")
-projection = Projection(store, Paused(Path(sys.argv[2]), dimension=8), MODEL)
-run(store, projection.feed(None, anew=sys.argv[4] == "anew"))
+follower, _ = follower_of(store, Paused(Path(sys.argv[2]), dimension=8), MODEL)
+run(store, follower.catch_up(rebuild=sys.argv[4] == "anew"))
 """
 
 
@@ -478,10 +483,10 @@ def test_what_a_process_put_too_late_before_it_was_killed_is_put_right(
 ) -> None:
     clock, index = Clock(datetime.now(UTC)), Durable(tmp_path / "index.db", dimension=8)
     store = open_store(f"sqlite:///{path}")
-    harness, other = Harness(store), Projection(store, index, MODEL, clock)
+    harness, other = Harness(store), following(store, index, MODEL, clock)
     for name in "xyz":
         harness.insert(f"text {name}", name, embedding=embedding(30))
-    assert run(store, other.feed(None))
+    assert run(store, other.catch_up())
     harness.insert("apple", "a", embedding=embedding(0))
     command = [sys.executable, "-c", LATECOMER, str(path), str(index.path), str(HERE), how]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as late:
@@ -490,21 +495,21 @@ def test_what_a_process_put_too_late_before_it_was_killed_is_put_right(
         harness.update("a", content="pear", embedding=embedding(90))
         harness.insert("forgotten", "b", embedding=embedding(10))
         clock.advance(lease.LEASE + 60)  # its own clock has gone on a little
-        assert run(store, other.feed(None))
+        assert run(store, other.catch_up())
         let_go(late)
     assert late.returncode == -signal.SIGKILL
     assert run(index, index.vectors(["default/a"]))["default/a"][0] == pytest.approx(1)  # stale
     if healer == "a newcomer":
-        other = Projection(store, index, MODEL, clock)
-        assert run(store, other.feed(None))  # too early: something may still come
+        other = following(store, index, MODEL, clock)
+        assert run(store, other.catch_up())  # too early: something may still come
     index.forget_deliveries()
     clock.advance(lease.LATE)
-    assert run(store, other.feed(None))
+    assert run(store, other.catch_up())
     assert run(index, index.vectors(["default/a"]))["default/a"][1] == pytest.approx(1)
     assert {id for _, id in index.delivered} == {"default/a", "default/b"}
     index.forget_deliveries()
     clock.advance(lease.LATE)
-    assert run(store, other.feed(None))
+    assert run(store, other.catch_up())
     assert index.delivered == []
     run(store, store.close())
 
@@ -513,14 +518,14 @@ def test_what_a_process_put_too_late_before_it_was_killed_is_put_right(
 def test_who_fed_in_time_is_never_fed_after(path: Path, tmp_path: Path, anew: bool) -> None:
     clock, index = Clock(datetime.now(UTC)), Durable(tmp_path / "index.db", dimension=8)
     store = open_store(f"sqlite:///{path}")
-    harness, projection = Harness(store), Projection(store, index, MODEL, clock)
+    harness, projection = Harness(store), following(store, index, MODEL, clock)
     for name in "abc":
         harness.insert(f"text {name}", name, embedding=embedding(30))
-        assert run(store, projection.feed(None, anew=anew))
+        assert run(store, projection.catch_up(rebuild=anew))
     index.forget_deliveries()
-    for again in (projection, Projection(store, index, MODEL, clock)):
+    for again in (projection, following(store, index, MODEL, clock)):
         clock.advance(lease.LATE * 2)
-        assert run(store, again.feed(None))
+        assert run(store, again.catch_up())
     assert index.delivered == []
     run(store, store.close())
 

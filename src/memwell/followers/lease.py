@@ -1,11 +1,11 @@
-"""Who may feed an index now, and what those who lost that right may still do to it.
+"""The lease of a follower: one process delivers at a time, and what a former holder writes late is put right.
 
-The right is a lease of the store's (`Store.claim`), so that whoever dies holds up the others for `LEASE` seconds. But
-who was paused that long may be alive, and still put what it had read before; an index cannot tell it from the others.
-Alive, it notices, and has the records put again. It may also be killed before it does. So whoever takes the right from
-one that did not give it back notes in the store how far the index was fed then, under a follower's name of its own, for
-`LATE` seconds. A request does not live longer than that. Afterwards whoever feeds the index, in whatever process, feeds
-it again from there, and what came late is put right.
+The store keeps the lease (`Store.claim`) for some seconds, so that a process that dies holds up the others no longer
+than that. A process that was only paused is still alive: it may go on and write what it read before the pause, and a
+sink cannot tell its writes from those of others. If it lives on, it notices, and delivers those records again. It may
+also be killed before it notices. So taking over an expired lease records the old checkpoint, under a follower's name of
+its own, for `LATE` seconds; no request lives longer than that. Afterwards whoever follows, in whatever process, replays
+the changes from there.
 """
 
 from __future__ import annotations
@@ -21,96 +21,122 @@ from memwell.records.ids import new_id
 __all__ = ["LATE", "LEASE", "Lease"]
 
 LEASE: Final = 15.0
-"""Seconds for which the right to feed is taken; the longest that others wait for a process that died."""
+"""Seconds for which a lease is claimed; the longest that others wait for a process that died."""
 LATE: Final = 600.0
-"""Seconds for which something is still expected of a process that lost the right."""
+"""Seconds during which a former holder may still write something stale."""
 _AGES: Final = 10 * 365 * 86_400.0
-"""Seconds. As of so long ago the right of nobody has ended, so that only what was given back can be taken."""
+"""Seconds. So long ago no lease had expired: a claim as of then succeeds only if the lease was released."""
 _NOTHING: Final = 2**63 - 1
-"""The position of a note that says nothing: beyond all others, so that no change is kept for its sake."""
+"""The checkpoint of a mark that was cleared: beyond all others, so that no change is kept for its sake."""
 _ANYBODY: Final = "whoever was late"
-"""Who holds a note: everybody may change it, and nobody else may take it before its time."""
+"""The holder of a mark: everybody may change it, and nobody may take it before its time."""
 
 
 class Lease:
-    """The right to feed one follower of a store, for this object in this process. Without a follower it is always had,
-    and the position is that of this object."""
+    """The lease on one follower of a store, for this object in this process; a forked child is another holder.
 
-    def __init__(self, store: Store, follower: str | None, clock: Callable[[], datetime]) -> None:
-        self.position = 0
-        """The follower's position when it was last told or moved."""
+    Without a `follower` there is nothing to share: the lease is always ours, and this object keeps the checkpoint.
+    With `replayed=False` taking over marks nothing: for sinks to which late writes do no harm.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        follower: str | None,
+        clock: Callable[[], datetime],
+        *,
+        seconds: float | None = None,
+        replayed: bool = True,
+    ) -> None:
+        self.checkpoint = 0
+        """The follower's position in the change sequence when it was last read or moved."""
         self._store, self._follower, self._clock = store, follower, clock
+        self._seconds, self._replayed = seconds, replayed
         self._token = new_id()
-        self._look: datetime | None = None
-        """When to look for a note again; `None`: at once."""
-        self._noting = _ANYBODY
-        """By whose name the note was last taken here."""
+        self._next_look: datetime | None = None
+        """When to look for a mark again; `None`: at once."""
+        self._marked_as = _ANYBODY
+        """The holder under whose name this object last changed the mark."""
 
     @property
-    def due(self) -> bool:
-        """Whether `behind` should be asked again."""
-        return self._follower is not None and (self._look is None or self._clock() >= self._look)
+    def must_look(self) -> bool:
+        """Whether it is time to ask `replay_from` again."""
+        if self._follower is None or not self._replayed:
+            return False
+        return self._next_look is None or self._clock() >= self._next_look
 
-    async def take(self) -> bool:
-        """Take the right, or extend it, and learn the position; whether it was to be had."""
+    async def claim(self) -> bool:
+        """Claim the lease, or extend it, and read the checkpoint. Returns whether the lease is ours."""
         if self._follower is None or await self._claimed(ago=_AGES) or await self._claimed(ago=LATE):
             return True
         if not await self._claimed(ago=0.0):
             return False
-        await self.note(None)
+        if self._replayed:
+            await self.mark_suspect()
         return True
 
-    async def move(self, position: int, *, release: bool = False) -> bool:
-        """Move the position, and with `release` give the right back; whether it was still ours."""
+    async def advance(self, checkpoint: int, *, release: bool = False) -> bool:
+        """Move the checkpoint, and with `release` give the lease back. Returns whether the lease was still ours; if
+        not, nothing changed."""
         if self._follower is not None and not await self._store.advance(
-            self._follower, self._holder, position, release=release
+            self._follower, self._holder, checkpoint, release=release
         ):
             return False
-        self.position = position
+        self.checkpoint = checkpoint
         return True
 
-    async def note(self, position: int | None) -> bool:
-        """Note, for whoever feeds the index in `LATE` seconds, that from this position on (`None`: from that of the
-        follower, or what was noted before) something stale may be put; whether nothing was noted already."""
+    async def release(self) -> bool:
+        """Give the lease back, the checkpoint as it is. Returns whether it was still ours."""
+        return await self.advance(self.checkpoint, release=True)
+
+    async def mark_suspect(self, checkpoint: int | None = None) -> bool:
+        """Record that what was delivered after this checkpoint (`None`: the lease's own) may be overwritten late. In
+        `LATE` seconds it is replayed. An earlier mark stays if it reaches farther back. Returns whether there was none.
+        """
         if self._follower is None:
             return True
-        name, now = f"{self._follower} late", self._clock()
-        self._look = now + timedelta(seconds=LATE)
-        moment = now + timedelta(seconds=LEASE)  # who looks for a note just now has it until just now
-        self._noting = _ANYBODY
-        known = await self._store.claim(name, _ANYBODY, seconds=LATE - LEASE, now=moment)
-        noted = known if known and known < _NOTHING else None
-        if position is None:
-            position = self.position or noted
-        await self._store.advance(name, _ANYBODY, min(max(position or 0, 1), noted or _NOTHING))
-        return noted is None
+        now = self._clock()
+        self._next_look = now + timedelta(seconds=LATE)
+        moment = now + timedelta(seconds=LEASE)  # whoever is reading the mark just now holds it until then
+        self._marked_as = _ANYBODY
+        found = await self._store.claim(self._mark, _ANYBODY, seconds=LATE - LEASE, now=moment)
+        earlier = found if found and found < _NOTHING else None
+        if checkpoint is None:
+            checkpoint = max(self.checkpoint, 0) or earlier
+        await self._store.advance(self._mark, _ANYBODY, min(max(checkpoint or 0, 1), earlier or _NOTHING))
+        return earlier is None
 
-    async def behind(self) -> int | None:
-        """The position from which on the index is to be fed again, when there is a note whose time has come. Ask with
-        the right, move there, and `settle`."""
-        if self._follower is None:
+    async def replay_from(self) -> int | None:
+        """The checkpoint from which to deliver again: that of a mark whose time has come, or `None`. Call it while the
+        lease is ours, move there, then `clear_suspect`."""
+        if self._follower is None or not self._replayed:
             return None
         now = self._clock()
-        self._look, self._noting = now + timedelta(seconds=LATE), self._holder
-        found = await self._store.claim(f"{self._follower} late", self._holder, seconds=0, now=now)
-        if found == 0:  # there was none
-            await self.settle()
+        self._next_look, self._marked_as = now + timedelta(seconds=LATE), self._holder
+        found = await self._store.claim(self._mark, self._holder, seconds=0, now=now)
+        if found == 0:  # this claim has just created it
+            await self.clear_suspect()
         return found if found and found < _NOTHING else None
 
-    async def settle(self) -> None:
-        """Let the note that was made or found here say nothing."""
+    async def clear_suspect(self) -> None:
+        """Clear the mark that this object made or read."""
         if self._follower is not None:
-            await self._store.advance(f"{self._follower} late", self._noting, _NOTHING, release=True)
+            await self._store.advance(self._mark, self._marked_as, _NOTHING, release=True)
+
+    @property
+    def _mark(self) -> str:
+        return f"{self._follower} late"
 
     @property
     def _holder(self) -> str:
         return f"{self._token}-{os.getpid()}"
 
     async def _claimed(self, *, ago: float) -> bool:
-        """Claim the right as of so many seconds ago, to its usual end."""
+        """Claim the lease as of `ago` seconds before now, to its usual end."""
         assert self._follower is not None
+        seconds = ago + (LEASE if self._seconds is None else self._seconds)
         then = self._clock() - timedelta(seconds=ago)
-        found = await self._store.claim(self._follower, self._holder, seconds=ago + LEASE, now=then)
+        found = await self._store.claim(self._follower, self._holder, seconds=seconds, now=then)
         if found is not None:
-            self.position = found
+            self.checkpoint = found
         return found is not None

@@ -2,8 +2,8 @@
 
 The index follows the store's change sequence, which is written in the store's own transactions, so that neither a
 crash nor an index that is down loses anything (`memwell.followers.index_projection` tells how). Writes and searches
-bring it abreast, for a fraction of a second at most; where there is an event loop the rest follows in the background,
-else with later calls.
+bring it up to date, for a fraction of a second at most. The rest follows in the background where there is an event
+loop, else with later calls.
 
 The index only nominates: the cosines of all candidates are those of the store's vectors, so that scores are the same
 with and without it. Records that it lacks are nominated beside, when they are few. When they are many, or the index
@@ -21,13 +21,14 @@ from typing import Any, Final
 
 from memwell import _bridge, filters
 from memwell.errors import BackendError, Closed, ConfigError, EmbeddingError, MemwellError, Unavailable
-from memwell.followers.index_projection import Projection, middle
+from memwell.followers.follower import BATCH
+from memwell.followers.index_projection import follower_of, middle
 from memwell.followers.index_projection.comparison import differences
 from memwell.followers.index_projection.points import key_of
 from memwell.followers.lease import LEASE
 from memwell.ports import Operation, Store, VectorIndex, unsupported
 from memwell.ports.store.search import Found, Search
-from memwell.types import Problem, Report
+from memwell.types import Problem, Report, Scope
 from memwell.wrappers.base import StoreWrapper
 
 __all__ = ["Indexed"]
@@ -35,7 +36,7 @@ __all__ = ["Indexed"]
 log = logging.getLogger("memwell.indexed")
 
 BUDGET: Final = 0.1
-"""Seconds that a call may spend on feeding; a batch is always fed."""
+"""Seconds that a call may spend on updating the index; one batch is always delivered."""
 PAUSE: Final = 5.0
 """Seconds before an index that failed is tried again."""
 _UNKNOWN: Final = frozenset({"content", "access_count", "last_accessed_at"})
@@ -44,7 +45,7 @@ _UNKNOWN: Final = frozenset({"content", "access_count", "last_accessed_at"})
 
 class Indexed(StoreWrapper):
     """`Indexed(store, index, model=…)` is again a Store. `model` names the embedder whose vectors the index holds;
-    `clock` times the right to feed it.
+    `clock` times the lease on updating it.
 
     Raises `NotSupported` for a store that cannot tell its changes.
     """
@@ -68,7 +69,7 @@ class Indexed(StoreWrapper):
         self.index = index
         self.model = model
         self._clock = clock
-        self._projection = Projection(inner, index, model, clock)
+        self._follower, self._projection = follower_of(inner, index, model, clock)
         self._failure: MemwellError | None = None
         self._again = 0.0
         """When a failed index may be tried again, in the seconds of `time.monotonic`."""
@@ -95,12 +96,12 @@ class Indexed(StoreWrapper):
 
     async def _write(self, operations: Sequence[Operation], now: datetime) -> list[Any]:
         results = await self.inner.write(operations, now=now)
-        await self._caught_up()
+        await self._catch_up()
         return results
 
     async def _sweep(self, now: datetime) -> int:
         gone = await self.inner.sweep(now)
-        await self._caught_up()
+        await self._catch_up()
         return gone
 
     async def _search(self, search: Search) -> Found:
@@ -115,17 +116,17 @@ class Indexed(StoreWrapper):
             similar, note = None, f"the index cannot answer, so the store searched by itself: {error}"
         found = await self.inner.search(search if similar is None else replace(search, similar=similar))
         if similar is None and not note and any(one.cosine is not None for one in found.candidates):
-            self._projection.distrust()  # the index found nothing where the store does
+            self._follower.distrust()  # the index found nothing where the store does
         return replace(found, notes=(*found.notes, note)) if note else found
 
     async def _nominated(self, search: Search) -> tuple[dict[str, float] | None, str]:
         """Whom the index finds, and those whom it lacks; `None` where the store has to search by itself. And a note."""
-        abreast = await self._caught_up()
+        up_to_date = await self._catch_up()
         if self._failure is not None:
             return None, f"the index is unavailable, so the store searched by itself: {self._failure}"
-        lacking = set() if abreast else await self._projection.lacking(search.scope)
+        lacking = set() if up_to_date else await self._lacking(search.scope)
         if lacking is None:
-            return None, "the index is not abreast yet, so the store searched by itself"
+            return None, "the index is not up to date yet, so the store searched by itself"
         assert search.vectors is not None
         matches = await self.index.search(middle(search.vectors), limit=search.pool, where=_where(search))
         if not matches:  # perhaps it has lost what it had: the store knows
@@ -134,47 +135,60 @@ class Indexed(StoreWrapper):
         note = f"the index lacks {len(lacking)} records, which were compared beside" if lacking else ""
         return names | dict.fromkeys(lacking, 0.0), note
 
+    async def _lacking(self, scope: Scope) -> set[str] | None:
+        """Ids of the scope's records that the index may not hold as they are now; `None` if many or unknown."""
+        changes = await self._follower.pending(BATCH)
+        if changes is None:
+            return None
+        return {
+            change.id
+            for change in changes
+            if change.kind == "put"
+            and change.tenant_id == scope.tenant_id
+            and scope.user_id in (None, change.user_id)
+        }
+
     async def _check(self, repair: bool) -> Report:
         report = await self.inner.check(repair=repair)
         if await self.inner.serving() not in (None, self.model):
             return report  # the index is not in use
         self._failure = None
         try:
-            abreast = await self._fed_whole(anew=repair)
-            problems = await differences(self._projection) if abreast else [_BEHIND]
+            up_to_date = await self._catch_up_fully(rebuild=repair)
+            problems = await differences(self._projection, self._follower) if up_to_date else [_BEHIND]
         except MemwellError as error:
             self._failed(error)
             detail = f"the index is unavailable: {error}"
             problems = [Problem(kind="index", detail=detail, repairable=False)]
         return replace(report, ok=report.ok and not problems, problems=(*report.problems, *problems))
 
-    # -------------------------------------------------------------------------------------------- feeding
+    # ------------------------------------------------------------------------------------------- updating
 
-    async def _fed_whole(self, *, anew: bool) -> bool:
-        """Feed to the end; whether that was possible before long. Whoever has the right may be dead: wait that out."""
+    async def _catch_up_fully(self, *, rebuild: bool) -> bool:
+        """Update to the end, waiting for the lease of a process that may be dead. Returns whether it was possible."""
         until = time.monotonic() + LEASE + 1
-        while not (done := await self._projection.feed(None, anew=anew)) and time.monotonic() < until:
+        while not (done := await self._follower.catch_up(rebuild=rebuild)) and time.monotonic() < until:
             await _bridge.pause(0.25, blocking=self.blocking)
         return done
 
-    async def _caught_up(self) -> bool:
-        """Feed the index for a moment, unless it failed just now; whether it is abreast. A failure is logged."""
+    async def _catch_up(self) -> bool:
+        """Update the index for a moment, unless it has just failed; log failures. Returns whether it is up to date."""
         if self._failure is not None and time.monotonic() < self._again:
             return False
         try:
-            abreast = await self._projection.feed(BUDGET)
+            up_to_date = await self._follower.catch_up(BUDGET)
         except MemwellError as error:
             self._failed(error)
             return False
         self._failure = None
-        if not abreast and not self.blocking and not self._tasks:
+        if not up_to_date and not self.blocking and not self._tasks:
             _bridge.later(self._rest(), self._tasks)
-        return abreast
+        return up_to_date
 
     async def _rest(self) -> None:
-        """Feed what is left, beside the callers."""
+        """Deliver the rest in the background."""
         try:
-            while not await self._projection.feed(BUDGET):
+            while not await self._follower.catch_up(BUDGET):
                 await _bridge.pause(BUDGET, blocking=False)
         except MemwellError as error:
             self._failed(error)
@@ -185,11 +199,11 @@ class Indexed(StoreWrapper):
             if self._failure is None:
                 log.warning("the index lags behind its store: %s", error)
             self._failure, self._again = error, time.monotonic() + PAUSE
-            self._projection.distrust()
+            self._follower.distrust()
 
 
 _BEHIND: Final = Problem(
-    kind="index", detail="another process feeds the index at this moment; look again", repairable=False
+    kind="index", detail="another process is updating the index right now; run doctor again", repairable=False
 )
 
 

@@ -1,19 +1,18 @@
-"""A store with copies: `MirroredStore(first, {"copy": second})` is a `Store` whose writes call the others too.
+"""A store with mirrors: `MirroredStore(first, {"copy": second})` is a `Store` whose writes reach the others too.
 
 The first store is the truth: it answers every call, and a write has happened when it is committed there. The mirrors
-follow its change sequence, each at its own pace, with its position kept in the first store (`claim`, `advance`): so a
-mirror that is down fails no write and loses nothing, whoever dies, and of several processes one feeds a mirror at a
-time. With `wait` (the default) a write brings the mirrors abreast before it returns, unless one is down or fed by
-somebody else just now; without, `follow()` does, whenever it is called. A mirror that failed is left alone for
+follow its change sequence (`memwell.followers`), each at its own pace: a mirror that is down fails no write and loses
+nothing. With `wait` (the default) a write brings the mirrors up to date before it returns, unless one is down or
+another process is delivering to it; without, `follow()` does. A mirror that failed is not called for
 `recovery_timeout` seconds.
 
-A mirror holds each record with its id, versions, counts, relationships and older versions, and its vectors of the
-model that serves. Recalls (`Touch`) are no changes; they come along with the record's next change. The names of
-mirrors are kept with their positions: give a store that begins empty a new name. One that was emptied, or that lags so
-far that the changes it needs were trimmed, is filled anew.
+A mirror holds each record with its id, versions, counts, links and older versions, and its vectors of the model that
+serves. Recalls (`Touch`) are no changes; they arrive with the record's next change. The first store keeps the position
+of each mirror under its name: give a store that begins empty a new name. A mirror is rebuilt when it was emptied or has
+lost writes, when the first store has lost writes, and when the changes it needs were trimmed.
 
 What was forgotten is forgotten in a mirror as soon as it can be reached; `holding(scope, ids)` tells which still have
-it. `lag()` tells how many changes each is behind; `verify()` compares every record and, with `repair`, mends.
+it. `lag()` tells how many positions each is behind; `verify()` compares every record and, with `repair`, mends.
 """
 
 from __future__ import annotations
@@ -26,7 +25,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from memwell.errors import ConfigError, MemwellError, Unavailable
-from memwell.followers.replica import EVER, Replica
+from memwell.followers import Follower
+from memwell.followers.replica import NEVER_EXPIRED, Replica
 from memwell.ports import Declaration, Delete, Operation, Store, declared, unsupported
 from memwell.resilience.circuit_breaker import CircuitBreaker
 from memwell.types import Problem, Report, Scope
@@ -37,6 +37,8 @@ __all__ = ["MirroredStore"]
 log = logging.getLogger("memwell.mirror")
 
 _WRITE: Final = declared(Store.write)
+_LEASE: Final = 30.0
+"""Seconds. A batch of a distant mirror may take longer than one of an index."""
 
 
 class MirroredStore(StoreWrapper):
@@ -61,26 +63,30 @@ class MirroredStore(StoreWrapper):
         require_same_mode([first, *mirrors.values()], part=self.part)
         self.inner = first
         self._wait = wait
-        self._copies = {name: Replica(name, first, store, clock) for name, store in mirrors.items()}
-        self._guards = {
+        self._replicas = {name: Replica(first, store) for name, store in mirrors.items()}
+        self._followers = {
+            name: Follower(first, replica, name=f"mirror {name}", clock=clock, lease=_LEASE)
+            for name, replica in self._replicas.items()
+        }
+        self._breakers = {
             name: CircuitBreaker(failure_threshold=1, recovery_timeout=recovery_timeout, clock=monotonic)
             for name in mirrors
         }
 
     async def follow(self) -> dict[str, bool]:
-        """Bring the mirrors abreast; which of them are. What fails is logged."""
-        return {name: await self._followed(name) for name in self._copies}
+        """Bring the mirrors up to date. Returns which of them are; what fails is logged."""
+        return {name: await self._caught_up(name) for name in self._replicas}
 
     async def lag(self) -> dict[str, int]:
         """How many positions of the change sequence each mirror is behind."""
-        return {name: await copy.behind() for name, copy in self._copies.items()}
+        return {name: await follower.lag() for name, follower in self._followers.items()}
 
     async def holding(self, scope: Scope, ids: Sequence[str]) -> dict[str, list[str] | None]:
         """Which of these records each mirror has (also expired ones); `None` for a mirror that cannot be asked."""
         found: dict[str, list[str] | None] = {}
-        for name, copy in self._copies.items():
+        for name, replica in self._replicas.items():
             try:
-                records = await copy.store.get(scope, ids, now=EVER)
+                records = await replica.store.get(scope, ids, now=NEVER_EXPIRED)
             except MemwellError as error:
                 log.debug("the mirror %s cannot be asked: %s", name, error)
                 found[name] = None
@@ -95,14 +101,14 @@ class MirroredStore(StoreWrapper):
         """
         problems: list[Problem] = []
         checked = repaired = 0
-        for name, copy in self._copies.items():
+        for name, replica in self._replicas.items():
             try:
-                await copy.feed()
-                count, wrong = await copy.compared()
+                await self._followers[name].catch_up()
+                count, wrong = await replica.compare()
                 checked += count
                 if repair and wrong:
-                    await copy.put(wrong)
-                    _, left = await copy.compared()
+                    await replica.copy(wrong)
+                    _, left = await replica.compare()
                     repaired += len(wrong.keys() - left.keys())
                     wrong = {key: what for key, what in left.items() if key in wrong}
             except MemwellError as error:
@@ -119,9 +125,9 @@ class MirroredStore(StoreWrapper):
     async def _call(self, operation: Declaration, arguments: tuple[Any, ...]) -> Any:
         answer = await super()._call(operation, arguments)
         if operation.feeds and self._wait:
-            abreast = await self.follow()
+            up_to_date = await self.follow()
             if operation is _WRITE:
-                _tell_of_forgotten(arguments[0], abreast)
+                _warn_of_forgotten(arguments[0], up_to_date)
         return answer
 
     async def _check(self, repair: bool) -> Report:
@@ -134,20 +140,19 @@ class MirroredStore(StoreWrapper):
             repaired=report.repaired + mirrors.repaired,
         )
 
-    async def _followed(self, name: str) -> bool:
-        copy, guard = self._copies[name], self._guards[name]
+    async def _caught_up(self, name: str) -> bool:
         try:
-            return await guard.run(copy.feed, name=name)
+            return await self._breakers[name].run(self._followers[name].catch_up, name=name)
         except MemwellError as error:
             if not (isinstance(error, Unavailable) and error.unsent):
                 log.warning("the mirror %s lags behind: %s", name, error)
             return False
 
     async def _close(self) -> None:
-        await close_all([self.inner, *(copy.store for copy in self._copies.values())])
+        await close_all([self.inner, *(replica.store for replica in self._replicas.values())])
 
 
-def _tell_of_forgotten(operations: Sequence[Operation], abreast: Mapping[str, bool]) -> None:
-    late = ", ".join(name for name, done in abreast.items() if not done)
+def _warn_of_forgotten(operations: Sequence[Operation], up_to_date: Mapping[str, bool]) -> None:
+    late = ", ".join(name for name, done in up_to_date.items() if not done)
     if late and any(isinstance(operation, Delete) for operation in operations):
-        log.warning("what was forgotten is still in the mirror %s, until it can be fed again", late)
+        log.warning("what was forgotten is still in the mirror %s, until it can be updated again", late)
