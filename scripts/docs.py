@@ -1,6 +1,7 @@
-"""Write the generated parts of README.md and docs/ anew, or with `--check` tell which are out of date.
+"""Write the generated parts of README.md and docs/, or with `--check` say which are out of date.
 
-A part stands between `<!-- begin: NAME -->` and `<!-- end: NAME -->`; NAME is a key of `PARTS`.
+A part stands between `<!-- begin: NAME -->` and `<!-- end: NAME -->`; NAME is a key of `PARTS`. The docstrings of
+`Memory` are a generated part, too: they are those of `AsyncMemory`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "memwell"
 PART = re.compile(r"(<!-- begin: ([\w-]+) -->\n).*?(<!-- end: \2 -->)", re.DOTALL)
 STORES = (
     "memory://",
@@ -41,7 +43,7 @@ INDEXES = {
 }
 SMALL = {"embedders": "embedder", "keyvalue": "key-value", "logs": "log"}
 PROOFS = {"service": "the real thing", "wire": "its protocol"}
-"""What `Port.proof` says, for readers."""
+"""What `Port.proof` means, for readers."""
 
 
 def errors() -> str:
@@ -107,9 +109,9 @@ def index_capabilities() -> str:
 
 
 def small_parts() -> str:
-    """The other parts, and how each is proved."""
+    """The other parts, and what each is tested against."""
     registry = importlib.import_module("memwell.registry")
-    rows = ["| part | names | proved against |", "|---|---|---|"]
+    rows = ["| part | names | tested against |", "|---|---|---|"]
     for kind, shown in SMALL.items():
         found: dict[str, list[str]] = {}
         for name in registry.TABLE[kind]:
@@ -119,7 +121,7 @@ def small_parts() -> str:
 
 
 def _promises(owner: type, parts: Mapping[str, Any]) -> str:
-    """A table of flags, one column a part, and how each is proved."""
+    """A table of flags with a column per part, and what each part is tested against."""
     docs = field_docs(owner)
     rows = [f"| promise | {' | '.join(parts)} |", "|---|" + ":-:|" * len(parts)]
     for field in fields(owner):
@@ -131,13 +133,13 @@ def _promises(owner: type, parts: Mapping[str, Any]) -> str:
 
 
 def folder_store() -> str:
-    """The example of a plugin, whole."""
+    """The example plugin."""
     code = (ROOT / "examples" / "plugin" / "memwell_folder.py").read_text("utf-8")
     return f"```python\n{code}```"
 
 
 def commands() -> str:
-    """Every command with its arguments and options; those that all commands have stand in `shared-options`."""
+    """Every command with its arguments and options, without the `shared-options`."""
     from typer.main import get_command
 
     root: Any = get_command(importlib.import_module("memwell.cli").app)
@@ -226,8 +228,30 @@ PARTS: dict[str, Callable[[], str]] = {
 
 
 def renewed(text: str) -> str:
-    """The page with every generated part written anew."""
+    """The page with every generated part as it is now."""
     return PART.sub(lambda m: f"{m[1]}{PARTS[m[2]]()}\n{m[3]}", text)
+
+
+def _docstrings(source: str, owner: str) -> dict[str, ast.expr]:
+    """Method → its docstring in the source. Overloads have none."""
+    classes = [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
+    body = next(node for node in classes if node.name == owner).body
+    methods = [node for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    found = [node for node in methods if ast.get_docstring(node) and not node.name.startswith("_")]
+    return {node.name: node.body[0].value for node in found if isinstance(node.body[0], ast.Expr)}
+
+
+def with_docstrings(sync: str) -> str:
+    """The module of `Memory` with the docstrings of `AsyncMemory`."""
+    model = (SOURCE / "memory.py").read_text("utf-8")
+    wanted = _docstrings(model, "AsyncMemory")
+    lines = sync.splitlines(keepends=True)
+    stale = sorted(_docstrings(sync, "Memory").items(), key=lambda item: -item[1].lineno)
+    for name, old in stale:
+        new = wanted[name]
+        text = model.splitlines(keepends=True)[new.lineno - 1 : new.end_lineno]
+        lines[old.lineno - 1 : old.end_lineno] = text
+    return "".join(lines)
 
 
 def main() -> int:
@@ -235,15 +259,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a part is out of date")
     check = parser.parse_args().check
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    sources: dict[Path, Callable[[str], str]] = dict.fromkeys(pages, renewed)
+    sources[SOURCE / "sync.py"] = with_docstrings
     stale = 0
-    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
-        old = page.read_text("utf-8")
-        if (new := renewed(old)) != old:
+    for path, renew in sources.items():
+        old = path.read_text("utf-8")
+        if (new := renew(old)) != old:
             stale += 1
-            what = "is out of date; run `make docs`" if check else "was written anew"
-            sys.stdout.write(f"{page.relative_to(ROOT)} {what}\n")
+            what = "is out of date; run `make docs`" if check else "is written"
+            sys.stdout.write(f"{path.relative_to(ROOT)} {what}\n")
             if not check:
-                page.write_text(new, "utf-8")
+                path.write_text(new, "utf-8")
     return int(check and stale > 0)
 
 

@@ -161,7 +161,7 @@ class Memory:
         - `as_of`: answer with what was stored at that time, in the versions of that time. Memories are still found by
           their present words.
         - `mode`: `"hybrid"` (words and vectors, as far as there are any), `"semantic"` or `"lexical"`.
-        - `explain`: fill in all of `Hit.why`: also the signals without weight, the terms and the matching passage.
+        - `explain`: also fill in `Hit.why.terms`, and the matching passage of every hit.
         - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: search only the memories of this scope.
 
         A memory that another visible one supersedes is replaced by that one. Raises `InvalidQuery` for an empty query
