@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src"
 PORTS = {"Store", "VectorIndex", "Embedder", "KeyValue", "Log"}
 ROOMS = (
-    {"types", "errors", "capabilities", "_forks"},
+    {"types", "errors", "capabilities", "frozen", "fields", "_forks"},
     {"filters", "_bridge"},
     {"ports", "events", "config"},
     {"records", "network", "urls", "resilience", "importers"},

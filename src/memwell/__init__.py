@@ -25,8 +25,8 @@ TYPE_CHECKING = False  # type checkers take it as true; importing typing would c
 if TYPE_CHECKING:
     from memwell.coordination.locks import Lock, SyncLock, lock, lock_sync, redlock, redlock_sync
     from memwell.coordination.rate_limit import Rate, rate_limit, rate_limit_sync
-    from memwell.engine.validation import LIMITS
     from memwell.events import EVENTS, Event
+    from memwell.fields import LIMITS
     from memwell.memory import AsyncMemory
     from memwell.resilience.decorators import (
         CircuitBreaker,
@@ -113,7 +113,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "EVENTS": "events",
-    "LIMITS": "engine.validation",
+    "LIMITS": "fields",
     "STRATEGIES": "retrieval.ranking.strategies",
     "AsyncMemory": "memory",
     "Event": "events",

@@ -1,7 +1,7 @@
-"""The values that cross every layer: frozen, slotted, keyword-only, standard library only.
+"""The values that all layers share: frozen, slotted, keyword-only, standard library only.
 
-Times are aware datetimes in UTC with microsecond precision. Scores and weights lie in 0..1 unless said
-otherwise. `None` means absent, never "unsupported".
+Times are aware datetimes in UTC with microsecond precision. Scores and weights lie in 0..1 unless said otherwise.
+`None` means absent, never "unsupported". `memwell.fields` has the table of the fields of `Scope` and `Record`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
+
+from memwell.frozen import EMPTY, FrozenDict, freeze
 
 __all__ = [
     "Component",
@@ -50,8 +52,12 @@ DEFAULT_TENANT = "default"
 class Scope:
     """Who a record belongs to, or which records a call may see.
 
-    The tenant is a wall: it is always compared exactly. On a record, `None` in another field means "nobody's
-    in particular"; in a query it means "any". A record belongs to exactly one scope.
+    The tenant is always compared exactly. On a record, `None` in another field means "nobody's in particular"; in a
+    query it means "any". A record belongs to exactly one scope.
+
+    Ids are compared code point by code point on every backend and returned as they were given: `José` written with
+    one code point for `é` and with two are two users. Normalise ids (`unicodedata.normalize("NFC", …)`) before
+    handing them in where they may come in both forms.
     """
 
     tenant_id: str = DEFAULT_TENANT
@@ -94,7 +100,8 @@ class Record:
     scope: Scope
     content: str
     kind: str = "memory"
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
+    """Read-only in all its depth, and equal to the dict it was made of; `{**record.metadata}` is one to change."""
     tags: tuple[str, ...] = ()
     category: str | None = None
     importance: float = 0.5
@@ -102,7 +109,7 @@ class Record:
     tier: str | None = None
     source: str | None = None
     created_at: datetime
-    """When what it tells was learnt: now, or the time the caller gave."""
+    """When it was learnt: the time of the call, or the time the caller gave."""
     updated_at: datetime
     expires_at: datetime | None = None
     """From this moment on the record is never returned."""
@@ -116,6 +123,10 @@ class Record:
     """Outgoing relationships."""
     embedded: bool = False
     """Whether vectors of some model are stored for the content as it stands."""
+
+    def __post_init__(self) -> None:
+        if type(self.metadata) is not FrozenDict:
+            object.__setattr__(self, "metadata", freeze(self.metadata))
 
     @property
     def user_id(self) -> str | None:
@@ -169,7 +180,7 @@ class Why:
     """Why a hit stands where it stands."""
 
     components: tuple[Component, ...] = ()
-    """Every signal that spoke, largest contribution first."""
+    """Every signal that contributed, largest contribution first."""
     passage: str | None = None
     """The matching part of a content that was longer than the model's window."""
     terms: tuple[str, ...] = ()
@@ -195,7 +206,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """A record as it was, and when it ceased to be so."""
+    """A version of a record, and when the next one replaced it."""
 
     record: Record
     changed_at: datetime
@@ -216,13 +227,13 @@ class Related:
 
     record: Record
     link: Link
-    """The last relationship on the way, as its holder has it."""
+    """The last relationship on the path, as the record that holds it has it."""
     depth: int
-    """Number of relationships on the shortest way, from 1."""
+    """Number of relationships on the shortest path, from 1."""
     outgoing: bool
     """Whether the last relationship points to this record."""
     strength: float
-    """Product of the strengths on the way."""
+    """Product of the strengths along the path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,7 +298,7 @@ class Imported:
     """Already stored as exported."""
     links: int
     expired: int = 0
-    """Left out because their time had passed."""
+    """Left out because they had expired."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,9 +306,9 @@ class Reembedded:
     """What a move to another embedding model did."""
 
     model: str
-    """Whose vectors searches use now."""
+    """The model whose vectors searches use now."""
     before: str | None
-    """Whose they used when it began; the same where the cut-over had happened already."""
+    """The model that searches used before; the same as `model` where they had switched already."""
     embedded: int
     """Memories that got vectors of the new model."""
     failed: tuple[str, ...] = ()
@@ -308,7 +319,7 @@ class Reembedded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One disagreement that `doctor` found."""
+    """One inconsistency that `doctor` found."""
 
     kind: str
     """Such as `lexemes`, `vectors`, `links`, `corrupt`."""

@@ -20,6 +20,7 @@ from memwell import importers
 from memwell.cli.failures import Code, complain
 from memwell.cli.shared import Cli
 from memwell.errors import InvalidInput
+from memwell.fields import NARROWING
 from memwell.importers import Found, Item, Skipped
 from memwell.sync import Memory
 from memwell.types import Progress
@@ -131,7 +132,7 @@ def take(
     memory: Memory, items: Iterable[Item], options: dict[str, Any], taken: Taken, progress: Progress
 ) -> None:
     """Store what is not there yet, some hundreds in one transaction."""
-    owner = [options.get(name) for name in ("user_id", "agent_id", "session_id", "namespace")]
+    owner = [options.get(name) for name in NARROWING]
     done, rest = 0, importers.identified(items, owner=owner, now=datetime.now(UTC))
     while batch := list(islice(rest, _BATCH)):
         taken.skipped += [item for item in batch if isinstance(item, Skipped)]

@@ -6,16 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from memwell.engine.validation import LIMITS, check_changes, check_id, check_link, scope_of
+from memwell.engine.validation import LIMITS, check_id, check_link, check_stored, scope_of
 from memwell.errors import Corrupt, InvalidInput
 from memwell.ports import Embed, Embedding, Insert, Operation
 from memwell.records.codec import embedding_from_json, link_from_json, record_from_json, version_from_json
 from memwell.types import Link, Record, Scope, Version
 
-__all__ = ["COMPARED", "Line", "Links", "Memory", "line_of"]
+__all__ = ["Line", "Links", "Memory", "line_of"]
 
-COMPARED: Final = ("content", "metadata", "tags", "importance", "kind", "category", "tier", "source")
-"""The fields of a record that callers set."""
 _COUNTS: Final = ("version", "access_count", "reinforced")
 _COUNT_LIMIT: Final = 10**9
 """More versions, recalls or repetitions than any memory has: room for the next ones stays in 64 bits."""
@@ -94,15 +92,13 @@ def _memory(value: Mapping[str, Any]) -> Memory:
 
 def _checked(record: Record) -> Record:
     """The record within the limits of `remember`."""
-    scope, plain = record.scope, {name: getattr(record, name) for name in COMPARED}
-    scope_of(scope.tenant_id, scope.user_id, scope.agent_id, scope.session_id, scope.namespace)
     for name in _COUNTS:
         count, least = getattr(record, name), int(name == "version")
         if type(count) is not int or not least <= count <= _COUNT_LIMIT:
             raise InvalidInput(
                 f"{name} of {record.id!r} is not a whole number from {least} to {_COUNT_LIMIT:,}"
             )
-    return replace(record, id=check_id(record.id), links=(), **check_changes(plain, record.created_at))
+    return replace(check_stored(record), links=())
 
 
 def _check_vectors(embedding: Embedding, record: Record) -> None:
@@ -133,4 +129,4 @@ def _links(rows: Any) -> Iterator[Links]:
             check_link(link.kind, link.strength)
             if check_id(link.target) == source:
                 raise InvalidInput(f"{source!r} is related to itself")
-        yield Links(scope_of(tenant_id, None, None, None, None), check_id(source), links)
+        yield Links(scope_of({"tenant_id": tenant_id}), check_id(source), links)

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from memwell.engine.context import Engine
-from memwell.engine.export_lines import COMPARED, Line, Links, Memory, line_of
+from memwell.engine.export_lines import Line, Links, Memory, line_of
 from memwell.engine.jsonl import LINE_LIMIT, lines, parsed, path_of
 from memwell.engine.partial_file import FORM
 from memwell.engine.requests import ImportRequest
 from memwell.errors import BackendError, ConfigError, Conflict, Corrupt
+from memwell.fields import RESTORED
 from memwell.ports import Operation, SetLink
 from memwell.types import Imported, Progress, Record, Scope
 
@@ -216,7 +217,7 @@ async def _stored(engine: Engine, memories: Sequence[Memory], now: datetime) -> 
 def _check_same(stored: Record, record: Record) -> None:
     """Raise `Conflict` unless the stored memory is the one exported. What recalls and repetitions change may differ."""
     other = [
-        name for name in ("scope", "created_at", *COMPARED) if getattr(stored, name) != getattr(record, name)
+        name for name in ("scope", "created_at", *RESTORED) if getattr(stored, name) != getattr(record, name)
     ]
     if other:
         raise Conflict(

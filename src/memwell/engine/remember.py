@@ -14,11 +14,11 @@ from memwell.engine.requests import (
     OnDuplicate,
     RememberRequest,
     RestoreRequest,
-    ScopedRequest,
     UpdateRequest,
 )
-from memwell.engine.validation import Template, check_changes, check_id, ttl_of
+from memwell.engine.validation import Template, check_changes, check_id, expiry_after
 from memwell.errors import InvalidInput, NotFound
+from memwell.fields import CLEARED, RESTORED, SCOPE
 from memwell.filters import parse
 from memwell.ports import Delete, Embedding, Insert, Update
 from memwell.records.codec import digest
@@ -27,20 +27,9 @@ from memwell.types import NewMemory, Progress, Record, Scope
 
 __all__ = ["forget", "remember", "restore", "update"]
 
-_RESTORED = ("content", "metadata", "tags", "category", "importance", "kind", "tier", "source")
-_CLEARED: Mapping[str, Any] = {
-    "category": None,
-    "tier": None,
-    "source": None,
-    "expires_at": None,
-    "metadata": {},
-    "tags": (),
-}
-"""Field that `update` can empty → its empty value."""
-_SCOPE: Final = tuple(field.name for field in fields(ScopedRequest))
 _GIVEN: Final = tuple(f.name for f in fields(RememberRequest) if f.name not in ("content", "on_duplicate"))
 _CHANGED: Final = tuple(
-    f.name for f in fields(UpdateRequest) if f.name not in (*_SCOPE, "id", "ttl", "clear", "expected_version")
+    f.name for f in fields(UpdateRequest) if f.name not in (*SCOPE, "id", "ttl", "clear", "expected_version")
 )
 _BESIDE: Final = ("importance", "tier", "source", "ttl", "expires_at")
 """What may differ between two memories that are otherwise the same."""
@@ -178,13 +167,13 @@ async def update(engine: Engine, request: UpdateRequest) -> Record:
     if request.ttl is not None:
         if "expires_at" in changes:
             raise InvalidInput("give ttl or expires_at, not both")
-        changes["expires_at"] = now + ttl_of(request.ttl)
+        changes["expires_at"] = expiry_after(request.ttl, now)
     if isinstance(request.clear, str) or not isinstance(request.clear, Iterable):
         raise InvalidInput("clear is a list of field names, such as ['category']")
     for name in request.clear:
-        if name not in _CLEARED or name in changes:
-            raise InvalidInput(f"cannot clear {name!r}; fields that can, unless given: {', '.join(_CLEARED)}")
-        changes[name] = _CLEARED[name]
+        if name not in CLEARED or name in changes:
+            raise InvalidInput(f"cannot clear {name!r}; fields that can, unless given: {', '.join(CLEARED)}")
+        changes[name] = CLEARED[name]
     if not changes:
         raise InvalidInput("nothing to update: give content, metadata, tags or another field")
     return await _change(engine, request, changes, now)
@@ -203,7 +192,7 @@ async def restore(engine: Engine, request: RestoreRequest) -> Record:
             part="memory",
             operation="restore",
         )
-    changes = {name: getattr(old, name) for name in _RESTORED}
+    changes = {name: getattr(old, name) for name in RESTORED}
     return await _change(engine, request, changes, now)
 
 

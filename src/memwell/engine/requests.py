@@ -15,6 +15,7 @@ from os import PathLike
 from typing import Any, Literal, TypeAlias
 
 from memwell.engine.validation import scope_of
+from memwell.fields import NARROWING, SCOPE
 from memwell.retrieval.ranking.strategies import Strategy
 from memwell.types import Mode, NewMemory, Scope, Where
 
@@ -55,13 +56,11 @@ class ScopedRequest:
 
     def scope(self) -> Scope:
         """The checked scope. Raises `InvalidInput`."""
-        return scope_of(self.tenant_id, self.user_id, self.agent_id, self.session_id, self.namespace)
+        return scope_of({name: getattr(self, name) for name in SCOPE})
 
     def narrowed(self) -> bool:
         """Whether the scope names more than a tenant."""
-        return any(
-            part is not None for part in (self.user_id, self.agent_id, self.session_id, self.namespace)
-        )
+        return any(getattr(self, name) is not None for name in NARROWING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,74 +1,54 @@
-"""What callers hand in, checked against the limits and turned into records. Pure: clock and ids come in as
-arguments.
-"""
+"""What callers hand in, checked against the limits and turned into records. Pure: clock and ids are arguments."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
 from memwell.errors import InvalidInput
-from memwell.filters import instant
-from memwell.records.codec import dumps
-from memwell.types import DEFAULT_TENANT, Link, NewMemory, Record, Scope
+from memwell.fields import FIELDS, LIMITS, SCOPE, Type, named
+from memwell.filters import instant, shown
+from memwell.frozen import FrozenDict, FrozenList
+from memwell.records.codec import dumps, scope_to_json
+from memwell.types import Link, NewMemory, Record, Scope
 
-__all__ = ["LIMITS", "Template", "check_changes", "check_content", "check_id", "check_link", "scope_of"]
+__all__ = [
+    "LIMITS",
+    "Template",
+    "check_changes",
+    "check_content",
+    "check_id",
+    "check_link",
+    "check_stored",
+    "expiry_after",
+    "moment_of",
+    "scope_of",
+]
 
-LIMITS: Final = {
-    "content_bytes": 1_048_576,
-    "metadata_bytes": 65_536,
-    "metadata_depth": 16,
-    "tags": 100,
-    "text": 256,
-}
-"""The most that is taken: bytes of UTF-8, levels, tags a record, and characters of an id, tag or other short
-text.
-"""
 
-
-def scope_of(
-    tenant_id: str | None,
-    user_id: str | None,
-    agent_id: str | None,
-    session_id: str | None,
-    namespace: str | None,
-) -> Scope:
-    """A checked scope; no tenant means the default one."""
-    named = (
-        ("tenant_id", tenant_id),
-        ("user_id", user_id),
-        ("agent_id", agent_id),
-        ("session_id", session_id),
-        ("namespace", namespace),
-    )
-    for name, value in named:
-        if value is not None:
-            _short(name, value)
-    return Scope(
-        tenant_id=DEFAULT_TENANT if tenant_id is None else tenant_id,
-        user_id=user_id,
-        agent_id=agent_id,
-        session_id=session_id,
-        namespace=namespace,
-    )
+def scope_of(given: Mapping[str, Any]) -> Scope:
+    """A checked scope from its parts; no tenant means the default one."""
+    named = {name: value for name in SCOPE if (value := given.get(name)) is not None}
+    for name, value in named.items():
+        _short(name, value)
+    return Scope(**named)
 
 
 class Template:
     """What the records of one `remember` call have in common, checked once."""
 
-    __slots__ = ("_fields", "_now", "_shared", "dated", "id")
+    __slots__ = ("_fields", "_now", "dated", "id")
 
     def __init__(self, given: Mapping[str, Any], now: datetime, *, embedded: bool) -> None:
-        """`given` are fields of `NewMemory` and a tenant, `embedded` whether vectors are going to be stored."""
+        """`given` are fields of `NewMemory` and a tenant; `embedded`: vectors are going to be stored."""
         self._now = now
         self.id: str | None = None
         self.dated = False
-        self._shared = True
         self._fields: dict[str, Any] = {
-            "scope": scope_of(*map(given.get, _OWNER)),
+            "scope": scope_of(given),
             "created_at": now,
             "updated_at": now,
             "embedded": embedded,
@@ -76,32 +56,27 @@ class Template:
         self._take(given)
 
     def over(self, item: NewMemory) -> Template:
-        """The template of an item that says some things itself."""
+        """The template of an item: its own fields over those of the call."""
         own = {name: value for name in _ITEM if (value := getattr(item, name)) is not None}
         if not own:
             return self
         found = object.__new__(Template)
         found._now, found.id, found.dated = self._now, self.id, self.dated
-        found._fields, found._shared = dict(self._fields), "metadata" not in own
-        owner = {name: own[name] for name in _OWNER if name in own}
-        if owner:
+        found._fields = dict(self._fields)
+        if not own.keys().isdisjoint(SCOPE):
             base = found._fields["scope"]
-            names = (owner.get(name, getattr(base, name)) for name in _OWNER)
-            found._fields["scope"] = scope_of(*names)
+            found._fields["scope"] = scope_of({n: own.get(n, getattr(base, n)) for n in SCOPE})
         found._take(own)
         return found
 
     def record(self, content: object, new_id: Callable[[], str]) -> Record:
         """The record of one content."""
-        fields = self._fields
-        if self._shared and "metadata" in fields:
-            fields = {**fields, "metadata": deepcopy(fields["metadata"])}
-        return Record(id=self.id or new_id(), content=check_content(content), **fields)
+        return Record(id=self.id or new_id(), content=check_content(content), **self._fields)
 
     def _take(self, given: Mapping[str, Any]) -> None:
-        """Check what is given, but for the owner, and keep it."""
+        """Check and keep the given fields, but for the scope."""
         fields = self._fields
-        for name, check in _CHECKS.items():
+        for name, check in _GIVEN.items():
             value = given.get(name)
             if value is not None:
                 fields[name] = check(value)
@@ -109,13 +84,12 @@ class Template:
             self.id = check_id(given["id"])
         if given.get("created_at") is not None:
             self.dated = True
-            fields["created_at"] = fields["updated_at"] = _time("created_at", given["created_at"])
+            fields["created_at"] = fields["updated_at"] = moment_of("created_at", given["created_at"])
         ttl, expires_at = given.get("ttl"), given.get("expires_at")
         if ttl is not None or expires_at is not None:
             fields["expires_at"] = _expiry(ttl, expires_at, self._now)
 
 
-_OWNER: Final = ("tenant_id", "user_id", "agent_id", "session_id", "namespace")
 _ITEM: Final = tuple(name for name in NewMemory.__dataclass_fields__ if name != "content")
 
 
@@ -125,11 +99,23 @@ def check_changes(changes: Mapping[str, Any], now: datetime) -> dict[str, Any]:
 
 
 def _changed(name: str, value: Any, now: datetime) -> Any:
-    if value is None and name in _ABSENT:
+    if value is None and FIELDS[name].nullable:
         return None
-    if name == "content":
-        return check_content(value)
-    return _future(value, now) if name == "expires_at" else _CHECKS[name](value)
+    return _future(value, now) if name == "expires_at" else _check(name)(value)
+
+
+def check_stored(record: Record) -> Record:
+    """A record that comes from a file, within the limits of `remember`. Keys with a dot are kept: `remember` took them
+    once, and no other way leads them back into a store.
+    """
+    checked = {name: _checked_again(name, getattr(record, name)) for name in (*_GIVEN, "content", "id")}
+    return replace(record, scope=scope_of(scope_to_json(record.scope)), **checked)
+
+
+def _checked_again(name: str, value: Any) -> Any:
+    if value is None and FIELDS[name].nullable:
+        return None
+    return check_metadata(value, dots=True) if name == "metadata" else _check(name)(value)
 
 
 def check_content(content: object) -> str:
@@ -166,11 +152,14 @@ def check_tags(tags: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_short("tag", tag) for tag in ordered))
 
 
-def check_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Metadata as plain JSON values of our own: datetimes as ISO 8601 text in UTC, tuples as lists."""
+def check_metadata(metadata: Mapping[str, Any], *, dots: bool = False) -> FrozenDict:
+    """Metadata as read-only JSON values of our own: datetimes as ISO 8601 text in UTC, tuples as lists.
+
+    A key with a dot is refused unless `dots`: `service.name` in a filter means the key `name` inside `service`.
+    """
     if not isinstance(metadata, Mapping):
         raise InvalidInput(f"metadata is a mapping, not {type(metadata).__name__}")
-    plain: dict[str, Any] = _plain(metadata, 1)
+    plain: FrozenDict = _Metadata(dots=dots).plain(metadata, 1)
     size = len(_encoded("metadata", dumps(plain)))
     if size > LIMITS["metadata_bytes"]:
         limit = LIMITS["metadata_bytes"]
@@ -180,29 +169,53 @@ def check_metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def moment_of(name: str, value: datetime | str) -> datetime:
-    """A time argument as an instant in UTC."""
-    return _time(name, value)
+class _Metadata:
+    """One metadata being copied, and how many values it has so far: a list that holds another one many times is small
+    in memory and large as JSON.
+    """
+
+    __slots__ = ("_dots", "_values")
+
+    def __init__(self, *, dots: bool) -> None:
+        self._dots, self._values = dots, 0
+
+    def plain(self, value: Any, depth: int) -> Any:
+        self._values += 1
+        if self._values > LIMITS["metadata_bytes"]:
+            limit = LIMITS["metadata_bytes"]
+            raise InvalidInput(f"metadata has more than {limit:,} bytes as JSON; put long texts into content")
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, str):
+            _encoded("metadata text", value)
+            return value
+        if isinstance(value, int | float):
+            return _number(value)
+        if isinstance(value, date):
+            return moment_of("a time in metadata", value).isoformat()
+        if depth > LIMITS["metadata_depth"]:
+            raise InvalidInput(f"metadata nests deeper than {LIMITS['metadata_depth']} levels")
+        if isinstance(value, Mapping):
+            return FrozenDict([(self._key(key), self.plain(item, depth + 1)) for key, item in value.items()])
+        if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
+            return FrozenList([self.plain(item, depth + 1) for item in value])
+        raise InvalidInput(f"metadata holds a {type(value).__name__}; JSON values and datetimes are taken")
+
+    def _key(self, key: object) -> str:
+        if not isinstance(key, str) or not key or '"' in key:
+            raise InvalidInput(f"a metadata key is a non-empty text without quotes, not {shown(key)}")
+        if "." in key and not self._dots:
+            raise InvalidInput(
+                f"the metadata key {shown(key)} holds a dot, with which filters name nested keys;"
+                f" nest it ({_nested(key)}) or write it with another character, such as _"
+            )
+        _encoded("metadata key", key)
+        return key
 
 
-def _plain(value: Any, depth: int) -> Any:
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        _encoded("metadata text", value)
-        return value
-    if isinstance(value, int | float):
-        return _number(value)
-    if isinstance(value, date):
-        moment = instant(value)
-        return moment.isoformat() if moment else None
-    if depth > LIMITS["metadata_depth"]:
-        raise InvalidInput(f"metadata nests deeper than {LIMITS['metadata_depth']} levels")
-    if isinstance(value, Mapping):
-        return {_metadata_key(key): _plain(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
-        return [_plain(item, depth + 1) for item in value]
-    raise InvalidInput(f"metadata holds a {type(value).__name__}; JSON values and datetimes are taken")
+def _nested(key: str) -> str:
+    first, _, rest = key[:40].partition(".")
+    return f"{{{first!r}: {{{rest!r}: …}}}}"
 
 
 def _number(value: float) -> float:
@@ -213,13 +226,6 @@ def _number(value: float) -> float:
     if value != value or value in (float("inf"), float("-inf")):
         raise InvalidInput("metadata holds NaN or infinity, which JSON does not know")
     return float(value)
-
-
-def _metadata_key(key: object) -> str:
-    if not isinstance(key, str) or not key or '"' in key:
-        raise InvalidInput(f"a metadata key is a non-empty text without quotes, not {key!r}")
-    _encoded("metadata key", key)
-    return key
 
 
 def _encoded(name: str, text: str) -> bytes:
@@ -245,55 +251,78 @@ def _short(name: str, value: object) -> str:
 
 def _unit(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise InvalidInput(f"{name} is a number from 0 to 1, not {value!r}")
+        raise InvalidInput(f"{name} is a number from 0 to 1, not {shown(value)}")
     return float(value)
 
 
-def _time(name: str, value: object) -> datetime:
+def moment_of(name: str, value: object) -> datetime:
+    """A time argument as an instant in UTC."""
     moment = instant(value)
     if moment is None:
         raise InvalidInput(
-            f"{name} is a datetime or ISO 8601 text such as 2024-05-31T12:00:00+00:00, not {value!r}"
+            f"{name} is a datetime or ISO 8601 text such as 2024-05-31T12:00:00+00:00, not {shown(value)}"
         )
     return moment
 
 
 def _future(value: object, now: datetime) -> datetime:
-    moment = _time("expires_at", value)
+    moment = moment_of("expires_at", value)
     if moment <= now:
         raise InvalidInput(f"expires_at {moment.isoformat()} is already past; nothing was stored")
     return moment
 
 
 def _expiry(ttl: object, expires_at: object, now: datetime) -> datetime:
-    """When one of the two, which is given, says."""
+    """The expiry from `ttl` or `expires_at`, whichever is given."""
     if ttl is None:
         return _future(expires_at, now)
     if expires_at is not None:
         raise InvalidInput("give ttl or expires_at, not both")
-    return now + ttl_of(ttl)
+    return expiry_after(ttl, now)
 
 
-def ttl_of(ttl: object) -> timedelta:
-    """A time to live in seconds or as a timedelta, over 0."""
-    if isinstance(ttl, int | float) and not isinstance(ttl, bool) and 0 < ttl < 1e11:
-        ttl = timedelta(seconds=ttl)
-    if not isinstance(ttl, timedelta) or ttl <= timedelta(0):
-        raise InvalidInput(f"ttl is a number of seconds over 0 or a timedelta, not {ttl!r}")
-    return ttl
+def expiry_after(ttl: object, now: datetime) -> datetime:
+    """The moment that lies a time to live (seconds or a timedelta, over 0) after `now`."""
+    try:
+        if isinstance(ttl, int | float) and not isinstance(ttl, bool):
+            ttl = timedelta(seconds=ttl)
+        if not isinstance(ttl, timedelta) or ttl <= timedelta(0):
+            raise InvalidInput(f"ttl is a number of seconds over 0 or a timedelta, not {shown(ttl)}")
+        return now + ttl
+    except (OverflowError, ValueError) as error:
+        if isinstance(error, InvalidInput):
+            raise
+        raise InvalidInput(f"ttl {shown(ttl)} ends after the year 9999; leave it out for no end") from error
 
 
-_CHECKS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "metadata": check_metadata,
-    "tags": check_tags,
-    "importance": partial(_unit, "importance"),
-    "kind": partial(_short, "kind"),
-    "category": partial(_short, "category"),
-    "tier": partial(_short, "tier"),
-    "source": partial(_short, "source"),
+def _whole(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
+        raise InvalidInput(f"{name} is a whole number from 0, not {shown(value)}")
+    return value
+
+
+_CHECKS: Final[Mapping[Type, Callable[[str, Any], Any]]] = {
+    "text": _short,
+    "content": lambda _, value: check_content(value),
+    "share": _unit,
+    "count": _whole,
+    "time": moment_of,
+    "tags": lambda _, value: check_tags(value),
+    "metadata": lambda _, value: check_metadata(value),
 }
-"""Field of a record that a caller may set → its check."""
-_ABSENT: Final = frozenset({"category", "tier", "source", "expires_at"})
+"""Type of a field → its check."""
+
+
+def _check(name: str) -> Callable[[Any], Any]:
+    return partial(_CHECKS[FIELDS[name].type], name)
+
+
+_GIVEN: Final = {
+    name: _check(name)
+    for name in named(given=True, owner=False)
+    if name not in ("id", "created_at", "expires_at")
+}
+"""Field that `remember` takes → its check, but for those with rules of their own."""
 
 
 def link(target: str, kind: str, strength: float, now: datetime) -> Link:

@@ -9,14 +9,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from memwell.errors import Corrupt
+from memwell.fields import FIELDS, SCOPE, named
 from memwell.filters import instant
+from memwell.frozen import EMPTY, FrozenDict, freeze
 from memwell.ports import Embedding, Insert
+from memwell.records.compiled import values_of
+from memwell.records.faults import faults
 from memwell.types import Link, Record, Scope, Version
 
 __all__ = [
@@ -26,27 +30,24 @@ __all__ = [
     "embedding_from_json",
     "embedding_to_json",
     "from_micros",
+    "json_mapping",
     "link_from_json",
+    "link_to_json",
     "loads",
     "record_from_json",
     "record_to_json",
+    "scope_to_json",
     "to_micros",
     "version_from_json",
     "version_to_json",
 ]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_SCOPE = tuple(f.name for f in fields(Scope))
-_TIMES = ("created_at", "updated_at", "expires_at", "last_accessed_at")
-_PLAIN = tuple(
-    f.name
-    for f in fields(Record)
-    if f.name not in {"scope", "metadata", "tags", "links", "embedded", *_TIMES}
-)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 _encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _ordered = json.JSONEncoder(sort_keys=True)
+_mappings = json.JSONDecoder(object_hook=FrozenDict)
 
 
 def dumps(value: Any) -> str:
@@ -62,6 +63,20 @@ def loads(text: str) -> Any:
         raise Corrupt(f"stored text is not JSON: {error}; run `memwell doctor`") from error
 
 
+def json_mapping(text: str) -> FrozenDict:
+    """JSON text of a mapping, read-only. Raises `Corrupt` for anything else."""
+    if text == "{}":
+        return EMPTY
+    try:
+        found = json.loads(text) if "[" in text else _mappings.decode(text)
+        frozen = freeze(found)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise Corrupt(f"stored text is not JSON: {error}; run `memwell doctor`") from error
+    if not isinstance(frozen, FrozenDict):
+        raise Corrupt(f"metadata is stored as {type(found).__name__}")
+    return frozen
+
+
 def to_micros(moment: datetime) -> int:
     """Microseconds since 1970-01-01 UTC, exactly."""
     return (moment - _EPOCH) // _MICROSECOND
@@ -72,40 +87,48 @@ def from_micros(micros: int) -> datetime:
     return _EPOCH + timedelta(microseconds=micros)
 
 
+_digested: Callable[[Record], tuple[str | None, ...]] = values_of(
+    named(digest=True),
+    {
+        "count": "str(value)",
+        "metadata": "ordered(value) if value else None",
+        "share": "repr(value)",
+        "tags": "dumps(value) if value else None",
+        "time": "value.isoformat()",
+    },
+    {"dumps": dumps, "ordered": _ordered.encode},
+)
+
+
 def digest(record: Record) -> int:
     """64 signed bits that name what makes two records exact duplicates: BLAKE2b over the length-framed parts."""
-    scope = record.scope
-    parts = (
-        scope.tenant_id,
-        scope.user_id,
-        scope.agent_id,
-        scope.session_id,
-        scope.namespace,
-        record.kind,
-        record.category,
-        dumps(record.tags) if record.tags else None,
-        _ordered.encode(record.metadata) if record.metadata else None,
-        record.content,
-    )
+    parts = _digested(record)
+    while parts[-1] is None:  # fields that were added later, and that this record does not have
+        parts = parts[:-1]
     framed = "\0".join(["-" if part is None else f"{len(part)}:{part}" for part in parts])
     return int.from_bytes(hashlib.blake2b(framed.encode(), digest_size=8).digest(), "big", signed=True)
 
 
 def digest_of(insert: Insert) -> int:
-    """The digest of an insert's record, which whoever made the insert may have computed already."""
+    """The digest of an insert's record; computed here unless the insert carries it."""
     return digest(insert.record) if insert.digest is None else insert.digest
+
+
+_JSON: Final = [f.name for f in fields(Record) if f.name in FIELDS]
+_PLAIN: Final = [n for n in _JSON if FIELDS[n].type in ("text", "content", "share", "count")]
+_TIMES: Final = [n for n in _JSON if FIELDS[n].type == "time"]
 
 
 def record_to_json(record: Record) -> dict[str, Any]:
     """Every field of a record as JSON values, absent ones left out."""
     found: dict[str, Any] = {name: getattr(record, name) for name in _PLAIN}
-    found.update({name: getattr(record.scope, name) for name in _SCOPE})
+    found.update(scope_to_json(record.scope))
     for name in _TIMES:
         moment = getattr(record, name)
         found[name] = moment.isoformat() if moment else None
     found["metadata"] = dict(record.metadata)
     found["tags"] = list(record.tags)
-    found["links"] = [_link_to_json(link) for link in record.links]
+    found["links"] = [link_to_json(link) for link in record.links]
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -114,15 +137,24 @@ def record_from_json(data: Mapping[str, Any]) -> Record:
     try:
         values: dict[str, Any] = {name: data[name] for name in _PLAIN if name in data}
         values.update({name: _moment(data[name]) for name in _TIMES if name in data})
-        return Record(
-            scope=Scope(**{name: data[name] for name in _SCOPE if name in data}),
+        record = Record(
+            scope=Scope(**{name: data[name] for name in SCOPE if name in data}),
             metadata=dict(data.get("metadata", {})),
             tags=_tags(data.get("tags", [])),
             links=tuple(link_from_json(link) for link in data.get("links", ())),
             **values,
         )
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        found = faults(record)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise Corrupt(f"not a record of memwell: {error!r}") from error
+    if found:
+        raise Corrupt(f"not a record of memwell: {'; '.join(found)}")
+    return record
+
+
+def scope_to_json(scope: Scope) -> dict[str, str | None]:
+    """Every part of a scope, `None` for those that are absent."""
+    return {name: getattr(scope, name) for name in SCOPE}
 
 
 def version_to_json(version: Version) -> dict[str, Any]:
@@ -188,7 +220,8 @@ def _moment(text: Any) -> datetime:
     return moment
 
 
-def _link_to_json(link: Link) -> dict[str, Any]:
+def link_to_json(link: Link) -> dict[str, Any]:
+    """A relationship for an export."""
     found: dict[str, Any] = {"target": link.target, "kind": link.kind, "strength": link.strength}
     if link.created_at:
         found["created_at"] = link.created_at.isoformat()

@@ -16,6 +16,7 @@ from memwell.records.codec import (
     loads,
     record_from_json,
     record_to_json,
+    scope_to_json,
     version_from_json,
     version_to_json,
 )
@@ -23,13 +24,11 @@ from memwell.types import Link, Scope
 
 __all__ = ["pack", "unpack"]
 
-_SCOPE: Final = ("tenant_id", "user_id", "agent_id", "session_id", "namespace")
-
 
 def pack(operations: Sequence[Operation], now: datetime) -> bytes:
     """The operations of one write and its moment."""
-    told = [[type(operation).__name__, _told(operation)] for operation in operations]
-    return dumps({"now": now.isoformat(), "operations": told}).encode()
+    packed = [[type(operation).__name__, _packed(operation)] for operation in operations]
+    return dumps({"now": now.isoformat(), "operations": packed}).encode()
 
 
 def unpack(data: bytes) -> tuple[list[Operation], datetime]:
@@ -42,7 +41,7 @@ def unpack(data: bytes) -> tuple[list[Operation], datetime]:
         raise Corrupt(f"not a write of memwell: {error!r}") from error
 
 
-def _told(operation: Operation) -> dict[str, Any]:
+def _packed(operation: Operation) -> dict[str, Any]:
     """The fields of an operation as JSON values."""
     names = [name for name in type(operation).__dataclass_fields__ if name != "digest"]  # computed anew
     return {name: _plain(name, getattr(operation, name)) for name in names}
@@ -56,7 +55,7 @@ def _plain(name: str, value: Any) -> Any:
     if isinstance(value, Embedding):
         return embedding_to_json(value)
     if isinstance(value, Scope):
-        return {part: getattr(value, part) for part in _SCOPE}
+        return scope_to_json(value)
     if isinstance(value, Link):
         since = value.created_at.isoformat() if value.created_at else None
         return {"target": value.target, "kind": value.kind, "strength": value.strength, "created_at": since}
@@ -64,7 +63,7 @@ def _plain(name: str, value: Any) -> Any:
 
 
 def _value(value: Any) -> Any:
-    """A value with its datetimes, tuples and mappings told apart."""
+    """A value with datetimes, tuples and mappings marked, so that they can be told from text and lists."""
     if isinstance(value, datetime):
         return {"at": value.isoformat()}
     if isinstance(value, Mapping):

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from memwell import _bridge, filters
 from memwell.errors import BackendError, Closed, ConfigError, EmbeddingError, MemwellError, Unavailable
+from memwell.fields import NARROWING
 from memwell.followers.follower import BATCH
 from memwell.followers.index_projection import follower_of, middle
 from memwell.followers.index_projection.comparison import differences
@@ -214,8 +215,7 @@ def _where(search: Search) -> filters.Node:
         {"tenant_id": scope.tenant_id},
         {"$or": [{"expires_at": None}, {"expires_at": {"$gt": search.now}}]},
     ]
-    named = ("user_id", "agent_id", "session_id", "namespace")
-    clauses.extend({name: value} for name in named if (value := getattr(scope, name)) is not None)
+    clauses.extend({name: value} for name in NARROWING if (value := getattr(scope, name)) is not None)
     if search.created_until is not None:
         clauses.append({"created_at": {"$lte": search.created_until}})
     node = filters.parse({"$and": clauses})

@@ -15,9 +15,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from memwell.errors import ConfigError, InvalidInput
+from memwell.fields import SCOPE
 from memwell.ports import (
     Change,
     Declaration,
@@ -36,8 +37,6 @@ from memwell.wrappers.base import StoreWrapper
 
 __all__ = ["NamespacedStore"]
 
-_PARTS: Final = ("tenant_id", "user_id", "agent_id", "session_id", "namespace")
-
 
 class NamespacedStore(StoreWrapper):
     """A store in which every call is confined to the parts of the scope given here."""
@@ -55,9 +54,9 @@ class NamespacedStore(StoreWrapper):
         namespace: str | None = None,
     ) -> None:
         given = (tenant_id, user_id, agent_id, session_id, namespace)
-        self._fixed = {n: value for n, value in zip(_PARTS, given, strict=True) if value is not None}
+        self._fixed = {n: value for n, value in zip(SCOPE, given, strict=True) if value is not None}
         if not self._fixed:
-            raise ConfigError(f"name at least one of {', '.join(_PARTS)}", part=self.part)
+            raise ConfigError(f"name at least one of {', '.join(SCOPE)}", part=self.part)
         self.inner = store
 
     def _confined(self, scope: Scope) -> Scope:

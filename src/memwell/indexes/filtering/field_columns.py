@@ -20,6 +20,7 @@ from typing import Any, Final, TypeAlias
 
 from memwell import filters
 from memwell.errors import Corrupt, InvalidInput
+from memwell.fields import named, of_type
 
 __all__ = [
     "ABSENT",
@@ -41,12 +42,13 @@ __all__ = [
 
 Column: TypeAlias = "str | float | list[str]"
 
-TIMES: Final = frozenset({"created_at", "updated_at", "expires_at"})
-NUMBERS: Final = TIMES | {"importance"}
-TEXTS: Final = filters.TEXTS - {"content"}
-LISTS: Final = frozenset({"tags", "metadata"})
+_INDEXED: Final = frozenset(named(indexed=True))
+TIMES: Final = of_type("time") & _INDEXED
+NUMBERS: Final = TIMES | (of_type("share", "count") & _INDEXED)
+TEXTS: Final = of_type("text") & _INDEXED
+LISTS: Final = of_type("tags", "metadata") & _INDEXED
 COLUMNS: Final = tuple(f"f_{name}" for name in sorted(NUMBERS | TEXTS | LISTS))
-"""Every column. Fields that change at each recall have none: they are compared by us."""
+"""Every column. Other fields are compared here, after the service has answered."""
 
 MOST: Final = 2.0**53
 """The largest number told apart from its neighbours by 64-bit floats, in either direction."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -17,7 +16,7 @@ from memwell.records.revisions import overwriting, reinforced, revised
 from memwell.retrieval.analysis.features import lexemes_and_signals
 from memwell.types import Link, Record, Scope, Version
 
-__all__ = ["Row", "State", "alive", "own", "row_of", "sees"]
+__all__ = ["Row", "State", "alive", "row_of", "sees"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +191,7 @@ class State:
         if record.access_count and record.last_accessed_at:
             self._put(self.access, key, (record.access_count, record.last_accessed_at))
         vectors = self._vectors(operation.embedding)
-        self.replace_row(key, row_of(own(record), vectors, operation.past))
+        self.replace_row(key, row_of(record, vectors, operation.past))
         return self.record(key)
 
     def _free(self, key: int, now: datetime) -> None:
@@ -222,7 +221,7 @@ class State:
         vectors = self._vectors(operation.embedding) if "content" in changed else row.vectors
         before = replace(found, links=(), embedded=False)
         past = (*row.past, Version(record=before, changed_at=now, changed=changed))
-        self.replace_row(key, replace(row_of(own(record), vectors, past), links=row.links))
+        self.replace_row(key, replace(row_of(record, vectors, past), links=row.links))
         return self.record(key)
 
     def _delete(self, operation: Delete, now: datetime) -> list[str]:
@@ -297,11 +296,6 @@ class State:
 def alive(record: Record, now: datetime) -> bool:
     """Whether a record has not expired."""
     return record.expires_at is None or record.expires_at > now
-
-
-def own(record: Record) -> Record:
-    """The record with metadata of its own, so that changing either changes nothing of the other."""
-    return replace(record, metadata=deepcopy(dict(record.metadata))) if record.metadata else record
 
 
 def sees(scope: Scope, record: Record, now: datetime) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, Self
 from memwell import filters
 from memwell.backends.memory.store import models
 from memwell.backends.memory.store.models import Followers
-from memwell.backends.memory.store.state import Row, State, alive, own, sees
+from memwell.backends.memory.store.state import Row, State, alive, sees
 from memwell.capabilities import Capabilities
 from memwell.errors import ConfigError, NotSupported
 from memwell.ports import Change, Embedding, Insert, Operation, Store
@@ -85,14 +85,13 @@ class MemoryStore(Store):
 
     async def _write(self, operations: Sequence[Operation], now: datetime) -> list[Any]:
         with self._transaction():
-            results = [self._state.apply(operation, now) for operation in operations]
-        return [own(result) if isinstance(result, Record) else result for result in results]
+            return [self._state.apply(operation, now) for operation in operations]
 
     async def _get(self, scope: Scope, ids: Sequence[str], now: datetime) -> list[Record]:
         with self._lock:
             keys = [self._state.ids.get((scope.tenant_id, id)) for id in ids]
             found = [self._state.record(key) for key in keys if key is not None]
-        return [own(record) for record in found if sees(scope, record, now)]
+        return [record for record in found if sees(scope, record, now)]
 
     async def _scan(
         self,
@@ -108,7 +107,7 @@ class MemoryStore(Store):
         if after is not None:
             found = [item for item in found if (item[:2] < after if descending else item[:2] > after)]
         found.sort(key=lambda item: item[:2], reverse=descending)
-        return [own(record) for _, _, record in found[:limit]]
+        return [record for _, _, record in found[:limit]]
 
     async def _count(self, scope: Scope, now: datetime, where: Where | None) -> int:
         return len(self._all(scope, now, where))
@@ -130,8 +129,7 @@ class MemoryStore(Store):
     async def _history(self, scope: Scope, id: str, now: datetime) -> list[Version]:
         with self._lock:
             key = self._state.key_of(scope, id, now)
-            told = chain(self._state.rows[key].past, self._state.record(key))
-        return [replace(version, record=own(version.record)) for version in told]
+            return chain(self._state.rows[key].past, self._state.record(key))
 
     async def _links(self, scope: Scope, ids: Sequence[str], incoming: bool) -> list[tuple[str, Link]]:
         state = self._state

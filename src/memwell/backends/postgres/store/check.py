@@ -9,8 +9,10 @@ from typing import Any, Final
 from memwell.backends.postgres import Connection, Database
 from memwell.backends.postgres.store.models import Models
 from memwell.backends.postgres.store.rows import COLUMNS, SELECT, columns_of, embedding_of, record_of, rows_of
+from memwell.backends.sql import PLACES
 from memwell.errors import Corrupt
 from memwell.records.codec import digest, loads
+from memwell.records.faults import faults
 from memwell.types import Problem, Record, Report
 
 __all__ = ["check"]
@@ -79,9 +81,11 @@ async def _rows(
         try:
             record = record_of(row)
         except Corrupt as error:
-            found.add("corrupt", str(error), row[2], repairable=False)
+            found.add("corrupt", str(error), row[PLACES["id"]], repairable=False)
             continue
         before = len(found.problems)
+        for fault in faults(record):
+            found.add("corrupt", fault, record.id, repairable=False)
         await _words(connection, row[0], record, projections[row[0]], found, repair)
         await _vectors(connection, row[0], record, held.get(row[0], ()), found, repair)
         if len(found.problems) > before:

@@ -1,8 +1,5 @@
 """A filter tree as a PostgreSQL condition with bound values, equal to `filters.holds` for every record.
 
-The condition speaks of the row alias `r`. Where it is NULL it counts as false, as in any WHERE; do not negate it from
-outside.
-
 Metadata is a `jsonb` that `as_jsonb` wrote: its numbers are decimals, compared exactly, and a large float must come
 with all its digits to be the number that Python takes it for. Which texts in the metadata are instants is decided by
 Python, once, when a record is written: `instants` gives them as microseconds at the same places, for a `jsonb` column
@@ -17,57 +14,66 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from memwell.backends.sql import FALSE, ORDER, TRUE, Part, any_of, compiled, is_number
-from memwell.filters import NUMBERS, TIMES, Clause, Node, instant
+from memwell.backends.sql import FALSE, ORDER, Dialect, Part, any_of, is_number
+from memwell.fields import of_type
+from memwell.filters import NUMBERS, TIMES, Node, instant
 from memwell.records.codec import dumps, to_micros
 
 __all__ = ["as_jsonb", "compile", "instants"]
 
-COLUMNS: Final = {
-    "access_count": "coalesce((SELECT a.count FROM access a WHERE a.key = r.key), 0)",
-    "last_accessed_at": "(SELECT a.at FROM access a WHERE a.key = r.key)",
-}
+_SHARES: Final = of_type("share")
 
 
-def compile(node: Node) -> tuple[str, list[Any]]:
-    """The condition, fit to stand beside any AND, and the values for its placeholders `%s`."""
-    return compiled(node, _clause)
+def compile(node: Node) -> Part:
+    """The condition on the row alias `r`, fit to stand beside any AND, and the values for its placeholders `%s`."""
+    return _DIALECT.compile(node)
 
 
-def _clause(clause: Clause) -> Part:
-    operator, operand = clause.operator, clause.operand
-    if clause.field is None:
-        return _metadata(clause.path, operator, operand)
-    if clause.field == "tags":
-        return _tags(operator, operand)
-    return _column(clause.field, operator, operand)
+class _Postgres(Dialect):
+    def contains(self, column: str, text: str) -> Part:
+        return f"strpos({column}, %s::text) > 0", [text]
+
+    def ordered(self, field: str, column: str, sign: str, operand: Any) -> Part:
+        column, cast = _compared(field, column)
+        return f"{column} {sign} %s::{cast}", [_bound(cast, operand)]
+
+    def one_of(self, field: str, column: str, operands: Sequence[Any]) -> Part:
+        column, cast = _compared(field, column)
+        return _one_of(column, cast, [_bound(cast, operand) for operand in operands])
+
+    def tagged(self, tag: str) -> Part:
+        return "r.tags @> %s::jsonb", [as_jsonb([tag])]
+
+    def tags_equal(self, tags: Sequence[str]) -> Part:
+        return _equal("r.tags", [], [tags])
+
+    def there(self, path: Sequence[str], wanted: bool) -> Part:
+        return f"{_value(path)} IS {'NOT NULL' if wanted else 'NULL'}", list(path)
+
+    def contains_at(self, path: Sequence[str], operand: Any) -> Part:
+        return _contains(_value(path), list(path), operand)
+
+    def ordered_at(self, path: Sequence[str], operator: str, operand: Any) -> Part:
+        return _ordered(_value(path), list(path), ORDER[operator], operand)
+
+    def one_of_at(self, path: Sequence[str], operands: Sequence[Any]) -> Part:
+        if len(operands) == 1 and isinstance(operands[0], str | bool | int | float):
+            return "r.metadata @> %s::jsonb", [as_jsonb(_nested(path, operands[0]))]
+        return _among(_value(path), list(path), operands)
 
 
-# ------------------------------------------------------------------------------------------- record fields
+_DIALECT: Final = _Postgres()
 
 
-def _column(field: str, operator: str, operand: Any) -> Part:
-    column = COLUMNS.get(field, f"r.{field}")
-    if operator == "$exists":
-        return f"{column} IS {'NOT NULL' if operand else 'NULL'}", []
-    if operator == "$contains":
-        return FALSE if field in NUMBERS else (f"strpos({column}, %s::text) > 0", [operand])
-    column, cast = _compared(field, column)
-    if operator in ORDER:
-        return f"{column} {ORDER[operator]} %s::{cast}", [_bound(cast, operand)]
-    items = [operand] if operator == "$eq" else list(operand)
-    values = [_bound(cast, item) for item in items if item is not None]
-    parts: list[Part] = [(f"{column} IS NULL", [])] if None in items else []
-    if values:
-        parts.append(_one_of(column, cast, values))
-    return any_of(parts)
+def _value(path: Sequence[str]) -> str:
+    return f"(r.metadata{' -> %s::text' * len(path)})"
 
 
 def _compared(field: str, column: str) -> tuple[str, str]:
     """A column as it is compared, and the type of what it is compared with."""
     if field in TIMES:
         return column, "timestamptz"
-    if field == "importance":
+    if field in _SHARES:
         return column, "float8"
     return (f"{column}::numeric", "numeric") if field in NUMBERS else (f'{column} COLLATE "C"', "text")
 
@@ -76,31 +82,6 @@ def _bound(cast: str, value: Any) -> Any:
     if cast == "float8":
         return float(value)
     return _number(value) if cast == "numeric" else value
-
-
-def _tags(operator: str, operand: Any) -> Part:
-    if operator == "$exists":
-        return TRUE if operand else FALSE
-    if operator == "$contains":
-        return "r.tags @> %s::jsonb", [as_jsonb([operand])]
-    return _equal("r.tags", [], [operand] if operator == "$eq" else operand)
-
-
-# ------------------------------------------------------------------------------------------------ metadata
-
-
-def _metadata(keys: Sequence[str], operator: str, operand: Any) -> Part:
-    value, path = "r.metadata" + " -> %s::text" * len(keys), list(keys)
-    value = f"({value})"
-    if operator == "$exists":
-        return f"{value} IS {'NOT NULL' if operand else 'NULL'}", path
-    if operator == "$contains":
-        return _contains(value, path, operand)
-    if operator in ORDER:
-        return _ordered(value, path, operator, operand)
-    if operator == "$eq" and isinstance(operand, str | bool | int | float):
-        return "r.metadata @> %s::jsonb", [as_jsonb(_nested(keys, operand))]
-    return _among(value, path, [operand] if operator == "$eq" else list(operand))
 
 
 def _nested(keys: Sequence[str], value: Any) -> Any:
@@ -128,8 +109,7 @@ def _contains(value: str, path: list[str], operand: Any) -> Part:
     return any_of([part, (text, [*path, *path, operand])])
 
 
-def _ordered(value: str, path: list[str], operator: str, operand: Any) -> Part:
-    sign = ORDER[operator]
+def _ordered(value: str, path: list[str], sign: str, operand: Any) -> Part:
     if isinstance(operand, datetime):
         return _number_ordered(_moments(value), path, sign, str(to_micros(operand)))
     if isinstance(operand, str):
@@ -146,7 +126,7 @@ def _number_ordered(value: str, path: list[str], sign: str, number: str) -> Part
     return f"CASE WHEN jsonb_typeof({value}) = 'number' THEN {compared} END", [*path, *path, number]
 
 
-def _among(value: str, path: list[str], items: list[Any]) -> Part:
+def _among(value: str, path: list[str], items: Sequence[Any]) -> Part:
     parts: list[Part] = []
     if None in items:
         parts.append((f"coalesce(jsonb_typeof({value}), 'null') = 'null'", path))

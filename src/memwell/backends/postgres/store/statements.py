@@ -29,6 +29,7 @@ from typing import Any, Final
 from memwell.backends.postgres.store import filter_sql, tsvector
 from memwell.backends.postgres.store.models import HAS_VECTORS
 from memwell.backends.postgres.store.rows import sent
+from memwell.fields import NARROWING
 from memwell.ports import Metric
 from memwell.ports.store.search import DEFAULT, Search
 from memwell.retrieval.ranking.windows import REACH
@@ -85,7 +86,7 @@ def owner(scope: Scope) -> Part:
 def visible(search: Search) -> Part:
     """What of an owner's records the search may find: the rest of the scope, expiry, time and filter."""
     terms, values = ["(r.expires_at IS NULL OR r.expires_at > %s)"], [search.now]
-    for name in ("agent_id", "session_id", "namespace"):
+    for name in NARROWING[1:]:
         value = getattr(search.scope, name)
         if value is not None:
             terms.append(f"r.{name} = %s")

@@ -35,6 +35,7 @@ from memwell.backends.postgres.store.hot_owners import HotOwners
 from memwell.backends.postgres.store.rows import SELECT, condition, record_of, rows_of, select, visible
 from memwell.backends.postgres.store.search import SESSION, Searcher
 from memwell.backends.postgres.store.writes import removing
+from memwell.backends.sql import PLACES
 from memwell.capabilities import Capabilities
 from memwell.errors import MemwellError, NotFound
 from memwell.ports import Change, Embedding, Insert, Operation, Store
@@ -119,7 +120,7 @@ class PostgresStore(Store):
     async def _get(self, scope: Scope, ids: Sequence[str], now: datetime) -> list[Record]:
         text, values = visible(scope, now, by_id=True)
         rows = await self._rows(f"{SELECT} WHERE r.id = ANY (%s::text[]) AND {text}", [list(ids), *values])
-        found = {row[2]: record_of(row) for row in rows}
+        found = {row[PLACES["id"]]: record_of(row) for row in rows}
         return [found[id] for id in ids if id in found]
 
     async def _scan(

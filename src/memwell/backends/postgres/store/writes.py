@@ -25,6 +25,7 @@ from memwell.backends.postgres.store.rows import (
     vector_of,
     visible,
 )
+from memwell.backends.sql import touched
 from memwell.errors import Conflict, NotFound
 from memwell.ports import Delete, Embed, Embedding, Insert, Operation, SetLink, Touch, Unlink, Update
 from memwell.records.codec import digest, digest_of, dumps, record_to_json
@@ -33,23 +34,9 @@ from memwell.types import Record, Scope, Version
 
 __all__ = ["Interrupted", "Write", "duplicate", "removing"]
 
-_TOUCHED: Final = {
-    "content": (
-        "content",
-        "lexemes",
-        "signals",
-        "length",
-        "repeats",
-        "words",
-        "digest",
-        "embedded",
-    ),
-    "metadata": ("metadata", "instants", "lexemes", "signals", "length", "repeats", "words", "digest"),
-    "tags": ("tags", "digest"),
-    "category": ("category", "digest"),
-    "kind": ("kind", "digest"),
-}
-"""Field of a record → the columns that a change of it touches, where these are more than its own."""
+_WORDS: Final = ("lexemes", "signals", "length", "repeats", "words")
+_TOUCHED: Final = touched({"content": (*_WORDS, "embedded"), "metadata": ("instants", *_WORDS)})
+"""Field of a record → the columns that a change of it writes."""
 
 _STANDING: Final = SELECT.replace(" FROM records r LEFT", ", r.xmin::text FROM records r LEFT")
 """A record and the transaction that wrote its row last: with another one, somebody was faster."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -60,7 +59,7 @@ class Reading:
             chosen = list(islice(rows, limit))
         names = [row.name for row in chosen]
         links, access = self._server.read("links", names), self._server.read("access", names)
-        return [own(told(*each)) for each in zip(chosen, links, access, strict=True)]
+        return [told(*each) for each in zip(chosen, links, access, strict=True)]
 
     def choose(self, scope: Scope, now: datetime, where: filters.Node | None) -> list[Row]:
         """The rows that a call may see and that pass its filter, in no order."""
@@ -172,8 +171,3 @@ class Reading:
                 count, last = access_of(use)
                 if filters.matches(replace(row.record, access_count=count, last_accessed_at=last), where):
                     yield row
-
-
-def own(record: Record) -> Record:
-    """The record with metadata of its own, so that changing them changes nothing that is kept here."""
-    return replace(record, metadata=deepcopy(dict(record.metadata))) if record.metadata else record

@@ -11,11 +11,14 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from memwell.errors import Corrupt
+from memwell.fields import STORED
 from memwell.ports import Embedding
-from memwell.records.codec import dumps, from_micros, loads, to_micros
+from memwell.records import rows
+from memwell.records.codec import dumps, loads, to_micros
+from memwell.records.rows import complete, maker, writer
 from memwell.retrieval.analysis.features import lexemes_and_signals
 from memwell.retrieval.index.corpus import Row as CorpusRow
-from memwell.types import Link, Record, Scope
+from memwell.types import Link, Record
 
 __all__ = [
     "ANYBODY",
@@ -42,6 +45,19 @@ __all__ = [
     "words_of",
     "words_text",
 ]
+
+_values_of: Final = writer({"time": "to_micros(value)"})
+_record_of: Final = maker(
+    {name: place for place, name in enumerate(STORED)},
+    {
+        "content": "text_of(value)",
+        "count": "int(value)",
+        "metadata": "mapping_of(value)",
+        "share": "float(value)",
+        "tags": "tuple(value)",
+        "time": "from_micros(value)",
+    },
+)
 
 ANYBODY: Final = b""
 """In place of a user's mark: every user of the tenant."""
@@ -124,68 +140,19 @@ def projections(row: Row) -> Iterator[tuple[str, bytes, int]]:
 
 
 def text_of(row: Row) -> bytes:
-    """A row as it is stored."""
-    record, scope = row.record, row.record.scope
-    return dumps(
-        [
-            row.key,
-            row.digest,
-            row.past,
-            row.models,
-            scope.tenant_id,
-            scope.user_id,
-            scope.agent_id,
-            scope.session_id,
-            scope.namespace,
-            record.id,
-            record.kind,
-            record.category,
-            record.tier,
-            record.source,
-            record.importance,
-            record.version,
-            record.reinforced,
-            to_micros(record.created_at),
-            to_micros(record.updated_at),
-            None if record.expires_at is None else to_micros(record.expires_at),
-            record.tags,
-            dict(record.metadata),
-            record.content,
-        ]
-    ).encode()
+    """A row as it is stored: a JSON list whose end are the values of `fields.STORED`."""
+    return dumps([row.key, row.digest, row.past, row.models, *_values_of(row.record)]).encode()
 
 
 def row_of(name: bytes, text: bytes) -> Row:
     """The inverse of `text_of`. Raises `Corrupt` naming the record when it cannot be read."""
     try:
-        found = loads(text.decode())
-        key, mark, past, models, tenant, user, agent, session, namespace, id, kind, category = found[:12]
-        tier, source, importance, version, reinforced, created, updated, expires, tags, metadata, content = (
-            found[12:]
-        )
-        if name != name_of(tenant, id) or not isinstance(metadata, dict) or not isinstance(content, str):
-            raise TypeError("it is not what was written")
-        record = Record(
-            id=id,
-            scope=Scope(
-                tenant_id=tenant, user_id=user, agent_id=agent, session_id=session, namespace=namespace
-            ),
-            kind=kind,
-            category=category,
-            tier=tier,
-            source=source,
-            importance=float(importance),
-            version=int(version),
-            reinforced=int(reinforced),
-            created_at=from_micros(created),
-            updated_at=from_micros(updated),
-            expires_at=None if expires is None else from_micros(expires),
-            tags=tuple(tags),
-            metadata=metadata,
-            content=content,
-        )
+        key, digest, past, models, *values = loads(text.decode())
+        record = _record_of(complete(values))
+        if name != name_of(record.scope.tenant_id, record.id):
+            raise TypeError("it has another name")
         return Row(
-            name=name, key=int(key), record=record, digest=int(mark), models=tuple(models), past=int(past)
+            name=name, key=int(key), record=record, digest=int(digest), models=tuple(models), past=int(past)
         )
     except (TypeError, ValueError, OverflowError, Corrupt) as error:
         raise Corrupt(
@@ -226,10 +193,7 @@ def links_of(text: bytes | None) -> tuple[Link, ...]:
     if text is None:
         return ()
     try:
-        return tuple(
-            Link(target=target, kind=kind, strength=strength, created_at=from_micros(at))
-            for target, kind, strength, at in loads(text.decode())
-        )
+        return rows.links_of(loads(text.decode()))
     except (TypeError, ValueError, OverflowError) as error:
         raise Corrupt("relationships cannot be read; run `memwell repair`", part="redis") from error
 

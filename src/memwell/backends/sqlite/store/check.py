@@ -6,11 +6,13 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from memwell.backends.sql import PLACES
 from memwell.backends.sqlite.database import Database
 from memwell.backends.sqlite.store.rows import SELECT, record_of
 from memwell.backends.sqlite.store.writes import MODEL_SHIFT
 from memwell.errors import Corrupt
 from memwell.records.codec import digest, loads
+from memwell.records.faults import faults
 from memwell.retrieval.analysis.features import lexemes_and_signals
 from memwell.types import Problem, Record, Report
 
@@ -97,9 +99,11 @@ def _rows(connection: sqlite3.Connection, first: int, found: _Findings, *, repai
         try:
             record = record_of(row)
         except Corrupt as error:
-            found.add("corrupt", str(error), row[2], repairable=False)
+            found.add("corrupt", str(error), row[PLACES["id"]], repairable=False)
             continue
         before = len(found.problems)
+        for fault in faults(record):
+            found.add("corrupt", fault, record.id, repairable=False)
         _words(connection, row[0], record, found, repair)
         _vectors(connection, row[0], record, dimensions, found, repair)
         if repair and len(found.problems) > before:

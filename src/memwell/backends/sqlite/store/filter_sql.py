@@ -1,9 +1,8 @@
 """A filter tree as a SQLite condition with bound values, equal to `filters.holds` for every record.
 
-The condition speaks of the row alias `r`. Where it is NULL it counts as false, as in any WHERE; do not negate
-it from outside. Metadata is expected as `codec.dumps` wrote it, without NUL. What SQL
-cannot decide exactly (fractions in JSON, whole lists and mappings, instants in text) is asked of `FUNCTIONS`,
-which the connection must have; texts, integers, booleans and record fields never leave SQLite.
+Metadata is expected as `codec.dumps` wrote it, without NUL. What SQL cannot decide exactly (fractions in JSON, whole
+lists and mappings, times in text) is asked of `FUNCTIONS`, which the connection must have; texts, integers, booleans
+and record fields never leave SQLite.
 """
 
 from __future__ import annotations
@@ -15,63 +14,62 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from memwell.backends.sql import FALSE, ORDER, TRUE, Part, any_of, compiled, is_number
-from memwell.filters import NUMBERS, Clause, Node, holds, instant
+from memwell.backends.sql import FALSE, ORDER, Dialect, Part, any_of, is_number
+from memwell.filters import NUMBERS, Choices, Clause, Node, holds, instant
 from memwell.records.codec import dumps, to_micros
 
 __all__ = ["FUNCTIONS", "compile"]
 
-COLUMNS: Final = {
-    "access_count": "coalesce((SELECT a.count FROM access a WHERE a.key = r.key), 0)",
-    "last_accessed_at": "(SELECT a.at FROM access a WHERE a.key = r.key)",
-}
+
+def compile(node: Node) -> Part:
+    """The condition on the row alias `r`, fit to stand beside any AND, and the values for its question marks."""
+    return _DIALECT.compile(node)
 
 
-def compile(node: Node) -> tuple[str, list[Any]]:
-    """The condition, fit to stand beside any AND, and the values for its question marks."""
-    return compiled(node, _clause)
+class _Sqlite(Dialect):
+    def contains(self, column: str, text: str) -> Part:
+        return f"instr({column}, ?) > 0", [text]
 
+    def ordered(self, field: str, column: str, sign: str, operand: Any) -> Part:  # noqa: ARG002
+        return f"{column} {sign} ?", [_bound(operand)]
 
-def _clause(clause: Clause) -> Part:
-    operator, operand = clause.operator, clause.operand
-    if clause.field is None:
-        return _metadata(clause.path, operator, operand)
-    if clause.field == "tags":
-        return _tags(operator, operand)
-    return _column(clause.field, operator, operand)
-
-
-# ------------------------------------------------------------------------------------------- record fields
-
-
-def _column(field: str, operator: str, operand: Any) -> Part:
-    column = COLUMNS.get(field, f"r.{field}")
-    if operator == "$exists":
-        return f"{column} IS {'NOT NULL' if operand else 'NULL'}", []
-    if operator == "$contains":
-        return FALSE if field in NUMBERS else (f"instr({column}, ?) > 0", [operand])
-    if operator in ORDER:
-        return f"{column} {ORDER[operator]} ?", [_bound(operand)]
-    items = [operand] if operator == "$eq" else list(operand)
-    values = [_bound(item) for item in items if item is not None]
-    parts: list[Part] = [(f"{column} IS NULL", [])] if None in items else []
-    if len(values) > 1 and field in NUMBERS:
-        parts.append((f"memwell_holds({column}, '$in', ?)", [dumps(values)]))
-    elif values:
+    def one_of(self, field: str, column: str, operands: Sequence[Any]) -> Part:
+        values = [_bound(operand) for operand in operands]
+        if len(values) > 1 and field in NUMBERS:
+            return f"memwell_holds({column}, '$in', ?)", [dumps(values)]
         sql, bound = _one_of(values)
-        parts.append((f"{column} {sql}", bound))
-    return any_of(parts)
+        return f"{column} {sql}", bound
+
+    def tagged(self, tag: str) -> Part:
+        return "EXISTS (SELECT 1 FROM json_each(r.tags) e WHERE e.type = 'text' AND e.value = ?)", [tag]
+
+    def tags_equal(self, tags: Sequence[str]) -> Part:
+        return "memwell_holds(r.tags, '$eq', ?)", [dumps(tags)]
+
+    def there(self, path: Sequence[str], wanted: bool) -> Part:
+        return _at(path, f"TYPE IS {'NOT NULL' if wanted else 'NULL'}")
+
+    def contains_at(self, path: Sequence[str], operand: Any) -> Part:
+        if isinstance(operand, str):
+            return _at(path, CONTAINS, operand, operand)
+        return _at(path, "TYPE = 'array' AND memwell_holds(JSON, '$contains', ?)", dumps(operand))
+
+    def ordered_at(self, path: Sequence[str], operator: str, operand: Any) -> Part:
+        sign = ORDER[operator]
+        if isinstance(operand, datetime):
+            return _at(path, f"TYPE = 'text' AND memwell_instant(VALUE) {sign} ?", to_micros(operand))
+        if isinstance(operand, str):
+            return _at(path, f"TYPE = 'text' AND VALUE {sign} ?", operand)
+        if is_number(operand):
+            return _at(path, NUMBER.format(sign=sign, operator=operator), operand, dumps(operand))
+        return FALSE
+
+    def one_of_at(self, path: Sequence[str], operands: Sequence[Any]) -> Part:
+        return any_of([*_scalars(path, operands), *_wholes(path, operands)])
 
 
-def _tags(operator: str, operand: Any) -> Part:
-    if operator == "$exists":
-        return TRUE if operand else FALSE
-    if operator == "$contains":
-        return "EXISTS (SELECT 1 FROM json_each(r.tags) e WHERE e.type = 'text' AND e.value = ?)", [operand]
-    return f"memwell_holds(r.tags, '{operator}', ?)", [dumps(operand)]
+_DIALECT: Final = _Sqlite()
 
-
-# ------------------------------------------------------------------------------------------------ metadata
 
 AT: Final = {
     "TYPE": "json_type(r.metadata, ?)",
@@ -88,8 +86,10 @@ NUMBER: Final = """CASE WHEN TYPE = 'integer' AND typeof(VALUE) = 'integer' THEN
  WHEN TYPE IN ('integer', 'real') THEN memwell_holds(JSON, '{operator}', ?) END"""
 
 
-def _at(path: str, template: str, *operands: Any) -> Part:
+def _at(keys: Sequence[str], template: str, *operands: Any) -> Part:
     """Fill a template: the words of `AT` bind the path, each `?` the next operand."""
+    # SQLite compares a quoted label with the key as the JSON text has it, so it is escaped in the same way.
+    path = "$" + "".join("." + dumps(key) for key in keys)
     values: list[Any] = []
     rest = iter(operands)
 
@@ -100,32 +100,7 @@ def _at(path: str, template: str, *operands: Any) -> Part:
     return re.sub(r"\?|TYPE|VALUE|JSON|ITEMS", fill, template), values
 
 
-def _metadata(keys: Sequence[str], operator: str, operand: Any) -> Part:
-    # SQLite compares a quoted label with the key as the JSON text has it, so it is escaped in the same way.
-    path = "$" + "".join("." + dumps(key) for key in keys)
-    if operator == "$exists":
-        return _at(path, f"TYPE IS {'NOT NULL' if operand else 'NULL'}")
-    if operator == "$contains":
-        if isinstance(operand, str):
-            return _at(path, CONTAINS, operand, operand)
-        return _at(path, "TYPE = 'array' AND memwell_holds(JSON, '$contains', ?)", dumps(operand))
-    if operator in ORDER:
-        return _ordered(path, operator, operand)
-    return _among(path, [operand] if operator == "$eq" else list(operand))
-
-
-def _ordered(path: str, operator: str, operand: Any) -> Part:
-    sign = ORDER[operator]
-    if isinstance(operand, datetime):
-        return _at(path, f"TYPE = 'text' AND memwell_instant(VALUE) {sign} ?", to_micros(operand))
-    if isinstance(operand, str):
-        return _at(path, f"TYPE = 'text' AND VALUE {sign} ?", operand)
-    if is_number(operand):
-        return _at(path, NUMBER.format(sign=sign, operator=operator), operand, dumps(operand))
-    return FALSE
-
-
-def _among(path: str, items: list[Any]) -> Part:
+def _scalars(path: Sequence[str], items: Sequence[Any]) -> list[Part]:
     parts = []
     if None in items:
         parts.append(_at(path, "coalesce(TYPE, 'null') = 'null'"))
@@ -140,6 +115,12 @@ def _among(path: str, items: list[Any]) -> Part:
     if moments := [to_micros(item) for item in items if isinstance(item, datetime)]:
         sql, bound = _one_of(moments)
         parts.append(_at(path, f"TYPE = 'text' AND memwell_instant(VALUE) {sql}", *bound))
+    return parts
+
+
+def _wholes(path: Sequence[str], items: Sequence[Any]) -> list[Part]:
+    """Numbers, lists and mappings: what is compared outside SQLite."""
+    parts = []
     numbers = [item for item in items if is_number(item)]
     if len(numbers) == 1:
         parts.append(_at(path, NUMBER.format(sign="=", operator="$eq"), numbers[0], dumps(numbers[0])))
@@ -151,7 +132,7 @@ def _among(path: str, items: list[Any]) -> Part:
         parts.append(
             _at(path, "TYPE IN ('array', 'object') AND memwell_holds(JSON, '$in', ?)", dumps(wholes))
         )
-    return any_of(parts)
+    return parts
 
 
 # ------------------------------------------------------------------------------------------------- pieces
@@ -168,7 +149,7 @@ def _bound(operand: Any) -> Any:
     return to_micros(operand) if isinstance(operand, datetime) else operand
 
 
-def _has(items: list[Any], value: bool) -> bool:
+def _has(items: Sequence[Any], value: bool) -> bool:
     return any(item is value for item in items)
 
 
@@ -191,10 +172,17 @@ def _holds(value: object, operator: str, operand: str) -> int | None:
 
 @lru_cache(maxsize=256)
 def _decoded(operator: str, operand: str) -> Clause:
-    return Clause(None, (), operator, json.loads(operand))
+    found = json.loads(operand)
+    return Clause(None, (), operator, Choices(found) if operator == "$in" else found)
+
+
+def _exact(value: object) -> str | None:
+    """A float as JSON text with all its digits, of which SQLite writes fifteen."""
+    return repr(float(value)) if isinstance(value, int | float) else None
 
 
 FUNCTIONS: Final[Mapping[str, tuple[int, Callable[..., Any]]]] = {
+    "memwell_exact": (1, _exact),
     "memwell_holds": (3, _holds),
     "memwell_instant": (1, _instant),
 }

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from memwell import filters
+from memwell.backends import sql
 from memwell.backends.sqlite.store import filter_sql
-from memwell.errors import Corrupt
-from memwell.records.codec import dumps, from_micros, loads, to_micros
+from memwell.fields import STORED
+from memwell.records.codec import to_micros
+from memwell.records.rows import reader, writer
 from memwell.retrieval.analysis.features import lexemes_and_signals
-from memwell.types import Link, Record, Scope, Where
+from memwell.types import Record, Scope, Where
 
 __all__ = [
     "COLUMNS",
@@ -26,25 +28,39 @@ __all__ = [
     "select_ids",
 ]
 
-SELECT = (
-    "SELECT r.key, r.tenant_id, r.id, r.user_id, r.agent_id, r.session_id, r.namespace, r.kind, r.category, r.tier,"
-    " r.source, r.importance, r.version, r.reinforced, r.embedded, r.created_at, r.updated_at, r.expires_at, r.tags,"
-    " r.metadata, r.content, a.count, a.at,"
-    " (SELECT json_group_array(json_array(t.id, l.kind, l.strength, l.created_at)) FROM links l"
-    " JOIN records t ON t.key = l.target WHERE l.source = r.key)"
-    " FROM records r LEFT JOIN access a ON a.key = r.key"
+SELECT: Final = sql.select(
+    "SELECT json_group_array(json_array(t.id, l.kind, memwell_exact(l.strength), l.created_at)) FROM links l"
+    " JOIN records t ON t.key = l.target WHERE l.source = r.key"
 )
 """All that `record_of` reads."""
 
-SELECT_BY_ID = SELECT.replace("records r", "records r INDEXED BY records_id")
+SELECT_BY_ID: Final = SELECT.replace("records r", "records r INDEXED BY records_id")
 """The same, where ids are given: without statistics SQLite would rather walk all that the user has."""
 
-COLUMNS = (
-    "tenant_id", "id", "user_id", "agent_id", "session_id", "namespace", "kind", "category", "tier", "source",
-    "importance", "version", "reinforced", "embedded", "digest", "created_at", "updated_at", "expires_at", "tags",
-    "signals", "lexemes", "metadata", "content",
-)  # fmt: skip
+COLUMNS: Final = (*STORED, "embedded", "digest", "signals", "lexemes")
 """The columns of `records` but its key, in the order of `columns_of`."""
+
+record_of: Final = reader(
+    sql.PLACES,
+    {
+        "content": "text_of(value)",
+        "flag": "value == 1",
+        "links": "() if value == '[]' else links_of(loads(value))",
+        "metadata": "json_mapping(value)",
+        "share": "float(value)",
+        "tags": "() if value == '[]' else tuple(loads(value))",
+        "time": "from_micros(value)",
+    },
+)
+"""A row of `SELECT` as a record. Raises `Corrupt` naming the record when a column cannot be read."""
+
+_values_of: Final = writer(
+    {
+        "metadata": "dumps(value) if value else '{}'",
+        "tags": "dumps(value) if value else '[]'",
+        "time": "to_micros(value)",
+    }
+)
 
 Condition = tuple[str, list[Any]]
 """SQL text for WHERE over alias `r`, and its bound values."""
@@ -52,13 +68,8 @@ Condition = tuple[str, list[Any]]
 
 def condition(scope: Scope, now: datetime | None, where: filters.Node | Where | None = None) -> Condition:
     """What a call may see: its scope, nothing expired at `now` (`None`: expired too), and the filter."""
-    terms, values = ["r.tenant_id = ?"], [scope.tenant_id]
-    for name in ("user_id", "agent_id", "session_id", "namespace"):
-        value = getattr(scope, name)
-        if value is not None:
-            terms.append(f"r.{name} = ?")
-            values.append(value)
-    bound: list[Any] = [*values]
+    text, bound = sql.within(scope)
+    terms = [text]
     if now is not None:
         terms.append("(r.expires_at IS NULL OR r.expires_at > ?)")
         bound.append(to_micros(now))
@@ -87,78 +98,7 @@ def select_ids(connection: sqlite3.Connection, ids: Sequence[str], where: Condit
     return [record_of(row) for row in rows]
 
 
-def record_of(row: Sequence[Any]) -> Record:
-    """A row of `SELECT` as a record. Raises `Corrupt` naming the record when a column cannot be read."""
-    try:
-        return Record(
-            id=row[2],
-            scope=Scope(
-                tenant_id=row[1], user_id=row[3], agent_id=row[4], session_id=row[5], namespace=row[6]
-            ),
-            kind=row[7],
-            category=row[8],
-            tier=row[9],
-            source=row[10],
-            importance=float(row[11]),
-            version=row[12],
-            reinforced=row[13],
-            embedded=row[14] == 1,
-            created_at=from_micros(row[15]),
-            updated_at=from_micros(row[16]),
-            expires_at=None if row[17] is None else from_micros(row[17]),
-            tags=() if row[18] == "[]" else tuple(loads(row[18])),
-            metadata={} if row[19] == "{}" else _mapping(loads(row[19])),
-            content=_text(row[20]),
-            access_count=row[21] or 0,
-            last_accessed_at=None if row[22] is None else from_micros(row[22]),
-            links=() if row[23] == "[]" else tuple(_links(loads(row[23]))),
-        )
-    except (TypeError, ValueError, OverflowError, Corrupt) as error:
-        raise Corrupt(f"record {row[2]!r} cannot be read: {error}; run `memwell doctor`") from error
-
-
-def columns_of(record: Record, mark: int, embedded: bool) -> tuple[Any, ...]:
-    """The values of `COLUMNS` for a record, with its projections; `mark` is its digest."""
-    scope = record.scope
+def columns_of(record: Record, digest: int, embedded: bool) -> tuple[Any, ...]:
+    """The values of `COLUMNS` for a record."""
     lexemes, signals = lexemes_and_signals(record)
-    return (
-        scope.tenant_id,
-        record.id,
-        scope.user_id,
-        scope.agent_id,
-        scope.session_id,
-        scope.namespace,
-        record.kind,
-        record.category,
-        record.tier,
-        record.source,
-        record.importance,
-        record.version,
-        record.reinforced,
-        int(embedded),
-        mark,
-        to_micros(record.created_at),
-        to_micros(record.updated_at),
-        None if record.expires_at is None else to_micros(record.expires_at),
-        dumps(record.tags) if record.tags else "[]",
-        signals,
-        lexemes,
-        dumps(record.metadata) if record.metadata else "{}",
-        record.content,
-    )
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise TypeError(f"metadata is stored as {type(value).__name__}")
-    return value
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"content is stored as {type(value).__name__}")
-    return value
-
-
-def _links(found: Iterable[Sequence[Any]]) -> list[Link]:
-    return [Link(target=t, kind=k, strength=s, created_at=from_micros(at)) for t, k, s, at in found]
+    return (*_values_of(record), int(embedded), digest, signals, lexemes)

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from memwell import filters
+from memwell.backends.sql import touched
 from memwell.backends.sqlite.store import models
 from memwell.backends.sqlite.store.rows import COLUMNS, SELECT, SELECT_BY_ID, columns_of, condition, record_of
 from memwell.errors import BackendError, Conflict, EmbeddingError, NotFound
@@ -27,14 +28,8 @@ INSERT = f"INSERT INTO records (key, {', '.join(COLUMNS)}) VALUES (?, {', '.join
 """One record; without a key SQLite gives it the next."""
 PUT = "INSERT INTO changes (key, deleted) VALUES (?, 0)"
 _BATCH = 500
-_TOUCHED = {
-    "content": ("content", "lexemes", "signals", "digest", "embedded"),
-    "metadata": ("metadata", "lexemes", "signals", "digest"),
-    "tags": ("tags", "digest"),
-    "category": ("category", "digest"),
-    "kind": ("kind", "digest"),
-}
-"""Field of a record → the columns that a change of it touches, where these are more than its own."""
+_TOUCHED = touched({"content": ("lexemes", "signals", "embedded"), "metadata": ("lexemes", "signals")})
+"""Field of a record → the columns that a change of it writes."""
 
 
 class Transaction:
