@@ -74,13 +74,17 @@ class Inserting(StoreSuite):
         assert harness.one("a").metadata == {"k": [1], "deep": {"x": 1}}
         assert np.array_equal(harness.embeddings("a", model="m")["a"].vectors, direction(0)[None, :])
 
-    def test_changing_what_came_back_changes_nothing_stored(self, harness: Harness) -> None:
-        stored: Any = harness.insert("text", "a", metadata={"k": [1]})
-        stored.metadata["k"].append(2)
+    def test_what_came_back_cannot_be_changed(self, harness: Harness) -> None:
+        stored: Any = harness.insert("text", "a", metadata={"k": [1], "deep": {"x": 1}})
         read: Any = harness.one("a")
-        read.metadata["k"].append(3)
-        read.metadata["new"] = True
-        assert harness.one("a").metadata == {"k": [1]}
+        for found in (stored, read, *harness.scan()):
+            with pytest.raises(TypeError, match="read-only"):
+                found.metadata["new"] = True
+            with pytest.raises(TypeError, match="read-only"):
+                found.metadata["k"].append(3)
+            with pytest.raises(TypeError, match="read-only"):
+                found.metadata["deep"].update(x=2)
+        assert harness.one("a").metadata == {"k": [1], "deep": {"x": 1}}
 
     # --------------------------------------------------------------------------------------- duplicates
 
