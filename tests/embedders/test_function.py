@@ -117,18 +117,18 @@ def test_a_shortened_output_is_part_of_the_name() -> None:
     assert (part.model, part.dimension) == ("chained-model@24", 24)
 
 
-def test_the_dimension_is_found_by_attribute_method_or_probe() -> None:
+def test_the_dimension_is_found_by_attribute_or_method_without_a_call() -> None:
     assert as_embedder(Encoding()).dimension == SIZE
-    assert as_embedder(plain).dimension == SIZE
     assert as_embedder(plain, dimension=7).dimension == 7
 
 
-def test_an_asynchronous_function_tells_its_dimension_after_the_first_text() -> None:
-    part = as_embedder(waiting)
-    with pytest.raises(ConfigError, match="dimension="):
-        _ = part.dimension
-    run(part, part.embed(["tea"]))
-    assert part.dimension == SIZE
+@pytest.mark.parametrize("given", [plain, waiting])
+def test_a_function_learns_its_dimension_from_a_probe_or_from_the_first_text(given: Any) -> None:
+    prepared, used = as_embedder(given), as_embedder(given)
+    assert prepared.dimension is None
+    run(prepared, prepared.prepare())
+    run(used, used.embed(["tea"]))
+    assert prepared.dimension == used.dimension == SIZE
 
 
 def test_the_window_is_taken_over() -> None:

@@ -174,7 +174,10 @@ def test_a_batch_beyond_the_capacity_is_answered_whole() -> None:
 def test_an_asynchronous_embedder_of_unknown_dimension_finds_its_cache() -> None:
     shared = MemoryKeyValue()
     first = ask(CachedEmbedder(as_embedder(asynchronous), shared), "tea", "milk")
-    assert abs(ask(CachedEmbedder(as_embedder(asynchronous), shared), "tea", "milk") - first).max() == 0
+    again = CachedEmbedder(as_embedder(asynchronous), shared)
+    run(again, again.prepare())
+    assert abs(ask(again, "tea", "milk") - first).max() == 0
+    assert (again.hits, again.misses) == (2, 0)
 
 
 class Elsewhere(MemoryKeyValue):

@@ -4,7 +4,6 @@ object."""
 from __future__ import annotations
 
 import inspect
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -39,9 +38,8 @@ class _Calls:
 class FunctionEmbedder(Embedder):
     """A foreign embedder behind the port. Made by `as_embedder`.
 
-    A synchronous one is `blocking`: under `AsyncMemory` it runs in a thread. The dimension, if nothing tells
-    it, is learnt from the first vectors; asked for before, a synchronous embedder embeds one word to find
-    out.
+    A synchronous one is `blocking`: under `AsyncMemory` it runs in a thread. A dimension that is not given is learnt
+    from the first vectors; `prepare` embeds one word for that.
     """
 
     part = "function"
@@ -50,30 +48,13 @@ class FunctionEmbedder(Embedder):
         self, calls: _Calls, *, model: str, dimension: int | None, window: int | None, blocking: bool
     ) -> None:
         self._calls = calls
-        self._dimension = dimension
-        self._learning = threading.Lock()
+        self.dimension = dimension
         self.model = model
         self.window = window
         self.blocking = blocking
 
-    @property
-    def dimension(self) -> int:  # type: ignore[override]
-        """Length of its vectors. Raises `ConfigError` where an asynchronous embedder has not yet embedded
-        anything."""
-        if self._dimension is None and not self.blocking:
-            raise ConfigError(
-                f"the dimension of {self.model} is not known before it has embedded a text; give it: "
-                "as_embedder(..., dimension=1536)",
-                part=self.part,
-            )
-        if self._dimension is None:
-            with self._learning:
-                self._learn(self._calls.document([_PROBE], **self._options("document")))
-        assert self._dimension is not None
-        return self._dimension
-
     async def _prepare(self) -> None:
-        if self._dimension is None:
+        if self.dimension is None:
             await self._embed([_PROBE], "document")
 
     async def _embed(self, texts: Sequence[str], kind: Kind) -> Any:
@@ -92,7 +73,7 @@ class FunctionEmbedder(Embedder):
         return await answer if inspect.isawaitable(answer) else answer
 
     def _learn(self, raw: Any) -> None:
-        if self._dimension is None:
+        if self.dimension is None:
             import numpy as np
 
             try:
@@ -106,7 +87,7 @@ class FunctionEmbedder(Embedder):
                     f"{self.model} gave an array of shape {shape}; one vector per text is expected",
                     part=self.part,
                 )
-            self._dimension = shape[1]
+            self.dimension = shape[1]
 
     def _options(self, kind: Kind) -> dict[str, Any]:
         return {"kind": kind} if self._calls.kind else {}

@@ -43,6 +43,7 @@ class Hashing(Embedder):
 
     part = "hashing"
     blocking = True
+    dimension: int
     symmetric = True
     """Documents and queries are embedded alike."""
 

@@ -211,7 +211,7 @@ def _indexed(
         )
     if opened is not index:
         owned.append(opened)
-    _check_fit(opened, coder)
+    _check_fit(opened, getattr(coder, "inner", coder))
     together = Indexed(store, opened, model=coder.model)
     owned.insert(0, together)
     return together, opened
@@ -225,11 +225,10 @@ def _check_fit(index: VectorIndex, coder: Embedder) -> None:
         raise ConfigError(
             f"the index compares by {index.metric!r}; memwell knows {', '.join(get_args(Metric))}"
         )
-    try:
-        dimension = coder.dimension
-    except ConfigError:  # a model behind a service may tell it only with its first answer
-        return
-    if index.dimension != dimension:
+    if coder.blocking:
+        _bridge.drive(coder.prepare())
+    dimension = coder.dimension
+    if dimension is not None and index.dimension != dimension:  # a service tells it when it is first asked
         raise ConfigError(
             f"the index holds vectors of dimension {index.dimension}, {coder.model} makes {dimension};"
             f" open the index with dimension={dimension}, as a new one where it exists already"

@@ -29,6 +29,7 @@ class Encoder:
         self.embedder = embedder
         self.pending = False
         """Whether records are known to lack vectors."""
+        self._prepared = False
         self.unembeddable: set[str] = set()
         """Records that cannot be embedded, by `backfill.name_of`."""
 
@@ -36,6 +37,18 @@ class Encoder:
     def model(self) -> str:
         """Name under which vectors are stored."""
         return self.embedder.model
+
+    async def prepare(self) -> None:
+        """Let the embedder learn its dimension, before it is first used. Raises `Unavailable` while it cannot."""
+        if self._prepared:
+            return
+        try:
+            await self.embedder.prepare()
+        except MemwellError as error:
+            if error.transient:
+                raise
+            log.debug("%s learns its dimension from the first text: %s", self.model, error)
+        self._prepared = True
 
     async def documents(self, contents: Sequence[str]) -> list[Embedding | None]:
         """Vectors of each content, or `None` for all of them when the embedder failed (logged)."""
@@ -66,6 +79,7 @@ class Encoder:
             self._passages(content, offset) for content, offset in zip(contents, offsets, strict=True)
         ]
         texts = [content[a:b] for content, spans in zip(contents, passages, strict=True) for a, b in spans]
+        await self.prepare()
         vectors = await self.embedder.embed(texts)
         found, at = [], 0
         for spans in passages:
@@ -82,6 +96,7 @@ class Encoder:
         """
         for attempt in dict.fromkeys((text, plain)):
             try:
+                await self.prepare()
                 return await self.embedder.embed([attempt], kind="query")
             except MemwellError as error:
                 failure = error

@@ -14,7 +14,7 @@ from memwell.engine.export_lines import Line, Links, Memory, line_of
 from memwell.engine.jsonl import LINE_LIMIT, lines, parsed, path_of
 from memwell.engine.partial_file import FORM
 from memwell.engine.requests import ImportRequest
-from memwell.errors import BackendError, ConfigError, Conflict, Corrupt
+from memwell.errors import BackendError, Conflict, Corrupt, Unavailable
 from memwell.fields import RESTORED
 from memwell.ports import Operation, SetLink
 from memwell.types import Imported, Progress, Record, Scope
@@ -63,8 +63,10 @@ async def _dimensions(engine: Engine) -> dict[str, int]:
             for _, embedding in await store.embedded(model, limit=1):
                 found[model] = int(embedding.vectors.shape[1])
     if engine.encoder is not None:
-        with suppress(ConfigError):  # a model behind a service may tell it only with its first answer
-            found[engine.encoder.model] = engine.encoder.embedder.dimension
+        with suppress(Unavailable):  # without the embedder, its vectors are compared when they are stored
+            await engine.encoder.prepare()
+        if (dimension := engine.encoder.embedder.dimension) is not None:
+            found[engine.encoder.model] = dimension
     return found
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 from memwell.errors import Closed, MemwellError
 
@@ -26,6 +26,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 S = TypeVar("S", bound="Port")
 F = TypeVar("F", bound=Callable[..., Any])
+Method: TypeAlias = Callable[Concatenate[S, P], Coroutine[Any, Any, T]]
 
 
 class Effect(Enum):
@@ -77,15 +78,13 @@ def operation(
     hook: str | None = None,
     feeds: bool = False,
     conditional: Callable[..., bool] | None = None,
-) -> Callable[[Callable[Concatenate[S, P], Awaitable[T]]], Callable[Concatenate[S, P], Awaitable[T]]]:
+) -> Callable[[Method[S, P, T]], Method[S, P, T]]:
     """Declare and guard a public method of a part; `hook` defaults to its name with an underscore before it.
 
     The method raises `Closed` after close, and otherwise only errors that are `MemwellError`.
     """
 
-    def decorate(
-        method: Callable[Concatenate[S, P], Awaitable[T]],
-    ) -> Callable[Concatenate[S, P], Awaitable[T]]:
+    def decorate(method: Method[S, P, T]) -> Method[S, P, T]:
         name = method.__name__
 
         @functools.wraps(method)

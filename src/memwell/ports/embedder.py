@@ -21,8 +21,8 @@ class Embedder(Port):
 
     model: str
     """Name under which vectors are stored; two embedders with one name must give the same vectors."""
-    dimension: int
-    """Length of every vector. Raises `ConfigError` where it is not known before `prepare`."""
+    dimension: int | None = None
+    """Length of every vector; `None` while it is not known, which `prepare` ends."""
     window: int | None = None
     """Tokens the model reads; longer texts are chunked before. `None`: no limit."""
 
@@ -50,7 +50,7 @@ class Embedder(Port):
             raise InvalidInput("embed takes a list of texts; for one text, a list of one", part=self.part)
         if not texts:
             await self._prepare()
-            return np.empty((0, self.dimension), dtype=np.float32)
+            return np.empty((0, self.dimension or 0), dtype=np.float32)
         return self._unit(await self._embed(texts, kind), len(texts))
 
     def spans(self, text: str) -> list[tuple[int, int]]:

@@ -69,6 +69,13 @@ class EmbedderConformance:
         assert embedder.window is None or embedder.window > 2
         assert isinstance(embedder.part, str)
 
+    def test_once_prepared_it_knows_its_dimension(self, embedder: Embedder) -> None:
+        run(embedder, embedder.prepare())
+        run(embedder, embedder.prepare())
+        known = embedder.dimension
+        assert type(known) is int
+        assert run(embedder, embedder.embed(["hello"])).shape == (1, known)
+
     # ------------------------------------------------------------------------------------------- vectors
 
     def test_there_is_one_float32_row_of_the_dimension_for_each_text(self, embedder: Embedder) -> None:

@@ -149,9 +149,10 @@ class EmbedderWrapper(Wrapper, Embedder):
         return str(self.inner.model)
 
     @property
-    def dimension(self) -> int:  # type: ignore[override]
+    def dimension(self) -> int | None:  # type: ignore[override]
         """That of the embedder inside."""
-        return int(self.inner.dimension)
+        dimension: int | None = self.inner.dimension
+        return dimension
 
     @property
     def window(self) -> int | None:  # type: ignore[override]

@@ -79,7 +79,7 @@ class CachedEmbedder(Embedder):
         return self.inner.model
 
     @property
-    def dimension(self) -> int:  # type: ignore[override]
+    def dimension(self) -> int | None:  # type: ignore[override]
         """The embedder's."""
         return self.inner.dimension
 
@@ -152,13 +152,14 @@ class CachedEmbedder(Embedder):
         except MemwellError as error:
             self._failed("cached embeddings cannot be read", error)
             return {}
-        size = self._size() if values else 0
+        if self.dimension is None:  # unprepared: the model is asked first
+            return {}
         found = {}
         for key, value in values.items():
-            row = _opened(key, value, size) if size else b""
+            row = _opened(key, value, 4 * self.dimension)
             if row is None:
-                log.warning("the cached embedding %s is damaged and made anew", key)
-            elif row:
+                log.warning("the cached embedding %s is damaged; the text is embedded again", key)
+            else:
                 found[keys[key]] = row
         return found
 
@@ -167,13 +168,6 @@ class CachedEmbedder(Embedder):
         log.warning("%s: %s", what, error)
         if error.transient:
             self._away = self._clock() + PAUSE
-
-    def _size(self) -> int:
-        """Bytes of a vector; 0 while an asynchronous embedder cannot tell, so that it is asked first."""
-        try:
-            return 4 * self.dimension
-        except ConfigError:
-            return 0
 
     def _digest(self, text: str, kind: Kind) -> Digest:
         person = b"" if self.symmetric else kind.encode()

@@ -109,15 +109,10 @@ class Fallback(Wrapper):
         return self._guards[0].state != "closed"
 
     @property
-    def dimension(self) -> int:
-        """Of embedders and indexes: that of the first part that knows it. Raises `ConfigError` while none does."""
-        unknown: list[ConfigError] = []
-        for part in self._parts:
-            try:
-                return int(cast("Any", part).dimension)
-            except ConfigError as error:
-                unknown.append(error)
-        raise unknown[0]
+    def dimension(self) -> int | None:
+        """Of embedders and indexes: that of the first part that knows it."""
+        dimensions = (cast("Any", part).dimension for part in self._parts)
+        return next((dimension for dimension in dimensions if dimension is not None), None)
 
     async def _call(self, operation: Declaration, arguments: tuple[Any, ...]) -> Any:
         try:

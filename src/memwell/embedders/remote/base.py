@@ -112,7 +112,7 @@ class RemoteEmbedder(Embedder):
         self._base = _base(base_url or self.address, self.part)
         self._key = resolve_key(key, self.key_names, part=self.part)
         self._shortened = dimensions
-        self._dimension = dimensions or dimension or self.sizes.get(model)
+        self.dimension = dimensions or dimension or self.sizes.get(model)
         self._batch = min(batch or self.most_texts, self.most_texts)
         self._timeout = timeout
         self._retry = Retry(
@@ -160,17 +160,6 @@ class RemoteEmbedder(Embedder):
         return f"{self.name}{shortened}+{mark}"
 
     @property
-    def dimension(self) -> int:  # type: ignore[override]
-        """Length of the vectors. Raises `ConfigError` while it is not known."""
-        if self._dimension is None:
-            raise ConfigError(
-                f"the dimension of {self.name} is not known before it has embedded a text; give it, as in "
-                f"{self.part}:{self.name}?dimension=768",
-                part=self.part,
-            )
-        return self._dimension
-
-    @property
     def symmetric(self) -> bool:
         """Whether documents and queries are embedded alike."""
         return self._prefixes["document"] == self._prefixes["query"]
@@ -180,7 +169,7 @@ class RemoteEmbedder(Embedder):
         return spans(text)
 
     async def _prepare(self) -> None:
-        if self._dimension is None:
+        if self.dimension is None:
             await self._embed([PROBE], "document")
 
     async def _embed(self, texts: Sequence[str], kind: Kind) -> Vectors:
@@ -201,10 +190,10 @@ class RemoteEmbedder(Embedder):
             first = failures.exceptions[0]
             raise first from first.__cause__
         parts = [task.result() for task in tasks]
-        size = self._dimension or parts[0].shape[1]
+        size = self.dimension or parts[0].shape[1]
         for part in parts:
             self._fitting(part, size)
-        self._dimension = size  # learnt from a whole answer only: nothing corrects it later
+        self.dimension = size  # learnt from a whole answer only: nothing corrects it later
         vectors: Vectors = np.concatenate(parts)
         return vectors
 
@@ -254,8 +243,8 @@ class RemoteEmbedder(Embedder):
                 f"{self.name} gave an array of shape {vectors.shape}; one vector a text is expected",
                 part=self.part,
             )
-        if self._dimension is not None:
-            self._fitting(vectors, self._dimension)
+        if self.dimension is not None:
+            self._fitting(vectors, self.dimension)
         return vectors
 
     def _fitting(self, vectors: Vectors, size: int) -> None:

@@ -27,6 +27,7 @@ class Words(Embedder):
 
     part = "words"
     blocking = True
+    dimension: int
 
     def __init__(self, *, dimension: int = 64, window: int | None = None, model: str = "words") -> None:
         self.dimension = dimension
