@@ -36,7 +36,7 @@ class ExactFiltering(StoreSuite):
             assert harness.ids({"k": {"$contains": text}}) == parts
             assert harness.ids({"category": {"$contains": text}}) == parts
 
-    def test_texts_are_ordered_by_code_point(self, harness: Harness) -> None:
+    def test_filters_order_texts_by_code_point(self, harness: Harness) -> None:
         texts = [
             "A",
             "Z",

@@ -174,26 +174,30 @@ class Exactness(StoreSuite):
         for number, (scope, id) in enumerate(ids):
             assert harness.one(id, scope).content == f"{number}"
 
-    def test_relationships_and_models_with_separators_do_not_meet(self, harness: Harness) -> None:
+    def test_relationships_and_models_are_named_exactly(self, harness: Harness) -> None:
         harness.needs("links", "vectors")
-        names = sorted({name for pair in SEPARATED for name in pair})
-        harness.write(*(harness.insertion(f"text {id}", id) for id in names))
+        pairs = [*SEPARATED, *(("c", text) for text in LOOKALIKES)]
+        harness.write(
+            *(harness.insertion(f"text {id}", id) for id in sorted({id for id, _ in pairs} | {"hub"}))
+        )
         harness.write(
             *(
-                SetLink(scope=ANYBODY, source="a", link=Link(target=target, kind=kind))
-                for target, kind in SEPARATED
-                if target != "a"
+                SetLink(scope=ANYBODY, source="hub", link=Link(target=id, kind=kind, strength=1 / (n + 1)))
+                for n, (id, kind) in enumerate(pairs)
             ),
             *(
                 Embed(tenant_id="default", id=id, content=f"text {id}", embedding=embedding(n, model=model))
-                for n, (id, model) in enumerate(SEPARATED)
+                for n, (id, model) in enumerate(pairs)
             ),
         )
-        links = {(target, kind) for _, target, kind in harness.links("a")}
-        assert links == {pair for pair in SEPARATED if pair[0] != "a"}
-        for number, (id, model) in enumerate(SEPARATED):
+        strengths = {(link.target, link.kind): link.strength for link in harness.one("hub").links}
+        assert strengths == {pair: 1 / (n + 1) for n, pair in enumerate(pairs)}
+        assert {(target, kind) for _, target, kind in harness.links("hub")} == set(pairs)
+        for number, (id, model) in enumerate(pairs):
             found = harness.embeddings(id, model=model)
             assert np.array_equal(found[id].vectors, embedding(number).vectors), (id, model)
+        assert harness.unlink("hub", "c", "tea") == 1
+        assert harness.links("hub") == {("hub", *pair) for pair in pairs} - {("hub", "c", "tea")}
 
     def test_a_duplicate_is_the_same_to_the_byte(self, harness: Harness) -> None:
         texts = [*LOOKALIKES, *CONTENTS]
@@ -204,10 +208,12 @@ class Exactness(StoreSuite):
         inserts += [{"kind": text} for text in LOOKALIKES]
         inserts += [{"metadata": {"k": text}} for text in LOOKALIKES]
         inserts += [{"metadata": {text: 1}} for text in LOOKALIKES]
-        inserts += [{"tags": tags} for tags in (("a", "b"), ("b", "a"), ("ab",), ("a,b",), ("a",), ("A",))]
         first = harness.write(*(harness.insertion("water", **fields) for fields in inserts))
         assert [found.reinforced for found in first] == [0] * len(inserts)
         assert harness.duplicates(*(harness.insertion("water", **fields) for fields in inserts)) == [
             True
         ] * len(inserts)
         assert harness.duplicates(harness.insertion("Water"), harness.insertion("water ")) == [False, False]
+        for tags in (("a", "b"), ("b", "a"), ("ab",), ("a,b",), ("a",), ("A",), ("a", "b", "b")):
+            assert harness.duplicates(harness.insertion("water", tags=tags)) == [False], tags
+            assert harness.insert("water", tags=tags).reinforced == 0, tags

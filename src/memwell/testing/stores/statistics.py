@@ -56,13 +56,15 @@ class Statistics(StoreSuite):
         self._fill(harness, other, "bob", START - timedelta(days=1))
         self._fill(harness, other, "far", START + timedelta(days=1))
         self._fill(harness, ANN, "old", START - timedelta(days=2), ttl=2 * 86_400 + 10)
-        harness.advance(10)
+        harness.advance(5)
+        self._fill(harness, ANN, "new", harness.now, ttl=5)
+        harness.advance(5)
         stats = harness.stats(ANN)
         for name in ("records", "sessions", "users", "versions", "links", "unembedded", "oldest", "newest"):
             assert getattr(stats, name) == getattr(alone, name), name
         for name in ("by_kind", "by_category", "embedded"):
             assert dict(getattr(stats, name)) == dict(getattr(alone, name)), name
-        assert stats.expired == 2
+        assert stats.expired == 4
         assert harness.stats(other).expired == 0
         assert harness.stats(other).records == 4
 
@@ -95,7 +97,7 @@ class Statistics(StoreSuite):
             assert (stats.records, stats.expired) == (len(ids), 2 - len(ids))
             assert harness.duplicates(harness.insertion("short-lived apple")) == [there]
             if there:
-                harness.update("a", category="c")
+                harness.update("a", importance=0.9)
                 harness.link("a", "b")
                 harness.link("b", "a")
                 assert len(harness.history("a")) == 2

@@ -1,0 +1,56 @@
+"""The shipped suites catch parts that break one promise, and pass those that break none."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from tests.testing.mutants.harness import Fixtures, Mutant, failure
+from tests.testing.mutants.stores_fed import FED
+from tests.testing.mutants.stores_read import READ
+from tests.testing.mutants.stores_searched import SEARCHED
+from tests.testing.mutants.stores_written import WRITTEN
+
+from memwell.backends.memory.store import MemoryStore
+from memwell.ports import Port
+from memwell.testing.stores import Harness, StoreConformance
+
+
+def _store(suite: Any, part: type[Port]) -> Mapping[str, Any]:
+    suite.many, suite.plenty = 2_000, getattr(part, "plenty", 1_050)
+    store: Any = part()
+    return {"part": store, "store": store, "harness": Harness(store)}
+
+
+SUITES: dict[str, tuple[type, type[Port], Fixtures, list[Mutant]]] = {
+    "store": (StoreConformance, MemoryStore, _store, [*WRITTEN, *READ, *SEARCHED, *FED]),
+}
+MUTANTS = [(port, mutant) for port, suite in SUITES.items() for mutant in suite[3]]
+
+
+@pytest.mark.parametrize(("port", "mutant"), MUTANTS, ids=[f"{port}-{m.name}" for port, m in MUTANTS])
+def test_the_suite_catches(port: str, mutant: Mutant) -> None:
+    suite, _, fixtures, _ = SUITES[port]
+    assert failure(suite, mutant.caught_by, mutant.part, fixtures) is not None, mutant.part.__doc__
+
+
+@pytest.mark.parametrize("port", SUITES)
+def test_the_tests_that_catch_pass_on_the_part_as_it_is(port: str) -> None:
+    suite, part, fixtures, mutants = SUITES[port]
+    for test in {mutant.caught_by for mutant in mutants}:
+        assert failure(suite, test, part, fixtures) is None, test
+
+
+@pytest.mark.parametrize("port", SUITES)
+def test_no_test_of_a_suite_hides_another(port: str) -> None:
+    defined = Counter(
+        name for base in SUITES[port][0].__mro__ for name in vars(base) if name.startswith("test_")
+    )
+    assert [name for name, count in defined.items() if count > 1] == []
+
+
+def test_no_mutant_is_there_twice() -> None:
+    names = Counter(f"{port} {mutant.name}" for port, mutant in MUTANTS)
+    assert [name for name, count in names.items() if count > 1] == []
