@@ -79,20 +79,6 @@ class SilentOnSweeps(Silent):
         return count
 
 
-@breaks("test_vectors_of_a_model_are_dropped_but_not_of_the_one_that_serves")
-class SilentOnDroppedModels(Silent):
-    """Vectors that are dropped are not told."""
-
-    def hides(self, operation: Any, result: Any) -> bool:
-        return False
-
-    async def _drop_model(self, model: str) -> int:
-        before = self._state.last_seq
-        count = await super()._drop_model(model)
-        self._untold |= set(range(before + 1, self._state.last_seq + 1))
-        return count
-
-
 def fed(name: str, doc: str, change: Callable[[list[Change], int, int], list[Change]], test: str) -> None:
     """Add stores that tell another sequence: of the changes, the position and the limit."""
 

@@ -182,7 +182,7 @@ class Exactness(StoreSuite):
         )
         harness.write(
             *(
-                SetLink(scope=ANYBODY, source="hub", link=Link(target=id, kind=kind, strength=1 / (n + 1)))
+                SetLink(scope=ANYBODY, source="hub", link=Link(target=id, kind=kind, strength=n / 128))
                 for n, (id, kind) in enumerate(pairs)
             ),
             *(
@@ -191,7 +191,7 @@ class Exactness(StoreSuite):
             ),
         )
         strengths = {(link.target, link.kind): link.strength for link in harness.one("hub").links}
-        assert strengths == {pair: 1 / (n + 1) for n, pair in enumerate(pairs)}
+        assert strengths == {pair: n / 128 for n, pair in enumerate(pairs)}
         assert {(target, kind) for _, target, kind in harness.links("hub")} == set(pairs)
         for number, (id, model) in enumerate(pairs):
             found = harness.embeddings(id, model=model)
