@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -134,6 +136,30 @@ def test_an_export_to_a_full_disk_leaves_the_last_backup_and_is_continued(memory
 def test_the_target_of_an_export_is_no_folder(memory: Memory, tmp_path: Path) -> None:
     with pytest.raises(BackendError, match="is a folder"):
         memory.export(tmp_path)
+
+
+def test_damaged_memories_are_left_out_of_an_export_and_named(
+    memory: Memory, path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill(memory, 30)
+    for id in ("m007", "m008"):
+        memory.update(id, content="a pear of " + id)
+    with sqlite3.connect(tmp_path / "memory.db") as connection:
+        connection.execute("UPDATE records SET content = CAST(x'ff00fe' AS TEXT) WHERE id = 'm003'")
+        connection.execute("UPDATE records SET metadata = '{' WHERE id = 'm004'")
+        key = "(SELECT key FROM records WHERE id = 'm007')"
+        connection.execute(f"UPDATE history SET record = '{{' WHERE key = {key}")
+        connection.execute(f"UPDATE vectors SET data = zeroblob(3) WHERE id & 4095 = {key}")
+    connection.close()
+    with caplog.at_level(logging.WARNING, "memwell"):
+        assert memory.export(path) == 28
+    assert "'m003', 'm004'" in caplog.text
+    assert "'m007'" in caplog.text
+    assert "doctor" in caplog.text
+    found = imported(path)
+    assert found.keys() == {f"m{number:03}" for number in range(30)} - {"m003", "m004"}
+    assert found["m007"] == "a pear of m007"
+    assert json.loads(path.read_bytes().splitlines()[-1])["skipped"] == ["m003", "m004"]
 
 
 def test_an_unfinished_export_of_another_scope_stays(memory: Memory, path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 from memwell.engine.backfill import embed_pending, serves
@@ -70,13 +71,14 @@ async def doctor(engine: Engine) -> Report:
 
 async def repair(engine: Engine, progress: Progress | None) -> Report:
     """Rebuild what `doctor` finds wrong, remove what has expired, embed what has no vectors."""
-    await sweep(engine)
+    with suppress(Corrupt):  # the report tells it
+        await sweep(engine)
     report = await engine.store.check(repair=True)
-    if engine.encoder is not None and not await serves(engine):
-        problems = (*report.problems, await _unserved(engine))
-        return replace(report, ok=False, problems=problems)
     total = 0
     try:
+        if engine.encoder is not None and not await serves(engine):
+            problems = (*report.problems, await _unserved(engine))
+            return replace(report, ok=False, problems=problems)
         total = await _embed_missing(engine, progress)
     except Corrupt as error:
         if report.ok:

@@ -14,7 +14,7 @@ _FREE = (0xFFF << 64) | ((1 << 62) - 1)
 """The bits of the lower 80 that are neither version nor variant."""
 _FIXED = (7 << 76) | (2 << 62)
 _random = random.Random()  # noqa: S311  seeded by the system; ids must be unique, not secret
-_lock = threading.Lock()
+_lock = threading.RLock()
 _last = 0
 
 
@@ -33,7 +33,7 @@ def new_id() -> str:
 
 def _after_fork() -> None:
     global _lock
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     _random.seed()
 
 

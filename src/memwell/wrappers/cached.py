@@ -211,7 +211,7 @@ class _Recent:
 
     def clear(self) -> None:
         """Forget all."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._entries: OrderedDict[Digest, bytes] = OrderedDict()
         self._size = 0
 

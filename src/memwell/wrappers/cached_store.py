@@ -78,7 +78,7 @@ class CachedStore(StoreWrapper):
         fork_safe(self._reset)
 
     def _reset(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._shelves: OrderedDict[Owner, _Shelf] = OrderedDict()
         self._reached: int | None = None
 

@@ -11,6 +11,7 @@ from typing import Self, TypeAlias
 from memwell.ports import KeyValue
 from memwell.ports.counters import added
 from memwell.registry import Url
+from memwell.resilience.reentry import unheld
 
 __all__ = ["MemoryKeyValue"]
 
@@ -28,7 +29,7 @@ class MemoryKeyValue(KeyValue):
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._entries: dict[str, Entry] = {}
         self._expiries: list[tuple[float, str]] = []
         """A heap; an entry that was replaced meanwhile is recognised by its expiry."""
@@ -45,13 +46,13 @@ class MemoryKeyValue(KeyValue):
         return {key: entry[0] for key, entry in found if entry is not None}
 
     async def _set_many(self, values: Mapping[str, bytes], ttl: float | None) -> None:
-        with self._lock:
+        with unheld(self._lock, self.part):
             now = self._clock()
             for key, value in values.items():
                 self._put(key, value, ttl, now)
 
     async def _add(self, key: str, value: bytes, ttl: float | None) -> bool:
-        with self._lock:
+        with unheld(self._lock, self.part):
             now = self._clock()
             if self._live(key, now) is not None:
                 return False
@@ -59,7 +60,7 @@ class MemoryKeyValue(KeyValue):
             return True
 
     async def _replace(self, key: str, value: bytes, expected: bytes, ttl: float | None) -> bool:
-        with self._lock:
+        with unheld(self._lock, self.part):
             now = self._clock()
             entry = self._live(key, now)
             if entry is None or entry[0] != expected:
@@ -68,7 +69,7 @@ class MemoryKeyValue(KeyValue):
             return True
 
     async def _increment(self, key: str, by: int, ttl: float | None) -> int:
-        with self._lock:
+        with unheld(self._lock, self.part):
             now = self._clock()
             entry = self._live(key, now)
             total = added(entry and entry[0], by)
@@ -79,7 +80,7 @@ class MemoryKeyValue(KeyValue):
             return total
 
     async def _delete(self, key: str, expected: bytes | None) -> bool:
-        with self._lock:
+        with unheld(self._lock, self.part):
             entry = self._live(key, self._clock())
             if entry is None or (expected is not None and entry[0] != expected):
                 return False
@@ -87,7 +88,7 @@ class MemoryKeyValue(KeyValue):
             return True
 
     async def _close(self) -> None:
-        with self._lock:
+        with unheld(self._lock, self.part):
             self._entries.clear()
             self._expiries.clear()
 

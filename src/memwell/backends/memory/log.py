@@ -12,6 +12,7 @@ from typing import Self
 from memwell.ports import Entry, Log
 from memwell.ports.positions import number, position
 from memwell.registry import Url
+from memwell.resilience.reentry import unheld
 
 __all__ = ["MemoryLog"]
 
@@ -25,7 +26,7 @@ class MemoryLog(Log):
 
     def __init__(self, *, clock: Callable[[], float] = time) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._streams: dict[str, list[Entry]] = {}
         self._last = 0
 
@@ -36,7 +37,7 @@ class MemoryLog(Log):
         return cls()
 
     async def _append(self, stream: str, entries: Sequence[bytes]) -> list[str]:
-        with self._lock:
+        with unheld(self._lock, self.part):
             at = datetime.fromtimestamp(self._clock(), UTC)
             new = [
                 Entry(position=position(count), at=at, data=data)
@@ -47,13 +48,13 @@ class MemoryLog(Log):
         return [entry.position for entry in new]
 
     async def _read(self, stream: str, after: str | None, limit: int) -> list[Entry]:
-        with self._lock:
+        with unheld(self._lock, self.part):
             entries = self._streams.get(stream, [])
             start = 0 if after is None else _following(entries, after)
             return entries[start : start + limit]
 
     async def _trim(self, stream: str, keep: int, through: str | None) -> int:
-        with self._lock:
+        with unheld(self._lock, self.part):
             entries = self._streams.get(stream, [])
             gone = max(len(entries) - keep, 0) if through is None else _following(entries, through)
             del entries[:gone]
@@ -62,7 +63,7 @@ class MemoryLog(Log):
             return gone
 
     async def _close(self) -> None:
-        with self._lock:
+        with unheld(self._lock, self.part):
             self._streams.clear()
 
 

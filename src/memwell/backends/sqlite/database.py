@@ -10,13 +10,16 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, TypeVar
 
 from memwell.backends.sqlite import forks
 from memwell.backends.sqlite.connect import Connection, Opening
 from memwell.backends.sqlite.errors import translate
+from memwell.backends.sqlite.identity import Identity
 from memwell.backends.sqlite.migrations.runner import migrate
 from memwell.backends.sqlite.transactions import Transaction
 from memwell.backends.sqlite.writer_queue import Ticket, WriterQueue
@@ -31,6 +34,12 @@ Durability = Literal["normal", "full"]
 
 TOGETHER = 128
 """Jobs after which a commit waits for no more of them."""
+
+
+class _Snapshot:
+    """Alive while its block is."""
+
+    over = False
 
 
 class Database:
@@ -77,6 +86,7 @@ class Database:
             self._first_connection()
         except sqlite3.Error as error:
             raise translate(error, "sqlite", "open", path=self.path) from error
+        self._identity = None if memory else Identity(self.path)
         forks.register(self)
 
     @property
@@ -94,15 +104,39 @@ class Database:
             connection: Connection = self._readers.connection
         except AttributeError:
             return self._open_reader()
-        if connection.in_transaction and self.path != ":memory:":  # left open by an interrupt: it would be
-            connection.execute("ROLLBACK")  # blind to every later write
+        if connection.in_transaction and self.path != ":memory:" and not self._in_snapshot():
+            connection.execute(
+                "ROLLBACK"
+            )  # an interrupt left it open: it would be blind to every later write
         return connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """This thread's connection for reading, which sees one state of the file for the whole block."""
+        connection = self.read()
+        if connection.in_transaction:
+            yield connection
+            return
+        snapshot = _Snapshot()
+        self._readers.snapshot = weakref.ref(snapshot)
+        connection.execute("BEGIN")
+        try:
+            yield connection
+        finally:
+            snapshot.over = True
+            connection.execute("COMMIT")
+
+    def _in_snapshot(self) -> bool:
+        """Whether a block of `snapshot` is under way in this thread: a signal handler may read in the middle of it."""
+        reference: Callable[[], _Snapshot | None] | None = getattr(self._readers, "snapshot", None)
+        snapshot = None if reference is None else reference()
+        return snapshot is not None and not snapshot.over
 
     def transaction(self) -> Transaction:
         """A write transaction, yielding the connection: committed at the end, rolled back on any exception.
 
         Raises `Unavailable` when the turn does not come in time, `BackendError` on a read-only file, `Closed`
-        after close. Transactions do not nest.
+        after close. Transactions do not nest: inside one, this thread gets `Unavailable` for another.
         """
         return Transaction(self)
 
@@ -145,6 +179,20 @@ class Database:
         except sqlite3.Error as error:
             raise translate(error, "sqlite", "open", path=self.path) from error
 
+    def vacuum(self) -> None:
+        """Write the file anew without free and lost pages. Needs as much room on the disk again."""
+        turn = Ticket()
+        try:
+            self._turns.take(turn)
+            (self._writer or self._open_writer()).execute("VACUUM")
+        finally:
+            self._give(turn)
+
+    def check_file(self, *, writing: bool = False) -> None:
+        """Raise `Unavailable` when the file was deleted or replaced since it was opened. Takes some microseconds."""
+        if self._identity is not None:
+            self._identity.check(writing=writing)
+
     def close(self) -> None:
         """Close without waiting: a transaction or read under way in another thread ends first and closes what
         it used. Twice is fine."""
@@ -179,6 +227,7 @@ class Database:
             if connection is None:
                 raise _closed()
         else:
+            self.check_file()
             connection = self._opening.reader()
         self._readers.connection = connection
         return connection
@@ -226,6 +275,9 @@ class Database:
             raise BackendError(
                 f"{self.path} is read-only; make the file and its folder writable", part="sqlite"
             )
+        if self._identity is not None:
+            self._identity.check()
+            self._identity.forget_log()
         connection = self._writer = self._opening.writer()
         return connection
 
@@ -260,6 +312,7 @@ class Database:
             result = job(connection)
             while len(companions) < TOGETHER and (more := self._turns.companions(companions)):
                 _run_each(connection, more)
+            self.check_file(writing=True)
             committing = True
             connection.execute("COMMIT")
             committed = True
@@ -296,7 +349,13 @@ def _run_each(connection: sqlite3.Connection, turns: list[Ticket]) -> None:
 
 
 def _cannot_write(path: str) -> bool:
-    return Path(path).is_file() and not os.access(path, os.W_OK)
+    """Whether the file, or its folder, which has to take the write-ahead log, is there and read-only."""
+    if not Path(path).is_file():
+        return False
+    logs = [Path(f"{path}{suffix}") for suffix in ("-wal", "-shm")]
+    if all(log.exists() for log in logs):
+        return not all(os.access(file, os.W_OK) for file in (Path(path), *logs))
+    return not (os.access(path, os.W_OK) and os.access(Path(path).parent, os.W_OK))
 
 
 def _closed() -> Closed:

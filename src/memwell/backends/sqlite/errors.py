@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import Final
 
 from memwell.errors import BackendError, Closed, ConfigError, Corrupt, InvalidInput, MemwellError, Unavailable
 
@@ -44,6 +45,15 @@ _TABLE: dict[int, tuple[type[MemwellError], str]] = {
     ),
     sqlite3.SQLITE_TOOBIG: (InvalidInput, "a value is longer than SQLite can hold; store a smaller one"),
 }
+_UNKNOWN: Final = (BackendError, "SQLite refused the statement; please report this")
+_NOT_UTF8: Final = "Could not decode to UTF-8"
+_MISSING: Final = (
+    "no such table",
+    "no such column",
+    "no such index",
+    "has no column",
+    "malformed database schema",
+)
 
 
 def translate(error: sqlite3.Error, part: str, operation: str, *, path: str | None = None) -> MemwellError:
@@ -51,12 +61,21 @@ def translate(error: sqlite3.Error, part: str, operation: str, *, path: str | No
     code = getattr(error, "sqlite_errorcode", None)
     if code is None and "closed database" in str(error):
         return Closed("the database was closed; open it again to use it", part=part, operation=operation)
-    primary = -1 if code is None else code & 0xFF
-    kind, advice = _TABLE.get(primary, (BackendError, "SQLite refused the statement; please report this"))
-    if primary == sqlite3.SQLITE_CANTOPEN and operation == "open":
-        kind, advice = (
-            ConfigError,
-            "the database cannot be opened; create its folder, or look at its permissions",
-        )
+    kind, advice, said = _row(error, -1 if code is None else code & 0xFF, operation)
     where = f"{path}: " if path else ""
-    return kind(f"{where}{advice} (SQLite says: {error})", part=part, operation=operation)
+    return kind(f"{where}{advice}{said}", part=part, operation=operation)
+
+
+def _row(error: sqlite3.Error, primary: int, operation: str) -> tuple[type[MemwellError], str, str]:
+    """(our error, what to do, what SQLite says)."""
+    text = str(error)
+    said = f" (SQLite says: {text})"
+    if text.startswith(_NOT_UTF8):  # what follows is the text itself
+        return Corrupt, "a stored text is not UTF-8; run `memwell doctor`, which names the memory", ""
+    if primary == sqlite3.SQLITE_ERROR and text.startswith(_MISSING):
+        advice = "tables were changed by another program, or the file is damaged; restore a backup"
+        return Corrupt, advice, said
+    if primary == sqlite3.SQLITE_CANTOPEN and operation == "open":
+        advice = "the database cannot be opened; create its folder, or look at its permissions"
+        return ConfigError, advice, said
+    return *_TABLE.get(primary, _UNKNOWN), said

@@ -1,4 +1,4 @@
-"""What every part on a SQLite file shares: its URL, its database, health, closing, and how failures are told."""
+"""What every part on a SQLite file shares: its URL, its database, health, closing, and the translation of errors."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ class SqlitePart(Port):
             raise
 
     async def _ping(self) -> None:
+        self._database.check_file()
         self._database.read().execute("SELECT 1 FROM memwell_migrations LIMIT 1").fetchone()
 
     async def _close(self) -> None:

@@ -1,4 +1,4 @@
-"""Write transactions as context managers that let go of their turn also under Ctrl-C."""
+"""Write transactions as context managers that release the turn even after Ctrl-C."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ class Transaction(_Ended):
         assert turn is not None
         try:
             if kind is None:
+                database.check_file(writing=True)
                 self._connection.execute("COMMIT")
         finally:
             while (

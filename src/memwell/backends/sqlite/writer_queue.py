@@ -1,8 +1,7 @@
-"""Whose turn it is to write: a fair queue of threads in which the one at the front may work for those behind
-it.
+"""A fair queue of the threads that want to write. The one that holds the turn may run the jobs of those that wait.
 
-`threading.Lock` would do for taking turns. The queue adds what group commit needs: the holder sees who waits
-with which job, runs their jobs with its own and wakes them with the outcome.
+A `threading.Lock` could order the threads. The queue adds what group commit needs: the holder sees the waiting
+jobs, runs them with its own, and wakes their threads with the outcome.
 """
 
 from __future__ import annotations
@@ -10,16 +9,17 @@ from __future__ import annotations
 import copy
 from collections import deque
 from collections.abc import Callable
-from threading import Lock, get_ident
+from threading import Lock, RLock, get_ident
 from typing import Any
 
 from memwell.errors import Unavailable
+from memwell.resilience.reentry import busy, unheld
 
 __all__ = ["Ticket", "WriterQueue"]
 
 
 class Ticket:
-    """One caller's place in the queue, with the job that another turn may run for it."""
+    """One caller's place in the queue, with the job that another thread may run for it."""
 
     __slots__ = ("done", "error", "gate", "job", "result", "thread")
 
@@ -28,7 +28,7 @@ class Ticket:
         self.gate: Lock | None = None
         """Held while the caller has to wait."""
         self.done = False
-        """The job has run, here or in another's turn, and its outcome is final."""
+        """The job has run, in this thread or another, and its outcome is final."""
         self.result: Any = None
         self.error: BaseException | None = None
         self.thread = get_ident()
@@ -40,7 +40,7 @@ class Ticket:
         return self.result
 
     def fail(self, error: BaseException | None) -> None:
-        """Settle with the error that ended the transaction, a copy for each, so that their tracebacks do not
+        """End with the error that ended the transaction: a copy, so that the tracebacks of several threads do not
         mix."""
         if isinstance(error, Exception):
             self.error = copy.copy(error)
@@ -52,11 +52,11 @@ class Ticket:
 
 
 class WriterQueue:
-    """A fair queue for one writer. Ctrl-C at any moment neither keeps the turn nor leaves anybody waiting."""
+    """A fair queue for one writer. After Ctrl-C at any moment the turn is free and nobody waits in vain."""
 
     def __init__(self, timeout: float) -> None:
         self._timeout = timeout
-        self._mutex = Lock()
+        self._mutex = RLock()
         self.holder: Ticket | None = None
         """Whose turn it is."""
         self._waiting: deque[Ticket] = deque()
@@ -64,15 +64,15 @@ class WriterQueue:
     def take(self, turn: Ticket, timeout: float | None = None) -> bool:
         """Wait for the turn. True: it is ours and must be given back. False: another holder has run the job.
 
-        Raises `Unavailable` after the timeout, `RuntimeError` when this thread holds the turn already.
+        Raises `Unavailable` after the timeout, and at once when this thread holds the turn or waits for it already.
         """
         try:
-            with self._mutex:
+            with unheld(self._mutex, "sqlite"):
                 if self.holder is None:
                     self.holder = turn
                     return True
-                if self.holder.thread == turn.thread:
-                    raise RuntimeError("this thread is inside a write transaction of this database already")
+                if turn.thread in (self.holder.thread, *(other.thread for other in self._waiting)):
+                    raise busy("sqlite")
                 gate = turn.gate = Lock()
                 gate.acquire()
                 self._waiting.append(turn)
@@ -104,8 +104,7 @@ class WriterQueue:
             return more
 
     def settle(self, turns: list[Ticket], committed: bool, failure: BaseException | None) -> list[Ticket]:
-        """Let companions go on with their outcome, or with the failure of the commit; those left, which are
-        none."""
+        """Wake companions with their outcome, or with the failure of the commit. Returns an empty list."""
         for turn in turns:
             if not turn.done:
                 if not committed:

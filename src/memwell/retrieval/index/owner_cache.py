@@ -25,7 +25,7 @@ class _Entry(Generic[T]):
     __slots__ = ("lock", "value", "weight")
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self.value: T | None = None
         self.weight = _BASE_WEIGHT
 
@@ -50,7 +50,7 @@ class OwnerCache(Generic[T]):
 
     def clear(self) -> None:
         """Drop all values."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._entries: OrderedDict[Partition, _Entry[T]] = OrderedDict()
         self._total = 0
 

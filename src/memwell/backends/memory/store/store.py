@@ -23,6 +23,7 @@ from memwell.ports.store.search import Found, Search
 from memwell.records.codec import digest_of, dumps, to_micros
 from memwell.records.revisions import chain
 from memwell.registry import Url
+from memwell.resilience.reentry import unheld
 from memwell.retrieval.analysis.features import lexemes_and_signals
 from memwell.retrieval.index.corpora import Corpora
 from memwell.retrieval.index.corpus import Change as RowChange
@@ -76,7 +77,7 @@ class MemoryStore(Store):
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """All changes of the block, or none of them."""
-        with self._lock, self._state.transaction():
+        with unheld(self._lock, self.part), self._state.transaction():
             yield
             self._commit()
 

@@ -2,44 +2,66 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Final
 
-from memwell.errors import ConfigError
+from memwell.errors import ConfigError, Corrupt
 
 if TYPE_CHECKING:
     from memwell.backends.sqlite.database import Database
 
-__all__ = ["migrate", "statements"]
+__all__ = ["absent", "migrate", "schema_of", "statements"]
 
-_TABLE = """
+_TABLE: Final = """
 CREATE TABLE IF NOT EXISTS memwell_migrations (
-  component TEXT NOT NULL, number INTEGER NOT NULL, applied_at TEXT NOT NULL, PRIMARY KEY (component, number)
+  component TEXT NOT NULL, number INTEGER NOT NULL, applied_at TEXT NOT NULL, checksum TEXT,
+  PRIMARY KEY (component, number)
 ) WITHOUT ROWID
 """
+_MADE: Final = re.compile(
+    r"\b(CREATE|DROP)\s+(?:UNIQUE\s+)?(?:TABLE|INDEX)\s+(?:IF\s+(?:NOT\s+)?EXISTS\s+)?(\w+)", re.I
+)
 
 
 def migrate(database: Database, component: str, scripts: Sequence[str]) -> None:
     """See `Database.migrate`."""
-    if _missing(_applied(database.read(), component), component, scripts, database.path) == 0:
+    connection, path = database.read(), database.path
+    checksums = _applied(connection, component, path)
+    _check(checksums, component, scripts, path)
+    complete = len(checksums) == len(scripts) and None not in checksums
+    if complete and not absent(connection, scripts):
         return
     if database.readonly:
-        raise ConfigError(
-            f"{database.path} is of an older version and read-only; open it once where it can be written",
-            part="sqlite",
-        )
-    with database.transaction() as connection:
-        connection.execute(_TABLE)
-        missing = _missing(_applied(connection, component), component, scripts, database.path)
-        for number in range(len(scripts) - missing + 1, len(scripts) + 1):
-            for statement in statements(scripts[number - 1]):
-                connection.execute(statement)
-            connection.execute(
-                "INSERT INTO memwell_migrations VALUES (?, ?, ?)",
-                (component, number, datetime.now(UTC).isoformat()),
-            )
+        _check_readable(connection, len(checksums), scripts, path)
+        return
+    with database.transaction() as writer:
+        _bring_up_to_date(writer, component, scripts, path)
+
+
+@cache
+def schema_of(scripts: tuple[str, ...]) -> dict[str, str]:
+    """Name → statement of every table and index that the scripts leave behind."""
+    found: dict[str, str] = {}
+    for script in scripts:
+        for statement in statements(script):
+            made = _MADE.search(re.sub(r"--[^\n]*", "", statement))
+            if made is not None and made[1].upper() == "CREATE":
+                found[made[2]] = statement
+            elif made is not None:
+                found.pop(made[2], None)
+    return found
+
+
+def absent(connection: sqlite3.Connection, scripts: Sequence[str]) -> dict[str, str]:
+    """Those tables and indexes that are not there: name → statement."""
+    rows = connection.execute("SELECT name FROM sqlite_master").fetchall()
+    there = {row[0] for row in rows}
+    return {name: statement for name, statement in schema_of(tuple(scripts)).items() if name not in there}
 
 
 def statements(script: str) -> Iterator[str]:
@@ -56,20 +78,93 @@ def statements(script: str) -> Iterator[str]:
         yield rest
 
 
-def _applied(connection: sqlite3.Connection, component: str) -> int:
-    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'memwell_migrations'").fetchone():
-        return 0
-    row = connection.execute(
-        "SELECT max(number) FROM memwell_migrations WHERE component = ?", (component,)
-    ).fetchone()
-    return int(row[0] or 0)
+def _bring_up_to_date(
+    connection: sqlite3.Connection, component: str, scripts: Sequence[str], path: str
+) -> None:
+    """Run the scripts that are missing, and note their checksums; an index that was dropped is made again."""
+    connection.execute(_TABLE)
+    columns = [row[1] for row in connection.execute("PRAGMA table_info(memwell_migrations)").fetchall()]
+    if "checksum" not in columns:  # a file of 0.1.0
+        connection.execute("ALTER TABLE memwell_migrations ADD COLUMN checksum TEXT")
+    checksums = _applied(connection, component, path)
+    _check(checksums, component, scripts, path)
+    done = len(checksums)
+    if done:
+        _restore_indexes(connection, scripts[:done], path)
+    else:
+        _check_free(connection, scripts, path)
+    for script in scripts[done:]:
+        for statement in statements(script):
+            connection.execute(statement)
+    connection.executemany(
+        "INSERT INTO memwell_migrations (component, number, applied_at, checksum) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (component, number) DO UPDATE SET checksum = excluded.checksum",
+        [
+            (component, number, datetime.now(UTC).isoformat(), _checksum(script))
+            for number, script in enumerate(scripts, 1)
+        ],
+    )
 
 
-def _missing(applied: int, component: str, scripts: Sequence[str], path: str) -> int:
-    if applied > len(scripts):
+def _restore_indexes(connection: sqlite3.Connection, scripts: Sequence[str], path: str) -> None:
+    for name, statement in absent(connection, scripts).items():
+        if " INDEX " not in statement.upper():
+            raise _lacks(path, name)
+        connection.execute(statement)
+
+
+def _check_readable(connection: sqlite3.Connection, applied: int, scripts: Sequence[str], path: str) -> None:
+    if applied < len(scripts):
+        what = "is of an older version" if applied else "holds nothing of memwell"
+        raise ConfigError(f"{path} {what} and read-only; open it once where it can be written", part="sqlite")
+    for name in absent(connection, scripts):
+        raise _lacks(path, name)
+
+
+def _check_free(connection: sqlite3.Connection, scripts: Sequence[str], path: str) -> None:
+    """Before the first script: nothing of the names it uses may be there."""
+    names = schema_of(tuple(scripts))
+    taken = sorted(names.keys() - absent(connection, scripts).keys())
+    if taken:
         raise ConfigError(
-            f"{path} was written by a newer memwell ({component} {applied}, this one knows {len(scripts)}); "
+            f"{path} has a table or index {taken[0]!r}, but memwell did not make it: the file belongs to another"
+            " program, or its list of migrations was lost; choose another file, or restore a backup",
+            part="sqlite",
+        )
+
+
+def _lacks(path: str, name: str) -> Corrupt:
+    return Corrupt(f"{path} lacks {name!r}, which memwell made; restore a backup", part="sqlite")
+
+
+def _applied(connection: sqlite3.Connection, component: str, path: str) -> list[str | None]:
+    """The checksums of the component's scripts that the file has seen, in order; `None` where none was noted."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'memwell_migrations'").fetchone():
+        return []
+    rows = connection.execute(
+        "SELECT * FROM memwell_migrations WHERE component = ? ORDER BY number", (component,)
+    ).fetchall()
+    if [row[1] for row in rows] != list(range(1, len(rows) + 1)):
+        raise Corrupt(f"{path} has lost a part of its list of migrations; restore a backup", part="sqlite")
+    return [row[3] if len(row) > 3 else None for row in rows]
+
+
+def _check(checksums: Sequence[str | None], component: str, scripts: Sequence[str], path: str) -> None:
+    """Raise `ConfigError` for a file of a newer memwell, or of one with other scripts."""
+    if len(checksums) > len(scripts):
+        raise ConfigError(
+            f"{path} was written by a newer memwell ({component} {len(checksums)}, this one knows {len(scripts)}); "
             "upgrade with `pip install -U memwell`",
             part="sqlite",
         )
-    return len(scripts) - applied
+    for number, (script, checksum) in enumerate(zip(scripts, checksums, strict=False), 1):
+        if checksum not in (None, _checksum(script)):
+            raise ConfigError(
+                f"migration {number} of {component} in {path} is not the one of this memwell; open it with the version"
+                " that made it, and move by `memwell export`",
+                part="sqlite",
+            )
+
+
+def _checksum(script: str) -> str:
+    return hashlib.blake2b(script.replace("\r\n", "\n").encode(), digest_size=16).hexdigest()

@@ -1,13 +1,14 @@
-"""Doctor and repair of a SQLite file: is every projection what its row says?"""
+"""Doctor and repair of a SQLite file: are its pages whole, and do words, vectors and history fit the records?"""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from memwell.backends.sql import PLACES
-from memwell.backends.sqlite.database import Database
+from memwell.backends.sqlite.database import Database, translate
+from memwell.backends.sqlite.store.file_check import check_file
+from memwell.backends.sqlite.store.history import versions
 from memwell.backends.sqlite.store.rows import SELECT, record_of
 from memwell.backends.sqlite.store.writes import MODEL_SHIFT
 from memwell.errors import Corrupt
@@ -53,10 +54,25 @@ class _Findings:
         self.problems.append(Problem(kind=kind, detail=detail, id=id, repairable=repairable))
 
 
-def check(database: Database, repair: bool) -> Report:
-    """Look at every row; with `repair`, rebuild what is wrong in batches, each in one transaction."""
+def check(database: Database, scripts: Sequence[str], repair: bool) -> Report:
+    """Look at the file, then at every row; with `repair`, rebuild what is wrong in batches, each in one transaction."""
+    database.check_file()
     found = _Findings()
-    _whole_file(database.read(), found)
+    problems, found.repaired = check_file(database, scripts, repair)
+    found.problems += problems
+    try:
+        _all_rows(database, found, repair)
+    except sqlite3.DatabaseError as error:
+        damage = translate(error, "sqlite", "check")
+        if not isinstance(damage, Corrupt):
+            raise
+        if all(repair and problem.repairable for problem in problems):  # else it is said already
+            found.add("file", f"{damage.message}; restore a backup", repairable=False)
+    left = [problem for problem in found.problems if not (repair and problem.repairable)]
+    return Report(ok=not left, checked=found.checked, problems=tuple(found.problems), repaired=found.repaired)
+
+
+def _all_rows(database: Database, found: _Findings, repair: bool) -> None:
     for first in _starts(database.read()):
         if repair:
             database.submit(lambda connection, at=first: _rows(connection, at, found, repair=True))  # type: ignore[misc]
@@ -64,18 +80,8 @@ def check(database: Database, repair: bool) -> Report:
             _rows(database.read(), first, found, repair=False)
     if repair:
         database.submit(lambda connection: _orphans(connection, found, repair=True))
-        left = [problem for problem in found.problems if not problem.repairable]
-        return Report(
-            ok=not left, checked=found.checked, problems=tuple(found.problems), repaired=found.repaired
-        )
-    _orphans(database.read(), found, repair=False)
-    return Report(ok=not found.problems, checked=found.checked, problems=tuple(found.problems))
-
-
-def _whole_file(connection: sqlite3.Connection, found: _Findings) -> None:
-    for (message,) in connection.execute("PRAGMA quick_check(20)").fetchall():
-        if message != "ok":
-            found.add("file", f"{message}; restore a backup or export what can be read", repairable=False)
+    else:
+        _orphans(database.read(), found, repair=False)
 
 
 def _starts(connection: sqlite3.Connection) -> Iterator[int]:
@@ -93,34 +99,70 @@ def _starts(connection: sqlite3.Connection) -> Iterator[int]:
 
 def _rows(connection: sqlite3.Connection, first: int, found: _Findings, *, repair: bool) -> None:
     dimensions = dict(connection.execute("SELECT number, dimension FROM models").fetchall())
-    rows = connection.execute(f"{SELECT} WHERE r.key >= ? ORDER BY r.key LIMIT ?", (first, _BATCH)).fetchall()
-    for row in rows:
+    for key, record in _records(connection, first, found):
         found.checked += 1
-        try:
-            record = record_of(row)
-        except Corrupt as error:
-            found.add("corrupt", str(error), row[PLACES["id"]], repairable=False)
+        if record is None:
             continue
-        before = len(found.problems)
         for fault in faults(record):
             found.add("corrupt", fault, record.id, repairable=False)
-        _words(connection, row[0], record, found, repair)
-        _vectors(connection, row[0], record, dimensions, found, repair)
+        before = len(found.problems)
+        _words(connection, key, record, found, repair)
+        _vectors(connection, key, record, dimensions, found, repair)
         if repair and len(found.problems) > before:
-            connection.execute("INSERT INTO changes (key, deleted) VALUES (?, 0)", (row[0],))
+            connection.execute("INSERT INTO changes (key, deleted) VALUES (?, 0)", (key,))
+        _history(connection, key, record, found)
+
+
+def _records(
+    connection: sqlite3.Connection, first: int, found: _Findings
+) -> Iterator[tuple[int, Record | None]]:
+    """(key, record) of a batch; `None` for a record that cannot be read, which is reported."""
+    keys = connection.execute(
+        "SELECT key, CAST(id AS BLOB) FROM records WHERE key >= ? ORDER BY key LIMIT ?", (first, _BATCH)
+    ).fetchall()
+    for key, raw in keys:
+        try:
+            row = connection.execute(f"{SELECT} WHERE r.key = ?", (key,)).fetchone()
+            record = None if row is None else record_of(row)
+        except (sqlite3.OperationalError, Corrupt) as error:
+            damage = error if isinstance(error, Corrupt) else translate(error, "sqlite", "check")
+            if not isinstance(damage, Corrupt):
+                raise
+            detail = f"{damage.message}; restore it from a backup, or forget it"
+            found.add("corrupt", detail, bytes(raw).decode(errors="replace"), repairable=False)
+            record = None
+        yield key, record
+
+
+def _history(connection: sqlite3.Connection, key: int, record: Record, found: _Findings) -> None:
+    if record.version == 1:
+        return
+    try:
+        versions(connection, key, record.id)
+    except Corrupt as error:
+        found.add("corrupt", error.message, record.id, repairable=False)
 
 
 def _words(connection: sqlite3.Connection, key: int, record: Record, found: _Findings, repair: bool) -> None:
-    stored = connection.execute(
-        "SELECT lexemes, signals, digest FROM records WHERE key = ?", (key,)
+    lexemes, signals, mark = connection.execute(
+        "SELECT CAST(lexemes AS BLOB), CAST(signals AS BLOB), digest FROM records WHERE key = ?", (key,)
     ).fetchone()
     right = (*lexemes_and_signals(record), digest(record))
+    stored = (_decoded(lexemes), _decoded(signals), mark)
     for name, was, should in zip(("lexemes", "signals", "digest"), stored, right, strict=True):
         if was != should:
             found.add(name, f"the stored {name} are not those of the content", record.id)
             if repair:
                 connection.execute(f"UPDATE records SET {name} = ? WHERE key = ?", (should, key))
                 found.repaired += 1
+
+
+def _decoded(raw: bytes) -> str | None:
+    """Stored text; `None` when it is not UTF-8."""
+    try:
+        return bytes(raw).decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _vectors(
@@ -134,7 +176,9 @@ def _vectors(
     sound = 0
     for number, dimension in dimensions.items():
         id = number << MODEL_SHIFT | key
-        row = connection.execute("SELECT spans, data FROM vectors WHERE id = ?", (id,)).fetchone()
+        row = connection.execute(
+            "SELECT CAST(spans AS BLOB), data FROM vectors WHERE id = ?", (id,)
+        ).fetchone()
         if row is None:
             continue
         fault = _fault(row[0], row[1], dimension, len(record.content))
@@ -146,13 +190,13 @@ def _vectors(
             connection.execute("DELETE FROM vectors WHERE id = ?", (id,))
             found.repaired += 1
     if record.embedded != bool(sound):
-        found.add("embedded", "the mark of being embedded is not true", record.id)
+        found.add("embedded", "it is marked as embedded without vectors, or the reverse", record.id)
         if repair:
             connection.execute("UPDATE records SET embedded = ? WHERE key = ?", (int(bool(sound)), key))
             found.repaired += 1
 
 
-def _fault(spans: str | None, data: object, dimension: int, length: int) -> str | None:
+def _fault(spans: bytes | None, data: object, dimension: int, length: int) -> str | None:
     """What is wrong with stored vectors: rows of unit length, one a passage, passages inside the content."""
     import numpy as np
 
@@ -163,7 +207,7 @@ def _fault(spans: str | None, data: object, dimension: int, length: int) -> str 
     if not np.isfinite(norms).all() or not (((norms > 0.99) & (norms < 1.01)) | (norms == 0)).all():
         return "the vectors are not of unit length"
     try:
-        ranges = loads(spans) if spans else [[0, length]]
+        ranges = loads(spans.decode()) if spans else [[0, length]]
         inside = all(0 <= a < b <= length for a, b in ranges)
     except (Corrupt, TypeError, ValueError):
         return "the passages cannot be read"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -41,7 +40,7 @@ class Source:
     def load(self, partition: Partition) -> tuple[int, list[Row]]:
         """Every row of a partition, in any order, and the position they stand at."""
         text, values = _partition(partition)
-        with self.snapshot() as connection:
+        with self._database.snapshot() as connection:
             position = connection.execute("SELECT coalesce(max(seq), 0) FROM changes").fetchone()[0]
             rows = connection.execute(f"SELECT {_ROW} FROM records r WHERE {text}", values)
             return position, rows.fetchall()
@@ -51,7 +50,7 @@ class Source:
         many.
         """
         text, values = _partition(partition)
-        with self.snapshot() as connection:
+        with self._database.snapshot() as connection:
             first, last = connection.execute("SELECT min(seq), max(seq) FROM changes").fetchone()
             if first is None or last <= after:
                 return after, []
@@ -100,19 +99,6 @@ class Source:
             values = [*values, to_micros(search.created_until)]
         rows = self._database.read().execute(f"SELECT r.key FROM records r WHERE {text}", values)
         return {row[0] for row in rows}
-
-    @contextmanager
-    def snapshot(self) -> Iterator[sqlite3.Connection]:
-        """The connection, seeing one state of the file for all of the block."""
-        connection = self._database.read()
-        if connection.in_transaction:
-            yield connection
-            return
-        connection.execute("BEGIN")
-        try:
-            yield connection
-        finally:
-            connection.execute("COMMIT")
 
 
 def embeddings(

@@ -21,12 +21,13 @@ from typing import Any, Literal, Self
 from memwell.backends.sqlite.database import Database
 from memwell.backends.sqlite.part import SqlitePart, options_of
 from memwell.backends.sqlite.store import batches, filter_sql, followers, models, search, writes
+from memwell.backends.sqlite.store.history import versions
 from memwell.backends.sqlite.store.rows import SELECT_BY_ID, condition, record_of, select, select_ids
 from memwell.capabilities import Capabilities
 from memwell.errors import ConfigError, NotFound
 from memwell.ports import Change, Embedding, Insert, Operation, Store
 from memwell.ports.store.search import Found, Search
-from memwell.records.codec import from_micros, loads, to_micros, version_from_json
+from memwell.records.codec import from_micros, to_micros
 from memwell.records.revisions import chain
 from memwell.registry import Url
 from memwell.retrieval.index.corpora import Corpora
@@ -84,6 +85,7 @@ class SqliteStore(SqlitePart, Store):
         )
 
     async def _ping(self) -> None:
+        self._database.check_file()
         self._database.read().execute("SELECT seq FROM changes LIMIT 1").fetchone()
 
     async def _close(self) -> None:
@@ -149,15 +151,7 @@ class SqliteStore(SqlitePart, Store):
         row = connection.execute(f"{SELECT_BY_ID} WHERE r.id = ? AND {text}", [id, *values]).fetchone()
         if row is None:
             raise NotFound(f"no memory {id!r} in this scope", part=self.part)
-        rows = connection.execute(
-            "SELECT record, changed_at, changed FROM history WHERE key = ? ORDER BY version", (row[0],)
-        )
-        past = [
-            version_from_json(
-                {"record": loads(body), "changed_at": from_micros(at).isoformat(), "changed": loads(changed)}
-            )
-            for body, at, changed in rows
-        ]
+        past = versions(connection, row[0], id)
         return chain(past, record_of(row))
 
     async def _links(self, scope: Scope, ids: Sequence[str], incoming: bool) -> list[tuple[str, Link]]:
@@ -199,7 +193,7 @@ class SqliteStore(SqlitePart, Store):
         return self._source.position()
 
     async def _changes(self, after: int, limit: int) -> list[Change]:
-        with self._source.snapshot() as connection:
+        with self._database.snapshot() as connection:
             return followers.changes(connection, after, limit)
 
     async def _claim(self, follower: str, holder: str, seconds: float, now: datetime) -> int | None:
@@ -240,7 +234,7 @@ class SqliteStore(SqlitePart, Store):
     async def _check(self, repair: bool) -> Report:
         from memwell.backends.sqlite.store import check
 
-        return check.check(self._database, repair)
+        return check.check(self._database, _scripts(), repair)
 
 
 def _sweep_some(connection: sqlite3.Connection, now: datetime) -> int:

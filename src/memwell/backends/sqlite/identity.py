@@ -1,0 +1,54 @@
+"""Whether the file behind a path is still the one that was opened."""
+
+from __future__ import annotations
+
+import os
+
+from memwell.errors import Unavailable
+
+__all__ = ["Identity"]
+
+
+class Identity:
+    """The database file and its write-ahead log, by device and inode.
+
+    SQLite goes on with a file that was deleted or replaced: what is written then is lost without an error.
+    """
+
+    __slots__ = ("_file", "_log", "_path")
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._file = _inode(path)
+        self._log: tuple[int, int] | None = None
+
+    def check(self, *, writing: bool = False) -> None:
+        """Raise `Unavailable` when the path names another file, or none. With `writing`, look at the log as well: it
+        is there as long as a transaction is open.
+        """
+        file = _inode(self._path)
+        if file != self._file:
+            raise self._replaced("deleted or moved" if file is None else "replaced by another file")
+        if writing:
+            log = _inode(f"{self._path}-wal")
+            if self._log is not None and log != self._log:
+                raise self._replaced("separated from its write-ahead log (the file that ends in -wal)")
+            self._log = log
+
+    def forget_log(self) -> None:
+        """The writer is closed: the next one may begin another log."""
+        self._log = None
+
+    def _replaced(self, how: str) -> Unavailable:
+        return Unavailable(
+            f"{self._path} was {how} while it was open; nothing more is stored in it: open the memory again",
+            part="sqlite",
+        )
+
+
+def _inode(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116  half the time of Path.stat, and once a write
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
