@@ -29,7 +29,7 @@ def interrupted(call: Callable[[], Any], at: int) -> bool:
         if "memwell" not in frame.f_code.co_filename:
             return None
         left -= event == "line"
-        if left <= 0 and not _of_a_with(frame):
+        if left <= 0 and not _takes_no_signal(frame):
             sys.settrace(None)
             raise KeyboardInterrupt
         return trace
@@ -45,9 +45,10 @@ def interrupted(call: Callable[[], Any], at: int) -> bool:
     return False
 
 
-def _of_a_with(frame: FrameType) -> bool:
-    """Whether the line opens or ends a `with`, where Python takes no signal."""
-    return linecache.getline(frame.f_code.co_filename, frame.f_lineno).lstrip().startswith("with ")
+def _takes_no_signal(frame: FrameType) -> bool:
+    """Whether the line opens or ends a `with`, or opens a `try`, where Python takes no signal."""
+    line = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+    return line.lstrip().startswith(("with ", "try:"))
 
 
 def found(memory: Memory, query: str) -> dict[str, float]:
