@@ -20,6 +20,7 @@ from memwell.backends.memcached import MemcachedKeyValue
 from memwell.backends.redis.clients import SyncClients
 from memwell.backends.redis.settings import Settings
 from memwell.followers.index_projection import follower_of
+from memwell.followers.replay import Replay
 from memwell.indexes.exact import Exact
 from memwell.registry import open_log, open_store
 from memwell.resilience.circuit_breaker import CircuitBreaker
@@ -27,7 +28,6 @@ from memwell.resilience.workers import Workers
 from memwell.retrieval.index.owner_cache import OwnerCache
 from memwell.wrappers.cached import _Recent
 from memwell.wrappers.cached_store import CachedStore
-from memwell.wrappers.fallback import _Backlog
 
 SOURCE = Path(__file__).parents[1] / "src"
 pytestmark = [
@@ -118,7 +118,7 @@ OBJECTS: dict[str, Callable[[], Any]] = {
     "memcached": lambda: MemcachedKeyValue("127.0.0.1", 9),
     "redis": lambda: SyncClients(Settings()),
     "follower": lambda: follower_of(open_store("memory://"), Exact(2), "model")[0],
-    "replay": lambda: _Backlog(open_store("memory://"), open_log("memory://")),
+    "replay": lambda: Replay(open_store("memory://"), open_log("memory://")),
 }
 
 

@@ -7,7 +7,6 @@ import random
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -29,7 +28,7 @@ from memwell.ports import Embed, Embedding, Point, Store
 from memwell.registry import open_store
 from memwell.testing import run
 from memwell.testing.memory import MemoryConformance, Words
-from memwell.testing.samples import MODEL, Clock, embedding
+from memwell.testing.samples import MODEL
 from memwell.testing.stores import Harness, StoreConformance
 from memwell.wrappers import indexed
 from memwell.wrappers.indexed import Indexed
@@ -403,131 +402,6 @@ def test_on_a_loop_the_rest_of_a_backlog_is_fed_in_the_background(
             assert len(index.delivered) == len(TALK)
 
     asyncio.run(main())
-
-
-# --------------------------------------------------------------------------------- a process that paused
-
-
-class Halting(Durable):
-    """Halts in the middle of a put until it may go on, as a process does that was stopped."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, dimension=8)
-        self.halted, self.go = threading.Event(), threading.Event()
-        self.halt = False
-
-    async def _upsert(self, points: Any) -> None:
-        if self.halt:
-            self.halt = False
-            self.halted.set()
-            assert self.go.wait(30)
-        await super()._upsert(points)
-
-
-def test_what_a_paused_process_puts_too_late_is_put_again(path: Path, tmp_path: Path) -> None:
-    clock, slow = Clock(datetime.now(UTC)), Halting(tmp_path / "index.db")
-    quick = Durable(tmp_path / "index.db", dimension=8)
-    first, second = open_store(f"sqlite:///{path}"), open_store(f"sqlite:///{path}")
-    harness = Harness(second)
-    paused, other = following(first, slow, MODEL, clock), following(second, quick, MODEL, clock)
-    assert run(first, paused.catch_up())
-    harness.insert("apple", "a", embedding=embedding(0))
-    slow.halt = True
-    results: list[bool] = []
-    thread = threading.Thread(target=lambda: results.append(run(first, paused.catch_up())))
-    thread.start()
-    assert slow.halted.wait(30)
-    harness.update("a", content="pear", embedding=embedding(90))
-    assert not run(second, other.catch_up())
-    clock.advance(lease.LEASE)
-    assert run(second, other.catch_up())
-    slow.go.set()
-    thread.join()
-    assert results == [False]
-    held = run(quick, quick.vectors(["default/a"]))["default/a"]
-    assert held[0] == pytest.approx(1)  # stale
-    assert run(first, paused.catch_up())
-    held = run(quick, quick.vectors(["default/a"]))["default/a"]
-    assert held[1] == pytest.approx(1)
-    for store in (first, second):
-        run(store, store.close())
-
-
-LATECOMER = """
-import os, signal, sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[3])
-from tests.wrappers.durable import Durable
-from memwell.followers.index_projection import follower_of
-from memwell.registry import open_store
-from memwell.testing import run
-from memwell.testing.samples import MODEL
-
-class Paused(Durable):
-    async def _upsert(self, points):
-        print("ready", flush=True)
-        sys.stdin.readline()
-        await super()._upsert(points)
-        os.kill(os.getpid(), signal.SIGKILL)
-
-store = open_store(f"sqlite:///{sys.argv[1]}")
-follower, _ = follower_of(store, Paused(Path(sys.argv[2]), dimension=8), MODEL)
-run(store, follower.catch_up(rebuild=sys.argv[4] == "anew"))
-"""
-
-
-@pytest.mark.parametrize("how", ["following", "anew"])
-@pytest.mark.parametrize("healer", ["who took over", "a newcomer"])
-def test_what_a_process_put_too_late_before_it_was_killed_is_put_right(
-    path: Path, tmp_path: Path, how: str, healer: str
-) -> None:
-    clock, index = Clock(datetime.now(UTC)), Durable(tmp_path / "index.db", dimension=8)
-    store = open_store(f"sqlite:///{path}")
-    harness, other = Harness(store), following(store, index, MODEL, clock)
-    for name in "xyz":
-        harness.insert(f"text {name}", name, embedding=embedding(30))
-    assert run(store, other.catch_up())
-    harness.insert("apple", "a", embedding=embedding(0))
-    command = [sys.executable, "-c", LATECOMER, str(path), str(index.path), str(HERE), how]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as late:
-        assert late.stdout is not None
-        assert late.stdout.readline() == "ready\n"
-        harness.update("a", content="pear", embedding=embedding(90))
-        harness.insert("forgotten", "b", embedding=embedding(10))
-        clock.advance(lease.LEASE + 60)  # its own clock has gone on a little
-        assert run(store, other.catch_up())
-        let_go(late)
-    assert late.returncode == -signal.SIGKILL
-    assert run(index, index.vectors(["default/a"]))["default/a"][0] == pytest.approx(1)  # stale
-    if healer == "a newcomer":
-        other = following(store, index, MODEL, clock)
-        assert run(store, other.catch_up())  # too early: something may still come
-    index.forget_deliveries()
-    clock.advance(lease.LATE)
-    assert run(store, other.catch_up())
-    assert run(index, index.vectors(["default/a"]))["default/a"][1] == pytest.approx(1)
-    assert {id for _, id in index.delivered} == {"default/a", "default/b"}
-    index.forget_deliveries()
-    clock.advance(lease.LATE)
-    assert run(store, other.catch_up())
-    assert index.delivered == []
-    run(store, store.close())
-
-
-@pytest.mark.parametrize("anew", [False, True])
-def test_who_fed_in_time_is_never_fed_after(path: Path, tmp_path: Path, anew: bool) -> None:
-    clock, index = Clock(datetime.now(UTC)), Durable(tmp_path / "index.db", dimension=8)
-    store = open_store(f"sqlite:///{path}")
-    harness, projection = Harness(store), following(store, index, MODEL, clock)
-    for name in "abc":
-        harness.insert(f"text {name}", name, embedding=embedding(30))
-        assert run(store, projection.catch_up(rebuild=anew))
-    index.forget_deliveries()
-    for again in (projection, following(store, index, MODEL, clock)):
-        clock.advance(lease.LATE * 2)
-        assert run(store, again.catch_up())
-    assert index.delivered == []
-    run(store, store.close())
 
 
 # --------------------------------------------------------------------------------------- doctor, repair

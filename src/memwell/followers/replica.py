@@ -135,14 +135,20 @@ class _Rebuild(Rebuild):
     def __init__(self, replica: Replica) -> None:
         self._replica = replica
         self._source, self._extra = _Pages(replica.source), _Pages(replica.store)
+        self._keys: list[Key] = []
+        """Read, but not copied yet."""
 
     async def step(self, size: int) -> bool:
         """See `Rebuild.step`."""
-        if keys := await self._source.page(size):
-            await self._replica.copy(keys)
-            return False
-        if keys := await self._extra.page(size):
-            await self._replica.copy(await self._absent(keys))
+        if not self._keys:
+            self._keys = await self._source.page(size)
+        if not self._keys and (extra := await self._extra.page(size)):
+            self._keys = list(await self._absent(extra))
+            if not self._keys:
+                return False
+        if self._keys:
+            await self._replica.copy(self._keys)
+            self._keys = []
             return False
         self._replica._end = await self._replica.store.position()
         return True
