@@ -101,6 +101,11 @@ def test_a_url_says_everything() -> None:
         "connect_timeout": 7,
         "sslmode": "require",
         "application_name": "me",
+        "client_encoding": "UTF8",
+        "keepalives_idle": 60,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 15_000,
     }
     assert found.replica is not None
     assert (found.replica["host"], found.replica["port"], found.replica["user"]) == ("three", "3", "us@er")
@@ -203,7 +208,7 @@ def test_a_text_that_postgresql_cannot_hold_is_refused(postgres_url: str, conten
     with pytest.raises(InvalidInput):
         using(
             postgres_url,
-            lambda store: store.write([Insert(record=record(content, id="a"), mark=1)], now=START),
+            lambda store: store.write([Insert(record=record(content, id="a"), digest=1)], now=START),
         )
 
 

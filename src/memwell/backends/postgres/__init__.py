@@ -16,17 +16,20 @@ for the local socket (`?host=/folder`). Options:
 
 Nothing is opened before the first use. Connections belong to the event loop they were opened on, and to the process: a
 forked child opens its own. Numbered migrations run at the first use, under a lock: any number of processes may start at
-once. A connection that died while it was idle is noticed before anything is sent; one that dies later makes the call
-raise `Unavailable`, and nothing of the call is stored unless the commit itself had been sent.
+once.
+
+A write over a connection that breaks raises `Unavailable`, and nothing of it is stored unless the commit itself had been
+sent; a read is done once more over a new connection. A server that does not answer is noticed (`watch`). Every
+connection speaks UTF-8.
 """
 
 from __future__ import annotations
 
 from memwell.backends.postgres.adapt import Raw
+from memwell.backends.postgres.connections import Connection
 from memwell.backends.postgres.database import SESSION, Database
 from memwell.backends.postgres.errors import translate
 from memwell.backends.postgres.migrations.runner import Component, Status
-from memwell.backends.postgres.pools import Connection
 from memwell.backends.postgres.settings import OPTIONS, Settings
 
 __all__ = [

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from functools import partial
 from math import ceil
 from typing import Any, Final, TypeVar
 
 import psycopg
 
 from memwell.backends.postgres.adapt import ADAPTERS
+from memwell.backends.postgres.connections import Connection, Lost, connect
 from memwell.backends.postgres.errors import translate
 from memwell.backends.postgres.migrations import runner as migrations
 from memwell.backends.postgres.migrations.runner import Component, Status
-from memwell.backends.postgres.pools import Connection, Pools
+from memwell.backends.postgres.pools import Pools
 from memwell.backends.postgres.settings import Settings
-from memwell.errors import ConfigError, MemwellError
+from memwell.backends.postgres.watch import ANSWERS_WITHIN, Watch
+from memwell.errors import ConfigError, MemwellError, Unavailable
 
 __all__ = ["SESSION", "Database"]
 
@@ -29,6 +33,8 @@ SESSION: Final[Mapping[str, str]] = {
 
 _REST: Final = 10.0
 """Seconds that a replica which failed is not asked: to find that out may take as long each time."""
+_PATIENCE: Final = 5.0
+"""Seconds that a statement takes before the server is asked whether it works on it."""
 T = TypeVar("T")
 
 _log = logging.getLogger("memwell.backends.postgres")
@@ -47,10 +53,23 @@ class Database:
         """Component → why it is left out (the server lacks an extension); known after the first use."""
         self._components = components
         self._path: str | None = None
-        self._primary = Pools(settings.pool, settings.timeout, self._prepare)
-        self._replica = Pools(settings.pool, settings.timeout, self._prepare_replica)
+        limit = settings.statement_timeout
+        watch = partial(
+            Watch,
+            patience=min(_PATIENCE, limit + 0.5) if limit else _PATIENCE,
+            times=1 if limit else 2,
+            direct=settings.prepare,
+        )
+        pools = partial(Pools, settings.pool, settings.timeout, watch=watch)
+        self._primary = pools(self._prepare)
+        self._replica = pools(self._prepare_replica)
         self._replica_rests = 0.0
         """Until when, by the monotonic clock."""
+
+    @property
+    def lost(self) -> int:
+        """How many connections to the primary have broken: the server or the network went away meanwhile."""
+        return self._primary.lost
 
     def connection(self) -> AbstractAsyncContextManager[Connection]:
         """A connection where each statement commits by itself; behind a pooler, all of them together."""
@@ -65,7 +84,27 @@ class Database:
                 await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             yield connection
 
-    async def read(self, ask: Callable[[Connection], Awaitable[T]]) -> T:
+    async def read(self, ask: Callable[[Connection], Awaitable[T]], *, snapshot: bool = False) -> T:
+        """What is found by asking the primary; for questions that change nothing. With `snapshot` they are asked in a
+        transaction and all see the same moment.
+
+        Where the connection broke, as an idle one does that the network has forgotten, it is asked once more over a
+        new one.
+        """
+        try:
+            return await self._read(ask, snapshot)
+        except Lost as error:
+            if error.silent:
+                raise
+            self._primary.drop_idle()
+        return await self._read(ask, snapshot)
+
+    async def _read(self, ask: Callable[[Connection], Awaitable[T]], snapshot: bool) -> T:
+        taken = self.transaction(snapshot=True) if snapshot else self.connection()
+        async with taken as connection:
+            return await ask(connection)
+
+    async def search(self, ask: Callable[[Connection], Awaitable[T]]) -> T:
         """What is found by asking the replica; where there is none or it fails, the primary."""
         if self.settings.replica is not None and self._replica_rests < time.monotonic():
             try:
@@ -75,16 +114,27 @@ class Database:
                 raise
             except (psycopg.OperationalError, psycopg.errors.UndefinedTable) as error:
                 self._replica_rests = time.monotonic() + _REST
-                _log.warning("the replica fails, for %g seconds the primary answers: %s", _REST, error)
-        async with self.connection() as connection:
-            return await ask(connection)
+                _log.warning("the replica fails; the primary answers for %g seconds: %s", _REST, error)
+        return await self.read(ask)
+
+    async def ping(self, query: str) -> None:
+        """Run a query that the server answers at once. Raises `Unavailable` when it does not within some seconds."""
+        try:
+            async with asyncio.timeout(ANSWERS_WITHIN):
+                await self.read(lambda connection: connection.execute(query.encode()))
+        except TimeoutError as error:
+            raise Unavailable(
+                f"{self.settings.place}: PostgreSQL takes connections or statements and does not answer; look at the"
+                " server and the network, or try again",
+                part="postgres",
+            ) from error
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Connection]:
         """A connection outside the pool, in autocommit mode and without a limit of time: for what takes long."""
         async with self.connection():
             arguments = self._arguments(self.settings.target)
-        connection = await psycopg.AsyncConnection.connect(**arguments)
+        connection = await connect(arguments)
         async with connection:
             await connection.execute("SET statement_timeout = 0")
             yield connection
@@ -133,10 +183,9 @@ class Database:
 
     @asynccontextmanager
     async def _direct(self) -> AsyncIterator[Connection]:
-        connection = await psycopg.AsyncConnection.connect(
-            autocommit=True, prepare_threshold=None, **self.settings.target
-        )
+        connection = await connect({"autocommit": True, "prepare_threshold": None, **self.settings.target})
         async with connection:
+            _refuse_other_encoding(connection)
             yield connection
 
     async def _prepare(self) -> Mapping[str, Any]:
@@ -161,7 +210,7 @@ class Database:
             async with self._primary.connection():
                 pass
         target = self.settings.replica or self.settings.target
-        probe = await psycopg.AsyncConnection.connect(autocommit=True, **target)
+        probe = await connect({"autocommit": True, **target})
         await probe.close()
         return self._arguments(target)
 
@@ -181,6 +230,18 @@ class Database:
             return arguments | {"prepare_threshold": None}
         ours = " ".join(f"-c {name}={_escaped(value)}" for name, value in self._session().items())
         return arguments | {"options": f"{target.get('options', '')} {ours}".strip()}
+
+
+def _refuse_other_encoding(connection: Connection) -> None:
+    """A database that does not hold UTF-8 loses characters, or does not know what they are."""
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding not in (None, "UTF8"):
+        name = connection.info.dbname
+        raise ConfigError(
+            f"the database {name} has the encoding {encoding}, and memwell needs UTF8; make another one, with"
+            f" CREATE DATABASE {name}_utf8 ENCODING 'UTF8' TEMPLATE template0, and name it in the URL",
+            part="postgres",
+        )
 
 
 def _escaped(value: str) -> str:

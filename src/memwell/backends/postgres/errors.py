@@ -7,6 +7,7 @@ from typing import Final
 
 import psycopg
 
+from memwell.backends.postgres.connections import Lost, NotConnected
 from memwell.errors import (
     BackendError,
     ConfigError,
@@ -74,7 +75,15 @@ def translate(error: Exception, part: str, operation: str, *, place: str) -> Mem
     if not isinstance(error, psycopg.Error):
         return None
     kind, advice = _kind(error)
-    return kind(f"{place}: {advice} (PostgreSQL says: {_said(error)})", part=part, operation=operation)
+    text = f"{place}: {advice} (PostgreSQL says: {_said(error)})"
+    if kind is Unavailable:
+        return Unavailable(text, part=part, operation=operation, unsent=_not_done(error))
+    return kind(text, part=part, operation=operation)
+
+
+def _not_done(error: psycopg.Error) -> bool:
+    """Whether it is certain that nothing was carried out: no connection came about, or the server rolled back."""
+    return isinstance(error, NotConnected) or (error.sqlstate or "")[:2] in ("40", "53", "55")
 
 
 def _kind(error: psycopg.Error) -> tuple[type[MemwellError], str]:
@@ -91,7 +100,11 @@ def _kind(error: psycopg.Error) -> tuple[type[MemwellError], str]:
             )
         if _LOGIN.search(str(error)):
             return ConfigError, "PostgreSQL refused the connection; look at the URL"
-        return Unavailable, "PostgreSQL cannot be reached; look whether it runs, or try again"
+        if isinstance(error, NotConnected):
+            return Unavailable, "PostgreSQL cannot be reached; look whether it runs, or try again"
+        if isinstance(error, Lost) and error.silent:
+            return Unavailable, "PostgreSQL does not answer; look at the server and the network, or try again"
+        return Unavailable, "the connection to PostgreSQL was lost; try again"
     if isinstance(error, psycopg.DataError):
         return InvalidInput, "a value cannot be stored in PostgreSQL"
     return BackendError, "PostgreSQL refused the statement; please report this"

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Self
 
-from memwell.backends.postgres import Component, Database, Settings
+from memwell.backends.postgres import Component, Connection, Database, Settings
 from memwell.errors import MemwellError
 from memwell.ports import KeyValue
 from memwell.ports.counters import added, check_step
@@ -85,9 +85,11 @@ class PostgresKeyValue(KeyValue):
         return cls(Settings.from_url(url))
 
     async def _get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
-        async with self._database.connection() as connection:
+        async def ask(connection: Connection) -> dict[str, bytes]:
             cursor = await connection.execute(_GET, self._timed(keys=list(keys)), binary=True)
             return dict(await cursor.fetchall())
+
+        return await self._database.read(ask)
 
     async def _set_many(self, values: Mapping[str, bytes], ttl: float | None) -> None:
         keys = sorted(values)  # In one order everywhere, so that no two calls wait for each other.
@@ -131,8 +133,7 @@ class PostgresKeyValue(KeyValue):
         return {"now": now, **values}
 
     async def _ping(self) -> None:
-        async with self._database.connection() as connection:
-            await connection.execute("SELECT 1 FROM memwell_keyvalue LIMIT 1")
+        await self._database.ping("SELECT 1 FROM memwell_keyvalue LIMIT 1")
 
     async def _close(self) -> None:
         await self._database.close()

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Self
 
-from memwell.backends.postgres import Component, Database, Settings
+from memwell.backends.postgres import Component, Connection, Database, Settings
 from memwell.backends.postgres.partitions import Partitioned
 from memwell.errors import MemwellError
 from memwell.ports import Entry, Log
@@ -84,8 +84,11 @@ class PostgresLog(Log):
     async def _read(self, stream: str, after: str | None, limit: int) -> list[Entry]:
         start = 0 if after is None else number(after)
         values = {"stream": stream, "after": start, "limit": min(limit, 2**62)}
-        async with self._database.connection() as connection:
-            rows = await (await connection.execute(_READ, values, binary=True)).fetchall()
+
+        async def ask(connection: Connection) -> list[Any]:
+            return await (await connection.execute(_READ, values, binary=True)).fetchall()
+
+        rows = await self._database.read(ask)
         return [Entry(position=position(count), at=at, data=data) for count, at, data in rows]
 
     async def _trim(self, stream: str, keep: int, through: str | None) -> int:
@@ -97,8 +100,7 @@ class PostgresLog(Log):
             return (await connection.execute(statement, values)).rowcount
 
     async def _ping(self) -> None:
-        async with self._database.connection() as connection:
-            await connection.execute("SELECT 1 FROM memwell_log_streams LIMIT 1")
+        await self._database.ping("SELECT 1 FROM memwell_log_streams LIMIT 1")
 
     async def _close(self) -> None:
         await self._database.close()

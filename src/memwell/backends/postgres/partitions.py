@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 from psycopg import sql
 from psycopg.errors import DuplicateTable
 
-from memwell.backends.postgres.pools import Connection
+from memwell.backends.postgres.connections import Connection
 from memwell.errors import ConfigError
 
 __all__ = ["Partition", "Partitioned", "Step"]

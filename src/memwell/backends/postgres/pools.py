@@ -9,7 +9,6 @@ so that those warmed up stay warm and the others grow old.
 from __future__ import annotations
 
 import asyncio
-import select
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
@@ -17,14 +16,22 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, TypeAlias
 
 import psycopg
-from psycopg.pq import TransactionStatus
+from psycopg.pq import ConnStatus, TransactionStatus
 
 from memwell._forks import fork_safe, leave_to_parent
+from memwell.backends.postgres.connections import (
+    Connection,
+    Lost,
+    NotConnected,
+    ServerConnection,
+    alive,
+    connect,
+)
+from memwell.backends.postgres.watch import Watch
 from memwell.errors import Closed, Unavailable
 
-__all__ = ["Connection", "Pools"]
+__all__ = ["Pools"]
 
-Connection: TypeAlias = "psycopg.AsyncConnection[Any]"
 Prepare: TypeAlias = Callable[[], Awaitable[Mapping[str, Any]]]
 """Called before the first connection of a loop; gives the arguments that connections are opened with."""
 
@@ -35,16 +42,24 @@ _IDLE: Final = 600.0
 class Pools:
     """The connections to one server."""
 
-    def __init__(self, size: int, timeout: float, prepare: Prepare) -> None:
+    def __init__(self, size: int, timeout: float, prepare: Prepare, *, watch: Callable[..., Watch]) -> None:
+        """`watch` makes a `Watch`, given how connections are opened."""
         self._size = size
         self._timeout = timeout
         self._prepare = prepare
+        self._watch = watch
+        self.lost = 0
+        """Connections that broke: the server or the network went away."""
         self._of: dict[asyncio.AbstractEventLoop, _Pool] = {}
         fork_safe(self._reset)
 
     def connection(self) -> AbstractAsyncContextManager[Connection]:
         """A connection in autocommit mode, to be used by the caller alone until he leaves the block."""
         return _Lent(self._pool())
+
+    def drop_idle(self) -> None:
+        """Close the connections of this loop that nobody uses: they may be broken without knowing it."""
+        self._pool().drop_idle()
 
     async def close(self) -> None:
         """Close every connection that is not in use, and those in use when they come back."""
@@ -63,7 +78,8 @@ class Pools:
                 if other.is_closed():
                     pool.close()
                     del self._of[other]
-            found = self._of[loop] = _Pool(self._size, self._timeout, self._prepare)
+            found = self._of[loop] = _Pool(self, self._size, self._timeout, self._prepare)
+            found.watch = self._watch(found.arguments)
         return found
 
     def _reset(self) -> None:
@@ -78,36 +94,50 @@ class _Lent:
 
     def __init__(self, pool: _Pool) -> None:
         self._pool = pool
-        self._connection: Connection | None = None
+        self._connection: ServerConnection | None = None
 
     async def __aenter__(self) -> Connection:
-        self._connection = await self._pool.take()
-        return self._connection
+        self._connection = connection = await self._pool.take()
+        self._pool.watch.add(connection)
+        return connection
 
-    async def __aexit__(self, *_: object) -> None:
-        if self._connection is not None:
-            self._pool.give(self._connection)
+    async def __aexit__(self, _: object, error: BaseException | None, trace: object) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        broken = connection.pgconn.status == ConnStatus.BAD
+        self._pool.watch.remove(connection)
+        self._pool.give(connection)
+        if broken and isinstance(error, psycopg.OperationalError):
+            raise Lost(error, silent=connection.silent) from error
 
 
 class _Pool:
     """The connections of one loop. Everything happens on that loop, so that only awaits let others in."""
 
-    def __init__(self, size: int, timeout: float, prepare: Prepare) -> None:
+    watch: Watch
+
+    def __init__(self, owner: Pools, size: int, timeout: float, prepare: Prepare) -> None:
+        self._owner = owner
         self._room = size
         """How many more may be opened."""
         self._timeout = timeout
         self._prepare = prepare
-        self._preparing = asyncio.Lock()
+        self._preparing: asyncio.Task[Mapping[str, Any]] | None = None
         self._arguments: Mapping[str, Any] | None = None
-        self._idle: deque[tuple[float, Connection]] = deque()
-        self._waiting: deque[asyncio.Future[Connection | None]] = deque()
+        self._idle: deque[tuple[float, ServerConnection]] = deque()
+        self._waiting: deque[asyncio.Future[ServerConnection | None]] = deque()
         self._closed = False
 
-    async def take(self) -> Connection:
+    def arguments(self) -> Mapping[str, Any]:
+        """How connections are opened, once one was."""
+        return self._arguments or {}
+
+    async def take(self) -> ServerConnection:
         """A free connection, else a new one, else the next that comes back."""
         while self._idle:
             _, connection = self._idle.pop()
-            if _alive(connection):
+            if alive(connection):
                 return connection
             self._discard(connection)
         if self._room > 0:
@@ -116,7 +146,7 @@ class _Pool:
         handed = await self._wait()
         return await self._open() if handed is None else handed
 
-    def give(self, connection: Connection) -> None:
+    def give(self, connection: ServerConnection) -> None:
         """Take back a connection; one that is broken, or was left inside a statement or transaction, is closed."""
         sound = connection.pgconn.transaction_status == TransactionStatus.IDLE
         if self._closed or not sound:
@@ -127,30 +157,48 @@ class _Pool:
             if self._idle[0][0] < now - _IDLE:
                 self._discard(self._idle.popleft()[1])
 
+    def drop_idle(self) -> None:
+        """See `Pools.drop_idle`."""
+        while self._idle:
+            self._discard(self._idle.pop()[1])
+
     def close(self) -> None:
         """See `Pools.close`."""
         self._closed = True
-        while self._idle:
-            self._discard(self._idle.pop()[1])
-        for waiting in self._waiting:
-            if not waiting.done():
-                waiting.set_exception(Closed("the part was closed", part="postgres"))
+        self.watch.close()
+        if self._preparing is not None and not self._preparing.get_loop().is_closed():
+            self._preparing.cancel()
+        self.drop_idle()
+        self._fail_waiting(Closed("the part was closed", part="postgres"))
 
-    async def _open(self) -> Connection:
-        """A new connection, for which room was made before."""
+    async def _open(self) -> ServerConnection:
+        """A new connection, for which room was made before. When the server cannot be reached, those who wait for a
+        connection get the same error: each of them would find that out anew."""
         try:
             if self._arguments is None:
-                async with self._preparing:
-                    if self._arguments is None:
-                        self._arguments = await self._prepare()
-            return await psycopg.AsyncConnection.connect(**self._arguments)
-        except BaseException:
+                self._arguments = await self._prepared()
+            return await connect(self._arguments)
+        except BaseException as error:
+            if isinstance(error, NotConnected) and error.sqlstate is None:
+                self._fail_waiting(error)
             self._make_room()
             raise
 
-    async def _wait(self) -> Connection | None:
+    async def _prepared(self) -> Mapping[str, Any]:
+        """What `prepare` gives. It is called once for all who ask meanwhile, and they share its failure."""
+        if self._preparing is None:
+            self._preparing = asyncio.get_running_loop().create_task(_result(self._prepare))
+            self._preparing.add_done_callback(self._end_preparing)
+        return await asyncio.shield(self._preparing)
+
+    def _end_preparing(self, done: asyncio.Task[Mapping[str, Any]]) -> None:
+        self._preparing = None
+        if not done.cancelled():
+            done.exception()  # seen, also when nobody waits any more
+
+    async def _wait(self) -> ServerConnection | None:
         """The next connection that comes back, or `None` when there is room to open one."""
-        waiting: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
+        waiting: asyncio.Future[ServerConnection | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiting)
         try:
             async with asyncio.timeout(self._timeout):
@@ -163,10 +211,11 @@ class _Pool:
                 raise Unavailable(
                     f"all connections stayed in use for {self._timeout:g} seconds; try again, or make `pool` larger",
                     part="postgres",
+                    unsent=True,
                 ) from error
             raise
 
-    def _hand_on(self, what: Connection | None) -> bool:
+    def _hand_on(self, what: ServerConnection | None) -> bool:
         while self._waiting:
             first = self._waiting.popleft()
             if not first.done():
@@ -174,31 +223,22 @@ class _Pool:
                 return True
         return False
 
+    def _fail_waiting(self, error: Exception) -> None:
+        while self._waiting:
+            waiting = self._waiting.popleft()
+            if not waiting.done():
+                waiting.set_exception(error)
+
     def _make_room(self) -> None:
         if not self._hand_on(None):
             self._room += 1
 
-    def _discard(self, connection: Connection) -> None:
+    def _discard(self, connection: ServerConnection) -> None:
+        if connection.pgconn.status == ConnStatus.BAD:
+            self._owner.lost += 1
         connection.pgconn.finish()
         self._make_room()
 
 
-def _alive(connection: Connection) -> bool:
-    """Whether the server has not hung up meanwhile, as far as this side knows; no round trip."""
-    if connection.closed:
-        return False
-    # An idle server speaks only of changed settings, or to say farewell: its last words come before the end itself.
-    while _readable(connection.fileno()):
-        try:
-            connection.pgconn.consume_input()
-        except psycopg.Error:
-            return False
-    return connection.pgconn.status == psycopg.pq.ConnStatus.OK
-
-
-def _readable(file: int) -> bool:
-    if not hasattr(select, "poll"):
-        return bool(select.select([file], [], [], 0)[0])
-    poll = select.poll()
-    poll.register(file, select.POLLIN)
-    return bool(poll.poll(0))
+async def _result(prepare: Prepare) -> Mapping[str, Any]:
+    return await prepare()

@@ -24,6 +24,15 @@ _LIBPQ: Final = (
     "tcp_user_timeout",
 )  # fmt: skip
 
+_DEFAULTS: Final = {
+    "application_name": "memwell",
+    # So a connection ends over a network that swallows packets.
+    "keepalives_idle": 60,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+"""Parameters of libpq that a URL may override. Times are in seconds, `tcp_user_timeout` in milliseconds."""
 _SCHEMA: Final = re.compile(r"(?!pg_|information_schema$)[a-z_][a-z0-9_]{0,62}", re.ASCII | re.IGNORECASE)
 _LONGEST: Final = 2_000_000
 """Seconds (23 days), as the server counts them in milliseconds of 31 bits."""
@@ -64,8 +73,9 @@ class Settings:
             raise ConfigError(
                 f"option schema is letters, digits and underscores, and none of the server's own, not {schema!r}"
             )
-        common: dict[str, Any] = {"connect_timeout": connect_timeout, "application_name": "memwell"}
+        common: dict[str, Any] = {"connect_timeout": connect_timeout, **_DEFAULTS}
         common.update({name: url.options.pop(name) for name in _LIBPQ if name in url.options})
+        common["client_encoding"] = "UTF8"  # whatever the environment, the role or the database says
         target = common | _address(url.place(), url.take("host"))
         replica = url.take("replica")
         found = cls(

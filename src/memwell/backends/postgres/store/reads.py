@@ -7,11 +7,22 @@ from datetime import datetime
 from typing import Any
 
 from memwell.backends.postgres import Connection
-from memwell.backends.postgres.store.rows import Condition, embedding_of, rows_of, select, visible
+from memwell.backends.postgres.store.rows import (
+    SELECT,
+    Condition,
+    embedding_of,
+    record_of,
+    rows_of,
+    select,
+    visible,
+)
+from memwell.errors import NotFound
 from memwell.ports import Embedding
-from memwell.types import Record, Scope, Stats
+from memwell.records.codec import loads, version_from_json
+from memwell.records.revisions import chain
+from memwell.types import Record, Scope, Stats, Version
 
-__all__ = ["embedded", "embeddings", "lacking", "stats"]
+__all__ = ["embedded", "embeddings", "history", "lacking", "stats"]
 
 _NUMBER = "(SELECT m.number FROM models m WHERE m.name = %s)"
 _HAS = f"EXISTS (SELECT FROM vectors v WHERE v.key = r.key AND v.model = {_NUMBER})"
@@ -50,6 +61,24 @@ async def embedded(
         vectors = await embeddings(connection, Scope(tenant_id=tenant), ids, model)
         found.extend((record, vectors[record.id]) for record in own if record.id in vectors)
     return found
+
+
+async def history(connection: Connection, scope: Scope, id: str, now: datetime) -> list[Version]:
+    """See `Store.history`. The connection stands in a snapshot."""
+    text, values = visible(scope, now, by_id=True)
+    rows = await rows_of(connection, f"{SELECT} WHERE r.id = %s AND {text}", [id, *values])
+    if not rows:
+        raise NotFound(f"no memory {id!r} in this scope", part="postgres")
+    past = await rows_of(
+        connection,
+        "SELECT record, changed_at, changed FROM history WHERE key = %s ORDER BY version",
+        [rows[0][0]],
+    )
+    versions = [
+        version_from_json({"record": loads(body), "changed_at": at.isoformat(), "changed": loads(changed)})
+        for body, at, changed in past
+    ]
+    return chain(versions, record_of(rows[0]))
 
 
 async def stats(connection: Connection, scope: Scope, now: datetime, *, vectors: bool) -> Stats:

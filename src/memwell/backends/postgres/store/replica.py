@@ -40,6 +40,8 @@ _ROW: Final = (
     " (extract(epoch FROM r.expires_at) * 1000000)::int8, r.signals, r.lexemes"
 )
 _XMIN: Final = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+_XMAX: Final = "pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+_STARTED: Final = "(extract(epoch FROM pg_postmaster_start_time()) * 1000000)::int8"
 _SERVING: Final = "(SELECT m.number FROM models m WHERE m.serving)"
 
 
@@ -52,6 +54,12 @@ class OwnerReplica:
     model: Model | None
     since: int
     """Transactions below this number have ended, and what they changed is taken over."""
+    started: int
+    """When the server was started, in microseconds."""
+    lost: int
+    """How many connections had broken."""
+    newest: int = 0
+    """The next transaction's number, as it was told last."""
     linked: bool = True
     """Whether there are relationships in the store at all."""
     changes: int = 0
@@ -73,24 +81,33 @@ class OwnerReplica:
         return known and vectors is not None and vectors.whole is not None
 
     async def follow(self, database: Database) -> bool:
-        """Take over what was committed before this was called. `False`: it is to be read anew."""
-        async with database.connection() as connection:
-            text, values = _changes(self.scope, self.model)
-            head, *rows = await rows_of(connection, text, [self.since, *values, self.since], prepare=True)
-            number = None if self.model is None else self.model[0]
-            if len(rows) > _FAR or head[3] != number or not head[12] or self.corpus.sparse:
-                return False
-            since = head[1]
-            fresh = [row for row in rows if (row[1], row[2]) not in self._ahead]
-            if fresh:
-                _take_over(self.corpus, fresh)
-                self.changes += 1
-            self.linked = head[13]
-            self.since = max(self.since, since)
-            self._ahead = {(row[1], row[2]) for row in rows if row[1] >= self.since}
-            if len(self._ahead) > _MANY:
-                await self._catch_up(connection)
-            return True
+        """Take over what was committed before this was called. `False`: it is to be read anew.
+
+        So it is after a restart, a crash or a failover. The server may have lost its last transactions then (with
+        `synchronous_commit=off`, or as a replica that was behind) and gives their numbers to others.
+        """
+        return await database.read(self._follow) and database.lost == self.lost
+
+    async def _follow(self, connection: Connection) -> bool:
+        text, values = _changes(self.scope, self.model)
+        head, *rows = await rows_of(connection, text, [self.since, *values, self.since], prepare=True)
+        number = None if self.model is None else self.model[0]
+        if len(rows) > _FAR or head[3] != number or not head[12] or self.corpus.sparse:
+            return False
+        if head[14] != self.started or head[2] < self.newest:
+            return False
+        self.newest = head[2]
+        since = head[1]
+        fresh = [row for row in rows if (row[1], row[2]) not in self._ahead]
+        if fresh:
+            _take_over(self.corpus, fresh)
+            self.changes += 1
+        self.linked = head[13]
+        self.since = max(self.since, since)
+        self._ahead = {(row[1], row[2]) for row in rows if row[1] >= self.since}
+        if len(self._ahead) > _MANY:
+            await self._catch_up(connection)
+        return True
 
     async def _catch_up(self, connection: Connection) -> None:
         """Go on from where no writer of memwell is at work: asked first, so that what ends meanwhile is read."""
@@ -109,8 +126,9 @@ class OwnerReplica:
 async def read(database: Database, scope: Scope, most: int) -> OwnerReplica | None:
     """An owner as of one moment; `None` for one with more records than `most`."""
     text, values = owner(scope)
+    lost = database.lost
     async with database.transaction(snapshot=True) as connection:
-        [(since,)] = await rows_of(connection, f"SELECT {_XMIN}", [], prepare=True)
+        [(since, started)] = await rows_of(connection, f"SELECT {_XMIN}, {_STARTED}", [], prepare=True)
         models = await rows_of(
             connection, "SELECT m.number, m.name FROM models m WHERE m.serving", [], prepare=True
         )
@@ -127,7 +145,7 @@ async def read(database: Database, scope: Scope, most: int) -> OwnerReplica | No
             vectors = await _all(connection, query, values, most)
     partition = (scope.tenant_id, scope.user_id)
     corpus = await asyncio.to_thread(_made, partition, rows, model, vectors)
-    return OwnerReplica(scope, corpus, model, since)
+    return OwnerReplica(scope, corpus, model, since, started, lost)
 
 
 def _made(
@@ -173,12 +191,12 @@ def _changes(scope: Scope, model: Model | None) -> tuple[str, list[Any]]:
         vec = "vector_send(v.vec)"
         joined = f" LEFT JOIN vectors v ON v.key = r.key AND v.model = {int(model[0])}"
     return (
-        f"SELECT 0, {_XMIN}, 0::int8, {_SERVING}::int8, NULL::text, NULL::text, NULL::text, NULL::int8, NULL::int8,"
+        f"SELECT 0, {_XMIN}, {_XMAX}, {_SERVING}::int8, NULL::text, NULL::text, NULL::text, NULL::int8, NULL::int8,"
         " NULL::text, NULL::text, NULL::bytea, (SELECT position FROM trimmed) < %s::numeric * 4294967296,"
-        " EXISTS (SELECT FROM links)"
+        f" EXISTS (SELECT FROM links), {_STARTED}"
         " UNION ALL (SELECT 1, c.xid, c.ordinal, c.key, r.id, r.user_id, r.session_id,"
         " (extract(epoch FROM r.created_at) * 1000000)::int8, (extract(epoch FROM r.expires_at) * 1000000)::int8,"
-        f" r.signals, r.lexemes, {vec}, true, true FROM changes c"
+        f" r.signals, r.lexemes, {vec}, true, true, 0 FROM changes c"
         f" LEFT JOIN records r ON r.key = c.key AND {text}{joined}"
         " WHERE c.xid >= %s AND (c.deleted OR r.key IS NOT NULL)"
         f" ORDER BY c.xid, c.ordinal LIMIT {_FAR + 1})",

@@ -37,11 +37,9 @@ from memwell.backends.postgres.store.search import SESSION, Searcher
 from memwell.backends.postgres.store.writes import removing
 from memwell.backends.sql import PLACES
 from memwell.capabilities import Capabilities
-from memwell.errors import MemwellError, NotFound
+from memwell.errors import MemwellError
 from memwell.ports import Change, Embedding, Insert, Operation, Store
 from memwell.ports.store.search import Found, Search
-from memwell.records.codec import loads, version_from_json
-from memwell.records.revisions import chain
 from memwell.registry import Url
 from memwell.types import Link, Record, Report, Scope, Stats, Version, Where
 
@@ -96,7 +94,7 @@ class PostgresStore(Store):
         )
 
     async def _ping(self) -> None:
-        await self._rows("SELECT 1 FROM trimmed")
+        await self._database.ping("SELECT 1 FROM trimmed")
 
     async def _close(self) -> None:
         if self._building is not None and self._building.get_loop() is asyncio.get_running_loop():
@@ -139,8 +137,7 @@ class PostgresStore(Store):
             values = [*values, *after]
         way = "DESC" if descending else "ASC"
         tail = f"ORDER BY r.{order} {way}, r.id {way} LIMIT %s"
-        async with self._database.connection() as connection:
-            return await select(connection, (text, values), tail, [limit])
+        return await self._database.read(lambda reader: select(reader, (text, values), tail, [limit]))
 
     async def _count(self, scope: Scope, now: datetime, where: Where | None) -> int:
         text, values = condition(scope, now, where)
@@ -148,8 +145,9 @@ class PostgresStore(Store):
         return int(rows[0][0])
 
     async def _duplicates(self, inserts: Sequence[Insert], now: datetime) -> list[bool]:
-        async with self._database.connection() as connection:
-            return await batches.duplicates(connection, self._models, inserts, now)
+        return await self._database.read(
+            lambda reader: batches.duplicates(reader, self._models, inserts, now)
+        )
 
     async def _search(self, search: Search) -> Found:
         found = await self._warm.search(search)
@@ -160,32 +158,16 @@ class PostgresStore(Store):
             self._searcher.vectors = self._models.there
             return await self._searcher.search(connection, search)
 
-        return await self._database.read(ask)
+        return await self._database.search(ask)
 
     async def _actors(self, scope: Scope) -> frozenset[str]:
         known = self._warm.actors(scope)
         if known is not None:
             return known
-        return await self._database.read(lambda connection: self._searcher.actors(connection, scope))
+        return await self._database.search(lambda reader: self._searcher.actors(reader, scope))
 
     async def _history(self, scope: Scope, id: str, now: datetime) -> list[Version]:
-        text, values = visible(scope, now, by_id=True)
-        async with self._database.transaction(snapshot=True) as connection:
-            rows = await rows_of(connection, f"{SELECT} WHERE r.id = %s AND {text}", [id, *values])
-            if not rows:
-                raise NotFound(f"no memory {id!r} in this scope", part=self.part)
-            past = await rows_of(
-                connection,
-                "SELECT record, changed_at, changed FROM history WHERE key = %s ORDER BY version",
-                [rows[0][0]],
-            )
-        versions = [
-            version_from_json(
-                {"record": loads(body), "changed_at": at.isoformat(), "changed": loads(changed)}
-            )
-            for body, at, changed in past
-        ]
-        return chain(versions, record_of(rows[0]))
+        return await self._database.read(lambda reader: reads.history(reader, scope, id, now), snapshot=True)
 
     async def _links(self, scope: Scope, ids: Sequence[str], incoming: bool) -> list[tuple[str, Link]]:
         text, values = visible(scope, None, by_id=True)
@@ -203,27 +185,31 @@ class PostgresStore(Store):
         return found
 
     async def _embeddings(self, scope: Scope, ids: Sequence[str], model: str) -> dict[str, Embedding]:
-        async with self._database.connection() as connection:
-            return await reads.embeddings(connection, scope, ids, model) if self._models.there else {}
+        async def ask(reader: Connection) -> dict[str, Embedding]:
+            return await reads.embeddings(reader, scope, ids, model) if self._models.there else {}
+
+        return await self._database.read(ask)
 
     async def _unembedded(self, model: str, limit: int) -> list[Record]:
-        async with self._database.connection() as connection:
+        async def ask(reader: Connection) -> list[Record]:
             where = reads.lacking(model) if self._models.there else ("true", [])
-            return await select(connection, where, "ORDER BY r.key LIMIT %s", [limit])
+            return await select(reader, where, "ORDER BY r.key LIMIT %s", [limit])
+
+        return await self._database.read(ask)
 
     async def _embedded(
         self, model: str, after: tuple[str, str] | None, limit: int
     ) -> list[tuple[Record, Embedding]]:
-        async with self._database.connection() as connection:
-            return await reads.embedded(connection, model, after, limit) if self._models.there else []
+        async def ask(reader: Connection) -> list[tuple[Record, Embedding]]:
+            return await reads.embedded(reader, model, after, limit) if self._models.there else []
+
+        return await self._database.read(ask)
 
     async def _position(self) -> int:
-        async with self._database.connection() as connection:
-            return await followers.position(connection)
+        return await self._database.read(followers.position)
 
     async def _changes(self, after: int, limit: int) -> list[Change]:
-        async with self._database.connection() as connection:
-            return await followers.changes(connection, after, limit)
+        return await self._database.read(lambda reader: followers.changes(reader, after, limit))
 
     async def _claim(self, follower: str, holder: str, seconds: float, now: datetime) -> int | None:
         async with self._database.connection() as connection:
@@ -234,12 +220,16 @@ class PostgresStore(Store):
             return await followers.advance(connection, follower, holder, position, release)
 
     async def _embedding_models(self) -> list[str]:
-        async with self._database.connection() as connection:
-            return await models.names(connection) if self._models.there else []
+        async def ask(reader: Connection) -> list[str]:
+            return await models.names(reader) if self._models.there else []
+
+        return await self._database.read(ask)
 
     async def _serving(self) -> str | None:
-        async with self._database.connection() as connection:
-            return await models.serving(connection) if self._models.there else None
+        async def ask(reader: Connection) -> str | None:
+            return await models.serving(reader) if self._models.there else None
+
+        return await self._database.read(ask)
 
     async def _serve(self, model: str, lacking: int) -> int:
         async with self._database.transaction() as connection:
@@ -296,8 +286,10 @@ class PostgresStore(Store):
         return len(await rows_of(connection, query, [now, _SWEEP_BATCH, now, 0]))
 
     async def _stats(self, scope: Scope, now: datetime) -> Stats:
-        async with self._database.transaction(snapshot=True) as connection:
-            return await reads.stats(connection, scope, now, vectors=self._models.there)
+        async def ask(reader: Connection) -> Stats:
+            return await reads.stats(reader, scope, now, vectors=self._models.there)
+
+        return await self._database.read(ask, snapshot=True)
 
     async def _check(self, repair: bool) -> Report:
         from memwell.backends.postgres.store import check
@@ -305,5 +297,4 @@ class PostgresStore(Store):
         return await check.check(self._database, self._models, repair)
 
     async def _rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
-        async with self._database.connection() as connection:
-            return await rows_of(connection, query, values)
+        return await self._database.read(lambda reader: rows_of(reader, query, values))

@@ -1,0 +1,108 @@
+"""One connection to the server, and how it ends: by a cancelled call, by a silent server, by a broken network."""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final, TypeAlias, TypeVar
+
+import psycopg
+from psycopg import waiting
+from psycopg.pq import ConnStatus, TransactionStatus
+
+__all__ = ["Connection", "Lost", "NotConnected", "ServerConnection", "alive", "connect", "cut"]
+
+Connection: TypeAlias = "psycopg.AsyncConnection[Any]"
+T = TypeVar("T")
+
+_CANCELLING: Final = 1.0
+"""Seconds that the server has to end a statement whose caller was cancelled."""
+
+
+class NotConnected(psycopg.OperationalError):
+    """No connection could be opened, so that nothing was sent. Its cause says why."""
+
+    def __init__(self, error: psycopg.Error) -> None:
+        super().__init__(error.diag.message_primary or str(error))
+        self.sqlstate = error.sqlstate
+
+
+class Lost(psycopg.OperationalError):
+    """The connection broke while it was in use. Its cause says how."""
+
+    def __init__(self, error: psycopg.Error, *, silent: bool) -> None:
+        super().__init__(error.diag.message_primary or str(error))
+        self.sqlstate = error.sqlstate
+        self.silent = silent
+        """It was cut off from this side, because the server did not answer."""
+
+
+class ServerConnection(psycopg.AsyncConnection[Any]):
+    """A connection that a cancelled call drops, unless the server ends the statement quickly.
+
+    psycopg waits ten seconds for that, or, before 3.3, as long as the server is silent.
+    """
+
+    silent: bool = False
+    """See `Lost.silent`."""
+
+    async def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
+        """As psycopg's, but for a cancelled caller."""
+        try:
+            return await waiting.wait_async(gen, self.pgconn.socket, *args, **options)
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                await self._stop(gen)
+            raise
+
+    async def _stop(self, gen: Any) -> None:
+        try:
+            async with asyncio.timeout(_CANCELLING):
+                await self.cancel_safe(timeout=_CANCELLING)
+                with suppress(psycopg.errors.QueryCanceled):
+                    await waiting.wait_async(gen, self.pgconn.socket, interval=0.1)
+        except (psycopg.Error, TimeoutError, asyncio.CancelledError):  # silent, or cancelled once more
+            self.pgconn.finish()
+
+
+async def connect(arguments: Mapping[str, Any]) -> ServerConnection:
+    """Open a connection. Raises `NotConnected`."""
+    try:
+        return await ServerConnection.connect(**arguments)
+    except psycopg.OperationalError as error:
+        raise NotConnected(error) from error
+
+
+def cut(connection: ServerConnection) -> None:
+    """Break a connection from this side: whoever waits for an answer gets an error at once."""
+    connection.silent = True
+    with suppress(psycopg.Error, OSError):
+        line = socket.socket(fileno=connection.pgconn.socket)
+        try:
+            line.shutdown(socket.SHUT_RDWR)
+        finally:
+            line.detach()
+
+
+def alive(connection: Connection) -> bool:
+    """Whether the server has not hung up, as far as this side knows; no round trip."""
+    if connection.closed:
+        return False
+    # An idle server reports changed settings, or why it hangs up: its last words come before the end itself.
+    while _readable(connection.fileno()):
+        try:
+            connection.pgconn.consume_input()
+        except psycopg.Error:
+            return False
+    return connection.pgconn.status == ConnStatus.OK
+
+
+def _readable(file: int) -> bool:
+    if not hasattr(select, "poll"):
+        return bool(select.select([file], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(file, select.POLLIN)
+    return bool(poll.poll(0))
