@@ -18,9 +18,9 @@ Nothing is opened before the first use. Connections belong to the event loop the
 forked child opens its own. Numbered migrations run at the first use, under a lock: any number of processes may start at
 once.
 
-A write over a connection that breaks raises `Unavailable`, and nothing of it is stored unless the commit itself had been
-sent; a read is done once more over a new connection. A server that does not answer is noticed (`watch`). Every
-connection speaks UTF-8.
+A write over a connection that breaks raises `Unavailable`, and nothing of it is stored unless the commit itself had
+been sent. A read is done once more over a new connection. A server that does not answer is noticed (`watch`).
+Connections speak UTF-8.
 """
 
 from __future__ import annotations
