@@ -1,1 +1,1 @@
-"""Ids near a vector: one file per adapter of the `VectorIndex` port."""
+"""Vector indexes: one module or package per adapter of the `VectorIndex` port."""

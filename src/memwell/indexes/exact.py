@@ -1,4 +1,4 @@
-"""Exact search over vectors in memory, kept in a file if wanted."""
+"""Exact search over vectors in memory, optionally saved to a file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from memwell.indexes.in_process.base import InProcessIndex
 from memwell.indexes.in_process.snapshot import Named, Snapshot
 from memwell.indexes.in_process.table import Rows, Table
 from memwell.indexes.metrics import checked_metric, metric_of, similarities
-from memwell.indexes.points import Batch, asked, dimension_of
+from memwell.indexes.points import Batch, dimension_of, query_vector
 from memwell.ports import Match, Metric, Vectors
 from memwell.ports.arrays import numpy
 from memwell.registry import Url
@@ -32,15 +32,15 @@ __all__ = ["Exact"]
 Similar: TypeAlias = "NDArray[np.float32]"
 
 BATCH = 4096
-"""Points read or written at a time."""
+"""Number of points read or written at a time."""
 
 
 class Exact(InProcessIndex):
-    """Every vector is compared, so nothing near is ever missed. Vectors need not be of unit length.
+    """Compares every vector, so the nearest are never missed. Vectors need not have unit length.
 
-    With `path` the points are loaded from that file, if it exists, and saved to it by `save` and `close`; a
-    crash in between leaves the file of the last save, and `identity` becomes another. One process has the file open
-    at a time: a second one gets a `ConfigError`.
+    With `path`, the points are loaded from that file, if it exists, and saved to it by `save` and `close`. After a
+    crash the file is that of the last save, and `identity` changes. Only one process can open the file: a second one
+    gets a `ConfigError`.
     """
 
     part = "exact"
@@ -53,15 +53,16 @@ class Exact(InProcessIndex):
         *,
         metric: Metric = "cosine",
     ) -> None:
-        """Raises `ConfigError` without numpy, or for a file of another dimension or metric or that is open elsewhere,
-        `Corrupt` for a damaged file."""
+        """Raises `ConfigError` if numpy is missing, the file has another dimension or metric, or it is already open,
+        and `Corrupt` if the file is damaged.
+        """
         self.dimension = dimension
         self.metric = checked_metric(metric)
         self._open(path, {"dimension": dimension, "metric": metric})
 
     @classmethod
     def from_url(cls, url: Url) -> Self:
-        """`exact://?dimension=384&metric=cosine`, or `exact:///vectors.idx?dimension=384` to keep them in a file."""
+        """`exact://?dimension=384&metric=cosine`, or with a file `exact:///vectors.idx?dimension=384`."""
         dimension, metric = dimension_of(url), metric_of(url)
         url.done("dimension", "metric")
         return cls(dimension, url.path() or None, metric=metric)
@@ -84,15 +85,15 @@ class Exact(InProcessIndex):
             named = list(islice(points, some))
             self._set([name for name, _ in named], [fields for _, fields in named], block.reshape(some, -1))
 
-    def _dropped(self, row: int, /) -> None:
+    def _on_drop(self, row: int, /) -> None:
         self._matrix.clear(row)
         self._free.append(row)
 
     async def _search(self, vector: Vectors, limit: int, where: Where | Node | None) -> list[Match]:
-        query = asked(vector, self.metric, part=self.part)
-        wanted = pushed(filters.parse(where or {}))
+        query = query_vector(vector, self.metric, part=self.part)
+        condition = pushed(filters.parse(where or {}))
         with self._lock:
-            rows = self._table.passing(wanted)
+            rows = self._table.matching(condition)
             if not len(rows):
                 return []
             similar = self._similarities(query, rows)
@@ -120,7 +121,7 @@ class Exact(InProcessIndex):
         self._set(new.ids, fields, new.vectors)
 
     def _set(self, names: Sequence[str], fields: Sequence[Mapping[str, Any]], vectors: Vectors) -> None:
-        """Points of different ids, vectors prepared."""
+        """Store points with distinct ids and prepared vectors."""
         new: list[int] = []
         for at, name in enumerate(names):
             row = self._table.row.get(name)
@@ -136,10 +137,10 @@ class Exact(InProcessIndex):
             self._table.set(row, names[at], fields[at])
 
     def _similarities(self, query: Vectors, rows: Rows) -> Similar:
-        """How near the rows are in 32 bits, good enough to choose by."""
+        """Similarities of the rows in float32, precise enough to preselect."""
         if self.metric == "l2":
-            apart: Similar = 1 - ((self._matrix.take(rows) - query) ** 2).sum(axis=1) / 2
-            return apart
+            distances: Similar = 1 - ((self._matrix.take(rows) - query) ** 2).sum(axis=1) / 2
+            return distances
         if len(rows) * 4 < self._matrix.rows:
             product: Similar = self._matrix.take(rows) @ query
             return product
@@ -148,7 +149,7 @@ class Exact(InProcessIndex):
 
 
 def _top(similar: Similar, limit: int) -> Rows:
-    """Indexes of the `limit` greatest and of all that may be equal to the last of them."""
+    """Positions of the `limit` greatest values, and of all that may be equal to the last of them."""
     np = numpy()
     least = np.partition(similar, len(similar) - limit)[len(similar) - limit]
     margin = CLOSE * max(1.0, float(np.abs(similar).max()))

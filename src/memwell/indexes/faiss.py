@@ -1,16 +1,16 @@
-"""FAISS in process: every vector compared (`flat`) or a graph of neighbours (`hnsw`), in memory or in a file.
+"""FAISS in process: exact search (`flat`) or an HNSW graph (`hnsw`), in memory or in a file.
 
 `faiss:///vectors.faiss?dimension=384&kind=flat|hnsw&metric=cosine|l2|dot`, or `faiss://?dimension=384` in memory.
-Options of `hnsw`: `links` (neighbours of a point, 32), `build` (breadth of the search while building, 200) and
-`breadth` (of a search, 128); more is better and slower.
+Options of `hnsw`, with defaults: `links` (neighbours per point, 32), `build` (search breadth while building, 200) and
+`breadth` (search breadth, 128). Higher values are more precise and slower.
 
-Filters apply before the cut: a search sees the rows that pass and no others. What passes a narrow filter, or what a
-graph search leaves short, is compared row by row, so that no answer is ever short.
+Filters apply before the top k is taken: a search sees only matching rows. With a narrow filter, or if the graph returns
+too few results, the matching rows are compared one by one, so that no result is missing.
 
-FAISS cannot remove from a graph, so a row that was replaced or deleted stays as a tombstone that no search sees; when
-there are more tombstones than points, the index is built anew. The file is written by `save` and `close`, whole or not
-at all; a crash in between leaves that of the last save, and `identity` becomes another. One process has the file open
-at a time: a second one gets a `ConfigError`. One OpenMP thread is used, in the whole process.
+FAISS cannot remove points from a graph, so a replaced or deleted row stays as a tombstone, invisible to searches; if
+there are more tombstones than points, the index is rebuilt. `save` and `close` write the file atomically. After a crash
+the file is that of the last save, and `identity` changes. Only one process can open the file: a second one gets a
+`ConfigError`. FAISS uses one OpenMP thread in the whole process.
 """
 
 from __future__ import annotations
@@ -31,32 +31,32 @@ from memwell.indexes.filtering.pushdown import EVERYTHING, pushed
 from memwell.indexes.in_process.base import InProcessIndex
 from memwell.indexes.in_process.snapshot import Named, Snapshot
 from memwell.indexes.in_process.table import Rows, Table
-from memwell.indexes.metrics import Raw, checked_metric, metric_of, similarity
-from memwell.indexes.points import Batch, asked, dimension_of
+from memwell.indexes.metrics import ScoreKind, checked_metric, metric_of, similarity
+from memwell.indexes.points import Batch, dimension_of, query_vector
 from memwell.ports import Match, Metric, Vectors
 from memwell.registry import Url
 from memwell.types import Where
 
 __all__ = ["Faiss", "Kind"]
 
-faiss: Any = library  # its stubs know a part of it
+faiss: Any = library  # its stubs are incomplete
 
 Kind: TypeAlias = Literal["flat", "hnsw"]
-"""Every vector compared, or a graph of neighbours."""
+"""Exact search, or an HNSW graph."""
 
-SPACES: Mapping[Metric, tuple[int, Raw]] = {
+SPACES: Mapping[Metric, tuple[int, ScoreKind]] = {
     "cosine": (faiss.METRIC_INNER_PRODUCT, "cosine"),
     "dot": (faiss.METRIC_INNER_PRODUCT, "dot"),
     "l2": (faiss.METRIC_L2, "squared l2"),
 }
 FEW = 0.1
-"""Of the rows: when no more pass a filter, they are compared one by one instead of walking the graph."""
+"""If at most this share of the rows passes a filter, they are compared one by one instead of searching the graph."""
 SLACK = 1000
-"""Tombstones that are always tolerated."""
+"""Number of tombstones that never cause a rebuild."""
 
 
 class Faiss(InProcessIndex):
-    """`Faiss(384, "vectors.faiss", kind="hnsw")`. Row by row in 32 bits; equal ones are told apart in 64."""
+    """`Faiss(384, "vectors.faiss", kind="hnsw")`. Compares in float32; near ties are decided in float64."""
 
     part = "faiss"
 
@@ -71,12 +71,13 @@ class Faiss(InProcessIndex):
         build: int = 200,
         breadth: int = 128,
     ) -> None:
-        """Raises `ConfigError` for a file of another dimension, metric or kind or that is open elsewhere, `Corrupt` for
-        a damaged file."""
+        """Raises `ConfigError` if the file has another dimension, metric or kind, or is already open, and `Corrupt` if
+        it is damaged.
+        """
         if kind not in get_args(Kind):
-            raise ConfigError(f"kind is one of {', '.join(get_args(Kind))}, not {kind!r}", part=self.part)
+            raise ConfigError(f"unknown kind {kind!r}; use {', '.join(get_args(Kind))}", part=self.part)
         if dimension < 1:
-            raise ConfigError(f"a dimension is a positive number, not {dimension!r}", part=self.part)
+            raise ConfigError(f"a dimension must be a positive integer, not {dimension!r}", part=self.part)
         faiss.omp_set_num_threads(1)
         self.dimension = dimension
         self.metric = checked_metric(metric)
@@ -87,7 +88,7 @@ class Faiss(InProcessIndex):
 
     @classmethod
     def from_url(cls, url: Url) -> Self:
-        """See the module's description."""
+        """See the module docstring for the options."""
         dimension, metric = dimension_of(url), metric_of(url)
         kind = cast("Kind", url.take("kind", "flat"))
         links, build = url.whole("links", 32, least=2), url.whole("build", 200, least=1)
@@ -108,7 +109,7 @@ class Faiss(InProcessIndex):
             self._table.set(row, name, fields)
         index = faiss.deserialize_index(np.frombuffer(vectors.read(), dtype=np.uint8))
         if (index.ntotal, len(self._table), index.d) != (count, count, self.dimension):
-            raise ValueError("points and vectors do not belong together")
+            raise ValueError("points and vectors do not match")
         self._use(index)
 
     def _put(self, new: Batch, fields: Sequence[Mapping[str, Any]]) -> None:
@@ -118,38 +119,38 @@ class Faiss(InProcessIndex):
         self._index.add(new.vectors)
         for row, (name, each) in enumerate(zip(new.ids, fields, strict=True), first):
             self._table.set(row, name, each)
-        self._tidy()
+        self._rebuild_if_sparse()
 
-    def _dropped(self, _row: int, /) -> None:
-        self._tidy()
+    def _on_drop(self, _row: int, /) -> None:
+        self._rebuild_if_sparse()
 
     async def _search(self, vector: Vectors, limit: int, where: Where | Node | None) -> list[Match]:
-        query = asked(vector, self.metric, part=self.part)
-        wanted = pushed(filters.parse(where or {}))
+        query = query_vector(vector, self.metric, part=self.part)
+        condition = pushed(filters.parse(where or {}))
         with self._lock:
-            rows = self._table.passing(wanted)
+            rows = self._table.matching(condition)
 
             async def ask(size: int) -> list[Candidate]:
                 return self._nearest(query, rows, size)
 
             question = Question(query, self.metric, limit, EVERYTHING)  # the table has applied the filter
-            return await nearest(question, ask, self._held)
+            return await nearest(question, ask, self._vectors_of)
 
     def _nearest(self, query: Vectors, rows: Rows, size: int) -> list[Candidate]:
-        """The nearest of some rows, as many as there are."""
-        wanted = min(size, len(rows))
-        if not wanted:
+        """The `size` nearest of some rows; fewer only if there are no more."""
+        count = min(size, len(rows))
+        if not count:
             return []
         every = len(rows) == self._index.ntotal
         selector = None if every else _selector(rows, self._index.ntotal)
         found: list[Candidate] = []
         if self.kind == "hnsw" and (every or len(rows) > FEW * self._index.ntotal):
-            breadth = max(self._breadth, 2 * wanted)
+            breadth = max(self._breadth, 2 * count)
             parameters = faiss.SearchParametersHNSW(sel=selector, efSearch=breadth)
-            found = self._ask(self._index, query, wanted, parameters)
-        if len(found) < wanted:
+            found = self._ask(self._index, query, count, parameters)
+        if len(found) < count:
             vectors = faiss.downcast_index(self._index.storage) if self.kind == "hnsw" else self._index
-            found = self._ask(vectors, query, wanted, faiss.SearchParameters(sel=selector))
+            found = self._ask(vectors, query, count, faiss.SearchParameters(sel=selector))
         return found
 
     def _ask(self, index: Any, query: Vectors, size: int, parameters: Any) -> list[Candidate]:
@@ -163,21 +164,21 @@ class Faiss(InProcessIndex):
 
     async def _vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
         with self._lock:
-            return await self._held(ids)
+            return await self._vectors_of(ids)
 
-    async def _held(self, ids: Sequence[str]) -> dict[str, Vectors]:
+    async def _vectors_of(self, ids: Sequence[str]) -> dict[str, Vectors]:
         rows = {name: row for name in ids if (row := self._table.row.get(name)) is not None}
         if not rows:
             return {}
         vectors = self._index.reconstruct_batch(np.array(list(rows.values()), dtype=np.int64))
         return dict(zip(rows, vectors, strict=True))
 
-    def _tidy(self) -> None:
+    def _rebuild_if_sparse(self) -> None:
         if self._index.ntotal - len(self._table) > max(SLACK, len(self._table)):
             self._rebuild()
 
     def _rebuild(self) -> None:
-        """Build the index anew of the live rows."""
+        """Rebuild the index from the live rows."""
         rows = sorted(self._table.row.values())
         old, vectors = self._table, self._index.reconstruct_batch(np.array(rows, dtype=np.int64))
         self._reset()
@@ -200,7 +201,7 @@ class Faiss(InProcessIndex):
 
 
 def _selector(rows: Rows, total: int) -> Any:
-    """The rows as FAISS sees them: one bit each, lowest first."""
+    """The rows as a bitmap for FAISS, lowest bit first."""
     mask = np.zeros(total, dtype=bool)
     mask[rows] = True
     return faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))

@@ -1,4 +1,4 @@
-"""One process at a time, for files and folders of libraries that would not notice a second one."""
+"""File locks, for libraries that do not notice when a second process opens the same file or folder."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import IO
 
 from memwell.errors import ConfigError
 
-__all__ = ["leave", "share", "taken"]
+__all__ = ["acquire", "acquire_shared", "release_shared"]
 
 _shared: dict[Path, tuple[IO[bytes], int]] = {}
 _guard = threading.Lock()
 
 
-def taken(lock: Path, what: Path, *, part: str) -> IO[bytes]:
-    """The lock file, locked until it is closed or the process ends. Raises `ConfigError` when `what` is open elsewhere
-    or its folder cannot be written."""
+def acquire(lock: Path, what: Path, *, part: str) -> IO[bytes]:
+    """The lock file, locked until it is closed or the process ends. Raises `ConfigError` if `what` is already open, or
+    if its folder is not writable."""
     try:
         file = lock.open("a+b")
     except OSError as error:
-        raise ConfigError(f"cannot write {lock}: {error.strerror}; look at its folder", part=part) from error
+        raise ConfigError(f"cannot write {lock}: {error.strerror}; check its folder", part=part) from error
     try:
         if sys.platform == "win32":
             import msvcrt
 
-            file.seek(1 << 30)  # far behind what is written, since locked bytes cannot be written on Windows
+            file.seek(1 << 30)  # far behind the content, because locked bytes cannot be written on Windows
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         else:
             import fcntl
@@ -35,25 +35,26 @@ def taken(lock: Path, what: Path, *, part: str) -> IO[bytes]:
     except OSError as error:
         file.close()
         raise ConfigError(
-            f"{what} is open in another process or part, and what one writes the other would lose; "
-            "close that one, or use an index with a server",
+            f"{what} is already open in another process or index, which would overwrite each other's changes; close it "
+            "there, or use an index server",
             part=part,
         ) from error
     file.seek(0)
     return file
 
 
-def share(folder: Path, *, part: str) -> Path:
-    """Keep other processes out of a folder, which several parts of this one may use; give the result to `leave`."""
+def acquire_shared(folder: Path, *, part: str) -> Path:
+    """Lock a folder against other processes; several indexes of this process may share it. Pass the result to
+    `release_shared`."""
     lock = folder.resolve() / "memwell.lock"
     with _guard:
-        file, users = _shared.get(lock) or (taken(lock, folder, part=part), 0)
+        file, users = _shared.get(lock) or (acquire(lock, folder, part=part), 0)
         _shared[lock] = (file, users + 1)
     return lock
 
 
-def leave(lock: Path) -> None:
-    """Let the folder go, when no other part of this process uses it."""
+def release_shared(lock: Path) -> None:
+    """Unlock the folder if no other index of this process uses it."""
     with _guard:
         file, users = _shared[lock]
         if users > 1:

@@ -1,4 +1,4 @@
-"""Ids in ascending order, of a service that orders points by names of its own."""
+"""Ids in ascending order, for services that cannot sort by our ids."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ __all__ = ["Listing"]
 
 
 class Listing:
-    """Pages of one sorted listing.
+    """Pages of a sorted list of ids.
 
-    A first page (`after=None`) reads all ids from the service and keeps them, about 100 bytes each, for the pages that
-    follow; the last page lets go of them. A write of this object makes the next page read anew. What other processes
-    write while the pages are read may be missed, as in any paged reading.
+    The first page (`after=None`) reads all ids from the service and caches them, about 100 bytes each, until the last
+    page. After a write through this index, the next page reads them again. Concurrent writes of other processes may be
+    missed, as in any pagination.
     """
 
     def __init__(self, scan: Callable[[], Awaitable[list[str]]]) -> None:
-        """`scan` gives all ids, in any order."""
+        """`scan` returns all ids, in any order."""
         self._scan = scan
         self._lock = threading.Lock()
         self._ids: list[str] | None = None
         self._writes = 0
 
     def changed(self) -> None:
-        """Tell that ids were added or removed."""
+        """Call after ids were added or removed."""
         with self._lock:
             self._writes += 1
             self._ids = None
 
     async def page(self, after: str | None, limit: int) -> list[str]:
-        """Up to `limit` ids after one, ascending."""
+        """Up to `limit` ids greater than `after`, ascending."""
         with self._lock:
             ids, writes = (None if after is None else self._ids), self._writes
         if ids is None:

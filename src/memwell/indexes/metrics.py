@@ -1,4 +1,4 @@
-"""How near two vectors are, in one place: what is stored, and what a service's number means as a similarity."""
+"""Metrics: how vectors are stored, and how a service's scores are converted into similarities."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from memwell.registry import Url
 
 __all__ = [
     "SIMILARITY",
-    "Raw",
+    "ScoreKind",
     "checked_metric",
     "metric_of",
     "prepared",
@@ -21,11 +21,11 @@ __all__ = [
     "unit",
 ]
 
-Raw: TypeAlias = Literal["cosine", "cosine distance", "dot", "dot distance", "l2", "squared l2"]
-"""What the number is that a service gives: the cosine or 1 minus it, the inner product, its negative or 1 minus it
-(`dot distance`), the Euclidean distance or its square."""
+ScoreKind: TypeAlias = Literal["cosine", "cosine distance", "dot", "dot distance", "l2", "squared l2"]
+"""What the score of a service is: the cosine, 1 − cosine, the inner product, 1 − inner product (`dot distance`), the
+Euclidean distance, or its square."""
 
-SIMILARITY: Final[Mapping[Raw, Callable[[float], float]]] = {
+SIMILARITY: Final[Mapping[ScoreKind, Callable[[float], float]]] = {
     "cosine": lambda given: min(1.0, max(-1.0, given)),
     "cosine distance": lambda given: min(1.0, max(-1.0, 1 - given)),
     "dot": lambda given: given,
@@ -33,28 +33,28 @@ SIMILARITY: Final[Mapping[Raw, Callable[[float], float]]] = {
     "l2": lambda given: 1 - given * given / 2,
     "squared l2": lambda given: 1 - given / 2,
 }
-"""From a service's number to the similarity that `memwell.ports.Match` promises."""
+"""Kind of score → function from the score to the similarity of `memwell.ports.Match`."""
 
 
-def similarity(given: float, raw: Raw) -> float:
-    """The similarity that a service's number stands for."""
-    return SIMILARITY[raw](float(given))
+def similarity(score: float, kind: ScoreKind) -> float:
+    """The similarity for a score of that kind."""
+    return SIMILARITY[kind](float(score))
 
 
 def metric_of(url: Url) -> Metric:
-    """The option `metric`, taken out. Raises `ConfigError` for a word that is none."""
+    """The option `metric`; consumes it. Raises `ConfigError` for an unknown metric."""
     return checked_metric(url.take("metric", "cosine"))
 
 
 def checked_metric(name: str | None) -> Metric:
-    """The metric of this name. Raises `ConfigError`."""
+    """The name, if it is a metric. Raises `ConfigError` otherwise."""
     if name not in get_args(Metric):
-        raise ConfigError(f"metric is one of {', '.join(get_args(Metric))}, not {name!r}")
+        raise ConfigError(f"unknown metric {name!r}; use {', '.join(get_args(Metric))}")
     return cast("Metric", name)
 
 
 def unit(vectors: Vectors) -> Vectors:
-    """Rows scaled to length 1; zero stays zero, and what is of unit length already stays to the last bit."""
+    """Rows scaled to length 1. Zero vectors stay zero; vectors of unit length are not changed at all."""
     np = numpy()
     wide = np.asarray(vectors, dtype=np.float64)
     norms = np.linalg.norm(wide, axis=-1, keepdims=True)
@@ -64,19 +64,20 @@ def unit(vectors: Vectors) -> Vectors:
 
 
 def prepared(vectors: Vectors, metric: Metric) -> Vectors:
-    """`(n, d)` or `(d,)` vectors as an index keeps them: of unit length for the cosine, else as they are."""
+    """`(n, d)` or `(d,)` vectors as an index stores them: scaled to unit length for the cosine, else unchanged."""
     np = numpy()
-    kept: Vectors = unit(vectors) if metric == "cosine" else np.ascontiguousarray(vectors, dtype=np.float32)
-    return kept
+    stored: Vectors = unit(vectors) if metric == "cosine" else np.ascontiguousarray(vectors, dtype=np.float32)
+    return stored
 
 
 def similarities(vectors: Vectors | Sequence[Vectors], query: Vectors, metric: Metric) -> list[float]:
-    """The similarity of each prepared row to a prepared query, computed in 64 bits and rounded to 9 digits, so that
-    equal vectors are equally near wherever they stand."""
+    """The similarity of each prepared row to a prepared query. Computed in float64 and rounded to 9 digits, so that
+    equal vectors have equal similarities in every position.
+    """
     np = numpy()
-    wide, asked = np.asarray(vectors, dtype=np.float64), np.asarray(query, dtype=np.float64)
-    squared = metric == "l2"
-    exact = np.round(1 - ((wide - asked) ** 2).sum(axis=1) / 2 if squared else (wide * asked).sum(axis=1), 9)
+    rows, target = np.asarray(vectors, dtype=np.float64), np.asarray(query, dtype=np.float64)
+    exact = 1 - ((rows - target) ** 2).sum(axis=1) / 2 if metric == "l2" else (rows * target).sum(axis=1)
+    exact = np.round(exact, 9)
     if metric == "cosine":
         exact = np.clip(exact, -1, 1)
     return [float(value) for value in exact]

@@ -1,4 +1,4 @@
-"""Points on their way in and out: checked once, and named as a service wants it."""
+"""Points on their way into an index: validation, scaling, request sizes, UUIDs."""
 
 from __future__ import annotations
 
@@ -15,15 +15,24 @@ from memwell.ports import Metric, Point, Vectors
 from memwell.ports.arrays import numpy
 from memwell.registry import Url
 
-__all__ = ["Batch", "asked", "batch", "dimension_of", "finite", "here", "stand_in", "uuid_of"]
+__all__ = [
+    "Batch",
+    "batch",
+    "dimension_of",
+    "is_loopback",
+    "placeholder",
+    "query_vector",
+    "require_finite",
+    "uuid_of",
+]
 
 _IDS: Final = uuid.UUID("5b1f6f6e-5d0c-5a40-9b5a-2f1f0c6d7a11")
-"""The root of the UUIDs that stand for our ids; changing it loses every index that has them."""
+"""Namespace of the UUIDs made from our ids. Changing it invalidates every existing index."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Points of one call: of several with one id the last, finite, and scaled as the metric wants."""
+    """The validated points of one call, scaled for the metric; of several points with one id, only the last."""
 
     ids: list[str]
     fields: list[Mapping[str, Any]]
@@ -33,17 +42,18 @@ class Batch:
     """`(n, d) float32`"""
 
 
-def portion(dimension: int, texts: Sequence[str], *, most: int, size: int) -> int:
-    """How many points go into one request of at most `size` bytes; `texts` are their fields as JSON."""
+def points_per_request(dimension: int, texts: Sequence[str], *, max_points: int, max_bytes: int) -> int:
+    """Number of points for one request of at most `max_bytes`; `texts` are their fields as JSON."""
     each = 24 * dimension + 4096 + 8 * max(map(len, texts))  # with columns, and escapes in texts
-    return max(1, min(most, size // each))
+    return max(1, min(max_points, max_bytes // each))
 
 
 def batch(points: Sequence[Point], metric: Metric, *, part: str) -> Batch:
-    """The points of an upsert. Raises `EmbeddingError` for NaN and for what 32 bits do not hold, and `InvalidInput` for
-    fields that are none or no JSON, before anything is stored."""
+    """Validates and scales the points of an upsert. Raises `EmbeddingError` for numbers that are not require_finite in
+    float32, and `InvalidInput` for invalid fields.
+    """
     for point in points:
-        finite(point.vector, f"the vector of {point.id!r}", part=part)
+        require_finite(point.vector, f"the vector of {point.id!r}", part=part)
         _check(point, part)
     last = {point.id: point for point in points}
     stacked = numpy().stack([point.vector for point in last.values()])
@@ -54,46 +64,49 @@ def batch(points: Sequence[Point], metric: Metric, *, part: str) -> Batch:
 def _check(point: Point, part: str) -> None:
     tags = point.fields.get("tags") or ()
     if not isinstance(point.fields.get("metadata"), Mapping):
-        raise InvalidInput(f"the fields of {point.id!r} have no mapping `metadata`", part=part)
+        raise InvalidInput(f"the fields of {point.id!r} need a mapping `metadata`", part=part)
     if isinstance(tags, str) or not isinstance(tags, Sequence):
-        raise InvalidInput(f"the tags of {point.id!r} are a list of texts, not {tags!r}", part=part)
+        raise InvalidInput(f"the tags of {point.id!r} must be a list of strings, not {tags!r}", part=part)
 
 
-def asked(vector: Vectors, metric: Metric, *, part: str) -> Vectors:
-    """The vector of a search, scaled as the metric wants. Raises `EmbeddingError` as `finite` does."""
-    finite(vector, "the query's vector", part=part)
+def query_vector(vector: Vectors, metric: Metric, *, part: str) -> Vectors:
+    """The vector of a search, scaled for the metric. Raises `EmbeddingError` if it is not require_finite."""
+    require_finite(vector, "the query vector", part=part)
     return prepared(vector, metric)
 
 
-def finite(vector: Vectors, name: str, *, part: str) -> None:
-    """Raise `EmbeddingError` for NaN, infinity, and numbers that are infinite in 32 bits."""
+def require_finite(vector: Vectors, name: str, *, part: str) -> None:
+    """Raises `EmbeddingError` for NaN, infinity, and numbers too large for float32."""
     np = numpy()
     with np.errstate(over="ignore"):
         if not np.isfinite(np.asarray(vector, dtype=np.float32)).all():
-            raise EmbeddingError(f"{name} holds NaN, or numbers beyond 32 bits", part=part)
+            raise EmbeddingError(
+                f"{name} contains NaN, infinity or a number too large for float32", part=part
+            )
 
 
 def dimension_of(url: Url) -> int:
-    """The option `dimension`, taken out. Raises `ConfigError` without it."""
+    """The option `dimension`; consumes it. Raises `ConfigError` if it is missing."""
     dimension = url.number("dimension", 0)
     if dimension < 1 or dimension != int(dimension):
         raise ConfigError(
-            f"{url.scheme} needs the vectors' dimension, as in {url.scheme}://…?dimension=384",
+            f"{url.scheme} needs the dimension of the vectors, as in {url.scheme}://…?dimension=384",
             part=url.scheme,
         )
     return int(dimension)
 
 
-def here(host: str) -> bool:
-    """Whether a host is this machine."""
+def is_loopback(host: str) -> bool:
+    """Whether a host is the local machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
 
 
-def stand_in(dimension: int) -> Vectors:
-    """A direction for a zero vector, where a service refuses those: nearly at right angles to most others."""
+def placeholder(dimension: int) -> Vectors:
+    """A unit vector to store instead of a zero vector, for services that reject those. It is nearly orthogonal to most
+    vectors."""
     vector = numpy().ones(dimension, dtype="float32")
     vector[1::2] = -1
     scaled: Vectors = vector / numpy().sqrt(numpy().float32(dimension))
@@ -101,6 +114,6 @@ def stand_in(dimension: int) -> Vectors:
 
 
 def uuid_of(id: str, namespace: str = "") -> str:
-    """The UUID (version 5) that stands for our id in one namespace, for services that take UUIDs only."""
+    """The UUID (version 5) for our id in a namespace, for services that accept only UUIDs."""
     space = uuid.uuid5(_IDS, namespace)
     return str(uuid.uuid5(space, id))

@@ -79,7 +79,7 @@ def test_documents_that_are_refused_are_told_and_the_others_stay(
     index: VectorIndex, wire: ElasticsearchWire
 ) -> None:
     wire.refuse = {"b"}
-    with pytest.raises(BackendError, match="1 of 3 points were refused"):
+    with pytest.raises(BackendError, match="rejected 1 of 3 points"):
         run(index, index.upsert([point("a"), point("b"), point("c")]))
     assert run(index, index.ids()) == ["a", "c"]
     wire.refuse = set()
@@ -97,7 +97,7 @@ def test_several_at_once_make_the_index_once(wire: ElasticsearchWire) -> None:
 
 def test_a_wrong_password_is_an_error_of_configuration_that_does_not_show_it(wire: ElasticsearchWire) -> None:
     part = named(wire, "dimension=2", "elastic:wrong-password@")
-    with pytest.raises(ConfigError, match="refuses the login") as caught:
+    with pytest.raises(ConfigError, match="rejected the login") as caught:
         run(part, part.count())
     assert "wrong-password" not in str(caught.value)
     assert "wrong-password" not in str(part.identity)
@@ -131,7 +131,7 @@ def test_an_index_that_was_dropped_is_made_anew_by_the_next_call(
 @pytest.mark.parametrize("login", ["elastic:pässword@", "elastic:pass%0Aword@"])
 def test_a_password_of_any_characters_is_sent_and_not_shown(wire: ElasticsearchWire, login: str) -> None:
     part = named(wire, "dimension=2", login)
-    with pytest.raises(ConfigError, match="refuses the login") as caught:
+    with pytest.raises(ConfigError, match="rejected the login") as caught:
         run(part, part.count())
     assert "word" not in repr(caught.value.__cause__)
     run(part, part.close())
@@ -151,7 +151,7 @@ def test_each_event_loop_has_a_client_of_its_own_and_all_are_closed(wire: Elasti
     async def close() -> None:
         await count()
         nodes.extend(
-            node for client in part._clients._made.values() for node in client.transport.node_pool.all()
+            node for client in part._clients._open.values() for node in client.transport.node_pool.all()
         )
         await part.close()
 

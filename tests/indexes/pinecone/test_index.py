@@ -117,7 +117,7 @@ def test_a_wrong_key_and_a_missing_one_are_errors_of_configuration(
     assert "wrong-key" not in str(caught.value)
     run(part, part.close())
     monkeypatch.delenv("PINECONE_API_KEY")
-    with pytest.raises(ConfigError, match="needs a key"):
+    with pytest.raises(ConfigError, match="needs an API key"):
         open_index("pinecone://somewhere?dimension=2")
     with pytest.raises(ConfigError, match="host"):
         open_index("pinecone://?dimension=2")

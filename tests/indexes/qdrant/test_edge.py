@@ -39,7 +39,7 @@ def points(count: int) -> list[Point]:
 
 def test_a_folder_is_open_once_and_says_so(tmp_path: Path) -> None:
     first = open_index(f"qdrant-edge:///{tmp_path}/e?dimension=8")
-    with pytest.raises(ConfigError, match="open in another process or part"):
+    with pytest.raises(ConfigError, match="open in another process or index"):
         QdrantEdge(8, tmp_path / "e")
     run(first, first.close())
     again = QdrantEdge(8, tmp_path / "e")
@@ -79,7 +79,7 @@ def test_graphs_leave_nothing_out_of_a_narrow_search(tmp_path: Path) -> None:
     [
         ("qdrant-edge://?dimension=8", "needs a folder"),
         ("qdrant-edge:///x", "dimension"),
-        ("qdrant-edge:////dev/null/x?dimension=8", "cannot be used"),
+        ("qdrant-edge:////dev/null/x?dimension=8", "not usable"),
     ],
 )
 def test_a_url_that_is_wrong_says_what_to_do(url: str, what: str) -> None:

@@ -278,7 +278,7 @@ def test_a_folder_has_one_opener(tmp_path: Path) -> None:
     url = f"qdrant:///{tmp_path}?dimension=2"
     first, second = open_index(url), open_index(url)
     run(first, first.upsert([Point(id="a", vector=np.ones(2, dtype=np.float32), fields={"metadata": {}})]))
-    with pytest.raises(ConfigError, match="open in another process or part"):
+    with pytest.raises(ConfigError, match="open in another process or index"):
         run(second, second.count())
     run(first, first.close())
     assert run(second, second.count()) == 1

@@ -15,7 +15,7 @@ from tests.indexes.wire.weaviate import KEY, WeaviateWire, weaviate
 import memwell.indexes.weaviate.index
 from memwell import _bridge
 from memwell.errors import BackendError, ConfigError, TimedOut, Unavailable
-from memwell.indexes.weaviate.connection import addresses, made
+from memwell.indexes.weaviate.connection import addresses, create_client
 from memwell.indexes.weaviate.index import Weaviate
 from memwell.ports import Metric, Point, VectorIndex
 from memwell.registry import Url, open_index
@@ -104,7 +104,7 @@ def test_each_loop_has_one_connection_and_all_are_closed(wire: WeaviateWire) -> 
     transports = []
 
     async def count() -> int:
-        transports.append(part._doors.current())  # type: ignore[attr-defined]
+        transports.append(part._connections.current())  # type: ignore[attr-defined]
         return await part.count()
 
     assert [loop.run(count()) for loop in loops * 3] == [0] * 6
@@ -118,7 +118,7 @@ def test_each_loop_has_one_connection_and_all_are_closed(wire: WeaviateWire) -> 
 
 def test_points_that_are_refused_are_told_and_the_others_stay(index: VectorIndex, wire: WeaviateWire) -> None:
     wire.refuse = {"b"}
-    with pytest.raises(BackendError, match="1 of 3 points were refused: refused"):
+    with pytest.raises(BackendError, match="rejected 1 of 3 points: refused"):
         run(index, index.upsert([point("a"), point("b"), point("c")]))
     assert run(index, index.ids()) == ["a", "c"]
     with pytest.raises(BackendError, match="refused"):
@@ -276,13 +276,13 @@ def test_a_collection_of_someone_else_is_refused(index: VectorIndex, wire: Weavi
     run(index, index.ping())
     next(iter(wire.collections.values())).schema["description"] = "My articles."
     part = named(wire, "dimension=2")
-    with pytest.raises(ConfigError, match="not made by memwell"):
+    with pytest.raises(ConfigError, match="not created by memwell"):
         run(part, part.count())
     run(part, part.close())
 
 
 def test_a_client_handed_in_stays_open(index: Weaviate, wire: WeaviateWire) -> None:
-    client = made(wire.url, wire.address, key=KEY, timeout=2)
+    client = create_client(wire.url, wire.address, key=KEY, timeout=2)
     part = Weaviate(2, client=client)
     assert part.identity is None
     run(part, part.upsert([point("a")]))

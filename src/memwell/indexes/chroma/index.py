@@ -1,17 +1,18 @@
-"""Chroma: its library on a folder, or its server.
+"""Chroma: the library with a folder, or a server.
 
-`chroma:///folder?dimension=384` or `chroma://host:8000?dimension=384`; options `collection` (memwell; 3 to 512 letters,
-digits, `.`, `_` and `-`) and `metric` (cosine, l2, dot); for a server also `https`, `tenant`, `database`, `timeout`
-(seconds, 10) and `api_key`, which is better left to the environment variable CHROMA_API_KEY. With a key, and not on
-this machine, https is the default.
+`chroma:///folder?dimension=384` or `chroma://host:8000?dimension=384`. Options: `collection` (default memwell; 3 to 512
+letters, digits, `.`, `_` and `-`) and `metric` (cosine, l2, dot); for a server also `https`, `tenant`, `database`,
+`timeout` (seconds, default 10) and `api_key`; prefer the environment variable CHROMA_API_KEY for the key. With a key,
+https is the default, except for localhost.
 
-The collection is made at the first call when absent, by as many processes as like; one of another dimension or metric,
-or that memwell did not make, is a `ConfigError`. Vectors are always ours, and nothing is told to anybody else.
+The first call creates the collection if it is missing; several processes may do so at once. A collection with another
+dimension or metric, or not created by memwell, raises `ConfigError`. Chroma never embeds anything, and telemetry is
+off.
 
-Chroma searches a graph, and under a narrow filter it may come back short: then all that passes is compared, so that no
-answer is short. A large write goes in several requests: if one fails, those before it stay, and the same call again
-makes it whole. A folder belongs to one process at a time; a second one gets a `ConfigError`. `identity` names folder or
-server, and collection.
+Chroma searches a graph, which may return too few results with a narrow filter; then all matching points are compared,
+so that no result is missing. A large write is sent in several requests: if one fails, the earlier ones remain, and
+repeating the call completes it. Only one process can open a folder; a second one gets a `ConfigError`. `identity` names
+the folder or server, and the collection.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ from memwell.capabilities import IndexCapabilities
 from memwell.errors import BackendError, ConfigError, MemwellError, TimedOut, Unavailable
 from memwell.filters import Node
 from memwell.indexes.address import address
-from memwell.indexes.chroma.transports import Answered, Folder, Found, Server, Transport
+from memwell.indexes.chroma.transports import Folder, Found, Server, ServerError, Transport
 from memwell.indexes.filtering.field_columns import MOST, columns, decoded
 from memwell.indexes.filtering.nearest import Candidate, Question, nearest
 from memwell.indexes.filtering.pushdown import Compare, Condition, Every, OneOf, Unless, inward, pushed
 from memwell.indexes.listing import Listing
-from memwell.indexes.metrics import Raw, checked_metric, metric_of, similarities, similarity
-from memwell.indexes.points import asked, batch, dimension_of, portion
+from memwell.indexes.metrics import ScoreKind, checked_metric, metric_of, similarities, similarity
+from memwell.indexes.points import batch, dimension_of, points_per_request, query_vector
 from memwell.ports import Match, Metric, Point, VectorIndex, Vectors
 from memwell.ports.arrays import numpy
 from memwell.registry import Url
@@ -42,20 +43,20 @@ from memwell.types import Where
 
 __all__ = ["Chroma"]
 
-SPACES: Final[dict[Metric, tuple[str, Raw]]] = {
+SPACES: Final[dict[Metric, tuple[str, ScoreKind]]] = {
     "cosine": ("cosine", "cosine distance"),
     "l2": ("l2", "squared l2"),
     "dot": ("ip", "dot distance"),
 }
-"""Metric → Chroma's name, and what its distances are."""
+"""Metric → Chroma's name, and the kind of its distances."""
 FIELDS: Final = "m_fields"
 """Metadata key of the fields as JSON text."""
 EVERYTHING: Final = {"f_importance": {"$gte": -(MOST**2)}}
-"""What holds for each point: it has the column."""
-AT_ONCE: Final = 1000
-"""Points written or read by one request, at most."""
-BYTES: Final = 16_000_000
-"""Of points in one request."""
+"""A condition that every point meets, because each has the column."""
+MAX_POINTS: Final = 1000
+"""Maximum number of points in one request."""
+MAX_BYTES: Final = 16_000_000
+"""Maximum size of the points in one request."""
 _NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,510}[a-zA-Z0-9]")
 
 
@@ -77,18 +78,18 @@ class Chroma(VectorIndex):
         metric: Metric = "cosine",
         timeout: float = 10.0,
     ) -> None:
-        """Nothing is opened before the first call. `timeout` in seconds, for each request."""
+        """Connects on first use. `timeout` is in seconds, per request. Raises `ConfigError` for invalid arguments."""
         if (url is None) == (path is None):
             raise ConfigError(
-                "chroma needs a folder or a server, as in chroma:///folder or chroma://host:8000",
+                "chroma needs either a folder or a server, as in chroma:///folder or chroma://host:8000",
                 part=self.part,
             )
         if dimension < 1:
-            raise ConfigError(f"a dimension is a positive number, not {dimension!r}", part=self.part)
+            raise ConfigError(f"a dimension must be a positive integer, not {dimension!r}", part=self.part)
         if not _NAME.fullmatch(collection):
             raise ConfigError(
-                f"{collection!r} is no name of a collection: 3 to 512 letters, digits, '.', '_' and '-', the first and "
-                "last a letter or digit",
+                f"{collection!r} is not a valid collection name: use 3 to 512 letters, digits, '.', '_' and '-'; the "
+                "first and last must be a letter or digit",
                 part=self.part,
             )
         self.dimension = dimension
@@ -96,7 +97,7 @@ class Chroma(VectorIndex):
         self.blocking = path is not None
         self.capabilities = IndexCapabilities(durable=True, multiprocess=path is None)
         self._collection = collection
-        self._entered = False
+        self._ready = False
         self._listing = Listing(self._scan)
         if path is not None:
             self._transport: Transport = Folder(Path(path), part=self.part)
@@ -108,7 +109,7 @@ class Chroma(VectorIndex):
 
     @classmethod
     def from_url(cls, url: Url) -> Self:
-        """See the module's description."""
+        """See the module docstring for the options."""
         settings: dict[str, Any] = {"dimension": dimension_of(url), "metric": metric_of(url)}
         settings["collection"] = url.take("collection") or "memwell"
         if not url.rest or url.rest.startswith("/"):
@@ -121,27 +122,27 @@ class Chroma(VectorIndex):
         url.done("api_key", "collection", "database", "dimension", "https", "metric", "tenant", "timeout")
         return cls(url=base, api_key=key, **settings)
 
-    async def _inside(self) -> Transport:
-        """The transport, once the collection is sure to be there and to fit."""
-        if not self._entered:
+    async def _ready_transport(self) -> Transport:
+        """The transport, after the collection was created or checked."""
+        if not self._ready:
             space, _ = SPACES[self.metric]
-            wanted = {"memwell_dimension": self.dimension, "memwell_metric": self.metric}
-            found = await self._transport.enter(self._collection, space=space, metadata=wanted)
-            if any(found.get(name) != value for name, value in wanted.items()):
+            expected = {"memwell_dimension": self.dimension, "memwell_metric": self.metric}
+            found = await self._transport.open_collection(self._collection, space=space, metadata=expected)
+            if any(found.get(name) != value for name, value in expected.items()):
                 raise ConfigError(
-                    f"collection {self._collection!r} holds vectors of dimension {found.get('memwell_dimension')} and "
-                    f"metric {found.get('memwell_metric')}, not {self.dimension} and {self.metric}; give another "
-                    "collection, or what it was made with",
+                    f"collection {self._collection!r} has dimension {found.get('memwell_dimension')} and metric "
+                    f"{found.get('memwell_metric')}, not {self.dimension} and {self.metric}; use another "
+                    "collection, or its own settings",
                     part=self.part,
                 )
-            self._entered = True
+            self._ready = True
         return self._transport
 
     async def _upsert(self, points: Sequence[Point]) -> None:
         new = batch(points, self.metric, part=self.part)
         made = [{FIELDS: text, **columns(fields)} for text, fields in zip(new.texts, new.fields, strict=True)]
-        size = portion(self.dimension, new.texts, most=AT_ONCE, size=BYTES)
-        transport = await self._inside()
+        size = points_per_request(self.dimension, new.texts, max_points=MAX_POINTS, max_bytes=MAX_BYTES)
+        transport = await self._ready_transport()
         try:
             for at in range(0, len(made), size):
                 some = slice(at, at + size)
@@ -151,32 +152,32 @@ class Chroma(VectorIndex):
 
     async def _delete(self, ids: Sequence[str]) -> None:
         names = list(dict.fromkeys(ids))
-        transport = await self._inside()
+        transport = await self._ready_transport()
         try:
-            for at in range(0, len(names), AT_ONCE):
-                await transport.delete(ids=names[at : at + AT_ONCE])
+            for at in range(0, len(names), MAX_POINTS):
+                await transport.delete(ids=names[at : at + MAX_POINTS])
         finally:
             self._listing.changed()
 
     async def _search(self, vector: Vectors, limit: int, where: Where | Node | None) -> list[Match]:
-        query = asked(vector, self.metric, part=self.part)
+        query = query_vector(vector, self.metric, part=self.part)
         question = Question(query, self.metric, limit, pushed(filters.parse(where or {})))
         condition = question.pushed.condition
         built = None if condition is None or question.pushed.nothing else _where(inward(condition))
 
         async def ask(size: int) -> list[Candidate]:
-            transport = await self._inside()
+            transport = await self._ready_transport()
             include = ["distances"] if question.pushed.exact else ["distances", "metadatas"]
             found = await transport.query(query, size, built, include)
-            if len(found["ids"]) < size:  # all there are, or all that the graph led to
-                return (await self._compared(question, built))[:size]
+            if len(found["ids"]) < size:  # either there are no more, or the graph search ended early
+                return (await self._compare_all(question, built))[:size]
             raw = SPACES[self.metric][1]
             return _candidates(found, [similarity(each, raw) for each in found["distances"]])
 
         return await nearest(question, ask, self._vectors)
 
-    async def _compared(self, question: Question, where: Any) -> list[Candidate]:
-        """All that meets the condition, nearest first."""
+    async def _compare_all(self, question: Question, where: Any) -> list[Candidate]:
+        """All points that meet the condition, nearest first."""
         include = ["embeddings"] if question.pushed.exact else ["embeddings", "metadatas"]
         every: list[Candidate] = []
         for found in await self._pages(include, where):
@@ -185,10 +186,12 @@ class Chroma(VectorIndex):
         return sorted(every, key=lambda one: (-one.similarity, one.id))
 
     async def _pages(self, include: Sequence[str], where: Any = None) -> list[Found]:
-        transport = await self._inside()
+        transport = await self._ready_transport()
         pages: list[Found] = []
-        while not pages or len(pages[-1]["ids"]) == AT_ONCE:
-            found = await transport.get(include, where=where, limit=AT_ONCE, offset=len(pages) * AT_ONCE)
+        while not pages or len(pages[-1]["ids"]) == MAX_POINTS:
+            found = await transport.get(
+                include, where=where, limit=MAX_POINTS, offset=len(pages) * MAX_POINTS
+            )
             pages.append(found)
         return [page for page in pages if page["ids"]]
 
@@ -200,68 +203,74 @@ class Chroma(VectorIndex):
 
     async def _vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
         names = list(dict.fromkeys(ids))
-        transport = await self._inside()
+        transport = await self._ready_transport()
         vectors: dict[str, Vectors] = {}
-        for at in range(0, len(names), AT_ONCE):
-            found = await transport.get(["embeddings"], ids=names[at : at + AT_ONCE])
+        for at in range(0, len(names), MAX_POINTS):
+            found = await transport.get(["embeddings"], ids=names[at : at + MAX_POINTS])
             rows = numpy().asarray(found["embeddings"], dtype="float32")
             vectors.update(zip(found["ids"], rows, strict=True))
         return vectors
 
     async def _count(self) -> int:
-        return await (await self._inside()).count()
+        return await (await self._ready_transport()).count()
 
     async def _clear(self) -> None:
-        transport = await self._inside()
+        transport = await self._ready_transport()
         try:
             await transport.delete(where=EVERYTHING)
         finally:
             self._listing.changed()
 
     async def _ping(self) -> None:
-        await (await self._inside()).count()
+        await (await self._ready_transport()).count()
 
     async def _close(self) -> None:
         await self._transport.close()
 
     def _translate(self, error: Exception, operation: str) -> MemwellError:
-        """The one table of what the library and the connection raise."""
+        """Maps the errors of the library and the connection."""
         found = self._table(error)
         found.part, found.operation = self.part, operation
         return found
 
     def _table(self, error: Exception) -> MemwellError:
-        name, module, said = type(error).__name__, type(error).__module__, str(error)
-        if isinstance(error, Answered):
-            return self._answered(error)
+        name, module, message = type(error).__name__, type(error).__module__, str(error)
+        if isinstance(error, ServerError):
+            return self._status_error(error)
         if module.startswith("httpx2"):
             unsent = name in ("ConnectError", "ConnectTimeout", "PoolTimeout")
             kind = TimedOut if name.endswith("Timeout") else Unavailable
-            return kind(f"Chroma at {self._where} cannot be reached: {name} {said}", unsent=unsent)
+            return kind(f"Chroma at {self._where} cannot be reached: {name} {message}", unsent=unsent)
         if isinstance(error, ImportError):
             return ConfigError(
                 f"the package {error.name} is not installed; run: pip install 'memwell[chroma]'"
             )
         if name == "NotFoundError":
-            return self._gone(said)
+            return self._collection_missing(message)
         if isinstance(error, sqlite3.OperationalError | OSError):
-            return BackendError(f"the folder {self._where} cannot be used: {said}")
-        return BackendError(f"Chroma at {self._where}: {name} {said}")
+            return BackendError(f"the folder {self._where} is not usable: {message}")
+        return BackendError(f"Chroma at {self._where}: {name} {message}")
 
-    def _answered(self, error: Answered) -> MemwellError:
+    def _status_error(self, error: ServerError) -> MemwellError:
         if error.status in (401, 403):
-            return ConfigError(f"Chroma refuses the key: {error.said}; set CHROMA_API_KEY")
-        if error.status == 400 and "does not exist" in error.said:
+            return ConfigError(f"Chroma rejected the API key: {error.message}; check CHROMA_API_KEY")
+        if error.status == 400 and "does not exist" in error.message:
             return ConfigError(
-                f"Chroma says: {error.said}; create it, or look at the options tenant and database"
+                f"Chroma answered: {error.message}; create it, or check the options tenant and database"
             )
         if error.status in (408, 429, 502, 503, 504):
-            return Unavailable(f"Chroma answers {error}", retry_after=error.retry_after)
-        return self._gone(error.said) if error.status == 404 else BackendError(f"Chroma answers {error}")
+            return Unavailable(f"Chroma answered {error}", retry_after=error.retry_after)
+        return (
+            self._collection_missing(error.message)
+            if error.status == 404
+            else BackendError(f"Chroma answered {error}")
+        )
 
-    def _gone(self, said: str) -> MemwellError:
-        self._entered = False
-        return BackendError(f"{said}; the next call makes the collection anew, `memwell repair` fills it")
+    def _collection_missing(self, message: str) -> MemwellError:
+        self._ready = False
+        return BackendError(
+            f"{message}; the next call creates the collection again, and `memwell repair` fills it"
+        )
 
 
 def _candidates(found: Found, similar: Sequence[float]) -> list[Candidate]:
@@ -275,7 +284,7 @@ def _candidates(found: Found, similar: Sequence[float]) -> list[Candidate]:
 
 
 def _where(condition: Condition) -> dict[str, Any]:
-    """The condition in Chroma's words, which negate single comparisons only."""
+    """The condition as a Chroma filter, which can negate only single comparisons."""
     if isinstance(condition, Compare):
         return {condition.column: {f"${condition.bound}": condition.number}}
     if isinstance(condition, OneOf | Unless):

@@ -1,6 +1,6 @@
-"""Two ways into Chroma: its library on a folder of this machine, and its server's REST protocol (version 2).
+"""Two transports for Chroma: the library with a local folder, and the server's REST API (version 2).
 
-The server is spoken to directly, since the library's own client waits forever and shares its headers between servers.
+We call the server directly, because the library's own client has no timeout and shares its headers between servers.
 """
 
 from __future__ import annotations
@@ -11,36 +11,38 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from memwell.indexes.file_lock import leave, share
+from memwell.indexes.file_lock import acquire_shared, release_shared
 from memwell.network.clients import Clients
 from memwell.network.retry_after import parse_retry_after
 
-__all__ = ["Answered", "Folder", "Server", "Transport"]
+__all__ = ["Folder", "Server", "ServerError", "Transport"]
 
 _STARTING = threading.Lock()
-"""The library starts one system for each folder, and does not wait until another thread has started it."""
+"""The library starts one system per folder and does not wait while another thread starts it."""
 
 _VECTORS = frozenset({"embeddings", "query_embeddings"})
 """Arguments that are arrays."""
 
 Found = Mapping[str, Any]
-"""Lists by name: `ids`, and what was asked to be included."""
+"""Lists by name: `ids`, and the others that `include` names."""
 
 
-class Answered(Exception):
-    """The server refused: status, the name of the error and what it says."""
+class ServerError(Exception):
+    """An error response of the server: status, name and message."""
 
-    def __init__(self, status: int, name: str, said: str, retry_after: float | None) -> None:
-        super().__init__(f"{status} {name}: {said}")
-        self.status, self.name, self.said, self.retry_after = status, name, said, retry_after
+    def __init__(self, status: int, name: str, message: str, retry_after: float | None) -> None:
+        super().__init__(f"{status} {name}: {message}")
+        self.status, self.name, self.message, self.retry_after = status, name, message, retry_after
 
 
 class Transport(ABC):
-    """One collection, whose operations have the same names and arguments on both ways. `enter` comes first."""
+    """One collection; both transports have the same operations and arguments. Call `open_collection` first."""
 
     @abstractmethod
-    async def enter(self, name: str, *, space: str, metadata: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Make the collection when it is absent; the metadata that it has."""
+    async def open_collection(
+        self, name: str, *, space: str, metadata: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Create the collection if it is missing; returns its metadata."""
 
     @abstractmethod
     async def count(self) -> int:
@@ -48,21 +50,21 @@ class Transport(ABC):
 
     @abstractmethod
     async def close(self) -> None:
-        """Let go of what was opened. `enter` opens it again."""
+        """Close everything. `open_collection` opens it again."""
 
     @abstractmethod
     async def _call(self, name: str, arguments: Mapping[str, Any]) -> Any:
-        """What an operation on the collection gives."""
+        """Run an operation on the collection and return its result."""
 
     async def upsert(
         self, ids: Sequence[str], embeddings: Any, metadatas: Sequence[Mapping[str, Any]]
     ) -> None:
         """Add or replace points; `embeddings` are `(n, d) float32`."""
-        await self._asked("upsert", ids=list(ids), embeddings=embeddings, metadatas=list(metadatas))
+        await self._request("upsert", ids=list(ids), embeddings=embeddings, metadatas=list(metadatas))
 
     async def query(self, embedding: Any, size: int, where: Any, include: Sequence[str]) -> Found:
-        """About the nearest points that pass, nearest first, at most `size`."""
-        found = await self._asked(
+        """Approximately the nearest points that match, nearest first, at most `size`."""
+        found = await self._request(
             "query", query_embeddings=embedding[None], n_results=size, where=where, include=list(include)
         )
         return {name: values[0] for name, values in found.items() if name == "ids" or name in include}
@@ -76,27 +78,29 @@ class Transport(ABC):
         limit: int | None = None,
         offset: int | None = None,
     ) -> Found:
-        """Points by id, or a page of those that pass."""
-        found: Found = await self._asked(
+        """Points by id, or a page of the points that match."""
+        found: Found = await self._request(
             "get", include=list(include), ids=ids, where=where, limit=limit, offset=offset
         )
         return found
 
     async def delete(self, *, ids: Sequence[str] | None = None, where: Any = None) -> None:
-        """Remove points by id, or those that pass."""
-        await self._asked("delete", ids=ids, where=where)
+        """Delete points by id, or those that match."""
+        await self._request("delete", ids=ids, where=where)
 
-    async def _asked(self, name: str, **arguments: Any) -> Any:
+    async def _request(self, name: str, **arguments: Any) -> Any:
         return await self._call(name, {key: value for key, value in arguments.items() if value is not None})
 
 
 def _configuration(space: str) -> dict[str, Any]:
-    """The search is broader than Chroma's own, for recall."""
+    """HNSW settings: a broader search than Chroma's default, for better recall."""
     return {"hnsw": {"space": space, "max_neighbors": 16, "ef_construction": 100, "ef_search": 200}}
 
 
 class Folder(Transport):
-    """The library, in process. Other processes are kept out; other collections of this one are welcome."""
+    """The library, in process. It locks the folder against other processes; this process may open further
+    collections.
+    """
 
     def __init__(self, path: Path, *, part: str) -> None:
         self._path, self._part = path, part
@@ -105,11 +109,13 @@ class Folder(Transport):
         self._client: Any = None
         self._collection: Any = None
 
-    async def enter(self, name: str, *, space: str, metadata: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Imports chromadb, which takes a second."""
+    async def open_collection(
+        self, name: str, *, space: str, metadata: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """See `Transport`. Imports chromadb, which takes a second."""
         with self._guard:
             if self._client is None:
-                self._client = self._opened()
+                self._client = self._create_client()
             collection = self._collection = self._client.get_or_create_collection(
                 name,
                 configuration=_configuration(space),
@@ -118,12 +124,12 @@ class Folder(Transport):
             )
         return collection.metadata or {}
 
-    def _opened(self) -> Any:
+    def _create_client(self) -> Any:
         import chromadb
         from chromadb.config import Settings
 
         self._path.mkdir(parents=True, exist_ok=True)
-        self._lock = self._lock or share(self._path, part=self._part)
+        self._lock = self._lock or acquire_shared(self._path, part=self._part)
         settings = Settings(anonymized_telemetry=False)
         with _STARTING:
             return chromadb.PersistentClient(str(self._path.resolve()), settings)
@@ -136,27 +142,29 @@ class Folder(Transport):
         return int(self._collection.count())
 
     async def close(self) -> None:
-        """Let the folder go."""
+        """Close the client and unlock the folder."""
         client, self._client, lock, self._lock = self._client, None, self._lock, None
         try:
             if client is not None:
                 client.close()
         finally:
             if lock is not None:
-                leave(lock)
+                release_shared(lock)
 
 
 class Server(Transport):
-    """The REST protocol. One client for each event loop."""
+    """The REST API, with one client per event loop."""
 
     def __init__(self, base: str, *, key: str | None, tenant: str, database: str, timeout: float) -> None:
         self._base = f"{base}/api/v2/tenants/{tenant}/databases/{database}/collections"
         self._key, self._timeout = key, timeout
-        self._clients: Clients[Any] = Clients(self._opened, lambda client: client.aclose())
+        self._clients: Clients[Any] = Clients(self._create_client, lambda client: client.aclose())
         self._collection = ""
 
-    async def enter(self, name: str, *, space: str, metadata: Mapping[str, Any]) -> Mapping[str, Any]:
-        """As the protocol says; race-safe on the server's side."""
+    async def open_collection(
+        self, name: str, *, space: str, metadata: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """See `Transport`. The server handles concurrent creation."""
         body = {
             "name": name,
             "metadata": dict(metadata),
@@ -184,13 +192,13 @@ class Server(Transport):
         if answer.status_code < 400:
             return answer.json()
         try:
-            said = answer.json()
-            name, message = str(said["error"]), str(said["message"])
+            message = answer.json()
+            name, message = str(message["error"]), str(message["message"])
         except (ValueError, KeyError, TypeError):
             name, message = answer.reason_phrase, answer.text[:200]
-        raise Answered(answer.status_code, name, message, parse_retry_after(answer.headers))
+        raise ServerError(answer.status_code, name, message, parse_retry_after(answer.headers))
 
-    def _opened(self) -> Any:
+    def _create_client(self) -> Any:
         import httpx2
 
         headers = {"x-chroma-token": self._key} if self._key else {}

@@ -1,17 +1,17 @@
-"""Elasticsearch 8.12 or later: one index, in which several namespaces stand side by side.
+"""Elasticsearch 8.12 or later: one index, which several namespaces can share.
 
-`elasticsearch://host:9200?dimension=384`, with `user:password@` where it is needed; options `index` (memwell),
-`namespace`, `metric` (cosine, l2, dot), `https` (default: not for this machine), `verify` (certificates, true),
-`timeout` (seconds, 10). An API key is in the environment variable ELASTICSEARCH_API_KEY.
+`elasticsearch://host:9200?dimension=384`, if needed with `user:password@`. Options: `index` (default memwell),
+`namespace`, `metric` (cosine, l2, dot), `https` (default: true, except for localhost), `verify` (certificates, default
+true), `timeout` (seconds, default 10). An API key is read from the environment variable ELASTICSEARCH_API_KEY.
 
-The index is made at the first call when absent; any number of processes may do so at once. An index of another
-dimension or metric is a `ConfigError`. A point's own id is a UUID made of namespace and id. A write returns when
-searches see it. A large one goes in several requests, and one that fails in part raises: what was written stays, and
-the same call again makes it whole. Searches are approximate (HNSW over unquantised vectors); beyond 10,000 candidates
-every point is compared. A zero vector, which the cosine refuses, stands there as a direction of its own and is told as
-what it is.
+The first call creates the index if it is missing; several processes may do so at once. An index with another dimension
+or metric raises `ConfigError`. The id of a document is a UUID made from the namespace and our id. When a write returns,
+searches see it. A large write is sent in several requests; if one fails, even in part, an error is raised, what was
+written remains, and repeating the call completes it. Searches are approximate (HNSW over unquantised vectors); beyond
+10,000 candidates every point is compared. The cosine of a zero vector is not defined, so a placeholder is indexed, and
+reads return zero again.
 
-Proved on the wire: Elastic's own client against a loopback server that speaks the documented protocol.
+Tested with Elastic's own client against a local server that speaks the documented protocol.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from memwell.errors import BackendError, ConfigError, MemwellError, Unavailable
 from memwell.filters import Node
 from memwell.indexes.elasticsearch.documents import (
     FIELDS,
-    HELD,
     ID,
+    ORIGINAL,
     VECTOR,
     actions,
+    build_filter,
     check,
-    filtered,
     id_of,
     mappings,
     vector_of,
@@ -43,7 +43,15 @@ from memwell.indexes.filtering.field_columns import decoded
 from memwell.indexes.filtering.nearest import Candidate, Question, nearest
 from memwell.indexes.filtering.pushdown import pushed
 from memwell.indexes.metrics import checked_metric, metric_of, similarities
-from memwell.indexes.points import asked, batch, dimension_of, here, portion, stand_in, uuid_of
+from memwell.indexes.points import (
+    batch,
+    dimension_of,
+    is_loopback,
+    placeholder,
+    points_per_request,
+    query_vector,
+    uuid_of,
+)
 from memwell.network.api_keys import resolve_key
 from memwell.network.clients import Clients
 from memwell.network.retry_after import parse_retry_after
@@ -53,16 +61,15 @@ from memwell.types import Where
 
 __all__ = ["Elasticsearch"]
 
-AT_ONCE: Final = 1000
-BYTES: Final = 16_000_000
-"""Of one bulk request; the server takes 100 MB."""
+MAX_POINTS: Final = 1000
+MAX_BYTES: Final = 16_000_000
+"""Maximum size of one bulk request; the server accepts 100 MB."""
 MOST: Final = 10_000
-"""Candidates of one search, and points of one page, at most."""
+"""Maximum number of candidates of one search, and of points in one page."""
 
 
 class Elasticsearch(VectorIndex):
-    """See the module. Nothing is opened before the first call; a `client` that is handed in stays open, and its
-    `identity` is not known."""
+    """See the module docstring. A `client` that you pass stays open; the index then has no `identity`."""
 
     part = "elasticsearch"
     proof = "wire"
@@ -83,11 +90,11 @@ class Elasticsearch(VectorIndex):
         verify: bool = True,
         timeout: float = 10.0,
     ) -> None:
-        """`timeout` in seconds, for each request. Raises `ConfigError`."""
+        """Connects on first use. `timeout` is in seconds, per request. Raises `ConfigError` for invalid arguments."""
         if (url is None) == (client is None):
-            raise ConfigError("elasticsearch takes a url or a client", part=self.part)
+            raise ConfigError("elasticsearch takes either a url or a client", part=self.part)
         if dimension < 1:
-            raise ConfigError(f"a dimension is a positive number, not {dimension!r}", part=self.part)
+            raise ConfigError(f"a dimension must be a positive integer, not {dimension!r}", part=self.part)
         self.dimension = dimension
         self.metric = checked_metric(metric)
         self._name, self._namespace = index, namespace
@@ -98,13 +105,15 @@ class Elasticsearch(VectorIndex):
             "max_retries": 0,
         }
         if user is not None:
-            login = f"{user}:{password or ''}".encode()  # the client takes ASCII only, and would show it all
+            login = (
+                f"{user}:{password or ''}".encode()
+            )  # the client accepts only ASCII, and its error shows the login
             self._settings["basic_auth"] = base64.b64encode(login).decode()
         elif key:
             self._settings["api_key"] = key
         if url is not None and url.startswith("https"):
             self._settings |= {"verify_certs": verify, "ssl_show_warn": False}
-        self._given = client
+        self._external_client = client
         self._clients = Clients(lambda: AsyncElasticsearch(url, **self._settings), AsyncElasticsearch.close)
         self._checked = False
         if url is not None:
@@ -112,7 +121,7 @@ class Elasticsearch(VectorIndex):
 
     @classmethod
     def from_url(cls, url: Url) -> Self:
-        """See the module's description."""
+        """See the module docstring for the options."""
         dimension, metric, place = dimension_of(url), metric_of(url), url.place()
         host, port = place.host(9200)
         settings: dict[str, Any] = {
@@ -121,7 +130,7 @@ class Elasticsearch(VectorIndex):
             "timeout": url.number("timeout", 10.0),
             "verify": url.flag("verify", True),
         }
-        scheme = "https" if url.flag("https", not here(host)) else "http"
+        scheme = "https" if url.flag("https", not is_loopback(host)) else "http"
         url.done("dimension", "metric", "index", "namespace", "timeout", "verify", "https")
         shown = f"[{host}]" if ":" in host else host
         address = f"{scheme}://{shown}:{port}{'/' if place.path else ''}{place.path.strip('/')}"
@@ -131,9 +140,9 @@ class Elasticsearch(VectorIndex):
 
     # ------------------------------------------------------------------------------------------ the client
 
-    async def _opened(self) -> AsyncElasticsearch:
-        """The client of the running loop, when it is sure that the index is there and fits."""
-        client = self._given or self._clients.current()
+    async def _ready_client(self) -> AsyncElasticsearch:
+        """The client of the running loop, after the index was created or checked."""
+        client = self._external_client or self._clients.current()
         if not self._checked:
             await self._prepare(client)
             self._checked = True
@@ -144,7 +153,7 @@ class Elasticsearch(VectorIndex):
             try:
                 await client.indices.create(index=self._name, mappings=mappings(self.dimension, self.metric))
             except elasticsearch.BadRequestError as error:
-                if error.error != "resource_already_exists_exception":  # another process was quicker
+                if error.error != "resource_already_exists_exception":  # created by another process meanwhile
                     raise
         answer = await client.indices.get_mapping(index=self._name)
         check(next(iter(answer.values()))["mappings"], self._name, self.dimension, self.metric)
@@ -153,36 +162,36 @@ class Elasticsearch(VectorIndex):
 
     async def _upsert(self, points: Sequence[Point]) -> None:
         ready = batch(points, self.metric, part=self.part)
-        size = portion(self.dimension, ready.texts, most=AT_ONCE, size=BYTES)
+        size = points_per_request(self.dimension, ready.texts, max_points=MAX_POINTS, max_bytes=MAX_BYTES)
         made = list(actions(ready, self.metric, self._namespace))
         for at in range(0, len(made), size):
             await self._bulk([line for pair in made[at : at + size] for line in pair])
 
     async def _delete(self, ids: Sequence[str]) -> None:
-        lines = [{"delete": {"_id": self._own(name)}} for name in dict.fromkeys(ids)]
-        for at in range(0, len(lines), AT_ONCE):
-            await self._bulk(lines[at : at + AT_ONCE])
+        lines = [{"delete": {"_id": self._point_id(name)}} for name in dict.fromkeys(ids)]
+        for at in range(0, len(lines), MAX_POINTS):
+            await self._bulk(lines[at : at + MAX_POINTS])
 
     async def _bulk(self, operations: list[dict[str, Any]]) -> None:
-        client = await self._opened()
+        client = await self._ready_client()
         answer = await client.bulk(index=self._name, operations=operations, refresh="wait_for")
         if not answer["errors"]:
             return
         results = [next(iter(item.values())) for item in answer["items"]]
         failed = [result for result in results if result.get("error")]
         if failed:
-            said, busy = failed[0]["error"].get("reason"), failed[0]["status"] in (429, 503)
-            message = f"{len(failed)} of {len(results)} points were refused: {said}"
+            reason, busy = failed[0]["error"].get("reason"), failed[0]["status"] in (429, 503)
+            message = f"Elasticsearch rejected {len(failed)} of {len(results)} points: {reason}"
             raise (Unavailable if busy else BackendError)(message, part=self.part)
 
     async def _search(self, vector: Vectors, limit: int, where: Where | Node | None) -> list[Match]:
-        query = asked(vector, self.metric, part=self.part)
+        query = query_vector(vector, self.metric, part=self.part)
         question = Question(query, self.metric, limit, pushed(filters.parse(where or {})))
-        condition = filtered(self._namespace, question.pushed.condition)
-        sent = query if query.any() or self.metric != "cosine" else stand_in(self.dimension)
+        condition = build_filter(self._namespace, question.pushed.condition)
+        sent = query if query.any() or self.metric != "cosine" else placeholder(self.dimension)
 
         async def ask(size: int) -> list[Candidate]:
-            client = await self._opened()
+            client = await self._ready_client()
             knn = {
                 "field": VECTOR,
                 "query_vector": sent.tolist(),
@@ -191,7 +200,7 @@ class Elasticsearch(VectorIndex):
                 "filter": condition,
             }
             answer = await client.search(
-                index=self._name, knn=knn, size=size, source={"includes": [ID, FIELDS, HELD]}
+                index=self._name, knn=knn, size=size, source={"includes": [ID, FIELDS, ORIGINAL]}
             )
             return self._candidates([hit["_source"] for hit in answer["hits"]["hits"]], question)
 
@@ -201,8 +210,8 @@ class Elasticsearch(VectorIndex):
         return await nearest(question, ask, self._vectors, most=MOST, scan=scan)
 
     def _candidates(self, found: Sequence[Mapping[str, Any]], question: Question) -> list[Candidate]:
-        """Documents as candidates. What they are to the query is computed here: a score of Elasticsearch is a float of
-        a formula that differs by metric, and the vector comes along anyway."""
+        """Documents as candidates. The similarity is computed on our side: Elasticsearch's scores depend on the metric
+        and are less precise, and the vector is returned anyway."""
         vectors = [vector_of(document) for document in found]
         near = similarities(vectors, question.vector, question.metric) if vectors else []
         return [
@@ -215,16 +224,16 @@ class Elasticsearch(VectorIndex):
         ]
 
     async def _pages(self, condition: dict[str, Any]) -> Any:
-        """Documents that meet a condition, in the order of their ids, some at a time."""
+        """Documents that meet a condition, ordered by id, page by page."""
         after: str | None = None
-        while page := await self._page(condition, after, MOST // 10, [ID, FIELDS, HELD]):
+        while page := await self._page(condition, after, MOST // 10, [ID, FIELDS, ORIGINAL]):
             yield page
             after = id_of(page[-1])
 
     async def _page(
         self, condition: dict[str, Any], after: str | None, limit: int, source: list[str]
     ) -> list[dict[str, Any]]:
-        client = await self._opened()
+        client = await self._ready_client()
         answer = await client.search(
             index=self._name,
             query=condition,
@@ -236,51 +245,54 @@ class Elasticsearch(VectorIndex):
         return [hit["_source"] for hit in answer["hits"]["hits"]]
 
     async def _ids(self, after: str | None, limit: int) -> list[str]:
-        """Keywords are ordered by their bytes of UTF-8, hence by code points."""
+        """Elasticsearch orders keywords by their UTF-8 bytes, which is the order of code points."""
         found: list[str] = []
         while len(found) < limit:
-            wanted = min(limit - len(found), MOST)
-            page = await self._page(filtered(self._namespace), found[-1] if found else after, wanted, [ID])
+            size = min(limit - len(found), MOST)
+            page = await self._page(build_filter(self._namespace), found[-1] if found else after, size, [ID])
             found += [id_of(document) for document in page]
-            if len(page) < wanted:
+            if len(page) < size:
                 break
         return found
 
     async def _vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
-        client = await self._opened()
-        names = list({self._own(name): None for name in ids})
+        client = await self._ready_client()
+        names = list({self._point_id(name): None for name in ids})
         found: dict[str, Vectors] = {}
-        for at in range(0, len(names), AT_ONCE):
+        for at in range(0, len(names), MAX_POINTS):
             answer = await client.mget(
-                index=self._name, ids=names[at : at + AT_ONCE], source_includes=[ID, HELD], realtime=True
+                index=self._name,
+                ids=names[at : at + MAX_POINTS],
+                source_includes=[ID, ORIGINAL],
+                realtime=True,
             )
-            held = [document["_source"] for document in answer["docs"] if document.get("found")]
-            found |= {id_of(document): vector_of(document) for document in held}
+            documents = [document["_source"] for document in answer["docs"] if document.get("found")]
+            found |= {id_of(document): vector_of(document) for document in documents}
         return found
 
     async def _count(self) -> int:
-        client = await self._opened()
-        answer = await client.count(index=self._name, query=filtered(self._namespace))
+        client = await self._ready_client()
+        answer = await client.count(index=self._name, query=build_filter(self._namespace))
         return int(answer["count"])
 
     async def _clear(self) -> None:
-        client = await self._opened()
+        client = await self._ready_client()
         await client.delete_by_query(
-            index=self._name, query=filtered(self._namespace), refresh=True, conflicts="proceed"
+            index=self._name, query=build_filter(self._namespace), refresh=True, conflicts="proceed"
         )
 
     async def _ping(self) -> None:
-        client = await self._opened()
+        client = await self._ready_client()
         await client.indices.exists(index=self._name)
 
     async def _close(self) -> None:
         await self._clients.close()
 
-    def _own(self, name: str) -> str:
+    def _point_id(self, name: str) -> str:
         return uuid_of(name, self._namespace)
 
     def _translate(self, error: Exception, operation: str) -> MemwellError:
-        """The one table of what the client raises."""
+        """Maps the errors of the client."""
         found = self._table(error) or super()._translate(error, operation)
         found.part, found.operation = self.part, operation
         return found
@@ -288,22 +300,22 @@ class Elasticsearch(VectorIndex):
     def _table(self, error: Exception) -> MemwellError | None:
         if isinstance(error, elasticsearch.AuthenticationException | elasticsearch.AuthorizationException):
             return ConfigError(
-                f"Elasticsearch refuses the login: {error.error}; check user, password or API key"
+                f"Elasticsearch rejected the login: {error.error}; check user, password or API key"
             )
         if isinstance(error, elasticsearch.NotFoundError):
             self._checked = False
             return BackendError(
-                f"{error.error}; the next call makes the index anew, `memwell repair` fills it"
+                f"{error.error}; the next call creates the index again, and `memwell repair` fills it"
             )
         if isinstance(error, elasticsearch.ApiError):
             busy = error.status_code in (429, 502, 503, 504)
-            message = f"Elasticsearch answers {error.status_code}: {error.error}"
+            message = f"Elasticsearch answered {error.status_code}: {error.error}"
             wait = parse_retry_after(error.meta.headers)
             return Unavailable(message, retry_after=wait) if busy else BackendError(message)
         if isinstance(error, elasticsearch.SSLError):
-            return ConfigError(f"the certificate cannot be trusted: {error.message}; see verify=")
+            return ConfigError(f"the certificate is not trusted: {error.message}; see the option verify")
         if isinstance(error, elasticsearch.TransportError):
             return Unavailable(f"Elasticsearch cannot be reached: {error.message}")
         if isinstance(error, elasticsearch.UnsupportedProductError):
-            return ConfigError("what answers there is not Elasticsearch")
+            return ConfigError("the server is not Elasticsearch; check host and port")
         return None

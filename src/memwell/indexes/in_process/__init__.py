@@ -1,1 +1,1 @@
-"""What indexes that live in the process share."""
+"""Shared by indexes that live in this process: table of points, filters, file."""

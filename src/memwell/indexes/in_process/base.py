@@ -1,4 +1,4 @@
-"""An index whose points are in the memory of this process, and in a file if wanted."""
+"""Base of indexes whose points are in memory, and optionally in a file."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ __all__ = ["InProcessIndex"]
 
 
 class InProcessIndex(VectorIndex):
-    """Ids and fields are in a `Table`, vectors where the index wants them. Every access is under `_lock`."""
+    """Ids and fields are in a `Table`; subclasses store the vectors. Every access holds `_lock`."""
 
     blocking = True
 
     _table: Table
 
     def _open(self, path: str | os.PathLike[str] | None, settings: Mapping[str, str | int]) -> None:
-        """Begin with the points of the file, which must have these settings, or with none. Raises `ConfigError` for
-        one of other settings or that is open elsewhere, `Corrupt` for a damaged one."""
+        """Load the points of the file, if any. Raises `ConfigError` if the file has other settings or is already open,
+        and `Corrupt` if it is damaged."""
         self._lock = threading.Lock()
         self._file: Snapshot | None = None
         self._reset()
@@ -42,7 +42,7 @@ class InProcessIndex(VectorIndex):
 
     @operation(Effect.WRITES)
     async def save(self) -> None:
-        """Write all points to the path, atomically. Without a path, nothing happens."""
+        """Write all points to the file, atomically. Does nothing without a path."""
         self._save()
 
     def _save(self) -> None:
@@ -54,16 +54,16 @@ class InProcessIndex(VectorIndex):
         new = batch(points, self.metric, part=self.part)
         fields = [copy.deepcopy(dict(each)) for each in new.fields]
         with self._lock:
-            self._touched()
+            self._before_write()
             self._put(new, fields)
 
     async def _delete(self, ids: Sequence[str]) -> None:
         with self._lock:
-            self._touched()
+            self._before_write()
             for name in ids:
                 row = self._table.drop(name)
                 if row is not None:
-                    self._dropped(row)
+                    self._on_drop(row)
 
     async def _ids(self, after: str | None, limit: int) -> list[str]:
         with self._lock:
@@ -74,7 +74,7 @@ class InProcessIndex(VectorIndex):
 
     async def _clear(self) -> None:
         with self._lock:
-            self._touched()
+            self._before_write()
             self._reset()
 
     async def _close(self) -> None:
@@ -86,22 +86,22 @@ class InProcessIndex(VectorIndex):
             with self._lock:
                 self._reset()
 
-    def _touched(self) -> None:
-        """Before a write."""
+    def _before_write(self) -> None:
+        """Mark the file as out of date."""
         if self._file is not None:
-            self._file.touched()
+            self._file.mark_unsaved()
 
     @abstractmethod
     def _reset(self) -> None:
-        """Hold nothing, in a new table."""
+        """Start with an empty table and no vectors."""
 
     @abstractmethod
     def _put(self, new: Batch, fields: Sequence[Mapping[str, Any]]) -> None:
-        """Add or replace points of different ids; the fields are ours to keep."""
+        """Add or replace points with distinct ids. The fields need not be copied."""
 
     @abstractmethod
-    def _dropped(self, row: int, /) -> None:
-        """The row was taken out of the table."""
+    def _on_drop(self, row: int, /) -> None:
+        """Called after a row was removed from the table."""
 
     @abstractmethod
     def _write(self, file: Snapshot) -> None:
@@ -109,4 +109,4 @@ class InProcessIndex(VectorIndex):
 
     @abstractmethod
     def _load(self, count: int, points: Iterator[Named], vectors: IO[bytes]) -> None:
-        """Take over what was saved. Raises `ValueError` when it does not belong together."""
+        """Load the saved points. Raises `ValueError` if points and vectors do not match."""

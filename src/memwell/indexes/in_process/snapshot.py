@@ -1,10 +1,9 @@
-"""An index in a file: one process at a time, replaced as a whole, and honest about a crash.
+"""The file of an in-process index: open in one process at a time, replaced as a whole, crashes are noticed.
 
-The file is a zip archive of a header, one JSON line per point and the vectors, checked by the archive's own CRC; so
-ids, fields and vectors can never be of different saves. Beside it stands `NAME.lock`, held by the process that has the
-index open, with a mark in it from the first write to the next save. Who finds the mark knows that writes were lost,
-and gives the points a new identity: what follows it then starts anew, instead of trusting points that went back in
-time.
+The file is a zip archive of a header, one JSON line per point, and the vectors. The CRC of the archive guarantees that
+ids, fields and vectors belong to the same save. The process that has the index open locks the file `NAME.lock` beside
+it, which contains a marker from the first write to the next save. A process that finds the marker knows that writes
+were lost, and gives the points a new identity, so that followers start again instead of trusting old points.
 """
 
 from __future__ import annotations
@@ -22,42 +21,44 @@ from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from memwell.errors import BackendError, ConfigError, Corrupt
-from memwell.indexes.file_lock import taken
+from memwell.indexes.file_lock import acquire
 from memwell.indexes.filtering.field_columns import plain
 
 __all__ = ["Named", "Snapshot"]
 
 VERSION = 2
 OLDER = {"metric": "cosine"}
-"""What files of version 1 leave unsaid."""
+"""Settings that files of version 1 do not state."""
 
 Named: TypeAlias = tuple[str, Mapping[str, Any]]
 """Id and fields of a point."""
 Reader: TypeAlias = Callable[[int, Iterator[Named], IO[bytes]], None]
-"""Takes over the points: how many there are, the points, and the vectors in the index's own form."""
+"""Receives the number of points, the points, and the vectors in the index's own format."""
 
 
 class Snapshot:
-    """One file, open in this process only."""
+    """One file, opened by this process only."""
 
     def __init__(self, path: str | os.PathLike[str], *, part: str, settings: Mapping[str, str | int]) -> None:
-        """Take the file. `settings` say what it must hold, such as `dimension`. Raises `ConfigError` when another
-        process has it or its folder cannot be written."""
+        """Lock the file. `settings` must equal those in the file, such as `dimension`. Raises `ConfigError` if the file
+        is already open or its folder is not writable.
+        """
         self.path = Path(path)
         self.part = part
         self._settings = settings
-        self._lock = taken(self.path.with_name(f"{self.path.name}.lock"), self.path, part=part)
+        self._lock = acquire(self.path.with_name(f"{self.path.name}.lock"), self.path, part=part)
         self._dirty = bool(self._lock.read(1))
         self._epoch = uuid.uuid4().hex
 
     @property
     def identity(self) -> str:
-        """Names the set of points: alike after each orderly close, another after a crash that lost writes."""
+        """Name of the set of points: the same after each regular close, a new one after a crash that lost writes."""
         return f"{self.part}:{self.path.resolve()}#{self._epoch}"
 
     def load(self, read: Reader) -> None:
-        """Hand the saved points over; nothing when there is no file yet. Raises `Corrupt`, or `ConfigError` for other
-        settings or a newer format."""
+        """Pass the saved points to `read`; does nothing if there is no file. Raises `Corrupt` if the file is damaged,
+        and `ConfigError` if it has other settings or a newer format.
+        """
         if not self.path.exists():
             return
         try:
@@ -69,7 +70,7 @@ class Snapshot:
                     if points.read(1) or vectors.read(
                         1
                     ):  # to the end, where the archive compares its checksums
-                        raise ValueError("more points than the header tells")
+                        raise ValueError("more points than the header states")
         except OSError as error:
             raise ConfigError(
                 f"cannot read {self.path}: {error}", part=self.part, operation="open"
@@ -83,44 +84,44 @@ class Snapshot:
         if not self._dirty:
             self._epoch = header.get("epoch", self._epoch)
 
-    def touched(self) -> None:
-        """Tell, before the first write after a save, that the file is no longer all there is."""
+    def mark_unsaved(self) -> None:
+        """Call before a write: marks the file as out of date until the next save."""
         if not self._dirty:
-            self._mark(b"unsaved")
+            self._write_marker(b"unsaved")
             self._dirty = True
 
     def save(self, points: Sequence[Named], write: Callable[[IO[bytes]], None]) -> None:
-        """Replace the file by these points, whose vectors `write` puts down.
+        """Replace the file by these points; `write` writes their vectors.
 
-        The old file stays until the new one is whole and on the disk. Without a change since the last save nothing
-        happens. Raises `BackendError` when it cannot be written.
+        The old file stays until the new one is complete and on disk. Does nothing if there was no write since the last
+        save. Raises `BackendError` if the file cannot be written.
         """
         if not self._dirty and self.path.exists():
             return
         try:
             handle, name = tempfile.mkstemp(prefix=f".{self.path.name}.", suffix=".new", dir=self.path.parent)
         except OSError as error:
-            raise self._failed(f"cannot write beside {self.path}; look at its folder") from error
+            raise self._failed(f"cannot write next to {self.path}; check its folder") from error
         try:
             with os.fdopen(handle, "wb") as file:
                 self._write(file, points, write)
                 file.flush()
                 os.fsync(file.fileno())
             Path(name).replace(self.path)
-            _settle(self.path.parent)
+            _fsync_folder(self.path.parent)
         except OSError as error:
-            raise self._failed(f"cannot write {self.path}; look at the disk's space") from error
+            raise self._failed(f"cannot write {self.path}; check the free disk space") from error
         finally:
             with contextlib.suppress(FileNotFoundError):
                 Path(name).unlink()
-        self._mark(b"")
+        self._write_marker(b"")
         self._dirty = False
 
     def release(self) -> None:
-        """Let other processes open the file."""
+        """Unlock the file for other processes."""
         self._lock.close()
 
-    def _mark(self, text: bytes) -> None:
+    def _write_marker(self, text: bytes) -> None:
         try:
             self._lock.seek(0)
             self._lock.truncate()
@@ -128,7 +129,7 @@ class Snapshot:
             self._lock.flush()
             os.fsync(self._lock.fileno())
         except OSError as error:
-            raise self._failed(f"cannot write {self.path}.lock; look at the disk's space") from error
+            raise self._failed(f"cannot write {self.path}.lock; check the free disk space") from error
 
     def _write(self, file: IO[bytes], points: Sequence[Named], write: Callable[[IO[bytes]], None]) -> None:
         header = {"format": self._format, "version": VERSION, "epoch": self._epoch, "count": len(points)}
@@ -148,12 +149,12 @@ class Snapshot:
                 f"{self.path} was written by a newer memwell; upgrade with `pip install -U memwell`",
                 part=self.part,
             )
-        for name, wanted in self._settings.items():
+        for name, expected in self._settings.items():
             found = header.get(name, OLDER.get(name))
-            if found != wanted:
+            if found != expected:
                 raise ConfigError(
-                    f"{self.path} holds vectors of {name} {found}, not {wanted}; "
-                    "give another path, or what it was made with",
+                    f"{self.path} was created with {name} {found}, not {expected}; use another path, or the original "
+                    "settings",
                     part=self.part,
                 )
 
@@ -174,8 +175,8 @@ def _named(points: IO[bytes], count: int) -> Iterator[Named]:
         yield str(name), dict(fields)
 
 
-def _settle(folder: Path) -> None:
-    """Make the folder's new entry survive a power cut, where the system can."""
+def _fsync_folder(folder: Path) -> None:
+    """Make the new folder entry survive a power failure, where the system supports that."""
     if sys.platform != "win32":
         handle = os.open(folder, os.O_RDONLY)
         try:

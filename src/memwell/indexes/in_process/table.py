@@ -1,4 +1,4 @@
-"""Ids and fields of an index in memory, by row, and which rows pass a filter."""
+"""Ids and fields of an in-memory index, by row, and the rows that match a filter."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ Rows: TypeAlias = "NDArray[np.intp]"
 Mask: TypeAlias = "NDArray[np.bool_]"
 
 MASKS = 16
-"""Filters whose result is remembered until the next write."""
+"""Number of filters whose result is cached until the next write."""
 
 
 class Table:
-    """Points by row number; a row is live, or empty. Guard it from outside.
+    """Points by row number; a row is live or empty. Not thread-safe: callers lock.
 
-    Columns are built at the first search with a filter and kept up from then on, so that a filter costs some passes
-    over arrays instead of a look at each point.
+    The first filtered search builds columns, which are then kept up to date. So a filter costs a few array operations
+    instead of a check of each point.
     """
 
     def __init__(self) -> None:
         self._np = numpy()
         self.row: dict[str, int] = {}
-        """Id → row of the live ones."""
+        """Id → row, for live rows."""
         self.names: list[str | None] = []
         """Row → id; `None` for an empty row."""
         self.fields: list[Mapping[str, Any]] = []
@@ -44,66 +44,66 @@ class Table:
         self._texts: dict[str, Any] = {}
         self._codes: dict[str, dict[str, int]] = defaultdict(dict)
         self._numbers: dict[str, Any] = {}
-        self._holding: dict[tuple[str, str], set[int]] = {}
+        self._rows_with: dict[tuple[str, str], set[int]] = {}
         self._words: list[tuple[tuple[str, str], ...]] = []
         self._sorted: list[str] | None = None
-        self._alive: Mask = self._np.zeros(1024, dtype=bool)
-        self._passed_through: OrderedDict[str, Rows] = OrderedDict()
+        self._live: Mask = self._np.zeros(1024, dtype=bool)
+        self._cache: OrderedDict[str, Rows] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self.row)
 
     def set(self, row: int, name: str, fields: Mapping[str, Any]) -> None:
-        """Put a point into a row: one that is there, or the next."""
+        """Store a point in an existing row, or in the next one."""
         if row == len(self.names):
             self.names.append(None)
             self.fields.append({})
-            if row == len(self._alive):
-                self._alive = self._np.concatenate([self._alive, self._np.zeros_like(self._alive)])
-        self._alive[row] = True
+            if row == len(self._live):
+                self._live = self._np.concatenate([self._live, self._np.zeros_like(self._live)])
+        self._live[row] = True
         self.names[row], self.fields[row], self.row[name] = name, fields, row
         self._stale.add(row)
-        self._forget()
+        self._clear_cache()
 
     def drop(self, name: str) -> int | None:
-        """Empty the row of a point; its number, or `None` when there is no such point."""
+        """Empty the row of a point; returns its number, or `None` if there is no such point."""
         row = self.row.pop(name, None)
         if row is not None:
-            self._alive[row] = False
+            self._live[row] = False
             self.names[row], self.fields[row] = None, {}
             self._stale.add(row)
-            self._forget()
+            self._clear_cache()
         return row
 
     def page(self, after: str | None, limit: int) -> list[str]:
-        """Up to `limit` ids after one, ascending."""
+        """Up to `limit` ids greater than `after`, ascending."""
         if self._sorted is None:
             self._sorted = sorted(self.row)
         start = 0 if after is None else bisect_right(self._sorted, after)
         return self._sorted[start : start + limit]
 
-    def passing(self, pushed: Pushed) -> Rows:
-        """The live rows whose fields pass, ascending."""
+    def matching(self, pushed: Pushed) -> Rows:
+        """The live rows that match a filter, ascending."""
         name = repr(pushed.node)
-        rows = self._passed_through.get(name)
+        rows = self._cache.get(name)
         if rows is None:
-            rows = self._np.nonzero(self._alive[: len(self.names)] & self._mask(pushed.condition))[0]
+            rows = self._np.nonzero(self._live[: len(self.names)] & self._mask(pushed.condition))[0]
             if not pushed.exact:
-                kept = [row for row in rows if filters.matches_fields(self.fields[row], pushed.node)]
-                rows = self._np.array(kept, dtype=self._np.intp)
-            self._passed_through[name] = rows
-            if len(self._passed_through) > MASKS:
-                self._passed_through.popitem(last=False)
-        self._passed_through.move_to_end(name)
+                passing = [row for row in rows if filters.matches_fields(self.fields[row], pushed.node)]
+                rows = self._np.array(passing, dtype=self._np.intp)
+            self._cache[name] = rows
+            if len(self._cache) > MASKS:
+                self._cache.popitem(last=False)
+        self._cache.move_to_end(name)
         found: Rows = rows
         return found
 
-    def _forget(self) -> None:
+    def _clear_cache(self) -> None:
         self._sorted = None
-        self._passed_through = OrderedDict()
+        self._cache = OrderedDict()
 
     def _mask(self, condition: Condition | None) -> Any:
-        """Where a condition holds, right for live rows only."""
+        """The rows for which a condition holds; meaningful for live rows only."""
         np = self._np
         if condition is None:
             return True
@@ -126,7 +126,7 @@ class Table:
         if condition.listed:
             mask: Mask = np.zeros(len(self.names), dtype=bool)
             for value in condition.values:
-                mask[list(self._holding.get((condition.column, value), ()))] = True
+                mask[list(self._rows_with.get((condition.column, value), ()))] = True
             return mask
         known = self._codes[condition.column]
         codes = [known[value] for value in condition.values if value in known]
@@ -134,11 +134,11 @@ class Table:
         return found
 
     def _build(self) -> None:
-        """Bring the columns abreast of the rows."""
+        """Update the columns of changed rows."""
         self._grow()
         for row in self._stale:
             for key in self._words[row]:
-                self._holding[key].discard(row)
+                self._rows_with[key].discard(row)
             self._words[row] = ()
             if self.names[row] is not None:
                 self._fill(row)
@@ -153,7 +153,7 @@ class Table:
             numbers[row] = found[column]
         words = tuple((f"f_{name}", word) for name in LISTS for word in found[f"f_{name}"])
         for key in words:
-            self._holding.setdefault(key, set()).add(row)
+            self._rows_with.setdefault(key, set()).add(row)
         self._words[row] = words
 
     def _grow(self) -> None:

@@ -1,16 +1,16 @@
-"""Pinecone: one namespace of an index that exists already, by the index's host.
+"""Pinecone: one namespace of an existing index, addressed by the host of the index.
 
-`pinecone://my-index-abc123.svc.us-east-1-aws.pinecone.io?dimension=384`; options `namespace`, `metric` (cosine, l2,
-dot), `timeout` (seconds, 30). The key is in the environment variable PINECONE_API_KEY. A server on this machine is
-spoken to by http, all others by https. An index of another dimension or metric is a `ConfigError`.
+`pinecone://my-index-abc123.svc.us-east-1-aws.pinecone.io?dimension=384`. Options: `namespace`, `metric` (cosine, l2,
+dot), `timeout` (seconds, default 30). The key is in the environment variable PINECONE_API_KEY. Connections use https,
+except to localhost. An index with another dimension or metric raises `ConfigError`.
 
-Pinecone tells of a write some seconds later: searches and counts lag behind, and `memwell doctor` may see that. A large
-write goes in several requests: if one fails, those before it stay, and the same call again makes it whole. Metadata of
-a point are limited to 40 KB there: of a longer record the content and its own metadata are left out, and a filter that
-asks for them is `NotSupported` when such a record would have to be compared. A zero vector, which Pinecone refuses,
-stands there as a direction of its own and is told as what it is.
+Pinecone is eventually consistent: searches and counts see a write some seconds later, and `memwell doctor` may report
+that. A large write is sent in several requests: if one fails, the earlier ones remain, and repeating the call completes
+it. Pinecone limits the metadata of a point to 40 KB: for a longer record its own metadata are left out, and a filter
+that needs them raises `NotSupported`. Pinecone rejects zero vectors, so a placeholder is stored, and reads return zero
+again.
 
-Proved on the wire: Pinecone's own client against a loopback server that speaks the documented protocol.
+Tested with Pinecone's own client against a local server that speaks the documented protocol.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from memwell.indexes.filtering.pushdown import Pushed, pushed
 from memwell.indexes.listing import Listing
 from memwell.indexes.metrics import checked_metric, metric_of, similarities, similarity
 from memwell.indexes.pinecone.records import (
-    AT_ONCE,
+    MAX_POINTS,
     METRICS,
     ZERO,
+    build_filter,
     fields_of,
-    filtered,
     id_of,
-    made,
     requests,
+    upsert_records,
 )
-from memwell.indexes.points import asked, batch, dimension_of, here, stand_in, uuid_of
+from memwell.indexes.points import batch, dimension_of, is_loopback, placeholder, query_vector, uuid_of
 from memwell.network.api_keys import resolve_key
 from memwell.network.clients import Clients
 from memwell.network.retry_after import parse_retry_after
@@ -51,16 +51,16 @@ from memwell.types import Where
 __all__ = ["Pinecone"]
 
 FETCHED: Final = 100
-"""Points fetched by one request: their ids stand in its URL."""
+"""Number of points fetched by one request, whose ids are in its URL."""
 TOO_LONG: Final = frozenset({400, 413})
-"""How an answer of more than 4 MB may be refused; that of `FETCHED` points is always shorter."""
+"""Statuses with which a response above 4 MB may be rejected; one of `FETCHED` points is always shorter."""
 MOST: Final = 1000
-"""Points found by one query that brings their metadata, at most."""
+"""Maximum number of points in one query with metadata."""
 
 
 class Pinecone(VectorIndex):
-    """See the module. Nothing is opened before the first call; a `client` (`pinecone.AsyncIndex`) that is handed in
-    stays open, and its `identity` is not known."""
+    """See the module docstring. A `client` (`pinecone.AsyncIndex`) that you pass stays open; the index then has no
+    `identity`."""
 
     part = "pinecone"
     proof = "wire"
@@ -77,19 +77,20 @@ class Pinecone(VectorIndex):
         metric: Metric = "cosine",
         timeout: float = 30.0,
     ) -> None:
-        """`timeout` in seconds, for each attempt of a request. Raises `ConfigError`."""
+        """Connects on first use. `timeout` is in seconds, per attempt of a request. Raises `ConfigError` for invalid
+        arguments."""
         if (host is None) == (client is None):
-            raise ConfigError("pinecone takes the index's host, or a client", part=self.part)
+            raise ConfigError("pinecone takes either the host of the index or a client", part=self.part)
         if dimension < 1:
-            raise ConfigError(f"a dimension is a positive number, not {dimension!r}", part=self.part)
+            raise ConfigError(f"a dimension must be a positive integer, not {dimension!r}", part=self.part)
         self.dimension = dimension
         self.metric = checked_metric(metric)
         self._host, self._namespace, self._timeout = host, namespace, timeout
         self._key = resolve_key(api_key, ["PINECONE_API_KEY"], part=self.part)
         if client is None and not self._key:
-            raise ConfigError("pinecone needs a key: set PINECONE_API_KEY in the environment", part=self.part)
-        self._given = client
-        self._clients = Clients(self._opened, pinecone.AsyncIndex.close)
+            raise ConfigError("pinecone needs an API key: set PINECONE_API_KEY", part=self.part)
+        self._external_client = client
+        self._clients = Clients(self._create_client, pinecone.AsyncIndex.close)
         self._checked = False
         self._listing = Listing(self._scan)
         if host is not None:
@@ -97,7 +98,7 @@ class Pinecone(VectorIndex):
 
     @classmethod
     def from_url(cls, url: Url) -> Self:
-        """See the module's description."""
+        """See the module docstring for the options."""
         dimension, metric = dimension_of(url), metric_of(url)
         namespace, timeout = url.take("namespace") or "", url.number("timeout", 30.0)
         url.done("dimension", "metric", "namespace", "timeout")
@@ -105,31 +106,32 @@ class Pinecone(VectorIndex):
         name, port = place.host(0, "")
         if not name:
             raise ConfigError(
-                "name the index's host, as in pinecone://INDEX.svc.….pinecone.io", part=cls.part
+                "pinecone needs the host of the index, as in pinecone://INDEX.svc.….pinecone.io",
+                part=cls.part,
             )
         shown = f"[{name}]" if ":" in name else name
-        address = f"{'http' if here(name) else 'https'}://{shown}{f':{port}' if port else ''}"
+        address = f"{'http' if is_loopback(name) else 'https'}://{shown}{f':{port}' if port else ''}"
         return cls(dimension, host=address, namespace=namespace, metric=metric, timeout=timeout)
 
     # ------------------------------------------------------------------------------------------ the client
 
     async def _index(self) -> pinecone.AsyncIndex:
-        """The client of the running loop, when it is sure that the index fits."""
-        client = self._given or self._clients.current()
+        """The client of the running loop, after the settings of the index were checked."""
+        client = self._external_client or self._clients.current()
         if not self._checked:
             self._check(await client.describe_index_stats())
             self._checked = True
         return client
 
-    def _opened(self) -> pinecone.AsyncIndex:
+    def _create_client(self) -> pinecone.AsyncIndex:
         return pinecone.AsyncIndex(host=self._host or "", api_key=self._key, timeout=self._timeout)
 
     def _check(self, stats: Any) -> None:
         name = METRICS[self.metric][0]
         if stats.dimension not in (None, self.dimension) or stats.metric not in (None, name):
             raise ConfigError(
-                f"the index holds vectors of dimension {stats.dimension} and metric {stats.metric}, not "
-                f"{self.dimension} and {name}; take another index, or what it was made with",
+                f"the index has dimension {stats.dimension} and metric {stats.metric}, not {self.dimension} and "
+                f"{name}; use another index, or its own settings",
                 part=self.part,
             )
 
@@ -140,7 +142,7 @@ class Pinecone(VectorIndex):
         index = await self._index()
         self._listing.changed()
         try:
-            for part in requests(list(made(ready))):
+            for part in requests(list(upsert_records(ready))):
                 await index.upsert(vectors=part, namespace=self._namespace)
         finally:
             self._listing.changed()
@@ -149,28 +151,30 @@ class Pinecone(VectorIndex):
         names = list({uuid_of(name): None for name in ids})
         index = await self._index()
         try:
-            for at in range(0, len(names), AT_ONCE):
-                await index.delete(ids=names[at : at + AT_ONCE], namespace=self._namespace)
+            for at in range(0, len(names), MAX_POINTS):
+                await index.delete(ids=names[at : at + MAX_POINTS], namespace=self._namespace)
         except errors.NotFoundError:
-            return  # nothing was ever written to this namespace
+            return  # the namespace does not exist yet
         finally:
             self._listing.changed()
 
     async def _search(self, vector: Vectors, limit: int, where: Where | Node | None) -> list[Match]:
-        query = asked(vector, self.metric, part=self.part)
+        query = query_vector(vector, self.metric, part=self.part)
         node = filters.parse(where or {})
-        given = pushed(node)
-        # What was cut is found as well, so that every point is compared once more.
-        question = Question(query, self.metric, limit, Pushed(given.condition, given.node, exact=False))
+        condition = pushed(node)
+        # Points with incomplete metadata match as well, so every candidate is checked again.
+        question = Question(
+            query, self.metric, limit, Pushed(condition.condition, condition.node, exact=False)
+        )
         index = await self._index()
-        sent = query if query.any() else stand_in(self.dimension)
+        sent = query if query.any() else placeholder(self.dimension)
 
         async def query_of(size: int, *, whole: bool) -> list[Any]:
             answer = await index.query(
                 top_k=size,
                 vector=sent.tolist(),
                 namespace=self._namespace,
-                filter=filtered(given.condition),
+                filter=build_filter(condition.condition),
                 include_metadata=whole,
             )
             return list(answer.matches)
@@ -188,7 +192,7 @@ class Pinecone(VectorIndex):
             return [self._candidate(match, match.metadata or {}, question) for match in found]
 
         async def scan() -> list[Candidate]:
-            return await self._everything(question)
+            return await self._compare_all(question)
 
         if query.any():
             return await nearest(question, ask, self._vectors, most=MOST, scan=scan)
@@ -203,12 +207,12 @@ class Pinecone(VectorIndex):
             id=id_of(match.id, metadata), similarity=near, fields=fields_of(metadata, question.pushed.node)
         )
 
-    async def _everything(self, question: Question) -> list[Candidate]:
-        """Every point of the namespace, compared here."""
+    async def _compare_all(self, question: Question) -> list[Candidate]:
+        """Every point of the namespace, compared on our side."""
         found: list[Candidate] = []
         async for points in self._pages():
-            held = [self._vector(point) for point in points]
-            near = similarities(held, question.vector, self.metric) if held else []
+            vectors = [self._vector(point) for point in points]
+            near = similarities(vectors, question.vector, self.metric) if vectors else []
             for point, similar in zip(points, near, strict=True):
                 fields = fields_of(point.metadata or {}, question.pushed.node)
                 found.append(
@@ -223,7 +227,7 @@ class Pinecone(VectorIndex):
         return [id_of(point.id, point.metadata or {}) async for points in self._pages() for point in points]
 
     async def _pages(self) -> Any:
-        """All points, some at a time: Pinecone lists names, the rest has to be fetched."""
+        """All points, page by page. Pinecone lists only ids; the rest must be fetched."""
         index = await self._index()
         async for page in index.list(namespace=self._namespace, limit=FETCHED):
             names = [str(item.id) for item in page.vectors]
@@ -236,7 +240,7 @@ class Pinecone(VectorIndex):
         return {names[name]: self._vector(point) for name, point in points.items()}
 
     async def _fetched(self, names: Sequence[str]) -> dict[str, Any]:
-        """The points of these names that are there."""
+        """The existing points with these ids."""
         index = await self._index()
         found: dict[str, Any] = {}
         for at in range(0, len(names), FETCHED):
@@ -271,7 +275,7 @@ class Pinecone(VectorIndex):
         await self._clients.close()
 
     def _translate(self, error: Exception, operation: str) -> MemwellError:
-        """The one table of what the client raises."""
+        """Maps the errors of the client."""
         found = _table(error) or super()._translate(error, operation)
         found.part, found.operation = self.part, operation
         return found
@@ -279,13 +283,13 @@ class Pinecone(VectorIndex):
 
 def _table(error: Exception) -> MemwellError | None:
     if isinstance(error, errors.UnauthorizedError | errors.ForbiddenError):
-        return ConfigError(f"Pinecone refuses the key: {error.message}; set PINECONE_API_KEY")
+        return ConfigError(f"Pinecone rejected the API key: {error.message}; check PINECONE_API_KEY")
     if isinstance(error, errors.RateLimitError):
         wait = parse_retry_after(error.headers or {})
         return Unavailable(f"Pinecone asks to wait: {error.message}", retry_after=wait)
     if isinstance(error, errors.ServiceError):
         wait = parse_retry_after(error.headers or {})
-        return Unavailable(f"Pinecone cannot serve: {error.message}", retry_after=wait)
+        return Unavailable(f"Pinecone failed: {error.message}", retry_after=wait)
     if isinstance(error, errors.PineconeConnectionError | errors.PineconeTimeoutError):
         return Unavailable(f"Pinecone cannot be reached: {error.message}")
     if isinstance(error, errors.NotFoundError):
@@ -296,5 +300,5 @@ def _table(error: Exception) -> MemwellError | None:
 
 
 async def _nothing(size: int) -> list[Candidate]:
-    """What to do with a query that has no direction: look at every point."""
+    """Candidates for a zero query, which force a comparison with every point."""
     return [Candidate(id="", similarity=0.0)] * size

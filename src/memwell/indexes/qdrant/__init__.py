@@ -1,1 +1,1 @@
-"""Qdrant as a vector index: a server, a folder, or in process (`qdrant-edge`)."""
+"""Qdrant as a vector index: a server, a local folder, or embedded (`qdrant-edge`)."""

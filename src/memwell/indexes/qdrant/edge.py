@@ -1,12 +1,12 @@
-"""Qdrant in process: the engine of a Qdrant server on one folder, without a server.
+"""Qdrant embedded: the engine of a Qdrant server with a folder, without a server.
 
-`qdrant-edge:///folder?dimension=384`; options `metric` (cosine, l2, dot) and `namespace`. The folder is made when
-absent. A folder of another dimension or metric is a `ConfigError`, and so is one that another process or part has open.
+`qdrant-edge:///folder?dimension=384`. Options: `metric` (cosine, l2, dot) and `namespace`. The folder is created if it
+is missing. A folder with another dimension or metric, or one that is already open, raises `ConfigError`.
 
-A write is in the write-ahead log when it returns, so that the death of the process loses nothing; `save` and `close`
-bring it to the disk. Every vector is compared, until `optimize` has built graphs; then searches are approximate, except
-when they come back short. `identity` names folder and namespace. Several namespaces of a folder are used one after the
-other.
+A write is in the write-ahead log when it returns, so a crash of the process loses nothing; `save` and `close` flush it
+to disk. Searches compare every vector until `optimize` has built graphs; then they are approximate, unless the graph
+returns too few results. `identity` names the folder and the namespace. Only one namespace of a folder can be open at a
+time.
 """
 
 from __future__ import annotations
@@ -27,17 +27,26 @@ from memwell.indexes.filtering.nearest import Candidate, Question, nearest
 from memwell.indexes.filtering.pushdown import pushed
 from memwell.indexes.listing import Listing
 from memwell.indexes.metrics import checked_metric, metric_of
-from memwell.indexes.points import asked, batch, dimension_of, uuid_of
-from memwell.indexes.qdrant.payload import DISTANCES, ID, INDEXED, Kit, candidates, held, payloads, wanted
+from memwell.indexes.points import batch, dimension_of, query_vector, uuid_of
+from memwell.indexes.qdrant.payload import (
+    DISTANCES,
+    ID,
+    INDEXED,
+    FilterBuilder,
+    candidates,
+    payload_keys,
+    payloads,
+    vectors_by_id,
+)
 from memwell.ports import Effect, Match, Metric, Point, VectorIndex, Vectors, operation
 from memwell.registry import Url
 from memwell.types import Where
 
 __all__ = ["QdrantEdge"]
 
-KIT: Final = Kit(edge.Filter, edge.FieldCondition, edge.MatchAny, edge.RangeFloat)
+FILTERS: Final = FilterBuilder(edge.Filter, edge.FieldCondition, edge.MatchAny, edge.RangeFloat)
 PAGE: Final = 10_000
-"""Ids read at a time."""
+"""Number of ids read at a time."""
 
 
 class QdrantEdge(VectorIndex):
@@ -55,9 +64,9 @@ class QdrantEdge(VectorIndex):
         namespace: str = "",
         metric: Metric = "cosine",
     ) -> None:
-        """Opens the folder. Raises `ConfigError` for one of another dimension or metric or that is open elsewhere."""
+        """Opens the folder. Raises `ConfigError` if it has another dimension or metric, or is already open."""
         if dimension < 1:
-            raise ConfigError(f"a dimension is a positive number, not {dimension!r}", part=self.part)
+            raise ConfigError(f"a dimension must be a positive integer, not {dimension!r}", part=self.part)
         self.dimension = dimension
         self.metric = checked_metric(metric)
         self._namespace = namespace
@@ -65,14 +74,14 @@ class QdrantEdge(VectorIndex):
         self._lock = threading.RLock()
         self._listing = Listing(self._scan)
         try:
-            self._shard = self._opened()
+            self._shard = self._open_shard()
         except Exception as error:
             raise self._translate(error, "open") from error
         self.identity = f"qdrant-edge:{self._path.resolve()}/{namespace}"
 
     @classmethod
     def from_url(cls, url: Url) -> Self:
-        """See the module's description."""
+        """See the module docstring for the options."""
         dimension, metric, namespace = dimension_of(url), metric_of(url), url.take("namespace") or ""
         url.done("dimension", "metric", "namespace")
         path = url.path()
@@ -80,7 +89,7 @@ class QdrantEdge(VectorIndex):
             raise ConfigError("qdrant-edge needs a folder, as in qdrant-edge:///vectors", part=cls.part)
         return cls(dimension, path, namespace=namespace, metric=metric)
 
-    def _opened(self) -> Any:
+    def _open_shard(self) -> Any:
         distance = getattr(edge.Distance, DISTANCES[self.metric][0])
         config = edge.EdgeConfig(vectors=edge.EdgeVectorParams(size=self.dimension, distance=distance))
         if (self._path / "segments").exists():
@@ -95,14 +104,15 @@ class QdrantEdge(VectorIndex):
 
     @operation(Effect.WRITES)
     async def save(self) -> None:
-        """Bring all that was written to the disk."""
+        """Flush all writes to disk."""
         with self._lock:
             self._shard.flush()
 
     @operation(Effect.UPKEEP)
     async def optimize(self) -> bool:
-        """Merge segments and build graphs, which makes searches of many points faster and approximate; whether there
-        was anything to do. May take minutes."""
+        """Merge segments and build graphs, which makes searches in many points faster but approximate. May take
+        minutes. Returns whether there was anything to do.
+        """
         with self._lock:
             return bool(self._shard.optimize())
 
@@ -120,7 +130,7 @@ class QdrantEdge(VectorIndex):
         self._update(edge.UpdateOperation.delete_points([uuid_of(name, self._namespace) for name in ids]))
 
     async def _clear(self) -> None:
-        self._update(edge.UpdateOperation.delete_points_by_filter(KIT.of(self._namespace)))
+        self._update(edge.UpdateOperation.delete_points_by_filter(FILTERS.build(self._namespace)))
 
     def _update(self, operation: Any) -> None:
         with self._lock:
@@ -130,12 +140,12 @@ class QdrantEdge(VectorIndex):
                 self._listing.changed()
 
     async def _search(self, vector: Vectors, limit: int, where: Where | Node | None) -> list[Match]:
-        query = asked(vector, self.metric, part=self.part)
+        query = query_vector(vector, self.metric, part=self.part)
         question = Question(query, self.metric, limit, pushed(filters.parse(where or {})))
 
         async def ask(size: int) -> list[Candidate]:
             found = self._nearest(question, size, exact=False)
-            if len(found) < size:  # all there are, or all that a graph led to
+            if len(found) < size:  # either there are no more, or the graph search ended early
                 found = self._nearest(question, size, exact=True)
             return candidates(found, self.metric, question.pushed)
 
@@ -145,9 +155,9 @@ class QdrantEdge(VectorIndex):
         request = edge.SearchRequest(
             query=edge.Query.Nearest(question.vector.tolist()),
             limit=size,
-            filter=KIT.of(self._namespace, question.pushed.condition),
+            filter=FILTERS.build(self._namespace, question.pushed.condition),
             params=edge.SearchParams(exact=exact),
-            with_payload=wanted(question.pushed),
+            with_payload=payload_keys(question.pushed),
         )
         with self._lock:
             found: list[Any] = self._shard.search(request)
@@ -163,7 +173,7 @@ class QdrantEdge(VectorIndex):
             request = edge.ScrollRequest(
                 offset=offset,
                 limit=PAGE,
-                filter=KIT.of(self._namespace),
+                filter=FILTERS.build(self._namespace),
                 with_payload=[ID],
                 with_vector=False,
             )
@@ -176,11 +186,13 @@ class QdrantEdge(VectorIndex):
     async def _vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
         names = list({uuid_of(name, self._namespace): None for name in ids})
         with self._lock:
-            return held(self._shard.retrieve(names, with_payload=[ID], with_vector=True))
+            return vectors_by_id(self._shard.retrieve(names, with_payload=[ID], with_vector=True))
 
     async def _count(self) -> int:
         with self._lock:
-            return int(self._shard.count(edge.CountRequest(exact=True, filter=KIT.of(self._namespace))))
+            return int(
+                self._shard.count(edge.CountRequest(exact=True, filter=FILTERS.build(self._namespace)))
+            )
 
     async def _ping(self) -> None:
         with self._lock:
@@ -192,17 +204,19 @@ class QdrantEdge(VectorIndex):
             self._shard.close()
 
     def _translate(self, error: Exception, operation: str) -> MemwellError:
-        """The one table; the engine has a single error with a text."""
-        said = str(error)
+        """Maps the errors of the engine, which has a single exception type."""
+        message = str(error)
         where: dict[str, Any] = {"part": self.part, "operation": operation}
-        if "failed to open WAL" in said and "WouldBlock" in said:
-            return ConfigError(f"{self._path} is open in another process or part; close that one", **where)
-        if "incompatible" in said.lower():
+        if "failed to open WAL" in message and "WouldBlock" in message:
             return ConfigError(
-                f"{self._path} holds other vectors than of dimension {self.dimension} and metric {self.metric}: "
-                f"{said}; give another folder, or what it was made with",
+                f"{self._path} is already open in another process or index; close it there", **where
+            )
+        if "incompatible" in message.lower():
+            return ConfigError(
+                f"{self._path} does not have dimension {self.dimension} and metric {self.metric}: {message}; use "
+                "another folder, or its own settings",
                 **where,
             )
         if isinstance(error, OSError):
-            return ConfigError(f"the folder {self._path} cannot be used: {said}", **where)
-        return BackendError(f"Qdrant Edge at {self._path}: {said}", **where)
+            return ConfigError(f"the folder {self._path} is not usable: {message}", **where)
+        return BackendError(f"Qdrant Edge at {self._path}: {message}", **where)

@@ -1,21 +1,22 @@
-"""Qdrant: a server by its URL, or the client's own local mode in a folder or in memory.
+"""Qdrant: a server, or the client's own local mode with a folder or in memory.
 
-`qdrant://host:6333?dimension=384`, `qdrant:///folder?dimension=384`, `qdrant://:memory:?dimension=384`; options
-`collection` (memwell), `namespace`, `metric` (cosine, l2, dot); for a server also `https`, `timeout` (seconds, 10) and
-`api_key`, which is better left to the environment variable QDRANT_API_KEY. With a key, and not on this machine, https
-is the default.
+`qdrant://host:6333?dimension=384`, `qdrant:///folder?dimension=384`, `qdrant://:memory:?dimension=384`. Options:
+`collection` (default memwell), `namespace`, `metric` (cosine, l2, dot); for a server also `https`, `timeout` (seconds,
+default 10) and `api_key`; prefer the environment variable QDRANT_API_KEY for the key. With a key, https is the default,
+except for localhost.
 
-The collection and its payload indexes are made at the first call when absent; any number of processes may do so at
-once. A collection of another dimension or metric is a `ConfigError`. Several namespaces share a collection and never
-see each other. A point's own id is a UUID made of namespace and id.
+The first call creates the collection and its payload indexes if they are missing; several processes may do so at once.
+A collection with another dimension or metric raises `ConfigError`. Several namespaces can share a collection and never
+see each other. The id of a point in Qdrant is a UUID made from the namespace and our id.
 
-A write returns when it can be found. A large one goes in several requests: if one fails, those before it stay, and the
-same call again makes it whole. Searches are approximate where the server has built its graph, except when they come
-back short: then every point is compared. What a server was told is on its disk; `identity` names server, collection and
-namespace.
+When a write returns, searches see it. A large write is sent in several requests: if one fails, the earlier ones remain,
+and repeating the call completes it. Searches are approximate once the server has built its graph; if the graph returns
+too few results, every point is compared. A server persists what it has acknowledged. `identity` names the server, the
+collection and the namespace.
 
-Local mode has one opener: a folder that is open already is a `ConfigError`. It compares every vector in Python, and is
-meant for small sets. The server mode is proved on the wire only, local mode for real.
+In local mode only one process can open a folder; a second one gets a `ConfigError`. Local mode compares every vector in
+Python and is meant for small collections. It is tested for real; server mode is tested against a server that speaks the
+protocol.
 """
 
 from __future__ import annotations
@@ -38,9 +39,18 @@ from memwell.indexes.filtering.nearest import Candidate, Question, nearest
 from memwell.indexes.filtering.pushdown import pushed
 from memwell.indexes.listing import Listing
 from memwell.indexes.metrics import checked_metric, metric_of
-from memwell.indexes.points import Batch, asked, batch, dimension_of, portion, uuid_of
-from memwell.indexes.qdrant.errors import failure, gone
-from memwell.indexes.qdrant.payload import DISTANCES, ID, INDEXED, Kit, candidates, held, payloads, wanted
+from memwell.indexes.points import Batch, batch, dimension_of, points_per_request, query_vector, uuid_of
+from memwell.indexes.qdrant.errors import failure, is_missing
+from memwell.indexes.qdrant.payload import (
+    DISTANCES,
+    ID,
+    INDEXED,
+    FilterBuilder,
+    candidates,
+    payload_keys,
+    payloads,
+    vectors_by_id,
+)
 from memwell.network.clients import Clients
 from memwell.ports import Match, Metric, Point, VectorIndex, Vectors
 from memwell.registry import Url
@@ -48,18 +58,18 @@ from memwell.types import Where
 
 __all__ = ["Qdrant"]
 
-KIT: Final = Kit(models.Filter, models.FieldCondition, models.MatchAny, models.Range)
-AT_ONCE: Final = 1000
-"""Points written or read by one request, at most."""
-BYTES: Final = 16_000_000
-"""Of points in one request; the server's own limit is 32 MB."""
+FILTERS: Final = FilterBuilder(models.Filter, models.FieldCondition, models.MatchAny, models.Range)
+MAX_POINTS: Final = 1000
+"""Maximum number of points in one request."""
+MAX_BYTES: Final = 16_000_000
+"""Maximum size of the points in one request; the server's own limit is 32 MB."""
 _LOCAL = threading.Lock()
-"""Local mode is not made for threads."""
+"""Local mode is not thread-safe."""
 
 
 class Qdrant(VectorIndex):
-    """`Qdrant(384, url="http://localhost:6333")`, `Qdrant(384, path="folder")`, `Qdrant(384)` in memory, or around a
-    `client` of yours, which stays open and whose `identity` is not known."""
+    """`Qdrant(384, url="http://localhost:6333")`, `Qdrant(384, path="folder")`, or `Qdrant(384)` in memory. A `client`
+    that you pass stays open; the index then has no `identity`."""
 
     part = "qdrant"
 
@@ -76,18 +86,18 @@ class Qdrant(VectorIndex):
         metric: Metric = "cosine",
         timeout: float = 10.0,
     ) -> None:
-        """Nothing is opened before the first call. `timeout` in seconds, for each request."""
+        """Connects on first use. `timeout` is in seconds, per request. Raises `ConfigError` for invalid arguments."""
         if sum(given is not None for given in (url, path, client)) > 1:
-            raise ConfigError("qdrant takes one of url, path and client", part=self.part)
+            raise ConfigError("qdrant takes only one of url, path and client", part=self.part)
         if dimension < 1:
-            raise ConfigError(f"a dimension is a positive number, not {dimension!r}", part=self.part)
+            raise ConfigError(f"a dimension must be a positive integer, not {dimension!r}", part=self.part)
         self.dimension = dimension
         self.metric = checked_metric(metric)
         self._collection, self._namespace = collection, namespace
         self._url, self._path, self._key, self._timeout = url, path, api_key, timeout
-        self._ours = client is None
+        self._owns_client = client is None
         self._client = client
-        self._clients = Clients(self._made, lambda client: client.close())
+        self._clients = Clients(self._create_client, lambda client: client.close())
         self._checked = False
         self._local = url is None if client is None else not hasattr(client._client, "rest_uri")
         self.blocking = self._local
@@ -102,7 +112,7 @@ class Qdrant(VectorIndex):
 
     @classmethod
     def from_url(cls, url: Url) -> Self:
-        """See the module's description."""
+        """See the module docstring for the options."""
         dimension, metric = dimension_of(url), metric_of(url)
         settings: dict[str, Any] = {"dimension": dimension, "metric": metric}
         settings |= {
@@ -120,7 +130,7 @@ class Qdrant(VectorIndex):
     # ------------------------------------------------------------------------------------------ the client
 
     async def _call(self, name: str, **arguments: Any) -> Any:
-        """One request about the collection, made when it is sure to be there and to fit."""
+        """Send one request, after the collection was created or checked."""
         if not self._checked:
             await self._prepare()
             self._checked = True
@@ -128,19 +138,19 @@ class Qdrant(VectorIndex):
 
     async def _send(self, name: str, **arguments: Any) -> Any:
         if not self._local:
-            return await getattr(self._opened(), name)(**arguments)
-        with _LOCAL:  # held over an await that never suspends
-            return await getattr(self._opened(), name)(**arguments)
+            return await getattr(self._current_client(), name)(**arguments)
+        with _LOCAL:  # the await never suspends in local mode
+            return await getattr(self._current_client(), name)(**arguments)
 
-    def _opened(self) -> AsyncQdrantClient:
+    def _current_client(self) -> AsyncQdrantClient:
         """The client of the running loop."""
-        if self._ours and not self._local:
+        if self._owns_client and not self._local:
             return self._clients.current()
         if self._client is None:
-            self._client = self._made()
+            self._client = self._create_client()
         return self._client
 
-    def _made(self) -> AsyncQdrantClient:
+    def _create_client(self) -> AsyncQdrantClient:
         if self._url is not None:
             return AsyncQdrantClient(
                 url=self._url,
@@ -153,20 +163,20 @@ class Qdrant(VectorIndex):
         return AsyncQdrantClient(path=str(self._path), force_disable_check_same_thread=True)
 
     async def _prepare(self) -> None:
-        """Make the collection when it is absent, and see that it fits."""
+        """Create the collection if it is missing, and check its settings."""
         name = self._collection
         distance, _ = DISTANCES[self.metric]
         if not await self._send("collection_exists", collection_name=name):
             vectors = models.VectorParams(size=self.dimension, distance=models.Distance(distance))
             try:
                 await self._send("create_collection", collection_name=name, vectors_config=vectors)
-            except (UnexpectedResponse, ValueError):  # another process was quicker, or it cannot be made
+            except (UnexpectedResponse, ValueError):  # another process has created it, or creating failed
                 if not await self._send("collection_exists", collection_name=name):
                     raise
         found = await self._send("get_collection", collection_name=name)
         self._check(found.config.params.vectors, distance)
         if self._local:
-            return  # it has no payload indexes
+            return  # local mode has no payload indexes
         for key in INDEXED.keys() - (found.payload_schema or {}).keys():
             await self._send(
                 "create_payload_index", collection_name=name, field_name=key, field_schema=INDEXED[key]
@@ -175,15 +185,15 @@ class Qdrant(VectorIndex):
     def _check(self, vectors: Any, distance: str) -> None:
         if not isinstance(vectors, models.VectorParams):
             raise ConfigError(
-                f"collection {self._collection!r} has named vectors; give the index a collection of its own",
+                f"collection {self._collection!r} has named vectors; use another collection for the index",
                 part=self.part,
             )
         known = {qdrant: metric for metric, (qdrant, _) in DISTANCES.items()}
         metric = known.get(vectors.distance.value, vectors.distance.value)
         if vectors.size != self.dimension or vectors.distance.value != distance:
             raise ConfigError(
-                f"collection {self._collection!r} holds vectors of dimension {vectors.size} and metric {metric}, not "
-                f"{self.dimension} and {self.metric}; give another collection, or what it was made with",
+                f"collection {self._collection!r} has dimension {vectors.size} and metric {metric}, not "
+                f"{self.dimension} and {self.metric}; use another collection, or its own settings",
                 part=self.part,
             )
 
@@ -202,19 +212,21 @@ class Qdrant(VectorIndex):
     async def _delete(self, ids: Sequence[str]) -> None:
         names = list({uuid_of(name, self._namespace): None for name in ids})
         try:
-            for at in range(0, len(names), AT_ONCE):
-                selector = models.PointIdsList(points=list(names[at : at + AT_ONCE]))
+            for at in range(0, len(names), MAX_POINTS):
+                selector = models.PointIdsList(points=list(names[at : at + MAX_POINTS]))
                 await self._call("delete", points_selector=selector, wait=True)
         finally:
             self._listing.changed()
 
     async def _search(self, vector: Vectors, limit: int, where: Where | Node | None) -> list[Match]:
-        query = asked(vector, self.metric, part=self.part)
+        query = query_vector(vector, self.metric, part=self.part)
         question = Question(query, self.metric, limit, pushed(filters.parse(where or {})))
 
         async def ask(size: int) -> list[Candidate]:
             found = await self._nearest(question, size)
-            if len(found) < size and not self._local:  # all there are, or all that the graph led to
+            if (
+                len(found) < size and not self._local
+            ):  # either there are no more, or the graph search ended early
                 found = await self._nearest(question, size, search_params=models.SearchParams(exact=True))
             return candidates(found, self.metric, question.pushed)
 
@@ -224,9 +236,9 @@ class Qdrant(VectorIndex):
         answer = await self._call(
             "query_points",
             query=question.vector.tolist(),
-            query_filter=KIT.of(self._namespace, question.pushed.condition),
+            query_filter=FILTERS.build(self._namespace, question.pushed.condition),
             limit=size,
-            with_payload=wanted(question.pushed),
+            with_payload=payload_keys(question.pushed),
             **more,
         )
         found: list[Any] = answer.points
@@ -241,8 +253,8 @@ class Qdrant(VectorIndex):
         while True:
             page, offset = await self._call(
                 "scroll",
-                scroll_filter=KIT.of(self._namespace),
-                limit=AT_ONCE * 10,
+                scroll_filter=FILTERS.build(self._namespace),
+                limit=MAX_POINTS * 10,
                 offset=offset,
                 with_payload=[ID],
                 with_vectors=False,
@@ -254,19 +266,19 @@ class Qdrant(VectorIndex):
     async def _vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
         names = list({uuid_of(name, self._namespace): None for name in ids})
         found: dict[str, Vectors] = {}
-        for at in range(0, len(names), AT_ONCE):
-            some = names[at : at + AT_ONCE]
+        for at in range(0, len(names), MAX_POINTS):
+            some = names[at : at + MAX_POINTS]
             points = await self._call("retrieve", ids=some, with_payload=[ID], with_vectors=True)
-            found |= held(points)
+            found |= vectors_by_id(points)
         return found
 
     async def _count(self) -> int:
-        answer = await self._call("count", count_filter=KIT.of(self._namespace), exact=True)
+        answer = await self._call("count", count_filter=FILTERS.build(self._namespace), exact=True)
         return int(answer.count)
 
     async def _clear(self) -> None:
         try:
-            selector = models.FilterSelector(filter=KIT.of(self._namespace))
+            selector = models.FilterSelector(filter=FILTERS.build(self._namespace))
             await self._call("delete", points_selector=selector, wait=True)
         finally:
             self._listing.changed()
@@ -276,13 +288,13 @@ class Qdrant(VectorIndex):
 
     async def _close(self) -> None:
         client, self._client = self._client, None
-        if client is not None and self._ours:
+        if client is not None and self._owns_client:
             await client.close()
         if not self._local:
             await self._clients.close()
 
     def _translate(self, error: Exception, operation: str) -> MemwellError:
-        if gone(error):
+        if is_missing(error):
             self._checked = False
         found = failure(error, str(self._url or self._path)) or super()._translate(error, operation)
         found.part, found.operation = self.part, operation
@@ -290,8 +302,10 @@ class Qdrant(VectorIndex):
 
 
 def _requests(points: Batch, made: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[models.Batch]:
-    """The points in requests that a server takes."""
-    size = portion(points.vectors.shape[1], points.texts, most=AT_ONCE, size=BYTES)
+    """The points, split into requests that a server accepts."""
+    size = points_per_request(
+        points.vectors.shape[1], points.texts, max_points=MAX_POINTS, max_bytes=MAX_BYTES
+    )
     for at in range(0, len(made), size):
         some = made[at : at + size]
         yield models.Batch(

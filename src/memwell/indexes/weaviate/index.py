@@ -1,21 +1,22 @@
-"""Weaviate 1.27 or later: one collection, in which each namespace is a tenant of its own.
+"""Weaviate 1.27 or later: one collection, in which each namespace is a tenant.
 
-`weaviate://host:8080?dimension=384`; options `collection` (Memwell), `namespace`, `metric` (cosine, l2, dot), `https`
-(default: not for this machine), `grpc_host` (the same host), `grpc_port` (50051; with https 443, as is the port),
-`timeout` (seconds, 10). A key is in the environment variable WEAVIATE_API_KEY.
+`weaviate://host:8080?dimension=384`. Options: `collection` (default Memwell), `namespace`, `metric` (cosine, l2, dot),
+`https` (default: true, except for localhost), `grpc_host` (default: the same host), `grpc_port` (default 50051, with
+https 443), `timeout` (seconds, default 10). The default port is 8080, with https 443. A key is read from the
+environment variable WEAVIATE_API_KEY.
 
-Weaviate is asked by both of its protocols, REST for the collection and gRPC for the points. Collection and tenant are
-made at the first call when absent; any number of processes may do so at once. A collection of another dimension or
-metric, or one that memwell did not make, is a `ConfigError`. Namespaces are tenants because each then has a graph of
-its own, so that no search walks through the points of others, and can be listed: Weaviate's cursor takes no filter.
+Both of Weaviate's protocols are used: REST for the collection and gRPC for the points. The first call creates the
+collection and the tenant if they are missing; several processes may do so at once. A collection with another dimension
+or metric, or not created by memwell, raises `ConfigError`. Namespaces are tenants, so that each has its own graph and
+no search visits the points of others, and because Weaviate can list the points of a tenant but not those of a filter.
 
-On one node a write returns when searches see it; replicas and ASYNC_INDEXING may lag. A large write goes in several
-requests, and one that fails in part raises: what was written stays, and the same call again makes it whole. Searches
-are approximate (HNSW over unquantised vectors), save where Weaviate compares all that pass a filter; beyond 10,000
-candidates every point is compared here. The client tries again while a server refuses connections: `timeout` is for
-all of that together.
+On a single node, searches see a write when it returns; replicas and ASYNC_INDEXING may lag. A large write is sent in
+several requests; if one fails, even in part, an error is raised, what was written remains, and repeating the call
+completes it. Searches are approximate (HNSW over unquantised vectors), unless Weaviate compares all points that pass a
+filter; beyond 10,000 candidates every point is compared on our side. The client retries while a server refuses
+connections; `timeout` covers all of that.
 
-Proved on the wire: Weaviate's own client against a loopback server that speaks the documented protocols.
+Tested with Weaviate's own client against a local server that speaks the documented protocols.
 """
 
 from __future__ import annotations
@@ -41,20 +42,20 @@ from memwell.indexes.filtering.nearest import Candidate, Question, nearest
 from memwell.indexes.filtering.pushdown import pushed
 from memwell.indexes.listing import Listing
 from memwell.indexes.metrics import checked_metric, metric_of, similarities, similarity
-from memwell.indexes.points import asked, batch, dimension_of, portion, uuid_of
-from memwell.indexes.weaviate.connection import Connection, addresses, made
+from memwell.indexes.points import batch, dimension_of, points_per_request, query_vector, uuid_of
+from memwell.indexes.weaviate.connection import Connection, addresses, create_client
 from memwell.indexes.weaviate.errors import failure
 from memwell.indexes.weaviate.schema import (
     FIELDS,
     ID,
     METRICS,
     VECTOR,
-    capitalised,
+    build_filter,
     check,
-    filtered,
+    class_name,
     id_of,
+    namespace_filter,
     objects,
-    of_namespace,
     schema,
     vector_of,
 )
@@ -67,17 +68,17 @@ __all__ = ["Weaviate"]
 
 T = TypeVar("T")
 
-AT_ONCE: Final = 1000
-"""Points written or read by one request, at most."""
-BYTES: Final = 8_000_000
-"""Of one request; the server takes 10 MB or more."""
+MAX_POINTS: Final = 1000
+"""Maximum number of points written or read by one request."""
+MAX_BYTES: Final = 8_000_000
+"""Maximum size of one request; the server accepts 10 MB or more."""
 MOST: Final = 10_000
-"""Points of one answer, and points deleted by one request, at most."""
+"""Maximum number of points in one response, and of points deleted by one request."""
 
 
 class Weaviate(VectorIndex):
-    """See the module. Nothing is opened before the first call; a `client` (`weaviate.WeaviateAsyncClient`) that is
-    handed in is connected when it is not, stays open, and its `identity` is not known."""
+    """See the module docstring. A `client` (`weaviate.WeaviateAsyncClient`) that you pass is connected if necessary and
+    stays open; the index then has no `identity`."""
 
     part = "weaviate"
     proof = "wire"
@@ -96,20 +97,20 @@ class Weaviate(VectorIndex):
         metric: Metric = "cosine",
         timeout: float = 10.0,
     ) -> None:
-        """`url` such as `http://localhost:8080`, `grpc` such as `localhost:50051`, secured as the URL is. `timeout` in
-        seconds, for each request. Raises `ConfigError`."""
+        """`url` is such as `http://localhost:8080`, `grpc` such as `localhost:50051`; both use TLS if the URL does.
+        `timeout` is in seconds, per request. Raises `ConfigError` for invalid arguments."""
         if (client is None) != (url is not None) or (url is None) != (grpc is None):
-            raise ConfigError("weaviate takes url and grpc, or a client", part=self.part)
+            raise ConfigError("weaviate takes either url and grpc, or a client", part=self.part)
         if dimension < 1:
-            raise ConfigError(f"a dimension is a positive number, not {dimension!r}", part=self.part)
+            raise ConfigError(f"a dimension must be a positive integer, not {dimension!r}", part=self.part)
         self.dimension = dimension
         self.metric = checked_metric(metric)
-        self._name = capitalised(collection)
-        self._namespace, self._tenant = namespace, uuid_of(namespace)
+        self._name = class_name(collection)
+        self._namespace, self._tenant_name = namespace, uuid_of(namespace)
         self._timeout = timeout
         key = api_key or os.environ.get("WEAVIATE_API_KEY")
-        make = partial(made, url or "", grpc or "", key=key, timeout=timeout)
-        self._doors = Clients(partial(Connection, client, make), Connection.close)
+        make = partial(create_client, url or "", grpc or "", key=key, timeout=timeout)
+        self._connections = Clients(partial(Connection, client, make), Connection.close)
         self._checked = False
         self._listing = Listing(self._scan)
         if url is not None:
@@ -117,7 +118,7 @@ class Weaviate(VectorIndex):
 
     @classmethod
     def from_url(cls, url: Url) -> Self:
-        """See the module's description."""
+        """See the module docstring for the options."""
         dimension, metric = dimension_of(url), metric_of(url)
         rest, grpc = addresses(url)
         settings: dict[str, Any] = {
@@ -132,39 +133,39 @@ class Weaviate(VectorIndex):
     # ------------------------------------------------------------------------------------------ the client
 
     async def _ask(self, call: Callable[[Any], Awaitable[T]]) -> T:
-        """What one request about the points of the namespace gives."""
-        points = await self._opened()
+        """Send one request about the points of the namespace and return its result."""
+        points = await self._tenant()
         async with asyncio.timeout(self._timeout):
             return await call(points)
 
-    async def _opened(self) -> Any:
-        """The tenant, by the running loop's client, when it is sure to be there and to fit."""
+    async def _tenant(self) -> Any:
+        """The tenant, with the client of the running loop, after it was created or checked."""
         async with asyncio.timeout(self._timeout):
-            client = await self._doors.current().opened()
+            client = await self._connections.current().connect()
             if not self._checked:
                 await self._prepare(client)
                 self._checked = True
-        return client.collections.use(self._name).with_tenant(self._tenant)
+        return client.collections.use(self._name).with_tenant(self._tenant_name)
 
     async def _prepare(self, client: weaviate.WeaviateAsyncClient) -> None:
-        """Make collection and tenant when they are absent, and see that they fit."""
+        """Create collection and tenant if they are missing, and check their settings."""
         collections = client.collections
         if not await collections.exists(self._name):
             try:
                 await collections.create(self._name, **schema(self.dimension, self.metric))
-            except exceptions.UnexpectedStatusCodeError:  # another process was quicker, or it cannot be made
+            except exceptions.UnexpectedStatusCodeError:  # another process has created it, or creating failed
                 if not await collections.exists(self._name):
                     raise
         collection = collections.use(self._name)
         check(await collection.config.get(), self.dimension, self.metric)
-        if not await collection.tenants.exists(self._tenant):
-            await collection.tenants.create(self._tenant)  # does nothing when another process was quicker
+        if not await collection.tenants.exists(self._tenant_name):
+            await collection.tenants.create(self._tenant_name)  # does nothing if it exists meanwhile
 
     # -------------------------------------------------------------------------------------------- the port
 
     async def _upsert(self, points: Sequence[Point]) -> None:
         ready = batch(points, self.metric, part=self.part)
-        size = portion(self.dimension, ready.texts, most=AT_ONCE, size=BYTES)
+        size = points_per_request(self.dimension, ready.texts, max_points=MAX_POINTS, max_bytes=MAX_BYTES)
         made = list(objects(ready, self._namespace))
         self._listing.changed()
         try:
@@ -176,21 +177,21 @@ class Weaviate(VectorIndex):
     async def _insert(self, made: Sequence[DataObject[Any, Any]]) -> None:
         answer = await self._ask(lambda points: points.data.insert_many(made))
         if answer.errors:
-            said = next(iter(answer.errors.values())).message
+            message = next(iter(answer.errors.values())).message
             raise BackendError(
-                f"{len(answer.errors)} of {len(made)} points were refused: {said}", part=self.part
+                f"Weaviate rejected {len(answer.errors)} of {len(made)} points: {message}", part=self.part
             )
 
     async def _delete(self, ids: Sequence[str]) -> None:
-        names = list({self._own(name): None for name in ids})
+        names = list({self._point_id(name): None for name in ids})
         try:
-            for at in range(0, len(names), AT_ONCE):
-                await self._remove(Filter.by_id().contains_any(names[at : at + AT_ONCE]))
+            for at in range(0, len(names), MAX_POINTS):
+                await self._remove(Filter.by_id().contains_any(names[at : at + MAX_POINTS]))
         finally:
             self._listing.changed()
 
     async def _clear(self) -> None:
-        everything = of_namespace(self._namespace)
+        everything = namespace_filter(self._namespace)
         try:
             while await self._remove(everything):
                 pass
@@ -198,7 +199,7 @@ class Weaviate(VectorIndex):
             self._listing.changed()
 
     async def _remove(self, condition: Any) -> bool:
-        """Whether some that meet the condition are left: one request deletes `MOST` points at most."""
+        """Delete up to `MOST` points that meet the condition; returns whether some are left."""
         answer = await self._ask(lambda points: points.data.delete_many(where=condition))
         if answer.failed:
             raise BackendError(
@@ -207,9 +208,9 @@ class Weaviate(VectorIndex):
         return bool(answer.matches > answer.successful > 0)
 
     async def _search(self, vector: Vectors, limit: int, where: Where | Node | None) -> list[Match]:
-        query = asked(vector, self.metric, part=self.part)
+        query = query_vector(vector, self.metric, part=self.part)
         question = Question(query, self.metric, limit, pushed(filters.parse(where or {})))
-        wanted = [ID] if question.pushed.exact else [ID, FIELDS]
+        properties = [ID] if question.pushed.exact else [ID, FIELDS]
 
         async def ask(size: int) -> list[Candidate]:
             answer = await self._ask(
@@ -217,15 +218,15 @@ class Weaviate(VectorIndex):
                     near_vector=query.tolist(),
                     target_vector=VECTOR,
                     limit=size,
-                    filters=filtered(question.pushed.condition),
+                    filters=build_filter(question.pushed.condition),
                     return_metadata=MetadataQuery(distance=True),
-                    return_properties=wanted,
+                    return_properties=properties,
                 )
             )
             return [self._candidate(found, question) for found in answer.objects]
 
         async def scan() -> list[Candidate]:
-            return await self._everything(question)
+            return await self._compare_all(question)
 
         return await nearest(question, ask, self._vectors, most=MOST, scan=scan)
 
@@ -237,8 +238,8 @@ class Weaviate(VectorIndex):
             fields=None if question.pushed.exact else decoded(found.properties.get(FIELDS)),
         )
 
-    async def _everything(self, question: Question) -> list[Candidate]:
-        """Every point of the namespace that passes the filter, compared here."""
+    async def _compare_all(self, question: Question) -> list[Candidate]:
+        """Every point of the namespace that passes the filter, compared on our side."""
         found: list[Candidate] = []
         async for page in self._pages([ID, FIELDS], vectors=True):
             near = similarities([vector_of(each) for each in page], question.vector, self.metric)
@@ -249,7 +250,7 @@ class Weaviate(VectorIndex):
         return found
 
     async def _pages(self, properties: list[str], *, vectors: bool) -> AsyncIterator[list[Any]]:
-        """Every point of the namespace in the order of the UUIDs, some at a time."""
+        """Every point of the namespace, ordered by UUID, page by page."""
         after = UUID(int=0)
         while page := await self._page(after, properties, vectors=vectors):
             yield page
@@ -258,7 +259,7 @@ class Weaviate(VectorIndex):
     async def _page(self, after: UUID, properties: list[str], *, vectors: bool) -> list[Any]:
         answer = await self._ask(
             lambda points: points.query.fetch_objects(
-                after=after, limit=AT_ONCE, return_properties=properties, include_vector=vectors
+                after=after, limit=MAX_POINTS, return_properties=properties, include_vector=vectors
             )
         )
         return list(answer.objects)
@@ -270,10 +271,10 @@ class Weaviate(VectorIndex):
         return [id_of(each) async for page in self._pages([ID], vectors=False) for each in page]
 
     async def _vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
-        names = list({self._own(name): None for name in ids})
+        names = list({self._point_id(name): None for name in ids})
         found: dict[str, Vectors] = {}
-        for at in range(0, len(names), AT_ONCE):
-            some = await self._named(names[at : at + AT_ONCE])
+        for at in range(0, len(names), MAX_POINTS):
+            some = await self._named(names[at : at + MAX_POINTS])
             found |= {id_of(each): vector_of(each) for each in some}
         return found
 
@@ -294,14 +295,14 @@ class Weaviate(VectorIndex):
         await self._ask(lambda points: points.query.fetch_objects(limit=1, return_properties=[ID]))
 
     async def _close(self) -> None:
-        await self._doors.close()
+        await self._connections.close()
 
-    def _own(self, name: str) -> str:
+    def _point_id(self, name: str) -> str:
         return uuid_of(name, self._namespace)
 
     def _translate(self, error: Exception, operation: str) -> MemwellError:
         found = failure(error, self._timeout) or super()._translate(error, operation)
         if isinstance(found, BackendError):
-            self._checked = False  # perhaps it was dropped: the next call looks, and makes it anew
+            self._checked = False  # it may have been dropped: the next call creates it again
         found.part, found.operation = self.part, operation
         return found

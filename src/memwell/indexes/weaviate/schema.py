@@ -1,4 +1,4 @@
-"""What Weaviate keeps of points: the collection they stand in, the objects they are, and filters in its words."""
+"""Points in Weaviate: the schema of a collection, its objects, and filters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from weaviate.classes.query import Filter
 from memwell.errors import ConfigError, Corrupt
 from memwell.indexes.filtering.field_columns import COLUMNS, LISTS, NUMBERS, columns
 from memwell.indexes.filtering.pushdown import Compare, Condition, Every, OneOf, Unless, inward
-from memwell.indexes.metrics import Raw
+from memwell.indexes.metrics import ScoreKind
 from memwell.indexes.points import Batch, uuid_of
 from memwell.ports import Metric, Vectors
 from memwell.ports.arrays import numpy
@@ -23,32 +23,32 @@ __all__ = [
     "ID",
     "METRICS",
     "VECTOR",
-    "capitalised",
+    "build_filter",
     "check",
-    "filtered",
+    "class_name",
     "id_of",
+    "namespace_filter",
     "objects",
-    "of_namespace",
     "schema",
     "vector_of",
 ]
 
 ID: Final = "m_id"
-"""Property of our id; the object's own is the UUID made of it."""
+"""Property of our id; the id of the object is a UUID made from it."""
 SPACE: Final = "m_namespace"
-"""Property of the namespace, alike for every object of a tenant."""
+"""Property of the namespace, the same for every object of a tenant."""
 FIELDS: Final = "m_fields"
 """Property of the fields as JSON text."""
 VECTOR: Final = "default"
 """The name of the vector."""
-METRICS: Final[Mapping[Metric, tuple[VectorDistances, Raw, int]]] = {
+METRICS: Final[Mapping[Metric, tuple[VectorDistances, ScoreKind, int]]] = {
     "cosine": (VectorDistances.COSINE, "cosine distance", 1),
     "l2": (VectorDistances.L2_SQUARED, "squared l2", 1),
     "dot": (VectorDistances.DOT, "dot", -1),
 }
-"""Metric → Weaviate's name, and what its distances are when they are multiplied by the number."""
+"""Metric → Weaviate's name, and the kind of its distances after multiplication by the number."""
 ABOUT: Final = "Points of memwell, with vectors of dimension {}."
-"""The description of a collection. Weaviate itself takes the dimension from the first vector."""
+"""The description of a collection. It records the dimension, which Weaviate only learns from the first vector."""
 BOUNDS: Final = {
     "gt": "greater_than",
     "gte": "greater_or_equal",
@@ -57,23 +57,27 @@ BOUNDS: Final = {
 }
 
 
-def capitalised(name: str) -> str:
-    """The name of a collection as Weaviate has it. Raises `ConfigError` for one that it refuses."""
+def class_name(name: str) -> str:
+    """The name of a collection in Weaviate, which begins with a capital. Raises `ConfigError` for an invalid name."""
     found = name[:1].upper() + name[1:]
     if not re.fullmatch("[A-Z][_0-9A-Za-z]{0,254}", found):
         raise ConfigError(
-            f"a collection of Weaviate is named by letters, digits and underscores, not {name!r}",
+            f"{name!r} is not a valid collection name in Weaviate: use letters, digits and underscores",
             part="weaviate",
         )
     return found
 
 
 def schema(dimension: int, metric: Metric) -> dict[str, Any]:
-    """The settings of a collection. Newer servers may quantise vectors unless told not to."""
+    """The settings of a collection. Quantisation is switched off, because newer servers may use it by default."""
     hnsw = Configure.VectorIndex.hnsw(
         distance_metric=METRICS[metric][0], quantizer=Configure.VectorIndex.Quantizer.none()
     )
-    own = [_texts(ID, asked=False), _texts(FIELDS, asked=False), _texts(SPACE)]
+    own = [
+        _text_property(ID, filterable=False),
+        _text_property(FIELDS, filterable=False),
+        _text_property(SPACE),
+    ]
     return {
         "description": ABOUT.format(dimension),
         "vector_config": Configure.Vectors.self_provided(name=VECTOR, vector_index_config=hnsw),
@@ -83,44 +87,43 @@ def schema(dimension: int, metric: Metric) -> dict[str, Any]:
 
 
 def check(config: Any, dimension: int, metric: Metric) -> None:
-    """Raise `ConfigError` for a collection that was made for other points."""
-    said = re.fullmatch(ABOUT.replace(".", r"\.").format(r"(\d+)"), config.description or "")
+    """Raises `ConfigError` if a collection has other settings or was not created by memwell."""
+    described = re.fullmatch(ABOUT.replace(".", r"\.").format(r"(\d+)"), config.description or "")
     vector = (config.vector_config or {}).get(VECTOR)
-    if said is None or vector is None or not config.multi_tenancy_config.enabled:
+    if described is None or vector is None or not config.multi_tenancy_config.enabled:
         raise ConfigError(
-            f"collection {config.name!r} was not made by memwell; give the index one of its own",
+            f"collection {config.name!r} was not created by memwell; use another collection for the index",
             part="weaviate",
         )
     names = {name: metric for metric, (name, _, _) in METRICS.items()}
     distance = vector.vector_index_config.distance_metric
-    if int(said[1]) != dimension or names.get(distance) != metric:
+    if int(described[1]) != dimension or names.get(distance) != metric:
         raise ConfigError(
-            f"collection {config.name!r} holds vectors of dimension {said[1]} and metric"
-            f" {names.get(distance, distance)}, not {dimension} and {metric}; give another collection, or what it"
-            " was made with",
+            f"collection {config.name!r} has dimension {described[1]} and metric {names.get(distance, distance)}, not"
+            f" {dimension} and {metric}; use another collection, or its own settings",
             part="weaviate",
         )
 
 
 def objects(points: Batch, namespace: str) -> Iterator[DataObject[Any, Any]]:
-    """The points as Weaviate takes them."""
+    """The points as Weaviate objects."""
     rows = zip(points.ids, points.fields, points.texts, points.vectors, strict=True)
     for name, fields, text, vector in rows:
-        properties = {column: _kept(value) for column, value in columns(fields).items()}
-        properties |= {ID: name, SPACE: _kept(namespace), FIELDS: text}
+        properties = {column: _quoted(value) for column, value in columns(fields).items()}
+        properties |= {ID: name, SPACE: _quoted(namespace), FIELDS: text}
         yield DataObject(
             uuid=uuid_of(name, namespace), properties=properties, vector={VECTOR: vector.tolist()}
         )
 
 
-def of_namespace(namespace: str) -> Any:
-    """The filter that all points of a namespace pass."""
-    return Filter.by_property(SPACE).equal(_kept(namespace))
+def namespace_filter(namespace: str) -> Any:
+    """The filter for all points of a namespace."""
+    return Filter.by_property(SPACE).equal(_quoted(namespace))
 
 
-def filtered(condition: Condition | None) -> Any:
-    """The filter for a condition."""
-    return None if condition is None else _built(inward(condition))
+def build_filter(condition: Condition | None) -> Any:
+    """The Weaviate filter for a condition."""
+    return None if condition is None else _build(inward(condition))
 
 
 def id_of(found: Any) -> str:
@@ -129,7 +132,7 @@ def id_of(found: Any) -> str:
         return str(found.properties[ID])
     except KeyError as error:
         raise Corrupt(
-            f"object {found.uuid} was not written by memwell; give the index a collection of its own",
+            f"object {found.uuid} was not written by memwell; use another collection for the index",
             part="weaviate",
         ) from error
 
@@ -140,12 +143,12 @@ def vector_of(found: Any) -> Vectors:
     return vector
 
 
-def _texts(name: str, *, asked: bool = True, kind: DataType = DataType.TEXT) -> Property:
+def _text_property(name: str, *, filterable: bool = True, kind: DataType = DataType.TEXT) -> Property:
     return Property(
         name=name,
         data_type=kind,
         tokenization=Tokenization.FIELD,
-        index_filterable=asked,
+        index_filterable=filterable,
         index_searchable=False,
     )
 
@@ -156,26 +159,26 @@ def _property(column: str) -> Property:
         return Property(
             name=column, data_type=DataType.NUMBER, index_filterable=True, index_range_filters=True
         )
-    return _texts(column, kind=DataType.TEXT_ARRAY if name in LISTS else DataType.TEXT)
+    return _text_property(column, kind=DataType.TEXT_ARRAY if name in LISTS else DataType.TEXT)
 
 
-def _kept(value: Any) -> Any:
-    """A column's value as it stands in Weaviate, which trims texts before it compares them: in quotes."""
+def _quoted(value: Any) -> Any:
+    """The value of a column in quotes, because Weaviate trims texts before it compares them."""
     if isinstance(value, list):
-        return [_kept(each) for each in value]
+        return [_quoted(each) for each in value]
     return f'"{value}"' if isinstance(value, str) else value
 
 
-def _built(condition: Condition) -> Any:
-    """The condition in Weaviate's words. It has a `Not` since version 1.33 only."""
+def _build(condition: Condition) -> Any:
+    """The condition as a Weaviate filter. (`Not` exists only since version 1.33.)"""
     if isinstance(condition, OneOf):
-        return Filter.by_property(condition.column).contains_any(_kept(list(condition.values)))
+        return Filter.by_property(condition.column).contains_any(_quoted(list(condition.values)))
     if isinstance(condition, Compare):
         return getattr(Filter.by_property(condition.column), BOUNDS[condition.bound])(condition.number)
     if isinstance(condition, Unless) and isinstance(condition.part, OneOf):
         column, values = Filter.by_property(condition.part.column), condition.part.values
-        return Filter.all_of([column.not_equal(_kept(value)) for value in values])
+        return Filter.all_of([column.not_equal(_quoted(value)) for value in values])
     if isinstance(condition, Unless):
         raise AssertionError("`inward` leaves no other negation")
-    parts = [_built(part) for part in condition.parts]
+    parts = [_build(part) for part in condition.parts]
     return Filter.all_of(parts) if isinstance(condition, Every) else Filter.any_of(parts)
