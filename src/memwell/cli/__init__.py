@@ -19,7 +19,7 @@ def main() -> None:
 
 
 def version_line() -> str:
-    """The version and what it runs on, on one line."""
+    """One line with the versions of memwell, Python and SQLite."""
     import platform
     import sqlite3
 

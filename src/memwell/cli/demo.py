@@ -1,4 +1,4 @@
-"""`demo`: a conversation is taken in and questions about it are answered, ranked and explained."""
+"""`demo`: store a conversation and answer questions about it, ranked and explained."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from memwell import importers
 from memwell.cli.local import remedy
 from memwell.cli.output import Output
 from memwell.cli.shared import Cli
-from memwell.cli.transfer import Taken, take
+from memwell.cli.transfer import Result, store
 from memwell.cli.views import bar, hit_to_json, marked
 from memwell.errors import InvalidInput
 from memwell.sync import Memory
@@ -44,34 +44,38 @@ def demo(
     cli: Cli,
     keep: Annotated[
         str | None,
-        typer.Option("--keep", metavar="PATH", help="Keep the file, to go on asking; temporary otherwise."),
+        typer.Option(
+            "--keep",
+            metavar="PATH",
+            help="Keep the database in this file; otherwise it is removed afterwards.",
+        ),
     ] = None,
 ) -> None:
-    """Take in a year of two people's conversation and answer questions about it."""
+    """Store a year of two people's conversation and answer questions about it."""
     script = json.loads(Path(__file__).with_name("demo.json").read_text("utf-8"))
     if keep is not None and not Path(keep).absolute().parent.is_dir():
-        raise InvalidInput(f"{Path(keep).absolute().parent} is no directory; choose another --keep PATH")
+        raise InvalidInput(f"{Path(keep).absolute().parent} is not a directory; choose another --keep PATH")
     with ExitStack() as stack:
         path = keep or str(Path(stack.enter_context(tempfile.TemporaryDirectory()), "demo.db"))
-        todo = remedy(cli.settings.model_dir) if cli.settings.embedder == "auto" else None
-        embedder = None if todo else cli.embedder()
+        missing = remedy(cli.settings.model_dir) if cli.settings.embedder == "auto" else None
+        embedder = None if missing else cli.embedder()
         url = f"sqlite:///{quote(str(Path(path).absolute()))}"
         memory = stack.enter_context(Memory(url, embedder=embedder))
         memory.health()  # loads the model, so that it is not counted as the first question's time
-        taken, seconds = _take_in(memory, script["conversation"])
+        result, seconds = _store(memory, script["conversation"])
         if not cli.out.as_json:
-            _opening(cli.out, script, taken, seconds, embedder is not None, todo)
+            _opening(cli.out, script, result, seconds, embedder is not None, missing)
         answers = [_ask(cli, memory, question) for question in script["questions"]]
     _closing(cli.out, answers, keep)
 
 
-def _take_in(memory: Memory, conversation: dict[str, Any]) -> tuple[Taken, float]:
+def _store(memory: Memory, conversation: dict[str, Any]) -> tuple[Result, float]:
     started = time.perf_counter()
-    taken = Taken(file="demo")
+    result = Result(file="demo")
     lines = [json.dumps({"conversation": conversation})]
     items = importers.read(lines, format="chat", name="demo", session="demo")
-    take(memory, items, {"user_id": USER}, taken, lambda _done, _total: None)
-    return taken, time.perf_counter() - started
+    store(memory, items, {"user_id": USER}, result, lambda _done, _total: None)
+    return result, time.perf_counter() - started
 
 
 def _ask(cli: Cli, memory: Memory, question: str) -> _Answer:
@@ -87,7 +91,7 @@ def _ask(cli: Cli, memory: Memory, question: str) -> _Answer:
 
 
 def _opening(
-    out: Output, script: dict[str, Any], taken: Taken, seconds: float, semantic: bool, todo: str | None
+    out: Output, script: dict[str, Any], result: Result, seconds: float, semantic: bool, missing: str | None
 ) -> None:
     from rich.rule import Rule
     from rich.text import Text
@@ -96,18 +100,18 @@ def _opening(
     sessions = sum(key.endswith("_date_time") for key in conversation)
     people = f"{conversation['speaker_a']} and {conversation['speaker_b']}"
     out.show("", Rule(Text("memwell demo", style="bold"), align="left", style="cyan"), "")
-    turns = taken.added + taken.present
+    turns = result.added + result.present
     out.show(
         Text.assemble(
-            ("  Took in ", ""),
+            ("  Stored ", ""),
             (f"{turns} turns", "bold"),
             f" of {people}, {sessions} sessions {script['period']},\n  in ",
             (f"{seconds:.2f} s", "bold green"),
-            ": one SQLite file, no key, no server, no LLM.\n",
-            ("  Recall goes by words and by meaning (all-MiniLM-L6-v2, on this machine).", "dim")
+            ": one SQLite file, no API key, no server, no LLM.\n",
+            ("  Recall uses words and meaning (all-MiniLM-L6-v2, on this machine).", "dim")
             if semantic
-            else ("  Recall goes by words only here. By meaning too: ", "yellow"),
-            ("" if semantic else todo or "memwell demo --embedder local", "bold yellow"),
+            else ("  Recall uses words only here. For recall by meaning too: ", "yellow"),
+            ("" if semantic else missing or "memwell demo --embedder local", "bold yellow"),
         )
     )
 
@@ -126,11 +130,11 @@ def _show(out: Output, answer: _Answer) -> None:
     for hit in answer.hits:
         out.show(_shown(hit, best=hit is answer.hits[0]))
     if not answer.hits:
-        out.show(Text("  nothing found by words", style="dim"))
+        out.show(Text("  nothing found", style="dim"))
 
 
 def _shown(hit: Hit, *, best: bool) -> Table:
-    """A hit: bar and score, what was said, and beneath when and why."""
+    """A hit: bar, score and text, with date and reasons below."""
     from rich.table import Table
     from rich.text import Text
 
@@ -160,20 +164,20 @@ def _closing(out: Output, answers: list[_Answer], keep: str | None) -> None:
     summary = (
         f"  {len(answers)} questions, median {median:.1f} ms from question to ranked, explained answers."
     )
-    out.show("", Rule(style="cyan"), Text(summary), Text("  Go on with:", style="dim"))
+    out.show("", Rule(style="cyan"), Text(summary), Text("  Try next:", style="dim"))
     if keep is None:
-        tries: tuple[str, ...] = (
+        examples: tuple[str, ...] = (
             "memwell demo --keep demo.db",
             'memwell remember "I take my tea without sugar" --user me',
         )
-        tries += (
+        examples += (
             'memwell recall "How do I like my tea?" --user me --explain',
             "memwell import chat.json --user me",
         )
     else:
         at = f"--url sqlite:///{quote(keep)} --user {USER}"
-        tries = (f'memwell recall "Who waters the tomatoes?" {at} --explain', f"memwell list {at}")
-        tries += (f"memwell stats {at}", f"memwell doctor --url sqlite:///{quote(keep)}")
-    for line in tries:
+        examples = (f'memwell recall "Who waters the tomatoes?" {at} --explain', f"memwell list {at}")
+        examples += (f"memwell stats {at}", f"memwell doctor --url sqlite:///{quote(keep)}")
+    for line in examples:
         out.show(Text(f"    {line}", style="cyan", no_wrap=True, overflow="ignore"), soft_wrap=True)
     out.show("")

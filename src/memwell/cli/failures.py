@@ -1,4 +1,4 @@
-"""Exit codes, and every failure as one line on stderr that says what to do."""
+"""Exit codes, and errors as one line on stderr that says what to do."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ class Code(IntEnum):
 
 MEANINGS: Final = {
     Code.OK: "done",
-    Code.ERROR: "an error that trying again will not mend: full or read-only disk, damaged file, failing embedder",
+    Code.ERROR: "a permanent error: full or read-only disk, damaged file, failing embedder",
     Code.USAGE: "wrong arguments, a value beyond a limit, or a filter that cannot be understood",
-    Code.NOT_FOUND: "no such memory in the scope asked",
-    Code.CONFLICT: "the memory has another version than expected, or the id is taken",
+    Code.NOT_FOUND: "no such memory in the scope",
+    Code.CONFLICT: "the memory has another version than expected, or another memory has the id",
     Code.UNAVAILABLE: "locked, unreachable or timed out; trying again may help",
     Code.CONFIG: "a setting or URL is wrong, or a package is missing",
-    Code.PROBLEMS: "`doctor`, `repair` or `config check` found something that needs a hand",
-    Code.INTERRUPTED: "ended by Ctrl-C",
-    Code.BROKEN_PIPE: "the reader of the output went away",
+    Code.PROBLEMS: "`doctor`, `repair` or `config check` found a problem that remains",
+    Code.INTERRUPTED: "interrupted by Ctrl-C",
+    Code.BROKEN_PIPE: "the reader of the output closed it",
 }
 
 _CODES: Final[tuple[tuple[type[MemwellError], Code], ...]] = (
@@ -91,7 +91,7 @@ def debugging() -> bool:
 
 
 def report(error: BaseException) -> Code:
-    """Tell what went wrong and return the exit code."""
+    """Write the error to stderr and return the exit code."""
     if debugging():
         sys.stderr.write("".join(traceback.format_exception(error)))
     complain(explain(error))
@@ -99,14 +99,14 @@ def report(error: BaseException) -> Code:
 
 
 class Notices(logging.Handler):
-    """Shows warnings of the library as notes on stderr, each once."""
+    """Shows the library's warnings as notes on stderr, each once."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self._shown: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a warning that was not shown yet."""
+        """Write a warning unless it was shown before."""
         line = " ".join(record.getMessage().split())
         if line not in self._shown:
             self._shown.add(line)

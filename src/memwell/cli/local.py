@@ -1,4 +1,4 @@
-"""The local model, as far as the command line has to know of it."""
+"""Whether the local model is installed, and how to install it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _PACKAGES: Final = ("numpy", "onnxruntime", "tokenizers")
 
 
 def remedy(folder: str | None) -> str | None:
-    """What to run so that recall goes by meaning too; `None` when it does already. `folder`: MEMWELL_MODEL_DIR."""
+    """The commands that install the local model; `None` if it is installed. `folder`: MEMWELL_MODEL_DIR."""
     if any(importlib.util.find_spec(package) is None for package in _PACKAGES):
         return "pip install 'memwell[local]' && memwell models pull"
     return None if weights().available(folder) is not None else "memwell models pull"
 
 
 def weights() -> Any:
-    """The module that finds and fetches the weights. Raises `ConfigError` when a package is missing."""
+    """The module that finds and downloads the weights. Raises `ConfigError` if a package is missing."""
     try:
         return importlib.import_module("memwell.embedders.local.weights")
     except ImportError as error:

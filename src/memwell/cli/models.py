@@ -20,18 +20,19 @@ HELP: Final = "The local model for recall by meaning."
 def pull(
     cli: Cli,
     optional: Annotated[
-        bool, typer.Option("--optional", help="Succeed even if it cannot be had; recall is by words then.")
+        bool,
+        typer.Option("--optional", help="Succeed even if the download fails; recall then uses words only."),
     ] = False,
 ) -> None:
-    """Fetch the weights of the local model (about 90 MB, once) and check them."""
+    """Download the weights of the local model (about 90 MB, once) and check them."""
     try:
         path = _pull(cli)
     except MemwellError as error:
         if not optional:
             raise
-        why = "without a network" if isinstance(error, Unavailable) else f"({error.message})"
+        why = "because there is no network" if isinstance(error, Unavailable) else f"({error.message})"
         complain(
-            f"note: the local model cannot be had {why}; recall works by words. Later: memwell models pull"
+            f"note: the local model was not downloaded {why}; recall uses words only. Try later: memwell models pull"
         )
         return
     if cli.out.as_json:
@@ -44,7 +45,7 @@ def where(cli: Cli) -> None:
     """Print where the weights are."""
     path = weights().available(cli.settings.model_dir)
     if path is None:
-        raise ConfigError("the local model is not here yet; run: memwell models pull")
+        raise ConfigError("the local model is not installed; run: memwell models pull")
     if cli.out.as_json:
         cli.out.json({"path": str(path)})
     else:
@@ -53,7 +54,7 @@ def where(cli: Cli) -> None:
 
 def _pull(cli: Cli) -> object:
     module = weights()
-    with cli.out.progress("Fetching the local model", in_bytes=True) as progress:
+    with cli.out.progress("Downloading the local model", in_bytes=True) as progress:
         return module.pull(cli.settings.model_dir, progress=progress)
 
 

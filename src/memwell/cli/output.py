@@ -1,4 +1,4 @@
-"""How results are written: tables and colour in a terminal, tab-separated lines in a pipe, JSON when asked.
+"""Writing results: tables and colour in a terminal, tab-separated lines in a pipe, JSON with `--json`.
 
 Only results go to stdout; notes, questions, progress and errors go to stderr.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Output", "flat", "printable", "when"]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""Control characters, and those that turn the direction of what follows."""
+"""Control characters, and characters that change the direction of text."""
 
 
 def flat(text: str) -> str:
@@ -30,7 +30,7 @@ def flat(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """A text without control characters other than line ends and tabs, so that contents cannot steer the terminal."""
+    """A text without control characters except newlines and tabs, so that contents cannot control the terminal."""
     return _CONTROL.sub(lambda found: found[0] if found[0] in "\n\t" else "\N{REPLACEMENT CHARACTER}", text)
 
 
@@ -40,7 +40,7 @@ def when(moment: datetime | None) -> str:
 
 
 class Output:
-    """Stdout in one of three forms."""
+    """Stdout in one of three formats."""
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
@@ -50,7 +50,7 @@ class Output:
 
     @property
     def console(self) -> Console:
-        """The terminal, by rich."""
+        """Rich's console on stdout."""
         if self._console is None:
             from rich.console import Console
 
@@ -65,7 +65,7 @@ class Output:
         self.line(text.encode("utf-8", "surrogatepass").decode("utf-8", "replace"))
 
     def line(self, text: str) -> None:
-        """One line as it is."""
+        """One line, unchanged."""
         sys.stdout.write(text + "\n")
 
     def cells(self, values: Iterable[object]) -> None:
@@ -73,12 +73,12 @@ class Output:
         self.line("\t".join(flat(str(value)) if value is not None else "" for value in values))
 
     def show(self, *renderables: RenderableType, soft_wrap: bool = False) -> None:
-        """Something rich can draw, each on lines of its own."""
+        """Anything that rich can render."""
         for one in renderables:
             self.console.print(one, soft_wrap=soft_wrap)
 
     def table(self, heads: Sequence[str], rows: Iterable[Sequence[object]], *, wide: str = "") -> None:
-        """Rows under heads; in a pipe without the heads. The column `wide` takes the room that is left."""
+        """Rows under headings; in a pipe without the headings. The column `wide` takes the remaining width."""
         if not self.fancy:
             for row in rows:
                 self.cells(row)
@@ -95,7 +95,7 @@ class Output:
         self.show(table)
 
     def pairs(self, values: Mapping[str, object]) -> None:
-        """Names and values below each other."""
+        """Names and values, one pair a line."""
         if not self.fancy:
             for name, value in values.items():
                 self.cells((name, value))
@@ -111,13 +111,13 @@ class Output:
         self.show(grid)
 
     def note(self, text: str) -> None:
-        """A remark for people, on stderr, and only when they are looking."""
+        """A remark on stderr, only in a terminal."""
         if sys.stderr.isatty() and not self.as_json:
             sys.stderr.write(text + "\n")
 
     @contextmanager
     def progress(self, what: str, *, in_bytes: bool = False) -> Iterator[Progress]:
-        """A bar on stderr while something runs; nothing when stderr is no terminal."""
+        """A progress bar on stderr; nothing if stderr is not a terminal."""
         if not sys.stderr.isatty():
             yield lambda _done, _total: None
             return

@@ -17,8 +17,8 @@ __all__ = ["recall"]
 
 def recall(
     cli: Cli,
-    query: Annotated[str, typer.Argument(metavar="QUERY", help="The question, or - for stdin.")],
-    limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", help="How many at most.")] = 10,
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="The question, or - to read it from stdin.")],
+    limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", help="Show at most N memories.")] = 10,
     where: Where = None,
     mode: Annotated[
         str, typer.Option("--mode", metavar="MODE", help="hybrid, semantic or lexical.")
@@ -29,15 +29,13 @@ def recall(
     ] = "relevant",
     as_of: Annotated[
         str | None,
-        typer.Option("--as-of", metavar="WHEN", help="Answer with what was stored by then, ISO 8601."),
+        typer.Option("--as-of", metavar="WHEN", help="Answer with what was stored at this time (ISO 8601)."),
     ] = None,
     token_budget: Annotated[
         int | None,
-        typer.Option("--token-budget", metavar="N", help="End where the contents exceed so many tokens."),
+        typer.Option("--token-budget", metavar="N", help="Stop before the contents exceed N tokens."),
     ] = None,
-    explain: Annotated[
-        bool, typer.Option("--explain", "-x", help="Show what each score is made of.")
-    ] = False,
+    explain: Annotated[bool, typer.Option("--explain", "-x", help="Show the signals of each score.")] = False,
 ) -> None:
     """Find the memories that answer a question, best first."""
     chosen, text = cli.filter(where), content_of(query)
@@ -57,7 +55,7 @@ def recall(
         seconds = time.perf_counter() - started
     _print(cli.out, hits, explain=explain)
     if not hits:
-        cli.out.note("Nothing found. Whose memories are you asking? See --user and `memwell stats`.")
+        cli.out.note("Nothing found. Is this the right owner? See --user and `memwell stats`.")
     elif cli.out.fancy:
         cli.out.note(f"{len(hits)} {'memory' if len(hits) == 1 else 'memories'} in {seconds * 1000:.0f} ms")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -16,7 +15,9 @@ from memwell.records.codec import record_to_json
 
 __all__ = ["relate", "related", "unrelate"]
 
-Target = Annotated[str, typer.Argument(metavar="TARGET", help="Id of the other memory, or the end of it.")]
+Target = Annotated[
+    str, typer.Argument(metavar="TARGET", help="Id of the other memory, or its last characters.")
+]
 
 
 def relate(
@@ -26,12 +27,14 @@ def relate(
     kind: Annotated[
         str,
         typer.Option(
-            "--kind", metavar="TEXT", help="supersedes, contradicts, extends, related, or your own word."
+            "--kind", metavar="TEXT", help="supersedes, contradicts, extends, related, or a word of your own."
         ),
     ] = "related",
-    strength: Annotated[float, typer.Option("--strength", metavar="0..1", help="How strongly.")] = 1.0,
+    strength: Annotated[
+        float, typer.Option("--strength", metavar="0..1", help="Strength of the relationship.")
+    ] = 1.0,
 ) -> None:
-    """Relate one memory to another, as in `memwell relate NEW OLD --kind supersedes`."""
+    """Relate one memory to another, such as `memwell relate NEW OLD --kind supersedes`."""
     with cli.memory() as memory:
         source, end = cli.find(memory, id), cli.find(memory, target)
         link = memory.relate(source, end, kind, strength=strength, **cli.owner)
@@ -45,7 +48,7 @@ def unrelate(
     cli: Cli,
     id: Id,
     target: Target,
-    kind: Annotated[str | None, typer.Option("--kind", metavar="TEXT", help="Only of this kind.")] = None,
+    kind: Annotated[str | None, typer.Option("--kind", metavar="TEXT", help="Remove only this kind.")] = None,
 ) -> None:
     """Remove the relationships from one memory to another."""
     with cli.memory() as memory:
@@ -55,33 +58,35 @@ def unrelate(
     elif removed:
         cli.out.line(f"Removed {removed}.")
     if not removed:
-        complain("there is no such relationship; `memwell related ID` shows those there are")
+        complain("there is no such relationship; `memwell related ID` lists the existing ones")
         raise typer.Exit(Code.NOT_FOUND)
 
 
 def related(
     cli: Cli,
     id: Id,
-    kind: Annotated[str | None, typer.Option("--kind", metavar="TEXT", help="Only over this kind.")] = None,
-    depth: Annotated[int, typer.Option("--depth", metavar="N", help="Steps at most.")] = 1,
+    kind: Annotated[str | None, typer.Option("--kind", metavar="TEXT", help="Follow only this kind.")] = None,
+    depth: Annotated[
+        int, typer.Option("--depth", metavar="N", help="Follow at most N relationships in a row.")
+    ] = 1,
     min_strength: Annotated[
-        float, typer.Option("--min-strength", metavar="0..1", help="Only over ways at least so strong.")
+        float, typer.Option("--min-strength", metavar="0..1", help="Least strength of the whole path.")
     ] = 0.0,
 ) -> None:
-    """Show the memories reached over relationships, in either direction."""
+    """Show the memories that relationships connect with this one, in either direction."""
     with cli.memory() as memory:
         found = memory.related(
             cli.find(memory, id), kind=kind, depth=depth, min_strength=min_strength, **cli.owner
         )
     if cli.out.as_json:
         for one in found:
-            way = {
+            link = {
                 "kind": one.link.kind,
                 "depth": one.depth,
                 "outgoing": one.outgoing,
                 "strength": one.strength,
             }
-            cli.out.json({**way, "record": record_to_json(replace(one.record))})
+            cli.out.json({**link, "record": record_to_json(one.record)})
         return
     rows = [
         (
@@ -94,6 +99,6 @@ def related(
         for one in found
     ]
     if rows:
-        cli.out.table(("step", "way", "strength", "id", "content"), rows, wide="content")
+        cli.out.table(("depth", "relationship", "strength", "id", "content"), rows, wide="content")
     else:
-        cli.out.note("Not related to anything yet; see `memwell relate --help`.")
+        cli.out.note("No related memories. See `memwell relate --help`.")

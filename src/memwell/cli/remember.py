@@ -8,7 +8,7 @@ import typer
 
 from memwell.cli.failures import Code, complain
 from memwell.cli.output import flat, printable
-from memwell.cli.shared import Cli, Metadata, Where, Whether, ask, content_of, duration
+from memwell.cli.shared import Cli, Metadata, Where, Yes, ask, content_of, duration
 from memwell.cli.views import short
 from memwell.records.codec import record_to_json
 from memwell.sync import Memory
@@ -17,29 +17,32 @@ from memwell.types import Record
 __all__ = ["forget", "remember", "restore", "update"]
 
 Tags = Annotated[
-    list[str] | None, typer.Option("--tag", "-t", metavar="TEXT", help="A tag; may be repeated.")
+    list[str] | None, typer.Option("--tag", "-t", metavar="TEXT", help="A tag. May be repeated.")
 ]
 Category = Annotated[str | None, typer.Option("--category", metavar="TEXT", help="Category.")]
 Importance = Annotated[float | None, typer.Option("--importance", metavar="0..1", help="Importance.")]
-Kind = Annotated[str | None, typer.Option("--kind", metavar="TEXT", help="Kind; memory by default.")]
+Kind = Annotated[str | None, typer.Option("--kind", metavar="TEXT", help="Kind. Default: memory.")]
 Tier = Annotated[str | None, typer.Option("--tier", metavar="TEXT", help="Tier, such as short or long.")]
-Source = Annotated[str | None, typer.Option("--source", metavar="TEXT", help="Where it comes from.")]
+Source = Annotated[str | None, typer.Option("--source", metavar="TEXT", help="Where the text comes from.")]
 Ttl = Annotated[
-    str | None, typer.Option("--ttl", metavar="TIME", help="Time to live: 90 (seconds), 30m, 12h, 7d, 2w.")
+    str | None,
+    typer.Option("--ttl", metavar="TIME", help="Time to live, such as 90 (seconds), 30m, 12h, 7d or 2w."),
 ]
 Expires = Annotated[
-    str | None, typer.Option("--expires-at", metavar="WHEN", help="When it expires, ISO 8601.")
+    str | None, typer.Option("--expires-at", metavar="WHEN", help="When it expires (ISO 8601).")
 ]
 Expected = Annotated[
     int | None,
-    typer.Option("--expected-version", metavar="N", help="Fail unless this is the stored version."),
+    typer.Option("--expected-version", metavar="N", help="Fail if the stored version is not N."),
 ]
-Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the memory, or the last characters of it.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the memory, or its last characters.")]
 
 
 def remember(
     cli: Cli,
-    content: Annotated[str, typer.Argument(metavar="CONTENT", help="The text to remember, or - for stdin.")],
+    content: Annotated[
+        str, typer.Argument(metavar="CONTENT", help="The text to store, or - to read it from stdin.")
+    ],
     tag: Tags = None,
     metadata: Metadata = None,
     category: Category = None,
@@ -49,20 +52,20 @@ def remember(
     source: Source = None,
     ttl: Ttl = None,
     expires_at: Expires = None,
-    id: Annotated[str | None, typer.Option("--id", metavar="ID", help="An id of your own.")] = None,
+    id: Annotated[str | None, typer.Option("--id", metavar="ID", help="Your own id for it.")] = None,
     created_at: Annotated[
         str | None,
-        typer.Option("--created-at", metavar="WHEN", help="When it was learnt, ISO 8601; now by default."),
+        typer.Option("--created-at", metavar="WHEN", help="When it was learnt (ISO 8601). Default: now."),
     ] = None,
     update: Annotated[
         bool,
         typer.Option(
             "--update",
-            help="If it is stored already, take over the importance, tier, source and expiry given.",
+            help="If it is stored already, update its importance, tier, source and expiry.",
         ),
     ] = False,
 ) -> None:
-    """Store a memory. In a pipe, prints its id."""
+    """Store a memory. In a pipe, print its id."""
     options: dict[str, Any] = {
         "tags": tag,
         "metadata": cli.filter(metadata, "--metadata"),
@@ -80,15 +83,15 @@ def remember(
     text = content_of(content)
     with cli.memory(embeds=True) as memory:
         record = memory.remember(text, **cli.owner, **options)
-    done = "Remembered" if not record.reinforced else f"Known already, reinforced ({record.reinforced}×)"
-    _tell(cli, done, record)
+    done = "Remembered" if not record.reinforced else f"Already stored, reinforced ({record.reinforced}×)"
+    _print(cli, done, record)
 
 
 def update(
     cli: Cli,
     id: Id,
     content: Annotated[
-        str | None, typer.Argument(metavar="[CONTENT]", help="The new text, or - for stdin.")
+        str | None, typer.Argument(metavar="[CONTENT]", help="The new text, or - to read it from stdin.")
     ] = None,
     tag: Tags = None,
     metadata: Metadata = None,
@@ -100,11 +103,11 @@ def update(
     ttl: Ttl = None,
     expires_at: Expires = None,
     clear: Annotated[
-        list[str] | None, typer.Option("--clear", metavar="FIELD", help="A field to empty; may be repeated.")
+        list[str] | None, typer.Option("--clear", metavar="FIELD", help="A field to empty. May be repeated.")
     ] = None,
     expected_version: Expected = None,
 ) -> None:
-    """Change a memory; the version before is kept. Metadata and tags are replaced as wholes."""
+    """Change a memory and keep the previous version. Metadata and tags are replaced as a whole."""
     text = None if content is None else content_of(content)
     with cli.memory(embeds=text is not None) as memory:
         record = memory.update(
@@ -123,7 +126,7 @@ def update(
             expected_version=expected_version,
             **cli.owner,
         )
-    _tell(cli, f"Version {record.version} of", record)
+    _print(cli, f"Version {record.version} of", record)
 
 
 def restore(
@@ -136,20 +139,22 @@ def restore(
     with cli.memory(embeds=True) as memory:
         found = cli.find(memory, id)
         record = memory.restore(found, version, expected_version=expected_version, **cli.owner)
-    _tell(cli, f"Version {version} is back as version {record.version} of", record)
+    _print(cli, f"Version {version} is back as version {record.version} of", record)
 
 
 def forget(
     cli: Cli,
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids, or ends of them.")] = None,
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", help="Ids, or their last characters.")
+    ] = None,
     where: Where = None,
     everything: Annotated[
         bool,
         typer.Option("--all", help="All memories of the owner given; without an owner, of the whole tenant."),
     ] = False,
-    yes: Whether = False,
+    yes: Yes = False,
 ) -> None:
-    """Remove memories for good, with their history and relationships. Of several, asks first."""
+    """Remove memories for good, with their history and relationships. Asks before it removes several."""
     if not ids and where is None and not everything:
         raise typer.BadParameter("name ids, --where or --all")
     if ids and everything:
@@ -167,7 +172,7 @@ def forget(
         else:
             narrow = chosen if found is None else {"$and": [{"id": {"$in": found}}, chosen or {}]}
             gone = _several(cli, memory, found, chosen, narrow, everything=everything, yes=yes)
-    _gone(cli, gone, found)
+    _print_forgotten(cli, gone, found)
 
 
 def _several(
@@ -188,7 +193,7 @@ def _several(
     return memory.forget(found, where=chosen, everything=everything, **cli.owner)
 
 
-def _gone(cli: Cli, gone: list[str], asked: list[str] | None) -> None:
+def _print_forgotten(cli: Cli, gone: list[str], asked: list[str] | None) -> None:
     if cli.out.as_json:
         cli.out.json({"forgotten": gone})
     elif cli.out.fancy:
@@ -202,7 +207,7 @@ def _gone(cli: Cli, gone: list[str], asked: list[str] | None) -> None:
         raise typer.Exit(Code.NOT_FOUND)
 
 
-def _tell(cli: Cli, done: str, record: Record) -> None:
+def _print(cli: Cli, done: str, record: Record) -> None:
     if cli.out.as_json:
         cli.out.json(record_to_json(record))
     elif cli.out.fancy:

@@ -1,4 +1,4 @@
-"""The application: its commands, and one place where every failure ends."""
+"""The application: its commands, and the one place that handles every error."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _UsageError: Any = typer.BadParameter.__base__
 
 
 class Root(TyperGroup):
-    """The group of all commands: failures become one line on stderr and an exit code."""
+    """The group of all commands. Errors become one line on stderr and an exit code."""
 
     def main(
         self,
@@ -35,7 +35,7 @@ class Root(TyperGroup):
         windows_expand_args: bool = True,
         **extra: Any,
     ) -> Any:
-        """Run; in standalone mode exit with the code, else return it."""
+        """Run the command. In standalone mode exit with the code, otherwise return it."""
         call = functools.partial(
             super().main, args, prog_name, complete_var, False, windows_expand_args, **extra
         )
@@ -45,7 +45,7 @@ class Root(TyperGroup):
         return code
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command, and end quietly when the reader of the output goes away."""
+        """Run the command, and end quietly if the reader of the output closes it."""
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
@@ -71,7 +71,7 @@ def _coded(call: Callable[[], Any]) -> int:
         return Code.USAGE
     except (typer.Abort, KeyboardInterrupt):
         return Code.INTERRUPTED
-    except Exception as error:  # noqa: BLE001  the last place: everything becomes a line and a code
+    except Exception as error:  # noqa: BLE001  every error becomes a line and an exit code
         return report(error)
 
 
@@ -82,20 +82,20 @@ def _usage(error: Any) -> str:
 
 
 def _drop_output() -> None:
-    """Nobody reads stdout any more: send what is still buffered nowhere, so that Python ends without complaint."""
+    """Redirect stdout to the null device, so that Python can flush what is buffered without an error."""
     try:
         number = sys.stdout.fileno()
     except (OSError, ValueError):
         return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, number)
-    os.close(nowhere)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, number)
+    os.close(null)
 
 
 app = typer.Typer(
     name="memwell",
     cls=Root,
-    help="Memory for AI agents: one SQLite file, no key, no server.",
+    help="Memory for AI agents: one SQLite file, no API key, no server.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -103,9 +103,9 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-_EVERYDAY: Final = "Every day"
+_EVERYDAY: Final = "Everyday use"
 _CHANGES: Final = "Changing and relating"
-_CARE: Final = "Moving and care"
+_CARE: Final = "Import, export and maintenance"
 _ABOUT: Final = "Getting started"
 
 _COMMANDS: Final[Sequence[tuple[str, Callable[..., None], str]]] = (
@@ -133,7 +133,7 @@ _COMMANDS: Final[Sequence[tuple[str, Callable[..., None], str]]] = (
 
 @app.callback()
 def root(ctx: typer.Context, **given: Any) -> None:
-    """Keep what was given before the name of the command."""
+    """Keep the options that stand before the name of the command."""
     ctx.obj = given
 
 
@@ -165,7 +165,7 @@ _build()
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line on these arguments and return the exit code."""
-    _unicode_everywhere()
+    _write_utf8()
     notices, log = Notices(), logging.getLogger("memwell")
     log.addHandler(notices)
     try:
@@ -175,8 +175,8 @@ def run(arguments: Sequence[str]) -> int:
         log.removeHandler(notices)
 
 
-def _unicode_everywhere() -> None:
-    """Text in UTF-8 whatever the locale says; what cannot be written is replaced and never an error."""
+def _write_utf8() -> None:
+    """Write UTF-8 whatever the locale is; replace characters that cannot be written."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")

@@ -18,21 +18,21 @@ from memwell.ports import Port
 
 __all__ = ["COMMANDS", "HELP", "check"]
 
-HELP: Final = "What memwell was told, and whether it works."
+HELP: Final = "Show the settings and check that they work."
 _URLS: Final = ("url", "index", "cache", "embedder")
 
 
 def check(cli: Cli) -> None:
-    """Show every setting, its value and where it came from, and try whether the parts open."""
+    """Show every setting with its value and source, and check that each part opens."""
     settings = {name: _value(cli, name) for name in config.names()}
     parts = _parts(cli)
     healthy = all(ok for ok, _ in parts.values())
     if cli.out.as_json:
-        told = {
+        shown = {
             name: {"value": value, "source": cli.settings.source(name)} for name, value in settings.items()
         }
         tried = {name: {"ok": ok, "detail": text} for name, (ok, text) in parts.items()}
-        cli.out.json({"ok": healthy, "settings": told, "parts": tried})
+        cli.out.json({"ok": healthy, "settings": shown, "parts": tried})
     else:
         rows = [(name, value, cli.settings.source(name)) for name, value in settings.items()]
         cli.out.table(("setting", "value", "from"), rows, wide="value")
@@ -60,7 +60,7 @@ def _value(cli: Cli, name: str) -> str | None:
 
 
 def _parts(cli: Cli) -> dict[str, tuple[bool, str]]:
-    """Part → whether it opens, and what to do or what it is."""
+    """Part → whether it opens, and its name or what is wrong."""
     from memwell.engine.assembly import default_url
 
     settings = cli.settings
@@ -82,10 +82,10 @@ def _parts(cli: Cli) -> dict[str, tuple[bool, str]]:
 def _embedder(cli: Cli) -> tuple[bool, str]:
     name = cli.embedder()
     if name is None:
-        return True, "none: recall by words"
-    todo = remedy(cli.settings.model_dir) if name == "auto" else None
-    if todo is not None:
-        return True, f"auto: recall by words; for recall by meaning run: {todo}"
+        return True, "none: recall uses words only"
+    missing = remedy(cli.settings.model_dir) if name == "auto" else None
+    if missing is not None:
+        return True, f"auto: recall uses words only; for recall by meaning run: {missing}"
     return _tried(lambda: registry.open_embedder("local" if name == "auto" else name))
 
 

@@ -1,4 +1,4 @@
-"""What every command has: store, embedder, owner and form of output, given before or after the command's name."""
+"""The options of every command (store, embedder, owner, output), before or after the command's name."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from memwell.config import Settings, load
 from memwell.errors import InvalidInput, NotFound
 from memwell.sync import Memory
 
-__all__ = ["Cli", "Metadata", "Where", "Whether", "ask", "command", "content_of", "duration"]
+__all__ = ["Cli", "Metadata", "Where", "Yes", "ask", "command", "content_of", "duration"]
 
 P = ParamSpec("P")
 
@@ -32,14 +32,14 @@ OWNER: Final = ("user", "agent", "session", "tenant", "namespace")
 _OPTIONS: Final[Mapping[str, tuple[str, str]]] = {
     "url": (
         "URL",
-        "Where memories are kept, such as sqlite:///notes.db; by default a file in your data directory.",
+        "The store, such as sqlite:///notes.db. Default: a file in your data directory.",
     ),
-    "embedder": ("NAME", "auto, local, hashing, or none for recall by words only."),
-    "user": ("ID", "Whose memory."),
-    "agent": ("ID", "Which agent's."),
-    "session": ("ID", "Which conversation."),
-    "tenant": ("ID", "Which tenant; nothing is ever seen across tenants."),
-    "namespace": ("NAME", "Which namespace."),
+    "embedder": ("NAME", "auto, local, hashing, or none to use words only."),
+    "user": ("ID", "The user the memories belong to."),
+    "agent": ("ID", "The agent."),
+    "session": ("ID", "The conversation."),
+    "tenant": ("ID", "The tenant. No command sees another tenant."),
+    "namespace": ("NAME", "The namespace."),
 }
 SHARED: Final = (*_OPTIONS, "json")
 _SHORTEST: Final = 6
@@ -51,7 +51,7 @@ Where = Annotated[
 Metadata = Annotated[
     str | None, typer.Option("--metadata", metavar="JSON", help='Metadata, such as \'{"topic": "tea"}\'.')
 ]
-Whether = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 
 
 class Owner(TypedDict, total=False):
@@ -74,7 +74,7 @@ class Cli:
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Cli:
-        """What was given on the command line over what the environment says; an empty text takes a setting back."""
+        """Options override the environment; an empty option resets a setting to its default."""
         found = load()
         chosen = {name: value for name in _OPTIONS if (value := given.get(name)) is not None}
         settings = found.with_options(**chosen)
@@ -83,27 +83,29 @@ class Cli:
         return cls(settings, owner, Output(as_json=bool(given.get("json"))))
 
     def memory(self, *, embeds: bool = False) -> Memory:
-        """The memory of this call. Without `embeds` no model is needed, unless an index has to follow writes."""
+        """The memory of this call. Without `embeds` the model is loaded only if an index has to follow the writes."""
         settings = self.settings
         embedder = self.embedder() if embeds or settings.index else None
-        todo = remedy(settings.model_dir) if embedder == "auto" else None
-        if todo is not None:
+        missing = remedy(settings.model_dir) if embedder == "auto" else None
+        if missing is not None:
             embedder = None
             if embeds:
-                complain(f"note: by words only; for recall by meaning run: {todo} (or say --embedder none)")
+                complain(
+                    f"note: recall uses words only; for recall by meaning run: {missing} (or pass --embedder none)"
+                )
         index = settings.index if embeds or embedder is not None else None
         cache = None if embedder is None else settings.cache
         return Memory(settings.url, embedder=embedder, index=index, cache=cache)
 
     def embedder(self) -> str | None:
-        """The embedder's name for the engine."""
+        """The embedder for the engine."""
         name, folder = self.settings.embedder, self.settings.model_dir
         if folder is not None and name in ("auto", "local"):
             return f"local:///{quote(str(Path(folder).expanduser().absolute()))}"
         return None if name == "none" else name
 
     def find(self, memory: Memory, id: str) -> str:
-        """The whole id for an id or its last characters. Raises `NotFound`, `InvalidInput` when several end so."""
+        """The full id for an id or its last characters. Raises `NotFound`, and `InvalidInput` if several match."""
         if not _SHORTEST <= len(id) < _WHOLE:
             return id
         with suppress(NotFound):
@@ -111,7 +113,7 @@ class Cli:
         ends = memory.list(where={"id": {"$contains": id}}, limit=100, **self.owner)
         ids = [record.id for record in ends if record.id.endswith(id)]
         if len(ids) > 1:
-            raise InvalidInput(f"{len(ids)} memories have an id that ends in {id!r}; give more of it")
+            raise InvalidInput(f"{len(ids)} memories have an id that ends in {id!r}; give more characters")
         if not ids:
             raise NotFound(f"no memory {id!r} in this scope")
         return str(ids[0])
@@ -122,7 +124,7 @@ class Cli:
 
 
 def command(function: Callable[Concatenate[Cli, P], None]) -> Callable[..., None]:
-    """A function over `Cli` as one for typer: the shared options are added and its first argument made of them."""
+    """Turn a function of a `Cli` into a typer command: add the shared options and build the `Cli` from them."""
     own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
 
     def call(ctx: typer.Context, **values: Any) -> None:
@@ -144,12 +146,12 @@ def command(function: Callable[Concatenate[Cli, P], None]) -> Callable[..., None
 
 
 def shared_parameters() -> list[inspect.Parameter]:
-    """The options that every command has."""
+    """The options of every command."""
     found = []
     for name, (metavar, text) in _OPTIONS.items():
         option = typer.Option(f"--{name}", metavar=metavar, help=text, rich_help_panel=PANEL)
         found.append(_parameter(name, Annotated[str | None, option], None))
-    flag = typer.Option("--json", help="JSON on stdout and nothing else there.", rich_help_panel=PANEL)
+    flag = typer.Option("--json", help="Write JSON to stdout, and nothing else.", rich_help_panel=PANEL)
     return [*found, _parameter("json", Annotated[bool, flag], False)]
 
 
@@ -166,19 +168,19 @@ def _object(text: str | None, option: str) -> dict[str, Any] | None:
     except ValueError as error:
         raise typer.BadParameter(f"{option} is not JSON: {error}. Quote it: {like}") from error
     if not isinstance(value, dict):
-        raise typer.BadParameter(f"{option} takes a JSON object, as in {like}, not {text}")
+        raise typer.BadParameter(f"{option} takes a JSON object such as {like}, not {text}")
     return value
 
 
 def ask(question: str) -> None:
-    """Go on only after a yes. Where nobody can be asked, `--yes` is demanded."""
+    """Continue only after a yes. Without a terminal, `--yes` is required."""
     if not sys.stdin.isatty():
-        raise typer.BadParameter(f"{question} Nobody can be asked here; say --yes")
+        raise typer.BadParameter(f"{question} There is no terminal to ask; pass --yes")
     typer.confirm(question, abort=True, err=True)
 
 
 def content_of(text: str) -> str:
-    """The argument as it is, or for `-` all of stdin without the last line end."""
+    """The argument, or for `-` all of stdin without the last newline."""
     if text != "-":
         return text
     raw = sys.stdin.buffer.read()
@@ -186,7 +188,7 @@ def content_of(text: str) -> str:
         return raw.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError as error:
         raise InvalidInput(
-            f"stdin is not UTF-8 text (byte {error.start}); convert it first, as with iconv"
+            f"stdin is not UTF-8 text (byte {error.start}); convert it first, for example with iconv"
         ) from error
 
 
@@ -194,7 +196,7 @@ _UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0
 
 
 def duration(text: str | None) -> timedelta | None:
-    """A time such as `90`, `30m`, `12h`, `7d`, `2w`; a bare number is seconds."""
+    """A duration such as `90` (seconds), `30m`, `12h`, `7d` or `2w`."""
     if text is None:
         return None
     number, unit = (text[:-1], text[-1].lower()) if text[-1:].isalpha() else (text, "s")
@@ -202,5 +204,5 @@ def duration(text: str | None) -> timedelta | None:
         return timedelta(seconds=float(number) * _UNITS[unit])
     except (ValueError, KeyError, OverflowError) as error:
         raise typer.BadParameter(
-            f"--ttl {text!r} is no time; write 90 (seconds), 30m, 12h, 7d or 2w"
+            f"--ttl {text!r} is not a valid duration; write 90 (seconds), 30m, 12h, 7d or 2w"
         ) from error

@@ -28,11 +28,12 @@ def list_(
         str, typer.Option("--order", metavar="FIELD", help="created_at, updated_at, importance or id.")
     ] = "created_at",
     ascending: Annotated[bool, typer.Option("--ascending", help="Oldest or smallest first.")] = False,
-    limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", help="How many at most.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", help="Show at most N memories.")] = 20,
     cursor: Annotated[
-        str | None, typer.Option("--cursor", metavar="TEXT", help="Where to go on, as the call before told.")
+        str | None,
+        typer.Option("--cursor", metavar="TEXT", help="Continue after the page that printed this cursor."),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All of them, page by page.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Show all of them.")] = False,
 ) -> None:
     """List memories, newest first."""
     chosen = cli.filter(where)
@@ -45,9 +46,9 @@ def list_(
         )
     _print(cli, iter(page.records))
     if page.cursor:
-        cli.out.note(f"There are more: --all, or --cursor {page.cursor}")
+        cli.out.note(f"There are more: use --all, or --cursor {page.cursor}")
     elif not page.records:
-        cli.out.note("No memories here. Whose are you looking for? See --user, --where and `memwell stats`.")
+        cli.out.note("No memories. Is this the right owner? See --user, --where and `memwell stats`.")
 
 
 def _walk(
@@ -80,7 +81,7 @@ def _print(cli: Cli, records: Iterator[Record]) -> None:
 
 
 def show(cli: Cli, id: Id) -> None:
-    """Show all of one memory."""
+    """Show one memory in full."""
     with cli.memory() as memory:
         record = memory.get(cli.find(memory, id), **cli.owner)
     if cli.out.as_json:
@@ -111,7 +112,7 @@ def history(cli: Cli, id: Id) -> None:
 
 
 def stats(cli: Cli) -> None:
-    """Count memories by kind, category and model."""
+    """Show how many memories there are, by kind, category and model."""
     with cli.memory() as memory:
         found = memory.stats(**cli.owner)
     if cli.out.as_json:
@@ -136,7 +137,7 @@ def _lines(found: Stats) -> dict[str, object]:
     lines |= {f"kind {name}": f"{count:,}" for name, count in sorted(found.by_kind.items())}
     lines |= {f"category {name}": f"{count:,}" for name, count in sorted(found.by_category.items())}
     lines |= {f"vectors of {name}": f"{count:,}" for name, count in sorted(found.embedded.items())}
-    lines |= {"without vectors": f"{found.unembedded:,}", "expired, not yet swept": f"{found.expired:,}"}
+    lines |= {"without vectors": f"{found.unembedded:,}", "expired, not yet removed": f"{found.expired:,}"}
     if found.oldest and found.newest:
         lines |= {"oldest": when(found.oldest), "newest": when(found.newest)}
     if found.bytes is not None:

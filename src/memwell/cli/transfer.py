@@ -25,15 +25,15 @@ from memwell.importers import Found, Item, Skipped
 from memwell.sync import Memory
 from memwell.types import Progress
 
-__all__ = ["export", "import_", "take"]
+__all__ = ["Result", "export", "import_", "store"]
 
 _HEAD: Final = 8192
 _BATCH: Final = 300
 
 
 @dataclass(kw_only=True)
-class Taken:
-    """What came of one file."""
+class Result:
+    """What became of one file."""
 
     file: str
     format: str = ""
@@ -42,29 +42,32 @@ class Taken:
     skipped: list[Skipped] = field(default_factory=list)
 
     @property
-    def bad(self) -> list[Skipped]:
-        """What should have been taken and could not."""
+    def failed(self) -> list[Skipped]:
+        """Items that should have been stored and could not."""
         return [one for one in self.skipped if not one.harmless]
 
 
 def import_(
     cli: Cli,
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Files, or - for stdin.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Files, or - to read stdin.")],
     format: Annotated[
         str | None,
         typer.Option(
-            "--format", metavar="NAME", help="export, chat, markdown or text; by content if not given."
+            "--format",
+            metavar="NAME",
+            help="export, chat, markdown or text. Default: detected from the content.",
         ),
     ] = None,
     tag: Annotated[
-        list[str] | None, typer.Option("--tag", "-t", metavar="TEXT", help="A tag for all; may be repeated.")
+        list[str] | None,
+        typer.Option("--tag", "-t", metavar="TEXT", help="A tag for all memories. May be repeated."),
     ] = None,
     category: Annotated[
-        str | None, typer.Option("--category", metavar="TEXT", help="Category for all.")
+        str | None, typer.Option("--category", metavar="TEXT", help="Category for all memories.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and count, store nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and count, but store nothing.")] = False,
 ) -> None:
-    """Take in exports, chat transcripts, Markdown and plain text. The same again adds nothing."""
+    """Import exports, chat transcripts, Markdown and plain text. Importing the same again adds nothing."""
     if format is not None and format not in importers.FORMATS:
         raise typer.BadParameter(f"--format is one of {', '.join(importers.FORMATS)}")
     options: dict[str, Any] = {**cli.owner, "tags": tag, "category": category}
@@ -72,10 +75,10 @@ def import_(
     with cli.memory(embeds=not dry_run) as memory, cli.out.progress("Importing") as progress:
         for name in files:
             with _opened(name) as lines:
-                taken = _one(memory, lines, name, format, options, progress, dry_run=dry_run)
-            found.append(taken)
-            _tell(cli, taken, dry_run=dry_run)
-    if any(taken.bad for taken in found):
+                result = _one(memory, lines, name, format, options, progress, dry_run=dry_run)
+            found.append(result)
+            _print(cli, result, dry_run=dry_run)
+    if any(result.failed for result in found):
         raise typer.Exit(Code.ERROR)
 
 
@@ -87,12 +90,12 @@ def _opened(name: str) -> Iterator[TextIOWrapper]:
         try:
             stream = Path(name).open(encoding="utf-8-sig")  # noqa: SIM115  closed below
         except OSError as error:
-            raise InvalidInput(f"{name}: {error.strerror}; name files to read, or - for stdin") from error
+            raise InvalidInput(f"{name}: {error.strerror}; give files to read, or - for stdin") from error
     try:
         yield stream
     except UnicodeDecodeError as error:
         raise InvalidInput(
-            f"{name} is not UTF-8 text ({error.reason}); convert it first, as with iconv"
+            f"{name} is not UTF-8 text ({error.reason}); convert it first, for example with iconv"
         ) from error
     finally:
         stream.close()
@@ -107,7 +110,7 @@ def _one(
     progress: Progress,
     *,
     dry_run: bool,
-) -> Taken:
+) -> Result:
     head: list[str] = []
     for line in lines:
         head.append(line)
@@ -119,65 +122,65 @@ def _one(
         return _export_in(memory, chain(head, lines), name, progress, dry_run=dry_run)
     session = options.get("session_id") or Path(own).stem[:256] or "stdin"
     items = importers.read(chain(head, lines), format=format, name=own[:256], session=session)
-    taken = Taken(file=name, format=format)
+    result = Result(file=name, format=format)
     if dry_run:
         for item in items:
-            _count(taken, item)
+            _count(result, item)
     else:
-        take(memory, items, options, taken, progress)
-    return taken
+        store(memory, items, options, result, progress)
+    return result
 
 
-def take(
-    memory: Memory, items: Iterable[Item], options: dict[str, Any], taken: Taken, progress: Progress
+def store(
+    memory: Memory, items: Iterable[Item], options: dict[str, Any], result: Result, progress: Progress
 ) -> None:
-    """Store what is not there yet, some hundreds in one transaction."""
+    """Store the items that are not there yet, some hundreds in a transaction."""
     owner = [options.get(name) for name in NARROWING]
     done, rest = 0, importers.identified(items, owner=owner, now=datetime.now(UTC))
     while batch := list(islice(rest, _BATCH)):
-        taken.skipped += [item for item in batch if isinstance(item, Skipped)]
-        _store(memory, [item for item in batch if isinstance(item, Found)], options, taken)
+        result.skipped += [item for item in batch if isinstance(item, Skipped)]
+        _store_batch(memory, [item for item in batch if isinstance(item, Found)], options, result)
         done += len(batch)
         progress(done, 0)
 
 
-def _store(memory: Memory, batch: list[Found], options: dict[str, Any], taken: Taken) -> None:
+def _store_batch(memory: Memory, batch: list[Found], options: dict[str, Any], result: Result) -> None:
     if not batch:
         return
     ids = [item.memory.id for item in batch]
     page = memory.list(where={"id": {"$in": ids}}, limit=len(ids), tenant_id=options.get("tenant_id"))
     known = {record.id for record in page.records}
     fresh = [item for item in batch if item.memory.id not in known]
-    taken.present += len(batch) - len(fresh)
+    result.present += len(batch) - len(fresh)
     try:
-        taken.added += len(memory.remember([item.memory for item in fresh], **options)) if fresh else 0
+        result.added += len(memory.remember([item.memory for item in fresh], **options)) if fresh else 0
     except InvalidInput:
         for item in fresh:
-            _alone(memory, item, options, taken)
+            _store_one(memory, item, options, result)
 
 
-def _alone(memory: Memory, item: Found, options: dict[str, Any], taken: Taken) -> None:
-    """One of a batch that holds something beyond a limit."""
+def _store_one(memory: Memory, item: Found, options: dict[str, Any], result: Result) -> None:
+    """Store one item of a batch that holds something beyond a limit."""
     try:
         memory.remember([item.memory], **options)
-        taken.added += 1
+        result.added += 1
     except InvalidInput as error:
-        taken.skipped.append(Skipped(place=item.place, reason=error.message))
+        result.skipped.append(Skipped(place=item.place, reason=error.message))
 
 
-def _count(taken: Taken, item: Item) -> None:
+def _count(result: Result, item: Item) -> None:
     if isinstance(item, Skipped):
-        taken.skipped.append(item)
+        result.skipped.append(item)
     else:
-        taken.added += 1
+        result.added += 1
 
 
 def _export_in(
     memory: Memory, lines: Iterable[str], name: str, progress: Progress, *, dry_run: bool
-) -> Taken:
+) -> Result:
     if dry_run:
         records = sum(line.startswith('{"record"') for line in lines)
-        return Taken(file=name, format="export", added=records)
+        return Result(file=name, format="export", added=records)
     if name != "-":
         done = memory.import_(name, progress=progress)
     else:
@@ -185,25 +188,25 @@ def _export_in(
             file.writelines(lines)
             file.flush()
             done = memory.import_(file.name, progress=progress)
-    return Taken(file=name, format="export", added=done.added, present=done.present)
+    return Result(file=name, format="export", added=done.added, present=done.present)
 
 
-def _tell(cli: Cli, taken: Taken, *, dry_run: bool) -> None:
-    for one in taken.bad:
-        complain(f"{taken.file}, {one.place}: {one.reason}")
+def _print(cli: Cli, result: Result, *, dry_run: bool) -> None:
+    for one in result.failed:
+        complain(f"{result.file}, {one.place}: {one.reason}")
     if cli.out.as_json:
-        skipped = [{"place": s.place, "reason": s.reason, "harmless": s.harmless} for s in taken.skipped]
-        counts = {"added": taken.added, "present": taken.present, "skipped": skipped, "dry_run": dry_run}
-        cli.out.json({"file": taken.file, "format": taken.format, **counts})
+        skipped = [{"place": s.place, "reason": s.reason, "harmless": s.harmless} for s in result.skipped]
+        counts = {"added": result.added, "present": result.present, "skipped": skipped, "dry_run": dry_run}
+        cli.out.json({"file": result.file, "format": result.format, **counts})
         return
-    harmless = len(taken.skipped) - len(taken.bad)
+    harmless = len(result.skipped) - len(result.failed)
     parts = [
-        f"{taken.added:,} {'found' if dry_run else 'added'}",
-        f"{taken.present:,} there already" if taken.present else "",
+        f"{result.added:,} {'found' if dry_run else 'added'}",
+        f"{result.present:,} already stored" if result.present else "",
         f"{harmless:,} without text" if harmless else "",
-        f"{len(taken.bad):,} NOT TAKEN" if taken.bad else "",
+        f"{len(result.failed):,} FAILED" if result.failed else "",
     ]
-    cli.out.line(f"{taken.file} ({taken.format}): {', '.join(part for part in parts if part)}")
+    cli.out.line(f"{result.file} ({result.format}): {', '.join(part for part in parts if part)}")
 
 
 def export(
@@ -211,10 +214,10 @@ def export(
     file: Annotated[str, typer.Argument(metavar="FILE", help="The file to write, or - for stdout.")],
     no_vectors: Annotated[
         bool,
-        typer.Option("--no-vectors", help="Leave the vectors out: smaller, but embedded again on import."),
+        typer.Option("--no-vectors", help="Omit the vectors: smaller, but the import embeds again."),
     ] = False,
 ) -> None:
-    """Write memories with history, relationships and vectors as checksummed JSON lines: the backup."""
+    """Write a backup: memories with history, relationships and vectors as checksummed JSON lines."""
     with cli.memory() as memory, cli.out.progress("Exporting") as progress:
         if file == "-":
             with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""Records and hits as people see them, and as JSON."""
+"""Records and hits as text and as JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FULL, _EMPTY = "━", "╌"
 
 
 def short(id: str) -> str:
-    """The end of a long id, enough to name it on the command line; a short one as it is."""
+    """The last characters of a long id, enough to use it on the command line."""
     return id if len(id) <= 12 else id[-8:]
 
 
@@ -29,7 +29,7 @@ def owner_of(record: Record) -> str:
 
 
 def hit_to_json(rank: int, hit: Hit) -> dict[str, Any]:
-    """A hit with its rank and the reasons of its score."""
+    """A hit with its rank and the components of its score."""
     why = hit.why
     return {
         "rank": rank,
@@ -48,7 +48,7 @@ def hit_to_json(rank: int, hit: Hit) -> dict[str, Any]:
 
 
 def plain_hit(out: Output, rank: int, hit: Hit, *, explain: bool) -> None:
-    """A hit as tab-separated lines: rank, score, id, time, owner, content; reasons indented by a tab."""
+    """A hit as tab-separated lines: rank, score, id, time, owner, content; then the components, indented by a tab."""
     record = hit.record
     out.cells(
         (rank, f"{hit.score:.3f}", record.id, when(record.created_at), owner_of(record), record.content)
@@ -73,7 +73,7 @@ def bar(score: float, width: int = 10) -> Text:
 
 
 def shown_hit(rank: int, hit: Hit, *, explain: bool, width: int = 600) -> Table:
-    """A hit for the terminal: rank, bar, content, who and when; with `explain` the reasons beneath."""
+    """A hit for the terminal: rank, bar, content, date, owner; with `explain` the components below."""
     from rich.table import Table
     from rich.text import Text
 
@@ -90,11 +90,11 @@ def shown_hit(rank: int, hit: Hit, *, explain: bool, width: int = 600) -> Table:
     for note in hit.why.notes:
         grid.add_row("", "", "", Text(printable(note), style="italic dim"))
     if explain:
-        grid.add_row("", "", "", reasons(hit))
+        grid.add_row("", "", "", components(hit))
     return grid
 
 
-def reasons(hit: Hit) -> Table:
+def components(hit: Hit) -> Table:
     """The components of a score: name, value, weight, points."""
     from rich import box
     from rich.table import Table
@@ -112,7 +112,7 @@ def reasons(hit: Hit) -> Table:
 
 
 def shown_record(out: Output, record: Record) -> None:
-    """A whole record for people."""
+    """All fields of a record."""
     values = record_to_json(record)
     links = values.pop("links")
     content = values.pop("content")
@@ -136,7 +136,7 @@ def _cut(text: str, width: int) -> str:
 
 
 def marked(text: str, terms: tuple[str, ...]) -> Text:
-    """The text with the words that the question shares with it in bold."""
+    """The text with the words of the question in bold."""
     from rich.text import Text
 
     from memwell.retrieval.analysis.text import analyze

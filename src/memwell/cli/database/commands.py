@@ -10,7 +10,7 @@ import typer
 
 from memwell import registry
 from memwell.cli.database.rows import Done, Row, show_done, show_rows
-from memwell.cli.shared import Cli, Whether, ask
+from memwell.cli.shared import Cli, Yes, ask
 from memwell.errors import ConfigError, NotSupported
 from memwell.ports import Metric
 from memwell.types import Progress
@@ -19,23 +19,23 @@ __all__ = ["COMMANDS", "HELP", "fresh", "index", "maintain", "migrate", "status"
 
 T = TypeVar("T")
 Kind: TypeAlias = Literal["hnsw", "ivfflat"]
-HELP: Final = "The tables behind the store's URL: migrations, indexes, partitions, upkeep."
+HELP: Final = "The database tables of the store: migrations, indexes, partitions, maintenance."
 
 
 class Tables(Protocol):
-    """What each kind of database answers."""
+    """What a kind of database offers."""
 
     async def status(self) -> list[Row]:
-        """What there is."""
+        """The state of the database."""
 
     async def migrate(self) -> list[Row]:
-        """Apply what is pending."""
+        """Apply the pending migrations."""
 
     async def question(self) -> str:
-        """What to ask before `fresh`."""
+        """The question to confirm before `fresh`."""
 
     async def fresh(self) -> list[Row]:
-        """Drop all of ours and begin anew."""
+        """Drop memwell's tables and create them again."""
 
     async def index(
         self,
@@ -47,27 +47,27 @@ class Tables(Protocol):
         concurrently: bool,
         progress: Progress,
     ) -> list[Row]:
-        """Make the vector index of a model, or of each."""
+        """Build the vector index of a model, or of every model."""
 
     def maintain(self, *, ahead: int, keep: int | None, dry_run: bool) -> AsyncIterator[Done]:
-        """Do, or with `dry_run` only tell, what is due."""
+        """Do what is due, or with `dry_run` only report it."""
 
     async def close(self) -> None:
-        """Release what was opened."""
+        """Close the connections."""
 
 
 def status(cli: Cli) -> None:
-    """Show migrations applied and pending, the vector extension, tables, indexes and partitions. Changes nothing."""
+    """Show migrations, the vector extension, tables, indexes and partitions. Changes nothing."""
     show_rows(cli.out, _on(cli, lambda tables: tables.status()))
 
 
 def migrate(cli: Cli) -> None:
-    """Bring the tables up to date. Safe to call at any time, by any number of processes."""
+    """Apply pending migrations. Safe at any time and from any number of processes."""
     show_rows(cli.out, _on(cli, lambda tables: tables.migrate()))
 
 
-def fresh(cli: Cli, yes: Whether = False) -> None:
-    """Drop everything that memwell keeps in the schema and make empty tables. Asks first."""
+def fresh(cli: Cli, yes: Yes = False) -> None:
+    """Drop all of memwell's tables in the schema and create empty ones. Asks first."""
     question = _on(cli, lambda tables: tables.question())
     if not yes:
         ask(question)
@@ -79,25 +79,25 @@ def index(
     kind: Annotated[
         Kind,
         typer.Option(
-            "--type", metavar="hnsw|ivfflat", help="hnsw finds more; ivfflat is smaller and quicker to build."
+            "--type", metavar="hnsw|ivfflat", help="hnsw finds more; ivfflat is smaller and faster to build."
         ),
     ] = "hnsw",
     model: Annotated[
         str | None,
-        typer.Option("--model", metavar="NAME", help="Whose vectors; of every model if not given."),
+        typer.Option("--model", metavar="NAME", help="The model. Default: every model."),
     ] = None,
     metric: Annotated[
-        Metric, typer.Option("--metric", metavar="cosine|l2|dot", help="By what nearness.")
+        Metric, typer.Option("--metric", metavar="cosine|l2|dot", help="The distance.")
     ] = "cosine",
     lists: Annotated[
         int | None,
-        typer.Option("--lists", metavar="N", help="Groups of an ivfflat index; by the data if not given."),
+        typer.Option("--lists", metavar="N", help="Lists of an ivfflat index. Default: by the data."),
     ] = None,
     concurrently: Annotated[
-        bool, typer.Option("--concurrently/--blocking", help="Let writers go on, or build faster.")
+        bool, typer.Option("--concurrently/--blocking", help="Allow writes meanwhile, or build faster.")
     ] = True,
 ) -> None:
-    """Build the vector index of a model, in place of the one it has."""
+    """Build the vector index of a model, replacing the one it has."""
     if lists is not None and kind != "ivfflat":
         raise typer.BadParameter("--lists is for --type ivfflat")
 
@@ -119,17 +119,15 @@ def maintain(
     cli: Cli,
     ahead: Annotated[
         int,
-        typer.Option("--ahead", metavar="N", min=0, help="Months to have partitions for, beside this one."),
+        typer.Option("--ahead", metavar="N", min=0, help="Create partitions for N months ahead."),
     ] = 3,
     keep_months: Annotated[
         int | None,
-        typer.Option(
-            "--keep-months", metavar="N", min=1, help="Drop log entries older than N months before this one."
-        ),
+        typer.Option("--keep-months", metavar="N", min=1, help="Drop log entries older than N months."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what is due and do nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what is due.")] = False,
 ) -> None:
-    """Make partitions ahead, drop old ones, remove what has expired, build indexes that are due, gather statistics."""
+    """Create partitions ahead, drop old ones, remove expired rows, build due indexes, gather statistics."""
 
     async def work(tables: Tables) -> list[Done]:
         with cli.out.progress("Maintaining") as progress:
@@ -154,7 +152,7 @@ def _on(cli: Cli, work: Callable[[Tables], Coroutine[Any, Any, T]]) -> T:
 
 
 def _tables(cli: Cli) -> Tables:
-    """The tables of the store's URL. Raises `NotSupported` for a store that has none."""
+    """The tables behind the store's URL. Raises `NotSupported` for a store that has none."""
     url = cli.settings.url
     if url is None:
         from memwell.engine.assembly import default_url
@@ -174,7 +172,7 @@ def _tables(cli: Cli) -> Tables:
     if scheme not in registry.known("stores"):
         raise ConfigError(f"unknown scheme {scheme!r}; known stores: {', '.join(registry.known('stores'))}")
     raise NotSupported(
-        f"`memwell db` is for postgresql:// and sqlite://; {scheme}:// has no tables to look after"
+        f"`memwell db` is for postgresql:// and sqlite://; {scheme}:// has no tables to maintain"
     )
 
 
