@@ -288,6 +288,30 @@ def test_a_clock_of_another_zone_gives_times_in_utc() -> None:
     assert record.created_at.isoformat() == "2025-12-31T23:30:00.000007+00:00"
 
 
+class Counting(Words):
+    """Counts how often it is asked."""
+
+    calls = 0
+
+    async def _embed(self, texts: Any, kind: Any) -> Any:
+        self.calls += 1
+        return await super()._embed(texts, kind)
+
+
+def test_an_embedder_that_is_down_is_not_asked_for_every_part_of_a_long_list() -> None:
+    words, calls = Counting(), list[tuple[int, int]]()
+    words.failing = True
+    with Memory("memory://", embedder=words) as memory:
+        items = [f"apple {n}" for n in range(2000)]
+        records = memory.remember(items, progress=lambda done, total: calls.append((done, total)))
+        assert words.calls == 1
+        assert calls == [(0, 2000), (2000, 2000)]
+        assert not any(record.embedded for record in records)
+        words.failing = False
+        memory.repair()
+        assert memory.stats().unembedded == 0
+
+
 def test_an_update_of_a_duplicate_is_published_after_the_reinforcement() -> None:
     events: list[tuple[str, float]] = []
     with Memory("memory://", embedder=None) as memory:

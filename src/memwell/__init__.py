@@ -1,4 +1,4 @@
-"""memwell: memory for AI agents, in one SQLite file by default. See `Memory` and `AsyncMemory`."""
+"""memwell: a memory layer for AI agents, in one SQLite file by default. Start with `Memory` or `AsyncMemory`."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ _HOME = {
     "retry_with_backoff": "resilience.decorators",
     "with_timeout": "resilience.decorators",
 }
-"""Where a public name lives, unless in `types`: loaded when first asked for, so that `import memwell` stays light."""
+"""The module of each public name outside `types`; loaded on first use, so that `import memwell` stays light."""
 
 
 def __getattr__(name: str) -> object:

@@ -1,7 +1,6 @@
-"""Events of the engine: what happened, told to subscribers after it was committed.
+"""Events: what happened in a memory, published to subscribers after the commit.
 
-A handler never delays nor breaks a call: its exceptions are logged, and a coroutine function's work runs
-beside the caller.
+A handler cannot break a call: its exceptions are logged. A coroutine function runs beside the caller.
 """
 
 from __future__ import annotations
@@ -30,15 +29,16 @@ EVENTS: Final = (
     "expired",
     "unembedded",
 )
-"""`imported`: records came in from an export, told once a batch and scope. `unembedded`: records were kept without
-vectors because the embedder failed."""
+"""`imported`: records were imported, one event per batch and scope. `unembedded`: records were stored without vectors,
+because the embedder failed.
+"""
 
 log = logging.getLogger("memwell.events")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One thing that happened."""
+    """Something that happened in a memory."""
 
     name: str
     at: datetime
@@ -46,11 +46,10 @@ class Event:
     ids: tuple[str, ...] = ()
     """The records concerned."""
     records: tuple[Record, ...] = ()
-    """The same as stored, where they still exist."""
+    """These records as stored, where they still exist."""
     data: Mapping[str, Any] = field(default_factory=dict)
-    """What belongs to this kind of event: `query` of `recalled`; `previous` of `updated`, a version number;
-    `kind` and `strength` of `related`; `kind` of `unrelated` (`None`: all) and how many went as `count`; `count` of
-    `expired`.
+    """Details by event: `recalled` has `query`; `updated` has `previous`, the version number before; `related` has
+    `kind` and `strength`; `unrelated` has `kind` (`None`: every kind) and `count`; `expired` has `count`.
     """
 
 
@@ -58,14 +57,14 @@ Handler: TypeAlias = Callable[[Event], None] | Callable[[Event], Awaitable[None]
 
 
 class Events:
-    """Subscriptions of one engine."""
+    """The subscriptions of one engine."""
 
     def __init__(self) -> None:
         self._handlers: dict[str, list[Handler]] = {}
         self._running: set[Any] = set()
 
     def on(self, name: str, handler: Handler) -> Callable[[], None]:
-        """Call the handler for each event of this name, `*` for all; the result ends the subscription."""
+        """Call the handler for each event of this name, or `*` for all. Returns a function that unsubscribes it."""
         if name != "*" and name not in EVENTS:
             raise InvalidInput(f"no event {name!r}; there are {', '.join(EVENTS)}, and * for all of them")
         if not callable(handler):
@@ -79,11 +78,11 @@ class Events:
         return off
 
     def wanted(self, name: str) -> bool:
-        """Whether anybody listens, so that an event need not be built otherwise."""
+        """Whether anybody subscribed to this event; otherwise it need not be built."""
         return bool(self._handlers) and bool(self._handlers.get(name) or self._handlers.get("*"))
 
     def emit(self, event: Event) -> None:
-        """Tell the subscribers."""
+        """Call the subscribers."""
         for handler in (*self._handlers.get(event.name, ()), *self._handlers.get("*", ())):
             try:
                 result = handler(event)

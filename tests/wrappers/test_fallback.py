@@ -503,6 +503,7 @@ def test_every_operation_comes_back_as_it_was() -> None:
     given: list[Any] = [
         Insert(record=kept, named=True, dated=True, past=past),
         Insert(record=kept),
+        Insert(record=kept, overwrite=("importance", "expires_at")),
         Update(scope=scope, id="a", changes={"tags": ("z",), "expires_at": START, "metadata": {"at": 1}}),
         Update(scope=ANYBODY, id="a", changes={"category": None}, expected_version=3),
         Delete(scope=scope, ids=("a", "b"), where={"$or": [{"created_at": {"$lt": START}}, {"n": [1]}]}),

@@ -144,6 +144,18 @@ def test_a_named_insert_that_was_there_before_loses_no_other_operation(store: St
     assert [kept.content for kept in stored(store, "a", "b")] == ["tea", "milk"]
 
 
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_duplicate_takes_over_what_it_should_whether_or_not_the_answer_was_lost(
+    store: Store, faults: Faults, lost: bool
+) -> None:
+    write(store, insert("tea", "a", named=True))
+    faults.fail(LOST, on="write", lost=lost)
+    again = record("tea", id="a", importance=0.9)
+    (kept,) = write(store, Insert(record=again, named=True, overwrite=("importance",)))
+    assert (kept.importance, kept.version, kept.reinforced) == (0.9, 2, 1)
+    assert stored(store, "a") == [kept]
+
+
 def test_an_update_of_an_expected_version_does_not_conflict_with_itself(store: Store, faults: Faults) -> None:
     write(store, insert("tea", "a"))
     faults.fail(LOST, on="write", lost=True)

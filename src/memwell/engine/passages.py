@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 __all__ = ["attach"]
 
 _LONG = 600
-"""Characters from which a content may have several passages."""
+"""Characters from which on a content can have several passages."""
 
 
 async def attach(engine: Engine, hits: list[Hit], search: Search, *, explain: bool) -> list[Hit]:
-    """The hits with the terms they share with the question, and for long ones the best passage."""
+    """The hits with the best passage of long contents, and with `explain` also the terms shared with the question."""
     long = [hit.record.id for hit in hits if len(hit.record.content) > _LONG]
     stored: dict[str, Embedding] = {}
     if long and search.model is not None:

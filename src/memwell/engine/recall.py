@@ -1,6 +1,4 @@
-"""The read path: validate → embed the question → one search for candidates → rank → supersede → cut →
-explain.
-"""
+"""The read path: validate → embed the question → one search for candidates → rank → supersede → cut → explain."""
 
 from __future__ import annotations
 
@@ -31,7 +29,7 @@ __all__ = ["recall"]
 
 _MODES = ("hybrid", "semantic", "lexical")
 _SPARE = 5
-"""Records fetched beyond the limit, to stand in for superseded ones."""
+"""Records ranked beyond the limit, to fill the places of superseded ones."""
 
 
 async def recall(engine: Engine, request: RecallRequest) -> list[Hit]:
@@ -88,11 +86,11 @@ def _checked(engine: Engine, request: RecallRequest) -> Strategy:
 
 
 async def _vectors(engine: Engine, mode: Mode, query: Query) -> tuple[Vectors | None, tuple[str, ...]]:
-    """The vector of the question, and a note when it could not be had."""
+    """The vector of the question, and a note if the embedder failed."""
     if mode == "lexical" or engine.encoder is None:
         return None, ()
     vectors = await engine.encoder.question(query.embed_text, query.text, strictly=mode == "semantic")
-    return vectors, () if vectors is not None else ("the embedder failed, so by words only",)
+    return vectors, () if vectors is not None else ("the embedder failed: found by words only",)
 
 
 async def _hits(
@@ -130,18 +128,18 @@ async def _fetched(
     ranked: Sequence[Ranked],
     notes: tuple[str, ...],
 ) -> list[Hit]:
-    """The ranked records as hits, superseded ones replaced; all of it as it was at the time asked."""
+    """The ranked records as hits, with superseded ones replaced, in the versions of `as_of`."""
     ids = [found.ids[item.key] for item in ranked]
     today = max(
         search.now, engine.clock()
-    )  # what has expired since is not returned for an earlier day either
+    )  # a record that has expired by today is not returned for an earlier time either
     records = {record.id: record for record in await engine.store.get(search.scope, ids, now=today)}
     hits = [_hit(records[id], item, notes) for id, item in zip(ids, ranked, strict=True) if id in records]
     hits = await _superseded(engine, hits, search, today, found.incoming)
     if request.as_of is None:
         return hits
-    then = [replace(hit, record=await _then(engine, hit.record, search)) for hit in hits]
-    return [hit for hit in then if search.where is None or filters.matches(hit.record, search.where)]
+    past = [replace(hit, record=await _version_at(engine, hit.record, search)) for hit in hits]
+    return [hit for hit in past if search.where is None or filters.matches(hit.record, search.where)]
 
 
 def _hit(record: Record, item: Ranked, notes: tuple[str, ...]) -> Hit:
@@ -152,7 +150,7 @@ def _hit(record: Record, item: Ranked, notes: tuple[str, ...]) -> Hit:
 
 
 def _reweighed(hits: Sequence[Hit], strategy: Strategy, now: datetime) -> list[Hit]:
-    """The hits by the strategy's weighted mean."""
+    """The hits reordered by the strategy's weighted mean."""
     found = []
     for hit in hits:
         score, more = strategies.blend(hit.score, hit.record, strategy, now)
@@ -168,25 +166,25 @@ async def _superseded(
     today: datetime,
     incoming: Sequence[tuple[str, Link]] | None,
 ) -> list[Hit]:
-    """Each superseded record replaced by the one that stands for it now, and contradictions noted."""
+    """The hits with each superseded record replaced by its latest successor, and with notes about contradictions."""
     ids = {hit.record.id for hit in hits}
     known = None if incoming is None else [item for item in incoming if item[1].target in ids]
-    heirs, doubts = await _newer(engine, [hit.record.id for hit in hits], search, today, known)
-    if not heirs and not doubts:
+    successors, contradicted_by = await _newer(engine, [hit.record.id for hit in hits], search, today, known)
+    if not successors and not contradicted_by:
         return hits
-    fresh = {record.id for record in heirs.values()} - heirs.keys()
+    fresh = {record.id for record in successors.values()} - successors.keys()
     while fresh:
         more, _ = await _newer(engine, sorted(fresh), search, today)
-        heirs.update(more)
-        fresh = {record.id for record in more.values()} - heirs.keys()
+        successors.update(more)
+        fresh = {record.id for record in more.values()} - successors.keys()
     found: dict[str, Hit] = {}
     for hit in hits:
-        record = _last(heirs, hit.record)
+        record = _latest(successors, hit.record)
         note: tuple[str, ...] = ()
         if record.id != hit.record.id:
             note = (f"supersedes {hit.record.id}",)
-        elif record.id in doubts:
-            note = (f"contradicted by {doubts[record.id]}",)
+        elif record.id in contradicted_by:
+            note = (f"contradicted by {contradicted_by[record.id]}",)
         if record.id not in found:
             found[record.id] = replace(
                 hit, record=record, why=replace(hit.why, notes=(*hit.why.notes, *note))
@@ -201,56 +199,58 @@ async def _newer(
     today: datetime,
     links: Sequence[tuple[str, Link]] | None = None,
 ) -> tuple[dict[str, Record], dict[str, str]]:
-    """For each id the record that supersedes it, and the id of one that contradicts it: only visible ones of the
-    time asked, the latest relationship of several. `links` are those that point to the ids, if known.
+    """For each id the record that supersedes it, and the id of a record that contradicts it: only records visible at
+    the time of the search, and of several links the latest. `links` are those that point to the ids, if known.
     """
     if links is None:
         links = await engine.store.links(search.scope, ids, incoming=True)
     links = [
         item
         for item in links
-        if item[1].kind in ("supersedes", "contradicts") and _was(item[1].created_at, search)
+        if item[1].kind in ("supersedes", "contradicts") and _existed(item[1].created_at, search)
     ]
     if not links:
         return {}, {}
     links.sort(key=lambda item: (item[1].created_at or search.now, item[0]))
     sources = sorted({source for source, _ in links})
     records = await engine.store.get(search.scope, sources, now=today)
-    known = {r.id: await _then(engine, r, search) for r in records if _was(r.created_at, search)}
-    fit = {
+    known = {r.id: await _version_at(engine, r, search) for r in records if _existed(r.created_at, search)}
+    matching = {
         id: record
         for id, record in known.items()
         if search.where is None or filters.matches(record, search.where)
     }
-    heirs = {link.target: fit[id] for id, link in links if link.kind == "supersedes" and id in fit}
-    return heirs, {link.target: id for id, link in links if link.kind == "contradicts" and id in known}
+    successors = {
+        link.target: matching[id] for id, link in links if link.kind == "supersedes" and id in matching
+    }
+    return successors, {link.target: id for id, link in links if link.kind == "contradicts" and id in known}
 
 
-def _last(heirs: Mapping[str, Record], start: Record) -> Record:
-    """The last of a chain; a circle ends where it began."""
+def _latest(successors: Mapping[str, Record], start: Record) -> Record:
+    """The last record of a chain of successors; the start itself if the chain is a cycle."""
     seen, at = {start.id}, start
-    while at.id in heirs and heirs[at.id].id not in seen:
-        at = heirs[at.id]
+    while at.id in successors and successors[at.id].id not in seen:
+        at = successors[at.id]
         seen.add(at.id)
-    return start if at.id in heirs and heirs[at.id].id == start.id else at
+    return start if at.id in successors and successors[at.id].id == start.id else at
 
 
-def _was(moment: datetime | None, search: Search) -> bool:
-    """Whether something of this moment was there already at the time asked, if one was."""
+def _existed(moment: datetime | None, search: Search) -> bool:
+    """Whether something of this moment existed at the time of `as_of`; without it, always."""
     return search.created_until is None or moment is None or moment <= search.created_until
 
 
-async def _then(engine: Engine, record: Record, search: Search) -> Record:
-    """The record in the version that was current at the time asked, if one was."""
+async def _version_at(engine: Engine, record: Record, search: Search) -> Record:
+    """The record in the version that was current at the time of `as_of`; without it, as it is."""
     if search.created_until is None or record.updated_at <= search.now:
         return record
     versions = await engine.store.history(search.scope, record.id, now=search.now)
-    then = [version.record for version in versions if version.record.updated_at <= search.now]
-    return then[-1] if then else record
+    older = [version.record for version in versions if version.record.updated_at <= search.now]
+    return older[-1] if older else record
 
 
 def _budgeted(hits: list[Hit], budget: int | None) -> list[Hit]:
-    """The hits in order as long as their contents fit the budget, four bytes of UTF-8 a token."""
+    """The first hits whose contents fit the budget together, at four bytes of UTF-8 a token."""
     if budget is None:
         return hits
     found, left = [], budget

@@ -18,7 +18,7 @@ from memwell.engine.requests import (
 )
 from memwell.engine.validation import Template, check_changes, check_id, expiry_after
 from memwell.errors import InvalidInput, NotFound
-from memwell.fields import CLEARED, RESTORED, SCOPE
+from memwell.fields import CLEARED, RESTORED, SCOPE, named
 from memwell.filters import parse
 from memwell.ports import Delete, Embedding, Insert, Update
 from memwell.records.codec import digest
@@ -31,7 +31,7 @@ _GIVEN: Final = tuple(f.name for f in fields(RememberRequest) if f.name not in (
 _CHANGED: Final = tuple(
     f.name for f in fields(UpdateRequest) if f.name not in (*SCOPE, "id", "ttl", "clear", "expected_version")
 )
-_BESIDE: Final = ("importance", "tier", "source", "ttl", "expires_at")
+_BESIDE: Final = (*named(updatable=True, digest=False), "ttl")
 """What may differ between two memories that are otherwise the same."""
 _SLICE: Final = 256
 """Contents embedded between two calls of `progress`."""
@@ -78,9 +78,9 @@ def _inserts(engine: Engine, request: RememberRequest, now: datetime) -> list[In
 
 def _insert(item: object, template: Template, request: RememberRequest) -> Insert:
     content: object = item
-    named: tuple[object, ...] = (request,)
+    sources: tuple[object, ...] = (request,)
     if isinstance(item, NewMemory):
-        content, template, named = item.content, template.over(item), (request, item)
+        content, template, sources = item.content, template.over(item), (request, item)
     elif not isinstance(item, str):
         raise InvalidInput(f"content is a text or a NewMemory, not {type(item).__name__}")
     record = template.record(content, new_id)
@@ -89,7 +89,7 @@ def _insert(item: object, template: Template, request: RememberRequest) -> Inser
         named=template.id is not None,
         dated=template.dated,
         digest=digest(record),
-        overwrite=_overwrite(named) if request.on_duplicate == "update" else (),
+        overwrite=_overwrite(sources) if request.on_duplicate == "update" else (),
     )
 
 
@@ -123,6 +123,8 @@ async def _encoded(
     vectors: list[Embedding | None] = []
     for start in range(0, len(contents), size):
         vectors += await engine.encoder.documents(contents[start : start + size])
+        if vectors[-1] is None:  # the embedder failed, and most likely fails for the others
+            return vectors + [None] * (len(contents) - len(vectors))
         report(progress, total - len(contents) + len(vectors), total)
     return vectors
 

@@ -63,7 +63,8 @@ def happened(operations: Sequence[Operation], found: dict[Key, Record]) -> dict[
         elif isinstance(operation, Insert):
             record = operation.record
             stored = found.get((record.scope.tenant_id, record.id))
-            if stored and (stored.scope, stored.content) == (record.scope, record.content):
+            same = stored is not None and (stored.scope, stored.content) == (record.scope, record.content)
+            if stored and same and all(getattr(stored, n) == getattr(record, n) for n in operation.overwrite):
                 certain = certain or not operation.named
                 if not deleted:
                     done[place] = stored
