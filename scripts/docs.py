@@ -138,6 +138,12 @@ def folder_store() -> str:
     return f"```python\n{code}```"
 
 
+def small_store() -> str:
+    """The smallest store."""
+    code = (ROOT / "examples" / "small_store.py").read_text("utf-8")
+    return f"```python\n{code}```"
+
+
 def commands() -> str:
     """Every command with its arguments and options, without the `shared-options`."""
     from typer.main import get_command
@@ -224,6 +230,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "record": record,
     "settings": settings,
     "shared-options": shared_options,
+    "small-store": small_store,
 }
 
 

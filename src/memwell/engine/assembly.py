@@ -109,7 +109,7 @@ def _opened(
     store = url if isinstance(url, Store) else registry.open_store(url if url is not None else default_url())
     if store is not url:
         owned.append(store)
-    coder, kept = _embedder(embedder, cache, owned)
+    coder, kept = _embedder(_allowed(embedder, store), cache, owned)
     found = getattr(store, "index", None)  # of a store that was handed in with its index
     if index is not None:
         if coder is None:
@@ -124,6 +124,15 @@ def _opened(
         cache=kept,
         owned=tuple(owned),
     )
+
+
+def _allowed(embedder: object, store: Store) -> object:
+    """The embedder that was asked for, if the store can keep its vectors. Raises `ConfigError` for one by name."""
+    if embedder is None or store.capabilities.vectors:
+        return embedder
+    if embedder == "auto":
+        return None
+    raise ConfigError(f"{store.part} stores no vectors; omit embedder=, or use another store")
 
 
 def default_url() -> str:

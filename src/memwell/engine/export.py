@@ -270,7 +270,7 @@ class _Export:
         return found
 
     async def _past(self, record: Record) -> list[dict[str, Any]]:
-        if record.version == 1:
+        if record.version == 1 or not self._store.capabilities.history:
             return []
         try:
             versions = await self._store.history(self._scope, record.id, now=self._engine.clock())

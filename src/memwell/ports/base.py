@@ -69,5 +69,5 @@ Port.operations = collect(Port)
 
 
 def unsupported(part: str, capability: str, remedy: str) -> NotSupported:
-    """The one form of a declined promise."""
-    return NotSupported(f"{part} does not promise `{capability}`: {remedy}", part=part)
+    """The error of a part that does not have a capability; the remedy says what to do instead."""
+    return NotSupported(f"{part} does not support `{capability}`: {remedy}", part=part)

@@ -1,4 +1,8 @@
-"""The `Store` port: the truth, in four roles."""
+"""The `Store` port: whole records, in four roles.
+
+`records` keeps them, `search` finds candidates for a recall, `vectors` stores embeddings, `changes` tells followers
+what was written. `operations` are the writes as data; `visibility` keeps relationships inside the reader's scope.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,18 @@ from memwell.capabilities import Capabilities
 from memwell.ports.declaration import required
 from memwell.ports.store.changes import Changes
 from memwell.ports.store.records import Records
-from memwell.ports.store.search import Searching
-from memwell.ports.store.vectors import StoredVectors
+from memwell.ports.store.search import Searches
+from memwell.ports.store.vectors import Embeddings
 
-__all__ = ["Store"]
+__all__ = ["Changes", "Embeddings", "Records", "Searches", "Store"]
 
 
-class Store(Records, Searching, StoredVectors, Changes):
-    """The truth: whole records, kept durably, found by id, by listing and by search."""
+class Store(Records, Searches, Embeddings, Changes):
+    """The truth: whole records, kept durably, found by id, by listing and by search.
+
+    A store has the role `Records`, and as many of the others as its capabilities say. The hooks of a role that it does
+    not have raise `NotSupported`.
+    """
 
     @property
     @required

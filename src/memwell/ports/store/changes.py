@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
-from memwell.ports.base import Port
-from memwell.ports.declaration import Effect, operation, required
+from memwell.ports.base import Port, unsupported
+from memwell.ports.declaration import Effect, operation
 
 __all__ = ["Change", "Changes"]
+
+_REMEDY: Final = "read the whole store again, or use a store with the capability `changes`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +26,7 @@ class Change:
 
 
 class Changes(Port):
-    """The role of a store that tells what changed, and in which order."""
+    """The role of a store that tells what changed, and in which order. Without it, `changes` is false."""
 
     @operation(Effect.READS)
     async def position(self) -> int:
@@ -56,18 +58,14 @@ class Changes(Port):
         """
         return await self._advance(follower, holder, position, release)
 
-    @required
     async def _position(self) -> int:
-        raise NotImplementedError
+        raise unsupported(self.part, "changes", _REMEDY)
 
-    @required
     async def _changes(self, after: int, limit: int) -> list[Change]:
-        raise NotImplementedError
+        raise unsupported(self.part, "changes", _REMEDY)
 
-    @required
     async def _claim(self, follower: str, holder: str, seconds: float, now: datetime) -> int | None:
-        raise NotImplementedError
+        raise unsupported(self.part, "changes", _REMEDY)
 
-    @required
     async def _advance(self, follower: str, holder: str, position: int, release: bool) -> bool:
-        raise NotImplementedError
+        raise unsupported(self.part, "changes", _REMEDY)

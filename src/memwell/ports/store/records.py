@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from memwell.errors import BackendError
-from memwell.ports.base import Port
+from memwell.ports.base import Port, unsupported
 from memwell.ports.declaration import Effect, operation, required
+from memwell.ports.store import derived
 from memwell.ports.store.operations import Insert, Operation
 from memwell.ports.store.visibility import (
     visible_links,
@@ -22,7 +23,12 @@ __all__ = ["Records"]
 
 
 class Records(Port):
-    """The role of a store that keeps records."""
+    """The role of a store that keeps records: the one that every store has.
+
+    An adapter writes `_write`, `_get`, `_scan` and `_sweep`. The defaults of `_count`, `_duplicates` and `_stats` need
+    no more. Those of `_history`, `_links` and `_check` raise `NotSupported`: an adapter that has the first two says so
+    with the capabilities `history` and `links`.
+    """
 
     @operation(Effect.CONDITIONAL, feeds=True)
     async def write(self, operations: Sequence[Operation], *, now: datetime) -> list[Any]:
@@ -76,7 +82,9 @@ class Records(Port):
 
     @operation(Effect.READS)
     async def duplicates(self, inserts: Sequence[Insert], *, now: datetime) -> list[bool]:
-        """For each insert, whether it would only reinforce a stored record (so that no vectors are needed)."""
+        """For each insert, whether it would only reinforce a stored record, so that no vectors are needed. A store that
+        cannot tell cheaply answers `False`.
+        """
         return await self._duplicates(inserts, now)
 
     @operation(Effect.READS)
@@ -136,29 +144,23 @@ class Records(Port):
         raise NotImplementedError
 
     @required
-    async def _count(self, scope: Scope, now: datetime, where: Where | None) -> int:
-        raise NotImplementedError
-
-    @required
-    async def _duplicates(self, inserts: Sequence[Insert], now: datetime) -> list[bool]:
-        raise NotImplementedError
-
-    @required
-    async def _history(self, scope: Scope, id: str, now: datetime) -> list[Version]:
-        raise NotImplementedError
-
-    @required
-    async def _links(self, scope: Scope, ids: Sequence[str], incoming: bool) -> list[tuple[str, Link]]:
-        raise NotImplementedError
-
-    @required
     async def _sweep(self, now: datetime) -> int:
         raise NotImplementedError
 
-    @required
-    async def _stats(self, scope: Scope, now: datetime) -> Stats:
-        raise NotImplementedError
+    async def _count(self, scope: Scope, now: datetime, where: Where | None) -> int:
+        return await derived.count(cast("Any", self), scope, now, where)
 
-    @required
+    async def _duplicates(self, inserts: Sequence[Insert], now: datetime) -> list[bool]:
+        return [False] * len(inserts)
+
+    async def _stats(self, scope: Scope, now: datetime) -> Stats:
+        return await derived.stats(cast("Any", self), scope, now)
+
+    async def _history(self, scope: Scope, id: str, now: datetime) -> list[Version]:
+        raise unsupported(self.part, "history", "read the current version with `get`")
+
+    async def _links(self, scope: Scope, ids: Sequence[str], incoming: bool) -> list[tuple[str, Link]]:
+        raise unsupported(self.part, "links", "keep relationships in the metadata, or use another store")
+
     async def _check(self, repair: bool) -> Report:
-        raise NotImplementedError
+        raise unsupported(self.part, "check", "check it with the tools of its own backend")

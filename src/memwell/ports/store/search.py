@@ -14,8 +14,8 @@ from typing import Any, TypeAlias, cast
 from memwell.errors import EmbeddingError
 from memwell.filters import Node
 from memwell.ports.arrays import Vectors
-from memwell.ports.base import Port
-from memwell.ports.declaration import Effect, operation, required
+from memwell.ports.base import Port, unsupported
+from memwell.ports.declaration import Effect, operation
 from memwell.ports.store.visibility import visible_pairs
 from memwell.types import Link, Scope
 
@@ -26,7 +26,7 @@ __all__ = [
     "Found",
     "Interval",
     "Search",
-    "Searching",
+    "Searches",
     "Statistics",
     "Weights",
     "check_model",
@@ -189,8 +189,8 @@ def check_model(asked: str | None, serving: str | None, *, part: str) -> None:
         )
 
 
-class Searching(Port):
-    """The role of a store that finds candidates for a recall."""
+class Searches(Port):
+    """The role of a store that finds candidates for a recall. Without it, `lexical` and `vectors` are false."""
 
     @operation(Effect.READS)
     async def actors(self, scope: Scope) -> frozenset[str]:
@@ -212,9 +212,12 @@ class Searching(Port):
         incoming = await visible_pairs(cast("Any", self), search.scope, found.incoming, found.ids.values())
         return replace(found, incoming=incoming)
 
-    async def _actors(self, scope: Scope) -> frozenset[str]:  # noqa: ARG002  a store that knows overrides it
+    async def _actors(self, scope: Scope) -> frozenset[str]:
         return frozenset()
 
-    @required
     async def _search(self, search: Search) -> Found:
-        raise NotImplementedError
+        raise unsupported(
+            self.part,
+            "search",
+            "list the records with a filter, or use a store that is `lexical`",
+        )

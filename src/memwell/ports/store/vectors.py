@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
-from memwell.ports.base import Port
-from memwell.ports.declaration import Effect, operation, required
+from memwell.ports.base import Port, unsupported
+from memwell.ports.declaration import Effect, operation
 from memwell.ports.store.operations import Embedding
 from memwell.types import Record, Scope
 
-__all__ = ["StoredVectors"]
+__all__ = ["Embeddings"]
+
+_REMEDY: Final = "search by words, or use a store with the capability `vectors`"
 
 
-class StoredVectors(Port):
-    """The role of a store that keeps the vectors of one or several models."""
+class Embeddings(Port):
+    """The role of a store that keeps vectors, of one or several models. Without it, `vectors` is false."""
 
     @operation(Effect.READS)
     async def embeddings(self, scope: Scope, ids: Sequence[str], model: str) -> dict[str, Embedding]:
@@ -58,32 +61,25 @@ class StoredVectors(Port):
         """Remove all vectors of a model; of how many records. Raises `InvalidInput` for the one that serves."""
         return await self._drop_model(model)
 
-    @required
     async def _embeddings(self, scope: Scope, ids: Sequence[str], model: str) -> dict[str, Embedding]:
-        raise NotImplementedError
+        raise unsupported(self.part, "vectors", _REMEDY)
 
-    @required
     async def _unembedded(self, model: str, limit: int) -> list[Record]:
-        raise NotImplementedError
+        raise unsupported(self.part, "vectors", _REMEDY)
 
-    @required
     async def _embedded(
         self, model: str, after: tuple[str, str] | None, limit: int
     ) -> list[tuple[Record, Embedding]]:
-        raise NotImplementedError
+        raise unsupported(self.part, "vectors", _REMEDY)
 
-    @required
     async def _embedding_models(self) -> list[str]:
-        raise NotImplementedError
+        raise unsupported(self.part, "vectors", _REMEDY)
 
-    @required
     async def _serving(self) -> str | None:
-        raise NotImplementedError
+        raise unsupported(self.part, "vectors", _REMEDY)
 
-    @required
     async def _serve(self, model: str, lacking: int) -> int:
-        raise NotImplementedError
+        raise unsupported(self.part, "vectors", _REMEDY)
 
-    @required
     async def _drop_model(self, model: str) -> int:
-        raise NotImplementedError
+        raise unsupported(self.part, "vectors", _REMEDY)
