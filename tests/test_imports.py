@@ -20,7 +20,7 @@ SOURCE = ROOT / "src"
 PORTS = {"Store", "VectorIndex", "Embedder", "KeyValue", "Log"}
 ROOMS = (
     {"types", "errors", "capabilities", "frozen", "fields", "_forks"},
-    {"filters", "_bridge"},
+    {"filters", "masking", "_bridge"},
     {"ports", "events", "config"},
     {"records", "network", "urls", "resilience", "importers"},
     {"retrieval", "registry"},

@@ -86,7 +86,7 @@ def test_a_plugin_cannot_take_the_place_of_a_part_of_ours() -> None:
 
 @pytest.mark.usefixtures("plugin")
 def test_a_plugin_that_does_not_fit_is_told() -> None:
-    with pytest.raises(ConfigError, match="NoStore, which is no Store"):
+    with pytest.raises(ConfigError, match="NoStore, which is not a Store"):
         open_store("wrong://")
     with pytest.raises(ConfigError, match="shelf_that_is_not_there"):
         open_store("broken://")

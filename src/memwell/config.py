@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
 from memwell.errors import ConfigError
 
-__all__ = ["PREFIX", "Settings", "load", "masked"]
+__all__ = ["PREFIX", "Settings", "load"]
 
 PREFIX: Final = "MEMWELL_"
-_SECRET: Final = re.compile(r"(?i)([?&;](?:[^=&;]*(?:key|token|secret|password|passwd|pwd)[^=&;]*)=)[^&;]+")
+_YES: Final = frozenset({"1", "true", "t", "yes", "y", "on"})
+_NO: Final = frozenset({"0", "false", "f", "no", "n", "off"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,15 +73,9 @@ def load() -> Settings:
     if not set_here:
         return Settings()
     _refuse_unknown(set_here)
-    values = _validated()
+    values = _values()
     sources = {name: f"environment {PREFIX}{name.upper()}" for name in values}
     return Settings(**values, sources=sources)
-
-
-def masked(text: str) -> str:
-    """A URL with its password, and every option that looks like a secret, replaced by dots."""
-    text = re.sub(r"(?<=://)([^/@:]*):.*@", r"\1:•••@", text)
-    return _SECRET.sub(r"\1•••", text)
 
 
 def _refuse_unknown(found: set[str]) -> None:
@@ -95,25 +89,22 @@ def _refuse_unknown(found: set[str]) -> None:
             raise ConfigError(f"unknown setting {name} in the environment; {hint} Unset or correct it")
 
 
-def _validated() -> dict[str, Any]:
-    """What the environment gives, typed and checked."""
-    from pydantic_settings import BaseSettings, SettingsConfigDict
-
-    types = {name: bool if name == "debug" else str | None for name in names()}
-    body: dict[str, Any] = {
-        "__module__": __name__,
-        "__annotations__": types,
-        **{name: False if name == "debug" else None for name in types},
-        "model_config": SettingsConfigDict(
-            env_prefix=PREFIX, env_ignore_empty=True, protected_namespaces=(), extra="ignore"
-        ),
-    }
-    environment: Any = type("Environment", (BaseSettings,), body)
-    try:
-        found: dict[str, Any] = environment().model_dump(exclude_unset=True)
-    except ValueError as error:
-        told: list[Any] = getattr(error, "errors", list)()
-        first = told[0] if told else {"loc": ("?",), "input": "", "msg": str(error)}
-        name = f"{PREFIX}{str(first['loc'][0]).upper()}"
-        raise ConfigError(f"{name}={first['input']!r} is wrong: {first['msg']}") from error
+def _values() -> dict[str, Any]:
+    """What the environment gives, as the types of the fields; an empty variable counts as none."""
+    found: dict[str, Any] = {}
+    for variable, text in sorted(os.environ.items()):
+        name = variable.upper().removeprefix(PREFIX).lower()
+        if not variable.upper().startswith(PREFIX) or not text:
+            continue
+        if name in found:
+            raise ConfigError(f"{variable} is set twice, in capitals and otherwise; unset one of them")
+        found[name] = _flag(variable, text) if name == "debug" else text
     return found
+
+
+def _flag(variable: str, text: str) -> bool:
+    if text.lower() in _YES:
+        return True
+    if text.lower() in _NO:
+        return False
+    raise ConfigError(f"{variable}={text!r} is neither yes nor no; write true or false, 1 or 0")

@@ -40,7 +40,7 @@ from memwell._forks import fork_safe, leave_to_parent
 from memwell.errors import BackendError, ConfigError, Corrupt, InvalidInput, MemwellError, Unavailable
 from memwell.ports import KeyValue
 from memwell.ports.counters import added
-from memwell.registry import Url
+from memwell.urls import Url
 
 __all__ = ["MemcachedKeyValue"]
 

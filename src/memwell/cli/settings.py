@@ -14,6 +14,7 @@ from memwell.cli.failures import Code, explain
 from memwell.cli.local import remedy
 from memwell.cli.shared import Cli
 from memwell.errors import MemwellError
+from memwell.masking import masked
 from memwell.ports import Port
 
 __all__ = ["COMMANDS", "HELP", "check"]
@@ -50,13 +51,7 @@ def _value(cli: Cli, name: str) -> str | None:
         value = default_url()
     if value is None:
         return None
-    return (
-        config.masked(str(value))
-        if name in _URLS
-        else str(value).lower()
-        if isinstance(value, bool)
-        else value
-    )
+    return masked(str(value)) if name in _URLS else str(value).lower() if isinstance(value, bool) else value
 
 
 def _parts(cli: Cli) -> dict[str, tuple[bool, str]]:
@@ -98,7 +93,7 @@ def _tried(opened: Callable[[], Port]) -> tuple[bool, str]:
     try:
         return True, asyncio.run(ping())
     except MemwellError as error:
-        return False, config.masked(explain(error))
+        return False, masked(explain(error))
 
 
 COMMANDS: Final[tuple[tuple[str, Callable[..., None]], ...]] = (("check", check),)

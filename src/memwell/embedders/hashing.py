@@ -20,7 +20,7 @@ from memwell.ports import Embedder, Vectors
 from memwell.ports.arrays import numpy
 
 if TYPE_CHECKING:
-    from memwell.registry import Url
+    from memwell.urls import Url
 
 __all__ = ["Hashing"]
 

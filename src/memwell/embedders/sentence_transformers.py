@@ -16,7 +16,7 @@ from memwell.errors import ConfigError, EmbeddingError, MemwellError
 from memwell.ports import Embedder
 
 if TYPE_CHECKING:
-    from memwell.registry import Url
+    from memwell.urls import Url
 
 __all__ = ["SentenceTransformers"]
 

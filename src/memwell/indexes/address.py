@@ -5,7 +5,7 @@ from __future__ import annotations
 from memwell.errors import ConfigError
 from memwell.indexes.points import is_loopback
 from memwell.network.api_keys import resolve_key
-from memwell.registry import Url
+from memwell.urls import Url
 
 __all__ = ["address"]
 

@@ -19,9 +19,9 @@ from memwell.indexes.metrics import checked_metric, metric_of, similarities
 from memwell.indexes.points import Batch, dimension_of, query_vector
 from memwell.ports import Match, Metric, Vectors
 from memwell.ports.arrays import numpy
-from memwell.registry import Url
 from memwell.retrieval.index.matrix import Matrix
 from memwell.types import Where
+from memwell.urls import Url
 
 if TYPE_CHECKING:
     import numpy as np

@@ -34,8 +34,8 @@ from memwell.indexes.in_process.table import Rows, Table
 from memwell.indexes.metrics import ScoreKind, checked_metric, metric_of, similarity
 from memwell.indexes.points import Batch, dimension_of, query_vector
 from memwell.ports import Match, Metric, Vectors
-from memwell.registry import Url
 from memwell.types import Where
+from memwell.urls import Url
 
 __all__ = ["Faiss", "Kind"]
 

@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias, cast, get_args
 from memwell.errors import ConfigError
 from memwell.ports import Metric, Vectors
 from memwell.ports.arrays import numpy
-from memwell.registry import Url
+from memwell.urls import Url
 
 __all__ = [
     "SIMILARITY",

@@ -13,7 +13,7 @@ from memwell.indexes.filtering.field_columns import encoded
 from memwell.indexes.metrics import prepared
 from memwell.ports import Metric, Point, Vectors
 from memwell.ports.arrays import numpy
-from memwell.registry import Url
+from memwell.urls import Url
 
 __all__ = [
     "Batch",

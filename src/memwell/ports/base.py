@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
 from memwell.errors import BackendError, MemwellError, NotSupported
-from memwell.ports.declaration import Declaration, Effect, adopt, collect, operation
+from memwell.masking import hide
+from memwell.ports.declaration import Declaration, Effect, adopt, collect, operation, translated
 
 __all__ = ["Port", "unsupported"]
 
@@ -25,6 +26,8 @@ class Port(ABC):  # noqa: B024  its hooks have defaults
     blocking: bool = False
     """True when no coroutine of this part ever suspends."""
     closed: bool = False
+    secrets: tuple[str, ...] = ()
+    """Parts of the URL that it was opened by, which no error may show (see `masking.hide`)."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -43,10 +46,11 @@ class Port(ABC):  # noqa: B024  its hooks have defaults
             self.closed = True
             try:
                 await self._close()
-            except MemwellError:
+            except MemwellError as error:
+                hide(error, self.secrets)
                 raise
             except Exception as error:
-                raise self._translate(error, "close") from error
+                raise translated(self, error, "close") from error
 
     async def __aenter__(self) -> Self:
         return self

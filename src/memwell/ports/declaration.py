@@ -16,11 +16,12 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 from memwell.errors import Closed, MemwellError
+from memwell.masking import hide
 
 if TYPE_CHECKING:
     from memwell.ports.base import Port
 
-__all__ = ["Declaration", "Effect", "call", "collect", "declared", "operation", "required"]
+__all__ = ["Declaration", "Effect", "call", "collect", "declared", "operation", "required", "translated"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -121,10 +122,19 @@ async def _guarded(
         raise Closed(f"{part.part} was closed; open it again to use it", part=part.part, operation=name)
     try:
         return await method(*args, **kwargs)
-    except MemwellError:
+    except MemwellError as error:
+        hide(error, part.secrets)
         raise
     except Exception as error:
-        raise part._translate(error, name) from error
+        raise translated(part, error, name) from error
+
+
+def translated(part: Port, error: Exception, name: str) -> MemwellError:
+    """A native failure of a part as an error of memwell, both without the secrets of its URL."""
+    hide(error, part.secrets)
+    found = part._translate(error, name)
+    hide(found, part.secrets)
+    return found
 
 
 def required(hook: F) -> F:

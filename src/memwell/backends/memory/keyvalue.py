@@ -10,8 +10,8 @@ from typing import Self, TypeAlias
 
 from memwell.ports import KeyValue
 from memwell.ports.counters import added
-from memwell.registry import Url
 from memwell.resilience.reentry import unheld
+from memwell.urls import Url
 
 __all__ = ["MemoryKeyValue"]
 

@@ -11,8 +11,8 @@ from typing import Self
 
 from memwell.ports import Entry, Log
 from memwell.ports.positions import number, position
-from memwell.registry import Url
 from memwell.resilience.reentry import unheld
+from memwell.urls import Url
 
 __all__ = ["MemoryLog"]
 

@@ -20,7 +20,7 @@ from memwell.errors import MemwellError
 from memwell.ports import KeyValue
 from memwell.ports.counters import added, check_step
 from memwell.ports.declaration import Effect, operation
-from memwell.registry import Url
+from memwell.urls import Url
 
 __all__ = ["COMPONENT", "PostgresKeyValue"]
 

@@ -24,7 +24,7 @@ from memwell.backends.postgres.partitions import Partitioned
 from memwell.errors import MemwellError
 from memwell.ports import Entry, Log
 from memwell.ports.positions import number, position
-from memwell.registry import Url
+from memwell.urls import Url
 
 __all__ = ["COMPONENT", "PARTITIONED", "PostgresLog"]
 

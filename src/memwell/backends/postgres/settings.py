@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from memwell.errors import ConfigError
-from memwell.registry import Place, Url
+from memwell.urls import Place, Url
 
 __all__ = ["OPTIONS", "Settings"]
 

@@ -22,7 +22,7 @@ from memwell.backends.redis.memory import refuse_full
 from memwell.errors import MemwellError
 from memwell.ports import KeyValue
 from memwell.ports.counters import check_step
-from memwell.registry import Url
+from memwell.urls import Url
 
 __all__ = ["RedisKeyValue"]
 

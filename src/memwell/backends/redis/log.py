@@ -23,7 +23,7 @@ from memwell.backends.redis.clients import AsyncClient
 from memwell.backends.redis.memory import refuse_full
 from memwell.errors import Corrupt, InvalidInput, InvalidQuery, MemwellError
 from memwell.ports import Entry, Log
-from memwell.registry import Url
+from memwell.urls import Url
 
 __all__ = ["RedisLog"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, Self, cast
 
 from memwell.errors import ConfigError
-from memwell.registry import Url
+from memwell.urls import Url
 
 __all__ = ["OPTIONS", "Settings", "Tls", "Verify"]
 

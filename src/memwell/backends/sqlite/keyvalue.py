@@ -13,7 +13,7 @@ from memwell.backends.sqlite.part import SqlitePart, options_of
 from memwell.ports import KeyValue
 from memwell.ports.counters import added
 from memwell.ports.declaration import Effect, operation
-from memwell.registry import Url
+from memwell.urls import Url
 
 __all__ = ["SqliteKeyValue"]
 

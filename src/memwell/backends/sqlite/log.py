@@ -13,7 +13,7 @@ from memwell.backends.sqlite.database import Database, Durability
 from memwell.backends.sqlite.part import SqlitePart, options_of
 from memwell.ports import Entry, Log
 from memwell.ports.positions import number, position
-from memwell.registry import Url
+from memwell.urls import Url
 
 __all__ = ["SqliteLog"]
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 from memwell.backends.sqlite.database import Database, translate
 from memwell.errors import ConfigError, MemwellError
 from memwell.ports import Port
-from memwell.registry import Url
+from memwell.urls import Url
 
 __all__ = ["SqlitePart", "options_of"]
 

@@ -20,8 +20,9 @@ from memwell.backends.postgres.store.indexes import Index, Kind
 from memwell.cli.database.rows import Done, Row
 from memwell.errors import InvalidInput
 from memwell.ports import Metric
-from memwell.registry import Url, open_store
+from memwell.registry import open_store
 from memwell.types import Progress
+from memwell.urls import Url
 
 __all__ = ["PostgresTables"]
 

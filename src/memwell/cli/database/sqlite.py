@@ -11,7 +11,8 @@ from memwell.backends.sqlite.database import Database, translate
 from memwell.backends.sqlite.keyvalue import SqliteKeyValue
 from memwell.cli.database.rows import Done, Row
 from memwell.errors import NotSupported
-from memwell.registry import Url, open_store
+from memwell.registry import open_store
+from memwell.urls import Url
 
 __all__ = ["SqliteTables"]
 

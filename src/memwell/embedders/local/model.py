@@ -18,7 +18,7 @@ from memwell.errors import BackendError, ConfigError, EmbeddingError, MemwellErr
 from memwell.ports import Embedder, Vectors
 
 if TYPE_CHECKING:
-    from memwell.registry import Url
+    from memwell.urls import Url
 
 __all__ = ["MiniLM"]
 

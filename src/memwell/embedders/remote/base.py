@@ -36,7 +36,7 @@ from memwell.ports import Embedder, Vectors
 from memwell.resilience.retry import Retry
 
 if TYPE_CHECKING:
-    from memwell.registry import Url
+    from memwell.urls import Url
 
 __all__ = ["OPTIONS", "RemoteEmbedder"]
 

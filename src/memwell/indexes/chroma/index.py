@@ -38,8 +38,8 @@ from memwell.indexes.metrics import ScoreKind, checked_metric, metric_of, simila
 from memwell.indexes.points import batch, dimension_of, points_per_request, query_vector
 from memwell.ports import Match, Metric, Point, VectorIndex, Vectors
 from memwell.ports.arrays import numpy
-from memwell.registry import Url
 from memwell.types import Where
+from memwell.urls import Url
 
 __all__ = ["Chroma"]
 

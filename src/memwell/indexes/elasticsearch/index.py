@@ -56,8 +56,8 @@ from memwell.network.api_keys import resolve_key
 from memwell.network.clients import Clients
 from memwell.network.retry_after import parse_retry_after
 from memwell.ports import Match, Metric, Point, VectorIndex, Vectors
-from memwell.registry import Url
 from memwell.types import Where
+from memwell.urls import Url
 
 __all__ = ["Elasticsearch"]
 

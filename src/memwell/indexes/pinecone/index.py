@@ -45,8 +45,8 @@ from memwell.network.clients import Clients
 from memwell.network.retry_after import parse_retry_after
 from memwell.ports import Match, Metric, Point, VectorIndex, Vectors
 from memwell.ports.arrays import numpy
-from memwell.registry import Url
 from memwell.types import Where
+from memwell.urls import Url
 
 __all__ = ["Pinecone"]
 

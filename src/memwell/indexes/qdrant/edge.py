@@ -39,8 +39,8 @@ from memwell.indexes.qdrant.payload import (
     vectors_by_id,
 )
 from memwell.ports import Effect, Match, Metric, Point, VectorIndex, Vectors, operation
-from memwell.registry import Url
 from memwell.types import Where
+from memwell.urls import Url
 
 __all__ = ["QdrantEdge"]
 

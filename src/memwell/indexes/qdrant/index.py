@@ -53,8 +53,8 @@ from memwell.indexes.qdrant.payload import (
 )
 from memwell.network.clients import Clients
 from memwell.ports import Match, Metric, Point, VectorIndex, Vectors
-from memwell.registry import Url
 from memwell.types import Where
+from memwell.urls import Url
 
 __all__ = ["Qdrant"]
 

@@ -11,7 +11,7 @@ from weaviate.classes.init import AdditionalConfig, Auth, Timeout
 
 from memwell.errors import ConfigError
 from memwell.indexes.points import is_loopback
-from memwell.registry import Url
+from memwell.urls import Url
 
 __all__ = ["Connection", "addresses", "create_client"]
 

@@ -22,7 +22,6 @@ from memwell.ports import Change, Embedding, Insert, Operation, Store
 from memwell.ports.store.search import Found, Search
 from memwell.records.codec import digest_of, dumps, to_micros
 from memwell.records.revisions import chain
-from memwell.registry import Url
 from memwell.resilience.reentry import unheld
 from memwell.retrieval.analysis.features import lexemes_and_signals
 from memwell.retrieval.index.corpora import Corpora
@@ -32,6 +31,7 @@ from memwell.retrieval.index.corpus import Row as CorpusRow
 from memwell.retrieval.index.vectors import Chunked
 from memwell.retrieval.ranking.candidates import find
 from memwell.types import Link, Problem, Record, Report, Scope, Stats, Version, Where
+from memwell.urls import Url
 
 __all__ = ["MemoryStore"]
 
@@ -54,7 +54,9 @@ class MemoryStore(Store):
         """`memory://`, without options."""
         url.done()
         if url.rest:
-            raise ConfigError(f"memory:// has no name: each is its own; leave {url.rest!r} away")
+            raise ConfigError(
+                "memory:// takes no name, since each one is its own; omit what follows memory://"
+            )
         return cls()
 
     @property

@@ -40,8 +40,8 @@ from memwell.capabilities import Capabilities
 from memwell.errors import MemwellError
 from memwell.ports import Change, Embedding, Insert, Operation, Store
 from memwell.ports.store.search import Found, Search
-from memwell.registry import Url
 from memwell.types import Link, Record, Report, Scope, Stats, Version, Where
+from memwell.urls import Url
 
 __all__ = ["COMPONENTS", "PostgresStore"]
 

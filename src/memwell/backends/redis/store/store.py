@@ -54,10 +54,10 @@ from memwell.errors import BackendError, ConfigError, Corrupt, MemwellError
 from memwell.ports import Change, Embedding, Insert, Operation, Store
 from memwell.ports.store.search import Found, Search
 from memwell.records.codec import to_micros
-from memwell.registry import Url
 from memwell.retrieval.index.corpora import Corpora
 from memwell.retrieval.ranking.candidates import find
 from memwell.types import Link, Record, Report, Scope, Stats, Version, Where
+from memwell.urls import Url
 
 __all__ = ["RedisStore"]
 

@@ -29,10 +29,10 @@ from memwell.ports import Change, Embedding, Insert, Operation, Store
 from memwell.ports.store.search import Found, Search
 from memwell.records.codec import from_micros, to_micros
 from memwell.records.revisions import chain
-from memwell.registry import Url
 from memwell.retrieval.index.corpora import Corpora
 from memwell.retrieval.ranking.candidates import find
 from memwell.types import Link, Record, Report, Scope, Stats, Version, Where
+from memwell.urls import Url
 
 __all__ = ["SqliteStore"]
 
