@@ -99,6 +99,7 @@ def test_secrets_in_a_text_are_masked(text: str, shown: str) -> None:
         ("redis://app:a%20bc@host", {"a%20bc", "a bc", "app:a%20bc@", "app:a bc@"}),
         ("redis://token@host", {"token", "token@"}),
         ("redis://app:pw@host", {"app:pw@"}),
+        ("postgresql://memwell:memwell@host/db", {"memwell:memwell@"}),
         ("qdrant://host?api_key=a%20bc", {"a bc", "a%20bc"}),
         ("postgresql://h/db?replica=postgresql://a:bcd@h", {"bcd", "a:bcd@"}),
     ],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-LIMIT = 15_000_000
+LIMIT = 22_000_000
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src"
 
@@ -40,7 +40,7 @@ def size(installed: Distribution) -> int:
     return sum(file.size or 0 for file in files)
 
 
-def test_the_core_installs_in_less_than_15_megabytes() -> None:
+def test_the_core_installs_in_less_than_22_megabytes() -> None:
     sizes = {name: size(found) for name, found in core().items()}
     ours = (path for path in SOURCE.rglob("*") if path.is_file() and path.suffix != ".pyc")
     sizes["memwell"] = sum(path.stat().st_size for path in ours)
@@ -50,5 +50,5 @@ def test_the_core_installs_in_less_than_15_megabytes() -> None:
     assert sum(sizes.values()) < LIMIT, listing
 
 
-def test_the_core_does_not_bring_numpy_or_pydantic() -> None:
-    assert not {"numpy", "pydantic", "pydantic-core"} & core().keys()
+def test_the_core_does_not_bring_numpy_or_pydantic_settings() -> None:
+    assert not {"numpy", "pydantic-settings"} & core().keys()

@@ -27,17 +27,21 @@ def secrets_of(url: str) -> tuple[str, ...]:
     """What of a URL must not be shown, raw and decoded, longest first: login, password, a user that stands alone, and
     the values of options that look like secrets.
     """
-    _, _, rest = url.partition(":")
+    scheme, _, rest = url.partition(":")
     rest = rest.removeprefix("//")
     if "@" not in rest and "?" not in rest:
         return ()
     from urllib.parse import parse_qsl, unquote
 
-    login, at, _ = ("", "", "") if rest.startswith("/") else rest.rpartition("@")
+    login, at, tail = ("", "", "") if rest.startswith("/") else rest.rpartition("@")
     found = set()
     if at:
         user, colon, password = login.partition(":")
-        found |= {login + at, password if colon else user}
+        found.add(login + at)
+        alone = password if colon else user
+        plain = f"memwell {scheme} {user if colon else ''} {tail.partition('?')[0]}"
+        if alone not in re.split(r"[^\w.-]+", plain):  # what stands elsewhere in the URL is found in any message
+            found.add(alone)
     _, _, query = rest.partition("?")
     pairs = parse_qsl(query.replace(";", "&"), keep_blank_values=True)
     for name, value in pairs:
