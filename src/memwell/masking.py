@@ -40,7 +40,9 @@ def secrets_of(url: str) -> tuple[str, ...]:
         found.add(login + at)
         alone = password if colon else user
         plain = f"memwell {scheme} {user if colon else ''} {tail.partition('?')[0]}"
-        if alone not in re.split(r"[^\w.-]+", plain):  # what stands elsewhere in the URL is found in any message
+        if alone not in re.split(
+            r"[^\w.-]+", plain
+        ):  # what stands elsewhere in the URL is found in any message
             found.add(alone)
     _, _, query = rest.partition("?")
     pairs = parse_qsl(query.replace(";", "&"), keep_blank_values=True)
