@@ -1,1 +1,1 @@
-"""Embedders, one file each; nothing is imported until it is asked for."""
+"""Embedders, one module or package each. Each is imported only when it is used."""

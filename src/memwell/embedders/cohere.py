@@ -1,8 +1,8 @@
-"""Embeddings of Cohere (API v2), which tells documents and queries apart.
+"""Embeddings of Cohere (API v2), which distinguishes documents and queries.
 
-URL: `cohere:embed-v4.0`, options in `memwell.embedders.remote.base`, and `dimensions` for models with several
-lengths. The key is in `COHERE_API_KEY` or `CO_API_KEY`. At most 96 texts a request; longer texts are cut at their
-end.
+URL: `cohere:embed-v4.0`. `dimensions` requests shorter vectors, for models that support it; see
+`memwell.embedders.remote.base` for further options. The key is read from `COHERE_API_KEY` or `CO_API_KEY`. The service
+accepts 96 texts per request and truncates long texts.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _TYPES: Final = {"document": "search_document", "query": "search_query"}
 
 
 class Cohere(RemoteEmbedder):
-    """See the module."""
+    """See the module docstring."""
 
     part = "cohere"
     key_names = ("COHERE_API_KEY", "CO_API_KEY")
     address = "https://api.cohere.com/v2"
-    most_texts = 96
+    max_texts = 96
     default_model = "embed-v4.0"
     sizes: ClassVar[Mapping[str, int]] = {
         "embed-v4.0": 1536,
@@ -34,7 +34,7 @@ class Cohere(RemoteEmbedder):
         "embed-multilingual-light-v3.0": 384,
     }
     shortens = True
-    symmetric = False  # told apart by `input_type`
+    symmetric = False  # because of `input_type`
 
     def _request(self, texts: list[str], kind: Literal["document", "query"]) -> tuple[str, dict[str, Any]]:
         body: dict[str, Any] = {
@@ -54,4 +54,4 @@ class Cohere(RemoteEmbedder):
             rows: Sequence[Any] = answer["embeddings"]["float"]
             return list(rows)
         except (KeyError, TypeError) as error:
-            raise EmbeddingError(f"{self.name} gave no embeddings: {error!r}", part=self.part) from error
+            raise EmbeddingError(f"{self.name} returned no embeddings: {error!r}", part=self.part) from error

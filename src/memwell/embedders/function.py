@@ -1,5 +1,4 @@
-"""What people hand in as an embedder, made one: a function, a LangChain object, a sentence-transformers
-object."""
+"""Turns functions, LangChain objects and sentence-transformers models into embedders."""
 
 from __future__ import annotations
 
@@ -25,20 +24,20 @@ _PROBE = "dimension"
 
 @dataclass(frozen=True, slots=True)
 class _Calls:
-    """How to embed documents and queries with what was handed in."""
+    """The callables that embed documents and queries."""
 
     document: Callable[..., Any]
     query: Callable[..., Any]
     single: bool = False
-    """Whether `query` takes one text, not a list."""
+    """Whether `query` takes one text instead of a list."""
     kind: bool = False
     """Whether both take `kind=`."""
 
 
 class FunctionEmbedder(Embedder):
-    """A foreign embedder behind the port. Made by `as_embedder`.
+    """Adapter for a function or object of your own. Create it with `as_embedder`.
 
-    A synchronous one is `blocking`: under `AsyncMemory` it runs in a thread. A dimension that is not given is learnt
+    A synchronous one is `blocking`: `AsyncMemory` runs it in a thread. If the dimension is not given, it is learnt
     from the first vectors; `prepare` embeds one word for that.
     """
 
@@ -80,11 +79,11 @@ class FunctionEmbedder(Embedder):
                 shape = np.asarray(raw, dtype=np.float32).shape
             except (TypeError, ValueError) as error:
                 raise EmbeddingError(
-                    f"{self.model} gave no rows of numbers: {error}", part=self.part
+                    f"{self.model} did not return rows of numbers: {error}", part=self.part
                 ) from error
             if len(shape) != 2 or not shape[1]:
                 raise EmbeddingError(
-                    f"{self.model} gave an array of shape {shape}; one vector per text is expected",
+                    f"{self.model} returned an array of shape {shape}; expected one vector per text",
                     part=self.part,
                 )
             self.dimension = shape[1]
@@ -101,18 +100,20 @@ class FunctionEmbedder(Embedder):
 def as_embedder(
     given: object, *, model: str | None = None, dimension: int | None = None, window: int | None = None
 ) -> Embedder:
-    """An `Embedder` from what people have: one already, a callable, or an object with methods for it.
+    """An `Embedder` from a callable or an object. An `Embedder` is returned as it is.
 
-    - a callable `f(texts)`, synchronous or `async`, giving one vector per text; if it has a parameter `kind`,
-      it is told `"document"` or `"query"`;
-    - `.embed_documents(texts)` and `.embed_query(text)`, as in LangChain;
-    - `.encode(texts)`, as in sentence-transformers, with `.encode_document` and `.encode_query` where they
-      exist;
-    - `.embed(texts)`.
+    Accepted are
 
-    `model` names what the vectors are stored under; it is otherwise taken from the object (`model`,
-    `model_name`, …), else from its qualified name: give it where two functions share a name but not their
-    vectors. Raises `ConfigError` for anything else.
+    - a callable `f(texts)`, synchronous or `async`, that returns one vector per text; if it has a parameter `kind`, it
+      receives `"document"` or `"query"`;
+    - an object with `.embed_documents(texts)` and `.embed_query(text)`, as in LangChain;
+    - an object with `.encode(texts)`, as in sentence-transformers, and optionally `.encode_document` and
+      `.encode_query`;
+    - an object with `.embed(texts)`.
+
+    `model` is the name under which the vectors are stored. By default it comes from the object (`model`, `model_name`,
+    …), or else from its qualified name; pass it if two functions with different vectors have the same name. Raises
+    `ConfigError` for any other object.
     """
     if isinstance(given, Embedder):
         return given
@@ -138,14 +139,14 @@ def _calls(given: object) -> _Calls:
     if call:
         return _Calls(call, call, kind=_takes_kind(call))
     raise ConfigError(
-        f"{given!r:.200} is no embedder: give a name such as 'local', an Embedder, a function from texts "
-        "to vectors, or an object with embed_documents and embed_query, encode, or embed",
+        f"{given!r:.200} is not an embedder: pass a name such as 'local', an Embedder, a function from texts to "
+        "vectors, or an object with embed_documents and embed_query, encode, or embed",
         part="function",
     )
 
 
 def _method(given: object, name: str) -> Callable[..., Any] | None:
-    if isinstance(given, type | str):  # a text has a method `encode` of its own
+    if isinstance(given, type | str):  # strings have a method `encode` as well
         return None
     found = getattr(given, name, None)
     return found if callable(found) else None
@@ -160,7 +161,7 @@ def _takes_kind(call: Callable[..., Any]) -> bool:
 
 
 def _model(given: object) -> str:
-    """A name that stays the same from run to run; a shortened output belongs to it."""
+    """A name that is the same in every run. It includes the length of shortened vectors."""
     for holder in (given, getattr(given, "tokenizer", None)):
         for name in _NAMES:
             found = getattr(holder, name, None)

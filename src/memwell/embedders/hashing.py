@@ -1,8 +1,8 @@
-"""Words and letters to vectors by hashing: deterministic, offline, no model, no download.
+"""Vectors by feature hashing: deterministic, offline, no model, no download.
 
-Signed feature hashing (Weinberger et al., 2009, arXiv:0902.2206) of words and the character n-grams inside
-them, so that texts sharing words, or forms of one word, are near. It knows nothing of meaning: for tests,
-demonstrations and machines without any model.
+Signed feature hashing (Weinberger et al., 2009, arXiv:0902.2206) of words and their character n-grams. Texts that share
+words, or forms of a word, get similar vectors. It knows nothing about meaning; use it for tests, demonstrations and
+machines without a model.
 """
 
 from __future__ import annotations
@@ -26,31 +26,32 @@ __all__ = ["Hashing"]
 
 _WORD = re.compile(r"\w+")
 _LONG = 6
-"""Letters from which a word counts in full; shorter ones say less in most languages."""
+"""Letters from which a word has full weight; shorter words carry less meaning in most languages."""
 _UNSPACED = 0x2E80
-"""Code point from which scripts are written without spaces (CJK), with few exceptions."""
-_KEPT = 50_000
-"""Words whose features are remembered."""
+"""First code point of scripts that are written without spaces (CJK), with few exceptions."""
+_CACHED_WORDS = 50_000
+"""Number of words whose features are cached."""
 
 
 class Hashing(Embedder):
-    """Texts to vectors without a model. The same text gives the same vector in every process and on every
-    platform.
+    """Vectors without a model. The same text gives the same vector in every process and on every platform.
 
-    A text without any letter or digit has the zero vector, near to nothing. Raises `ConfigError` for a
-    dimension below 1 and when numpy is missing.
+    A text without letters or digits has the zero vector. Raises `ConfigError` if the dimension is below 1 or numpy is
+    missing.
     """
 
     part = "hashing"
     blocking = True
     dimension: int
     symmetric = True
-    """Documents and queries are embedded alike."""
+    """Documents and queries are embedded in the same way."""
 
     def __init__(self, dimension: int = 384) -> None:
         numpy()
         if not isinstance(dimension, int) or dimension < 1:
-            raise ConfigError(f"dimension is a whole number from 1, not {dimension!r}", part=self.part)
+            raise ConfigError(
+                f"dimension must be an integer of at least 1, not {dimension!r}", part=self.part
+            )
         self.dimension = dimension
         self.model = f"hashing-1-{dimension}"
 
@@ -85,10 +86,10 @@ def _words(text: str) -> Iterator[str]:
         yield match.group()
 
 
-@functools.lru_cache(_KEPT)
+@functools.lru_cache(_CACHED_WORDS)
 def _features(word: str) -> tuple[tuple[int, float], ...]:
-    """Hash and share of a word and of its n-grams; the n-grams together weigh as much as the word. In scripts
-    without spaces, a run of letters is no word: only its pairs count."""
+    """Hash and weight of a word and of its n-grams; all n-grams together weigh as much as the word. In scripts without
+    spaces, a run of letters is not a word, and only its pairs count."""
     spaced = ord(max(word)) < _UNSPACED
     framed = f"<{word}>" if spaced else word
     size = 3 if spaced else 2

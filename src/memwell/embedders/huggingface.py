@@ -1,8 +1,8 @@
-"""Embeddings of Hugging Face: its inference service, or a Text Embeddings Inference server of one's own.
+"""Embeddings of Hugging Face's inference service, or of your own Text Embeddings Inference server.
 
-URL: `huggingface:BAAI/bge-small-en-v1.5`; with `base_url=http://host:8080` the requests go to that server's `/embed`.
-More options in `memwell.embedders.remote.base`. The token is in `HF_TOKEN`. Only models that give one vector a text
-(those of sentence-transformers): a row for each token is refused, as nobody says how to pool them.
+URL: `huggingface:BAAI/bge-small-en-v1.5`. With `base_url=http://host:8080`, requests go to `/embed` of that server; see
+`memwell.embedders.remote.base` for further options. The token is read from `HF_TOKEN`. Use models that return one
+vector per text, such as those of sentence-transformers; one vector per token raises `EmbeddingError`.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ __all__ = ["HuggingFace"]
 
 
 class HuggingFace(RemoteEmbedder):
-    """See the module."""
+    """See the module docstring."""
 
     part = "huggingface"
     key_names = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
     address = "https://router.huggingface.co/hf-inference"
-    most_texts = 32
+    max_texts = 32
 
     def _request(self, texts: list[str], kind: Literal["document", "query"]) -> tuple[str, dict[str, Any]]:
         del kind
@@ -33,5 +33,5 @@ class HuggingFace(RemoteEmbedder):
     def _rows(self, answer: Any, count: int) -> Sequence[Any]:
         del count
         if not isinstance(answer, list):
-            raise EmbeddingError(f"{self.name} gave no list of embeddings", part=self.part)
+            raise EmbeddingError(f"{self.name} did not return a list of embeddings", part=self.part)
         return answer

@@ -1,8 +1,8 @@
-"""Embeddings of a model that Ollama serves.
+"""Embeddings of a model served by Ollama.
 
-URL: `ollama:nomic-embed-text`, with `base_url=http://host:11434` (or the variable `OLLAMA_HOST`); more options in
-`memwell.embedders.remote.base`. No key is needed; `OLLAMA_API_KEY` is sent where it is set. Texts longer than the
-model's context are cut by the server.
+URL: `ollama:nomic-embed-text`. `base_url=http://host:11434`, or the variable `OLLAMA_HOST`, selects the server; see
+`memwell.embedders.remote.base` for further options. A key is optional: `OLLAMA_API_KEY` is sent if it is set. The
+server truncates texts that are longer than the model's context.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["Ollama"]
 
 
 class Ollama(RemoteEmbedder):
-    """See the module."""
+    """See the module docstring."""
 
     part = "ollama"
     key_names = ("OLLAMA_API_KEY",)
@@ -28,7 +28,7 @@ class Ollama(RemoteEmbedder):
     default_model = "nomic-embed-text"
 
     def __init__(self, model: str = "", *, base_url: str | None = None, **options: Any) -> None:
-        """The model must have been pulled: `ollama pull MODEL`."""
+        """The server must have the model: run `ollama pull MODEL`."""
         super().__init__(model, base_url=base_url or _host(), **options)
 
     def _request(self, texts: list[str], kind: Literal["document", "query"]) -> tuple[str, dict[str, Any]]:
@@ -40,11 +40,11 @@ class Ollama(RemoteEmbedder):
         try:
             return list(answer["embeddings"])
         except (KeyError, TypeError) as error:
-            raise EmbeddingError(f"{self.name} gave no embeddings: {error!r}", part=self.part) from error
+            raise EmbeddingError(f"{self.name} returned no embeddings: {error!r}", part=self.part) from error
 
 
 def _host() -> str | None:
-    """`OLLAMA_HOST` as an address, read as Ollama itself reads it: where there is no scheme the port is 11434, else
+    """`OLLAMA_HOST` as a URL, interpreted as Ollama does: without a scheme, the default port is 11434; with one, it is
     that of the scheme.
     """
     given = os.environ.get("OLLAMA_HOST", "").strip()
@@ -57,6 +57,6 @@ def _host() -> str | None:
         raise ConfigError("the port in OLLAMA_HOST is not a number from 1 to 65535", part="ollama") from None
     user, at, place = url.netloc.rpartition("@")
     name = place if place.endswith("]") or ":" not in place else place.rpartition(":")[0]
-    if name in ("", "0.0.0.0", "[::]"):  # noqa: S104  where the server listens, not where it is asked
+    if name in ("", "0.0.0.0", "[::]"):  # noqa: S104  addresses for listening, not for connecting
         name = "127.0.0.1"
     return f"{url.scheme}://{user}{at}{name}{f':{port}' if port else ''}{url.path}"

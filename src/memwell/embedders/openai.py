@@ -1,8 +1,8 @@
-"""Embeddings of OpenAI, and of every service that speaks its `/embeddings`: vLLM, LM Studio, LiteLLM, Azure, TEI.
+"""Embeddings of OpenAI, and of services with a compatible `/embeddings` API: vLLM, LM Studio, LiteLLM, Azure, TEI.
 
-URL: `openai:text-embedding-3-small`, with `dimensions=512` for a shorter output and
-`base_url=http://localhost:8000/v1` for another service; more options in `memwell.embedders.remote.base`. The key is
-in `OPENAI_API_KEY`. Limits of the service: 2,048 texts and 300,000 tokens a request, 8,191 tokens a text.
+URL: `openai:text-embedding-3-small`. `dimensions=512` requests shorter vectors, `base_url=http://localhost:8000/v1`
+selects another service; see `memwell.embedders.remote.base` for further options. The key is read from
+`OPENAI_API_KEY`. The service accepts 2,048 texts and 300,000 tokens per request, and 8,191 tokens per text.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ __all__ = ["OpenAI"]
 
 
 class OpenAI(RemoteEmbedder):
-    """See the module."""
+    """See the module docstring."""
 
     part = "openai"
     key_names = ("OPENAI_API_KEY",)
     address = "https://api.openai.com/v1"
-    most_texts = 2048
-    most_tokens = (
+    max_texts = 2048
+    max_tokens = (
         70_000  # estimated at four bytes each: never more than 300,000, as a token has a byte at least
     )
     default_window = 2047  # so that a passage never has more than 8,191 bytes, hence tokens
@@ -44,23 +44,23 @@ class OpenAI(RemoteEmbedder):
         return "/embeddings", body
 
     def _encoding(self) -> str:
-        """Base64 is a quarter of the bytes and quick to read; other services may not know it."""
+        """Base64 needs a quarter of the bytes and is quick to decode, but other services may not support it."""
         return "base64" if self._base == self.address else "float"
 
     def _rows(self, answer: Any, count: int) -> Sequence[Any]:
-        """By their `index`: services may answer in any order."""
+        """The vectors ordered by their `index`, because services may return them in any order."""
         try:
             items = list(answer["data"])
             rows = {item["index"]: _decoded(item["embedding"]) for item in items}
         except (KeyError, TypeError, ValueError) as error:
-            raise EmbeddingError(f"{self.name} gave no embeddings: {error!r}", part=self.part) from error
+            raise EmbeddingError(f"{self.name} returned no embeddings: {error!r}", part=self.part) from error
         if len(items) != count or set(rows) != set(range(count)):
-            raise Unavailable(f"{self.name} gave {len(items)} vectors for {count} texts", part=self.part)
+            raise Unavailable(f"{self.name} returned {len(items)} vectors for {count} texts", part=self.part)
         return [rows[at] for at in range(count)]
 
 
 def _decoded(embedding: Any) -> Any:
-    """The numbers of a list, or of base64 over little-endian float32."""
+    """The numbers, from a list or from base64 of little-endian float32."""
     if not isinstance(embedding, str):
         return embedding
     import numpy as np

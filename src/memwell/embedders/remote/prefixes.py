@@ -1,6 +1,6 @@
-"""Words that some models want before a text, by the name of the model, as their authors tell.
+"""Prefixes that some models expect before a text, as their authors document.
 
-Without them the vectors of questions and answers lie farther apart than they need to.
+Without them, the vectors of questions and answers are farther apart.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _KNOWN: Final = (
     ("bge-base-en", "", _BGE),
     ("bge-large-en", "", _BGE),
 )
-"""(part of the name, before a document, before a query), the first that fits counts."""
+"""(beginning of the name, prefix of documents, prefix of queries); the first match is used."""
 
 
 def prefixes_of(model: str) -> tuple[str, str]:
-    """What goes before a document and before a query; empty for a model that is not known to want anything."""
+    """The prefixes of documents and of queries; empty for unknown models."""
     name = model.lower().rpartition("/")[2]
     for part, document, query in _KNOWN:
         if name.startswith(part) or (part == "e5-" and f"-{part}" in name):
