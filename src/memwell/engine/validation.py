@@ -31,10 +31,12 @@ __all__ = [
 
 def scope_of(given: Mapping[str, Any]) -> Scope:
     """A checked scope from its parts; no tenant means the default one."""
-    named = {name: value for name in SCOPE if (value := given.get(name)) is not None}
-    for name, value in named.items():
-        _short(name, value)
-    return Scope(**named)
+    found = {}
+    for name in SCOPE:
+        value = given.get(name)
+        if value is not None:
+            found[name] = _short(name, value)
+    return Scope(**found)
 
 
 class Template:
