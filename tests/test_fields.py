@@ -38,7 +38,6 @@ ELSEWHERE: Final = {
     "backends/redis/store/transaction.py": "what the words of a record are made of",
     "backends/sql.py": "what stands in tables of its own",
     "engine/lookup.py": "the orders of a listing",
-    "engine/remember.py": "what a repetition may bring",
     "engine/validation.py": "fields with rules of their own",
     "engine/export_lines.py": "the counts of an import",
     "wrappers/indexed.py": "what an index does not have",

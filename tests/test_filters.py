@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memwell.errors import InvalidQuery
-from memwell.filters import FIELDS, MAX_CLAUSES, MAX_DEPTH, clauses, fields, matches, matches_fields, parse
+from memwell.filters import (
+    FIELDS,
+    MAX_CLAUSES,
+    MAX_DEPTH,
+    MAX_OPERANDS,
+    clauses,
+    fields,
+    matches,
+    matches_fields,
+    parse,
+)
 from memwell.types import Record, Scope
 
 NOW = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)
@@ -383,6 +393,13 @@ def nested(depth: int) -> dict[str, Any]:
         ({"tags": {"$gt": "a"}}, r"\$contains"),
         (nested(MAX_DEPTH + 1), f"at most {MAX_DEPTH} levels"),
         ({"$or": [{"k": n} for n in range(MAX_CLAUSES + 1)]}, f"at most {MAX_CLAUSES} clauses"),
+        ({"k": {"$in": list(range(MAX_OPERANDS + 1))}}, "at most 10,000 values"),
+        ({"$or": [{"k": {"$in": list(range(4000))}}] * 3}, "at most 10,000 values"),
+        ({"k": [[0] * 100] * 100}, "at most 10,000 values"),
+        ({"created_at": {"$in": ["2024-01-01"] * (MAX_OPERANDS + 1)}}, "at most 10,000 values"),
+        ({"." * 100_000: 1}, "deeper than 20 levels"),
+        ({".".join("k" * 100_000): 1}, "deeper than 20 levels"),
+        ({"k" * 100_000 + '"': 1}, "holds a NUL, a quote"),
     ],
 )
 def test_a_bad_filter_says_what_to_write_instead(where: Any, remedy: str) -> None:
@@ -390,7 +407,103 @@ def test_a_bad_filter_says_what_to_write_instead(where: Any, remedy: str) -> Non
         parse(where)
 
 
+FOREIGN: list[tuple[Any, str]] = [
+    ({"AND": [{"topic": "x"}]}, "{'$and': [{…}, {…}]}"),
+    ({"OR": [{"topic": "x"}, {"n": 1}]}, "{'$or': [{…}, {…}]}"),
+    ({"or": [{"topic": "x"}]}, "{'$or': [{…}, {…}]}"),
+    ({"NOT": {"topic": "x"}}, "{'$not': {…}}"),
+    ({"NOT": [{"topic": "x"}]}, "{'$not': {…}}"),
+    ({"must": [{"topic": "x"}]}, "{'$and': [{…}, {…}]}"),
+    ({"bool": {"must": [{"term": {"topic": "x"}}]}}, "{'$and': [{…}, {…}]}"),
+    ({"topic": {"eq": "x"}}, "{'topic': {'$eq': 'x'}}"),
+    ({"n": {"gte": 3}}, "{'n': {'$gte': 3}}"),
+    ({"n": {"gte": 3, "lt": 5}}, "{'n': {'$gte': 3, '$lt': 5}}"),
+    ({"n": {"GT": 3}}, "{'n': {'$gt': 3}}"),
+    ({"n": {">=": 3}}, "{'n': {'$gte': 3}}"),
+    ({"topic": {"in": ["x", "y"]}}, "{'topic': {'$in': ['x', 'y']}}"),
+    ({"topic": {"not_in": ["x"]}}, "{'topic': {'$nin': ['x']}}"),
+    ({"topic": {"icontains": "x"}}, "{'topic': {'$contains': 'x'}}"),
+    ({"importance": {"gte": 0.5}}, "{'importance': {'$gte': 0.5}}"),
+    ({"created_at": {"gte": "2024-01-01"}}, "{'created_at': {'$gte': '2024-01-01'}}"),
+    ({"tags": {"contains": "x"}}, "{'tags': {'$contains': 'x'}}"),
+    ({"$and": [{"topic": "y"}, {"n": {"lte": 3}}]}, "{'n': {'$lte': 3}}"),
+    ({"range": {"n": {"gte": 3}}}, "{'n': {'$gte': 3}}"),
+    ({"term": {"topic": "x"}}, "{'topic': 'x'}"),
+    ({"field": "topic", "operator": "==", "value": "x"}, "{'topic': {'$eq': 'x'}}"),
+    ({"key": "n", "op": ">=", "value": 3}, "{'n': {'$gte': 3}}"),
+    (
+        {"operator": "AND", "conditions": [{"field": "n", "operator": ">", "value": 3}]},
+        "{'$and': [{…}, {…}]}",
+    ),
+    ({"$AND": [{"topic": "x"}]}, "{'$and': …}"),
+    ({"$nor": [{"topic": "x"}]}, "{'$not': {'$or': […]}}"),
+    ({"topic": {"$EQ": "x"}}, "{'topic': {'$eq': …}}"),
+    ({"topic": {"$not_in": ["x"]}}, "{'topic': {'$nin': …}}"),
+]
+
+
+@pytest.mark.parametrize(
+    ("where", "form"), FOREIGN, ids=lambda value: value if isinstance(value, str) else None
+)
+def test_the_words_of_other_systems_are_answered_with_the_right_form(where: Any, form: str) -> None:
+    with pytest.raises(InvalidQuery) as caught:
+        parse(where)
+    assert form in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("where", "metadata"),
+    [
+        ({"and": "x"}, {"and": "x"}),
+        ({"metadata.AND": [{"topic": "x"}]}, {"AND": [{"topic": "x"}]}),
+        ({"topic": {"$eq": {"eq": "x"}}}, {"topic": {"eq": "x"}}),
+        ({"topic": {"eq": "x", "other": 1}}, {"topic": {"eq": "x", "other": 1}}),
+        ({"topic.eq": "x"}, {"topic": {"eq": "x"}}),
+        ({"operator": "vodafone"}, {"operator": "vodafone"}),
+        ({"field": "maize", "value": 3}, {"field": "maize", "value": 3}),
+        ({"must": [1]}, {"must": [1]}),
+        ({"range": {"low": 1, "high": 2}}, {"range": {"low": 1, "high": 2}}),
+        ({"topic": {}}, {"topic": {}}),
+    ],
+)
+def test_metadata_that_only_look_like_another_system_are_found(where: Any, metadata: Any) -> None:
+    assert holds(where, metadata)
+    assert not holds(where, {"elsewhere": 1})
+
+
+scalars = (
+    st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from([0.0, 1.0, 0.5, "1", "a", "2024-01-01"])
+)
+choices = st.lists(
+    scalars | st.lists(scalars, max_size=2) | st.just(datetime(2024, 1, 1, tzinfo=UTC)), max_size=5
+)
+
+
+@given(scalars | st.lists(scalars, max_size=2), choices)
+def test_in_is_equality_with_one_of_the_list(value: Any, items: list[Any]) -> None:
+    expected = any(holds({"k": {"$eq": item}}, {"k": value}) for item in items)
+    assert holds({"k": {"$in": items}}, {"k": value}) is expected
+    assert holds({"k": {"$nin": items}}, {"k": value}) is not expected
+
+
+def test_a_long_list_is_not_compared_one_by_one() -> None:
+    compared = 0
+
+    class Counted(int):
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return int(self) == other
+
+        __hash__ = int.__hash__
+
+    assert not matches(record({"k": Counted(7)}), {"k": {"$in": list(range(100, 5000))}})
+    assert matches(record({"k": Counted(7)}), {"k": {"$in": list(range(5000))}})
+    assert compared < 10
+
+
 def test_the_limits_themselves_are_allowed() -> None:
+    assert holds({"k": {"$in": list(range(MAX_OPERANDS))}}, {"k": MAX_OPERANDS - 1})
     assert holds(nested(MAX_DEPTH), {"k": 1}) is (MAX_DEPTH % 2 == 0)
     assert holds({"$or": [{"k": number} for number in range(MAX_CLAUSES)]}, {"k": MAX_CLAUSES - 1})
 

@@ -128,3 +128,12 @@ class Corrupt(BackendError):
 
 class EmbeddingError(MemwellError):
     """The embedder failed, or a vector has the wrong dimension or holds NaN or infinity."""
+
+
+def shown(value: object) -> str:
+    """A value that a caller gave, as text for a message: cut short, and never failing itself."""
+    try:
+        text = repr(value[:60] if isinstance(value, str | bytes) else value)
+    except Exception:  # noqa: BLE001  an integer of thousands of digits, a list nested deep, a class of the caller's
+        return f"a {type(value).__name__}"
+    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -24,6 +24,7 @@ from memwell.engine.context import Engine
 from memwell.engine.jsonl import LINE_LIMIT, path_of
 from memwell.engine.partial_file import FORM, PartialFile
 from memwell.engine.requests import ExportRequest
+from memwell.engine.validation import check_flag
 from memwell.errors import BackendError, Corrupt, NotSupported, Unavailable
 from memwell.ports import Embedding
 from memwell.records.codec import dumps, embedding_to_json, record_to_json, version_to_json
@@ -45,7 +46,7 @@ _STARTS: Final = 3
 
 async def export(engine: Engine, request: ExportRequest, progress: Progress | None) -> int:
     """Write the scope's memories to a file; returns how many. Raises `BackendError` if it cannot be written."""
-    scope, target, vectors = request.scope(), path_of(request.path), request.vectors
+    scope, target, vectors = request.scope(), path_of(request.path), check_flag("vectors", request.vectors)
     try:
         with PartialFile.opened(target) as file:
             return await _Export(engine, scope, file, vectors, progress).run()

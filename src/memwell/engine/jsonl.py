@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from memwell.errors import InvalidInput
+from memwell.errors import InvalidInput, shown
 
 __all__ = ["LINE_LIMIT", "lines", "parsed", "path_of"]
 
@@ -23,9 +23,9 @@ def path_of(given: str | PathLike[str]) -> Path:
         path = Path(given)
         os.fsencode(path)
     except (TypeError, ValueError) as error:
-        raise InvalidInput(f"{given!r} cannot be the path of a file: {error}") from error
+        raise InvalidInput(f"{shown(given)} cannot be the path of a file: {error}") from error
     if not path.name or "\0" in path.name:
-        raise InvalidInput(f"{given!r} names no file")
+        raise InvalidInput(f"{shown(given)} names no file")
     return path
 
 

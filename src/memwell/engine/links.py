@@ -8,7 +8,7 @@ from memwell.engine import validation
 from memwell.engine.context import Engine
 from memwell.engine.requests import RelatedRequest, RelateRequest, UnrelateRequest
 from memwell.engine.validation import check_id, check_link
-from memwell.errors import InvalidInput, NotFound
+from memwell.errors import InvalidInput, NotFound, shown
 from memwell.ports import SetLink, Unlink
 from memwell.types import Link, Record, Related, Scope
 
@@ -45,7 +45,7 @@ async def related(engine: Engine, request: RelatedRequest) -> list[Related]:
     """The memories of the scope that links reach, nearest first. Raises `NotFound` for the start."""
     id, kind, depth, min_strength = request.id, request.kind, request.depth, request.min_strength
     if isinstance(depth, bool) or not isinstance(depth, int) or not 1 <= depth <= MAX_DEPTH:
-        raise InvalidInput(f"depth is a whole number from 1 to {MAX_DEPTH}, not {depth!r}")
+        raise InvalidInput(f"depth is a whole number from 1 to {MAX_DEPTH}, not {shown(depth)}")
     check_link("related" if kind is None else kind, min_strength)
     now, scope, store = engine.clock(), request.scope(), engine.store
     if not await store.get(scope, [check_id(id)], now=now):

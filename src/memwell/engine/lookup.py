@@ -10,8 +10,8 @@ from typing import Any
 
 from memwell.engine.context import Engine
 from memwell.engine.requests import CountRequest, GetRequest, HistoryRequest, ListRequest, StatsRequest
-from memwell.engine.validation import check_id
-from memwell.errors import InvalidInput, InvalidQuery, NotFound
+from memwell.engine.validation import check_flag, check_id
+from memwell.errors import InvalidInput, InvalidQuery, NotFound, shown
 from memwell.filters import instant, parse
 from memwell.records.codec import dumps
 from memwell.types import Page, Record, Scope, Stats, Version, Where
@@ -35,9 +35,10 @@ async def get(engine: Engine, request: GetRequest) -> Record:
 async def page(engine: Engine, request: ListRequest) -> Page:
     """A page of the scope's memories. Raises `InvalidQuery` for an unknown order, filter or cursor."""
     where, order, limit = request.where, request.order, request.limit
-    if order not in ORDERS:
-        raise InvalidQuery(f"cannot order by {order!r}; known: {', '.join(ORDERS)}")
+    if not isinstance(order, str) or order not in ORDERS:
+        raise InvalidQuery(f"cannot order by {shown(order)}; known: {', '.join(ORDERS)}")
     check_limit(limit)
+    check_flag("descending", request.descending)
     if where is not None:
         parse(where)
     scope = request.scope()
@@ -77,7 +78,7 @@ async def stats(engine: Engine, request: StatsRequest) -> Stats:
 def check_limit(limit: object) -> int:
     """A number of results from 1 to 10,000."""
     if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MAX_LIMIT:
-        raise InvalidInput(f"limit is a whole number from 1 to {MAX_LIMIT:,}, not {limit!r}")
+        raise InvalidInput(f"limit is a whole number from 1 to {MAX_LIMIT:,}, not {shown(limit)}")
     return limit
 
 

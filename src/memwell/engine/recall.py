@@ -12,8 +12,8 @@ from memwell.engine import passages
 from memwell.engine.context import Engine
 from memwell.engine.lookup import check_limit
 from memwell.engine.requests import RecallRequest
-from memwell.engine.validation import check_content, moment_of
-from memwell.errors import InvalidInput, InvalidQuery, NotSupported
+from memwell.engine.validation import check_content, check_flag, moment_of
+from memwell.errors import InvalidInput, InvalidQuery, NotSupported, shown
 from memwell.ports.store.search import Found, Search
 from memwell.retrieval.analysis.features import question
 from memwell.retrieval.analysis.text import Query, read_query
@@ -68,14 +68,17 @@ def _checked(engine: Engine, request: RecallRequest) -> Strategy:
     except InvalidInput as error:
         raise InvalidQuery(str(error).replace("content", "query").replace("remember", "look for")) from None
     check_limit(request.limit)
+    check_flag("explain", request.explain)
     if request.token_budget is not None and (
         isinstance(request.token_budget, bool)
         or not isinstance(request.token_budget, int)
         or request.token_budget < 1
     ):
-        raise InvalidQuery(f"token_budget is a number of tokens of 1 or more, not {request.token_budget!r}")
-    if request.mode not in _MODES:
-        raise InvalidQuery(f"unknown mode {request.mode!r}; known: {', '.join(_MODES)}")
+        raise InvalidQuery(
+            f"token_budget is a number of tokens of 1 or more, not {shown(request.token_budget)}"
+        )
+    if not isinstance(request.mode, str) or request.mode not in _MODES:
+        raise InvalidQuery(f"unknown mode {shown(request.mode)}; known: {', '.join(_MODES)}")
     if request.mode == "semantic" and engine.encoder is None:
         raise NotSupported(
             "semantic recall needs an embedder: give embedder=, or pip install 'memwell[local]' && memwell models pull",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from memwell.engine.backfill import embed_pending, name_of
 from memwell.engine.context import Engine, report
 from memwell.engine.requests import ReembedRequest
-from memwell.errors import EmbeddingError, InvalidInput, NotSupported
+from memwell.engine.validation import check_flag
+from memwell.errors import EmbeddingError, InvalidInput, NotSupported, shown
 from memwell.types import Progress, Reembedded
 
 __all__ = ["reembed"]
@@ -15,7 +16,9 @@ async def reembed(engine: Engine, request: ReembedRequest, progress: Progress | 
     """Give every memory vectors of this engine's embedder, then let searches use them."""
     batch, skip_failed = request.batch, request.skip_failed
     if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
-        raise InvalidInput(f"batch is a number of memories from 1, not {batch!r}")
+        raise InvalidInput(f"batch is a number of memories from 1, not {shown(batch)}")
+    check_flag("drop_old", request.drop_old)
+    check_flag("skip_failed", request.skip_failed)
     store, encoder = engine.store, engine.encoder
     if encoder is None:
         raise NotSupported(

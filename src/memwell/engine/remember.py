@@ -16,8 +16,8 @@ from memwell.engine.requests import (
     RestoreRequest,
     UpdateRequest,
 )
-from memwell.engine.validation import Template, check_changes, check_id, expiry_after
-from memwell.errors import InvalidInput, NotFound
+from memwell.engine.validation import Template, check_changes, check_flag, check_id, expiry_after
+from memwell.errors import InvalidInput, NotFound, shown
 from memwell.fields import CLEARED, RESTORED, SCOPE, named
 from memwell.filters import parse
 from memwell.ports import Delete, Embedding, Insert, Update
@@ -62,7 +62,7 @@ async def remember(
 def _inserts(engine: Engine, request: RememberRequest, now: datetime) -> list[Insert]:
     if request.on_duplicate not in get_args(OnDuplicate):
         known = ", ".join(get_args(OnDuplicate))
-        raise InvalidInput(f"unknown on_duplicate {request.on_duplicate!r}; known: {known}")
+        raise InvalidInput(f"unknown on_duplicate {shown(request.on_duplicate)}; known: {known}")
     given = {name: getattr(request, name) for name in _GIVEN}
     base, content = Template(given, now, embedded=engine.encoder is not None), request.content
     if isinstance(content, str | NewMemory):
@@ -173,8 +173,10 @@ async def update(engine: Engine, request: UpdateRequest) -> Record:
     if isinstance(request.clear, str) or not isinstance(request.clear, Iterable):
         raise InvalidInput("clear is a list of field names, such as ['category']")
     for name in request.clear:
-        if name not in CLEARED or name in changes:
-            raise InvalidInput(f"cannot clear {name!r}; fields that can, unless given: {', '.join(CLEARED)}")
+        if not isinstance(name, str) or name not in CLEARED or name in changes:
+            raise InvalidInput(
+                f"cannot clear {shown(name)}; fields that can, unless given: {', '.join(CLEARED)}"
+            )
         changes[name] = CLEARED[name]
     if not changes:
         raise InvalidInput("nothing to update: give content, metadata, tags or another field")
@@ -230,8 +232,8 @@ async def _as_its_owner_sees(engine: Engine, record: Record, scope: Scope, now: 
 
 
 def _check_version(name: str, version: object) -> None:
-    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        raise InvalidInput(f"{name} is a version number from 1, not {version!r}")
+    if isinstance(version, bool) or not isinstance(version, int) or not 1 <= version < 2**63:
+        raise InvalidInput(f"{name} is a version number from 1, not {shown(version)}")
 
 
 async def forget(engine: Engine, request: ForgetRequest) -> list[str]:
@@ -240,6 +242,7 @@ async def forget(engine: Engine, request: ForgetRequest) -> list[str]:
     ids, where = request.ids, request.where
     if where is not None:
         parse(where)
+    check_flag("everything", request.everything)
     if ids is None and not request.narrowed() and not request.everything:
         raise InvalidInput(_WHOLE_TENANT)
     if ids is not None and not isinstance(ids, Iterable):

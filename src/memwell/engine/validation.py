@@ -8,9 +8,9 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from memwell.errors import InvalidInput
+from memwell.errors import InvalidInput, InvalidQuery, shown
 from memwell.fields import FIELDS, LIMITS, SCOPE, Type, named
-from memwell.filters import instant, shown
+from memwell.filters import instant
 from memwell.frozen import FrozenDict, FrozenList
 from memwell.records.codec import dumps, scope_to_json
 from memwell.types import Link, NewMemory, Record, Scope
@@ -20,6 +20,7 @@ __all__ = [
     "Template",
     "check_changes",
     "check_content",
+    "check_flag",
     "check_id",
     "check_link",
     "check_stored",
@@ -137,6 +138,13 @@ def check_content(content: object) -> str:
 def check_id(id: object) -> str:
     """An id within the limits."""
     return _short("id", id)
+
+
+def check_flag(name: str, value: object) -> bool:
+    """A choice between true and false."""
+    if not isinstance(value, bool):
+        raise InvalidQuery(f"{name} is True or False, not {shown(value)}")
+    return value
 
 
 def check_link(kind: object, strength: object) -> tuple[str, float]:

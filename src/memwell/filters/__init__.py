@@ -27,7 +27,6 @@ Meaning, the same on every backend (`matches` is the definition):
 Limits: `MAX_DEPTH` levels, `MAX_CLAUSES` comparisons and `MAX_OPERANDS` values in a filter.
 """
 
-from memwell.filters.dialects import shown
 from memwell.filters.meaning import MISSING, fields, holds, instant, matches, matches_fields, value_of
 from memwell.filters.parsing import MAX_CLAUSES, MAX_DEPTH, MAX_OPERANDS, parse
 from memwell.filters.tree import (
@@ -68,6 +67,5 @@ __all__ = [
     "matches",
     "matches_fields",
     "parse",
-    "shown",
     "value_of",
 ]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from memwell.errors import InvalidQuery
+from memwell.errors import InvalidQuery, shown
 
-__all__ = ["check_entry", "check_filter", "misplaced", "shown", "unknown_operator"]
+__all__ = ["check_entry", "check_filter", "misplaced", "unknown_operator"]
 
 _JUNCTIONS: Final = {
     "and": "$and",
@@ -58,15 +58,6 @@ _OPERATORS: Final = {
 }
 _SHELLS: Final = ("range", "term", "terms")
 """What stands around a comparison elsewhere: `{"range": {"age": {"gte": 3}}}`."""
-
-
-def shown(value: Any) -> str:
-    """A value for a message, cut short."""
-    try:
-        text = repr(value)
-    except (ValueError, RecursionError):  # an integer of thousands of digits; a list nested very deep
-        return f"a {type(value).__name__}"
-    return text if len(text) <= 60 else f"{text[:57]}…"
 
 
 def check_filter(where: Mapping[Any, Any]) -> None:

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
-from memwell.errors import InvalidQuery
+from memwell.errors import InvalidQuery, shown
 from memwell.filters import dialects
-from memwell.filters.dialects import shown
 from memwell.filters.tree import (
     FIELDS,
     NUMBERS,

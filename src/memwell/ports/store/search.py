@@ -7,11 +7,11 @@ whole contract between a store and `memwell.retrieval.ranking.rank`: some hundre
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, TypeAlias, cast
 
-from memwell.errors import EmbeddingError
+from memwell.errors import EmbeddingError, InvalidQuery, shown
 from memwell.filters import Node
 from memwell.ports.arrays import Vectors
 from memwell.ports.base import Port, unsupported
@@ -30,6 +30,7 @@ __all__ = [
     "Statistics",
     "Weights",
     "check_model",
+    "is_weight",
 ]
 
 Interval: TypeAlias = tuple[int, int]
@@ -72,6 +73,16 @@ class Weights:
     """BM25: saturation of repeated terms."""
     b: float = 0.9
     """BM25: normalisation by length."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if not is_weight(value := getattr(self, field.name)):
+                raise InvalidQuery(f"the weight {field.name} is a number of at least 0, not {shown(value)}")
+
+
+def is_weight(value: object) -> bool:
+    """Whether a value is a number from 0 up to what a sum of some can bear."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1e300
 
 
 DEFAULT = Weights()

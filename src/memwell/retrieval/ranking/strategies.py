@@ -9,8 +9,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from memwell.errors import InvalidQuery
-from memwell.ports.store.search import DEFAULT, Weights
+from memwell.errors import InvalidQuery, shown
+from memwell.ports.store.search import DEFAULT, Weights, is_weight
 from memwell.types import Component, Record
 
 __all__ = ["STRATEGIES", "Strategy", "blend", "resolve"]
@@ -36,11 +36,13 @@ class Strategy:
     """The weights of the signals within relevance."""
 
     def __post_init__(self) -> None:
-        weights = (self.relevance, self.recency, self.importance, self.frequency)
-        if min(weights) < 0 or not 0 < sum(weights) < math.inf or not 0 < self.half_life < math.inf:
-            raise InvalidQuery(
-                "a strategy needs weights of at least 0, not all 0, and a half_life above 0 days"
-            )
+        for name in ("relevance", "recency", "importance", "frequency", "half_life"):
+            if not is_weight(value := getattr(self, name)):
+                raise InvalidQuery(f"{name} of a strategy is a number of at least 0, not {shown(value)}")
+        if not self.relevance + self.recency + self.importance + self.frequency or not self.half_life:
+            raise InvalidQuery("a strategy needs one weight above 0, and a half_life above 0 days")
+        if not isinstance(self.signals, Weights):
+            raise InvalidQuery(f"signals of a strategy is a Weights, not {shown(self.signals)}")
 
     @property
     def relevance_only(self) -> bool:
@@ -66,7 +68,7 @@ def resolve(strategy: str | Strategy) -> Strategy:
         return strategy
     if not isinstance(strategy, str) or strategy not in STRATEGIES:
         raise InvalidQuery(
-            f"unknown strategy {strategy!r}; use {', '.join(STRATEGIES)}, or your own Strategy"
+            f"unknown strategy {shown(strategy)}; use {', '.join(STRATEGIES)}, or your own Strategy"
         )
     return STRATEGIES[strategy]
 
