@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from secrets import token_hex
 from typing import Any
 
@@ -17,7 +18,8 @@ from tests.backends.network import Network
 
 from memwell import AsyncMemory, Memory
 from memwell.backends.postgres.store import PostgresStore
-from memwell.errors import ConfigError, Unavailable
+from memwell.backends.postgres.store.lineage import Lineage, State
+from memwell.errors import ConfigError, NotSupported, Unavailable
 from memwell.ports import Insert
 from memwell.registry import open_keyvalue, open_log, open_store
 from memwell.testing.samples import ANYBODY, START, record
@@ -310,3 +312,100 @@ def test_a_refused_connection_has_sent_nothing() -> None:
     with pytest.raises(Unavailable) as failed:
         using("postgresql://memwell@127.0.0.1:1/memwell", lambda store: put(store, "a"))
     assert failed.value.unsent
+
+
+# ------------------------------------------------------------------------------------------- lost transactions
+
+
+def test_after_a_crash_that_lost_writes_nothing_goes_on_from_them() -> None:
+    """With `synchronous_commit=off` the server may lose what it acknowledged, and gives the same numbers again."""
+    lazy = {"synchronous_commit": "off", "wal_writer_delay": "10s", "autovacuum": "off"}
+    with postgres(settings=lazy) as server:
+
+        async def run() -> None:
+            async with (
+                AsyncMemory(server.url, embedder=None) as memory,
+                AsyncMemory(server.url, embedder=None) as other,
+            ):
+                store = memory._engine.store
+                await memory.remember("tea is kept", user_id="ana")
+                for _ in range(8):  # until the owner is searched in this process
+                    await memory.recall("tea", user_id="ana")
+                    await asyncio.sleep(0.01)
+                first = await store.position()
+                checkpoint(server)
+                for n in range(5):
+                    await memory.remember(f"tea number {n} is lost", user_id="ana")
+                await memory.recall("tea", user_id="ana")
+                seen = await store.changes(first, limit=100)
+                assert len(seen) == 5
+                server.kill()
+                server.start()
+                for n in range(10):
+                    await other.remember(f"tea number {n} is new", user_id="ana")
+                with pytest.raises(NotSupported, match="lost"):
+                    await store.changes(seen[-1].seq, limit=100)
+                found = {hit.record.content for hit in await memory.recall("tea", user_id="ana", limit=50)}
+                assert found == {"tea is kept", *(f"tea number {n} is new" for n in range(10))}
+                again = await store.position()
+                assert await store.changes(again, limit=10) == []
+                with pytest.raises(NotSupported):  # what others noted as reached before is not true either
+                    await other._engine.store.changes(first, limit=10)
+                await other.remember("tea goes on", user_id="ana")
+                assert len(await store.changes(again, limit=10)) == 1
+                assert len(await other._engine.store.changes(again, limit=10)) == 1
+                assert (await memory.doctor()).ok
+
+        asyncio.run(run())
+
+
+def checkpoint(server: PostgresServer) -> None:
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute("CHECKPOINT")
+
+
+def test_after_a_restart_that_lost_nothing_followers_go_on() -> None:
+    with postgres(durable=False) as server:
+
+        async def run(store: PostgresStore) -> None:
+            await put(store, "a")
+            reached = await store.position()
+            await store.changes(reached, limit=10)
+            for end in (server.stop, server.kill):
+                end()
+                server.start()
+                await put(store, f"after {end.__name__}")
+                [change] = await store.changes(reached, limit=10)
+                reached = change.seq
+                await store.changes(reached, limit=10)
+
+        using(server.url, run)
+
+
+def test_what_a_server_says_of_itself_tells_whether_it_may_have_lost_something() -> None:
+    durable = State(started=1, checkpointer=7, timeline="1", written=100, flushed=100, lazy=True)
+    pending = replace(durable, written=200)
+    later = replace(durable, started=2, written=300, flushed=300)
+
+    def lost(*states: State) -> bool:
+        lineage = Lineage()
+        return [lineage.observe(state) for state in states][-1]
+
+    assert not lost(durable)
+    assert not lost(durable, pending, replace(pending, flushed=200))
+    assert not lost(durable, later)
+    assert lost(pending, later)
+    assert not lost(replace(pending, lazy=False), replace(later, lazy=False))
+    assert lost(durable, replace(later, timeline="2"))
+    assert lost(durable, replace(durable, written=90))
+    assert lost(pending, replace(pending, checkpointer=8, flushed=200))
+    assert not lost(replace(durable, written=None, flushed=None), replace(later, written=None, flushed=None))
+
+
+def test_positions_of_another_server_are_not_gone_on_from(postgres_url: str) -> None:
+    async def run(store: PostgresStore) -> None:
+        await put(store, "a")
+        with pytest.raises(NotSupported, match="another server"):
+            await store.changes((await store.position()) + (10**9 << 32), limit=10)
+
+    using(postgres_url, run)

@@ -22,7 +22,7 @@ from memwell.backends.postgres.store import indexes
 from memwell.backends.postgres.store.rows import COLUMNS, columns_of, vector_of
 from memwell.backends.postgres.store.search import SESSION, Searcher
 from memwell.errors import ConfigError, InvalidInput, Unavailable
-from memwell.ports import Embedding, Insert
+from memwell.ports import Delete, Embedding, Insert
 from memwell.ports.store.search import Found, Search
 from memwell.records.codec import digest
 from memwell.testing import run
@@ -419,9 +419,13 @@ def test_who_speaks_is_asked_again_after_a_while_or_a_write(database: Database) 
     say(2)
     assert database.actors(everybody) == {"ana"}
     assert database.actors(Scope(user_id="bob")) == frozenset()
-    database.searcher.forget()
-    assert database.actors(ann) == {"ana"}
     assert database.actors(Scope(tenant_id="other")) == frozenset()
+    for other in (Scope(user_id="bob"), Scope(tenant_id="other"), Scope(tenant_id="other", user_id="ann")):
+        record = Record(id="x", scope=other, content="x", created_at=START, updated_at=START)
+        database.searcher.forget([Insert(record=record), Delete(scope=other, ids=("x",))])
+        assert database.actors(ann) == frozenset(), "another owner's write was taken for hers"
+    database.searcher.forget([Delete(scope=Scope(), ids=("x",))])  # of any user of the tenant
+    assert database.actors(ann) == {"ana"}
 
 
 # ------------------------------------------------------------------------------------------------- indexes

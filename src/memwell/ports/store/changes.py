@@ -36,7 +36,9 @@ class Changes(Port):
     @operation(Effect.READS)
     async def changes(self, after: int, *, limit: int) -> list[Change]:
         """The change sequence after a position. Raises `NotSupported` when that part was already trimmed, or when the
-        store has lost writes: a position that was given once never means another change.
+        store has lost writes: a position that was given once never means another change. A server may lose its last
+        writes when it crashes or another one takes over. The store refuses positions from before then, and who
+        follows reads the whole store again.
         """
         return await self._changes(after, limit)
 

@@ -1,9 +1,11 @@
 """The change sequence of a PostgreSQL store: reading and trimming it, who follows it, and who may feed it now.
 
 A place in the sequence is a transaction and a place within it, as one number: `transaction << 32 | place`. Transactions
-commit in another order than they begin, so that only those are told of before which nothing can come any more: all
+commit in another order than they begin. So only those changes are returned before which nothing can come any more: all
 transactions of this store below the horizon have finished (`memwell_horizon` in the migration). Nothing is ever
 skipped; a change is seen as soon as the writes that began before it are over.
+
+Where the server may have lost transactions that were seen (`lineage`), the sequence begins anew.
 """
 
 from __future__ import annotations
@@ -11,7 +13,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from psycopg.errors import InsufficientPrivilege
+
 from memwell.backends.postgres import Connection
+from memwell.backends.postgres.store.lineage import STATE, Lineage, State
 from memwell.backends.postgres.store.rows import rows_of
 from memwell.errors import NotSupported
 from memwell.ports import Change
@@ -25,26 +30,31 @@ _WAITED: Final = 1_000_000
 """A follower that is farther behind is waited for no longer; it has to begin anew."""
 
 
-async def position(connection: Connection) -> int:
+async def position(connection: Connection, lineage: Lineage) -> int:
     """See `Store.position`."""
-    rows = await rows_of(connection, "SELECT xid, ordinal FROM memwell_position()")
-    if rows:
-        return _joined(*rows[0])
-    return await _trimmed(connection)
+    trimmed, _ = await _observe(connection, lineage)
+    return lineage.give(max(trimmed, await _end(connection)))
 
 
-async def changes(connection: Connection, after: int, limit: int) -> list[Change]:
+async def changes(connection: Connection, lineage: Lineage, after: int, limit: int) -> list[Change]:
     """See `Store.changes`."""
     rows = await rows_of(
         connection,
         "SELECT xid, ordinal, deleted, tenant_id, user_id, id FROM memwell_changes(%s, %s, %s)",
         [after >> _PLACES, after & ((1 << _PLACES) - 1), limit],
     )
-    if after < await _trimmed(connection):
+    trimmed, following = await _observe(connection, lineage)  # after the rows: see `State.written`
+    if not lineage.knows(after) or after >> _PLACES >= following:
+        raise NotSupported(
+            f"the changes after {after} are unknown: this is another server, or it may have lost its last writes; read"
+            " the whole store again",
+            part="postgres",
+        )
+    if after < trimmed:
         raise NotSupported(
             f"the changes after {after} were trimmed; read the whole store again", part="postgres"
         )
-    return [
+    found = [
         Change(
             seq=_joined(xid, ordinal),
             kind="delete" if deleted else "put",
@@ -54,6 +64,37 @@ async def changes(connection: Connection, after: int, limit: int) -> list[Change
         )
         for xid, ordinal, deleted, tenant, user, id in rows
     ]
+    for change in found:
+        lineage.give(change.seq)
+    return found
+
+
+async def _observe(connection: Connection, lineage: Lineage) -> tuple[int, int]:
+    """How far the sequence was trimmed, and the next transaction's number; after looking whether the server has lost
+    something. If so, the sequence begins anew at its end, once for all processes: every follower reads the whole store
+    again."""
+    [(trimmed, following, *said)] = await rows_of(
+        connection,
+        f"SELECT position, pg_snapshot_xmax(pg_current_snapshot())::text::bigint, {STATE} FROM trimmed",
+    )
+    state = State(*said)
+    if not lineage.observe(state):
+        return int(trimmed), following
+    end = max(int(trimmed), await _end(connection))
+    try:
+        await connection.execute(
+            "UPDATE trimmed SET position = greatest(position, %s), server = %s WHERE server IS DISTINCT FROM %s",
+            (end, state.run, state.run),
+        )
+    except InsufficientPrivilege:  # this user only reads: it begins anew alone
+        return end, following
+    return await _trimmed(connection), following
+
+
+async def _end(connection: Connection) -> int:
+    """The place of the last change that followers see."""
+    rows = await rows_of(connection, "SELECT xid, ordinal FROM memwell_position()")
+    return _joined(*rows[0]) if rows else await _trimmed(connection)
 
 
 async def trim(connection: Connection) -> None:
@@ -74,7 +115,7 @@ async def trim(connection: Connection) -> None:
 
 
 async def claim(
-    connection: Connection, follower: str, holder: str, seconds: float, now: datetime
+    connection: Connection, lineage: Lineage, follower: str, holder: str, seconds: float, now: datetime
 ) -> int | None:
     """See `Store.claim`."""
     rows = await rows_of(
@@ -84,7 +125,8 @@ async def claim(
         " WHERE f.holder IS NULL OR f.holder = excluded.holder OR f.held_until <= %s RETURNING position",
         [follower, holder, now + timedelta(seconds=seconds), now],
     )
-    return int(rows[0][0]) if rows else None
+    await _observe(connection, lineage)
+    return lineage.give(int(rows[0][0])) if rows else None
 
 
 async def advance(connection: Connection, follower: str, holder: str, place: int, release: bool) -> bool:
@@ -99,7 +141,7 @@ async def advance(connection: Connection, follower: str, holder: str, place: int
 
 async def _back(connection: Connection, count: int) -> int | None:
     """The place of the entry so many before the last one that followers see."""
-    end = await position(connection)
+    end = await _end(connection)
     rows: list[Any] = await rows_of(
         connection,
         "SELECT xid, ordinal FROM changes WHERE (xid, ordinal) <= (%s, %s)"

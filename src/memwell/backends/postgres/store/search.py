@@ -23,7 +23,7 @@ from weakref import WeakKeyDictionary
 from memwell.backends.postgres.store.indexes import metric_of
 from memwell.backends.postgres.store.rows import rows_of
 from memwell.backends.postgres.store.statements import Model, Sizes, Statement, actors, measure, models, owner
-from memwell.ports import Metric
+from memwell.ports import Delete, Insert, Metric, Operation, Update
 from memwell.ports.store.search import Found, Search, check_model
 from memwell.records.codec import from_micros, loads
 from memwell.retrieval.analysis.text import trusted_actors
@@ -146,9 +146,20 @@ class Searcher:
             self._actors[partition] = found, now + _SECONDS
         return found
 
-    def forget(self) -> None:
-        """Something was written: who speaks is to be asked anew."""
-        self._actors.clear()
+    def forget(self, operations: Iterable[Operation]) -> None:
+        """Something was written: who speaks in the memories of these owners is to be asked anew."""
+        for operation in operations:
+            match operation:
+                case Insert(record=record):
+                    tenant, users = record.scope.tenant_id, {record.scope.user_id, None}
+                case Update(scope=scope) | Delete(scope=scope):
+                    tenant, users = scope.tenant_id, {scope.user_id, None}
+                    if scope.user_id is None:  # perhaps a memory of any of its users
+                        users |= {user for other, user in self._actors if other == tenant}
+                case _:
+                    continue
+            for user in users:
+                self._actors.pop((tenant, user), None)
 
     async def search(self, connection: Connection, search: Search) -> Found:
         """See `Store.search`."""

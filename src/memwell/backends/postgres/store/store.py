@@ -32,6 +32,7 @@ import psycopg
 from memwell.backends.postgres import Component, Connection, Database, Settings
 from memwell.backends.postgres.store import batches, followers, indexes, models, reads
 from memwell.backends.postgres.store.hot_owners import HotOwners
+from memwell.backends.postgres.store.lineage import Lineage
 from memwell.backends.postgres.store.rows import SELECT, condition, record_of, rows_of, select, visible
 from memwell.backends.postgres.store.search import SESSION, Searcher
 from memwell.backends.postgres.store.writes import removing
@@ -66,7 +67,10 @@ class PostgresStore(Store):
         self._database = Database(settings, *COMPONENTS, session=SESSION)
         self._models = models.Models(self._database)
         self._searcher = Searcher(part=self.part)
+        self._lineage = Lineage()
         self._warm = HotOwners(self._database, part=self.part, most=0 if settings.replica else settings.warm)
+        self._lost = 0
+        """How many connections had broken when the models were looked up."""
         self._unindexed = 0
         """Vectors stored since it was last looked whether an index is due."""
         self._building: asyncio.Task[None] | None = None
@@ -108,8 +112,11 @@ class PostgresStore(Store):
         return found or super()._translate(error, operation)
 
     async def _write(self, operations: Sequence[Operation], now: datetime) -> list[Any]:
+        if self._lost != self._database.lost:  # the server may have lost its last models
+            self._lost = self._database.lost
+            self._models.forget()
         results = await batches.write(self._database, self._models, operations, now)
-        self._searcher.forget()
+        self._searcher.forget(operations)
         self._unindexed += sum(1 for operation in operations if getattr(operation, "embedding", None))
         if self._unindexed >= _LOOK:
             self._keep_up()
@@ -206,14 +213,16 @@ class PostgresStore(Store):
         return await self._database.read(ask)
 
     async def _position(self) -> int:
-        return await self._database.read(followers.position)
+        return await self._database.read(lambda reader: followers.position(reader, self._lineage))
 
     async def _changes(self, after: int, limit: int) -> list[Change]:
-        return await self._database.read(lambda reader: followers.changes(reader, after, limit))
+        return await self._database.read(
+            lambda reader: followers.changes(reader, self._lineage, after, limit)
+        )
 
     async def _claim(self, follower: str, holder: str, seconds: float, now: datetime) -> int | None:
         async with self._database.connection() as connection:
-            return await followers.claim(connection, follower, holder, seconds, now)
+            return await followers.claim(connection, self._lineage, follower, holder, seconds, now)
 
     async def _advance(self, follower: str, holder: str, position: int, release: bool) -> bool:
         async with self._database.connection() as connection:
