@@ -129,6 +129,17 @@ def test_config_check_fails_when_a_part_does_not_open_and_hides_the_password(
     assert "FAILS" in out
 
 
+def test_config_check_says_when_there_is_no_place_for_the_default_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "file"))
+    code, out, _ = check("--embedder", "none")
+    assert code == 7
+    assert "FAILS" in out
+    assert "MEMWELL_URL" in out
+
+
 def test_config_check_names_a_cache_without_use() -> None:
     os.environ["MEMWELL_CACHE"] = "memory://"
     try:

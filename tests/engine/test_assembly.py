@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -186,3 +189,63 @@ def test_an_overloaded_embedder_is_not_asked_again_in_other_words() -> None:
     assert busy.texts == ["hello"]
     assert asyncio.run(encoder.question("apple", "what of apple")) is None
     assert busy.texts == ["hello", "apple"]
+
+
+HOMELESS = """
+import os, sys
+if os.getuid() == 0:
+    os.setresuid(54321, 0, 0)  # a user that no passwd entry names, who can still read this Python
+from memwell import ConfigError, Memory
+with Memory(f"sqlite:///{sys.argv[1]}") as memory:
+    memory.remember("tea")
+    print(memory.recall("tea")[0].record.content)
+try:
+    Memory()
+except ConfigError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("home", [None, "/proc/nowhere"])
+def test_without_a_home_a_named_store_works_by_words_and_the_default_says_what_to_set(
+    tmp_path: Path, home: str | None
+) -> None:
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "MEMWELL_", "HOME"))
+    }
+    environment |= {} if home is None else {"HOME": home}
+    tmp_path.chmod(0o777)
+    command = [sys.executable, "-c", HOMELESS, str(tmp_path / "a.db")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    assert first == "tea"
+    assert "MEMWELL_URL" in second
+
+
+def test_a_data_folder_that_cannot_be_made_is_told_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "file"))
+    with pytest.raises(ConfigError, match="MEMWELL_URL"):
+        Memory()
+
+
+def test_weights_that_could_not_be_converted_here_are_as_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from memwell.embedders.local import weights
+
+    (tmp_path / "file").touch()
+    official = tmp_path / "official"
+    official.mkdir()
+    for name in weights.SHA256:
+        (official / name).touch()
+    monkeypatch.setattr(weights, "_wheel", lambda: weights.Source(official))
+    assert weights.usable(cache=tmp_path / "new")
+    assert weights.available(cache=tmp_path / "file" / "models")
+    assert not weights.usable(cache=tmp_path / "file" / "models")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with Memory("memory://") as memory:
+        assert set(memory.health().parts) == {"store"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -13,7 +14,7 @@ from memwell import config, registry
 from memwell.cli.failures import Code, explain
 from memwell.cli.local import remedy
 from memwell.cli.shared import Cli
-from memwell.errors import MemwellError
+from memwell.errors import ConfigError, MemwellError
 from memwell.masking import masked
 from memwell.ports import Port
 
@@ -48,7 +49,8 @@ def _value(cli: Cli, name: str) -> str | None:
     if value is None and name == "url":
         from memwell.engine.assembly import default_url
 
-        value = default_url()
+        with suppress(ConfigError):  # the part `store` says why
+            value = default_url()
     if value is None:
         return None
     return masked(str(value)) if name in _URLS else str(value).lower() if isinstance(value, bool) else value
@@ -59,8 +61,8 @@ def _parts(cli: Cli) -> dict[str, tuple[bool, str]]:
     from memwell.engine.assembly import default_url
 
     settings = cli.settings
-    url, index, cache = settings.url or default_url(), settings.index, settings.cache
-    found = {"store": _tried(lambda: registry.open_store(url))}
+    index, cache = settings.index, settings.cache
+    found = {"store": _tried(lambda: registry.open_store(settings.url or default_url()))}
     found["embedder"] = _embedder(cli)
     wanted = ("index", index, registry.open_index), ("cache", cache, registry.open_keyvalue)
     for part, name, opener in wanted:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 from urllib.parse import quote
 
 from memwell import _bridge, registry
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 __all__ = ["Parts", "default_url", "open_parts"]
 
 log = logging.getLogger("memwell")
-_told: set[str] = set()
+_advised: set[str] = set()
+_NAME_A_FILE: Final = (
+    "name a store, such as Memory('sqlite:////data/notes.db'), or for the command line MEMWELL_URL or --url"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +118,7 @@ def _opened(
     if index is not None:
         if coder is None:
             raise ConfigError(
-                "index= searches vectors, but there is no embedder; give embedder= or leave index away"
+                "index= searches vectors, but there is no embedder; give embedder= or omit index="
             )
         store, found = _indexed(store, index, coder, owned)
     return Parts(
@@ -136,10 +140,16 @@ def _allowed(embedder: object, store: Store) -> object:
 
 
 def default_url() -> str:
-    """One SQLite file in the user's data directory, created with its folder."""
+    """One SQLite file in the user's data directory, which is created. Raises `ConfigError` if it cannot be."""
     from platformdirs import user_data_path
 
-    folder = user_data_path("memwell", appauthor=False, ensure_exists=True)
+    try:
+        folder = user_data_path("memwell", appauthor=False, ensure_exists=True)
+        writable = os.access(folder, os.W_OK) or (folder / "memory.db").is_file()
+    except (OSError, RuntimeError) as error:  # RuntimeError: a user without a home directory
+        raise ConfigError(f"there is no place for the default file: {error}; {_NAME_A_FILE}") from error
+    if not writable:
+        raise ConfigError(f"the folder {folder} cannot be written; {_NAME_A_FILE}")
     return f"sqlite:///{quote(str(folder / 'memory.db'))}"
 
 
@@ -162,7 +172,7 @@ def _embedder(
     if coder is None:
         if cache is not None:
             raise ConfigError(
-                "cache= keeps embeddings, but there is no embedder; give embedder= or leave cache away"
+                "cache= keeps embeddings, but there is no embedder; give embedder= or omit cache="
             )
         return None, None
     if coder is not given:
@@ -177,7 +187,7 @@ def _cached(
 
     if isinstance(coder, CachedEmbedder):
         if cache is not None:
-            raise ConfigError("the embedder handed in has its own cache; leave cache= away")
+            raise ConfigError("the embedder handed in has its own cache; omit cache=")
         return coder, coder.keyvalue
     kept = registry.open_keyvalue(cache) if isinstance(cache, str) else cache
     if kept is not None and not isinstance(kept, KeyValue):
@@ -188,7 +198,7 @@ def _cached(
 
 
 def _local_if_available() -> Embedder | None:
-    """The local model when its packages and weights are here; nothing is downloaded behind the caller's back."""
+    """The local model when its packages and weights are installed; nothing is downloaded unasked."""
     import importlib.util
 
     if any(importlib.util.find_spec(name) is None for name in ("numpy", "onnxruntime", "tokenizers")):
@@ -196,16 +206,16 @@ def _local_if_available() -> Embedder | None:
         return None
     from memwell.embedders.local import weights
 
-    if weights.available() is None:
+    if not weights.usable():
         _lexical_only("memwell models pull")
         return None
     return registry.open_embedder("local")
 
 
 def _lexical_only(remedy: str) -> None:
-    if remedy not in _told:
-        _told.add(remedy)
-        log.warning("recall is lexical only; for recall by meaning run: %s (or say embedder=None)", remedy)
+    if remedy not in _advised:
+        _advised.add(remedy)
+        log.warning("recall is lexical only; for recall by meaning run: %s (or pass embedder=None)", remedy)
 
 
 def _indexed(

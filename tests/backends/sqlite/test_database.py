@@ -404,6 +404,12 @@ def test_a_file_may_have_any_name(tmp_path: Path, name: str) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.parametrize("name", ["\ud800.db", "a\0b.db"])
+def test_a_name_that_no_file_can_have_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match="cannot be the path of a file"):
+        Database(name)
+
+
 def test_a_file_that_is_no_database_is_corrupt(tmp_path: Path) -> None:
     (tmp_path / "a.db").write_bytes(b"certainly not a database " * 200)
     with pytest.raises(Corrupt, match=r"a\.db"):

@@ -73,7 +73,7 @@ class Database:
                 f"durability is 'normal' or 'full', not {durability!r}", part="sqlite", operation="open"
             )
         memory = os.fspath(path) == ":memory:"
-        self.path = ":memory:" if memory else str(Path(path).absolute())
+        self.path = ":memory:" if memory else _path_of(path)
         """Absolute path, or `:memory:`."""
         self.readonly = not memory and (readonly or _cannot_write(self.path))
         """Whether writes are refused."""
@@ -348,14 +348,30 @@ def _run_each(connection: sqlite3.Connection, turns: list[Ticket]) -> None:
         connection.execute("RELEASE memwell_job")
 
 
+def _path_of(given: str | os.PathLike[str]) -> str:
+    """The absolute path. Raises `ConfigError` for one that no file can have."""
+    try:
+        path = str(Path(given).absolute())
+        os.fsencode(path)
+    except (OSError, TypeError, ValueError) as error:
+        raise ConfigError(f"{given!r} cannot be the path of a file: {error}", part="sqlite") from error
+    if "\0" in path:
+        raise ConfigError(f"{given!r} cannot be the path of a file: it holds a NUL character", part="sqlite")
+    return path
+
+
 def _cannot_write(path: str) -> bool:
     """Whether the file, or its folder, which has to take the write-ahead log, is there and read-only."""
     if not Path(path).is_file():
         return False
     logs = [Path(f"{path}{suffix}") for suffix in ("-wal", "-shm")]
     if all(log.exists() for log in logs):
-        return not all(os.access(file, os.W_OK) for file in (Path(path), *logs))
-    return not (os.access(path, os.W_OK) and os.access(Path(path).parent, os.W_OK))
+        return not all(_may_write(file) for file in (Path(path), *logs))
+    return not (_may_write(Path(path)) and _may_write(Path(path).parent))
+
+
+def _may_write(path: Path) -> bool:
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _closed() -> Closed:

@@ -30,6 +30,7 @@ __all__ = [
     "cache_directory",
     "pull",
     "ready",
+    "usable",
     "verify",
 ]
 
@@ -81,10 +82,17 @@ class Source:
 
 
 def cache_directory() -> Path:
-    """The directory of converted models, in the user's cache directory."""
+    """The directory of converted models, in the user's cache. Raises `ConfigError` for a user without home."""
     from platformdirs import user_cache_path
 
-    return user_cache_path("memwell", appauthor=False) / "models"
+    try:
+        return user_cache_path("memwell", appauthor=False) / "models"
+    except RuntimeError as error:
+        raise ConfigError(
+            f"this user has no home directory for the model cache ({error}); set HOME or XDG_CACHE_HOME, or give a"
+            " directory as path= or MEMWELL_MODEL_DIR",
+            part="local",
+        ) from error
 
 
 def available(path: str | Path | None = None, *, cache: Path | None = None) -> Path | None:
@@ -93,13 +101,34 @@ def available(path: str | Path | None = None, *, cache: Path | None = None) -> P
     If `path` is given, no other place is searched.
     """
     if path is not None:
-        folder = Path(path).expanduser()
+        folder = _folder(path)
         return folder if _intact(folder) or Source(folder).complete else None
-    cached = _target(cache)
-    if _intact(cached):
-        return cached
+    with contextlib.suppress(ConfigError):  # without a home there is no cache to look at
+        converted = _target(cache)
+        if _intact(converted):
+            return converted
     wheel = _wheel()
     return None if wheel is None else wheel.folder
+
+
+def usable(path: str | Path | None = None, *, cache: Path | None = None) -> bool:
+    """Whether the model is available, and converted or can be: that needs a cache that can be written."""
+    found = available(path, cache=cache)
+    if found is None or _intact(found):
+        return found is not None
+    try:
+        target = _target(cache)
+    except ConfigError:
+        return False
+    nearest = next(parent for parent in target.parents if parent.exists())
+    return _intact(target) or (nearest.is_dir() and os.access(nearest, os.W_OK))
+
+
+def _folder(path: str | Path) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(f"{str(path)!r} names no directory: {error}", part="local") from error
 
 
 def ready(path: str | Path | None = None, *, cache: Path | None = None) -> Path:
