@@ -101,8 +101,10 @@ def test_a_file_of_another_kind_or_damaged_is_refused_and_let_go(tmp_path: Path)
     whole = path.read_bytes()
     for broken in (whole[:-40], whole[: len(whole) // 2], b"", whole.replace(b'"row": 7', b'"row": 8')):
         path.write_bytes(broken)
+        index = Faiss(8, path, kind="hnsw")
         with pytest.raises(Corrupt, match="repair"):
-            Faiss(8, path, kind="hnsw")
+            run(index, index.count())
+        run(index, index.close())
     path.write_bytes(whole)
     again = Faiss(8, path, kind="hnsw")
     assert run(again, again.count()) == 50

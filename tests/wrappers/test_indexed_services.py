@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -59,6 +60,60 @@ def test_a_process_killed_again_and_again_loses_nothing(tmp_path: Path, scheme: 
         assert {hit.content.split()[0] for hit in hits} == {"pear"}
         assert all(hit.why.notes == () for hit in hits)
     assert words.texts == ["pear"]
+
+
+def damage(place: Path) -> None:
+    """Overwrite every file of an index, but not its locks."""
+    files = [place] if place.is_file() else [path for path in place.rglob("*") if path.is_file()]
+    for path in files:
+        if "lock" not in path.name:
+            path.write_bytes(b"garbage!" * (path.stat().st_size // 8 + 1))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "how"),
+    [
+        *((scheme, "damaged") for scheme in ("exact", "faiss", "qdrant", "qdrant-edge", "chroma")),
+        *((scheme, "deleted while open") for scheme in ("qdrant", "qdrant-edge", "chroma")),
+    ],
+)
+def test_an_index_whose_files_are_damaged_or_gone_is_reported_and_rebuilt(
+    tmp_path: Path, scheme: str, how: str
+) -> None:
+    place = tmp_path / "index"
+
+    def opened() -> Memory:
+        url = f"{scheme}:///{place}?dimension=64"
+        return Memory(f"sqlite:///{tmp_path / 'memory.db'}", embedder=Words(), index=url)
+
+    memory = opened()
+    memory.remember([NewMemory(content=f"apple number{n}", id=f"a{n}") for n in range(30)])
+    expected = _told(memory.recall("apple number7"))
+    if how == "damaged":
+        memory.close()
+        damage(place)
+        memory = opened()
+    else:
+        shutil.rmtree(place)
+    health = memory.health()
+    assert health.status == "degraded"
+    assert str(place) in health.parts["index"]
+    assert "memwell repair" in health.parts["index"]
+    hits = memory.recall("apple number7")
+    assert _told(hits) == expected
+    assert "the store searched by itself" in hits[0].why.notes[0]
+    assert memory.remember("kohlrabi", id="k").embedded
+    (problem,) = memory.doctor().problems
+    assert problem.kind == "index"
+    assert problem.repairable
+    assert memory.repair().ok
+    assert memory.health().ok
+    hits = memory.recall("kohlrabi", mode="semantic")
+    assert (hits[0].record.id, hits[0].why.notes) == ("k", ())
+    memory.close()
+    with opened() as memory:
+        assert memory.doctor().ok
+        assert memory.recall("kohlrabi", mode="semantic")[0].why.notes == ()
 
 
 def test_a_service_that_dies_and_comes_back_loses_nothing(

@@ -28,6 +28,8 @@ async def health(engine: Engine) -> Health:
         name: getattr(engine.parts, name) for name in ("store", "embedder", "index", "cache")
     }
     errors = {name: await _ping(part) for name, part in parts.items() if part is not None}
+    if "index" in errors:
+        errors["index"] = errors["index"] or _index_failure(engine)
     answers = {name: "ok" if error is None else str(error) for name, error in errors.items()}
     broken = errors["store"] is not None and not getattr(errors["store"], "readable", False)
     if engine.closed:
@@ -49,6 +51,17 @@ async def _ping(part: Port) -> MemwellError | None:
         await part.ping()
     except MemwellError as error:
         return error
+    return None
+
+
+def _index_failure(engine: Engine) -> MemwellError | None:
+    """Why an index that answers could not be updated or searched of late. One that was only unavailable is back."""
+    part: object = engine.parts.store
+    while part is not None:
+        failure = getattr(part, "failure", None)
+        if isinstance(failure, MemwellError):
+            return None if failure.transient else failure
+        part = getattr(part, "inner", None)
     return None
 
 

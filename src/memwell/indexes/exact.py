@@ -53,8 +53,8 @@ class Exact(InProcessIndex):
         *,
         metric: Metric = "cosine",
     ) -> None:
-        """Raises `ConfigError` if numpy is missing, the file has another dimension or metric, or it is already open,
-        and `Corrupt` if the file is damaged.
+        """Raises `ConfigError` if numpy is missing, the file has another dimension or metric, or it is already open. If
+        the file is damaged, every call raises `Corrupt` until `clear`.
         """
         self.dimension = dimension
         self.metric = checked_metric(metric)

@@ -71,8 +71,8 @@ class Faiss(InProcessIndex):
         build: int = 200,
         breadth: int = 128,
     ) -> None:
-        """Raises `ConfigError` if the file has another dimension, metric or kind, or is already open, and `Corrupt` if
-        it is damaged.
+        """Raises `ConfigError` if the file has another dimension, metric or kind, or is already open. If it is damaged,
+        every call raises `Corrupt` until `clear`.
         """
         if kind not in get_args(Kind):
             raise ConfigError(f"unknown kind {kind!r}; use {', '.join(get_args(Kind))}", part=self.part)

@@ -20,7 +20,15 @@ from datetime import datetime
 from typing import Any, Final
 
 from memwell import _bridge, filters
-from memwell.errors import BackendError, Closed, ConfigError, EmbeddingError, MemwellError, Unavailable
+from memwell.errors import (
+    BackendError,
+    Closed,
+    ConfigError,
+    Corrupt,
+    EmbeddingError,
+    MemwellError,
+    Unavailable,
+)
 from memwell.fields import NARROWING
 from memwell.followers.follower import BATCH
 from memwell.followers.index_projection import follower_of, middle
@@ -90,6 +98,11 @@ class Indexed(StoreWrapper):
             self.inner.ping()
         )  # without its index it serves as well; `Memory.health` asks that by its own name
 
+    @property
+    def failure(self) -> MemwellError | None:
+        """Why the index could not be updated or searched when it was last tried; `None` if it could."""
+        return self._failure
+
     async def _close(self) -> None:
         """Close neither: both were handed in."""
         for task in tuple(self._tasks):
@@ -155,17 +168,26 @@ class Indexed(StoreWrapper):
             return report  # the index is not in use
         self._failure = None
         try:
-            up_to_date = await self._catch_up_fully(rebuild=repair)
+            up_to_date = await (self._rebuilt() if repair else self._catch_up_fully())
             problems = await differences(self._projection, self._follower) if up_to_date else [_BEHIND]
         except MemwellError as error:
             self._failed(error)
-            detail = f"the index is unavailable: {error}"
-            problems = [Problem(kind="index", detail=detail, repairable=False)]
+            detail = f"the index is unavailable, so the store searches by itself: {error}"
+            problems = [Problem(kind="index", detail=detail, repairable=isinstance(error, Corrupt))]
         return replace(report, ok=report.ok and not problems, problems=(*report.problems, *problems))
 
     # ------------------------------------------------------------------------------------------- updating
 
-    async def _catch_up_fully(self, *, rebuild: bool) -> bool:
+    async def _rebuilt(self) -> bool:
+        """Rebuild the index, an empty one if it is damaged. Returns whether it was possible."""
+        try:
+            return await self._catch_up_fully(rebuild=True)
+        except Corrupt as error:
+            log.warning("the index is set aside and rebuilt: %s", error)
+            await self.index.clear()
+            return await self._catch_up_fully(rebuild=True)
+
+    async def _catch_up_fully(self, *, rebuild: bool = False) -> bool:
         """Update to the end, waiting for the lease of a process that may be dead. Returns whether it was possible."""
         until = time.monotonic() + LEASE + 1
         while not (done := await self._follower.catch_up(rebuild=rebuild)) and time.monotonic() < until:

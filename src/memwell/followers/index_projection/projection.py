@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from memwell.errors import Closed, ConfigError, MemwellError, Unavailable
+from memwell.errors import Closed, ConfigError, Corrupt, MemwellError, Unavailable
 from memwell.followers.follower import BATCH
 from memwell.followers.index_projection.points import Key, alike, by_tenant, key_of, middle, name_of, point_of
 from memwell.followers.sink import Rebuild, Sink
@@ -74,7 +74,7 @@ class Projection(Sink):
         """Put points. One that the index refuses for what it is does not hold up the others."""
         try:
             await self.index.upsert(points)
-        except (Unavailable, ConfigError, Closed):
+        except (Unavailable, ConfigError, Closed, Corrupt):
             raise
         except MemwellError:
             refused = [point.id for point in points if not await self._accepted(point)]
@@ -85,7 +85,7 @@ class Projection(Sink):
     async def _accepted(self, point: Point) -> bool:
         try:
             await self.index.upsert([point])
-        except (Unavailable, ConfigError, Closed):
+        except (Unavailable, ConfigError, Closed, Corrupt):
             raise
         except MemwellError:
             return False

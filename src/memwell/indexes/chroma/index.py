@@ -26,13 +26,14 @@ from typing import Any, Final, Self
 
 from memwell import filters
 from memwell.capabilities import IndexCapabilities
-from memwell.errors import BackendError, ConfigError, MemwellError, TimedOut, Unavailable
+from memwell.errors import BackendError, ConfigError, Corrupt, MemwellError, TimedOut, Unavailable
 from memwell.filters import Node
 from memwell.indexes.address import address
 from memwell.indexes.chroma.transports import Folder, Found, Server, ServerError, Transport
 from memwell.indexes.filtering.field_columns import MOST, columns, decoded
 from memwell.indexes.filtering.nearest import Candidate, Question, nearest
 from memwell.indexes.filtering.pushdown import Compare, Condition, Every, OneOf, Unless, inward, pushed
+from memwell.indexes.folder import damaged
 from memwell.indexes.listing import Listing
 from memwell.indexes.metrics import ScoreKind, checked_metric, metric_of, similarities, similarity
 from memwell.indexes.points import batch, dimension_of, points_per_request, query_vector
@@ -58,6 +59,10 @@ MAX_POINTS: Final = 1000
 MAX_BYTES: Final = 16_000_000
 """Maximum size of the points in one request."""
 _NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,510}[a-zA-Z0-9]")
+
+_CODE: Final = re.compile(r"\(code: (\d+)\)")
+_DAMAGE: Final = frozenset({"11", "26", "1032"})
+"""SQLite's codes for a damaged file, for one that is no database, and for one that was deleted while open."""
 
 
 class Chroma(VectorIndex):
@@ -215,9 +220,14 @@ class Chroma(VectorIndex):
         return await (await self._ready_transport()).count()
 
     async def _clear(self) -> None:
-        transport = await self._ready_transport()
         try:
+            transport = await self._ready_transport()
             await transport.delete(where=EVERYTHING)
+        except Exception as error:
+            if not isinstance(self._transport, Folder) or not self._is_damage(error):
+                raise
+            self._ready = False
+            await self._transport.start_over()
         finally:
             self._listing.changed()
 
@@ -249,7 +259,21 @@ class Chroma(VectorIndex):
             return self._collection_missing(message)
         if isinstance(error, sqlite3.OperationalError | OSError):
             return BackendError(f"the folder {self._where} is not usable: {message}")
+        if self._is_damage(error):
+            why = "it cannot be opened" if isinstance(error, AttributeError) else message
+            return damaged(Path(self._where), why, part=self.part)
         return BackendError(f"Chroma at {self._where}: {name} {message}")
+
+    def _is_damage(self, error: Exception) -> bool:
+        """Whether the folder cannot be read. The library has one type of error, and is unusable after the first."""
+        if isinstance(error, Corrupt):
+            return True
+        if not isinstance(self._transport, Folder):
+            return False
+        if isinstance(error, AttributeError):
+            return "bindings" in str(error)
+        code = _CODE.search(str(error))
+        return type(error).__name__ == "InternalError" and (code is None or code[1] in _DAMAGE)
 
     def _status_error(self, error: ServerError) -> MemwellError:
         if error.status in (401, 403):

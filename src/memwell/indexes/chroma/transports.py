@@ -8,10 +8,12 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from memwell.indexes.file_lock import acquire_shared, release_shared
+from memwell.indexes.folder import OpenFolder, set_aside
 from memwell.network.clients import Clients
 from memwell.network.retry_after import parse_retry_after
 
@@ -106,6 +108,7 @@ class Folder(Transport):
         self._path, self._part = path, part
         self._guard = threading.Lock()
         self._lock: Path | None = None
+        self._folder = OpenFolder(path, part=part)
         self._client: Any = None
         self._collection: Any = None
 
@@ -131,18 +134,37 @@ class Folder(Transport):
         self._path.mkdir(parents=True, exist_ok=True)
         self._lock = self._lock or acquire_shared(self._path, part=self._part)
         settings = Settings(anonymized_telemetry=False)
+        path = str(self._path.resolve())
         with _STARTING:
-            return chromadb.PersistentClient(str(self._path.resolve()), settings)
+            systems = _systems()
+            known = path in systems
+            try:
+                client = chromadb.PersistentClient(path, settings)
+            except Exception:
+                if not known:  # the library keeps what it has half started, and would hand it out again
+                    systems.pop(path, None)
+                raise
+        self._folder.opened()
+        return client
 
     async def _call(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        self._folder.check()
         return getattr(self._collection, name)(**arguments)
 
     async def count(self) -> int:
         """Number of points."""
+        self._folder.check()
         return int(self._collection.count())
+
+    async def start_over(self) -> None:
+        """Set a damaged folder aside, with all its collections; `open_collection` creates a new one."""
+        with suppress(Exception):  # it is not usable any more
+            await self.close()
+        set_aside(self._path)
 
     async def close(self) -> None:
         """Close the client and unlock the folder."""
+        self._folder.closed()
         client, self._client, lock, self._lock = self._client, None, self._lock, None
         try:
             if client is not None:
@@ -150,6 +172,14 @@ class Folder(Transport):
         finally:
             if lock is not None:
                 release_shared(lock)
+
+
+def _systems() -> dict[str, Any]:
+    """What the library has started in this process, by folder."""
+    from chromadb.api.shared_system_client import SharedSystemClient
+
+    found: dict[str, Any] = getattr(SharedSystemClient, "_identifier_to_system", {})
+    return found
 
 
 class Server(Transport):

@@ -9,6 +9,8 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any
 
+from memwell._forks import fork_safe
+from memwell.errors import Corrupt
 from memwell.indexes.in_process.snapshot import Named, Snapshot
 from memwell.indexes.in_process.table import Table
 from memwell.indexes.points import Batch, batch
@@ -17,17 +19,41 @@ from memwell.ports import Effect, Point, VectorIndex, operation
 __all__ = ["InProcessIndex"]
 
 
+class _Lock:
+    """A lock that refuses everybody while the index is damaged."""
+
+    def __init__(self) -> None:
+        self.damage: Corrupt | None = None
+        self._reset()
+        fork_safe(self._reset)
+
+    def _reset(self) -> None:
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        if self.damage is not None:
+            raise Corrupt(self.damage.message, part=self.damage.part) from self.damage
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
 class InProcessIndex(VectorIndex):
-    """Ids and fields are in a `Table`; subclasses store the vectors. Every access holds `_lock`."""
+    """Ids and fields are in a `Table`; subclasses store the vectors. Every access holds `_lock`.
+
+    An index whose file is damaged opens, so that a memory with it opens too. Every call raises `Corrupt` until `clear`
+    sets the file aside and starts with an empty index.
+    """
 
     blocking = True
 
     _table: Table
+    _lock: _Lock
 
     def _open(self, path: str | os.PathLike[str] | None, settings: Mapping[str, str | int]) -> None:
-        """Load the points of the file, if any. Raises `ConfigError` if the file has other settings or is already open,
-        and `Corrupt` if it is damaged."""
-        self._lock = threading.Lock()
+        """Load the points of the file, if any. Raises `ConfigError` if it has other settings or is already open."""
+        self._lock = _Lock()
         self._file: Snapshot | None = None
         self._reset()
         if path is None:
@@ -35,6 +61,9 @@ class InProcessIndex(VectorIndex):
         self._file = Snapshot(path, part=self.part, settings=settings)
         try:
             self._file.load(self._load)
+        except Corrupt as error:
+            self._reset()
+            self._lock.damage = error
         except BaseException:
             self._file.release()
             raise
@@ -46,7 +75,7 @@ class InProcessIndex(VectorIndex):
         self._save()
 
     def _save(self) -> None:
-        if self._file is not None:
+        if self._file is not None and self._lock.damage is None:  # a damaged file is left as it is
             with self._lock:
                 self._write(self._file)
 
@@ -70,9 +99,17 @@ class InProcessIndex(VectorIndex):
             return self._table.page(after, limit)
 
     async def _count(self) -> int:
-        return len(self._table)
+        with self._lock:
+            return len(self._table)
+
+    async def _ping(self) -> None:
+        with self._lock:
+            return
 
     async def _clear(self) -> None:
+        if self._file is not None and self._lock.damage is not None:
+            self._file.set_aside()
+            self._lock.damage = None
         with self._lock:
             self._before_write()
             self._reset()
@@ -83,8 +120,7 @@ class InProcessIndex(VectorIndex):
         finally:
             if self._file is not None:
                 self._file.release()
-            with self._lock:
-                self._reset()
+            self._reset()
 
     def _before_write(self) -> None:
         """Mark the file as out of date."""

@@ -20,9 +20,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
-from memwell.errors import BackendError, ConfigError, Corrupt
+from memwell.errors import BackendError, ConfigError
 from memwell.indexes.file_lock import acquire
 from memwell.indexes.filtering.field_columns import plain
+from memwell.indexes.folder import damaged, set_aside
 
 __all__ = ["Named", "Snapshot"]
 
@@ -76,11 +77,7 @@ class Snapshot:
                 f"cannot read {self.path}: {error}", part=self.part, operation="open"
             ) from error
         except (ValueError, KeyError, TypeError, NotImplementedError, RuntimeError, *_DAMAGED) as error:
-            raise Corrupt(
-                f"{self.path} is damaged; delete it and let `memwell repair` rebuild it",
-                part=self.part,
-                operation="open",
-            ) from error
+            raise damaged(self.path, type(error).__name__, part=self.part, operation="open") from error
         if not self._dirty:
             self._epoch = header.get("epoch", self._epoch)
 
@@ -116,6 +113,13 @@ class Snapshot:
                 Path(name).unlink()
         self._write_marker(b"")
         self._dirty = False
+
+    def set_aside(self) -> None:
+        """Rename a damaged file; the next save writes a new one. Raises `BackendError` if that fails."""
+        try:
+            set_aside(self.path)
+        except OSError as error:
+            raise self._failed(f"cannot rename {self.path}; check its folder") from error
 
     def release(self) -> None:
         """Unlock the file for other processes."""

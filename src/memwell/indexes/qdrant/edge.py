@@ -11,9 +11,12 @@ time.
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -21,10 +24,11 @@ import qdrant_edge as edge
 
 from memwell import filters
 from memwell.capabilities import IndexCapabilities
-from memwell.errors import BackendError, ConfigError, MemwellError
+from memwell.errors import BackendError, ConfigError, Corrupt, MemwellError
 from memwell.filters import Node
 from memwell.indexes.filtering.nearest import Candidate, Question, nearest
 from memwell.indexes.filtering.pushdown import pushed
+from memwell.indexes.folder import OpenFolder, damaged, set_aside
 from memwell.indexes.listing import Listing
 from memwell.indexes.metrics import checked_metric, metric_of
 from memwell.indexes.points import batch, dimension_of, query_vector, uuid_of
@@ -44,9 +48,16 @@ from memwell.urls import Url
 
 __all__ = ["QdrantEdge"]
 
+log = logging.getLogger("memwell.indexes")
+
 FILTERS: Final = FilterBuilder(edge.Filter, edge.FieldCondition, edge.MatchAny, edge.RangeFloat)
 PAGE: Final = 10_000
 """Number of ids read at a time."""
+
+_DAMAGE: Final = re.compile(
+    r"deseriali[sz]e|decode|decompress|corrupt|Gridstore|out of bounds|Not recovered", re.IGNORECASE
+)
+"""What the engine says of files that are not what it wrote."""
 
 
 class QdrantEdge(VectorIndex):
@@ -73,10 +84,16 @@ class QdrantEdge(VectorIndex):
         self._path = Path(path)
         self._lock = threading.RLock()
         self._listing = Listing(self._scan)
+        self._folder = OpenFolder(self._path, part=self.part)
+        self._damage: Corrupt | None = None
+        self._engine: Any = None
         try:
-            self._shard = self._open_shard()
+            self._engine = self._open_shard()
         except Exception as error:
-            raise self._translate(error, "open") from error
+            failure = self._translate(error, "open")
+            if not isinstance(failure, Corrupt):
+                raise failure from error
+            self._damage = failure
         self.identity = f"qdrant-edge:{self._path.resolve()}/{namespace}"
 
     @classmethod
@@ -89,6 +106,14 @@ class QdrantEdge(VectorIndex):
             raise ConfigError("qdrant-edge needs a folder, as in qdrant-edge:///vectors", part=cls.part)
         return cls(dimension, path, namespace=namespace, metric=metric)
 
+    @property
+    def _shard(self) -> Any:
+        """The engine. Raises `Corrupt` if the folder is damaged or was deleted."""
+        self._folder.check()
+        if self._damage is not None:
+            raise Corrupt(self._damage.message, part=self.part) from self._damage
+        return self._engine
+
     def _open_shard(self) -> Any:
         distance = getattr(edge.Distance, DISTANCES[self.metric][0])
         config = edge.EdgeConfig(vectors=edge.EdgeVectorParams(size=self.dimension, distance=distance))
@@ -100,6 +125,7 @@ class QdrantEdge(VectorIndex):
         kinds = {"keyword": edge.PayloadSchemaType.Keyword, "float": edge.PayloadSchemaType.Float}
         for key in INDEXED.keys() - shard.info().payload_schema.keys():
             shard.update(edge.UpdateOperation.create_field_index(key, kinds[INDEXED[key]]))
+        self._folder.opened()
         return shard
 
     @operation(Effect.WRITES)
@@ -130,7 +156,24 @@ class QdrantEdge(VectorIndex):
         self._update(edge.UpdateOperation.delete_points([uuid_of(name, self._namespace) for name in ids]))
 
     async def _clear(self) -> None:
-        self._update(edge.UpdateOperation.delete_points_by_filter(FILTERS.build(self._namespace)))
+        try:
+            self._update(edge.UpdateOperation.delete_points_by_filter(FILTERS.build(self._namespace)))
+        except Exception as error:
+            if not isinstance(error, Corrupt) and not isinstance(self._translate(error, "clear"), Corrupt):
+                raise
+            self._start_over()
+
+    def _start_over(self) -> None:
+        """Set a damaged folder aside, with all its namespaces, and open a new one."""
+        with self._lock:
+            engine, self._engine = self._engine, None
+            self._folder.closed()
+            if engine is not None:
+                with suppress(Exception):  # it is not usable any more
+                    engine.close()
+            del engine
+            set_aside(self._path)
+            self._engine, self._damage = self._open_shard(), None
 
     def _update(self, operation: Any) -> None:
         with self._lock:
@@ -200,8 +243,15 @@ class QdrantEdge(VectorIndex):
 
     async def _close(self) -> None:
         with self._lock:
-            self._shard.flush()
-            self._shard.close()
+            if self._engine is None:
+                return
+            try:
+                self._shard.flush()
+            except Corrupt as error:
+                log.warning("%s", error)
+            finally:
+                with suppress(Exception):  # closing writes once more, perhaps to a folder that is gone
+                    self._engine.close()
 
     def _translate(self, error: Exception, operation: str) -> MemwellError:
         """Maps the errors of the engine, which has a single exception type."""
@@ -219,4 +269,6 @@ class QdrantEdge(VectorIndex):
             )
         if isinstance(error, OSError):
             return ConfigError(f"the folder {self._path} is not usable: {message}", **where)
+        if operation == "open" or _DAMAGE.search(message):
+            return damaged(self._path, message, **where)
         return BackendError(f"Qdrant Edge at {self._path}: {message}", **where)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import sqlite3
 
 import httpx
@@ -12,7 +13,7 @@ from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedR
 from memwell.errors import BackendError, ConfigError, MemwellError, TimedOut, Unavailable
 from memwell.network.retry_after import parse_retry_after
 
-__all__ = ["failure", "is_missing"]
+__all__ = ["failure", "is_damage", "is_missing"]
 
 _NO_NUMBER = "Retry-After header value is not a valid integer: "
 """The client's message for a date in the header, which proxies send."""
@@ -44,6 +45,15 @@ def failure(error: Exception, where: str) -> MemwellError | None:
     if isinstance(error, sqlite3.OperationalError | OSError):
         return BackendError(f"the folder {where} is not usable: {error}")
     return None
+
+
+def is_damage(error: Exception, *, opening: bool) -> bool:
+    """Whether a local folder cannot be read: its files are not what the client wrote."""
+    if isinstance(error, sqlite3.OperationalError | OSError | ImportError | MemwellError):
+        return False
+    if isinstance(error, sqlite3.DatabaseError | json.JSONDecodeError | pickle.UnpicklingError | EOFError):
+        return True
+    return opening and "already accessed" not in str(error)
 
 
 def is_missing(error: Exception) -> bool:

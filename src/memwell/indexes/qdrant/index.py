@@ -24,6 +24,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -32,15 +33,16 @@ from qdrant_client.http.exceptions import UnexpectedResponse
 
 from memwell import filters
 from memwell.capabilities import IndexCapabilities
-from memwell.errors import ConfigError, MemwellError
+from memwell.errors import ConfigError, Corrupt, MemwellError
 from memwell.filters import Node
 from memwell.indexes.address import address
 from memwell.indexes.filtering.nearest import Candidate, Question, nearest
 from memwell.indexes.filtering.pushdown import pushed
+from memwell.indexes.folder import OpenFolder, damaged, set_aside
 from memwell.indexes.listing import Listing
 from memwell.indexes.metrics import checked_metric, metric_of
 from memwell.indexes.points import Batch, batch, dimension_of, points_per_request, query_vector, uuid_of
-from memwell.indexes.qdrant.errors import failure, is_missing
+from memwell.indexes.qdrant.errors import failure, is_damage, is_missing
 from memwell.indexes.qdrant.payload import (
     DISTANCES,
     ID,
@@ -106,6 +108,7 @@ class Qdrant(VectorIndex):
             durable=url is not None or path is not None, multiprocess=not self._local, exact=self._local
         )
         self._listing = Listing(self._scan)
+        self._folder = None if path is None else OpenFolder(Path(path), part=self.part)
         where = url if url is not None else path if path is None else Path(path).resolve()
         if where is not None:
             self.identity = f"qdrant:{where}/{collection}/{namespace}"
@@ -140,7 +143,22 @@ class Qdrant(VectorIndex):
         if not self._local:
             return await getattr(self._current_client(), name)(**arguments)
         with _LOCAL:  # the await never suspends in local mode
+            return await self._send_locally(name, arguments)
+
+    async def _send_locally(self, name: str, arguments: dict[str, Any]) -> Any:
+        if self._folder is None:
             return await getattr(self._current_client(), name)(**arguments)
+        self._folder.check()
+        opening = self._client is None
+        try:
+            client = self._current_client()
+            if opening:
+                self._folder.opened()
+            return await getattr(client, name)(**arguments)
+        except Exception as error:
+            if is_damage(error, opening=opening):
+                raise damaged(self._folder.path, error, part=self.part) from error
+            raise
 
     def _current_client(self) -> AsyncQdrantClient:
         """The client of the running loop."""
@@ -280,8 +298,20 @@ class Qdrant(VectorIndex):
         try:
             selector = models.FilterSelector(filter=FILTERS.build(self._namespace))
             await self._call("delete", points_selector=selector, wait=True)
+        except Corrupt:
+            await self._start_over()
         finally:
             self._listing.changed()
+
+    async def _start_over(self) -> None:
+        """Set a damaged folder aside, with all its collections; the next call creates a new one."""
+        assert self._folder is not None
+        client, self._client, self._checked = self._client, None, False
+        self._folder.closed()
+        if client is not None:
+            with suppress(Exception):  # it is not usable any more
+                await client.close()
+        set_aside(self._folder.path)
 
     async def _ping(self) -> None:
         await self._call("get_collection")
