@@ -55,7 +55,7 @@ class Database:
         self.execute("CREATE EXTENSION IF NOT EXISTS vector")
         self.execute(f"DROP SCHEMA IF EXISTS {self.schema} CASCADE")
         self.execute(f"CREATE SCHEMA {self.schema}")
-        folder = resources.files("memwell") / "stores" / "postgres" / "migrations"
+        folder = resources.files("memwell") / "backends" / "postgres" / "migrations"
         for name in SCRIPTS:
             self.execute((folder / name).read_text("utf-8"))
         return self
