@@ -177,6 +177,38 @@ def test_a_long_section_is_divided_and_each_part_keeps_its_heading() -> None:
         assert len(memory.content) <= BOUND + 10
 
 
+def test_a_long_list_is_divided_between_its_items_and_stays_tight() -> None:
+    items = [f"{n}. item {n} says {'word ' * 20}".strip() for n in range(1, 60)]
+    found = taken("# Long\n\n" + "\n".join(items), "markdown")
+    assert len(found) > 2
+    lines = [line for memory in found for line in memory.content.split("\n")[2:]]
+    assert lines == items
+
+
+@pytest.mark.parametrize(
+    ("text", "contents"),
+    [
+        ("- step\n\n  ```\n  # not a heading\n  ```\n", ["- step\n\n  ```\n  # not a heading\n  ```"]),
+        ("text\n\n    # code, by its indent\n", ["text\n\n    # code, by its indent"]),
+        ("> # quoted\n> text\n", ["> # quoted\n> text"]),
+        ("[site]: https://example.com\n\ntext\n", ["[site]: https://example.com\n\ntext"]),
+        ("two lines\nof a heading\n---\ntext\n", ["two lines of a heading\n\ntext"]),
+    ],
+)
+def test_blocks_are_those_of_commonmark(text: str, contents: list[str]) -> None:
+    assert [memory.content for memory in taken(text, "markdown")] == contents
+
+
+def test_a_lone_carriage_return_does_not_shift_lines() -> None:
+    found = [
+        item for item in read(["a\rb\n", "# One\n", "text\n"], format="markdown") if isinstance(item, Found)
+    ]
+    assert [(item.place, item.memory.content) for item in found] == [
+        ("line 1", "a\rb"),
+        ("line 3", "One\n\ntext"),
+    ]
+
+
 def test_an_unclosed_fence_loses_nothing() -> None:
     assert "last line" in taken("# T\n\n```\ncode\n\nlast line", "markdown")[0].content
 

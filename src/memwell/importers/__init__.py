@@ -1,12 +1,12 @@
-"""From files of other kinds to memories. Pure: texts in, `Found` and `Skipped` out, nothing is stored here.
+"""Reads memories from files of other formats. Text in, `Found` and `Skipped` out; nothing is stored here.
 
 =========== ==================================================================================================
- format      what is read
+ format      content
 =========== ==================================================================================================
- `export`    an export of memwell itself; `Memory.import_` reads it, not this package
+ `export`    an export of memwell itself; read by `Memory.import_`, not by this package
  `chat`      transcripts as JSON or JSONL: `{role, content}` messages, `{"messages": […]}`, exports of ChatGPT
              (`mapping`), sessions of speakers (`session_1`, `session_1_date_time`), notes as `{content, …}`
- `markdown`  sections under their headings, code blocks kept whole, front matter
+ `markdown`  sections with their headings, undivided code blocks, front matter
  `text`      paragraphs
 =========== ==================================================================================================
 """
@@ -31,7 +31,7 @@ _FRONT: Final = re.compile(r"---[ \t]*\r?\n(?:.*\n)*?(?:---|\.\.\.)[ \t]*\r?\n")
 
 
 def detect(head: str, name: str = "") -> str:
-    """The format of a text by its first few thousand characters; its name decides between Markdown and plain text."""
+    """The format of a text, detected from its first few thousand characters and the suffix of its name."""
     if _EXPORT.match(head):
         return "export"
     if _JSON.match(head):
@@ -45,10 +45,10 @@ def detect(head: str, name: str = "") -> str:
 
 
 def read(lines: Iterable[str], *, format: str, name: str = "", session: str | None = None) -> Iterator[Item]:
-    """The memories in a text, given as its lines. What cannot be read is a `Skipped`, with its place.
+    """The memories in a text, given as lines. What cannot be read is reported as `Skipped`, with its place.
 
-    `name`, such as the file's, becomes the source; `session` holds for a chat that names none itself. Raises
-    `InvalidInput` for another format.
+    `name`, such as that of the file, becomes the source. `session` applies to chats that do not name one. Raises
+    `InvalidInput` for an unknown format.
     """
     if format == "chat":
         return chats.read(lines, name, session)
@@ -56,4 +56,4 @@ def read(lines: Iterable[str], *, format: str, name: str = "", session: str | No
         return markdown.read(lines, name)
     if format == "text":
         return plain.read(lines, name)
-    raise InvalidInput(f"cannot read the format {format!r} here; known: {', '.join(FORMATS[1:])}")
+    raise InvalidInput(f"unknown format {format!r}; use {', '.join(FORMATS[1:])}")

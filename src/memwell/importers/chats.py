@@ -1,4 +1,4 @@
-"""Chat transcripts as JSON or JSONL, in the shapes that are found in the wild."""
+"""Chat transcripts as JSON or JSONL, in the shapes that common tools export."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _SESSION_KEY: Final = re.compile(r"session_(\d+)$")
 
 
 @dataclass(frozen=True, slots=True)
-class _Around:
-    """What holds for the turns inside: their session, time and the file's name."""
+class _Context:
+    """What applies to the turns of a conversation: session, time, source and place."""
 
     session: str | None
     time: datetime | None = None
@@ -36,30 +36,30 @@ class _Around:
 
 
 def read(lines: Iterable[str], name: str, session: str | None) -> Iterator[Item]:
-    """A memory for each turn, as `speaker: text`, with `speaker` or `role` in the metadata, session and time."""
-    around = _Around(session=session, source=name or None)
+    """One memory per turn, as `speaker: text`, with session, time, and `speaker` or `role` in the metadata."""
+    context = _Context(session=session, source=name or None)
     numbered = iter(enumerate(lines, 1))
     first = next(((n, line) for n, line in numbered if line.strip()), None)
     if first is None:
         return
     if isinstance(_parsed(first[1]), Mapping):
-        yield from _by_line(chain([first], numbered), around)
+        yield from _by_line(chain([first], numbered), context)
         return
     rest = [first, *numbered]
     try:
         whole = json.loads("".join(line for _, line in rest).lstrip("\ufeff"))
     except ValueError as error:
         if len(rest) > 1 and any(isinstance(_parsed(line), Mapping) for _, line in rest[1:3]):
-            yield from _by_line(rest, around)
+            yield from _by_line(rest, context)
             return
         place = f"line {getattr(error, 'lineno', 1) + first[0] - 1}"
-        yield Skipped(place=place, reason=f"not JSON: {error}; nothing of this file was taken")
+        yield Skipped(place=place, reason=f"not JSON: {error}; nothing was imported from this file")
         return
-    yield from _any(whole, around)
+    yield from _any(whole, context)
 
 
-def _by_line(numbered: Iterable[tuple[int, str]], around: _Around) -> Iterator[Item]:
-    """JSONL: each line a message, a note or a whole conversation."""
+def _by_line(numbered: Iterable[tuple[int, str]], context: _Context) -> Iterator[Item]:
+    """JSONL: each line is a message, a note or a whole conversation."""
     for number, line in numbered:
         if not line.strip():
             continue
@@ -68,7 +68,7 @@ def _by_line(numbered: Iterable[tuple[int, str]], around: _Around) -> Iterator[I
         if not isinstance(value, Mapping):
             yield Skipped(place=place, reason=f"not a JSON object: {line.strip()[:60]}")
             continue
-        yield from _any(value, replace(around, place=place))
+        yield from _any(value, replace(context, place=place))
 
 
 def _parsed(line: str) -> Any:
@@ -78,43 +78,41 @@ def _parsed(line: str) -> Any:
         return None
 
 
-def _any(value: Any, around: _Around) -> Iterator[Item]:
+def _any(value: Any, context: _Context) -> Iterator[Item]:
     """A conversation, several of them, or a single turn."""
     if isinstance(value, list):
-        yield from _all(value, around)
+        yield from _all(value, context)
     elif not isinstance(value, Mapping):
-        yield Skipped(
-            place=around.place or "top level", reason=f"a JSON object is expected, not {value!r:.60}"
-        )
+        yield Skipped(place=context.place or "top level", reason=f"expected a JSON object, not {value!r:.60}")
     elif isinstance(value.get("mapping"), Mapping):
-        yield from _all(_branch(value), _inside(value, around))
+        yield from _all(_current_branch(value), _context_of(value, context))
     elif any(_SESSION_KEY.match(key) for key in value):
-        yield from _sessions(value, around)
+        yield from _sessions(value, context)
     else:
         turns = next((value[key] for key in _TURNS if isinstance(value.get(key), list | Mapping)), None)
         if turns is None:
-            yield _turn(value, around)
+            yield _turn(value, context)
         else:
-            yield from _any(turns, _inside(value, around))
+            yield from _any(turns, _context_of(value, context))
 
 
-def _all(values: Sequence[Any], around: _Around) -> Iterator[Item]:
+def _all(values: Sequence[Any], context: _Context) -> Iterator[Item]:
     for number, value in enumerate(values, 1):
-        place = f"{around.place}, message {number}" if around.place else f"message {number}"
-        yield from _any(value, replace(around, place=place))
+        place = f"{context.place}, message {number}" if context.place else f"message {number}"
+        yield from _any(value, replace(context, place=place))
 
 
-def _inside(value: Mapping[str, Any], around: _Around) -> _Around:
-    """What a conversation says about its turns."""
+def _context_of(value: Mapping[str, Any], context: _Context) -> _Context:
+    """The context of a conversation's turns."""
     named = next(
         (str(value[key]) for key in _NAME if isinstance(value.get(key), str | int) and value[key] != ""), None
     )
     return replace(
-        around, session=(named or around.session or "")[:256] or None, time=_time(value) or around.time
+        context, session=(named or context.session or "")[:256] or None, time=_time(value) or context.time
     )
 
 
-def _branch(value: Mapping[str, Any]) -> list[Any]:
+def _current_branch(value: Mapping[str, Any]) -> list[Any]:
     """The messages of a ChatGPT conversation from the first to the current one; dropped branches are left out."""
     nodes = {key: node for key, node in value["mapping"].items() if isinstance(node, Mapping)}
     at = value.get("current_node")
@@ -130,19 +128,19 @@ def _branch(value: Mapping[str, Any]) -> list[Any]:
     return found[::-1]
 
 
-def _sessions(value: Mapping[str, Any], around: _Around) -> Iterator[Item]:
+def _sessions(value: Mapping[str, Any], context: _Context) -> Iterator[Item]:
     """`session_1`, `session_1_date_time`, …: turns of speakers in several sessions."""
     numbers = sorted(int(match[1]) for key in value if (match := _SESSION_KEY.match(key)))
     for number in numbers:
         key = f"session_{number}"
-        session = f"{around.session}/{key}" if around.session else key
-        here = replace(around, session=session, time=moment(value.get(f"{key}_date_time")), place=key)
+        session = f"{context.session}/{key}" if context.session else key
+        inner = replace(context, session=session, time=moment(value.get(f"{key}_date_time")), place=key)
         if isinstance(value[key], list):
-            yield from _all(value[key], here)
+            yield from _all(value[key], inner)
 
 
-def _turn(value: Mapping[str, Any], around: _Around) -> Item:
-    place = around.place or "message 1"
+def _turn(value: Mapping[str, Any], context: _Context) -> Item:
+    place = context.place or "message 1"
     text = next((found for key in _TEXT if (found := _text(value.get(key)))), "")
     caption = value.get("blip_caption") or value.get("caption")
     if isinstance(caption, str) and caption:
@@ -151,16 +149,16 @@ def _turn(value: Mapping[str, Any], around: _Around) -> Item:
         known = any(key in value for key in (*_TEXT, "role", "tool_calls", *_SPEAKER))
         reason = "a turn without text" if known else "neither a message nor a note: it has no content"
         return Skipped(place=place, reason=reason, harmless=known)
-    speaker, told = _speaker(value)
+    speaker, labels = _speaker(value)
     session = next(
-        (str(value[key]) for key in _SESSION if isinstance(value.get(key), str | int)), around.session
+        (str(value[key]) for key in _SESSION if isinstance(value.get(key), str | int)), context.session
     )
     memory = NewMemory(
         content=f"{speaker}: {text}" if speaker else text,
-        metadata={**_metadata(value), **told} or None,
+        metadata={**_metadata(value), **labels} or None,
         session_id=session,
-        created_at=_time(value) or around.time,
-        source=around.source,
+        created_at=_time(value) or context.time,
+        source=context.source,
         tags=[str(tag) for tag in value["tags"]] if isinstance(value.get("tags"), list) else None,
         category=value["category"] if isinstance(value.get("category"), str) else None,
     )
@@ -173,16 +171,16 @@ def _speaker(value: Mapping[str, Any]) -> tuple[str | None, dict[str, str]]:
     name: Any = next((value[key] for key in _SPEAKER if value.get(key)), None)
     if isinstance(name, Mapping):
         role, name = name.get("role", role), name.get("name")
-    told = {}
+    labels = {}
     if isinstance(role, str) and role:
-        told["role"] = role
+        labels["role"] = role
     if isinstance(name, str) and name:
-        told["speaker"] = name
-    return told.get("speaker") or told.get("role"), told
+        labels["speaker"] = name
+    return labels.get("speaker") or labels.get("role"), labels
 
 
 def _metadata(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Metadata as given, the turn's own number, and a time that could not be read."""
+    """The given metadata, the id of the turn, and a time that could not be parsed."""
     given = value.get("metadata")
     role = value.get("author")
     found = dict(given) if isinstance(given, Mapping) and not isinstance(role, Mapping) else {}
@@ -199,7 +197,7 @@ def _time(value: Mapping[str, Any]) -> datetime | None:
 
 
 def _text(content: Any) -> str:
-    """The text of a content: itself, its parts, or what its mapping holds."""
+    """The text of a content: a string, a list of parts, or a mapping with a text."""
     if isinstance(content, str):
         return content.strip()
     if isinstance(content, Mapping):

@@ -1,4 +1,4 @@
-"""What an importer yields, and ids that make importing twice harmless."""
+"""What an importer yields, and ids that make a repeated import harmless."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from memwell.types import NewMemory
 __all__ = ["BOUND", "Found", "Item", "Skipped", "identified"]
 
 BOUND: Final = 2000
-"""Characters after which a paragraph or section is divided; about what a reader takes in at once."""
+"""Characters after which a paragraph or section is divided."""
 _SPACE: Final = uuid.UUID("6d656d77-656c-5c00-8000-696d706f7274")
 _TICK: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A memory and where it stands, such as `line 3` or `message 17`."""
+    """A memory and its place in the file, such as `line 3` or `message 17`."""
 
     memory: NewMemory
     place: str
@@ -31,22 +31,22 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
-    """Something that was not taken, and why."""
+    """Something that was not imported, and why."""
 
     place: str
     reason: str
     harmless: bool = False
-    """True for what says nothing, such as a turn without text."""
+    """Whether nothing is lost, such as with a turn without text."""
 
 
 Item: TypeAlias = Found | Skipped
 
 
 def identified(items: Iterable[Item], *, owner: Iterable[str | None], now: datetime) -> Iterator[Item]:
-    """The same with ids and times, so that the same text imported again for the same owner has the same ids.
+    """The items with ids and times. If the same text is imported again for the same owner, it gets the same ids.
 
-    An id is made of owner, session, content and time as given; what stands there twice is counted and stays two. What
-    has no time gets `now`; equal times are set apart by microseconds, so that order is kept.
+    An id is made from owner, session, source, content and the given time; equal memories are numbered, so that each has
+    its own. A memory without a time gets `now`. Equal times are separated by microseconds to preserve the order.
     """
     base = json.dumps([*owner])
     seen: Counter[bytes] = Counter()

@@ -1,34 +1,39 @@
-"""Markdown: a memory for each section, found by its headings too."""
+"""Markdown: one memory per section, with the path of its headings.
+
+markdown-it-py parses the blocks (CommonMark). Their text is taken from the source lines, so nothing is reformatted.
+"""
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from memwell.importers.items import BOUND, Found
 from memwell.importers.moments import moment
 from memwell.importers.plain import pieces
 from memwell.types import NewMemory
 
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
 __all__ = ["read"]
 
-_HEADING: Final = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
-_UNDERLINE: Final = re.compile(r" {0,3}(=+|-+)[ \t]*$")
-_FENCE: Final = re.compile(r" {0,3}(`{3,}|~{3,})")
+_CODE: Final = frozenset({"fence", "code_block"})
 _PAIR: Final = re.compile(r"([\w-]+):(?:[ \t]+(.*))?$")
 _LIST: Final = re.compile(r"[ \t]*-[ \t]+(.*)$")
 _DATES: Final = ("date", "created", "created_at")
 
 
 def read(lines: Iterable[str], name: str) -> Iterator[Found]:
-    """A memory for each section: its heading path, an empty line, its text.
+    """One memory per section: the path of its headings, an empty line, its text.
 
-    Long sections are divided between paragraphs, never inside a code block. Front matter gives time (`date`), `tags`,
-    `category` and further metadata.
+    Long sections are divided between paragraphs, never inside a code block. Front matter sets the time (`date`),
+    `tags`, `category` and further metadata.
     """
     front, rest = _front_matter(iter(lines))
     last: _Section | None = None
@@ -50,12 +55,27 @@ class _Front:
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """A paragraph, a list, a code block, …"""
+
+    line: int
+    """Number of its first line."""
+    text: str
+    code: bool = False
+    """Whether it contains code and must not be divided."""
+    tight: bool = False
+    """Whether no empty line precedes it."""
+    level: int = 0
+    """1 to 6 for a heading, whose title is `text`; else 0."""
+
+
 @dataclass
 class _Section:
     path: tuple[str, ...]
     level: int
     line: int
-    blocks: list[tuple[int, str]] = field(default_factory=list)
+    blocks: list[_Block] = field(default_factory=list)
 
 
 def _memories(section: _Section, front: _Front, name: str) -> Iterator[Found]:
@@ -75,16 +95,18 @@ def _memories(section: _Section, front: _Front, name: str) -> Iterator[Found]:
         yield Found(memory=memory, place=f"line {line}")
 
 
-def _joined(blocks: Iterable[tuple[int, str]], room: int) -> Iterator[tuple[int, str]]:
-    """Neighbouring blocks put together as long as they fit; a long paragraph divided, a code block left whole."""
+def _joined(blocks: Iterable[_Block], room: int) -> Iterator[tuple[int, str]]:
+    """Consecutive blocks, joined while they fit into `room` characters. Long blocks without code are divided."""
     first, text = 0, ""
-    for line, block in blocks:
-        for part in [block] if _FENCE.match(block) else pieces(block, room):
-            if text and len(text) + len(part) + 2 > room:
+    for block in blocks:
+        separator = "\n" if block.tight else "\n\n"
+        for part in [block.text] if block.code else pieces(block.text, room):
+            if text and len(text) + len(separator) + len(part) > room:
                 yield first, text
                 text = ""
-            first = first if text else line
-            text = f"{text}\n\n{part}" if text else part
+            first = first if text else block.line
+            text = f"{text}{separator}{part}" if text else part
+            separator = "\n\n"
     if text:
         yield first, text
 
@@ -92,75 +114,77 @@ def _joined(blocks: Iterable[tuple[int, str]], room: int) -> Iterator[tuple[int,
 def _sections(lines: Iterator[str], first: int) -> Iterator[_Section]:
     section = _Section((), 0, first)
     path: list[tuple[int, str]] = []
-    for line, block in _blocks(lines, first):
-        found = None if _FENCE.match(block) else _heading(block)
-        if found is None:
-            section.blocks.append((line, block))
+    for block in _blocks(lines, first):
+        if not block.level:
+            section.blocks.append(block)
             continue
         if section.blocks or section.path:
             yield section
-        level, title = found
-        path = [(depth, text) for depth, text in path if depth < level] + [(level, title)]
-        section = _Section(tuple(text for _, text in path if text), level, line)
+        path = [(depth, text) for depth, text in path if depth < block.level] + [(block.level, block.text)]
+        section = _Section(tuple(text for _, text in path if text), block.level, block.line)
     yield section
 
 
-def _heading(block: str) -> tuple[int, str] | None:
-    match = _HEADING.match(block)
-    if match and "\n" not in block:
-        return len(match[1]), (match[2] or "").strip()
-    text, _, last = block.rpartition("\n")
-    if text and (mark := _UNDERLINE.match(last)) and "\n" not in text:
-        return (1 if mark[1].startswith("=") else 2), text.strip()
-    return None
+def _blocks(lines: Iterator[str], first: int) -> Iterator[_Block]:
+    """The blocks of a document; long lists as one block per item. `first` is the number of its first line."""
+    from markdown_it import MarkdownIt
 
-
-def _blocks(lines: Iterator[str], first: int) -> Iterator[tuple[int, str]]:
-    """Paragraphs, headings and fenced code blocks, each with the number of its first line."""
-    block: list[str] = []
-    start, fence = first, ""
-    for number, raw in enumerate(lines, first):
-        line = raw.rstrip()
-        if fence:
-            block.append(line)
-            if line.strip().startswith(fence) and not line.strip().strip(fence[0]):
-                yield start, "\n".join(block)
-                block, fence = [], ""
+    source = [line.rstrip() for line in lines]
+    # The parser also ends a line at a lone carriage return; the line numbers must stay ours.
+    text = "\n".join(line.replace("\r", " ") for line in source)
+    tokens = MarkdownIt("commonmark").disable("inline").parse(text)
+    code = sorted(token.map[0] for token in tokens if token.type in _CODE and token.map)
+    end = 0
+    for at, start, stop in _ranges(tokens, source):
+        yield from _plain(source, first, end, start)  # link definitions have no token
+        end = max(end, stop)
+        if tokens[at].type == "heading_open":
+            title = " ".join(tokens[at + 1].content.split())
+            yield _Block(first + start, title, level=int(tokens[at].tag[1:]))
             continue
-        opening, alone = _FENCE.match(line), _HEADING.match(line)
-        if block and (not line or opening or alone):
-            yield start, "\n".join(block)
-            block = []
-        if alone:
-            yield number, line
-        elif line:
-            start = start if block else number
-            block.append(line)
-            fence = opening[1] if opening else ""
-            if (
-                len(block) == 2
-                and _UNDERLINE.match(line)
-                and not block[0].lstrip().startswith(("-", "*", ">", "|"))
-            ):
-                yield start, "\n".join(block)
-                block = []
-    if block:
-        yield start, "\n".join(block)
+        has_code = bisect_left(code, start) < bisect_left(code, stop)
+        yield from _plain(source, first, start, stop, code=has_code)
+    yield from _plain(source, first, end, len(source))
+
+
+def _ranges(tokens: list[Token], source: list[str]) -> Iterator[tuple[int, int, int]]:
+    """Index of the token, first line and end of each block at the top level, and of each item of a long list."""
+    long = False
+    for at, token in enumerate(tokens):
+        if token.map is None or token.nesting < 0:
+            continue
+        start, stop = token.map
+        if token.level == 0:
+            size = sum(len(line) + 1 for line in source[start:stop])
+            long = token.type in ("bullet_list_open", "ordered_list_open") and size > BOUND // 2
+        if (token.level == 0 and not long) or (token.level == 1 and long and token.type == "list_item_open"):
+            yield at, start, stop
+
+
+def _plain(source: list[str], first: int, start: int, stop: int, *, code: bool = False) -> Iterator[_Block]:
+    """The lines from `start` to before `stop` as a block, unless they are empty."""
+    while start < stop and not source[start]:
+        start += 1
+    while start < stop and not source[stop - 1]:
+        stop -= 1
+    if start < stop:
+        tight = start > 0 and bool(source[start - 1])
+        yield _Block(first + start, "\n".join(source[start:stop]), code=code, tight=tight)
 
 
 def _front_matter(lines: Iterator[str]) -> tuple[_Front, Iterator[str]]:
-    """What stands between `---` lines at the start, as far as it is plain `key: value`, and the lines after it."""
+    """The front matter between `---` lines at the start, and the lines after it. Only plain `key: value` is read."""
     opening = next(lines, None)
     if opening is None or opening.lstrip("\ufeff").rstrip() != "---":
         return _Front(), iter(()) if opening is None else chain([opening.lstrip("\ufeff")], lines)
-    taken = [opening]
+    head = [opening]
     for line in lines:
-        taken.append(line)
+        head.append(line)
         if line.rstrip() in ("---", "..."):
-            return _front(taken[1:-1], len(taken) + 1), lines
-        if len(taken) > 200:
+            return _front(head[1:-1], len(head) + 1), lines
+        if len(head) > 200:
             break
-    return _Front(), chain(taken, lines)
+    return _Front(), chain(head, lines)
 
 
 def _front(lines: list[str], first: int) -> _Front:

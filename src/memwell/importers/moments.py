@@ -1,4 +1,4 @@
-"""Times as transcripts write them."""
+"""Times in the formats found in transcripts."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _MILLISECONDS, _MICROSECONDS = 1e11, 1e14
 
 
 def moment(value: Any) -> datetime | None:
-    """An instant from seconds, milliseconds or microseconds since 1970, ISO 8601, an e-mail date, or `8 May 2023`.
+    """A time from seconds, milliseconds or microseconds since 1970, ISO 8601, an e-mail date, or `8 May 2023`.
 
-    `None` for anything else. Times without a zone are taken as UTC.
+    `None` for anything else. A time without a zone is in UTC.
     """
     if isinstance(value, bool) or value is None:
         return None

@@ -1,4 +1,4 @@
-"""Plain text: a memory for each paragraph."""
+"""Plain text: one memory per paragraph."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _SENTENCE: Final = re.compile(r"(?<=[.!?…。！？])[\"'”’)\]]*\s+|\n")
 
 
 def read(lines: Iterable[str], name: str) -> Iterator[Found]:
-    """A memory for each paragraph; long ones are divided at the ends of sentences."""
+    """One memory per paragraph; long paragraphs are divided at the end of a sentence."""
     for number, paragraph in paragraphs(lines):
         for piece in pieces(paragraph):
             yield Found(memory=NewMemory(content=piece, source=name or None), place=f"line {number}")
 
 
 def paragraphs(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """Number of the first line and text of each block between empty lines."""
+    """The number of the first line and the text of each paragraph."""
     block: list[str] = []
     first = 0
     for number, line in enumerate(lines, 1):
@@ -38,7 +38,8 @@ def paragraphs(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
 
 
 def pieces(text: str, bound: int = BOUND) -> Iterator[str]:
-    """The text in pieces of up to `bound` characters, ended at a sentence, else at a space, else hard."""
+    """The text in pieces of up to `bound` characters, divided after a sentence if possible, else at a space, else
+    anywhere."""
     rest = text.strip()
     while len(rest) > bound:
         ends = [match.end() for match in _SENTENCE.finditer(rest, bound // 4, bound)]

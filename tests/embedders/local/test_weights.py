@@ -229,11 +229,11 @@ def test_a_wheel_with_other_content_is_refused_and_nothing_kept(
 def test_a_cache_that_cannot_be_written_says_so(official: Path, tmp_path: Path) -> None:
     cache = tmp_path / "locked"
     cache.mkdir(mode=0o500)
-    with pytest.raises(ConfigError, match="cannot be written"):
+    with pytest.raises(ConfigError, match="cannot write"):
         weights.ready(official, cache=cache)
 
 
 def test_a_cache_path_that_is_a_file_says_so(official: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigError, match="cannot be written"):
+    with pytest.raises(ConfigError, match="cannot write"):
         weights.ready(official, cache=tmp_path / "file")
