@@ -1,8 +1,8 @@
-"""A store for memwell that keeps each memory as one JSON file in a folder, to be read, searched and copied by anything.
+"""A store for memwell that keeps each memory as one JSON file in a folder, readable by any other tool.
 
-URL: `folder:///relative/path` or `folder:////absolute/path`. One process at a time opens a folder (`ConfigError` for a
-second). A write of several memories is atomic: it is written whole to the file `pending` before anything else is
-touched. If the process dies or the disk is full then, the rest is done before the next write or at the next opening.
+URL: `folder:///relative/path` or `folder:////absolute/path`. One process at a time can open a folder; a second one gets
+a `ConfigError`. A write of several memories is atomic: all of it is first written to the file `pending`. If the process
+dies or the disk is full after that, the write is completed before the next one, or when the folder is opened again.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ class FolderStore(PersistedStore):
 
     @classmethod
     def from_url(cls, url: Url) -> Self:
-        """Open what a URL names."""
+        """Open the folder of a URL."""
         url.done()
         return cls(url.path() or ".")
 
     @property
     def capabilities(self) -> Capabilities:
-        """As the store in memory, and durable."""
+        """Those of the store in memory, and durable."""
         return replace(super().capabilities, durable=True)
 
     def kept(self) -> Iterator[tuple[str, bytes]]:
@@ -66,14 +66,14 @@ class FolderStore(PersistedStore):
         return ((file.stem, file.read_bytes()) for file in self._folder.glob("*.json"))
 
     def keep(self, changes: Mapping[str, bytes | None]) -> None:
-        """Write the files that changed, all or none: once `pending` is there, the write is made."""
+        """Write the files that changed, all or none: once the file `pending` is written, the write is certain."""
         self._carry_out()
         texts = {name: None if body is None else body.decode() for name, body in changes.items()}
         _replace(self._pending, json.dumps(texts))
         try:
             self._carry_out()
         except OSError as error:
-            log.warning("%s is kept in %s for now: %s", self._folder, self._pending.name, error)
+            log.warning("%s: the write stays in %s for now: %s", self._folder, self._pending.name, error)
 
     def _carry_out(self) -> None:
         if not self._pending.exists():
@@ -92,7 +92,7 @@ class FolderStore(PersistedStore):
 
 
 def _replace(file: Path, text: str) -> None:
-    """Write a file so that it is the old or the new one at any moment."""
+    """Write a file so that it has either the old or the new content at any moment."""
     fresh = file.with_suffix(".new")
     fresh.write_text(text, "utf-8")
     fresh.replace(file)

@@ -91,6 +91,8 @@ def test_forget_by_filter_needs_an_owner_or_all(cli: Call, tenant: tuple[str, ..
     assert refused.code == 2
     assert "every user" in refused.err
     assert "--all" in refused.err
+    question = cli("forget", *where[:2], *tenant, "--all").err
+    assert f"2 memories of every user of the tenant {(tenant or ('', 'default'))[1]!r}" in question
     assert len(cli("list", "--json", *tenant).lines) == 2
     assert len(cli("forget", *where, "--user", "bo", "--json").json["forgotten"]) == 1
     assert len(cli("forget", *where, "--all", "--json").json["forgotten"]) == 1

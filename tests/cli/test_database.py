@@ -262,7 +262,7 @@ def test_sqlite_shows_its_file_and_is_swept(cli: Call, tmp_path: Path) -> None:
     ("command", "advice"),
     [
         (("fresh", "--yes"), "remove "),
-        (("index",), "none to build"),
+        (("index",), "nothing to build"),
         (("maintain", "--keep-months", "3"), "trim its streams"),
     ],
 )

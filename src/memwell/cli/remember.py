@@ -12,7 +12,7 @@ from memwell.cli.shared import Cli, Metadata, Where, Yes, ask, content_of, durat
 from memwell.cli.views import short
 from memwell.records.codec import record_to_json
 from memwell.sync import Memory
-from memwell.types import Record
+from memwell.types import DEFAULT_TENANT, Record
 
 __all__ = ["forget", "remember", "restore", "update"]
 
@@ -189,7 +189,10 @@ def _several(
     if count == 0:
         return []
     if count > 1 and not yes:
-        ask(f"Forget {count} memories for good?")
+        narrowed = cli.owner.keys() - {"tenant_id"}
+        tenant = cli.owner.get("tenant_id", DEFAULT_TENANT)
+        whose = "" if narrowed else f" of every user of the tenant {tenant!r}"
+        ask(f"Forget {count} memories{whose} for good?")
     return memory.forget(found, where=chosen, everything=everything, **cli.owner)
 
 

@@ -1,1 +1,1 @@
-"""`memwell db`: what the database behind the store's URL holds, and its care. A module for each kind of database."""
+"""`memwell db`: inspection and maintenance of the store's database. One module for each kind of database."""

@@ -1,4 +1,4 @@
-"""`memwell db` over PostgreSQL."""
+"""`memwell db` for PostgreSQL."""
 
 from __future__ import annotations
 
@@ -62,18 +62,16 @@ class PostgresTables:
     def __init__(self, url: str) -> None:
         self._url = url
         self._settings = Settings.from_url(Url.parse(url))
-        # Without components, looking changes nothing. What takes long goes past a pooler, whatever the URL says.
+        # Without components, connecting migrates nothing. Long statements bypass a pooler, whatever the URL says.
         self._database = Database(replace(self._settings, prepare=True))
 
     async def status(self) -> list[Row]:
-        """Server, components, extension, tables, indexes and partitions; nothing is changed."""
+        """Server, components, extension, tables, indexes and partitions; changes nothing."""
         async with self._connection("status") as connection:
             version, size = (await _rows(connection, _SERVER))[0]
             rows = [Row("server", self._settings.place, f"PostgreSQL {version}", None, size)]
             components = await self._database.status(COMPONENTS)
-            rows += [
-                _component(replace(found, missing=None)) for found in components
-            ]  # the next row tells it
+            rows += [_component(replace(found, missing=None)) for found in components]  # the next row says it
             rows.append(await _extension(connection))
             if any(found.component == VECTORS.name and found.applied for found in components):
                 rows += [_model(found) for found in await indexes.status(connection)]
@@ -86,20 +84,20 @@ class PostgresTables:
         return rows
 
     async def migrate(self) -> list[Row]:
-        """Apply what is pending."""
+        """Apply the pending migrations."""
         async with self._translated("migrate"):
             return [_component(found) for found in await self._database.migrate(COMPONENTS)]
 
     async def question(self) -> str:
-        """What is asked before `fresh`."""
+        """The question to confirm before `fresh`."""
         there = RECORDS.name in await self._applied("fresh")
         async with self._connection("fresh") as connection:
             count = await _rows(connection, "SELECT count(*) FROM records") if there else [(0,)]
         where = f"schema {self._settings.schema} of {self._settings.place}"
-        return f"Drop everything of memwell in {where}, {count[0][0]:,} memories among it, for good?"
+        return f"Drop all of memwell's tables in {where}, with {count[0][0]:,} memories, for good?"
 
     async def fresh(self) -> list[Row]:
-        """Drop all of ours and begin anew."""
+        """Drop memwell's tables and create them again."""
         async with self._translated("fresh"):
             return [_component(found) for found in await self._database.fresh(COMPONENTS)]
 
@@ -113,13 +111,11 @@ class PostgresTables:
         concurrently: bool,
         progress: Progress,
     ) -> list[Row]:
-        """Make the vector index of a model, or of each."""
+        """Build the vector index of a model, or of every model."""
         if VECTORS.name not in await self._applied("index"):
             if model is None:
                 return []
-            raise InvalidInput(
-                f"there are no vectors of {model!r} here, nor of any other model", part="postgres"
-            )
+            raise InvalidInput(f"there are no vectors of {model!r} or of any other model", part="postgres")
         async with self._connection("index") as connection:
             models = [found.model for found in await indexes.status(connection)]
             for name in models if model is None else [model]:
@@ -131,7 +127,7 @@ class PostgresTables:
             return [_model(found) for found in await indexes.status(connection)]
 
     async def maintain(self, *, ahead: int, keep: int | None, dry_run: bool) -> AsyncIterator[Done]:
-        """Partitions made and dropped, what has expired removed, statistics gathered: for the components applied."""
+        """Create and drop partitions, remove expired rows, build indexes, gather statistics."""
         applied = await self._applied("maintain")
         if LOG.name in applied:
             async with self._connection("maintain") as connection:
@@ -167,7 +163,7 @@ class PostgresTables:
             return await keys.sweep()
 
     async def _is_there(self, connection: Connection) -> bool:
-        """Whether our schema is there; without it, names would be looked up where the vector extension lives."""
+        """Whether our schema exists; otherwise names would be looked up in the schema of the vector extension."""
         [(first,)] = await _rows(connection, "SELECT current_schema()")
         return bool(first == self._settings.schema)
 
@@ -210,7 +206,7 @@ def _model(found: Index) -> Row:
 
 
 async def _watched(making: Coroutine[Any, Any, Index], connection: Connection, progress: Progress) -> None:
-    """Wait for a build, and tell how far it is."""
+    """Wait for a build, and report its progress."""
     task = asyncio.ensure_future(making)
     while not (await asyncio.wait({task}, timeout=0.3))[0]:
         for done, total in await _rows(connection, _BUILDING):
@@ -222,7 +218,7 @@ async def _extension(connection: Connection) -> Row:
     found = await _rows(connection, _EXTENSION)
     installed, there = found[0] if found else (None, None)
     state = installed or (
-        f"not here yet; `memwell db migrate` creates version {there} if it may, else run: CREATE EXTENSION vector"
+        f"not installed; run `memwell db migrate`, or as a privileged role: CREATE EXTENSION vector (version {there})"
         if there
         else "not on this server: install pgvector, or search by words only"
     )
@@ -230,4 +226,4 @@ async def _extension(connection: Connection) -> Row:
 
 
 def _day(moment: datetime | None) -> str:
-    return "ever" if moment is None else f"{moment:%Y-%m-%d}"
+    return "unbounded" if moment is None else f"{moment:%Y-%m-%d}"

@@ -1,4 +1,4 @@
-"""What `memwell db` tells, line by line."""
+"""The lines that `memwell db` prints."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Done", "Row", "show_done", "show_rows"]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Something that the database has."""
+    """Something in the database."""
 
     kind: str
     """`server`, `file`, `component`, `extension`, `model`, `table`, `index` or `partition`."""
@@ -31,7 +31,7 @@ class Done:
     action: str
     name: str
     rows: int | None = None
-    """How many rows it moved or removed; unknown of what is only planned."""
+    """How many rows it moved or removed; unknown for a dry run."""
 
 
 def show_rows(out: Output, rows: Iterable[Row]) -> None:
@@ -56,10 +56,10 @@ def _number(out: Output, number: int | None) -> str:
 
 
 def _size(out: Output, size: int | None) -> str:
-    """Bytes as people read them; in a pipe, bytes."""
+    """A size with its unit in a terminal, in bytes in a pipe."""
     if size is None or not out.fancy:
         return "" if size is None else str(size)
-    left, units = float(size), ["B", "kB", "MB", "GB"]
-    while left >= 1000 and len(units) > 1:
-        left, units = left / 1000, units[1:]
-    return f"{left:.3g} {units[0]}" if left < 1000 else f"{left:,.0f} {units[0]}"
+    value, units = float(size), ["B", "kB", "MB", "GB"]
+    while value >= 1000 and len(units) > 1:
+        value, units = value / 1000, units[1:]
+    return f"{value:.3g} {units[0]}" if value < 1000 else f"{value:,.0f} {units[0]}"

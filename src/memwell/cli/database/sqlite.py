@@ -1,4 +1,4 @@
-"""`memwell db` over a SQLite file, which needs little care: opening it brings it up to date."""
+"""`memwell db` for a SQLite file. Opening a file migrates it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SqliteTables:
         self._path = Url.parse(url).path() or ":memory:"
 
     async def status(self) -> list[Row]:
-        """The file and its components; nothing is changed. Raises `ConfigError` when there is no file."""
+        """The file and its components; changes nothing. Raises `ConfigError` if there is no file."""
         with self._reading() as connection:
             pages, free, size = (
                 connection.execute(f"PRAGMA {name}").fetchone()[0]
@@ -41,15 +41,15 @@ class SqliteTables:
         return rows
 
     async def migrate(self) -> list[Row]:
-        """Open the store, which does it."""
+        """Open the store, which migrates it."""
         await open_store(self._url).close()
         return [row for row in await self.status() if row.kind == "component"]
 
     async def question(self) -> str:
-        """Raises `NotSupported`: a file is removed by other means."""
+        """Raises `NotSupported`: remove the file instead."""
         raise NotSupported(
-            f"`memwell db fresh` is for PostgreSQL; to begin anew, remove {self._path} with its -wal and -shm while"
-            " nobody has it open"
+            f"`memwell db fresh` is for PostgreSQL; to start again, remove {self._path} with its -wal and -shm files"
+            " while no process has it open"
         )
 
     async def fresh(self) -> list[Row]:
@@ -59,13 +59,13 @@ class SqliteTables:
 
     async def index(self, **_: object) -> list[Row]:
         """Raises `NotSupported`."""
-        raise NotSupported("SQLite searches vectors exactly and without an index; there is none to build")
+        raise NotSupported("SQLite compares every vector and uses no index; there is nothing to build")
 
     async def maintain(self, *, ahead: int, keep: int | None, dry_run: bool) -> AsyncIterator[Done]:  # noqa: ARG002
-        """Remove what has expired. There are no partitions to make or drop."""
+        """Remove expired rows. There are no partitions to create or drop."""
         if keep is not None:
             raise NotSupported(
-                "--keep-months is for PostgreSQL; in SQLite a log is one table, trim its streams"
+                "--keep-months is for PostgreSQL; in SQLite a log is one table: trim its streams"
             )
         with self._reading() as connection:
             tables = _tables(connection)
