@@ -9,7 +9,7 @@ import pytest
 from memwell.backends.memory.keyvalue import MemoryKeyValue
 from memwell.ports import KeyValue
 from memwell.testing import run
-from memwell.testing.keyvalue import KeyValueConformance
+from memwell.testing.keyvalue import KeyValueConformance, KeyValueFrontage
 
 
 class Clock:
@@ -30,7 +30,7 @@ def clock() -> Clock:
     return Clock()
 
 
-class TestMemoryKeyValue(KeyValueConformance):
+class TestMemoryKeyValue(KeyValueConformance, KeyValueFrontage):
     @pytest.fixture
     def keyvalue(self, clock: Clock) -> Iterator[KeyValue]:
         part = MemoryKeyValue(clock=clock)
