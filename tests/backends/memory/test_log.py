@@ -10,10 +10,10 @@ import pytest
 from memwell.backends.memory.log import MemoryLog
 from memwell.ports import Log
 from memwell.testing import run
-from memwell.testing.logs import LogConformance
+from memwell.testing.logs import LogConformance, LogFrontage
 
 
-class TestMemoryLog(LogConformance):
+class TestMemoryLog(LogConformance, LogFrontage):
     @pytest.fixture
     def log(self) -> Iterator[Log]:
         part = MemoryLog()
