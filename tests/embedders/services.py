@@ -114,8 +114,13 @@ def cohere(path: str, headers: dict[str, str], body: Any) -> Any:
     if not 0 < len(body["texts"]) <= 96 or body["embedding_types"] != ["float"]:
         raise Refused(400, {"message": "invalid request: total number of texts must be at most 96"})
     assert body["truncate"] == "END"
-    kind = "" if body["input_type"] == "search_document" else "question "
-    rows = [vector(kind + text, body.get("output_dimension", DIMENSION)) for text in body["texts"]]
+    size = body.get("output_dimension", DIMENSION)
+    rows = [vector(text, size) for text in body["texts"]]
+    if body["input_type"] == "search_query":  # not the same as the document's, but near to it
+        rows = [
+            [one + other / 4 for one, other in zip(row, vector("question", size), strict=True)]
+            for row in rows
+        ]
     return {
         "id": "1",
         "embeddings": {"float": rows},

@@ -39,6 +39,8 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class TestSentenceTransformers(EmbedderConformance):
+    large = 150
+
     @pytest.fixture
     def embedder(self, saved: Path) -> Iterator[object]:
         part = open_embedder(f"sentence-transformers:{saved}?device=cpu&threads=1")

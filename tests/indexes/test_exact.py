@@ -20,10 +20,10 @@ from memwell.errors import BackendError, Closed, ConfigError, Corrupt
 from memwell.indexes.exact import Exact
 from memwell.ports import Point
 from memwell.testing import run
-from memwell.testing.indexes import Opening, VectorIndexConformance, opened
+from memwell.testing.indexes import Opening, VectorIndexConformance, VectorIndexFrontage, opened
 
 
-class TestExact(VectorIndexConformance):
+class TestExact(VectorIndexConformance, VectorIndexFrontage):
     @pytest.fixture(params=["memory", "file"])
     def opening(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opening]:
         kept = request.param == "file"

@@ -32,6 +32,8 @@ TEXTS = [
 
 
 class TestMiniLM(EmbedderConformance):
+    large = 150
+
     @pytest.fixture
     def embedder(self, model: Path) -> Iterator[Embedder]:
         part = MiniLM(model)

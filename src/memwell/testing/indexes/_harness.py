@@ -51,7 +51,7 @@ class IndexSuite:
     """Length of the suite's vectors; at least 4."""
     exact: bool = True
     """Whether the nearest are always found; an approximate index is held to 95 of 100."""
-    many: int = 100_000
+    many: int = 20_000
     """Points among which a selective filter is tried; a search for the nearest takes no more than these either."""
     tolerance: float = 1e-5
     """How far a similarity may be from the cosine."""

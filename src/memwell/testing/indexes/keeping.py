@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from memwell.errors import Closed
 from memwell.ports import Point, VectorIndex
 from memwell.testing._run import race, run
 from memwell.testing.indexes._harness import IndexSuite, Settle
+from memwell.testing.samples import LONG_TEXTS, LOOKALIKES
 
 __all__ = ["Keeping"]
 
@@ -41,6 +43,27 @@ class Keeping(IndexSuite):
         run(index, index.upsert([]))
         assert run(index, index.count()) == 0
 
+    def test_what_is_handed_in_is_left_alone(self, index: VectorIndex, settle: Settle) -> None:
+        vectors = [3 * self.at(10), self.at(80).copy()]
+        metadata = [{"b": 1, "a": [1, {"x": None}]}, {}]
+        points = [
+            Point(id=f"p{n}", vector=vector, fields={"kind": "fact", "metadata": metadata[n]})
+            for n, vector in enumerate(vectors)
+        ]
+        query, where = 2 * self.at(0), {"$or": [{"b": {"$in": [1, 2]}}, {"$not": {"kind": "fact"}}]}
+        ids = ["p1", "p0"]
+        before = copy.deepcopy((points, query, where, ids, metadata))
+        run(index, index.upsert(points))
+        settle(index)
+        assert self.found(index, query, where=where) == ["p0"]
+        first = run(index, index.vectors(ids))
+        for vector in first.values():
+            if vector.flags.writeable:
+                vector[:] = 0
+        assert self.found(index, limit=2) == ["p0", "p1"]
+        run(index, index.delete(ids[:1]))
+        assert repr((points, query, where, ids, metadata)) == repr(before)
+
     def test_later_changes_of_what_was_handed_in_change_nothing(
         self, index: VectorIndex, settle: Settle
     ) -> None:
@@ -55,16 +78,46 @@ class Keeping(IndexSuite):
         assert [m.id for m in match] == ["a"]
         assert match[0].similarity == pytest.approx(1, abs=self.tolerance)
 
-    @pytest.mark.parametrize(
-        "name", ["żółw 🐢", "'; DROP TABLE x; --", "a b\n", "x" * 512, "00000000-0000", "1"]
-    )
-    def test_ids_may_be_any_text(self, index: VectorIndex, settle: Settle, name: str) -> None:
-        self.put(index, settle, **{name: self.at(0), "other": self.at(50)})
-        assert self.found(index, limit=1) == [name]
-        assert run(index, index.ids()) == sorted([name, "other"])
-        run(index, index.delete([name]))
+    def test_ids_may_be_any_text(self, index: VectorIndex, settle: Settle) -> None:
+        names = ["żółw 🐢", "'; DROP TABLE x; --", "a b\n", "00000000-0000", "1", "a/b?c#d", "%20", '"', "\\"]
+        names += ["x" * 512, *LONG_TEXTS]
+        self.put(index, settle, **{name: self.at(number) for number, name in enumerate(names)})
+        assert self.found(index, limit=100) == names
+        assert run(index, index.ids()) == sorted(names)
+        assert set(run(index, index.vectors(names))) == set(names)
+        run(index, index.delete(names[::2]))
         settle(index)
-        assert run(index, index.ids()) == ["other"]
+        assert run(index, index.ids()) == sorted(names[1::2])
+
+    def test_ids_are_compared_exactly(self, index: VectorIndex, settle: Settle) -> None:
+        there, away = LOOKALIKES[::2], LOOKALIKES[1::2]
+        self.put(index, settle, **{name: self.at(number) for number, name in enumerate(there)})
+        assert run(index, index.vectors(away)) == {}
+        run(index, index.delete(away))
+        settle(index)
+        assert self.found(index, limit=100) == list(there)
+        self.put(index, settle, **{name: self.at(50 + number) for number, name in enumerate(away)})
+        assert self.found(index, limit=100) == [*there, *away]
+        assert run(index, index.ids()) == sorted(LOOKALIKES)
+        assert (
+            run(index, index.ids(after="tea", limit=3))
+            == [name for name in sorted(LOOKALIKES) if name > "tea"][:3]
+        )
+
+    def test_calls_may_name_many_ids(self, index: VectorIndex, settle: Settle) -> None:
+        count = 2_100
+        vectors = self.random(np.random.default_rng(8), count)
+        names = [f"p{number:04}" for number in range(count)]
+        self.put(index, settle, **dict(zip(names, vectors, strict=True)))
+        assert run(index, index.count()) == count
+        assert run(index, index.ids(limit=count)) == names
+        held = run(index, index.vectors(names))
+        assert held.keys() == set(names)
+        for name in (names[0], names[999], names[1_000], names[-1]):
+            assert held[name] == pytest.approx(vectors[names.index(name)], abs=1e-5)
+        run(index, index.delete(names[:-30]))
+        settle(index)
+        assert run(index, index.ids(limit=count)) == names[-30:]
 
     def test_what_was_deleted_is_never_found(self, index: VectorIndex, settle: Settle) -> None:
         self.put(index, settle, a=self.at(0), b=self.at(10), c=self.at(170))
