@@ -7,14 +7,26 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from tests.testing.mutants.embedders import EMBEDDERS
 from tests.testing.mutants.harness import Fixtures, Mutant, failure
+from tests.testing.mutants.indexes import INDEXES
+from tests.testing.mutants.keyvalues import KEYVALUES
+from tests.testing.mutants.logs import LOGS
 from tests.testing.mutants.stores_fed import FED
 from tests.testing.mutants.stores_read import READ
 from tests.testing.mutants.stores_searched import SEARCHED
 from tests.testing.mutants.stores_written import WRITTEN
 
+from memwell.backends.memory.keyvalue import MemoryKeyValue
+from memwell.backends.memory.log import MemoryLog
 from memwell.backends.memory.store import MemoryStore
+from memwell.embedders.hashing import Hashing
+from memwell.indexes.exact import Exact
 from memwell.ports import Port
+from memwell.testing.embedders import EmbedderConformance
+from memwell.testing.indexes import VectorIndexConformance
+from memwell.testing.keyvalue import KeyValueConformance
+from memwell.testing.logs import LogConformance
 from memwell.testing.stores import Harness, StoreConformance
 
 
@@ -24,8 +36,46 @@ def _store(suite: Any, part: type[Port]) -> Mapping[str, Any]:
     return {"part": store, "store": store, "harness": Harness(store)}
 
 
+def _index(suite: Any, part: type[Port]) -> Mapping[str, Any]:
+    suite.many = 2_000
+    index: Any = part(suite.dimension)  # type: ignore[call-arg]
+    return {"part": index, "index": index, "settle": lambda _: None}
+
+
+class Clock:
+    """Seconds that pass when they are told to."""
+
+    now = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def _keyvalue(suite: Any, part: type[Port]) -> Mapping[str, Any]:
+    clock = Clock()
+    keyvalue: Any = part(clock=clock)  # type: ignore[call-arg]
+    return {"part": keyvalue, "keyvalue": keyvalue, "advance": clock.advance}
+
+
+def _log(suite: Any, part: type[Port]) -> Mapping[str, Any]:
+    log: Any = part()
+    return {"part": log, "log": log}
+
+
+def _embedder(suite: Any, part: type[Port]) -> Mapping[str, Any]:
+    embedder: Any = part()
+    return {"part": embedder, "embedder": embedder}
+
+
 SUITES: dict[str, tuple[type, type[Port], Fixtures, list[Mutant]]] = {
     "store": (StoreConformance, MemoryStore, _store, [*WRITTEN, *READ, *SEARCHED, *FED]),
+    "index": (VectorIndexConformance, Exact, _index, INDEXES),
+    "keyvalue": (KeyValueConformance, MemoryKeyValue, _keyvalue, KEYVALUES),
+    "log": (LogConformance, MemoryLog, _log, LOGS),
+    "embedder": (EmbedderConformance, Hashing, _embedder, EMBEDDERS),
 }
 MUTANTS = [(port, mutant) for port, suite in SUITES.items() for mutant in suite[3]]
 

@@ -16,7 +16,7 @@ import pytest
 from memwell.ports import Port
 from memwell.testing import run
 
-__all__ = ["Fixtures", "Mutant", "Mutants", "failure", "tests_of"]
+__all__ = ["Fixtures", "Mutant", "Mutants", "cut", "failure"]
 
 P = TypeVar("P", bound=type[Port])
 Fixtures = Callable[[Any, type[Port]], Mapping[str, Any]]
@@ -47,13 +47,14 @@ class Mutants(list[Mutant]):
         return add
 
 
-def tests_of(suite: type) -> list[str]:
-    """The names of a suite's tests, in no order that matters."""
-    return sorted(name for name in dir(suite) if name.startswith("test_"))
+def cut(most: int) -> Callable[[str], str]:
+    """Texts cut after so many bytes."""
+    return lambda text: text.encode()[:most].decode("utf-8", "replace")
 
 
 def failure(suite: type, test: str, part: type[Port], fixtures: Fixtures) -> BaseException | None:
     """What a test raises over a part; `None` when it passes, with all of its parameters."""
+    suite = type(suite.__name__, (suite,), {})  # what a suite remembers, it remembers by its class
     for values in _parameters(getattr(suite, test)):
         instance = suite()
         given = fixtures(instance, part)

@@ -162,15 +162,16 @@ class Filtering(IndexSuite):
         run(index, index.upsert(points))
         settle(index)
         for number, text in enumerate(TEXTS):
-            for where in (
-                {"k": text},
-                {"category": text},
-                {"category": {"$in": [text, "none"]}},
-                {"tags": {"$contains": text}},
-                {"l": [text]},
-            ):
+            wheres: list[Mapping[str, Any]] = [{"k": text}, {"category": text}]
+            if number % 3 == 0:
+                wheres += [
+                    {"category": {"$in": [text, "none"]}},
+                    {"tags": {"$contains": text}},
+                    {"l": [text]},
+                ]
+            for where in wheres:
                 assert self.found(index, where=where, limit=100) == [f"p{number:02}"], (where, len(text))
-        for text in TEXTS[:20]:
+        for text in TEXTS[:20:2]:
             for name in ("k", "category"):
                 larger = [f"p{number:02}" for number, other in enumerate(TEXTS) if other > text]
                 assert self.found(index, where={name: {"$gt": text}}, limit=100) == larger, (name, text)
