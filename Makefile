@@ -8,10 +8,6 @@ export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/pycache
 
 BIN := .venv/bin
 READY := .venv/.ready
-TESTED := .venv/.tested
-# Directories are in it so that a deleted file counts as a change too; but `docs` is the name of a target.
-INPUTS := $(shell find src tests docs examples benchmarks scripts README.md pyproject.toml Makefile \
-	-name __pycache__ -prune -o -not -name '*.pyc' -not -path 'benchmarks/results*' -not -path '* *' -not -path docs -print 2>/dev/null)
 
 help: ## Show this table
 	@printf '\nmemwell: memory for AI agents\n\n'
@@ -29,21 +25,14 @@ demo: $(READY) ## Take in a conversation and answer questions about it
 	@$(BIN)/memwell demo
 
 test: $(READY) ## Run all tests
-	@rm -f $(TESTED)
-	@$(MAKE) --no-print-directory $(TESTED)
-
-# `check` runs the tests only where something changed since they last passed, so that test + check is not twice the time.
-$(TESTED): $(READY) $(INPUTS)
 	$(BIN)/pytest -n auto
-	@touch $@
 
-check: $(READY) ## Format, lint, types, then the tests (import rule and docs among them), as CI does
+check: $(READY) ## Check format, lint, types, the import rule, docstrings and generated docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python scripts/docs.py --check
 	$(BIN)/pytest -q tests/test_imports.py tests/test_docstrings.py
-	@$(MAKE) --no-print-directory $(TESTED)
 	@echo 'All checks passed.'
 
 bench: $(READY) ## Measure speed and quality; tables, JSON and plots go to benchmarks/results
