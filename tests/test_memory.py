@@ -288,6 +288,20 @@ def test_a_clock_of_another_zone_gives_times_in_utc() -> None:
     assert record.created_at.isoformat() == "2025-12-31T23:30:00.000007+00:00"
 
 
+@pytest.mark.parametrize("url", ["memory://", "sqlite://"])
+def test_a_memory_works_in_the_last_minute_of_the_calendar(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    last = datetime.max.replace(tzinfo=UTC)
+    with Memory(url, embedder="hashing", clock=lambda: last) as memory:
+        memory.remember("tea last May", id="a")
+        assert [hit.record.id for hit in memory.recall("tea next year", strategy="balanced", as_of=last)] == [
+            "a"
+        ]
+        assert memory.update("a", content="tea in two weeks").updated_at == last
+    assert caplog.records == []
+
+
 class Counting(Words):
     """Counts how often it is asked."""
 

@@ -19,9 +19,9 @@ def utc_now() -> datetime:
 
 
 def checked(clock: Callable[[], datetime] | None) -> Callable[[], datetime]:
-    """The clock as one that gives plain datetimes in UTC; it is read once here, so that a wrong one is refused early.
+    """A clock that gives plain datetimes in UTC. The given one is read once here, so that a wrong one is refused early.
 
-    Raises `ConfigError`, here and at each call, for a clock that fails or gives anything but an aware datetime.
+    Raises `ConfigError`, here and at each call, if the given clock fails or returns anything but an aware datetime.
     """
     if clock is None:
         return utc_now

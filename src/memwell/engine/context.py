@@ -34,8 +34,8 @@ class Engine:
         self.encoder = None if parts.embedder is None else Encoder(parts.embedder)
         self.closed = False
         self._accesses: deque[tuple[str, str, datetime]] = deque()
-        self._next_sweep: datetime | None = None
-        self._next_backfill: datetime | None = None
+        self._last_sweep: datetime | None = None
+        self._last_backfill: datetime | None = None
         self._swept = False
 
     @property
@@ -62,8 +62,9 @@ class Engine:
         """Let a later write embed what a search found without vectors, as a process with an older embedder may leave
         it. At most once in ten minutes, since some records may never get vectors.
         """
-        if self.encoder is not None and (self._next_backfill is None or now >= self._next_backfill):
-            self._next_backfill = now + _BACKFILL_EVERY
+        last = self._last_backfill
+        if self.encoder is not None and (last is None or now - last >= _BACKFILL_EVERY):
+            self._last_backfill = now
             self.encoder.pending = True
 
     async def housekeeping(self, now: datetime, *, fully: bool = False) -> None:
@@ -75,10 +76,10 @@ class Engine:
         try:
             if self._accesses and (fully or self._due(now)):
                 await self._flush(now)
-            if self._next_sweep is None:
-                self._next_sweep = now + _SWEEP_EVERY
-            if now >= self._next_sweep or (fully and not self._swept):
-                self._next_sweep = now + _SWEEP_EVERY
+            if self._last_sweep is None:
+                self._last_sweep = now
+            if now - self._last_sweep >= _SWEEP_EVERY or (fully and not self._swept):
+                self._last_sweep = now
                 await self.sweep(now)
         except MemwellError as error:
             log.warning("could not record accesses or sweep expired memories: %s", error)

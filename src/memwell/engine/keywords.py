@@ -1,4 +1,4 @@
-"""A wrong keyword argument is answered with the one that was probably meant, and with those there are."""
+"""Helpful errors for wrong keyword arguments: the one that was probably meant, and the valid ones."""
 
 from __future__ import annotations
 
@@ -64,7 +64,9 @@ _SYNONYMS: Final[Mapping[str, str]] = {
 
 
 def explain_keywords(cls: type[T]) -> type[T]:
-    """A class decorator: the public methods and the constructor raise a `TypeError` that helps."""
+    """A class decorator: for a wrong keyword, public methods and the constructor raise a `TypeError` that names the
+    right one.
+    """
     for name, method in list(vars(cls).items()):
         if inspect.isfunction(method) and (name == "__init__" or not name.startswith("_")):
             setattr(cls, name, _checked(method))

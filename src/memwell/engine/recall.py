@@ -206,8 +206,8 @@ async def _newer(
     the time of the search, and of several links the latest. `links` are those that point to the ids, if known.
     """
     if links is None:
-        kept = engine.store.capabilities.links
-        links = await engine.store.links(search.scope, ids, incoming=True) if kept else []
+        supported = engine.store.capabilities.links
+        links = await engine.store.links(search.scope, ids, incoming=True) if supported else []
     links = [
         item
         for item in links

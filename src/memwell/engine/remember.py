@@ -117,7 +117,7 @@ async def _embedded(
 async def _encoded(
     engine: Engine, contents: list[str], total: int, progress: Progress | None
 ) -> list[Embedding | None]:
-    """Vectors of the contents, in slices where somebody watches the progress."""
+    """Vectors of the contents, in slices if progress is reported."""
     assert engine.encoder is not None
     size = _SLICE if progress is not None else max(1, len(contents))
     vectors: list[Embedding | None] = []

@@ -1,9 +1,8 @@
-"""What each operation is asked, one frozen dataclass each, with every default.
+"""One frozen dataclass for each operation: its arguments, with their types and defaults.
 
-`AsyncMemory` and `Memory` build these from their arguments, and a test keeps both alike. Anything else that speaks to
-the engine builds them from what it received: the fields are those of the call, their values as a caller writes them,
-so that a JSON object becomes a request by `RecallRequest(**body)`. Values are checked by the engine when it serves
-the request. `progress` callbacks are no part of a request; the engine's functions take them beside it.
+`AsyncMemory` and `Memory` build them from their arguments; a test keeps names, types and defaults equal. Any other face
+can build them from JSON: `RecallRequest(**body)`. The engine checks the values when it serves a request. `progress`
+callbacks are not part of a request: the engine's functions take them as a second argument.
 """
 
 from __future__ import annotations

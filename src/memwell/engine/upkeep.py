@@ -84,7 +84,7 @@ async def doctor(engine: Engine) -> Report:
 
 async def repair(engine: Engine, progress: Progress | None) -> Report:
     """Rebuild what `doctor` finds wrong, remove what has expired, embed what has no vectors."""
-    with suppress(Corrupt):  # the report tells it
+    with suppress(Corrupt):  # the report has it
         await sweep(engine)
     report = await engine.store.check(repair=True)
     total = 0

@@ -299,7 +299,7 @@ class MemoryMachine(RuleBasedStateMachine):
         self.subject = again(embedder=EMBEDDER, clock=self.clock)
         engine = self.model._memory._engine  # what closing does: note the recalls, forget when to sweep
         drive(engine.housekeeping(self.clock(), fully=True))
-        engine._next_sweep, engine._swept = None, False
+        engine._last_sweep, engine._swept = None, False
 
     @rule(tenant=st.sampled_from(["default", "other"]))
     def export_and_import(self, tenant: str) -> None:
