@@ -17,11 +17,15 @@ import pytest
 from memwell import _bridge, _forks
 from memwell._forks import fork_safe
 from memwell.backends.memcached import MemcachedKeyValue
+from memwell.backends.memory.keyvalue import MemoryKeyValue
+from memwell.backends.memory.log import MemoryLog
+from memwell.backends.memory.store import MemoryStore
 from memwell.backends.redis.clients import SyncClients
 from memwell.backends.redis.settings import Settings
 from memwell.followers.index_projection import follower_of
 from memwell.followers.replay import Replay
 from memwell.indexes.exact import Exact
+from memwell.indexes.listing import Listing
 from memwell.registry import open_log, open_store
 from memwell.resilience.circuit_breaker import CircuitBreaker
 from memwell.resilience.workers import Workers
@@ -29,6 +33,7 @@ from memwell.retrieval.index.owner_cache import OwnerCache
 from memwell.wrappers.cached import _Recent
 from memwell.wrappers.cached_store import CachedStore
 
+LOCKS = (type(threading.Lock()), type(threading.RLock()))
 SOURCE = Path(__file__).parents[1] / "src"
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork"),
@@ -107,10 +112,19 @@ def test_a_reset_that_fails_is_reported_and_holds_up_no_other() -> None:
     assert "the first reset fails" in done.stderr
 
 
+async def _no_ids() -> list[str]:
+    return []
+
+
 OBJECTS: dict[str, Callable[[], Any]] = {
     "loop": _bridge.Loop,
     "per-loop lock": lambda: _bridge.PerLoopLock(blocking=True),
     "breaker": CircuitBreaker,
+    "store": MemoryStore,
+    "key-value": MemoryKeyValue,
+    "log": MemoryLog,
+    "listing": lambda: Listing(_no_ids),
+    "index": lambda: Exact(2)._lock,
     "workers": lambda: Workers("test"),
     "owner cache": lambda: OwnerCache(lambda _, __: 0, lambda _: 0, 1),
     "cached store": lambda: CachedStore(open_store("memory://")),
@@ -125,7 +139,9 @@ OBJECTS: dict[str, Callable[[], Any]] = {
 @pytest.mark.parametrize("name", OBJECTS)
 def test_a_lock_that_another_thread_holds_is_free_in_the_child(name: str) -> None:
     made = OBJECTS[name]()
-    locks = {attribute: value for attribute, value in vars(made).items() if hasattr(value, "locked")}
+    locks = {
+        name: value for name, value in vars(made).items() if hasattr(value, "acquire") and "lock" in name
+    }
     assert locks, "it has a lock, or there is nothing to test"
     held, over = threading.Event(), threading.Event()
 
@@ -141,8 +157,8 @@ def test_a_lock_that_another_thread_holds_is_free_in_the_child(name: str) -> Non
     thread.start()
     held.wait()
     try:
-        assert in_child(lambda: not any(getattr(made, attribute).locked() for attribute in locks))
-        assert all(lock.locked() for lock in locks.values())
+        assert in_child(lambda: all(getattr(made, name).acquire(blocking=False) for name in locks))
+        assert not any(lock.acquire(blocking=False) for lock in locks.values())
     finally:
         over.set()
         thread.join()

@@ -17,12 +17,13 @@ from __future__ import annotations
 import inspect
 import itertools
 import os
+import threading
 import weakref
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, Final
 
-__all__ = ["fork_safe", "leave_to_parent"]
+__all__ = ["ForkSafeLock", "fork_safe", "leave_to_parent"]
 
 _resets: Final[dict[int, Callable[[], Callable[[], object] | None]]] = {}
 """Number of the registration → reference to the function. One dict operation is atomic, so no lock is needed."""
@@ -41,6 +42,23 @@ def fork_safe(reset: Callable[[], object]) -> None:
         _resets[number] = weakref.WeakMethod(reset, lambda _: _resets.pop(number, None))
     else:
         _resets[number] = lambda: reset
+
+
+class ForkSafeLock:
+    """A lock for `with`, free in every child."""
+
+    def __init__(self) -> None:
+        self._reset_lock()
+        fork_safe(self._reset_lock)
+
+    def _reset_lock(self) -> None:
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
 
 
 def leave_to_parent(inherited: object) -> None:

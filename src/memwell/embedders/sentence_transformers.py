@@ -12,6 +12,7 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from memwell._forks import fork_safe
 from memwell.errors import ConfigError, EmbeddingError, MemwellError
 from memwell.ports import Embedder
 
@@ -38,7 +39,8 @@ class SentenceTransformers(Embedder):
             self._model: Any = SentenceTransformer(model, device=device)
         except (OSError, ValueError) as error:
             raise ConfigError(f"cannot load the model {model!r}: {error}", part=self.part) from error
-        self._lock = threading.Lock()
+        self._reset_lock()
+        fork_safe(self._reset_lock)
         self.model = model if "/" in model else f"sentence-transformers/{model}"
         # The method was renamed in version 5.
         size = (
@@ -51,6 +53,9 @@ class SentenceTransformers(Embedder):
         self.symmetric = (prompts.get("query") or "") == (
             prompts.get("document") or prompts.get("passage") or ""
         )
+
+    def _reset_lock(self) -> None:
+        self._lock = threading.Lock()
 
     @classmethod
     def from_url(cls, url: Url) -> Self:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
-import threading
 from pathlib import Path
 from typing import IO
 
+from memwell._forks import ForkSafeLock
 from memwell.errors import ConfigError
 
 __all__ = ["acquire", "acquire_shared", "release_shared"]
 
 _shared: dict[Path, tuple[IO[bytes], int]] = {}
-_guard = threading.Lock()
+_guard = ForkSafeLock()
 
 
 def acquire(lock: Path, what: Path, *, part: str) -> IO[bytes]:

@@ -6,6 +6,8 @@ import threading
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable
 
+from memwell._forks import fork_safe
+
 __all__ = ["Listing"]
 
 
@@ -20,9 +22,13 @@ class Listing:
     def __init__(self, scan: Callable[[], Awaitable[list[str]]]) -> None:
         """`scan` returns all ids, in any order."""
         self._scan = scan
-        self._lock = threading.Lock()
+        self._reset_lock()
+        fork_safe(self._reset_lock)
         self._ids: list[str] | None = None
         self._writes = 0
+
+    def _reset_lock(self) -> None:
+        self._lock = threading.Lock()
 
     def changed(self) -> None:
         """Call after ids were added or removed."""

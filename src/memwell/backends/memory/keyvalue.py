@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Self, TypeAlias
 
+from memwell._forks import fork_safe
 from memwell.ports import KeyValue
 from memwell.ports.counters import added
 from memwell.resilience.reentry import unheld
@@ -29,10 +30,14 @@ class MemoryKeyValue(KeyValue):
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._lock = threading.RLock()
+        self._reset_lock()
+        fork_safe(self._reset_lock)
         self._entries: dict[str, Entry] = {}
         self._expiries: list[tuple[float, str]] = []
         """A heap; an entry that was replaced meanwhile is recognised by its expiry."""
+
+    def _reset_lock(self) -> None:
+        self._lock = threading.RLock()
 
     @classmethod
     def from_url(cls, url: Url) -> Self:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from time import time
 from typing import Self
 
+from memwell._forks import fork_safe
 from memwell.ports import Entry, Log
 from memwell.ports.positions import number, position
 from memwell.resilience.reentry import unheld
@@ -26,9 +27,13 @@ class MemoryLog(Log):
 
     def __init__(self, *, clock: Callable[[], float] = time) -> None:
         self._clock = clock
-        self._lock = threading.RLock()
+        self._reset_lock()
+        fork_safe(self._reset_lock)
         self._streams: dict[str, list[Entry]] = {}
         self._last = 0
+
+    def _reset_lock(self) -> None:
+        self._lock = threading.RLock()
 
     @classmethod
     def from_url(cls, url: Url) -> Self:

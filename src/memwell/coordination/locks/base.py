@@ -6,7 +6,6 @@ import logging
 import math
 import os
 import random as chance
-import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from memwell import _bridge
+from memwell._forks import ForkSafeLock
 from memwell.errors import Conflict, InvalidInput, MemwellError, Unavailable
 from memwell.ports.keyvalue import check_key
 
@@ -65,7 +65,7 @@ class Lock(ABC):
         self._value = b""
         self._until: float | None = None
         self._pid = 0
-        self._guard = threading.Lock()
+        self._guard = ForkSafeLock()
         self._entering = False
         self._loss_cause: Exception | str | None = None
         self._stop: Callable[[], None] | None = None

@@ -5,13 +5,13 @@ We call the server directly, because the library's own client has no timeout and
 
 from __future__ import annotations
 
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from memwell._forks import ForkSafeLock
 from memwell.indexes.file_lock import acquire_shared, release_shared
 from memwell.indexes.folder import OpenFolder, set_aside
 from memwell.network.clients import Clients
@@ -19,7 +19,7 @@ from memwell.network.retry_after import parse_retry_after
 
 __all__ = ["Folder", "Server", "ServerError", "Transport"]
 
-_STARTING = threading.Lock()
+_STARTING = ForkSafeLock()
 """The library starts one system per folder and does not wait while another thread starts it."""
 
 _VECTORS = frozenset({"embeddings", "query_embeddings"})
@@ -106,7 +106,7 @@ class Folder(Transport):
 
     def __init__(self, path: Path, *, part: str) -> None:
         self._path, self._part = path, part
-        self._guard = threading.Lock()
+        self._guard = ForkSafeLock()
         self._lock: Path | None = None
         self._folder = OpenFolder(path, part=part)
         self._client: Any = None

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import copy
 import os
-import threading
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any
 
-from memwell._forks import fork_safe
+from memwell._forks import ForkSafeLock
 from memwell.errors import Corrupt
 from memwell.indexes.in_process.snapshot import Named, Snapshot
 from memwell.indexes.in_process.table import Table
@@ -19,24 +18,15 @@ from memwell.ports import Effect, Point, VectorIndex, operation
 __all__ = ["InProcessIndex"]
 
 
-class _Lock:
+class _Lock(ForkSafeLock):
     """A lock that refuses everybody while the index is damaged."""
 
-    def __init__(self) -> None:
-        self.damage: Corrupt | None = None
-        self._reset()
-        fork_safe(self._reset)
-
-    def _reset(self) -> None:
-        self._lock = threading.Lock()
+    damage: Corrupt | None = None
 
     def __enter__(self) -> None:
         if self.damage is not None:
             raise Corrupt(self.damage.message, part=self.damage.part) from self.damage
-        self._lock.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
+        super().__enter__()
 
 
 class InProcessIndex(VectorIndex):

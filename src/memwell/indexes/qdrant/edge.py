@@ -23,6 +23,7 @@ from typing import Any, Final, Self
 import qdrant_edge as edge
 
 from memwell import filters
+from memwell._forks import fork_safe
 from memwell.capabilities import IndexCapabilities
 from memwell.errors import BackendError, ConfigError, Corrupt, MemwellError
 from memwell.filters import Node
@@ -82,7 +83,8 @@ class QdrantEdge(VectorIndex):
         self.metric = checked_metric(metric)
         self._namespace = namespace
         self._path = Path(path)
-        self._lock = threading.RLock()
+        self._reset_lock()
+        fork_safe(self._reset_lock)
         self._listing = Listing(self._scan)
         self._folder = OpenFolder(self._path, part=self.part)
         self._damage: Corrupt | None = None
@@ -95,6 +97,9 @@ class QdrantEdge(VectorIndex):
                 raise failure from error
             self._damage = failure
         self.identity = f"qdrant-edge:{self._path.resolve()}/{namespace}"
+
+    def _reset_lock(self) -> None:
+        self._lock = threading.RLock()
 
     @classmethod
     def from_url(cls, url: Url) -> Self:

@@ -22,7 +22,6 @@ protocol.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -32,6 +31,7 @@ from qdrant_client import AsyncQdrantClient, models
 from qdrant_client.http.exceptions import UnexpectedResponse
 
 from memwell import filters
+from memwell._forks import ForkSafeLock
 from memwell.capabilities import IndexCapabilities
 from memwell.errors import ConfigError, Corrupt, MemwellError
 from memwell.filters import Node
@@ -65,7 +65,7 @@ MAX_POINTS: Final = 1000
 """Maximum number of points in one request."""
 MAX_BYTES: Final = 16_000_000
 """Maximum size of the points in one request; the server's own limit is 32 MB."""
-_LOCAL = threading.Lock()
+_LOCAL = ForkSafeLock()
 """Local mode is not thread-safe."""
 
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from memwell import filters
+from memwell._forks import fork_safe
 from memwell.backends.memory.store import models
 from memwell.backends.memory.store.models import Followers
 from memwell.backends.memory.store.state import Row, State, alive, sees
@@ -45,9 +46,13 @@ class MemoryStore(Store):
     def __init__(self) -> None:
         self._state = State()
         self._followers = Followers()
-        self._lock = threading.RLock()
+        self._reset_lock()
+        fork_safe(self._reset_lock)
         self._source = _Source(self)
         self._corpora = Corpora(self._source)
+
+    def _reset_lock(self) -> None:
+        self._lock = threading.RLock()
 
     @classmethod
     def from_url(cls, url: Url) -> Self:
