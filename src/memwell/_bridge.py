@@ -1,9 +1,9 @@
-"""From synchronous code to coroutines: the only file of the core that imports asyncio, and only when a loop is needed.
+"""Runs coroutines from synchronous code. The only file of the core that imports asyncio, and only if a loop is needed.
 
-Two gears. `drive` sends once into a coroutine whose parts never suspend (SQLite, in-memory, local models): no
-loop, no thread, some microseconds. `Loop` keeps one event loop in a daemon thread for parts that do suspend; it
-survives a fork (the child starts its own), Ctrl-C (the waiting call is cancelled), a loop already running in the
-calling thread (notebooks) and interpreter shutdown.
+There are two modes. `drive` runs a coroutine whose parts never suspend (SQLite, in-memory, local models): no loop, no
+thread, a few microseconds. `Loop` keeps one event loop in a daemon thread for parts that do suspend. It survives forks
+(the child starts its own), Ctrl-C (the waiting call is cancelled), a loop that already runs in the calling thread
+(notebooks) and interpreter shutdown.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ __all__ = [
 T = TypeVar("T")
 
 PATIENCE = 5.0
-"""Seconds that an interrupted call may take to end."""
+"""Seconds that an interrupted call has to end."""
 
 
 def drive(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine that never suspends and return its result. Raises `RuntimeError` if it suspends after all."""
+    """Run a coroutine that never suspends and return its result. Raises `RuntimeError` if it does suspend."""
     try:
         coroutine.send(None)
     except StopIteration as done:
@@ -55,7 +55,7 @@ def drive(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 class Loop:
-    """An event loop in a background thread, started at the first call of each process."""
+    """An event loop in a background thread, started by the first call in each process."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -70,8 +70,8 @@ class Loop:
         self._loop, self._thread = None, None
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the loop and wait for it. An interrupt of the wait cancels it, and waits some seconds
-        until it has ended: nothing goes on behind the back of who was told that the call is over.
+        """Run a coroutine on the loop and return its result. If the wait is interrupted, the coroutine is cancelled
+        and gets some seconds to end, so that nothing continues after the call has raised.
         """
         if self._thread is threading.current_thread():
             coroutine.close()
@@ -94,15 +94,13 @@ class Loop:
             raise
 
     def stop(self) -> None:
-        """Stop the loop and its thread; what still runs beside is cancelled. Twice is fine; a forked child has nothing
-        to stop.
-        """
+        """Stop the loop and its thread; cancel what still runs there. May be called twice."""
         with self._lock:
             loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
         if loop is not None and thread is not None:
             import asyncio
 
-            asyncio.run_coroutine_threadsafe(_wind_up(), loop)
+            asyncio.run_coroutine_threadsafe(_shut_down(), loop)
             thread.join(timeout=5)
             if not thread.is_alive():
                 loop.close()
@@ -120,8 +118,8 @@ class Loop:
             return self._loop
 
 
-async def _wind_up() -> None:
-    """Cancel every other task of the running loop, let them end, and stop it."""
+async def _shut_down() -> None:
+    """Cancel all other tasks of the running loop, wait for them, and stop it."""
     import asyncio
 
     loop = asyncio.get_running_loop()
@@ -142,7 +140,7 @@ async def hop(executor: Executor, call: Callable[[], T]) -> T:
 
 
 def later(awaitable: Awaitable[Any], keep: set[Any]) -> None:
-    """Run an awaitable beside the caller, keeping a reference in `keep` until it is done."""
+    """Run an awaitable in the background; `keep` holds a reference to it until it is done."""
     import asyncio
 
     task = asyncio.ensure_future(awaitable)
@@ -151,9 +149,9 @@ def later(awaitable: Awaitable[Any], keep: set[Any]) -> None:
 
 
 async def pause(seconds: float, *, blocking: bool) -> None:
-    """Wait: in the calling thread where nothing may suspend, else on the event loop."""
+    """Sleep: in the calling thread if `blocking`, else on the event loop."""
     if blocking:
-        time.sleep(seconds)  # noqa: ASYNC251  no loop runs in this gear
+        time.sleep(seconds)  # noqa: ASYNC251  no loop runs in this mode
     else:
         import asyncio
 
@@ -161,7 +159,7 @@ async def pause(seconds: float, *, blocking: bool) -> None:
 
 
 async def within(seconds: float, call: Callable[[], Awaitable[T]]) -> T:
-    """The result of a call that is cancelled when it takes longer. Raises `TimedOut` then."""
+    """The result of a call. If it takes longer than `seconds`, it is cancelled, and `TimedOut` raised."""
     import asyncio
 
     limit = asyncio.timeout(seconds)
@@ -171,11 +169,11 @@ async def within(seconds: float, call: Callable[[], Awaitable[T]]) -> T:
     except TimeoutError as error:
         if not limit.expired():
             raise
-        raise TimedOut(f"it took longer than {seconds:g} seconds and was cancelled") from error
+        raise TimedOut(f"the call took longer than {seconds:g} seconds and was cancelled") from error
 
 
 async def gather(calls: Sequence[Callable[[], Awaitable[T]]], *, blocking: bool) -> list[T | Exception]:
-    """What each call gives or raises, in order: one after the other where nothing may suspend, else all at once."""
+    """The result or exception of each call, in order. They run one after the other if `blocking`, else concurrently."""
     if blocking:
         return [await _outcome(call) for call in calls]
     import asyncio
@@ -184,11 +182,11 @@ async def gather(calls: Sequence[Callable[[], Awaitable[T]]], *, blocking: bool)
 
 
 class PerLoopLock:
-    """What one caller at a time may have: one thread where nothing may suspend, else one task of each event loop.
+    """A lock held by one thread if `blocking`, else by one task of each event loop.
 
     ::
 
-        async with turn:
+        async with lock:
             ...
     """
 
@@ -220,18 +218,18 @@ class PerLoopLock:
 def repeat(
     call: Callable[[], Coroutine[Any, Any, bool]], every: float, *, blocking: bool
 ) -> Callable[[], None]:
-    """Make a call every so many seconds beside the caller, until it gives False or what is returned here is called."""
+    """Call `call` every `every` seconds in the background until it returns False. Returns a function that stops it."""
     if blocking:
         stopped = threading.Event()
 
-        def beside() -> None:
+        def in_thread() -> None:
             while not stopped.wait(every) and drive(call()):
                 pass
 
-        threading.Thread(target=beside, name="memwell-repeat", daemon=True).start()
+        threading.Thread(target=in_thread, name="memwell-repeat", daemon=True).start()
         return stopped.set
 
-    async def on_the_loop() -> None:
+    async def on_loop() -> None:
         import asyncio
 
         going = True
@@ -244,13 +242,12 @@ def repeat(
             task.cancel()
 
     tasks: set[Any] = set()
-    later(on_the_loop(), tasks)
+    later(on_loop(), tasks)
     return stop
 
 
 def complete(coroutine: Coroutine[Any, Any, T], *, blocking: bool) -> T:
-    """The result of a coroutine for who cannot await: driven here where nothing suspends, else on one loop that all
-    such callers of the process share."""
+    """Run a coroutine from synchronous code: here if `blocking`, else on a loop that all such callers share."""
     return drive(coroutine) if blocking else _shared().run(coroutine)
 
 
@@ -262,7 +259,7 @@ def _shared() -> Loop:
 async def _outcome(call: Callable[[], Awaitable[T]]) -> T | Exception:
     try:
         return await call()
-    except Exception as error:  # noqa: BLE001  handed to the caller
+    except Exception as error:  # noqa: BLE001  the caller gets it
         return error
 
 
@@ -284,7 +281,7 @@ async def _ended(tasks: Sequence[asyncio.Task[Any]]) -> None:
 
 
 def is_async(function: Callable[..., Any]) -> bool:
-    """Whether calling gives a coroutine."""
+    """Whether calling it returns a coroutine."""
     import inspect
 
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)

@@ -1,4 +1,4 @@
-"""Changes: the sequence of what was written, and how far each follower has come."""
+"""Changes: the sequence of what was written, and the checkpoints and leases of those who follow it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _REMEDY: Final = "read the whole store again, or use a store with the capability
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One entry of the store's change sequence, which feeds indexes, caches and mirrors."""
+    """One entry of the store's change sequence, which indexes, caches and mirrors follow."""
 
     seq: int
     kind: Literal["put", "delete"]
@@ -26,7 +26,7 @@ class Change:
 
 
 class Changes(Port):
-    """The role of a store that tells what changed, and in which order. Without it, `changes` is false."""
+    """The role of a store that reports what changed, in order. Without it, the capability `changes` is false."""
 
     @operation(Effect.READS)
     async def position(self) -> int:
@@ -35,28 +35,30 @@ class Changes(Port):
 
     @operation(Effect.READS)
     async def changes(self, after: int, *, limit: int) -> list[Change]:
-        """The change sequence after a position. Raises `NotSupported` when that part was already trimmed, or when the
-        store has lost writes: a position that was given once never means another change. A server may lose its last
-        writes when it crashes or another one takes over. The store refuses positions from before then, and who
-        follows reads the whole store again.
+        """Up to `limit` changes after a position, in order.
+
+        A position never means another change than before. So it raises `NotSupported` if the changes after it were
+        trimmed, and also if the store has lost its last writes, as a server may by a crash or a failover: positions
+        from before are refused then, and the follower reads the whole store again. A store that cannot notice such a
+        loss at least returns a smaller `position` than before.
         """
         return await self._changes(after, limit)
 
     @operation(Effect.WRITES)
     async def claim(self, follower: str, holder: str, *, seconds: float, now: datetime) -> int | None:
-        """Take, or extend, for so long the sole right to feed a follower of the change sequence, such as a vector
-        index; the position it has reached (0 for a new one), or `None` while somebody else has the right.
+        """Claim or extend the lease on a follower, such as a vector index, for `seconds`. Returns the follower's
+        checkpoint (0 for a new one), or `None` while another holder has the lease.
 
-        The same holder may claim again. As of an earlier `now` rights have not ended yet that have by today: so it
-        can be asked whether one was given back. Changes after the position of a known follower are not trimmed, within
-        reason: whoever follows must be able to begin anew.
+        Pass an earlier `now` to treat leases that have expired since as still held: the claim then succeeds only if
+        the lease was released. Changes after the checkpoint of a known follower are not trimmed, up to a limit of the
+        store; a follower must be able to begin anew.
         """
         return await self._claim(follower, holder, seconds, now)
 
     @operation(Effect.WRITES)
     async def advance(self, follower: str, holder: str, position: int, *, release: bool = False) -> bool:
-        """Note that a follower has reached a position; with `release`, give the right back. Whether the holder still
-        had it: otherwise nothing changes.
+        """Move the checkpoint of a follower; with `release`, give the lease back. Returns whether the holder still had
+        the lease; if not, nothing changed. Negative checkpoints are kept, too.
         """
         return await self._advance(follower, holder, position, release)
 
