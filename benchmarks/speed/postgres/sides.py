@@ -110,7 +110,7 @@ class Sides:
         assert isinstance(store, PostgresStore)
         for turn in range(100):  # one with very many stays in the database
             await self.ours.recall(asked[turn % len(asked)], user_id=user, limit=10)
-            if store._warm.actors(Scope(user_id=user)) is not None:
+            if store._hot.actors(Scope(user_id=user)) is not None:
                 break
             await asyncio.sleep(0.05)
         for query in asked:  # windows of a conversation are made when they are first looked through

@@ -1,4 +1,4 @@
-"""Owners who are asked often are searched in memory: alike in every answer, and abreast of every process."""
+"""Owners who are searched often are searched in memory: with the same answers, and every write of any process."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ async def warmed(memory: AsyncMemory, user: str = "ana") -> None:
 def corpus_of(memory: AsyncMemory, user: str = "ana") -> Any:
     store = memory._engine.parts.store
     assert isinstance(store, PostgresStore)
-    known = store._warm._owners().get(("default", user))
-    return None if known is None or known.held is None else known.held.corpus
+    known = store._hot._owners().get(("default", user))
+    return None if known is None or known.replica is None else known.replica.corpus
 
 
 def told(hits: list[Any]) -> list[tuple[str, float]]:
@@ -81,7 +81,7 @@ async def same(pair: tuple[AsyncMemory, AsyncMemory], user: str = "ana") -> None
         assert [hit.score for hit in warm] == pytest.approx([hit.score for hit in cold], abs=1e-5)
 
 
-def test_a_warm_owner_is_answered_as_the_database_answers(pair: tuple[AsyncMemory, AsyncMemory]) -> None:
+def test_a_hot_owner_is_answered_as_the_database_answers(pair: tuple[AsyncMemory, AsyncMemory]) -> None:
     async def check() -> None:
         await pair[0].remember(turns(40), user_id="ana")
         await pair[0].remember(turns(30), user_id="ben")

@@ -1,13 +1,13 @@
-"""The owners who are asked often, held in this process: their words and vectors, abreast of the database.
+"""In-process replicas of the owners who are searched often.
 
-The first searches of an owner are answered in the database. One who is asked `_OFTEN` times within a minute becomes
-warm: words and vectors are read beside all else into a `Corpus`, and searches then cost one short statement, which says
-what has changed since, and the same code in memory as on SQLite. So an answer always sees every write that was
-acknowledged before it was asked for, whichever process made it.
+The first searches of an owner run in the database. After `_OFTEN` searches within a minute the owner is hot: a
+background task reads its terms and vectors into an `OwnerReplica`. A search then costs one short query for what has
+changed since, and the same code in memory as on SQLite. So an answer always contains every write that was acknowledged
+before it, from any process.
 
-Searches that see less than an owner has (a filter, a session, a time) are the database's. So are owners with very
-many records, and all of them while the process holds that many in all: the least recently asked make room. About 3 KB
-a record of 384 dimensions. Each event loop has its own; nothing is shared with a forked child.
+The database still answers searches that see only a part of an owner's memories (by a filter, a session, a time), and
+owners with very many memories. Beyond a total of memories, the owner who was searched least recently is dropped. A
+memory of 384 dimensions takes about 3 KB. Each event loop has replicas of its own; a forked child starts without any.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from weakref import WeakKeyDictionary
 
 import psycopg
 
-from memwell.backends.postgres.store.replica import OwnerReplica, read
+from memwell.backends.postgres.store.replica import OwnerReplica, load
 from memwell.errors import MemwellError
 from memwell.ports.store.search import Found, Search
 from memwell.retrieval.index.corpus import Corpus, Partition
@@ -38,15 +38,15 @@ __all__ = ["HotOwners"]
 log = logging.getLogger("memwell.backends.postgres.store")
 
 _OFTEN: Final = 4
-"""Searches within a minute that make an owner warm."""
+"""Searches within a minute that make an owner hot."""
 _MINUTE: Final = 60.0
-_REST: Final = 600.0
-"""Seconds before an owner who has too many records is counted again."""
+_TOO_LARGE_FOR: Final = 600.0
+"""Seconds before an owner with too many records is counted again."""
 _LARGEST: Final = 50_000
-"""Records of one owner, at most: beyond, the vector index of the database is as quick as comparing all."""
+"""Records of one owner at most. For more, the vector index of the database is as fast as comparing all of them."""
 _AT_ONCE: Final = 20_000
-"""Records that may be searched on the event loop itself; more take some milliseconds, and so a thread."""
-_REMEMBERED: Final = 10_000
+"""Records that are searched on the event loop itself. More take some milliseconds, and so run in a thread."""
+_COUNTED: Final = 10_000
 """Owners whose searches are counted."""
 
 
@@ -54,22 +54,22 @@ _REMEMBERED: Final = 10_000
 class _Owner:
     """What is known of one owner on one event loop."""
 
-    asked: list[float] = field(default_factory=list)
-    """When it was asked, of late."""
-    resting: float = 0.0
-    """Not to be read before."""
-    reading: asyncio.Task[None] | None = None
-    held: OwnerReplica | None = None
+    searched: list[float] = field(default_factory=list)
+    """When it was searched within the last minute."""
+    not_before: float = 0.0
+    """When it may be loaded at the earliest."""
+    loading: asyncio.Task[None] | None = None
+    replica: OwnerReplica | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """OwnerReplica while changes are taken over, which must happen in their order."""
-    begun: int = 0
-    """How often it was begun to look what has changed."""
-    done: int = 0
-    """The last of these that is done."""
+    """Held while changes are applied: they must be applied in order."""
+    started: int = 0
+    """The number of the last refresh that was started."""
+    finished: int = 0
+    """The number of the last refresh that was finished."""
 
 
 class HotOwners:
-    """See the module. `most`: records held for each event loop, 0 for none."""
+    """See the module. `most` is the number of records held for each event loop; 0 turns replicas off."""
 
     def __init__(
         self, database: Database, *, part: str, most: int, clock: Callable[[], float] = time.monotonic
@@ -80,54 +80,54 @@ class HotOwners:
         )
 
     async def search(self, search: Search) -> Found | None:
-        """The candidates, or `None` when the database is to be asked.
+        """The candidates, or `None` when the database must answer.
 
-        While the server is asked what has changed, the search goes on; if something has, it is done again.
+        The search runs while the server is asked for changes; if there are some, it runs again.
         """
         if not self._most or narrowed(search) or search.similar is not None:
             return None
-        known = self._owner(search.scope)
-        held = known.held
-        if held is None:
-            self._note(known, search.scope)
+        owner = self._owner(search.scope)
+        replica = owner.replica
+        if replica is None:
+            self._count(owner, search.scope)
             return None
-        if not held.serves(search.model):
+        if not replica.serves(search.model):
             return None
-        abreast = asyncio.create_task(self._abreast(known))
+        refresh = asyncio.create_task(self._refresh(owner))
         try:
-            await asyncio.sleep(0)  # the question is on its way
-            changes, found = held.changes, None
-            if held.size <= _AT_ONCE:
-                found = self._find(held, search)
-            await abreast
+            await asyncio.sleep(0)  # let the query be sent
+            changes, found = replica.changes, None
+            if replica.size <= _AT_ONCE:
+                found = self._find(replica, search)
+            await refresh
         finally:
-            abreast.cancel()
-        if known.held is not held or not held.serves(search.model):
+            refresh.cancel()
+        if owner.replica is not replica or not replica.serves(search.model):
             return None
-        if found is None or held.changes != changes:
-            found = await self._found(held, search)
-        return found if held.linked else replace(found, incoming=())
+        if found is None or replica.changes != changes:
+            found = await self._found(replica, search)
+        return found if replica.linked else replace(found, incoming=())
 
     def actors(self, scope: Scope) -> frozenset[str] | None:
-        """Who recurs as the speaker of a warm owner's records; `None` where it is not warm."""
-        known = self._owners().get((scope.tenant_id, scope.user_id))
-        if known is None or known.held is None:
+        """The speakers who recur in a hot owner's records; `None` for an owner who is not hot."""
+        owner = self._owners().get((scope.tenant_id, scope.user_id))
+        if owner is None or owner.replica is None:
             return None
-        with known.held.corpus.lock:
-            return known.held.corpus.speakers()
+        with owner.replica.corpus.lock:
+            return owner.replica.corpus.speakers()
 
-    def cool(self) -> None:
-        """Forget all owners of the running loop: for what may change answers without a change in the sequence."""
-        for known in self._owners().values():
-            known.held = None
-            known.asked.clear()
+    def drop(self) -> None:
+        """Drop all replicas of the running loop, when something changes that the change sequence does not show."""
+        for owner in self._owners().values():
+            owner.replica = None
+            owner.searched.clear()
 
     async def close(self) -> None:
-        """Stop reading."""
-        for known in self._owners().values():
-            if known.reading is not None:
-                known.reading.cancel()
-                await asyncio.wait([known.reading])
+        """Cancel what is being loaded."""
+        for owner in self._owners().values():
+            if owner.loading is not None:
+                owner.loading.cancel()
+                await asyncio.wait([owner.loading])
         self._loops.pop(asyncio.get_running_loop(), None)
 
     def _owners(self) -> OrderedDict[Partition, _Owner]:
@@ -142,79 +142,79 @@ class HotOwners:
         found = owners.get(partition)
         if found is None:
             found = owners[partition] = _Owner()
-            if len(owners) > _REMEMBERED:
+            if len(owners) > _COUNTED:
                 owners.popitem(last=False)
         owners.move_to_end(partition)
         return found
 
     # ------------------------------------------------------------------------------------------ searching
 
-    async def _found(self, held: OwnerReplica, search: Search) -> Found:
-        if held.size <= _AT_ONCE:
-            return self._find(held, search)
-        return await asyncio.to_thread(self._find, held, search)
+    async def _found(self, replica: OwnerReplica, search: Search) -> Found:
+        if replica.size <= _AT_ONCE:
+            return self._find(replica, search)
+        return await asyncio.to_thread(self._find, replica, search)
 
-    def _find(self, held: OwnerReplica, search: Search) -> Found:
-        source = _Source(held)
-        # Nothing else is asked of the source: all is here.
+    def _find(self, replica: OwnerReplica, search: Search) -> Found:
+        source = _Source(replica)
+        # A search of a whole owner calls no other method of the source.
         return find(source, cast("SearchSource", source), search, part=self._part)
 
-    async def _abreast(self, known: _Owner) -> None:
-        """Return when all that was committed before this was called is taken over. Of many who wait, one asks."""
-        wanted = known.begun + 1
-        async with known.lock:
-            if known.done >= wanted or known.held is None:
+    async def _refresh(self, owner: _Owner) -> None:
+        """Apply all changes that were committed before this call. Concurrent calls share one query."""
+        wanted = owner.started + 1
+        async with owner.lock:
+            if owner.finished >= wanted or owner.replica is None:
                 return
-            number = known.begun = known.begun + 1
-            if not await known.held.follow(self._database):
-                known.held = None
-            known.done = number
+            number = owner.started = owner.started + 1
+            if not await owner.replica.follow(self._database):
+                owner.replica = None
+            owner.finished = number
 
-    # -------------------------------------------------------------------------------------------- reading
+    # -------------------------------------------------------------------------------------------- loading
 
-    def _note(self, known: _Owner, scope: Scope) -> None:
-        """An owner was asked who is not warm: perhaps it shall be."""
+    def _count(self, owner: _Owner, scope: Scope) -> None:
+        """Count a search of an owner who is not hot; start to load the owner if it is now."""
         now = self._clock()
-        known.asked = [at for at in known.asked[-_OFTEN:] if at > now - _MINUTE]
-        known.asked.append(now)
-        if len(known.asked) < _OFTEN or known.resting > now or known.reading is not None:
+        owner.searched = [at for at in owner.searched[-_OFTEN:] if at > now - _MINUTE]
+        owner.searched.append(now)
+        if len(owner.searched) < _OFTEN or owner.not_before > now or owner.loading is not None:
             return
-        known.reading = asyncio.get_running_loop().create_task(self._read(known, scope))
+        owner.loading = asyncio.get_running_loop().create_task(self._load(owner, scope))
 
-    async def _read(self, known: _Owner, scope: Scope) -> None:
+    async def _load(self, owner: _Owner, scope: Scope) -> None:
         try:
-            known.held = await read(self._database, scope, min(self._most, _LARGEST))
-            if known.held is None:
-                known.resting = self._clock() + _REST
+            owner.replica = await load(self._database, scope, min(self._most, _LARGEST))
+            if owner.replica is None:
+                owner.not_before = self._clock() + _TOO_LARGE_FOR
             self._make_room()
         except (psycopg.Error, MemwellError) as error:  # the database answers meanwhile
-            known.resting = self._clock() + _MINUTE
-            log.warning("an owner who is asked often could not be read into memory: %s", error)
+            owner.not_before = self._clock() + _MINUTE
+            log.warning("the memories of an owner could not be loaded into this process: %s", error)
         finally:
-            known.reading = None
-            known.asked.clear()
+            owner.loading = None
+            owner.searched.clear()
 
     def _make_room(self) -> None:
-        """Let go of those who were asked least recently, beyond what may be held."""
-        held = [known for known in self._owners().values() if known.held is not None]
-        total = sum(known.held.size for known in held if known.held is not None)
-        for known in held[:-1]:
+        """Drop the replicas of the owners who were searched least recently, beyond what may be held."""
+        hot = [owner for owner in self._owners().values() if owner.replica is not None]
+        total = sum(owner.replica.size for owner in hot if owner.replica is not None)
+        for owner in hot[:-1]:
             if total <= self._most:
                 return
-            total -= known.held.size if known.held is not None else 0
-            known.held = None
+            total -= owner.replica.size if owner.replica is not None else 0
+            owner.replica = None
 
 
 class _Source:
-    """An owner that is abreast already, as the search in memory asks for it."""
+    """A replica that is up to date, as the search in memory reads it."""
 
-    def __init__(self, held: OwnerReplica) -> None:
-        self._held = held
+    def __init__(self, replica: OwnerReplica) -> None:
+        self._replica = replica
 
     def current(self, scope: Scope) -> Corpus:  # noqa: ARG002  it is the corpus of that scope
         """The corpus."""
-        return self._held.corpus
+        return self._replica.corpus
 
     def serving(self) -> str | None:
-        """The model whose vectors are held."""
-        return None if self._held.model is None else self._held.model[1]
+        """The model of the vectors."""
+        return None if self._replica.model is None else self._replica.model[1]

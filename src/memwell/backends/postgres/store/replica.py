@@ -1,9 +1,10 @@
-"""An owner's words and vectors in this process, abreast of the database by one short statement a search.
+"""An in-process replica of one owner's terms and vectors, refreshed by one query per search.
 
-The statement tells what was changed by transactions since a number. Its snapshot tells the next one: every transaction
-below `pg_snapshot_xmin` had ended when the snapshot was taken, and what it changed is in the answer or was before. What
-later transactions have committed already is taken over at once, and met again by the next statement. A transaction that
-writes for very long keeps that number back; then it is asked of the locks that writers of memwell hold.
+The query returns what transactions have changed since a number. Its snapshot gives the next number: every transaction
+below `pg_snapshot_xmin` had ended when the snapshot was taken, so its changes are in this answer or an earlier one.
+Changes of later transactions that are committed already are applied at once, and skipped when the next query returns
+them again. A transaction that writes for very long holds that number back; then the locks of memwell's writers tell how
+far the replica is (`memwell_horizon`).
 """
 
 from __future__ import annotations
@@ -23,17 +24,17 @@ from memwell.types import Scope
 if TYPE_CHECKING:
     from memwell.backends.postgres import Connection, Database
 
-__all__ = ["Model", "OwnerReplica", "read"]
+__all__ = ["Model", "OwnerReplica", "load"]
 
 Model = tuple[int, str]
-"""Number and name of the model whose vectors are held."""
+"""Number and name of the model of the vectors."""
 
 _PAGE: Final = 500
-"""Rows read at a time, so that the event loop comes round in between."""
+"""Rows read at a time, so that the event loop can run other tasks in between."""
 _FAR: Final = 1000
-"""Changes after which reading anew is quicker than following."""
+"""With more changes than this, loading again is faster than applying them."""
 _MANY: Final = 100
-"""Changes met again and again, after which it is looked who holds the number back."""
+"""With more changes than this ahead of the number, the horizon is asked."""
 
 _ROW: Final = (
     "r.key, r.id, r.user_id, r.session_id, (extract(epoch FROM r.created_at) * 1000000)::int8,"
@@ -47,33 +48,33 @@ _SERVING: Final = "(SELECT m.number FROM models m WHERE m.serving)"
 
 @dataclass(slots=True, eq=False)
 class OwnerReplica:
-    """One owner as this process has it. `follow` is called by one task at a time."""
+    """One owner in this process. Only one task at a time calls `follow`."""
 
     scope: Scope
     corpus: Corpus
     model: Model | None
     since: int
-    """Transactions below this number have ended, and what they changed is taken over."""
+    """Transactions below this number have ended, and their changes are applied."""
     started: int
     """When the server was started, in microseconds."""
     lost: int
-    """How many connections had broken."""
+    """How many connections had broken when it was loaded."""
     newest: int = 0
-    """The next transaction's number, as it was told last."""
+    """The next transaction's number, as of the last query."""
     linked: bool = True
-    """Whether there are relationships in the store at all."""
+    """Whether there are any relationships in the store."""
     changes: int = 0
-    """How often something was taken over."""
+    """How often changes were applied."""
     _ahead: set[tuple[int, int]] = field(default_factory=set)
-    """Changes of later transactions that were taken over already."""
+    """Changes of later transactions that are applied already."""
 
     @property
     def size(self) -> int:
-        """Records held, with those that were there and have changed since."""
+        """Records held, including old versions of records that have changed."""
         return len(self.corpus.ids)
 
     def serves(self, model: str | None) -> bool:
-        """Whether a search by this model can be answered from here."""
+        """Whether a search with vectors of this model can be answered from here."""
         if model is None:
             return True
         vectors = self.corpus.vectors
@@ -81,10 +82,10 @@ class OwnerReplica:
         return known and vectors is not None and vectors.whole is not None
 
     async def follow(self, database: Database) -> bool:
-        """Take over what was committed before this was called. `False`: it is to be read anew.
+        """Apply what was committed before this call. Returns False if the owner must be loaded again.
 
-        So it is after a restart, a crash or a failover. The server may have lost its last transactions then (with
-        `synchronous_commit=off`, or as a replica that was behind) and gives their numbers to others.
+        That is so after a restart, a crash or a failover. The server may have lost its last transactions then (with
+        `synchronous_commit=off`, or as a replica that was behind), and gives their numbers to others.
         """
         return await database.read(self._follow) and database.lost == self.lost
 
@@ -100,7 +101,7 @@ class OwnerReplica:
         since = head[1]
         fresh = [row for row in rows if (row[1], row[2]) not in self._ahead]
         if fresh:
-            _take_over(self.corpus, fresh)
+            _apply(self.corpus, fresh)
             self.changes += 1
         self.linked = head[13]
         self.since = max(self.since, since)
@@ -110,21 +111,21 @@ class OwnerReplica:
         return True
 
     async def _catch_up(self, connection: Connection) -> None:
-        """Go on from where no writer of memwell is at work: asked first, so that what ends meanwhile is read."""
+        """Advance to the horizon. It is asked before the changes are read, so that none is missed."""
         [(horizon,)] = await rows_of(connection, "SELECT memwell_horizon()", [], prepare=True)
         if horizon > self.since:
             text, values = _changes(self.scope, self.model)
             _, *rows = await rows_of(connection, text, [self.since, *values, self.since], prepare=True)
             fresh = [row for row in rows if (row[1], row[2]) not in self._ahead]
             if len(rows) <= _FAR:
-                _take_over(self.corpus, fresh)
+                _apply(self.corpus, fresh)
                 self.changes += 1
                 self.since = horizon
                 self._ahead = {(row[1], row[2]) for row in rows if row[1] >= horizon}
 
 
-async def read(database: Database, scope: Scope, most: int) -> OwnerReplica | None:
-    """An owner as of one moment; `None` for one with more records than `most`."""
+async def load(database: Database, scope: Scope, most: int) -> OwnerReplica | None:
+    """Load an owner as of one moment. Returns `None` for one with more records than `most`."""
     text, values = owner(scope)
     lost = database.lost
     async with database.transaction(snapshot=True) as connection:
@@ -158,8 +159,8 @@ def _made(
     return corpus
 
 
-def _take_over(corpus: Corpus, rows: Sequence[Any]) -> None:
-    """Bring the corpus abreast of changed rows, the last change of each key."""
+def _apply(corpus: Corpus, rows: Sequence[Any]) -> None:
+    """Apply the last change of each key to the corpus."""
     last = {row[3]: row for row in rows}
     with corpus.lock:
         touched = corpus.follow(
@@ -171,19 +172,20 @@ def _take_over(corpus: Corpus, rows: Sequence[Any]) -> None:
 
 
 def _native(vectors: Sequence[tuple[int, bytes]]) -> Iterator[Chunked]:
-    """Keys with vectors as they are sent (two 16-bit numbers, then big-endian float32) as little-endian float32."""
+    """Convert vectors from the form that pgvector sends (two 16-bit numbers, then big-endian float32) to little-endian
+    float32."""
     np = numpy()
     for key, raw in vectors:
         yield key, None, np.frombuffer(raw, dtype=">f4", offset=4).astype("<f4").tobytes()
 
 
 def _changes(scope: Scope, model: Model | None) -> tuple[str, list[Any]]:
-    """The statement that tells what has changed since a number, and the values that stand between that and itself.
+    """The query for what has changed since a number, and the values of its placeholders between that number and itself.
 
-    The first row says below which number all have ended, which model serves, whether everything since is kept, and
-    whether there are relationships; each other one is a change: its place, the key, and the row of a record of the
-    owner that is there. What others than the owner have changed is left out, but for what is gone and cannot be told
-    apart.
+    The first row holds the next number, the next transaction, the model that serves, whether all changes since are
+    still kept, whether there are relationships, and when the server was started. Each other row is a change: its
+    position, the key, and the owner's record if it exists. Changes of other owners' records are left out, except
+    deletions, which no longer tell whose they were.
     """
     text, values = owner(scope)
     vec, joined = "NULL::bytea", ""
@@ -205,16 +207,16 @@ def _changes(scope: Scope, model: Model | None) -> tuple[str, list[Any]]:
 
 
 async def _all(connection: Connection, query: str, values: Sequence[Any], most: int) -> list[Any]:
-    """The rows of a query, read some at a time; a few more than `most` where there are more. The cursor on the server
-    ends with the transaction, however that ends."""
+    """The rows of a query, read in pages; a few more than `most` if there are more. The cursor on the server ends with
+    the transaction."""
     rows: list[Any] = []
     async with connection.cursor(binary=True) as cursor:
-        await cursor.execute(f"DECLARE memwell_warm NO SCROLL CURSOR FOR {query}".encode(), values)
+        await cursor.execute(f"DECLARE memwell_load NO SCROLL CURSOR FOR {query}".encode(), values)
         while len(rows) <= most:
-            await cursor.execute(f"FETCH {_PAGE} FROM memwell_warm".encode())
+            await cursor.execute(f"FETCH {_PAGE} FROM memwell_load".encode())
             page = await cursor.fetchall()
             if not page:
                 break
             rows += page
-        await cursor.execute("CLOSE memwell_warm")
+        await cursor.execute("CLOSE memwell_load")
     return rows

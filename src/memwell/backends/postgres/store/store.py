@@ -68,7 +68,7 @@ class PostgresStore(Store):
         self._models = models.Models(self._database)
         self._searcher = Searcher(part=self.part)
         self._lineage = Lineage()
-        self._warm = HotOwners(self._database, part=self.part, most=0 if settings.replica else settings.warm)
+        self._hot = HotOwners(self._database, part=self.part, most=0 if settings.replica else settings.warm)
         self._lost = 0
         """How many connections had broken when the models were looked up."""
         self._unindexed = 0
@@ -104,7 +104,7 @@ class PostgresStore(Store):
         if self._building is not None and self._building.get_loop() is asyncio.get_running_loop():
             self._building.cancel()
             await asyncio.wait([self._building])
-        await self._warm.close()
+        await self._hot.close()
         await self._database.close()
 
     def _translate(self, error: Exception, operation: str) -> MemwellError:
@@ -157,7 +157,7 @@ class PostgresStore(Store):
         )
 
     async def _search(self, search: Search) -> Found:
-        found = await self._warm.search(search)
+        found = await self._hot.search(search)
         if found is not None:
             return found
 
@@ -168,7 +168,7 @@ class PostgresStore(Store):
         return await self._database.search(ask)
 
     async def _actors(self, scope: Scope) -> frozenset[str]:
-        known = self._warm.actors(scope)
+        known = self._hot.actors(scope)
         if known is not None:
             return known
         return await self._database.search(lambda reader: self._searcher.actors(reader, scope))
@@ -249,7 +249,7 @@ class PostgresStore(Store):
 
     async def _drop_model(self, model: str) -> int:
         self._models.forget()
-        self._warm.cool()
+        self._hot.drop()
         async with self._database.transaction() as connection:
             return await models.drop(connection, model) if self._models.there else 0
 
