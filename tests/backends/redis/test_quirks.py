@@ -257,6 +257,7 @@ def test_calls_go_to_the_server_as_seldom_as_promised(
     populate(harness)
     harness.scan()
     harness.found("apple", vector=direction(0))
+    harness.get("a")  # a script is sent once to each server
     assert trips(lambda: harness.get("a")) == 1
     assert trips(lambda: harness.get("a", "b", "c", "missing")) == 1
     assert trips(lambda: harness.insert("new", embedding=embedding(3))) == 2
@@ -475,12 +476,12 @@ def test_changes_are_trimmed_when_every_follower_has_passed_them(
 def test_owners_that_are_not_used_are_put_away(
     store: RedisStore, harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store._mirror._kept, "budget", 20)
+    monkeypatch.setattr(store._mirror._shelves, "budget", 20)
     for user in "abcde":
         harness.write(*(harness.insertion(f"text {n}", scope=Scope(user_id=user)) for n in range(4)))
     for user in "abcdea":
         assert harness.count({"importance": 0.5}, scope=Scope(user_id=user)) == 4
-    assert [user for _, user in store._mirror._kept.owners()] == ["e", "a"]
+    assert [user for _, user in store._mirror._shelves.owners()] == ["e", "a"]
 
 
 def test_times_beyond_the_exactness_of_a_double_are_kept_and_ordered(harness: Harness) -> None:

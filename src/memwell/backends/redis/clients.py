@@ -121,8 +121,8 @@ class SyncClients:
 
 
 class Steady:
-    """A connection that keeps time by itself: before Python 3.12 `asyncio.wait_for`, which the driver uses for its
-    timeouts, can swallow a cancellation."""
+    """A connection with timeouts of its own. The driver uses `asyncio.wait_for`, which before Python 3.12 can swallow a
+    cancellation."""
 
     def __init__(self, *, patience: float, **options: Any) -> None:
         super().__init__(**options)
@@ -273,10 +273,10 @@ def _watch(settings: Settings, common: dict[str, Any]) -> dict[str, Any]:
 
 async def _check(client: AsyncClient) -> None:
     try:
-        told: dict[str, Any] = await client.info("server")
+        found: dict[str, Any] = await client.info("server")
     except redis.exceptions.NoPermissionError:
         return
-    _refuse_old(str(told.get("redis_version", "")))
+    _refuse_old(str(found.get("redis_version", "")))
 
 
 def _version(ask: Callable[[], dict[str, Any]]) -> str:
@@ -287,7 +287,7 @@ def _version(ask: Callable[[], dict[str, Any]]) -> str:
 
 
 def _refuse_old(version: str) -> None:
-    """A server that does not tell its version is trusted."""
+    """A server that does not give its version is trusted."""
     numbers = re.match(r"(\d+)\.(\d+)", version)
     if numbers and (int(numbers[1]), int(numbers[2])) < LEAST:
         raise ConfigError(f"this is Redis {version}; memwell needs 6.2 or later", part="redis")

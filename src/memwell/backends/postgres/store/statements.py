@@ -166,7 +166,7 @@ class Statement:
         seen = "true" if self._listed else f"({self._seen[0]}) IS TRUE"
         if not self._listed:
             self._put(self._seen)
-        self._put(tsvector.asked(self._search.scope, terms), terms, self._owner)
+        self._put(tsvector.queries(self._search.scope, terms), terms, self._owner)
         return (
             f"found AS MATERIALIZED (SELECT t.n, r.key, r.length, {seen} AS seen,"
             " CASE WHEN r.repeats IS NULL THEN 1 ELSE coalesce((r.repeats ->> t.term)::int, 1) END AS times"

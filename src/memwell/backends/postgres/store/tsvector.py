@@ -1,11 +1,11 @@
-"""The words of a record as PostgreSQL indexes them, and as a search asks for them.
+"""The terms of a record as a `tsvector`, and the terms of a search as a `tsquery`.
 
-A lexeme of the column `words` is `TTTTterm/UUUUUU`: a hash of the tenant, the index term, and a hash of the user. So
-the list that GIN keeps for a lexeme holds the records of one owner alone, however many others use the word, and a
-search of a whole tenant asks for the prefix `TTTTterm/`. The hashes only narrow: every search compares the owner too.
+A lexeme of the column `words` is `TTTTterm/UUUUUU`: a hash of the tenant, the index term, a hash of the user. So the
+list that GIN keeps for a lexeme holds the records of one owner only, however many others use the word. A search of a
+whole tenant uses the prefix `TTTTterm/`. The hashes only narrow: every search compares the owner as well.
 
-The column holds each term once, since counting occurrences in a `tsvector` costs more than finding them; terms that
-occur more than once stand beside it in the column `repeats`, with their counts.
+The column holds each term once, because counting occurrences in a `tsvector` costs more than finding them. Terms that
+occur more than once are also in the column `repeats`, with their counts.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from memwell.backends.postgres import Raw
 from memwell.records.codec import dumps
 from memwell.types import Scope
 
-__all__ = ["asked", "columns"]
+__all__ = ["columns", "queries"]
 
 _SHORT: Final = 64
-"""Characters of a term; of a longer one a hash stands in its place. PostgreSQL takes 2,046 bytes a lexeme."""
+"""Characters of a term; a longer one is replaced by its hash. PostgreSQL allows 2,046 bytes for a lexeme."""
 _ROOM: Final = 1_000_000
-"""Bytes of all lexemes of a record, of which PostgreSQL takes 1,048,575: the terms that come last in a text of more
-than about 50,000 different words are not found by."""
+"""Bytes of all lexemes of a record; PostgreSQL allows 1,048,575. In a text of more than about 50,000 different words,
+the last ones are not searchable."""
 
 
 def columns(scope: Scope, lexemes: str) -> tuple[int, str | None, Raw]:
-    """What the columns `length`, `repeats` (JSON or nothing) and `words` (a `tsvector`) hold for a record."""
+    """The values of the columns `length`, `repeats` (JSON or `None`) and `words` (a `tsvector`)."""
     terms = lexemes.split(" ") if lexemes else []
     distinct: Collection[str] = dict.fromkeys(terms)
     repeats = None
@@ -44,16 +44,16 @@ def columns(scope: Scope, lexemes: str) -> tuple[int, str | None, Raw]:
 
 
 def _tsvector(terms: Collection[str], before: str, after: str) -> Raw:
-    """A `tsvector` of lexemes without positions, as `tsvectorrecv` reads it: how many, then each, ended by a zero, and
-    how many positions it has."""
+    """A `tsvector` without positions, in the form that `tsvectorrecv` reads: the number of lexemes, then each one
+    followed by a zero byte and its number of positions."""
     if not terms:
         return Raw(bytes(4))
     lexemes = before + f"{after}\0\0\0{before}".join(terms) + f"{after}\0\0\0"
     return Raw(len(terms).to_bytes(4, "big") + lexemes.encode())
 
 
-def asked(scope: Scope, terms: Iterable[str]) -> list[str]:
-    """For each term the text of a `tsquery` for the records of the scope's user, or of all users of its tenant."""
+def queries(scope: Scope, terms: Iterable[str]) -> list[str]:
+    """One `tsquery` a term, for the records of the scope's user, or of all users of its tenant."""
     tenant = _hashed(scope.tenant_id, 3)
     if scope.user_id is None:
         return [f"'{tenant}{_escaped(_bounded(term))}/':*" for term in terms]
@@ -62,12 +62,12 @@ def asked(scope: Scope, terms: Iterable[str]) -> list[str]:
 
 
 def _fit(lexemes: str, terms: Collection[str]) -> bool:
-    """Whether terms can be lexemes as they are."""
+    """Whether the terms can be lexemes without a change."""
     return len(lexemes) < _ROOM // 20 and (len(lexemes) <= _SHORT or max(map(len, terms)) <= _SHORT)
 
 
 def _fitted(terms: Iterable[str], more: int) -> list[str]:
-    """Terms short enough to be lexemes, as many as fit with so many bytes `more` on each."""
+    """Terms short enough to be lexemes, as many as fit if each takes `more` bytes in addition."""
     room, found = _ROOM, []
     for term in map(_bounded, terms):
         room -= len(term.encode()) + more
@@ -93,7 +93,7 @@ def _escaped(lexeme: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _hashed(name: str, size: int) -> str:
-    """So many bytes of a hash, four characters for three of them."""
+    """A hash of so many bytes, as text: four characters for three bytes."""
     return (
         base64.urlsafe_b64encode(hashlib.blake2b(name.encode(), digest_size=size).digest())
         .decode()

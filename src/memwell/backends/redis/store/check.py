@@ -1,4 +1,4 @@
-"""Doctor and repair of a Redis store: is every projection what its row says?"""
+"""Doctor and repair of a Redis store: does every projection fit its row?"""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LOOKS: Final = 20
 
 
 def check(server: Server, repair: bool) -> Report:
-    """Inspect every row, then what belongs to none; with `repair`, rebuild what is wrong in small transactions."""
+    """Inspect every row, then what belongs to no row. With `repair`, fix what is wrong in small transactions."""
     found = Findings()
     _look_at_tables(server, found, repair)
     for names in in_parts(dict.fromkeys(_fields(server, "records")), _PART):
@@ -48,10 +48,10 @@ def _look_at_tables(server: Server, found: Findings, repair: bool) -> None:
 
 
 def _take(server: Server, found: Findings, repair: bool, work: Callable[[Inspection], None]) -> None:
-    """Do a part of the work, in a transaction where it may change something.
+    """Do a part of the work; a repair in a transaction.
 
-    Others may write between two reads: without a transaction, what is wrong while nothing has changed is a problem, or
-    else what is wrong at every look.
+    Others may write between two reads of an inspection. So a problem counts if nothing has changed meanwhile, or if it
+    is found at every look.
     """
 
     def look(transaction: Transaction) -> Findings:
@@ -77,12 +77,12 @@ def _take(server: Server, found: Findings, repair: bool, work: Callable[[Inspect
 
 
 def _fields(server: Server, table: str) -> Iterator[bytes]:
-    """Every field or member of a table that stays throughout; some may come twice."""
+    """Every field or member that stays in a table during the scan; some may come twice."""
     scan = "ZSCAN" if table in SORTED else "HSCAN"
     cursor = 0
     while True:
-        told = server.command(scan, table, cursor, "COUNT", 10 * _PART)
-        cursor, entries = int(told[0]), told[1]
+        page = server.command(scan, table, cursor, "COUNT", 10 * _PART)
+        cursor, entries = int(page[0]), page[1]
         yield from entries if isinstance(entries, dict) else (member for member, _ in entries)
         if cursor == 0:
             return

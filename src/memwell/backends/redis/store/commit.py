@@ -1,7 +1,7 @@
-"""The plan of a commit on its way: it takes place once or not at all, whatever becomes of the connection.
+"""Sends a commit so that it happens once or not at all, even if the connection breaks.
 
-Each has a token, under which the server notes that it was done. So a client whose answer got lost can ask, and forbid
-what has not happened yet.
+Each commit has a token, under which the server records that it was done. A client that lost the answer looks the token
+up; if the commit has not happened yet, it sets the token so that it never will.
 """
 
 from __future__ import annotations
@@ -23,17 +23,19 @@ __all__ = ["deliver"]
 _LOST: Final = -2
 """The answer of `COMMIT` where the table `meta` is lost."""
 _STAGED: Final = 200_000
-"""Plans of more items, or of more bytes, travel in parts and are committed from where they lie."""
+"""Plans of more items, or of more bytes, are staged on the server in parts first."""
 _STAGED_BYTES: Final = 64 * 2**20
 _PORTION: Final = 20_000
 """Items of one part."""
 _REMEMBERED: Final = 60.0
-"""Seconds for which the server knows whether a commit was done."""
+"""Seconds for which the server remembers that a commit was done."""
 
 
 def deliver(server: Server, plan: Sequence[bytes]) -> bool:
-    """Whether a plan (see `scripts.COMMIT`) was carried out; False when something it depends on has changed. Raises
-    what the driver raises when it was not, and `Unavailable` when that cannot be told.
+    """Carry out a plan (see `scripts.COMMIT`). Returns False if something it depends on has changed.
+
+    Raises what the driver raises if the commit did not happen, `Unavailable` if that is unknown, and `Corrupt` if the
+    store has lost its counters.
     """
     token = secrets.token_hex(8).encode()
     if len(plan) <= _STAGED and sum(map(len, plan)) <= _STAGED_BYTES:
@@ -61,8 +63,8 @@ def _sent(server: Server, token: bytes, size: int, plan: Sequence[bytes], *stage
 
 @contextmanager
 def _staged(server: Server, token: bytes, plan: Sequence[bytes]) -> Iterator[bytes]:
-    """The key of a long plan, which is brought to the server in parts to be committed from there. It is removed at the
-    end; what a client leaves that dies meanwhile expires.
+    """Stage a long plan on the server in parts; its key. The key is deleted at the end, and expires if this client dies
+    meanwhile.
     """
     key = server.key("staged:" + token.decode())
     try:
@@ -77,7 +79,7 @@ def _staged(server: Server, token: bytes, plan: Sequence[bytes]) -> Iterator[byt
 
 
 def _portions(plan: Iterable[bytes]) -> Iterator[list[bytes]]:
-    """The plan in parts that are not too much for one command."""
+    """The plan in parts that fit into one command."""
     waiting: list[bytes] = []
     size = 0
     for item in plan:
@@ -91,9 +93,9 @@ def _portions(plan: Iterable[bytes]) -> Iterator[list[bytes]]:
 
 
 def _was_done(server: Server, done: bytes, began: float) -> bool:
-    """Whether a commit that was not answered took place; if not, it never will.
+    """Whether a commit without an answer happened; if not, it never will.
 
-    Raises `Unavailable` when that cannot be found out.
+    Raises `Unavailable` if that cannot be found out.
     """
     for pause in (0.0, 0.05, 0.2, 0.5, 1.0):
         time.sleep(pause)
@@ -105,6 +107,7 @@ def _was_done(server: Server, done: bytes, began: float) -> bool:
         except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError):
             continue
     raise Unavailable(
-        "Redis was lost during a write, and whether it was done cannot be told yet; look before you write again",
+        "the connection to Redis broke during a write, and it is unknown whether the write was done; look before you"
+        " write again",
         part="redis",
     )

@@ -1,4 +1,4 @@
-"""What the doctor of a Redis store looks at: rows with their projections, and what belongs to no row."""
+"""Checks of a Redis store: rows against their projections, and entries that belong to no row."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _SCORES: Final = 2_000
 
 @dataclass(slots=True)
 class Findings:
-    """What was found, how many rows were looked at, and how much was mended."""
+    """The problems found, the number of rows checked, and the number of repairs."""
 
     problems: list[Problem] = field(default_factory=list)
     checked: int = 0
@@ -49,7 +49,7 @@ class Findings:
 
 
 class Inspection:
-    """One part of the work, on a transaction: what it reads has not changed when its repairs are committed."""
+    """One part of the work, in a transaction: its repairs are committed only if nothing it read has changed."""
 
     def __init__(self, transaction: Transaction, repair: bool) -> None:
         self.transaction = transaction
@@ -78,16 +78,16 @@ class Inspection:
             self._words(row)
             for table, member, score in projections(row):
                 if scores[table, member] != score:
-                    self._report(table, "the place in it is not that of the record", row.name)
+                    self._report(table, "the entry does not fit the record", row.name)
                     self._command("ZADD", table, score, member)
             self._links(row)
             self._history(row)
-            mended = self._marks(self._vectors(row))
+            fixed = self._marks(self._vectors(row))
             if self.repair and len(self.found.problems) > before:
-                self.transaction.put_row(mended)
+                self.transaction.put_row(fixed)
 
     def orphans(self, table: str, members: list[bytes]) -> None:
-        """Find what belongs to no record."""
+        """Find entries that belong to no record."""
         names = {member: OWNERS[table](member) for member in members}
         self.transaction.load(("records", name) for name in names.values())
         lost = [m for m, name in names.items() if self.transaction.get("records", name) is None]
@@ -98,7 +98,7 @@ class Inspection:
             self._sources([member for member in members if member not in lost])
 
     def _sources(self, targets: list[bytes]) -> None:
-        """Find records that are said to point to others, and do not."""
+        """Find records that are listed as sources of links they do not have."""
         self.transaction.load(("sources", target) for target in targets)
         pointing = {target: names_of(self.transaction.get("sources", target)) for target in targets}
         self.transaction.load(
@@ -109,7 +109,7 @@ class Inspection:
         for target, sources in pointing.items():
             wrong = [source for source in sources if not self._points(source, target)]
             if wrong:
-                self._report("links", "a relationship is known at its target only", target)
+                self._report("links", "a relationship is stored at its target only", target)
                 if self.repair:
                     kept = [source for source in sources if source not in wrong]
                     self.transaction.put_names("sources", target, kept)
@@ -123,7 +123,7 @@ class Inspection:
         return any(link.target == id for link in links)
 
     def _present(self, table: str, members: list[bytes]) -> list[bytes]:
-        """Those that are still there: records go while their doctor looks on."""
+        """Those that are still there: records may be deleted during the check."""
         server = self.transaction.server
         if not members:
             return []
@@ -131,16 +131,16 @@ class Inspection:
         return [member for member, value in zip(members, found, strict=True) if value is not None]
 
     def vectors(self, fields: list[bytes]) -> None:
-        """Find vectors that no record counts as its own."""
+        """Find vectors that belong to no record."""
         keys = [field.rpartition(b"\0")[2] for field in fields]
-        held = self.transaction.server.atomically(
+        found = self.transaction.server.atomically(
             *(
                 ("ZRANGEBYSCORE", "ages", key, key)
                 for key in (key if key.isdigit() else b"-1" for key in keys)
             )
         )
-        self.transaction.load(("records", name) for names in held for name in names)
-        for place, names in zip(fields, held, strict=True):
+        self.transaction.load(("records", name) for names in found for name in names)
+        for place, names in zip(fields, found, strict=True):
             rows = self._readable(names)
             lost = len(rows) == len(names) and not any(place in _vector_fields(row) for row in rows)
             if lost and self._present("vectors", [place]):
@@ -148,7 +148,7 @@ class Inspection:
                 self._put("vectors", place, None)
 
     def marks(self, digests: list[bytes]) -> None:
-        """Find records under a digest that is not theirs."""
+        """Find records listed under a digest that is not theirs."""
         self.transaction.load(("marks", mark) for mark in digests)
         listed = {mark: names_of(self.transaction.get("marks", mark)) for mark in digests}
         self.transaction.load(("records", name.encode()) for names in listed.values() for name in names)
@@ -157,13 +157,13 @@ class Inspection:
             wrong = {row.name.decode() for row in rows if b"%d" % row.digest != mark}
             wrong |= {name for name in names if self.transaction.get("records", name.encode()) is None}
             for name in wrong:
-                self._report("digest", "a digest names a record that has another", name.encode())
+                self._report("digest", "a record is listed under a digest that is not its own", name.encode())
             if self.repair and wrong:
                 kept = [name for name in names if name not in wrong]
                 self.transaction.put_names("marks", mark, kept)
 
     def _readable(self, names: list[bytes]) -> list[Row]:
-        """The rows that can be read; of others nothing is thrown away."""
+        """The rows that can be read. Nothing of the others is removed."""
         rows = []
         for name in names:
             with suppress(Corrupt):
@@ -194,7 +194,7 @@ class Inspection:
     def _words(self, row: Row) -> None:
         text = words_text(row)
         if self.transaction.get("words", row.name) != text:
-            self._report("lexemes", "the stored words are not those of the content", row.name)
+            self._report("lexemes", "the stored words do not fit the content", row.name)
             self._put("words", row.name, text)
 
     def _marks(self, row: Row) -> Row:
@@ -202,7 +202,7 @@ class Inspection:
         marked = names_of(self.transaction.get("marks", b"%d" % row.digest))
         if row.digest == right and row.name.decode() in marked:
             return row
-        self._report("digest", "the record is not known by its digest", row.name)
+        self._report("digest", "the record is not listed under its digest", row.name)
         if row.digest == right and self.repair:
             self.transaction.put_names("marks", b"%d" % right, [*marked, row.name.decode()])
         return replace(row, digest=right)
@@ -228,7 +228,7 @@ class Inspection:
             target = name_of(tenant, link.target)
             pointing = names_of(self.transaction.get("sources", target))
             if row.record.id not in pointing:
-                self._report("links", "a relationship is not known at its other end", row.name)
+                self._report("links", "a relationship is not stored at its target", row.name)
                 if self.repair:
                     self.transaction.put_names("sources", target, [*pointing, row.record.id])
 
@@ -271,7 +271,7 @@ class Inspection:
 
 
 def _fault(value: bytes | None, dimension: bytes | None, length: int) -> str | None:
-    """What is wrong with stored vectors: rows of unit length, one a passage, passages inside the content."""
+    """What is wrong with stored vectors, if anything: each passage of the content has a row of unit length."""
     import numpy as np
 
     try:
@@ -318,4 +318,4 @@ OWNERS: Final[dict[str, Callable[[bytes], bytes]]] = {
     "expiring": bytes,
     "embedded": _after_model,
 }
-"""Table → how the name of the record is read from a field or member."""
+"""Table → how to get the name of the record from a field or member."""

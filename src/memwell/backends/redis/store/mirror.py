@@ -1,8 +1,8 @@
-"""The rows of the owners in use, kept in this process: filters, listings and counts are evaluated on them.
+"""In-process replicas of the rows of the owners in use, for filters, listings and counts.
 
-Redis without a search module cannot evaluate a filter. So the rows of a tenant and user (or of a tenant, for calls that
-name no user) are read once and follow the change sequence from then on: each call asks what is new, in one round
-trip, and sees all that was written before it. The corpora for searches follow in the same way (`Source`).
+Redis without a search module cannot evaluate a filter. So the rows of a tenant and user (or of a whole tenant, for
+calls that name no user) are loaded once and then follow the change sequence: each call reads the changes in one round
+trip, and sees all writes before it. The corpora for searches follow in the same way (`Source`).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _PART: Final = 2_000
 
 @dataclass(frozen=True, slots=True)
 class _Step(Generic[R]):
-    """Changes up to a position, by key; with `more`, values that are newer than it may be among them."""
+    """Changes up to a position, by key. With `more`, some values may be newer than the position."""
 
     position: int
     changes: dict[int, R | None]
@@ -59,10 +59,10 @@ class _Step(Generic[R]):
 
 
 class Follower(Generic[R]):
-    """The values of one table by owner: read whole, or what has changed since a position.
+    """The values of one table by owner: all of them, or the changes since a position.
 
-    A position is known with the commit that ended there. So a server that lost its last writes, and has written others
-    since, is not mistaken for the one that was read.
+    Each position is remembered with the commit that ended there. So it is noticed when a server has lost its last
+    writes and got others since.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Follower(Generic[R]):
         self._commits: OrderedDict[int, bytes] = OrderedDict({0: b""})
 
     def position(self) -> int:
-        """The end of the change sequence; −1 where what is known to end there is no longer true."""
+        """The end of the change sequence; −1 if another commit ended there before."""
         seq, commit = self._server.command("HMGET", "meta", "seq", "commit")
         position = int(seq or 0)
         return position if self._commits.get(position, commit or b"") == (commit or b"") else -1
@@ -102,8 +102,8 @@ class Follower(Generic[R]):
                 return step.position, found
 
     def changes(self, after: int, partition: Partition, limit: int) -> tuple[int, dict[int, R | None]] | None:
-        """The new position, and by key what has changed: the value as it stands, `None` where it is gone. `None`
-        instead when it must be loaded anew.
+        """The new position and the changes by key: the current value, or `None` for a deleted one. Returns `None` if
+        all must be loaded again.
         """
         step = self._step(after, partition, limit, partly=False)
         return None if step is None else (step.position, step.changes)
@@ -116,11 +116,13 @@ class Follower(Generic[R]):
             return None
         table = list(TABLES).index(self._table) + 1
         asked = (after, commit, *owner, limit, table, int(partly))
-        last, ended, more, *told = self._server.run(FOLLOW, *asked)
+        last, ended, more, *entries = self._server.run(FOLLOW, *asked)
         if last < 0:
             return None
         found: dict[int, R | None] = {}
-        for name, key, deleted, value in zip(told[::4], told[1::4], told[2::4], told[3::4], strict=True):
+        for name, key, deleted, value in zip(
+            entries[::4], entries[1::4], entries[2::4], entries[3::4], strict=True
+        ):
             if deleted == b"1":
                 found[int(key)] = None
             elif value is not None:
@@ -155,7 +157,7 @@ class Shelf:
         self._orders: dict[str, list[Place]] = {}
 
     def follow(self, position: int, changes: dict[int, Row | None]) -> None:
-        """Take over changes."""
+        """Apply changes."""
         for key, row in changes.items():
             if row is None:
                 self.rows.pop(key, None)
@@ -179,19 +181,19 @@ class Shelf:
 
 
 class Mirror:
-    """The shelves in use, least recently used out first, beyond `budget` rows in all (see `OwnerCache`)."""
+    """The shelves in use. Beyond `budget` rows in total, the least recently used one is dropped (see `OwnerCache`)."""
 
     def __init__(self, server: Server, budget: int = 200_000) -> None:
         self._follower = Follower(server, "records", row_of, lambda row: row.key)
-        self._kept = OwnerCache(self._followed, lambda shelf: len(shelf.rows), budget)
+        self._shelves = OwnerCache(self._followed, lambda shelf: len(shelf.rows), budget)
 
     def clear(self) -> None:
         """Forget everything."""
-        self._kept.clear()
+        self._shelves.clear()
 
     def shelf(self, scope: Scope) -> AbstractContextManager[Shelf]:
-        """The shelf that holds a scope, abreast of the store; nobody else uses it meanwhile."""
-        return self._kept.fresh((scope.tenant_id, scope.user_id))
+        """The shelf of a scope, up to date; nobody else uses it meanwhile."""
+        return self._shelves.fresh((scope.tenant_id, scope.user_id))
 
     def rows(self, scope: Scope) -> tuple[int, list[Row]]:
         """A position, and the rows of the scope's owners as they stood there."""
@@ -224,7 +226,7 @@ class Source:
         return position, [found[key] for key in sorted(found)]
 
     def changes(self, after: int, partition: Partition, limit: int) -> tuple[int, list[Change]] | None:
-        """The new position and what has changed since; `None` when it must be loaded anew."""
+        """The new position and the changes; `None` if all must be loaded again."""
         found = self._follower.changes(after, partition, limit)
         return None if found is None else (found[0], list(found[1].items()))
 

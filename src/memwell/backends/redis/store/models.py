@@ -1,4 +1,4 @@
-"""Which records of a Redis store have vectors, which model serves, and who follows the change sequence."""
+"""Embedding models of a Redis store, and the followers of its change sequence."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def embeddings(server: Server, names: Iterable[bytes], model: str) -> list[tuple
     """The rows and vectors of those of these records that have vectors of the model."""
     found: list[tuple[Row, Embedding]] = []
     for part in in_parts(dict.fromkeys(names), _PART):
-        dimension, *told = server.run(EMBEDDINGS, frame(model), *part)
-        for name, text, value in zip(told[::3], told[1::3], told[2::3], strict=True):
+        dimension, *found_rows = server.run(EMBEDDINGS, frame(model), *part)
+        for name, text, value in zip(found_rows[::3], found_rows[1::3], found_rows[2::3], strict=True):
             found.append((row_of(name, text), vectors_of(model, value, dimension_of(dimension))))
     return found
 

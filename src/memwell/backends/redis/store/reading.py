@@ -1,4 +1,4 @@
-"""What a Redis store tells of records: by id, by listing, by count."""
+"""Reading records from a Redis store: by id, in order, by count."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from memwell import filters
 from memwell.backends.redis.store.mirror import Mirror
-from memwell.backends.redis.store.records import access_of, alive, history_field, told
+from memwell.backends.redis.store.records import access_of, alive, history_field, record_of
 from memwell.backends.redis.store.rows import Row, frame, links_of, name_of, names_of, row_of, user_mark
 from memwell.backends.redis.store.server import Server, in_parts
 from memwell.errors import NotFound
@@ -38,7 +38,7 @@ class Reading:
         found: dict[str, Record] = {}
         for part in in_parts(dict.fromkeys(ids), _PART):
             names = [name_of(scope.tenant_id, id) for id in part]
-            for _, record in self._told(names):
+            for _, record in self._records_of(names):
                 if scope.sees(record.scope) and alive(record, now):
                     found[record.id] = record
         return [found[id] for id in ids if id in found]
@@ -59,7 +59,7 @@ class Reading:
             chosen = list(islice(rows, limit))
         names = [row.name for row in chosen]
         links, access = self._server.read("links", names), self._server.read("access", names)
-        return [told(*each) for each in zip(chosen, links, access, strict=True)]
+        return [record_of(*each) for each in zip(chosen, links, access, strict=True)]
 
     def choose(self, scope: Scope, now: datetime, where: filters.Node | None) -> list[Row]:
         """The rows that a call may see and that pass its filter, in no order."""
@@ -88,7 +88,7 @@ class Reading:
     def history(self, scope: Scope, id: str, now: datetime) -> list[Version]:
         """See `Store.history`."""
         name = name_of(scope.tenant_id, id)
-        for row, record in self._told([name]):
+        for row, record in self._records_of([name]):
             if scope.sees(record.scope) and alive(record, now):
                 texts = self._server.read("history", [history_field(name, n) for n in range(row.past)])
                 past = [version_from_json(loads(text.decode())) for text in texts if text is not None]
@@ -118,10 +118,10 @@ class Reading:
         return sorted(found, key=lambda item: (item[0], item[1].target, item[1].kind))
 
     def records(self, rows: Sequence[Row]) -> list[Record]:
-        """Rows as they are told."""
+        """The records of rows."""
         names = [row.name for row in rows]
         links, access = self._server.read("links", names), self._server.read("access", names)
-        return [told(*each) for each in zip(rows, links, access, strict=True)]
+        return [record_of(*each) for each in zip(rows, links, access, strict=True)]
 
     def stats(self, scope: Scope, now: datetime) -> Stats:
         """See `Store.stats`."""
@@ -147,12 +147,12 @@ class Reading:
             bytes=None,
         )
 
-    def _told(self, names: Sequence[bytes]) -> list[tuple[Row, Record]]:
-        """Rows and records by name, as of one moment."""
+    def _records_of(self, names: Sequence[bytes]) -> list[tuple[Row, Record]]:
+        """Rows and their records by name, as of one moment."""
         asked = [("HMGET", table, *names) for table in ("records", "links", "access")]
         values = zip(names, *self._server.atomically(*asked), strict=True)
         rows = [(row_of(name, text), *rest) for name, text, *rest in values if text is not None]
-        return [(row, told(row, links, access)) for row, links, access in rows]
+        return [(row, record_of(row, links, access)) for row, links, access in rows]
 
     def _passing(
         self, rows: Iterable[Row], scope: Scope, now: datetime, where: filters.Node | None

@@ -1,4 +1,4 @@
-"""A record of the Redis store as it is told: its row with what hangs on it."""
+"""A record of the Redis store, put together from its row, links and accesses."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from memwell.backends.redis.store.rows import Row, links_of
 from memwell.records.codec import dumps, from_micros, loads, to_micros, version_to_json
 from memwell.types import Record, Version
 
-__all__ = ["access_of", "access_text", "alive", "history_field", "told", "version_text"]
+__all__ = ["access_of", "access_text", "alive", "history_field", "record_of", "version_text"]
 
 
-def told(row: Row, links: bytes | None, access: bytes | None) -> Record:
-    """A record as it is told: with its relationships and accesses."""
+def record_of(row: Row, links: bytes | None, access: bytes | None) -> Record:
+    """The record of a row, with its links and accesses."""
     count, last = access_of(access)
     return replace(
         row.record,
@@ -38,7 +38,7 @@ def access_of(text: bytes | None) -> tuple[int, datetime | None]:
 
 
 def history_field(name: bytes, number: int) -> bytes:
-    """Where an older version is kept."""
+    """The field of an older version."""
     return b"%s\0%d" % (name, number)
 
 

@@ -164,12 +164,12 @@ class Server:
         if self._durable is None:
             try:
                 client = self.clients.get()
-                told = client.config_get("append*", **self._shard(client))
+                said = client.config_get("append*", **self._shard(client))
             except redis.exceptions.ResponseError:  # the user may not ask
-                told = {}
+                said = {}
             except (redis.exceptions.RedisError, OSError):
                 return False  # ask again when it can be reached
-            self._durable = (_text(told, "appendonly"), _text(told, "appendfsync")) == ("yes", "always")
+            self._durable = (_text(said, "appendonly"), _text(said, "appendfsync")) == ("yes", "always")
         return self._durable
 
     def _inspect(self, client: Any) -> None:
@@ -244,6 +244,6 @@ def _decodes(client: Any) -> bool:
     return bool(encoder.decode_responses)
 
 
-def _text(told: dict[Any, Any], name: str) -> str:
-    value = told.get(name, told.get(name.encode(), ""))
+def _text(said: dict[Any, Any], name: str) -> str:
+    value = said.get(name, said.get(name.encode(), ""))
     return value.decode() if isinstance(value, bytes) else str(value)

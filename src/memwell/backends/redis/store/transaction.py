@@ -1,8 +1,8 @@
 """A write on Redis: read what it needs, decide in Python, and commit in one script if nothing read has changed.
 
-A `Transaction` remembers what it read and shows its own changes over it. `commit` sends the differences with the
-digests of all that they depend on; when somebody was faster, `transact` does the work again on what holds then.
-Somebody else's success is the only reason for that, so the store as a whole always gets on.
+A `Transaction` remembers what it read and shows its own changes on top. `commit` sends the differences with digests of
+all values that they depend on. If somebody else has changed one of these, `transact` does the work again on the new
+values. That happens only when another commit succeeds, so the store as a whole always makes progress.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ Place = tuple[str, bytes]
 
 _NUMBER: Final = {table: n for n, table in enumerate(TABLES, 1)}
 _DECIDING: Final = frozenset({"records", "marks", "models", "followers", "meta"})
-"""Tables whose values decide what is done; a value of another counts only where it is written anew."""
+"""Tables whose values decide what is written. A value of another table matters only where it is overwritten."""
 _LAST_KEY: Final[Place] = ("meta", b"key")
 _TRIES: Final = 200
 _CROWD: Final = 100
-"""After somebody was faster, so many writes reserve their keys."""
+"""After a conflict, so many writes reserve their keys."""
 _WORDS: Final = 1_000
 
 
 def transact(server: Server, work: Callable[[Transaction], T]) -> T:
-    """What the work returns, committed. Raises what it raises, and `Unavailable` when others are always faster."""
+    """Commit the work; what it returns. Raises what it raises, and `Unavailable` if others win every time."""
     for attempt in range(_TRIES):
         reserve = attempt > 0 or server.crowded > 0
         server.crowded -= reserve and server.crowded > 0
@@ -60,18 +60,18 @@ def transact(server: Server, work: Callable[[Transaction], T]) -> T:
 
 
 class Transaction:
-    """See the module. One thread uses it, once."""
+    """See the module. It is used once, by one thread."""
 
     def __init__(self, server: Server, *, reserve: bool = False) -> None:
-        """With `reserve`, keys for new records are taken at once, beside the transaction: that is one more write for
-        the server, and keeps those who insert at the same time out of each other's way.
+        """With `reserve`, keys for new records are taken from the server at once, outside the transaction. That costs
+        one more write, and concurrent inserts do not conflict.
         """
         self.server = server
         self._reserve = reserve
         self.commands: list[tuple[str, str, list[Any]]] = []
-        """Further commands to do with the commit: name, table, words."""
+        """Further commands of the commit: name, table, arguments."""
         self.fresh: list[bytes] = []
-        """Models that got vectors, framed, in order."""
+        """Models with new vectors, framed, in order."""
         self._seen: dict[Place, bytes | None] = {}
         self._put: dict[Place, bytes | None] = {}
         self._before: dict[bytes, Row | None] = {}
@@ -83,7 +83,7 @@ class Transaction:
     # ------------------------------------------------------------------------------------------- reading
 
     def load(self, places: Iterable[Place], keys: int = 0) -> None:
-        """Read what will be needed, and where from to take so many keys, in one round trip."""
+        """Read what will be needed, and the last key if so many `keys` are needed, in one round trip."""
         wanted: dict[str, list[bytes]] = {}
         for table, field in dict.fromkeys([*places, *([_LAST_KEY] if keys and not self._reserve else [])]):
             if (table, field) not in self._seen:
@@ -105,22 +105,22 @@ class Transaction:
             self._seen.update(zip([(table, field) for field in part], values, strict=True))
 
     def get(self, table: str, field: bytes) -> bytes | None:
-        """A field of a hash, as it will be."""
+        """A field of a hash, with the changes of this transaction."""
         place = (table, field)
         if place not in self._put and place not in self._seen:
             self.load([place])
         return self._put[place] if place in self._put else self._seen[place]
 
     def row(self, name: bytes) -> Row | None:
-        """A record's row, as it will be. Raises `Corrupt`."""
+        """A record's row, with the changes of this transaction. Raises `Corrupt`."""
         if name not in self._rows:
             text = self.get("records", name)
             self._rows[name] = self._before[name] = None if text is None else row_of(name, text)
         return self._rows[name]
 
     def rows_like(self, position: int, tenant: str, user: str | None, found: Iterable[Row]) -> list[Row]:
-        """All rows of some owners as they will be, given those that stood there at a position. The commit fails if
-        any of them has changed since.
+        """All rows of some owners, with the changes of this transaction, given their rows at a position. The commit
+        fails if any of them has changed since.
         """
         self._quiet.append((position, frame(tenant), user_mark(user) if user is not None else ANYBODY))
         for row in found:
@@ -130,21 +130,21 @@ class Transaction:
         return [row for row in own if user is None or row.record.user_id == user]
 
     def stands(self) -> bool:
-        """Whether all that was read is as it was, at one moment."""
+        """Whether all values that were read still hold, at one moment."""
         parts = [
             (table, part)
             for table in {table for table, _ in self._seen}
             for part in in_parts((f for t, f in self._seen if t == table), 5 * _WORDS)
         ]
-        told = self.server.atomically(*(("HMGET", table, *fields) for table, fields in parts))
+        current = self.server.atomically(*(("HMGET", table, *fields) for table, fields in parts))
         return all(
             self._seen[table, field] == value
-            for (table, fields), values in zip(parts, told, strict=True)
+            for (table, fields), values in zip(parts, current, strict=True)
             for field, value in zip(fields, values, strict=True)
         )
 
     def key(self) -> int:
-        """A key that no record has had."""
+        """A key that no record ever had."""
         if not self._reserve:
             key = int(self.get(*_LAST_KEY) or 0) + 1
             self.put(*_LAST_KEY, b"%d" % key)
@@ -164,7 +164,7 @@ class Transaction:
         self.put(table, field, dumps(names).encode() if names else None)
 
     def put_row(self, row: Row) -> None:
-        """Put a row in the place of what stood there, and note the change."""
+        """Write a row, and note the change."""
         before = self.row(row.name)
         if before is None or before.digest != row.digest:
             self.load(("marks", b"%d" % each.digest) for each in (before, row) if each is not None)
@@ -194,14 +194,14 @@ class Transaction:
     # ----------------------------------------------------------------------------------------- committing
 
     def commit(self) -> bool:
-        """Whether it was done; False when something it depends on has changed. Without a change nothing is asked."""
+        """Write the changes. Returns False if something they depend on has changed. Without changes nothing is sent."""
         commands = [*self._changes(), *self.commands]
         if not commands and not self._notes:
             return True
         return deliver(self.server, self._plan(commands))
 
     def _changes(self) -> list[tuple[str, str, list[Any]]]:
-        """The commands that make of what was read what shall be."""
+        """The commands that turn the values that were read into the new ones."""
         fields, members = dict(self._put), dict[Place, int | None]()
         for name, row in self._rows.items():
             before = self._before[name]

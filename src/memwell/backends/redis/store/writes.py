@@ -1,4 +1,4 @@
-"""The operations of a write on a Redis transaction. Each keeps every projection in step."""
+"""The operations of a write, in a Redis transaction. Each updates all projections."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from memwell.backends.redis.store.records import (
     access_text,
     alive,
     history_field,
-    told,
+    record_of,
     version_text,
 )
 from memwell.backends.redis.store.rows import (
@@ -89,8 +89,8 @@ class Write:
         if twin := self.twin(operation):
             return self._reinforce(twin, operation)
         name = name_of(record.scope.tenant_id, record.id)
-        if held := transaction.row(name):
-            self._free(held)
+        if taken := transaction.row(name):
+            self._free(taken)
         key = transaction.key()
         models = self._put_vectors(key, operation.embedding)
         for number, version in enumerate(operation.past):
@@ -106,27 +106,27 @@ class Write:
         if record.access_count and record.last_accessed_at:
             transaction.put("access", name, access_text(record.access_count, record.last_accessed_at))
         transaction.put_row(row)
-        return self._told(row)
+        return self._record(row)
 
-    def _free(self, held: Row) -> None:
-        if alive(held.record, self.now):
+    def _free(self, taken: Row) -> None:
+        if alive(taken.record, self.now):
             raise Conflict(
-                f"the id {held.record.id!r} already belongs to another memory; use update to change that one",
+                f"the id {taken.record.id!r} already belongs to another memory; use update to change that one",
                 part="redis",
             )
-        self.remove([held])
+        self.remove([taken])
 
     def _reinforce(self, row: Row, operation: Insert) -> Record:
         models = row.models or self._put_vectors(row.key, operation.embedding)
         again = replace(row, record=reinforced(row.record, operation.record), models=models)
         self.transaction.put_row(again)
-        stored = self._told(again)
+        stored = self._record(again)
         change = overwriting(operation, stored)
         return stored if change is None else self._update(change)
 
     def _update(self, operation: Update) -> Record:
         row = self._visible(operation.scope, operation.id)
-        found = self._told(row)
+        found = self._record(row)
         record, changed = revised(found, operation, self.now)
         if not changed:
             return found
@@ -138,7 +138,7 @@ class Write:
             models = self._put_vectors(row.key, operation.embedding)
         after = replace(row, record=plain(record), digest=digest(record), models=models, past=row.past + 1)
         self.transaction.put_row(after)
-        return self._told(after)
+        return self._record(after)
 
     def _delete(self, operation: Delete) -> list[str]:
         scope = operation.scope
@@ -230,12 +230,12 @@ class Write:
             raise NotFound(f"no memory {id!r} in this scope", part="redis")
         return row
 
-    def _told(self, row: Row) -> Record:
+    def _record(self, row: Row) -> Record:
         get = self.transaction.get
-        return told(row, get("links", row.name), get("access", row.name))
+        return record_of(row, get("links", row.name), get("access", row.name))
 
     def _accessed(self, row: Row) -> Record:
-        return told(row, None, self.transaction.get("access", row.name))
+        return record_of(row, None, self.transaction.get("access", row.name))
 
     def _links(self, row: Row) -> tuple[Link, ...]:
         return links_of(self.transaction.get("links", row.name))
