@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
+from memwell.errors import Corrupt
 from memwell.ports.store.operations import Insert, Operation, Update
 from memwell.types import Link, Record, Scope, Version
 
@@ -76,5 +77,15 @@ async def _visible(
     store: _Reader, scope: Scope, ids: Iterable[str], known: Collection[str], now: datetime
 ) -> set[str]:
     unknown = sorted(set(ids) - set(known))
-    found = await store._get(scope, unknown, now) if unknown else []
+    found = await _readable(store, scope, unknown, now) if unknown else []
     return {*known, *(record.id for record in found)}
+
+
+async def _readable(store: _Reader, scope: Scope, ids: Sequence[str], now: datetime) -> list[Record]:
+    """These records, without those that cannot be read: an error about one is for its own readers."""
+    try:
+        return await store._get(scope, ids, now)
+    except Corrupt:
+        if len(ids) == 1:
+            return []
+    return [record for id in ids for record in await _readable(store, scope, [id], now)]
