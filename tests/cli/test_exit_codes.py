@@ -33,6 +33,8 @@ from memwell.errors import (
         (("remember", "x", "--importance", "5"), 2, "0 to 1"),
         (("remember", "x", "--ttl", "soon"), 2, "30m"),
         (("remember", "x", "--metadata", "{"), 2, "--metadata is not JSON"),
+        (("remember", "x", "--metadata", '{"a":' * 10_000 + "1" + "}" * 10_000), 2, "nests too deep"),
+        (("remember", "x", "--metadata", '{"a":' * 30 + "1" + "}" * 30), 2, "nests deeper than 16 levels"),
         (("remember", "x", "--metadata", "[1]"), 2, "JSON object"),
         (("recall", "x", "--where", '{"a": {"$near": 1}}'), 2, "$near"),
         (("recall", "x", "--mode", "psychic"), 2, "psychic"),

@@ -497,3 +497,21 @@ def test_several_files_in_one_call_and_one_that_is_no_text(store: str) -> None:
     assert [one["added"] for one in told] == [1]
     assert "b.txt is not UTF-8" in err
     assert contents(store) == ["a"]
+
+
+@pytest.mark.parametrize("depth", [900, 10_000, 100_000])
+@pytest.mark.parametrize(("before", "after"), [("[", "]"), ('{"messages":[', "]}")])
+def test_a_file_that_nests_too_deep_is_skipped_in_plain_words(depth: int, before: str, after: str) -> None:
+    (item,) = read([before * depth + after * depth], format="chat", name="deep.json")
+    assert isinstance(item, Skipped)
+    assert "too deep" in item.reason or "JSON" not in item.reason
+
+
+def test_a_line_that_nests_too_deep_leaves_the_other_lines() -> None:
+    lines = [
+        '{"role": "user", "content": "tea"}\n',
+        "[" * 100_000 + "\n",
+        '{"role": "user", "content": "rye"}\n',
+    ]
+    found = list(read(lines, format="chat", name="x.jsonl"))
+    assert [type(item) for item in found] == [Found, Skipped, Found]

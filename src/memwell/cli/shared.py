@@ -21,6 +21,7 @@ from memwell.cli.local import remedy
 from memwell.cli.output import Output
 from memwell.config import Settings, load
 from memwell.errors import InvalidInput, NotFound
+from memwell.fields import LIMITS
 from memwell.sync import Memory
 
 __all__ = ["Cli", "Metadata", "Where", "Yes", "ask", "command", "content_of", "duration"]
@@ -165,6 +166,10 @@ def _object(text: str | None, option: str) -> dict[str, Any] | None:
     like = f'{option} \'{{"topic": "tea"}}\''
     try:
         value = json.loads(text)
+    except RecursionError as error:
+        raise typer.BadParameter(
+            f"{option} nests too deep; at most {LIMITS['metadata_depth']} levels are taken"
+        ) from error
     except ValueError as error:
         raise typer.BadParameter(f"{option} is not JSON: {error}. Quote it: {like}") from error
     if not isinstance(value, dict):

@@ -35,6 +35,9 @@ class _Context:
     place: str = ""
 
 
+_TOO_DEEP: Final = "it nests too deep for a conversation"
+
+
 def read(lines: Iterable[str], name: str, session: str | None) -> Iterator[Item]:
     """One memory per turn, as `speaker: text`, with session, time, and `speaker` or `role` in the metadata."""
     context = _Context(session=session, source=name or None)
@@ -48,14 +51,18 @@ def read(lines: Iterable[str], name: str, session: str | None) -> Iterator[Item]
     rest = [first, *numbered]
     try:
         whole = json.loads("".join(line for _, line in rest).lstrip("\ufeff"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         if len(rest) > 1 and any(isinstance(_parsed(line), Mapping) for _, line in rest[1:3]):
             yield from _by_line(rest, context)
             return
         place = f"line {getattr(error, 'lineno', 1) + first[0] - 1}"
-        yield Skipped(place=place, reason=f"not JSON: {error}; nothing was imported from this file")
+        reason = _TOO_DEEP if isinstance(error, RecursionError) else f"not JSON: {error}"
+        yield Skipped(place=place, reason=f"{reason}; nothing was imported from this file")
         return
-    yield from _any(whole, context)
+    try:
+        yield from _any(whole, context)
+    except RecursionError:
+        yield Skipped(place=context.place or "line 1", reason=_TOO_DEEP)
 
 
 def _by_line(numbered: Iterable[tuple[int, str]], context: _Context) -> Iterator[Item]:
@@ -74,7 +81,7 @@ def _by_line(numbered: Iterable[tuple[int, str]], context: _Context) -> Iterator
 def _parsed(line: str) -> Any:
     try:
         return json.loads(line.lstrip("\ufeff"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

@@ -56,10 +56,13 @@ _KNOWN: Final[Mapping[str, Any]] = {
 """What an expression may name."""
 
 
-def maker(places: Mapping[str, int], expressions: Expressions) -> Callable[[Sequence[Any]], Record]:
+def maker(
+    places: Mapping[str, int], expressions: Expressions, **more: Any
+) -> Callable[[Sequence[Any]], Record]:
     """The function that makes a record of a row; `places` says where in the row each field stands.
 
-    It raises `TypeError`, `ValueError`, `OverflowError` or `Corrupt` for a value that cannot be read.
+    Expressions may name what is in `more`. The function raises `TypeError`, `ValueError`, `OverflowError` or `Corrupt`
+    for a value that cannot be read.
     """
 
     def term(name: str) -> str:
@@ -67,12 +70,14 @@ def maker(places: Mapping[str, int], expressions: Expressions) -> Callable[[Sequ
 
     scope = ", ".join(map(term, SCOPE))
     rest = ", ".join(term(name) for name in places if name not in SCOPE)
-    return compiled(f"lambda row: Record(scope=Scope({scope}), {rest})", _KNOWN)
+    return compiled(f"lambda row: Record(scope=Scope({scope}), {rest})", {**_KNOWN, **more})
 
 
-def reader(places: Mapping[str, int], expressions: Expressions) -> Callable[[Sequence[Any]], Record]:
+def reader(
+    places: Mapping[str, int], expressions: Expressions, **more: Any
+) -> Callable[[Sequence[Any]], Record]:
     """As `maker`, for rows that hold all that is told of a record: it raises `Corrupt` naming the record."""
-    made, id = maker(places, expressions), places["id"]
+    made, id = maker(places, expressions, **more), places["id"]
 
     def record_of(row: Sequence[Any]) -> Record:
         try:

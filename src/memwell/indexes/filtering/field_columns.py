@@ -76,7 +76,7 @@ def decoded(given: Any) -> dict[str, Any]:
     try:
         found = json.loads(given)
         found["metadata"]
-    except (TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError, KeyError, RecursionError) as error:
         raise Corrupt(
             "a point of the index holds no fields of ours; let `memwell repair` rebuild it"
         ) from error

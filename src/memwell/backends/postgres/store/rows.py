@@ -41,8 +41,9 @@ __all__ = [
 ]
 
 SELECT: Final = sql.select(
-    "SELECT json_agg(json_build_array(t.id, l.kind, l.strength, (extract(epoch FROM l.created_at) * 1000000)::bigint)"
-    " ORDER BY l.target, l.kind) FROM links l JOIN records t ON t.key = l.target WHERE l.source = r.key"
+    "SELECT json_agg(json_build_array(t.id, l.kind, encode(float8send(l.strength), 'hex'),"
+    " (extract(epoch FROM l.created_at) * 1000000)::bigint) ORDER BY l.target, l.kind)"
+    " FROM links l JOIN records t ON t.key = l.target WHERE l.source = r.key"
 )
 """All that `record_of` reads."""
 
@@ -57,14 +58,23 @@ COLUMNS: Final = {name: _TYPES[FIELDS[name].type] for name in STORED} | {
 }  # fmt: skip
 """The columns of `records` but its key, with their types, in the order of `columns_of`."""
 
+
+def _strength(hexadecimal: str) -> float:
+    """A float in binary: as a number in JSON it has no more digits than the server is set to write."""
+    found: float = _FLOAT.unpack(bytes.fromhex(hexadecimal))[0]
+    return found
+
+
+_FLOAT: Final = struct.Struct(">d")
 record_of: Final = reader(
     sql.PLACES,
     {
         "content": "text_of(value)",
-        "links": "() if value is None else links_of(value)",
+        "links": "() if value is None else links_of([(t, k, strength(s), at) for t, k, s, at in value])",
         "metadata": "mapping_of(value)",
         "tags": "tuple(value)",
     },
+    strength=_strength,
 )
 """A row of `SELECT` as a record. Raises `Corrupt` naming the record when a column cannot be read."""
 
