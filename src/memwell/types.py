@@ -101,7 +101,7 @@ class Record:
     content: str
     kind: str = "memory"
     metadata: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
-    """Read-only in all its depth, and equal to the dict it was made of; `{**record.metadata}` is one to change."""
+    """Read-only at every level, and equal to a plain dict; `{**record.metadata}` makes a copy to change."""
     tags: tuple[str, ...] = ()
     category: str | None = None
     importance: float = 0.5

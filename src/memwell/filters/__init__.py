@@ -24,7 +24,8 @@ Meaning, the same on every backend (`matches` is the definition):
   times, ISO text is accepted too. Times without a zone are taken as UTC.
 - Texts are ordered by code point.
 
-Limits: `MAX_DEPTH` levels, `MAX_CLAUSES` comparisons and `MAX_OPERANDS` values in a filter.
+Limits: 20 levels, 500 comparisons and 10,000 values in a filter. The words of other systems (`AND`, `{"gte": 3}`) raise
+`InvalidQuery` with the form to write here.
 """
 
 from memwell.filters.meaning import MISSING, fields, holds, instant, matches, matches_fields, value_of

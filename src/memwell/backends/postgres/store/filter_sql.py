@@ -22,6 +22,8 @@ from memwell.records.codec import dumps, to_micros
 __all__ = ["as_jsonb", "compile", "instants"]
 
 _SHARES: Final = of_type("share")
+_FEW: Final = 32
+"""Values that are compared one by one; more are put into a hash table, once for all rows."""
 
 
 def compile(node: Node) -> Part:
@@ -155,6 +157,8 @@ def _one_of(value: str, cast: str, items: list[Any], path: Sequence[str] = ()) -
         return f"{value} = %s::{cast}", [*path, *items]
     # Texts for all that is written as one; an empty list names no type by itself.
     given = "timestamptz" if cast == "timestamptz" else "float8" if cast == "float8" else "text"
+    if len(items) > _FEW:
+        return f"{value} IN (SELECT unnest(%s::{given}[])::{cast})", [*path, items]
     return f"{value} = ANY (%s::{given}[]::{cast}[])", [*path, items]
 
 
