@@ -1,7 +1,7 @@
-"""Settings from the environment, for the command line and other edges; the library itself never reads it.
+"""Settings from the environment, for the command line and other entry points. The library itself never reads it.
 
-Every variable starts with `MEMWELL_`. One that is not known is refused with the nearest known name, because a misspelt
-variable that is silently ignored may send memories to the wrong place.
+Every variable starts with `MEMWELL_`. An unknown one is refused, with the nearest known name: a misspelt variable that
+is silently ignored could send memories to the wrong place.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _NO: Final = frozenset({"0", "false", "f", "no", "n", "off"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the edges were told. The variable of a field is `MEMWELL_` and its name in capitals."""
+    """The settings of the command line. The variable of a field is `MEMWELL_` and its name in capitals."""
 
     url: str | None = None
     """Where memories are kept; by default one SQLite file in the user's data directory."""

@@ -157,8 +157,8 @@ def _plugged_in(kind: str, url: Url) -> Any:
     try:
         opener = point.load().from_url
     except Exception as error:
-        told = f"{type(error).__name__}: {error}"
-        raise ConfigError(f"the plugin {point.value} cannot be imported: {told}") from error
+        reason = f"{type(error).__name__}: {error}"
+        raise ConfigError(f"the plugin {point.value} cannot be imported: {reason}") from error
     try:
         return opener(url)
     except MemwellError:

@@ -49,18 +49,18 @@ class Url:
         return self.rest[1:]
 
     def take(self, name: str, default: str | None = None) -> str | None:
-        """An option's value, taken out."""
+        """Remove an option and return its value."""
         return self.options.pop(name, default)
 
     def whole(self, name: str, default: int, *, least: int = 0) -> int:
-        """A whole number, taken out. Raises `ConfigError` for anything else and for less than `least`."""
+        """Remove an option and return it as a whole number. Raises `ConfigError` for any other, or below `least`."""
         number = self.number(name, default)
         if number != int(number) or number < least:
             raise ConfigError(f"option {name} is a whole number of {least} or more, not {number:g}")
         return int(number)
 
     def flag(self, name: str, default: bool) -> bool:
-        """A yes or no, taken out: `true`, `yes`, `1`, `on` or `false`, `no`, `0`, `off`."""
+        """Remove an option and return it as a flag: `true`, `yes`, `1`, `on` or `false`, `no`, `0`, `off`."""
         given = self.options.pop(name, None)
         if given is None:
             return default
@@ -92,7 +92,7 @@ class Url:
         )
 
     def number(self, name: str, default: float) -> float:
-        """A numeric option of 0 or more, taken out. Raises `ConfigError` for anything else."""
+        """Remove an option and return it as a number. Raises `ConfigError` if it is not one of 0 or more."""
         given = self.options.pop(name, None)
         try:
             number = default if given is None else float(given)
@@ -103,19 +103,19 @@ class Url:
         return number
 
     def done(self, *names: str) -> None:
-        """Raise `ConfigError` for options that nobody took, naming those there are."""
+        """Raise `ConfigError` for options that are left; `names` are those that exist."""
         if self.options:
             valued = [name for name, value in sorted(self.options.items()) if value]
             plain = [name for name in valued if name.replace("-", "_").isidentifier()]
             if len(plain) < len(self.options):  # more likely the rest of a password
-                raise ConfigError(f"what follows the ? of {self.scheme} is no list of options; {_ENCODE}")
+                raise ConfigError(f"what follows the ? of {self.scheme} is not a list of options; {_ENCODE}")
             left = ", ".join(plain)
             raise ConfigError(f"{self.scheme} has no option {left}; it has: {', '.join(names) or 'none'}")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a service listens, and as whom to come."""
+    """The address of a service, and the login to use there."""
 
     user: str | None
     password: str | None = field(repr=False)
@@ -125,7 +125,7 @@ class Place:
     """What follows the first slash."""
 
     def host(self, port: int, name: str = "localhost") -> tuple[str, int]:
-        """The one host, with what stands for an absent name and port. Raises `ConfigError` for several."""
+        """The host and port, with defaults for what is absent. Raises `ConfigError` for several hosts."""
         if len(self.hosts) > 1:
             raise ConfigError("this URL takes one host, not several")
         found = self.hosts[0] if self.hosts else (name, None)

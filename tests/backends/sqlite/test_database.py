@@ -56,7 +56,7 @@ def inserting(text: str) -> Callable[[sqlite3.Connection], str]:
 
 def queued(database: Database, count: int) -> None:
     """Return when so many callers wait for the turn."""
-    while len(database._turns._waiting) < count:
+    while len(database._queue._waiting) < count:
         os.sched_yield()
 
 
@@ -327,8 +327,8 @@ def test_ctrl_c_at_any_moment_neither_keeps_the_turn_nor_loses_what_was_acknowle
         assert not other.is_alive()
     assert interrupted > 50
     assert set(acknowledged) <= set(texts(file))
-    assert file._turns.holder is None
-    assert not file._turns._waiting
+    assert file._queue.holder is None
+    assert not file._queue._waiting
 
 
 # ----------------------------------------------------------------------------------------------------- closing

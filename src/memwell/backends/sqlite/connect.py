@@ -1,4 +1,4 @@
-"""How each connection to a SQLite file is opened: mode, pragmas, and what SQLite wants to be asked twice."""
+"""Opening connections to a SQLite file: mode, pragmas, and repeated attempts where SQLite does not wait by itself."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pathlib import Path
 __all__ = ["Connection", "Opening", "connections"]
 
 STATEMENTS = 256
-"""Prepared statements kept by each connection."""
+"""Prepared statements that each connection caches."""
 WAL_KEPT = 64 * 2**20
 """Bytes that the write-ahead log may keep on disk once it was checkpointed."""
 
 
 class Connection(sqlite3.Connection):
-    """Closed when the last who uses it lets go, and not under anybody's hands."""
+    """A connection that closes when it is garbage collected, so never while a thread still uses it."""
 
     path: str
 
@@ -29,7 +29,7 @@ class Connection(sqlite3.Connection):
 
 
 connections: weakref.WeakSet[Connection] = weakref.WeakSet()
-"""Every open connection of this process, for the sake of forks."""
+"""Every open connection of this process; `forks` needs them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +58,14 @@ class Opening:
         except sqlite3.OperationalError:
             if not self.readonly or self._has_unmerged_log():
                 raise
-            # WAL needs its side files even to read. Where they cannot be made, nobody can be writing either.
+            # WAL needs its side files even to read. Where they cannot be created, nobody can be writing either.
             connection.close()
             connection = self._connect("ro&immutable=1")
         connection.execute("PRAGMA query_only=1")
         return self._set_up(connection)
 
     def checkpoint(self, connection: sqlite3.Connection) -> None:
-        """Move the write-ahead log into the file if nobody is in the way."""
+        """Move the write-ahead log into the file, unless another connection prevents it."""
         with contextlib.suppress(sqlite3.Error):
             connection.execute("PRAGMA busy_timeout=0")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

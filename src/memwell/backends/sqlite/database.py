@@ -1,8 +1,7 @@
-"""One SQLite file, opened the way memwell needs it: WAL, one writer, a reader per thread, safe over threads,
-processes and forks.
+"""One SQLite file in WAL mode: one writer and a reader per thread, safe across threads, processes and forks.
 
-The embedded store, key-value and log stand on it. `Database` raises native `sqlite3` errors from statements;
-a port turns them into memwell's by `translate`, the one table of them.
+The store, the key-value and the log are built on it. Statements raise native `sqlite3` errors, which the ports
+translate into memwell's with `translate`.
 """
 
 from __future__ import annotations
@@ -33,11 +32,11 @@ Durability = Literal["normal", "full"]
 
 
 TOGETHER = 128
-"""Jobs after which a commit waits for no more of them."""
+"""The most jobs that share one commit, about."""
 
 
 class _Snapshot:
-    """Alive while its block is."""
+    """Marks a `with` block of `Database.snapshot` that is running."""
 
     over = False
 
@@ -78,7 +77,7 @@ class Database:
         self.readonly = not memory and (readonly or _cannot_write(self.path))
         """Whether writes are refused."""
         self._opening = Opening(self.path, durability, self.readonly, timeout, setup)
-        self._turns = WriterQueue(timeout)
+        self._queue = WriterQueue(timeout)
         self._readers = threading.local()
         self._writer: Connection | None = None
         self._closed = False
@@ -148,22 +147,20 @@ class Database:
         its own caller. A failing commit is raised in every caller. A job must neither commit nor roll back,
         nor use `transaction` or `submit`.
         """
-        turn = Ticket(job)
+        ticket = Ticket(job)
         interrupt: BaseException | None = None
         try:
-            if self._turns.take(turn):
+            if self._queue.take(ticket):
                 return self._run(job)
         finally:
-            while (
-                self._turns.holder is turn
-            ):  # a loop in place, not a function: a signal finds no gap before it
+            while self._queue.holder is ticket:  # in place: a signal finds no gap before it
                 try:
-                    self._give(turn)
+                    self._release(ticket)
                 except BaseException as error:  # noqa: BLE001
                     interrupt = error
             if interrupt is not None:
                 raise interrupt
-        result: T = turn.outcome()
+        result: T = ticket.outcome()
         return result
 
     def migrate(self, component: str, scripts: Sequence[str]) -> None:
@@ -180,13 +177,13 @@ class Database:
             raise translate(error, "sqlite", "open", path=self.path) from error
 
     def vacuum(self) -> None:
-        """Write the file anew without free and lost pages. Needs as much room on the disk again."""
-        turn = Ticket()
+        """Rewrite the file without unused pages. Needs as much disk space again."""
+        ticket = Ticket()
         try:
-            self._turns.take(turn)
+            self._queue.take(ticket)
             (self._writer or self._open_writer()).execute("VACUUM")
         finally:
-            self._give(turn)
+            self._release(ticket)
 
     def check_file(self, *, writing: bool = False) -> None:
         """Raise `Unavailable` when the file was deleted or replaced since it was opened. Takes some microseconds."""
@@ -205,9 +202,9 @@ class Database:
         if reader is not None and reader is not self._writer and self.path != ":memory:":
             reader.close()
         del reader
-        turn = Ticket()
-        if self._turns.take_at_once(turn):
-            self._give(turn)
+        ticket = Ticket()
+        if self._queue.take_at_once(ticket):
+            self._release(ticket)
 
     # ------------------------------------------------------------------------------------------ connections
 
@@ -240,31 +237,30 @@ class Database:
 
     # ------------------------------------------------------------------------------------------------ forks
 
-    def pause(self, turn: Ticket, timeout: float) -> None:
+    def pause(self, ticket: Ticket, timeout: float) -> None:
         """Before a fork: keep every thread from writing. `resume` ends it."""
-        self._turns.take(turn, timeout)
+        self._queue.take(ticket, timeout)
 
-    def resume(self, turn: Ticket) -> None:
+    def resume(self, ticket: Ticket) -> None:
         """After a fork, in the parent."""
-        self._give(turn)
+        self._release(ticket)
 
     def forget_parent(self) -> None:
-        """After a fork, in the child: leave the parent's connections alone; new ones are opened when
-        needed."""
-        self._turns = WriterQueue(self._opening.timeout)
+        """After a fork, in the child: do not use the parent's connections. New ones are opened when needed."""
+        self._queue = WriterQueue(self._opening.timeout)
         if self.path != ":memory:":
             self._readers = threading.local()
             self._writer = None
 
     # ---------------------------------------------------------------------------------------------- writing
 
-    def _begin(self, turn: Ticket) -> Connection:
+    def _begin(self, ticket: Ticket) -> Connection:
         try:
-            self._turns.take(turn)
+            self._queue.take(ticket)
             connection = self._writer or self._open_writer()
             connection.execute("BEGIN IMMEDIATE")
         except BaseException:
-            self._give(turn)
+            self._release(ticket)
             raise
         return connection
 
@@ -281,17 +277,16 @@ class Database:
         connection = self._writer = self._opening.writer()
         return connection
 
-    def _give(self, turn: Ticket) -> None:
-        """Let the next one write, on a connection outside any transaction. Does nothing when it is not our
-        turn."""
+    def _release(self, ticket: Ticket) -> None:
+        """Pass the turn on, with no transaction left open. Does nothing if the ticket does not hold it."""
         try:
-            if self._turns.holder is turn:
+            if self._queue.holder is ticket:
                 if self._writer is not None and self._writer.in_transaction:
                     self._roll_back(self._writer)
                 if self._closed:
                     self._close_writer()
         finally:
-            self._turns.give(turn)
+            self._queue.release(ticket)
 
     def _roll_back(self, connection: Connection) -> None:
         try:
@@ -301,7 +296,7 @@ class Database:
             raise
 
     def _run(self, job: Callable[[sqlite3.Connection], T]) -> T:
-        """Run the job and those of all who come meanwhile, in one transaction."""
+        """Run the job, and those that other threads submit meanwhile, in one transaction."""
         connection = self._writer or self._open_writer()
         companions: list[Ticket] = []
         committing = committed = False
@@ -310,7 +305,7 @@ class Database:
         try:
             connection.execute("BEGIN IMMEDIATE")
             result = job(connection)
-            while len(companions) < TOGETHER and (more := self._turns.companions(companions)):
+            while len(companions) < TOGETHER and (more := self._queue.companions(companions)):
                 _run_each(connection, more)
             self.check_file(writing=True)
             committing = True
@@ -326,7 +321,7 @@ class Database:
         finally:
             while companions:  # in place, as above
                 try:
-                    companions = self._turns.settle(companions, committed, failure)
+                    companions = self._queue.settle(companions, committed, failure)
                 except BaseException as error:  # noqa: BLE001
                     interrupt = error
             if interrupt is not None:
@@ -334,16 +329,16 @@ class Database:
         return result
 
 
-def _run_each(connection: sqlite3.Connection, turns: list[Ticket]) -> None:
-    for turn in turns:
-        assert turn.job is not None
+def _run_each(connection: sqlite3.Connection, tickets: list[Ticket]) -> None:
+    for ticket in tickets:
+        assert ticket.job is not None
         connection.execute("SAVEPOINT memwell_job")
         try:
-            turn.result = turn.job(connection)
+            ticket.result = ticket.job(connection)
         except Exception as error:
             if not connection.in_transaction:  # SQLite itself has rolled back: a full disk, for one
                 raise
-            turn.error = error
+            ticket.error = error
             connection.execute("ROLLBACK TO memwell_job")
         connection.execute("RELEASE memwell_job")
 

@@ -1,14 +1,12 @@
-"""What SQLite needs around a fork: connections of the parent must neither be used nor closed in the child.
+"""SQLite and forks: a child must neither use nor close the connections of its parent.
 
-Before the fork each database's writer is waited for, so that the child does not inherit a transaction half
-done. In the child the inherited connections are kept alive for ever and new ones are opened. SQLite still
-believes, in the child, that this process holds the locks of the inherited connections, although locks are not
-inherited; so the child takes them really. Else a third process could find the file unused once the parent has
-gone, and clear the log away under the child.
+A fork waits for running transactions, so that the child inherits none that is half done. The child keeps the
+inherited connections open and opens new ones. SQLite assumes in the child that this process still holds the locks of
+the inherited connections, but locks are not inherited. The child therefore takes them itself. Otherwise a third
+process could find the file unused after the parent has ended, and delete the write-ahead log that the child uses.
 
-What no library can help: when another thread is inside a *reading* statement at the moment of the fork, the
-child inherits whatever mutex of SQLite or of the C library that thread held. Fork before starting threads, or
-spawn.
+A limit that memwell cannot remove: if another thread is executing a *read* at the moment of the fork, the child
+inherits any mutex of SQLite or of the C library that this thread held. Fork before starting threads, or use spawn.
 """
 
 from __future__ import annotations
@@ -18,6 +16,7 @@ import os
 import weakref
 from typing import TYPE_CHECKING
 
+from memwell._forks import leave_to_parent
 from memwell.backends.sqlite.connect import Connection, connections
 from memwell.backends.sqlite.writer_queue import Ticket
 from memwell.errors import MemwellError
@@ -36,12 +35,12 @@ ALIVE = (1, 128)
 """What everyone who has the `-shm` file open locks in it: the "dead man's switch" of SQLite's os_unix.c."""
 
 _databases: weakref.WeakSet[Database] = weakref.WeakSet()
-_taken: list[tuple[Database, Ticket]] = []
+_paused: list[tuple[Database, Ticket]] = []
 _inherited: list[Connection] = []
 
 
 def register(database: Database) -> None:
-    """Look after this database at forks."""
+    """Prepare this database for forks from now on."""
     _databases.add(database)
 
 
@@ -52,27 +51,27 @@ def unregister(database: Database) -> None:
 
 def _before() -> None:
     for database in list(_databases):
-        turn = Ticket()
+        ticket = Ticket()
         with contextlib.suppress(MemwellError, RuntimeError):
-            database.pause(turn, PATIENCE)
-            _taken.append((database, turn))
-    _inherited.extend(connections)  # else the end of the other threads in the child would close theirs
+            database.pause(ticket, PATIENCE)
+            _paused.append((database, ticket))
+    _inherited.extend(connections)  # otherwise the child would close those of other threads
 
 
 def _in_parent() -> None:
     _inherited.clear()
-    while _taken:
-        database, turn = _taken.pop()
-        database.resume(turn)
+    while _paused:
+        database, ticket = _paused.pop()
+        database.resume(ticket)
 
 
 def _in_child() -> None:
-    _taken.clear()
+    _paused.clear()
     for path in {connection.path for connection in _inherited} - {":memory:"}:
         _lock(path, *SHARED)
         _lock(f"{path}-shm", *ALIVE)
     for connection in _inherited:
-        _keep_for_ever(connection)
+        leave_to_parent(connection)
     for database in list(_databases):
         database.forget_parent()
 
@@ -84,15 +83,6 @@ def _lock(path: str, length: int, offset: int) -> None:
     with contextlib.suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY)  # never closed: closing any would drop every lock on the file
         fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB, length, offset)
-
-
-def _keep_for_ever(connection: Connection) -> None:
-    """Never close it, not even when the interpreter ends: the thread that held its mutex is not here to let
-    go."""
-    with contextlib.suppress(ImportError):
-        import ctypes
-
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
 
 
 if hasattr(os, "register_at_fork"):

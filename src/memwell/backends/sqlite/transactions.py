@@ -16,11 +16,11 @@ __all__ = ["Transaction"]
 class _Ended:
     """A transaction that was committed or rolled back."""
 
-    __slots__ = ("_connection", "_database", "_turn")
+    __slots__ = ("_connection", "_database", "_ticket")
 
     _database: Database
     _connection: sqlite3.Connection
-    _turn: Ticket | None
+    _ticket: Ticket | None
 
 
 class Transaction(_Ended):
@@ -30,28 +30,26 @@ class Transaction(_Ended):
     __slots__ = ()
 
     def __init__(self, database: Database) -> None:
-        self._turn = None
+        self._ticket = None
         self._database = database
 
     def __enter__(self) -> sqlite3.Connection:
-        turn = self._turn = Ticket()
-        self._connection = self._database._begin(turn)
+        ticket = self._ticket = Ticket()
+        self._connection = self._database._begin(ticket)
         return self._connection
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        turn, database = self._turn, self._database
+        ticket, database = self._ticket, self._database
         interrupt: BaseException | None = None
-        assert turn is not None
+        assert ticket is not None
         try:
             if kind is None:
                 database.check_file(writing=True)
                 self._connection.execute("COMMIT")
         finally:
-            while (
-                database._turns.holder is turn
-            ):  # a loop in place, not a function: a signal finds no gap before it
+            while database._queue.holder is ticket:  # in place: a signal finds no gap before it
                 try:
-                    database._give(turn)
+                    database._release(ticket)
                 except BaseException as error:  # noqa: BLE001
                     interrupt = error
             self.__class__ = _Ended  # type: ignore[assignment]  # nothing is left for __del__
@@ -60,6 +58,6 @@ class Transaction(_Ended):
 
     def __del__(self) -> None:
         """The way out when a signal comes between the block and the first step of `__exit__`."""
-        turn = getattr(self, "_turn", None)
-        if turn is not None:
-            self._database._give(turn)
+        ticket = getattr(self, "_ticket", None)
+        if ticket is not None:
+            self._database._release(ticket)

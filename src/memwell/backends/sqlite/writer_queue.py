@@ -61,7 +61,7 @@ class WriterQueue:
         """Whose turn it is."""
         self._waiting: deque[Ticket] = deque()
 
-    def take(self, turn: Ticket, timeout: float | None = None) -> bool:
+    def take(self, ticket: Ticket, timeout: float | None = None) -> bool:
         """Wait for the turn. True: it is ours and must be given back. False: another holder has run the job.
 
         Raises `Unavailable` after the timeout, and at once when this thread holds the turn or waits for it already.
@@ -69,24 +69,24 @@ class WriterQueue:
         try:
             with unheld(self._mutex, "sqlite"):
                 if self.holder is None:
-                    self.holder = turn
+                    self.holder = ticket
                     return True
-                if turn.thread in (self.holder.thread, *(other.thread for other in self._waiting)):
+                if ticket.thread in (self.holder.thread, *(other.thread for other in self._waiting)):
                     raise busy("sqlite")
-                gate = turn.gate = Lock()
+                gate = ticket.gate = Lock()
                 gate.acquire()
-                self._waiting.append(turn)
-            self._wait(turn, gate, self._timeout if timeout is None else timeout)
-            return not turn.done
+                self._waiting.append(ticket)
+            self._wait(ticket, gate, self._timeout if timeout is None else timeout)
+            return not ticket.done
         except BaseException:
-            self._leave(turn)
+            self._leave(ticket)
             raise
 
-    def take_at_once(self, turn: Ticket) -> bool:
+    def take_at_once(self, ticket: Ticket) -> bool:
         """Take the turn only if nobody has it."""
         with self._mutex:
             if self.holder is None:
-                self.holder = turn
+                self.holder = ticket
                 return True
         return False
 
@@ -98,24 +98,24 @@ class WriterQueue:
         if not self._waiting:
             return []
         with self._mutex:
-            more = [turn for turn in self._waiting if turn.job is not None and not turn.done]
+            more = [ticket for ticket in self._waiting if ticket.job is not None and not ticket.done]
             taken += more
-            self._waiting = deque(turn for turn in self._waiting if turn.job is None)
+            self._waiting = deque(ticket for ticket in self._waiting if ticket.job is None)
             return more
 
-    def settle(self, turns: list[Ticket], committed: bool, failure: BaseException | None) -> list[Ticket]:
+    def settle(self, tickets: list[Ticket], committed: bool, failure: BaseException | None) -> list[Ticket]:
         """Wake companions with their outcome, or with the failure of the commit. Returns an empty list."""
-        for turn in turns:
-            if not turn.done:
+        for ticket in tickets:
+            if not ticket.done:
                 if not committed:
-                    turn.fail(failure)
-                self._wake(turn)
+                    ticket.fail(failure)
+                self._wake(ticket)
         return []
 
-    def give(self, turn: Ticket) -> None:
+    def release(self, ticket: Ticket) -> None:
         """Hand the turn to the next in the queue. Does nothing when it is not ours."""
         interrupted: BaseException | None = None
-        while self.holder is turn:
+        while self.holder is ticket:
             try:
                 self._pass_on()
             except BaseException as error:  # noqa: BLE001  a signal must not keep the others waiting
@@ -123,10 +123,10 @@ class WriterQueue:
         if interrupted is not None:
             raise interrupted
 
-    def _wake(self, turn: Ticket) -> None:
-        turn.done = True
-        if turn.gate is not None:
-            turn.gate.release()
+    def _wake(self, ticket: Ticket) -> None:
+        ticket.done = True
+        if ticket.gate is not None:
+            ticket.gate.release()
 
     def _pass_on(self) -> None:
         # The next one takes itself off the queue: a signal between two steps here then leaves nothing half
@@ -141,12 +141,12 @@ class WriterQueue:
             assert following.gate is not None
             following.gate.release()
 
-    def _wait(self, turn: Ticket, gate: Lock, timeout: float) -> None:
+    def _wait(self, ticket: Ticket, gate: Lock, timeout: float) -> None:
         if not gate.acquire(timeout=timeout):
             with self._mutex:
-                still = turn in self._waiting and self.holder is not turn
+                still = ticket in self._waiting and self.holder is not ticket
                 if still:
-                    self._waiting.remove(turn)
+                    self._waiting.remove(ticket)
             if still:
                 raise Unavailable(
                     f"another thread wrote for {timeout:g} s; try again, or keep transactions short",
@@ -154,12 +154,12 @@ class WriterQueue:
                 )
             gate.acquire()
         with self._mutex:
-            if turn in self._waiting:
-                self._waiting.remove(turn)
+            if ticket in self._waiting:
+                self._waiting.remove(ticket)
 
-    def _leave(self, turn: Ticket) -> None:
+    def _leave(self, ticket: Ticket) -> None:
         """Undo an interrupted wait. A job that another holder already runs is not called back."""
         with self._mutex:
-            if turn in self._waiting:
-                self._waiting.remove(turn)
-        self.give(turn)
+            if ticket in self._waiting:
+                self._waiting.remove(ticket)
+        self.release(ticket)

@@ -140,8 +140,8 @@ def size_of(folder: Path) -> int:
 
 def _last_words(output: bytes) -> str:
     lines = [line.strip() for line in output.decode(errors="replace").splitlines() if line.strip()]
-    told = [line for line in lines if line.lower().startswith(("error", "×"))] or lines
-    return told[-1][:300] if told else ""
+    errors = [line for line in lines if line.lower().startswith(("error", "×"))] or lines
+    return errors[-1][:300] if errors else ""
 
 
 def _unpacked(folder: Path) -> Path:

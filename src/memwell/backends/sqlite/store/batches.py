@@ -1,4 +1,4 @@
-"""Many inserts at once: what can only be new goes in by the statement, the rest one by one.
+"""Many inserts at once: records that must be new are inserted with `executemany`, the others one by one.
 
 The outcome is that of `Transaction.apply` for each in turn.
 """
@@ -19,7 +19,7 @@ from memwell.records.codec import digest_of, dumps
 __all__ = ["apply_all", "duplicates"]
 
 _FEW = 8
-"""Up to so many inserts the detour does not pay."""
+"""Up to this many inserts, one by one is faster."""
 
 
 def apply_all(write: Transaction, operations: Sequence[Operation]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Whether the pages and indexes of a SQLite file are whole, and building damaged indexes anew."""
+"""Whether the pages and indexes of a SQLite file are whole, and rebuilding damaged indexes."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The change sequence of a SQLite store: reading and trimming it, who follows it, how far each has come, and who may
-feed it now.
-"""
+"""The change sequence of a SQLite store: reading and trimming it, its followers, their positions and leases."""
 
 from __future__ import annotations
 
@@ -16,9 +14,9 @@ __all__ = ["advance", "changes", "claim", "trim"]
 _KEPT = 20_000
 """Entries that stay in any case: the caches of other processes follow them."""
 _WAITED = 1_000_000
-"""A follower that is farther behind is waited for no longer; it has to begin anew."""
+"""Changes are not kept for a follower that is farther behind; it has to start again."""
 _GONE = timedelta(days=30)
-"""One that nobody has fed for so long is forgotten, and begins anew if it comes back."""
+"""A follower that was not updated for this long is removed, and starts again if it comes back."""
 
 
 def changes(connection: sqlite3.Connection, after: int, limit: int) -> list[Change]:

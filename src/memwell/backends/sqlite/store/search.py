@@ -1,4 +1,4 @@
-"""What the SQLite store reads in bulk: for its corpora, for exports and for statistics."""
+"""Bulk reads of the SQLite store: for its corpora, for exports and for statistics."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""The operations of a write on a SQLite connection, inside the caller's transaction. Each keeps every
-projection in step.
-"""
+"""The operations of a write on a SQLite connection, in the caller's transaction. Each updates all projections."""
 
 from __future__ import annotations
 
