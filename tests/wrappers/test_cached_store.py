@@ -11,52 +11,19 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from memwell import Memory
 from memwell.errors import ConfigError, EmbeddingError, NotSupported, Unavailable
 from memwell.filters import parse
-from memwell.ports import Store
 from memwell.ports.store.search import Search
 from memwell.registry import open_store
 from memwell.testing import run
 from memwell.testing.flaky import Faults, Flaky
-from memwell.testing.memory import MemoryConformance
 from memwell.testing.samples import START, direction, embedding
 from memwell.testing.services import Service
-from memwell.testing.stores import Harness, StoreConformance
+from memwell.testing.stores import Harness
 from memwell.types import Scope
 from memwell.wrappers.cached_store import CachedStore
-from memwell.wrappers.threaded import threaded
 
 ANN, BOB, BEE = Scope(user_id="ann"), Scope(user_id="bob"), Scope(tenant_id="bee", user_id="ann")
-
-
-class TestCachedStore(StoreConformance):
-    many = 2_000
-
-    @pytest.fixture(params=["blocking", "asynchronous"])
-    def store(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-        inner = open_store(f"sqlite:///{tmp_path / 'store.db'}")
-        part = CachedStore(inner if request.param == "blocking" else threaded(inner))
-        yield part
-        run(part, part.close())
-
-
-class Caching(Memory):
-    """A memory over a store with a cache, which it closes."""
-
-    def __init__(self, url: str, **options: Any) -> None:
-        self.store = CachedStore(open_store(url))
-        super().__init__(self.store, **options)
-
-    def close(self) -> None:
-        super().close()
-        run(self.store, self.store.close())
-
-
-class TestMemoryOnACachedStore(MemoryConformance):
-    @pytest.fixture
-    def opening(self) -> type[Memory]:
-        return Caching
 
 
 @pytest.fixture

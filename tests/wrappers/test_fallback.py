@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from tests.embedders import services
 from tests.embedders.services import KEY, serving
 
 from memwell import Memory
-from memwell.backends.memory.keyvalue import MemoryKeyValue
 from memwell.backends.memory.log import MemoryLog
 from memwell.backends.memory.store import MemoryStore
 from memwell.embedders.hashing import Hashing
@@ -32,96 +31,24 @@ from memwell.indexes.exact import Exact
 from memwell.ports import (
     Delete,
     Embed,
-    Embedder,
     Entry,
     Insert,
-    KeyValue,
     Log,
     SetLink,
-    Store,
     Touch,
     Unlink,
     Update,
-    VectorIndex,
 )
 from memwell.records.operations import pack, unpack
-from memwell.registry import open_embedder, open_keyvalue, open_log, open_store
+from memwell.registry import open_keyvalue, open_log, open_store
 from memwell.testing import run
-from memwell.testing.embedders import EmbedderConformance
 from memwell.testing.flaky import Faults, Flaky
-from memwell.testing.indexes import Opening, VectorIndexConformance, opened
-from memwell.testing.keyvalue import KeyValueConformance
-from memwell.testing.logs import LogConformance
 from memwell.testing.samples import ANYBODY, START, embedding, record
-from memwell.testing.stores import Harness, StoreConformance
+from memwell.testing.stores import Harness
 from memwell.testing.stores._harness import everything
 from memwell.types import Link, Scope, Version
 from memwell.wrappers.fallback import REFUSED, REPLAY, Fallback
 from memwell.wrappers.threaded import threaded
-
-
-class TestStores(StoreConformance):
-    many = 1_000
-
-    @pytest.fixture(params=["read-only", "replay"])
-    def store(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-        kept = open_log("memory://") if request.param == "replay" else None
-        first = open_store(f"sqlite:///{tmp_path / 'store.db'}")
-        part = Fallback(first, open_store("memory://"), replay=kept)
-        yield part
-        run(part, part.close())
-
-
-class TestIndexes(VectorIndexConformance):
-    many = 1_000
-
-    @pytest.fixture
-    def opening(self, tmp_path: Path) -> Iterator[Opening]:
-        def make(name: str, metric: Any, dimension: int | None) -> VectorIndex:
-            size = dimension or self.dimension
-            return Fallback(Exact(size, tmp_path / name, metric=metric), Exact(size, metric=metric))
-
-        with opened(make) as opening:
-            yield opening
-
-
-class TestEmbedders(EmbedderConformance):
-    """The second answers all the time."""
-
-    @pytest.fixture
-    def embedder(self) -> Iterator[Embedder]:
-        faults = Faults()
-        faults.down = Unavailable("away")
-        part = Fallback(Flaky(open_embedder("hashing"), faults), open_embedder("hashing"))
-        yield part
-        run(part, part.close())
-
-
-class TestKeyValues(KeyValueConformance):
-    @pytest.fixture
-    def time(self) -> list[float]:
-        return [1_700_000_000.0]
-
-    @pytest.fixture
-    def keyvalue(self, time: list[float]) -> Iterator[KeyValue]:
-        part = Fallback(MemoryKeyValue(clock=lambda: time[0]), open_keyvalue("memory://"))
-        yield part
-        run(part, part.close())
-
-    @pytest.fixture
-    def advance(self, time: list[float]) -> Callable[[float], None]:
-        def advance(seconds: float) -> None:
-            time[0] += seconds
-
-        return advance
-
-
-class TestLogs(LogConformance):
-    @pytest.fixture
-    def log(self) -> Iterator[Log]:
-        part = Fallback(threaded(open_log("memory://")), threaded(open_log("memory://")))
-        yield part
-        run(part, part.close())
 
 
 class Pair:

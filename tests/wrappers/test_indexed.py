@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,38 +26,13 @@ from memwell.indexes.exact import Exact
 from memwell.ports import Embed, Embedding, Point, Store
 from memwell.registry import open_store
 from memwell.testing import run
-from memwell.testing.memory import MemoryConformance, Words
+from memwell.testing.memory import Words
 from memwell.testing.samples import MODEL
-from memwell.testing.stores import Harness, StoreConformance
+from memwell.testing.stores import Harness
 from memwell.wrappers import indexed
 from memwell.wrappers.indexed import Indexed
 
 HERE = Path(__file__).parent
-
-
-class TestIndexedStore(StoreConformance):
-    """A store with an index is a store."""
-
-    many = 2_000
-
-    @pytest.fixture
-    def store(self) -> Iterator[Store]:
-        inner = open_store("memory://")
-        yield Indexed(inner, Exact(8), model=MODEL)
-        run(inner, inner.close())
-
-
-class TestMemoryWithAnIndex(MemoryConformance):
-    """All that a memory promises holds with an index as well."""
-
-    @pytest.fixture
-    def opening(self, tmp_path: Path) -> Any:
-        def opened(url: str, *, embedder: Any = None, **options: Any) -> Memory:
-            dimension = getattr(embedder, "dimension", DIMENSION)
-            index = None if embedder is None else Durable(tmp_path / f"index{dimension}.db", dimension)
-            return Memory(url, embedder=embedder, index=index, **options)
-
-        return opened
 
 
 @pytest.fixture

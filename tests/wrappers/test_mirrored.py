@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -15,8 +15,6 @@ from memwell.ports import KeyValue, Log
 from memwell.registry import open_keyvalue, open_log
 from memwell.testing import run
 from memwell.testing.flaky import Faults, Flaky
-from memwell.testing.keyvalue import KeyValueConformance
-from memwell.testing.logs import LogConformance
 from memwell.wrappers.mirrored import MirroredKeyValue, MirroredLog
 from memwell.wrappers.threaded import threaded
 
@@ -35,32 +33,6 @@ class Seconds:
 @pytest.fixture
 def clock() -> Seconds:
     return Seconds()
-
-
-class TestKeyValue(KeyValueConformance):
-    @pytest.fixture
-    def keyvalue(self, clock: Seconds) -> Iterator[KeyValue]:
-        first, copy = MemoryKeyValue(clock=clock), MemoryKeyValue(clock=clock)
-        part = MirroredKeyValue(first, {"copy": copy}, backlog=open_log("memory://"), clock=clock)
-        yield part
-        if not part.closed:
-            assert run(part, part.lag()) == {"copy": 0}
-        run(part, part.close())
-
-    @pytest.fixture
-    def advance(self, clock: Seconds) -> Callable[[float], None]:
-        return clock.advance
-
-
-class TestLog(LogConformance):
-    @pytest.fixture(params=["blocking", "asynchronous"])
-    def log(self, request: pytest.FixtureRequest) -> Iterator[Log]:
-        first, copy = open_log("memory://"), open_log("memory://")
-        if request.param == "asynchronous":
-            first, copy = threaded(first), threaded(copy)
-        part = MirroredLog(first, {"copy": copy})
-        yield part
-        run(part, part.close())
 
 
 WRITES: dict[str, Callable[[KeyValue], Any]] = {

@@ -3,45 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from memwell import Memory
 from memwell.errors import BackendError, ConfigError, NotSupported, Unavailable
-from memwell.ports import Store
 from memwell.registry import open_store
 from memwell.testing import run
 from memwell.testing.flaky import Faults, Flaky
 from memwell.testing.samples import ANYBODY, START, direction, embedding, passages
-from memwell.testing.stores import Harness, StoreConformance
+from memwell.testing.stores import Harness
 from memwell.testing.stores._harness import everything, populate
 from memwell.types import Scope
 from memwell.wrappers.mirrored_store import MirroredStore
 from memwell.wrappers.threaded import threaded
-
-
-class TestMirrored(StoreConformance):
-    """Whatever the suite has written, the mirrors hold it too in the end."""
-
-    many = 500
-
-    @pytest.fixture(params=["blocking", "asynchronous"])
-    def store(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-        first, copy = open_store(f"sqlite:///{tmp_path / 'store.db'}"), open_store("memory://")
-        if request.param == "asynchronous":
-            first, copy = threaded(first), threaded(copy)
-        part = MirroredStore(first, {"copy": copy}, clock=lambda: START)
-        yield part
-        if not part.closed:
-            run(part, part.follow())
-            report = run(part, part.verify())
-            assert report.ok, report.problems
-        run(part, part.close())
 
 
 class Trio:

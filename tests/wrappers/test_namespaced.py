@@ -3,68 +3,23 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from memwell import Memory
-from memwell.backends.memory.keyvalue import MemoryKeyValue
 from memwell.errors import ConfigError, InvalidInput, NotFound, NotSupported
 from memwell.indexes.exact import Exact
-from memwell.ports import KeyValue, Log, Point, Store
+from memwell.ports import Point, Store
 from memwell.registry import open_keyvalue, open_log, open_store
 from memwell.testing import run
-from memwell.testing.indexes import Opening, VectorIndexConformance, opened
-from memwell.testing.keyvalue import KeyValueConformance
-from memwell.testing.logs import LogConformance
 from memwell.testing.samples import MODEL, direction, embedding
 from memwell.testing.stores import Harness, StoreConformance
 from memwell.types import Scope
 from memwell.wrappers.namespaced import NamespacedIndex, NamespacedKeyValue, NamespacedLog
 from memwell.wrappers.namespaced_store import NamespacedStore
-
-
-class TestKeyValue(KeyValueConformance):
-    @pytest.fixture
-    def time(self) -> list[float]:
-        return [1_700_000_000.0]
-
-    @pytest.fixture
-    def keyvalue(self, time: list[float]) -> Iterator[KeyValue]:
-        part = NamespacedKeyValue(MemoryKeyValue(clock=lambda: time[0]), "mine")
-        yield part
-        run(part, part.close())
-
-    @pytest.fixture
-    def advance(self, time: list[float]) -> Callable[[float], None]:
-        def advance(seconds: float) -> None:
-            time[0] += seconds
-
-        return advance
-
-
-class TestLog(LogConformance):
-    @pytest.fixture
-    def log(self) -> Iterator[Log]:
-        part = NamespacedLog(open_log("memory://"), "mine")
-        yield part
-        run(part, part.close())
-
-
-class TestIndex(VectorIndexConformance):
-    many = 2_000
-
-    @pytest.fixture
-    def opening(self, tmp_path: Path) -> Iterator[Opening]:
-        with opened(
-            lambda name, metric, dimension: NamespacedIndex(
-                Exact(dimension or self.dimension, tmp_path / name, metric=metric), "mine"
-            )
-        ) as opening:
-            yield opening
-
 
 EVERYBODYS = pytest.mark.xfail(
     strict=True,

@@ -1,43 +1,24 @@
-"""A whole memory on a whole stack of wrappers, over a bumpy road: it does what any memory does."""
+"""A whole memory, with an index, on a whole stack of wrappers over busy parts: it does what any memory does."""
 
 from __future__ import annotations
 
-import itertools
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.wrappers import stacks
+from tests.wrappers.durable import Durable
 
 from memwell import AsyncMemory, Memory
-from memwell.errors import Unavailable
 from memwell.ports import Store
 from memwell.registry import open_log, open_store
-from memwell.resilience.circuit_breaker import CircuitBreaker
 from memwell.testing import run
-from memwell.testing.flaky import Faults, Flaky
 from memwell.testing.machine import check_memory
 from memwell.testing.memory import MemoryConformance, OnALoop
-from memwell.wrappers import Breaker, CachedStore, Fallback, MirroredStore, Retrying, Timed
-
-
-class Bumps(Faults):
-    """Every third call finds the part busy."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._third = itertools.cycle([False, False, True])
-
-    def of(self, operation: str) -> Any:
-        if next(self._third):
-            self.fail(Unavailable("a bump", unsent=True), on=operation)
-        return super().of(operation)
 
 
 def stack(url: str) -> Store:
-    copy = Retrying(Flaky(open_store("memory://"), Bumps()), max_attempts=10, sleep=lambda _: None)
-    first: Store = MirroredStore(open_store(url), {"copy": copy})
-    rough = Breaker(Timed(Flaky(first, Bumps()), 60), CircuitBreaker(failure_threshold=50))
-    patient = Retrying(rough, max_attempts=10, sleep=lambda _: None)
-    return CachedStore(Fallback(patient, open_store("memory://"), replay=open_log("memory://")))
+    return stacks.store(open_store(url), open_store("memory://"), open_log("memory://"))
 
 
 class Stacked(Memory):
@@ -54,8 +35,14 @@ class Stacked(Memory):
 
 class TestStacked(MemoryConformance):
     @pytest.fixture
-    def opening(self) -> type[Memory]:
-        return Stacked
+    def opening(self, tmp_path: Path) -> Any:
+        def opened(url: str, *, embedder: Any = None, **options: Any) -> Memory:
+            if embedder is not None:
+                path = tmp_path / f"index{embedder.dimension}.db"
+                options["index"] = Durable(path, embedder.dimension)
+            return Stacked(url, embedder=embedder, **options)
+
+        return opened
 
 
 def test_random_operations_give_what_the_model_gives() -> None:

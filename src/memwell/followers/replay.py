@@ -40,6 +40,8 @@ LEASE: Final = 60.0
 _FOLLOWER: Final = "replay of a fallback"
 _BATCH: Final = 50
 _ATTEMPTS: Final = 3
+_PATIENCE: Final = 10
+"""Hundredths of a second for which a call waits for another that looks into the log."""
 
 
 class Replay:
@@ -78,15 +80,25 @@ class Replay:
         """Replay what was recorded, in order. Raises `Unavailable` if that fails or somebody else is doing it."""
         if self._replayed == self._recorded:
             return
-        if not self._busy.acquire(blocking=False):
+        if not await self._acquire():
             raise _busy()
         try:
+            if self._replayed == self._recorded:
+                return
             recorded = self._recorded  # what is recorded from now on may be missing in what is read next
             if await self._log.read(REPLAY, limit=1):
                 await self._drain()
             self._replayed = recorded
         finally:
             self._busy.release()
+
+    async def _acquire(self) -> bool:
+        """Be the one who looks into the log. Another call that looks is soon done; one that replays may take long."""
+        for _ in range(_PATIENCE):
+            if self._busy.acquire(blocking=False):
+                return True
+            await _bridge.pause(0.01, blocking=self._store.blocking)
+        return self._busy.acquire(blocking=False)
 
     async def _drain(self) -> None:
         """Replay entries until none is left. After each claim the log is read again: a holder in between has replayed

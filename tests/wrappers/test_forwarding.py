@@ -1,53 +1,45 @@
-"""Wrappers for any port pass the whole suite of the port they wrap, alone and stacked."""
+"""Wrappers for any port forward every operation that the port declares, and tell what the part inside tells."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import TypeVar
+import inspect
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from memwell.backends.memory.keyvalue import MemoryKeyValue
 from memwell.errors import Closed, ConfigError
-from memwell.indexes.exact import Exact
-from memwell.ports import Embedder, KeyValue, Log, Port, Store, VectorIndex
-from memwell.registry import open_embedder, open_index, open_keyvalue, open_log, open_store
+from memwell.ports import Embedder, KeyValue, Log, Port, Store, VectorIndex, call
+from memwell.registry import open_embedder, open_index, open_keyvalue, open_store
 from memwell.testing import run
-from memwell.testing.embedders import EmbedderConformance
 from memwell.testing.flaky import Faults, Flaky
-from memwell.testing.indexes import Opening, VectorIndexConformance, opened
-from memwell.testing.keyvalue import KeyValueConformance
-from memwell.testing.logs import LogConformance
-from memwell.testing.stores import StoreConformance
+from memwell.wrappers.base import Wrapper
 from memwell.wrappers.breaker import Breaker
+from memwell.wrappers.fallback import Fallback
 from memwell.wrappers.retrying import Retrying
 from memwell.wrappers.threaded import Threaded, threaded
 from memwell.wrappers.timed import Timed
 
-P = TypeVar("P", bound=Port)
-Wrap = Callable[[P], P]
+PORTS: tuple[type[Port], ...] = (Store, VectorIndex, Embedder, KeyValue, Log)
 
 
-class Clock:
-    """Seconds that pass when they are told to."""
+class Plain(Wrapper):
+    """As little as a wrapper can be."""
 
-    def __init__(self) -> None:
-        self.now = 1_700_000_000.0
+    part = "plain"
 
-    def __call__(self) -> float:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += seconds
+    def __new__(cls, part: Port) -> Any:  # type: ignore[misc]
+        return cls._wrap(part)
 
 
 WRAPPERS: dict[str, Callable[[Port], Port]] = {
+    "plain": Plain,
     "retrying": Retrying,
     "breaker": Breaker,
     "timed": lambda part: Timed(part, 60),
     "flaky": lambda part: Flaky(part, Faults()),
     "threaded": threaded,
+    "fallback": lambda part: Fallback(part, part),
     "stacked": lambda part: Retrying(Breaker(Timed(part, 60))),
     "stacked on a loop": lambda part: Retrying(Breaker(Timed(threaded(part), 60))),
 }
@@ -58,59 +50,43 @@ def wrap(request: pytest.FixtureRequest) -> Callable[[Port], Port]:
     return WRAPPERS[request.param]
 
 
-class TestStores(StoreConformance):
-    many = 500
+def recording(port: type[Port], answer: object) -> Any:
+    """A part whose hooks, all that the port declares, note their arguments and give the answer."""
+    calls: list[tuple[str, tuple[Any, ...]]] = []
 
-    @pytest.fixture
-    def store(self, wrap: Wrap[Store], tmp_path: Path) -> Iterator[Store]:
-        part = wrap(open_store(f"sqlite:///{tmp_path / 'store.db'}"))
-        yield part
-        run(part, part.close())
+    def hook(name: str) -> Any:
+        async def record(_: Any, *arguments: Any) -> object:
+            calls.append((name, arguments))
+            return answer
 
+        return record
 
-class TestIndexes(VectorIndexConformance):
-    many = 500
-
-    @pytest.fixture
-    def opening(self, wrap: Wrap[VectorIndex], tmp_path: Path) -> Iterator[Opening]:
-        with opened(
-            lambda name, metric, dimension: wrap(
-                Exact(dimension or self.dimension, tmp_path / name, metric=metric)
-            )
-        ) as opening:
-            yield opening
-
-
-class TestEmbedders(EmbedderConformance):
-    @pytest.fixture
-    def embedder(self, wrap: Wrap[Embedder]) -> Iterator[Embedder]:
-        part = wrap(open_embedder("hashing"))
-        yield part
-        run(part, part.close())
+    hooks = {name: hook(name) for name in port.operations}
+    told = {
+        "part": "recording",
+        "blocking": True,
+        "calls": calls,
+        "capabilities": None,
+        "model": "m",
+        "dimension": 3,
+    }
+    return type("Recording", (port,), {**told, **hooks})()
 
 
-class TestKeyValues(KeyValueConformance):
-    @pytest.fixture
-    def clock(self) -> Clock:
-        return Clock()
-
-    @pytest.fixture
-    def keyvalue(self, wrap: Wrap[KeyValue], clock: Clock) -> Iterator[KeyValue]:
-        part = wrap(MemoryKeyValue(clock=clock))
-        yield part
-        run(part, part.close())
-
-    @pytest.fixture
-    def advance(self, clock: Clock) -> Callable[[float], None]:
-        return clock.advance
-
-
-class TestLogs(LogConformance):
-    @pytest.fixture
-    def log(self, wrap: Wrap[Log]) -> Iterator[Log]:
-        part = wrap(open_log("memory://"))
-        yield part
-        run(part, part.close())
+@pytest.mark.parametrize("port", PORTS)
+def test_every_operation_reaches_the_part_inside_and_its_answer_comes_back(
+    wrap: Callable[[Port], Port], port: type[Port]
+) -> None:
+    answer = [object()]
+    inner = recording(port, answer)
+    outer = wrap(inner)
+    for hook, operation in port.operations.items():
+        names = list(inspect.signature(getattr(port, hook)).parameters)[1:]
+        arguments = tuple([f"{hook} {name}"] for name in names)
+        inner.calls.clear()
+        assert run(outer, call(outer, operation, arguments)) == answer, operation
+        assert inner.calls == [(hook, arguments)], operation
+    run(outer, outer.close())
 
 
 # ------------------------------------------------------------------------------- what they tell of themselves
