@@ -130,6 +130,8 @@ class Feeding(StoreSuite):
         assert _advance(harness, "index", "ann", 9)
         assert _advance(harness, "index", "ann", 0, release=True)
         assert _claim(harness, "index", "bob") == 0
+        assert _advance(harness, "index", "bob", -1, release=True), "a sink that is being rebuilt"
+        assert _claim(harness, "index", "ann") == -1
 
     def test_of_many_who_claim_at_once_one_has_the_right(self, harness: Harness) -> None:
         harness.needs("changes")
