@@ -111,8 +111,8 @@ class Dialect(ABC):
         """The tags hold a tag."""
 
     @abstractmethod
-    def tags_equal(self, tags: Sequence[str]) -> Part:
-        """The tags are these, in this order."""
+    def tags_one_of(self, lists: Sequence[Any]) -> Part:
+        """The tags are those of one of the lists, in its order."""
 
     @abstractmethod
     def there(self, path: Sequence[str], wanted: bool) -> Part:
@@ -150,7 +150,9 @@ class Dialect(ABC):
     def _tags(self, operator: str, operand: Any) -> Part:
         if operator == "$exists":
             return TRUE if operand else FALSE
-        return self.tagged(operand) if operator == "$contains" else self.tags_equal(operand)
+        if operator == "$contains":
+            return self.tagged(operand)
+        return self.tags_one_of([operand] if operator == "$eq" else operand)
 
     def _column(self, field: str, operator: str, operand: Any) -> Part:
         column = _APART.get(field, f"r.{field}")

@@ -134,6 +134,7 @@ class Filtering(StoreSuite):
             {"session_id": {"$exists": True}},
             {"tags": {"$contains": "x"}},
             {"tags": ["x", "y"]},
+            {"tags": {"$in": [["z"], ["x", "y"]]}},
             {"importance": {"$gt": 0.5}},
             {"expires_at": {"$exists": True}},
             {"version": 1},
@@ -143,6 +144,9 @@ class Filtering(StoreSuite):
             assert found_by(harness, where) == {"a"}
             assert found_by(harness, {"$not": where}) == {"b"}
         assert found_by(harness, {"tier": "long", "kind": "fact", "source": "mail"}) == {"b"}
+        for field in ("tags", "category", "importance", "created_at", "user_id"):
+            assert found_by(harness, {field: {"$in": []}}) == set()
+            assert found_by(harness, {field: {"$nin": []}}) == {"a", "b"}
 
     def test_recalls_can_be_asked(self, harness: Harness) -> None:
         harness.insert("word a", "a")

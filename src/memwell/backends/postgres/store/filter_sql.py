@@ -46,8 +46,8 @@ class _Postgres(Dialect):
     def tagged(self, tag: str) -> Part:
         return "r.tags @> %s::jsonb", [as_jsonb([tag])]
 
-    def tags_equal(self, tags: Sequence[str]) -> Part:
-        return _equal("r.tags", [], [tags])
+    def tags_one_of(self, lists: Sequence[Any]) -> Part:
+        return _equal("r.tags", [], lists)
 
     def there(self, path: Sequence[str], wanted: bool) -> Part:
         return f"{_value(path)} IS {'NOT NULL' if wanted else 'NULL'}", list(path)

@@ -43,8 +43,8 @@ class _Sqlite(Dialect):
     def tagged(self, tag: str) -> Part:
         return "EXISTS (SELECT 1 FROM json_each(r.tags) e WHERE e.type = 'text' AND e.value = ?)", [tag]
 
-    def tags_equal(self, tags: Sequence[str]) -> Part:
-        return "memwell_holds(r.tags, '$eq', ?)", [dumps(tags)]
+    def tags_one_of(self, lists: Sequence[Any]) -> Part:
+        return "memwell_holds(r.tags, '$in', ?)", [dumps(list(lists))]
 
     def there(self, path: Sequence[str], wanted: bool) -> Part:
         return _at(path, f"TYPE IS {'NOT NULL' if wanted else 'NULL'}")
