@@ -122,7 +122,8 @@ def private_words() -> dict[str, list[str]]:
     """Room → places with a private word."""
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
     found: dict[str, list[str]] = {}
-    for path in [*FILES, *pages]:
+    tools = [*sorted((ROOT / "benchmarks").rglob("*.py")), *sorted((ROOT / "scripts").rglob("*.py"))]
+    for path in [*FILES, *tools, *pages]:
         text = path.read_text("utf-8")
         for match in PRIVATE_WORDS.finditer(text):
             line = text.count("\n", 0, match.start()) + 1

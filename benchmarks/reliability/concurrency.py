@@ -72,20 +72,21 @@ def run(
     """Start the processes on one new file, wait for them, and count."""
     url = f"sqlite:///{folder / 'crowd.db'}"
     names = [f"p{number}" for number in range(processes)]
-    told: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    reports: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     start = time.perf_counter()
     threads = [
-        threading.Thread(target=_follow, args=(url, name, writes, seed, told[name], tick)) for name in names
+        threading.Thread(target=_follow, args=(url, name, writes, seed, reports[name], tick))
+        for name in names
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     seconds = time.perf_counter() - start
-    failures = [line["failure"] for lines in told.values() for line in lines if "failure" in line]
+    failures = [line["failure"] for lines in reports.values() for line in lines if "failure" in line]
     failures += _missing(url, names, writes)
     last: list[dict[str, Any]] = [
-        next((x for x in reversed(lines) if "progress" in x), {}) for lines in told.values()
+        next((x for x in reversed(lines) if "progress" in x), {}) for lines in reports.values()
     ]
     return Outcome(
         writes=sum(x.get("progress", 0) for x in last),
@@ -97,7 +98,7 @@ def run(
 
 
 def _follow(
-    url: str, name: str, writes: int, seed: int, told: list[dict[str, Any]], tick: Callable[[int], Any]
+    url: str, name: str, writes: int, seed: int, reports: list[dict[str, Any]], tick: Callable[[int], Any]
 ) -> None:
     command = [
         sys.executable,
@@ -113,12 +114,12 @@ def _follow(
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            told.append(json.loads(line))
-            if "progress" in told[-1]:
-                tick(told[-1]["progress"] - done)
-                done = told[-1]["progress"]
+            reports.append(json.loads(line))
+            if "progress" in reports[-1]:
+                tick(reports[-1]["progress"] - done)
+                done = reports[-1]["progress"]
     if process.returncode:
-        told.append({"failure": f"process {name} ended with {process.returncode}"})
+        reports.append({"failure": f"process {name} ended with {process.returncode}"})
 
 
 def _missing(url: str, names: list[str], writes: int) -> list[str]:

@@ -1,6 +1,6 @@
 """Measure memwell beside the hand-written floor: `python -m benchmarks.speed --help`.
 
-One BLAS and OpenMP thread is used everywhere; the process starts itself anew with that environment.
+One BLAS and OpenMP thread is used everywhere; the process restarts itself with that environment.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NAMES = (
 
 
 def main() -> int:
-    """Measure, print, and write what was asked for. Returns 1 when a must is missed."""
+    """Measure, print, and write the requested files. Returns 1 if a required value is missed."""
     compiled = "PYTHONDONTWRITEBYTECODE"  # processes start as users' do: from compiled modules
     if os.environ.pop(compiled, None) or any(os.environ.get(name) != one for name, one in THREADS.items()):
         os.execve(

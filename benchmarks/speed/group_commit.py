@@ -34,7 +34,7 @@ def alone(database: Database) -> None:
 
 
 def together(database: Database) -> None:
-    """One commit shared with whoever waits."""
+    """One commit, shared by all waiting writers."""
     database.submit(insert)
 
 

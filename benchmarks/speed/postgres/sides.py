@@ -104,16 +104,16 @@ class Sides:
         await database.close()
         return await timed(self.floor.index)
 
-    async def warm(self, user: str, asked: Sequence[str]) -> None:
-        """Ask until the owner is held in memory, as one who is asked often is."""
+    async def warm(self, user: str, queries: Sequence[str]) -> None:
+        """Recall until the owner is cached in this process, as an owner in frequent use is."""
         store = self.ours._engine.parts.store
         assert isinstance(store, PostgresStore)
-        for turn in range(100):  # one with very many stays in the database
-            await self.ours.recall(asked[turn % len(asked)], user_id=user, limit=10)
+        for turn in range(100):  # an owner with very many memories stays in the database
+            await self.ours.recall(queries[turn % len(queries)], user_id=user, limit=10)
             if store._hot.actors(Scope(user_id=user)) is not None:
                 break
             await asyncio.sleep(0.05)
-        for query in asked:  # windows of a conversation are made when they are first looked through
+        for query in queries:  # windows of a conversation are made when they are first looked through
             await self.ours.recall(query, user_id=user, limit=10)
 
     def memories(self, count: int, start: int) -> list[str]:
@@ -123,11 +123,11 @@ class Sides:
 
     def questions(self, count: int, among: int, start: int = 0) -> list[str]:
         """Questions about the memories, their vectors prepared."""
-        asked = self.texts.questions(count, among, start)
+        queries = self.texts.questions(count, among, start)
         if self.talk:
-            asked = [f"{text.removesuffix('?')} {SPEAKERS[n % 2]}?" for n, text in enumerate(asked)]
-        self.lookup.prepare(asked)
-        return asked
+            queries = [f"{text.removesuffix('?')} {SPEAKERS[n % 2]}?" for n, text in enumerate(queries)]
+        self.lookup.prepare(queries)
+        return queries
 
 
 async def timed(call: Call) -> float:
