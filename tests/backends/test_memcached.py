@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from pymemcache import exceptions as native
 from pymemcache.client.base import Client, PooledClient
+from tests.backends.network import Network
 
 from memwell._bridge import drive
 from memwell.backends.memcached import MemcachedKeyValue
@@ -283,3 +284,25 @@ def test_processes_that_race_lose_nothing(memcached_url: str) -> None:
     assert sorted(-n for some in counts for n in some) == list(range(1, 100 * PROCESSES + 1))
     assert sum(removed) == sum(swapped) == 30
     run(part, part.close())
+
+
+def test_reads_go_on_where_the_network_has_cut_idle_connections(memcached: Service) -> None:
+    with Network(memcached.port) as network:
+        part = MemcachedKeyValue("127.0.0.1", network.port, prefix="cut:")
+        run(part, part.set("k", b"v"))
+        with ThreadPoolExecutor(4) as threads:
+            assert set(threads.map(lambda _: run(part, part.get("k")), range(40))) == {b"v"}
+        network.cut()
+        assert run(part, part.get("k")) == b"v"
+        network.cut()
+        with pytest.raises(Unavailable) as failed:
+            run(part, part.increment("n"))
+        assert not failed.value.unsent
+        run(part, part.close())
+
+
+def test_a_refused_connection_has_sent_nothing() -> None:
+    part = MemcachedKeyValue("127.0.0.1", 1)
+    with pytest.raises(Unavailable) as failed:
+        run(part, part.set("k", b"v"))
+    assert failed.value.unsent

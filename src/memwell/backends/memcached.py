@@ -15,7 +15,7 @@ and begin again otherwise: of several at once one gets on, always. So counters m
 memcached cannot. `set_many` and `get_many` are several commands; a failure leaves a part.
 
 *Lost.* memcached drops items when its memory is full and when it ends, without a word: a lock may be lost that way.
-A call whose connection breaks raises `Unavailable` and may or may not have been done; no call is tried twice.
+A write whose connection breaks raises `Unavailable` and may or may not have been done; only reads are done again.
 """
 
 from __future__ import annotations
@@ -129,9 +129,18 @@ class MemcachedKeyValue(KeyValue):
         now, names, found = self._clock(), [self._name(key) for key in keys], {}
         with self._client() as client:
             for at in range(0, len(names), AT_ONCE):
-                found.update(client.gets_many(names[at : at + AT_ONCE]))
+                found.update(self._gets_many(client, names[at : at + AT_ONCE]))
         items = {key: _item(key, found[name]) for key, name in zip(keys, names, strict=True) if name in found}
         return {key: item.value for key, item in items.items() if item.expiry > now}
+
+    def _gets_many(self, client: Any, names: Sequence[bytes]) -> dict[bytes, tuple[bytes, bytes]]:
+        """Items by name; asked again where an idle connection had been cut, until one of the pool is whole."""
+        for _ in range(self._pool):
+            try:
+                return dict(client.gets_many(names))
+            except (native.MemcacheUnexpectedCloseError, ConnectionResetError, BrokenPipeError):
+                continue  # the pool has dropped that connection
+        return dict(client.gets_many(names))
 
     async def _set_many(self, values: Mapping[str, bytes], ttl: float | None) -> None:
         expiry = self._expiry(ttl)
@@ -210,7 +219,7 @@ class MemcachedKeyValue(KeyValue):
         client, places = self._pooled()
         if not places.acquire(timeout=self._patience):
             raise Unavailable(
-                "all connections are in use; try again, or raise the option pool", part=self.part
+                "all connections are in use; try again, or raise the option pool", part=self.part, unsent=True
             )
         try:
             yield client
@@ -263,6 +272,13 @@ class MemcachedKeyValue(KeyValue):
         return head + value
 
     def _translate(self, error: Exception, operation: str) -> MemwellError:
+        if isinstance(error, ConnectionRefusedError):
+            return Unavailable(
+                f"memcached cannot be reached; try again ({error})",
+                part=self.part,
+                operation=operation,
+                unsent=True,
+            )
         for kind, (mine, advice) in _TABLE.items():
             if isinstance(error, kind):
                 return mine(

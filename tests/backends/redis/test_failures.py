@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from benchmarks.reliability.crash import Expected
@@ -79,6 +80,21 @@ def test_a_commit_that_never_arrived_raises_and_cannot_happen_later(
     assert b"-1" in proxy.deliver()
     assert harness.ids() == ["first"]
     assert harness.check().ok
+
+
+@pytest.mark.parametrize("what", ["answer", "request"])
+def test_a_read_whose_connection_breaks_is_done_again(
+    proxy: Proxy, redis_url: str, opened: list[Store], what: Literal["answer", "request"]
+) -> None:
+    harness = through(proxy, redis_url, opened)
+    for word, read in (
+        (b"ZLEXCOUNT", harness.count),
+        (b"HMGET", harness.ids),
+        (b"seq", lambda: harness.run(opened[0].position())),
+    ):
+        proxy.lose(what, word)
+        assert read()
+    assert proxy.caught == 3
 
 
 def test_a_long_batch_that_is_cut_off_on_its_way_leaves_nothing_for_good(

@@ -7,16 +7,16 @@
 | `scripts` | Lua scripts, loaded where they are missing; many commands in one round trip |
 | `errors` | from what the driver and the server say to memwell's errors |
 
-The server is Redis 6.2 or later, or one that speaks like it (Valkey, KeyDB). Nothing is tried twice here: after
-a connection broke nobody knows whether a command was done, and an increment done twice would be a wrong count.
-Such a call raises `Unavailable`; whoever may repeat it wraps the part in `Retrying`.
+The server is Redis 6.2 or later, or one that speaks like it (Valkey, KeyDB). A read is done once more when its
+connection breaks. A write is not: nobody knows whether it was done, and an increment done twice would be a wrong
+count. It raises `Unavailable`; to repeat it where that is safe, wrap the part in `Retrying`.
 """
 
 from __future__ import annotations
 
 from memwell.backends.redis.clients import Clients, SyncClients
 from memwell.backends.redis.errors import translate
-from memwell.backends.redis.scripts import Script, together
+from memwell.backends.redis.scripts import Script, together, twice
 from memwell.backends.redis.settings import OPTIONS, Settings
 
-__all__ = ["OPTIONS", "Clients", "Script", "Settings", "SyncClients", "together", "translate"]
+__all__ = ["OPTIONS", "Clients", "Script", "Settings", "SyncClients", "together", "translate", "twice"]

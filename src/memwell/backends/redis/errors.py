@@ -10,7 +10,7 @@ import redis.exceptions as native
 
 from memwell.errors import BackendError, ConfigError, InvalidInput, MemwellError, Unavailable
 
-__all__ = ["translate"]
+__all__ = ["broke", "translate"]
 
 Row: TypeAlias = tuple[type[MemwellError], str]
 
@@ -114,7 +114,17 @@ def translate(error: Exception, part: str, operation: str) -> MemwellError:
 def _not_done(error: Exception, row: Row) -> bool:
     """Whether the server cannot have done it: it refused, or was never asked."""
     refused = row in _WORDS.values() or isinstance(error, native.MaxConnectionsError)
-    return refused or _NOT_ASKED.search(str(error)) is not None
+    return refused or never_sent(error)
+
+
+def never_sent(error: Exception) -> bool:
+    """Whether the driver came to no server, so that nothing was sent."""
+    return _NOT_ASKED.search(str(error)) is not None
+
+
+def broke(error: Exception) -> bool:
+    """Whether a connection broke that had been open, as an idle one does that the network has forgotten."""
+    return type(error) is native.ConnectionError and not never_sent(error)
 
 
 def _row(error: Exception) -> Row:

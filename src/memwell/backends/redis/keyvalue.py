@@ -5,8 +5,8 @@
 
 Each operation is one command or one script, so that of two processes at once one comes first. `set_many` and
 `get_many` are several commands in few round trips: others may see a part of them, and a failure leaves a part.
-A time to live is rounded up to milliseconds and runs on the server's clock. A call whose connection breaks raises
-`Unavailable` and may or may not have been done; no call is tried twice. After a failover the writes of the last
+A time to live is rounded up to milliseconds and runs on the server's clock. A write whose connection breaks raises
+`Unavailable` and may or may not have been done; only reads are done again. After a failover the writes of the last
 moment may be missing, because Redis tells replicas after it has answered.
 """
 
@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import ceil
-from typing import Self
+from typing import Any, Self
 
-from memwell.backends.redis import Clients, Script, Settings, together, translate
+from memwell.backends.redis import Clients, Script, Settings, together, translate, twice
 from memwell.backends.redis.clients import AsyncClient
 from memwell.backends.redis.memory import refuse_full
 from memwell.errors import MemwellError
@@ -65,10 +65,13 @@ class RedisKeyValue(KeyValue):
 
     async def _get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
         client = await self._clients.get()
-        if len(keys) == 1:
-            values = [await client.get(self._name(keys[0]))]
-        else:
-            values = await together(client, [("GET", self._name(key)) for key in keys])
+
+        async def read() -> list[Any]:
+            if len(keys) == 1:
+                return [await client.get(self._name(keys[0]))]
+            return await together(client, [("GET", self._name(key)) for key in keys])
+
+        values = await twice(read)
         return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
 
     async def _set_many(self, values: Mapping[str, bytes], ttl: float | None) -> None:

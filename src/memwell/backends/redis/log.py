@@ -6,8 +6,8 @@
 An append is one script: all entries or none, with nothing in between. Positions are the ids that Redis gives,
 milliseconds and a number, in fixed width so that they are ordered as text. They grow whatever the server's clock
 does, and a stream that was emptied stays in place to remember the last of them; so give Redis a `maxmemory-policy`
-that does not evict. A call whose connection breaks raises `Unavailable` and may or may not have been done; no call
-is tried twice. After a failover the entries of the last moment may be missing, because Redis tells replicas after
+that does not evict. A write whose connection breaks raises `Unavailable` and may or may not have been done; only
+reads are done again. After a failover the entries of the last moment may be missing, because Redis tells replicas after
 it has answered.
 """
 
@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
-from memwell.backends.redis import Clients, Script, Settings, translate
+from memwell.backends.redis import Clients, Script, Settings, translate, twice
 from memwell.backends.redis.clients import AsyncClient
 from memwell.backends.redis.memory import refuse_full
 from memwell.errors import Corrupt, InvalidInput, InvalidQuery, MemwellError
@@ -68,7 +68,8 @@ class RedisLog(Log):
         if start > (_LAST, _LAST):
             return []
         client = await self._clients.get()
-        rows = await client.xrange(self._name(stream), "{}-{}".format(*start), "+", min(limit, 2**62))
+        first, most = "{}-{}".format(*start), min(limit, 2**62)
+        rows = await twice(lambda: client.xrange(self._name(stream), first, "+", most))
         return [_entry(id, fields) for id, fields in rows]
 
     async def _trim(self, stream: str, keep: int, through: str | None) -> int:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import redis.exceptions
 
 from memwell.backends.redis.clients import AsyncClient, Cluster, SyncClient
+from memwell.backends.redis.errors import broke
 
-__all__ = ["Script", "together"]
+__all__ = ["Script", "together", "twice"]
+
+T = TypeVar("T")
 
 AT_ONCE = 1000
 """Commands of one round trip at most, so that nobody else waits long for the server."""
@@ -38,6 +41,16 @@ class Script:
             return client.evalsha(self.sha, len(keys), *keys, *arguments)
         except redis.exceptions.NoScriptError:
             return client.eval(self.text, len(keys), *keys, *arguments)
+
+
+async def twice(read: Callable[[], Awaitable[T]]) -> T:
+    """What a read returns; it is done again over a new connection if the connection broke."""
+    try:
+        return await read()
+    except redis.exceptions.ConnectionError as error:
+        if not broke(error):
+            raise
+    return await read()
 
 
 async def together(client: AsyncClient, commands: Sequence[Sequence[Any]]) -> list[Any]:

@@ -47,7 +47,7 @@ def deliver(server: Server, plan: Sequence[bytes]) -> bool:
 def _sent(server: Server, token: bytes, size: int, plan: Sequence[bytes], *staged: bytes) -> bool:
     done, began = server.key("commit:" + token.decode()), time.monotonic()
     try:
-        answer = int(server.run(COMMIT, token, size, *plan, more=[done, *staged]))
+        answer = int(server.run_once(COMMIT, token, size, *plan, more=[done, *staged]))
     except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError):
         if _was_done(server, done, began):
             return True

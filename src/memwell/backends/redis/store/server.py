@@ -7,17 +7,20 @@ Cluster keeps the store on one shard.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import redis.cluster
 import redis.exceptions
 
 from memwell.backends.redis import Script, SyncClients
+from memwell.backends.redis.errors import broke
 from memwell.backends.redis.memory import evicting
 from memwell.errors import ConfigError
 from memwell.types import Problem
+
+T = TypeVar("T")
 
 __all__ = ["TABLES", "Server", "in_parts"]
 
@@ -119,9 +122,9 @@ class Server:
         return client
 
     def command(self, *words: Any) -> Any:
-        """One command on a table: its name, the table, the rest."""
+        """One reading command on a table: its name, the table, the rest."""
         name, table, *rest = words
-        return self.client().execute_command(name, self.key(table), *rest)
+        return _twice(lambda: self.client().execute_command(name, self.key(table), *rest))
 
     def atomically(self, *commands: Sequence[Any]) -> list[Any]:
         """The answers to reading commands as of `command`, as of one moment and in one round trip.
@@ -140,7 +143,11 @@ class Server:
             found += self.command("HMGET", table, *part)
         return found
 
-    def run(self, script: Script, *arguments: Any, more: Sequence[bytes] = ()) -> Any:
+    def run(self, script: Script, *arguments: Any) -> Any:
+        """What a script returns that may run twice; its KEYS are the tables in their order."""
+        return _twice(lambda: self.run_once(script, *arguments))
+
+    def run_once(self, script: Script, *arguments: Any, more: Sequence[bytes] = ()) -> Any:
         """What a script returns; its KEYS are the tables in their order, then `more`."""
         return script.run_sync(self.client(), [*self._keys, *more], *arguments)
 
@@ -225,6 +232,16 @@ class Server:
         if not isinstance(client, redis.cluster.RedisCluster):
             return {}
         return {"target_nodes": client.get_node_from_key(self.key("meta"))}
+
+
+def _twice(call: Callable[[], T]) -> T:
+    """What a read returns; it is done again over a new connection if the connection broke."""
+    try:
+        return call()
+    except redis.exceptions.ConnectionError as error:
+        if not broke(error):
+            raise
+    return call()
 
 
 def after_all(head: bytes) -> bytes:
