@@ -27,6 +27,7 @@ from memwell.backends.redis.store.server import in_parts
 from memwell.backends.redis.store.transaction import Transaction
 from memwell.errors import Corrupt
 from memwell.records.codec import digest, loads
+from memwell.records.faults import faults
 from memwell.types import Problem
 
 __all__ = ["OWNERS", "SORTED", "Findings", "Inspection"]
@@ -178,6 +179,8 @@ class Inspection:
             self.found.add("corrupt", str(error), name, repairable=False)
             return None
         self.found.checked += row is not None
+        for fault in faults(row.record) if row is not None else ():
+            self.found.add("corrupt", fault, name, repairable=False)
         return row
 
     def _scores(self, rows: list[Row]) -> dict[tuple[str, bytes], int | None]:
