@@ -110,7 +110,7 @@ def _fill(state: State, rows: Mapping[int, _Entry], serving: str | None) -> None
     state.last_key = max(rows, default=0)
     state.last_seq = 0
     if rows or serving is not None:  # beyond any position of an earlier opening
-        state.last_seq = state.forgotten = to_micros(datetime.now(UTC))
+        state.last_seq = state.trimmed_to = to_micros(datetime.now(UTC))
 
 
 def _entry(data: Mapping[str, Any]) -> _Entry:

@@ -16,20 +16,18 @@ from memwell import filters
 from memwell._forks import fork_safe
 from memwell.backends.memory.store import models
 from memwell.backends.memory.store.models import Followers
-from memwell.backends.memory.store.state import Row, State, alive, sees
+from memwell.backends.memory.store.operations import apply
+from memwell.backends.memory.store.source import Source
+from memwell.backends.memory.store.state import State, alive, sees
 from memwell.capabilities import Capabilities
 from memwell.errors import ConfigError, NotSupported
 from memwell.ports import Change, Embedding, Insert, Operation, Store
 from memwell.ports.store.search import Found, Search
-from memwell.records.codec import digest_of, dumps, to_micros
+from memwell.records.codec import digest_of
 from memwell.records.revisions import chain
 from memwell.resilience.reentry import unheld
 from memwell.retrieval.analysis.features import lexemes_and_signals
 from memwell.retrieval.index.corpora import Corpora
-from memwell.retrieval.index.corpus import Change as RowChange
-from memwell.retrieval.index.corpus import Partition
-from memwell.retrieval.index.corpus import Row as CorpusRow
-from memwell.retrieval.index.vectors import Chunked
 from memwell.retrieval.ranking.candidates import find
 from memwell.types import Link, Problem, Record, Report, Scope, Stats, Version, Where
 from memwell.urls import Url
@@ -48,7 +46,7 @@ class MemoryStore(Store):
         self._followers = Followers()
         self._reset_lock()
         fork_safe(self._reset_lock)
-        self._source = _Source(self)
+        self._source = Source(self._lock, lambda: self._state)
         self._corpora = Corpora(self._source)
 
     def _reset_lock(self) -> None:
@@ -93,7 +91,7 @@ class MemoryStore(Store):
 
     async def _write(self, operations: Sequence[Operation], now: datetime) -> list[Any]:
         with self._transaction():
-            return [self._state.apply(operation, now) for operation in operations]
+            return [apply(self._state, operation, now) for operation in operations]
 
     async def _get(self, scope: Scope, ids: Sequence[str], now: datetime) -> list[Record]:
         with self._lock:
@@ -122,7 +120,7 @@ class MemoryStore(Store):
 
     async def _duplicates(self, inserts: Sequence[Insert], now: datetime) -> list[bool]:
         with self._lock:
-            return [self._state.twin(insert, digest_of(insert), now) is not None for insert in inserts]
+            return [self._state.duplicate(insert, digest_of(insert), now) is not None for insert in inserts]
 
     async def _search(self, search: Search) -> Found:
         try:
@@ -183,7 +181,7 @@ class MemoryStore(Store):
         return self._state.last_seq
 
     async def _changes(self, after: int, limit: int) -> list[Change]:
-        if after < self._state.forgotten:
+        if after < self._state.trimmed_to:
             raise NotSupported(
                 f"the changes after {after} are not kept; read the whole store again", part=self.part
             )
@@ -268,71 +266,3 @@ class MemoryStore(Store):
             state = self._state
             records = [state.record(k) for k, row in state.rows.items() if sees(scope, row.record, now)]
         return [record for record in records if node is None or filters.matches(record, node)]
-
-
-class _Source:
-    """The dictionaries as the corpora read them; see `memwell.retrieval.index.corpus.Source`."""
-
-    def __init__(self, store: MemoryStore) -> None:
-        self._store = store
-
-    def position(self) -> int:
-        return self._store._state.last_seq
-
-    def load(self, partition: Partition) -> tuple[int, list[CorpusRow]]:
-        with self._store._lock:
-            state = self._store._state
-            rows = [_corpus_row(key, row) for key, row in state.rows.items() if _inside(partition, row)]
-            return state.last_seq, rows
-
-    def changes(self, after: int, partition: Partition, limit: int) -> tuple[int, list[RowChange]] | None:
-        with self._store._lock:
-            state = self._store._state
-            if state.last_seq - after > limit:
-                return None
-            sequence = range(after + 1, state.last_seq + 1)
-            keys = {state.changes[seq][0] for seq in sequence if seq in state.changes}
-            found: list[RowChange] = []
-            for key in sorted(keys):
-                row = state.rows.get(key)
-                if row is None or _inside(partition, row):
-                    found.append((key, None if row is None else _corpus_row(key, row)))
-            return state.last_seq, found
-
-    def vectors(self, partition: Partition, model: str, keys: Sequence[int] | None) -> Iterator[Chunked]:
-        with self._store._lock:
-            rows = self._store._state.rows
-            chosen = [(key, rows[key]) for key in (rows if keys is None else keys) if key in rows]
-        for key, row in chosen:
-            if model in row.vectors and _inside(partition, row):
-                embedding = row.vectors[model]
-                spans = dumps(embedding.spans) if embedding.spans else None
-                yield key, spans, embedding.vectors.astype("<f4", copy=False).tobytes()
-
-    def serving(self) -> str | None:
-        with self._store._lock:
-            return self._store._state.serving
-
-    def visible(self, search: Search) -> set[int]:
-        with self._store._lock:
-            state = self._store._state
-            return {
-                key
-                for key, row in state.rows.items()
-                if sees(search.scope, row.record, search.now)
-                and (search.created_until is None or row.record.created_at <= search.created_until)
-                and (search.where is None or filters.matches(state.record(key), search.where))
-            }
-
-
-def _corpus_row(key: int, row: Row) -> CorpusRow:
-    record = row.record
-    expires = None if record.expires_at is None else to_micros(record.expires_at)
-    created = to_micros(record.created_at)
-    user, session = record.user_id, record.session_id
-    return key, record.id, user, session, created, expires, row.signals, row.lexemes
-
-
-def _inside(partition: Partition, row: Row) -> bool:
-    scope = row.record.scope
-    return scope.tenant_id == partition[0] and partition[1] in (None, scope.user_id)
