@@ -25,15 +25,18 @@ class Source:
         self._lock, self._state = lock, state
 
     def position(self) -> int:
+        """The position of the last change."""
         return self._state().last_seq
 
     def load(self, partition: Partition) -> tuple[int, list[CorpusRow]]:
+        """All rows of a partition, and the position they belong to."""
         with self._lock:
             state = self._state()
             rows = [_corpus_row(key, row) for key, row in state.rows.items() if _inside(partition, row)]
             return state.last_seq, rows
 
     def changes(self, after: int, partition: Partition, limit: int) -> tuple[int, list[RowChange]] | None:
+        """Rows changed after a position, and the new position; `None` when they are too many."""
         with self._lock:
             state = self._state()
             if state.last_seq - after > limit:
@@ -48,6 +51,7 @@ class Source:
             return state.last_seq, found
 
     def vectors(self, partition: Partition, model: str, keys: Sequence[int] | None) -> Iterator[Chunked]:
+        """Key, passages and vectors of the rows of a partition that have them."""
         with self._lock:
             rows = self._state().rows
             chosen = [(key, rows[key]) for key in (rows if keys is None else keys) if key in rows]
@@ -58,10 +62,12 @@ class Source:
                 yield key, spans, embedding.vectors.astype("<f4", copy=False).tobytes()
 
     def serving(self) -> str | None:
+        """The model whose vectors searches use."""
         with self._lock:
             return self._state().serving
 
     def visible(self, search: Search) -> set[int]:
+        """Keys of the records that a search may find."""
         with self._lock:
             state = self._state()
             return {
