@@ -96,6 +96,14 @@ WRONG: dict[str, tuple[Any, str]] = {
         "related to itself",
     ),
     "twice": ({"record": record("first")}, "twice"),
+    "no rows": ({"record": record(), "vectors": [vectors(shape=[10**12, 0], float32="")]}, "not vectors"),
+    "past of other fields": (
+        {
+            "record": record(version=2),
+            "past": [{"record": record(), "changed_at": AT, "changed": ["\ud800"]}],
+        },
+        "names fields",
+    ),
     "past twice": (
         {"record": record(version=3), "past": [{"record": record(), "changed_at": AT, "changed": []}] * 2},
         "past",
@@ -145,6 +153,18 @@ def test_vectors_unlike_those_stored_are_refused_whatever_the_embedder(tmp_path:
         with pytest.raises(Corrupt, match="have dimension 5, not 6"):
             memory.import_(bad)
         assert memory.count() == 1
+
+
+def test_among_several_models_searches_use_that_of_the_embedder(memory: Memory, tmp_path: Path) -> None:
+    lines = [
+        {"record": record("a"), "vectors": [vectors(5, model="another")]},
+        {"record": record("b", content="pear"), "vectors": [vectors()]},
+    ]
+    memory.import_(written(tmp_path / "made.jsonl", lines, 2))
+    assert memory.recall("apple", mode="semantic")
+    memory.remember("plum")
+    assert memory.repair().ok
+    assert memory.stats().unembedded == 0
 
 
 def test_a_line_over_the_limit_is_refused_without_reading_it_whole(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 from memwell.engine.validation import LIMITS, check_id, check_link, check_stored, scope_of
@@ -15,6 +15,7 @@ from memwell.types import Link, Record, Scope, Version
 __all__ = ["Line", "Links", "Memory", "line_of"]
 
 _COUNTS: Final = ("version", "access_count", "reinforced")
+_FIELDS: Final = frozenset(field.name for field in fields(Record))
 _COUNT_LIMIT: Final = 10**9
 """More versions, recalls or repetitions than any memory has: room for the next ones stays in 64 bits."""
 
@@ -81,6 +82,8 @@ def _memory(value: Mapping[str, Any]) -> Memory:
         old = _checked(version.record)
         if (old.id, old.scope) != (record.id, record.scope) or not before < old.version < record.version:
             raise InvalidInput(f"the past of {record.id!r} is not its own, or not in order")
+        if not all(isinstance(name, str) and name in _FIELDS for name in version.changed):
+            raise InvalidInput(f"the past of {record.id!r} names fields that a memory does not have")
         before = old.version
     embeddings = tuple(embedding_from_json(found) for found in value.get("vectors", ()))
     if len({embedding.model for embedding in embeddings}) < len(embeddings):

@@ -33,8 +33,14 @@ async def import_(engine: Engine, request: ImportRequest, progress: Progress | N
         if not source.is_file():
             raise BackendError(f"{source} is not a file", part="memory", operation="import")
         with source.open("rb") as file:  # open until the end: what was checked is what is stored
-            total = _Check(file, source, dimensions).run()
-            return await _store(engine, file, source, total, progress)
+            check = _Check(file, source, dimensions)
+            total = check.run()
+            has_vectors = bool(check.models) and engine.store.capabilities.vectors
+            served = await engine.store.serving() if has_vectors else None
+            done = await _store(engine, file, source, total, progress)
+            if has_vectors and served is None:
+                await _serve_own(engine, check.models)
+            return done
     except OSError as error:
         raise BackendError(f"the file cannot be read: {error}", part="memory", operation="import") from error
 
@@ -52,6 +58,14 @@ async def _store(
         if progress is not None:
             progress(seen, total)
     return Imported(added=added, present=present, links=links, expired=expired)
+
+
+async def _serve_own(engine: Engine, models: set[str]) -> None:
+    """Let searches use the embedder's model, when an export brought vectors of several into a store without any."""
+    if engine.encoder is None or engine.encoder.model not in models:
+        return
+    if await engine.store.serving() != engine.encoder.model:
+        await engine.store.serve(engine.encoder.model, lacking=2**31)
 
 
 async def _dimensions(engine: Engine) -> dict[str, int]:
@@ -80,6 +94,8 @@ class _Check:
         self._file = file
         self._source = source
         self._dimensions = dimensions
+        self.models: set[str] = set()
+        """The models whose vectors the file holds."""
         self._keys: set[tuple[str, str]] = set()
         self._number = 0
 
@@ -138,6 +154,7 @@ class _Check:
         self._keys.add(memory.key)
         for embedding in memory.embeddings:
             dimension = embedding.vectors.shape[1]
+            self.models.add(embedding.model)
             known = self._dimensions.setdefault(embedding.model, dimension)
             if known != dimension:
                 raise Corrupt(f"vectors of {embedding.model!r} have dimension {known}, not {dimension}")

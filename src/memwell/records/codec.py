@@ -193,6 +193,8 @@ def embedding_from_json(data: Mapping[str, Any]) -> Embedding:
 
     try:
         rows, dimension = (_whole(size) for size in data["shape"])
+        if not rows or not dimension:
+            raise ValueError("there are none")
         flat = np.frombuffer(base64.b64decode(data["float32"], validate=True), dtype="<f4")
         vectors = flat.reshape(rows, dimension).astype(np.float32)
         spans = tuple((_whole(a), _whole(b)) for a, b in data["spans"])
