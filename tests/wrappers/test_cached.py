@@ -18,7 +18,7 @@ from memwell.ports import Embedder, KeyValue
 from memwell.registry import open_keyvalue
 from memwell.testing import race, run
 from memwell.testing.embedders import EmbedderConformance
-from memwell.wrappers.cached import PAUSE, CachedEmbedder
+from memwell.wrappers.cached import RETRY_AFTER, CachedEmbedder
 
 Kind = Literal["document", "query"]
 
@@ -243,7 +243,7 @@ def test_a_cache_that_cannot_be_reached_is_left_alone_for_some_seconds() -> None
         run(part, part.embed([text]))
     assert gone.asked == 1
     assert not gone._entries, "nothing was written either"
-    now[0] += PAUSE
+    now[0] += RETRY_AFTER
     run(part, part.embed(["four"]))
     assert gone.asked == 2
     run(part, part.close())

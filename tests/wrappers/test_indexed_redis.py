@@ -17,6 +17,7 @@ from memwell.testing import run
 from memwell.testing.memory import Words
 from memwell.testing.services.redis_server import RedisServer
 from memwell.testing.services.redis_topologies import call
+from memwell.wrappers import indexed
 from memwell.wrappers.cached_store import CachedStore
 
 
@@ -25,6 +26,12 @@ def forgetful() -> Iterator[RedisServer]:
     """A server that keeps what `SAVE` saved, and nothing else."""
     with RedisServer(settings={"appendonly": "no"}) as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call feeds the index to the end, however slow the machine is."""
+    monkeypatch.setattr(indexed, "BUDGET", 60.0)
 
 
 def opened(server: RedisServer, index: VectorIndex) -> Memory:

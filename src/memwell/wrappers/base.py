@@ -71,7 +71,10 @@ class Wrapper(Port):
                 wrapper = object.__new__(_joined(cls, port))
                 wrapper.inner = part
                 return wrapper
-        raise ConfigError(f"{part!r:.100} is none of the five ports", part=cls.part)
+        raise ConfigError(
+            f"{part!r:.100} is none of the five ports: Store, VectorIndex, Embedder, KeyValue, Log",
+            part=cls.part,
+        )
 
     @property
     def blocking(self) -> bool:  # type: ignore[override]
@@ -195,14 +198,14 @@ def _joined(wrapper: type[Wrapper], port: type[Port]) -> type[Any]:
 
 def require_same_mode(parts: Sequence[Port], *, part: str) -> bool:
     """Whether all the parts of one wrapper are blocking. Raises `ConfigError` when only some are."""
-    gears = {each.blocking for each in parts}
-    if len(gears) > 1:
+    modes = {each.blocking for each in parts}
+    if len(modes) > 1:
         raise ConfigError(
-            "some of these parts block and some do not; put the blocking ones into"
+            "some of these parts block and some do not; wrap the blocking ones in"
             " memwell.wrappers.threaded.threaded(...)",
             part=part,
         )
-    return gears.pop()
+    return modes.pop()
 
 
 async def close_all(parts: Sequence[Port]) -> None:

@@ -28,21 +28,20 @@ CHECK: Final = 8
 is used."""
 OVERHEAD: Final = 250
 """Bytes that one entry takes in memory beside its vector."""
-PAUSE: Final = 5.0
-"""Seconds for which a KeyValue that could not be reached is left alone."""
-LONGEST: Final = 200
+RETRY_AFTER: Final = 5.0
+"""Seconds before a KeyValue that failed is asked again."""
+LONGEST_MODEL: Final = 200
 """Bytes of a model's name that fit a key; a longer one is hashed."""
 
 
 class CachedEmbedder(Embedder):
     """The embedder inside, asked only for texts that are new.
 
-    In memory the most recently used vectors stay, at most `capacity` of them and at most `limit` bytes;
-    `keyvalue` keeps all for other processes and later runs. A text that stands twice in a batch is embedded
-    once. Where the embedder says `symmetric = True`, documents and queries share their entries. A cache that
-    fails or holds damaged values costs an embedding and a warning in the log, never a wrong vector and never
-    an error; one that cannot be reached is left alone for some seconds. Closing closes the embedder inside,
-    not the KeyValue, which was handed in.
+    The most recently used vectors stay in memory: at most `capacity` of them, and at most `limit` bytes. `keyvalue`
+    stores all of them, for other processes and later runs. A text that occurs twice in a batch is embedded once. If
+    the embedder is `symmetric`, documents and queries share their entries. A cache that fails or holds damaged values
+    costs an embedding and a warning in the log, but never gives a wrong vector or an error; after a failure it is not
+    asked for some seconds. Closing closes the embedder inside, but not the KeyValue.
     """
 
     part = "cached"
@@ -69,8 +68,8 @@ class CachedEmbedder(Embedder):
         """Texts that the embedder was asked for, so far."""
         self._ttl = ttl
         self._clock = clock
-        self._away = 0.0
-        """Until when the KeyValue is left alone."""
+        self._retry_at = 0.0
+        """When the KeyValue is asked again."""
         self._recent = _Recent(capacity, limit)
 
     @property
@@ -107,46 +106,48 @@ class CachedEmbedder(Embedder):
     async def _embed(self, texts: Sequence[str], kind: Kind) -> Vectors:
         import numpy as np
 
-        marks = [self._digest(text, kind) for text in texts]
-        wanted = dict(zip(marks, texts, strict=True))
+        digests = [self._digest(text, kind) for text in texts]
+        wanted = dict(zip(digests, texts, strict=True))
         found = self._recent.get(wanted)
-        missing = {mark: text for mark, text in wanted.items() if mark not in found} if found else wanted
+        missing = (
+            {digest: text for digest, text in wanted.items() if digest not in found} if found else wanted
+        )
         if missing and self.keyvalue is not None:
             stored = await self._stored(list(missing), kind)
             self._recent.put(stored)
             found |= stored
-            missing = {mark: text for mark, text in missing.items() if mark not in stored}
+            missing = {digest: text for digest, text in missing.items() if digest not in stored}
         self.hits += len(texts) - len(missing)
         self.misses += len(missing)
         if missing:
             vectors = await self._fresh(missing, kind)
             if len(missing) == len(texts):
                 return vectors
-            found |= {mark: row.tobytes() for mark, row in zip(missing, vectors, strict=True)}
-        rows = bytearray().join([found[mark] for mark in marks])
-        return np.frombuffer(rows, dtype=np.float32).reshape(len(marks), -1)
+            found |= {digest: row.tobytes() for digest, row in zip(missing, vectors, strict=True)}
+        rows = bytearray().join([found[digest] for digest in digests])
+        return np.frombuffer(rows, dtype=np.float32).reshape(len(digests), -1)
 
     async def _fresh(self, missing: Mapping[Digest, str], kind: Kind) -> Vectors:
-        """What the embedder gives for these, kept for the next time."""
+        """Embed these texts, and store their vectors in the caches."""
         call = self.inner.embed(list(missing.values()), kind=kind)
         vectors: Vectors = await self._reach(self.inner, call)
         kept = max(0, len(missing) - self._recent.capacity) if self.keyvalue is None else 0
-        marks = list(missing)[kept:]
-        rows = {mark: row.tobytes() for mark, row in zip(marks, vectors[kept:], strict=True)}
+        digests = list(missing)[kept:]
+        rows = {digest: row.tobytes() for digest, row in zip(digests, vectors[kept:], strict=True)}
         self._recent.put(rows)
-        if self.keyvalue is not None and self._clock() >= self._away:
-            values = {key: _sealed(key, rows[mark]) for key, mark in self._keys(list(rows), kind).items()}
+        if self.keyvalue is not None and self._clock() >= self._retry_at:
+            values = {key: _sealed(key, rows[digest]) for key, digest in self._keys(list(rows), kind).items()}
             try:
                 await self._reach(self.keyvalue, self.keyvalue.set_many(values, ttl=self._ttl))
             except MemwellError as error:
                 self._failed("embeddings were not cached", error)
         return vectors
 
-    async def _stored(self, marks: Sequence[Digest], kind: Kind) -> dict[Digest, bytes]:
+    async def _stored(self, digests: Sequence[Digest], kind: Kind) -> dict[Digest, bytes]:
         """What the KeyValue has of these, damaged values left out."""
-        if self.keyvalue is None or self._clock() < self._away:  # it cannot be reached
+        if self.keyvalue is None or self._clock() < self._retry_at:  # it cannot be reached
             return {}
-        keys = self._keys(marks, kind)
+        keys = self._keys(digests, kind)
         try:
             values: dict[str, bytes] = await self._reach(self.keyvalue, self.keyvalue.get_many(keys))
         except MemwellError as error:
@@ -167,19 +168,19 @@ class CachedEmbedder(Embedder):
         """One that hangs would hold up each call twice."""
         log.warning("%s: %s", what, error)
         if error.transient:
-            self._away = self._clock() + PAUSE
+            self._retry_at = self._clock() + RETRY_AFTER
 
     def _digest(self, text: str, kind: Kind) -> Digest:
         person = b"" if self.symmetric else kind.encode()
         return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=32, person=person).digest()
 
-    def _keys(self, marks: Sequence[Digest], kind: Kind) -> dict[str, Digest]:
+    def _keys(self, digests: Sequence[Digest], kind: Kind) -> dict[str, Digest]:
         """Key in the KeyValue → digest."""
         model = self.model
-        if len(model.encode()) > LONGEST or not model.isprintable():
+        if len(model.encode()) > LONGEST_MODEL or not model.isprintable():
             model = hashlib.blake2b(model.encode(), digest_size=32).hexdigest()
         shown = "any" if self.symmetric else kind
-        return {f"embedding:{model}:{shown}:{mark.hex()}": mark for mark in marks}
+        return {f"embedding:{model}:{shown}:{digest.hex()}": digest for digest in digests}
 
     async def _reach(self, part: Port, call: Awaitable[T]) -> T:
         """Await a part's call; a blocking part beside one that is not goes to a thread, off the event loop."""
@@ -215,23 +216,23 @@ class _Recent:
         self._entries: OrderedDict[Digest, bytes] = OrderedDict()
         self._size = 0
 
-    def get(self, marks: Mapping[Digest, str]) -> dict[Digest, bytes]:
+    def get(self, digests: Mapping[Digest, str]) -> dict[Digest, bytes]:
         """What there is of these, which is now the most recently used."""
         found = {}
         with self._lock:
-            for mark in marks:
-                row = self._entries.get(mark)
+            for digest in digests:
+                row = self._entries.get(digest)
                 if row is not None:
-                    self._entries.move_to_end(mark)
-                    found[mark] = row
+                    self._entries.move_to_end(digest)
+                    found[digest] = row
         return found
 
     def put(self, rows: Mapping[Digest, bytes]) -> None:
         """Keep these, and as many others as there is room for."""
         with self._lock:
-            for mark, row in rows.items():
-                if mark not in self._entries:
-                    self._entries[mark] = row
+            for digest, row in rows.items():
+                if digest not in self._entries:
+                    self._entries[digest] = row
                     self._size += len(row) + OVERHEAD
             while self._entries and (len(self._entries) > self.capacity or self._size > self._limit):
                 self._size -= len(self._entries.popitem(last=False)[1]) + OVERHEAD

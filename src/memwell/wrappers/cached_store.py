@@ -1,16 +1,16 @@
-"""A store that answers the same search again from memory: `CachedStore(store)` is again a `Store`.
+"""A store that answers a repeated search from memory: `CachedStore(store)` is a `Store`.
 
-A cached answer is exactly what the store would say. Before each search the store's change sequence is followed, which
-costs one short call (`position`), so that a write of any process takes effect at the next search; only answers for
-the owners that were written to go. An answer is dropped, too, when a record of its owner expires, and after `ttl`
-seconds. Everything that a search asks is part of its key: scope, terms, phrases, filter, time, vectors and model.
+A cached answer is exactly what the store would answer. Before each search the cache reads the store's change sequence,
+usually with one short call (`position`), so that a write of any process takes effect at the next search. A write drops
+the answers of its owner only. An answer is also dropped when a record of its owner expires, and after `ttl` seconds.
+The key is the whole search: scope, terms, phrases, filter, time, vectors and model.
 
-Not cached: answers with notes (such as that an index is down), searches whose filter asks when or how often something
-was recalled (that is written beside the change sequence), and owners of whom very many records are about to expire.
-A move to another embedding model (`Store.serve`) in another process is noticed within `ttl`.
+Not cached: answers with notes (for example that an index is down); searches whose filter names `access_count` or
+`last_accessed_at`, which change without an entry in the change sequence; owners with very many records that expire
+soon. A move to another embedding model (`Store.serve`) by another process is noticed within `ttl`.
 
-Raises `NotSupported` for a store that cannot tell its changes: a cache that serves what was forgotten is worse than
-none. When the changes cannot be read just now, the store is asked as if there were no cache.
+Raises `NotSupported` for a store without the capability `changes`: it could serve forgotten memories. While the
+changes cannot be read, searches go to the store.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ Owner: TypeAlias = tuple[str, str | None]
 """Tenant, and user or `None` for all of them."""
 
 _BATCH: Final = 1000
-_FAR: Final = 20_000
+_MOST_CHANGES: Final = 20_000
 """Changes after which it is quicker to forget everything."""
-_EXPIRING: Final = 200
+_MOST_EXPIRING: Final = 200
 """An owner with more records that expire within `ttl` is not cached."""
-_BESIDE: Final = frozenset({"access_count", "last_accessed_at"})
+_UNSEQUENCED: Final = frozenset({"access_count", "last_accessed_at"})
 """Fields that change without a change in the sequence."""
 
 
@@ -57,7 +57,7 @@ class _Shelf:
 
 
 class CachedStore(StoreWrapper):
-    """See the module. At most `capacity` answers are kept, the least recently used owners going first."""
+    """A store with a cache of at most `capacity` answers; the least recently used owner is dropped first."""
 
     part = "cached"
 
@@ -66,7 +66,7 @@ class CachedStore(StoreWrapper):
             raise ConfigError("capacity is at least 1, ttl a finite number of seconds over 0", part=self.part)
         if not (store.capabilities.changes and store.capabilities.filters):
             raise unsupported(
-                store.part, "changes", "a cache follows the changes; use this store without one"
+                store.part, "changes", "a cache follows the changes; use the store without a cache"
             )
         self.inner = store
         self.hits = 0
@@ -87,15 +87,15 @@ class CachedStore(StoreWrapper):
         await super()._close()
 
     async def _search(self, search: Search) -> Found:
-        if search.where is not None and any(clause.field in _BESIDE for clause in clauses(search.where)):
+        if search.where is not None and any(clause.field in _UNSEQUENCED for clause in clauses(search.where)):
             return await self._asked(search)
         try:
             await self._follow()
         except MemwellError as error:
-            log.debug("the cache is passed by, for its store's changes cannot be read: %s", error)
+            log.debug("not using the cache: the changes of the store cannot be read: %s", error)
             return await self._asked(search)
         owner, key, position = (search.scope.tenant_id, search.scope.user_id), _key(search), self._reached
-        found = self._kept(owner, key, search.now)
+        found = self._cached(owner, key, search.now)
         if found is not None:
             self.hits += 1
             return found
@@ -109,7 +109,7 @@ class CachedStore(StoreWrapper):
         found: Found = await self.inner.search(search)
         return found
 
-    def _kept(self, owner: Owner, key: Hashable, now: datetime) -> Found | None:
+    def _cached(self, owner: Owner, key: Hashable, now: datetime) -> Found | None:
         with self._lock:
             shelf = self._shelves.get(owner)
             if shelf is None:
@@ -154,12 +154,12 @@ class CachedStore(StoreWrapper):
                 Scope(tenant_id=owner[0], user_id=owner[1]),
                 now=now,
                 where={"expires_at": {"$lte": horizon}},
-                limit=_EXPIRING,
+                limit=_MOST_EXPIRING,
             )
         except MemwellError as error:
-            log.debug("an answer is not cached, for its expiry cannot be found out: %s", error)
+            log.debug("an answer is not cached: when it expires cannot be read: %s", error)
             return None
-        if len(expiring) == _EXPIRING:
+        if len(expiring) == _MOST_EXPIRING:
             return None
         return min((record.expires_at or horizon for record in expiring), default=horizon)
 
@@ -184,9 +184,9 @@ class CachedStore(StoreWrapper):
             self._reached = reached if back else max(reached, self._reached or 0)
 
     async def _touched(self, after: int) -> set[Owner] | None:
-        """The owners of the changes after a position; `None` when they cannot be told, or are very many."""
+        """The owners of the changes after a position; `None` if they are unknown or very many."""
         owners: set[Owner] = set()
-        for _ in range(_FAR // _BATCH):  # positions need not follow each other closely
+        for _ in range(_MOST_CHANGES // _BATCH):  # positions need not follow each other closely
             try:
                 changes = await self.inner.changes(after, limit=_BATCH)
             except NotSupported:  # trimmed

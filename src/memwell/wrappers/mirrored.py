@@ -1,19 +1,18 @@
-"""Key-value parts and logs with copies: writes go to the first and, after it, to every mirror.
+"""Key-value parts and logs with copies: writes go to the first part, then to every mirror.
 
-`MirroredKeyValue(first, {"copy": second}, backlog=log)` and `MirroredLog(first, {"copy": second})` are a `KeyValue` and
-a `Log`. The first part answers every call, and a write has happened when it has taken it. What a mirror cannot take
-just now is kept in the `backlog`, a log (for a `MirroredLog` the first one itself, unless another is given), and comes
-before anything else once the mirror is back: a mirror that is down fails no write. It is left alone for
-`recovery_timeout` seconds after a failure. `lag()` tells how many writes wait for each mirror.
+`MirroredKeyValue(first, {"copy": second}, backlog=log)` and `MirroredLog(first, {"copy": second})` are a `KeyValue`
+and a `Log`. The first part answers every call; a write has happened once the first part has it. A mirror that is down
+fails no write: what it misses is recorded in the `backlog`, a log (the first one itself for a `MirroredLog`, unless
+another is given), and delivered before anything newer once the mirror is back. After a failure a mirror is left alone
+for `recovery_timeout` seconds. `lag()` returns how many writes wait for each mirror.
 
-- Of a key, a mirror is given the value that the first part has at that moment, so that it ends at the same one however
-  often and in whatever order it is told. The time to live is that of the write; a counter that is there keeps its own,
-  as with the first. A process that dies between the first
-  part and the mirror, or two that write one key at once, may leave a mirror with the older value until the key is
-  written again: a mirror serves to go on with, not to compare with.
-- A log's entries arrive at least once, those of one writer in order, with the mirror's own positions and times.
+- A mirror gets the value that the first part has at the time of delivery, so that repeated and late deliveries end at
+  the same value. The time to live is that of the write; an existing counter keeps its own, as in the first part. If a
+  process dies between the first part and the mirror, or two processes write one key at once, the mirror may hold the
+  older value until the key is written again. Use a mirror to continue after a loss, not to compare.
+- Entries of a log arrive at least once, those of one writer in order, with the mirror's own positions and times.
 
-`MirroredStore` follows the first store's change sequence instead, and loses nothing at all.
+`MirroredStore` follows the first store's change sequence instead, and loses nothing.
 """
 
 from __future__ import annotations
@@ -42,24 +41,24 @@ _INCREMENT: Final = declared(KeyValue.increment)
 
 
 class _Mirror:
-    """One mirror, and what it has yet to be told. `tell(entry)` brings an entry to it."""
+    """One mirror and its backlog. `deliver(entry)` writes an entry to the mirror."""
 
     def __init__(
-        self, name: str, backlog: Log, tell: Callable[[Any], Awaitable[None]], guard: CircuitBreaker
+        self, name: str, backlog: Log, deliver: Callable[[Any], Awaitable[None]], breaker: CircuitBreaker
     ) -> None:
-        self._name, self._backlog, self._tell, self._guard = name, backlog, tell, guard
+        self._name, self._backlog, self._deliver, self._breaker = name, backlog, deliver, breaker
         self._stream = f"memwell:mirror:{name}"
-        self._kept, self._brought = 1, 0
-        """What may wait in the backlog, and how much of it is known to have been brought: alike when nothing waits."""
+        self._recorded, self._delivered = 1, 0
+        """How much may have been recorded in the backlog, and how much of it is delivered; equal when nothing waits."""
 
     async def take(self, entry: Any) -> None:
-        """Bring an entry to the mirror, after those that wait; keep it when that cannot be done."""
+        """Deliver an entry after those that wait, or record it in the backlog."""
         try:
-            await self._guard.run(lambda: self._given(entry), name=self._name)
+            await self._breaker.run(lambda: self._deliver_all(entry), name=self._name)
         except MemwellError as error:
-            log.warning("the mirror %s will be told later: %s", self._name, error)
+            log.warning("a write waits for the mirror %s: %s", self._name, error)
             await self._backlog.append(self._stream, [json.dumps(entry).encode()])
-            self._kept += 1
+            self._recorded += 1
 
     async def lag(self) -> int:
         """How many entries wait."""
@@ -68,22 +67,22 @@ class _Mirror:
             count, after = count + len(entries), entries[-1].position
         return count
 
-    async def _given(self, entry: Any) -> None:
-        while self._brought != self._kept:
-            kept = self._kept  # what is kept from now on may be missing in the backlog that is read next
+    async def _deliver_all(self, entry: Any) -> None:
+        while self._delivered != self._recorded:
+            recorded = self._recorded  # what is recorded from now on may be missing in what is read next
             entries = await self._backlog.read(self._stream, limit=_BATCH)
             for waiting in entries:
-                await self._tell(json.loads(waiting.data))
+                await self._deliver(json.loads(waiting.data))
                 await self._backlog.trim(self._stream, through=waiting.position)
             if not entries:
-                self._brought = kept
-        await self._tell(entry)
+                self._delivered = recorded
+        await self._deliver(entry)
 
 
 def _mirrors(
     parts: Mapping[str, Port],
     backlog: Log,
-    tell: Callable[[Any, Any], Awaitable[None]],
+    deliver: Callable[[Any, Any], Awaitable[None]],
     recovery_timeout: float,
     clock: Callable[[], float],
 ) -> dict[str, _Mirror]:
@@ -91,14 +90,14 @@ def _mirrors(
         raise ConfigError("give at least one mirror by name", part="mirrored")
 
     def made(name: str, part: Port) -> _Mirror:
-        guard = CircuitBreaker(failure_threshold=1, recovery_timeout=recovery_timeout, clock=clock)
-        return _Mirror(name, backlog, lambda entry: tell(part, entry), guard)
+        breaker = CircuitBreaker(failure_threshold=1, recovery_timeout=recovery_timeout, clock=clock)
+        return _Mirror(name, backlog, lambda entry: deliver(part, entry), breaker)
 
     return {name: made(name, part) for name, part in parts.items()}
 
 
 class MirroredKeyValue(KeyValueWrapper):
-    """See the module. `clock` gives the seconds that times to live are counted in while they wait."""
+    """A key-value part with copies. `clock` gives seconds; times to live of waiting writes are counted by it."""
 
     part = "mirrored"
 
@@ -116,7 +115,7 @@ class MirroredKeyValue(KeyValueWrapper):
         self._parts = (first, *mirrors.values())
         self._clock = clock
         self._counting = _bridge.PerLoopLock(blocking=first.blocking)
-        self._mirrors = _mirrors(mirrors, backlog, self._tell, recovery_timeout, clock)
+        self._mirrors = _mirrors(mirrors, backlog, self._deliver, recovery_timeout, clock)
 
     async def lag(self) -> dict[str, int]:
         """How many writes wait for each mirror."""
@@ -133,8 +132,8 @@ class MirroredKeyValue(KeyValueWrapper):
                 await mirror.take(entry)
         return answer
 
-    async def _tell(self, mirror: KeyValue, entry: Any) -> None:
-        """Give a mirror the values that the first part has now."""
+    async def _deliver(self, mirror: KeyValue, entry: Any) -> None:
+        """Write to a mirror the values that the first part has now."""
         if not entry.get("counter"):
             await self._give(mirror, entry, _set)
             return
@@ -160,7 +159,7 @@ async def _set(mirror: KeyValue, values: Mapping[str, bytes], ttl: float | None)
 
 
 async def _count(mirror: KeyValue, values: Mapping[str, bytes], ttl: float | None) -> None:
-    """Add what is missing: a counter that is there keeps its time to live, which nobody tells."""
+    """Add what is missing: an existing counter keeps its time to live, which cannot be read."""
     for key, value in values.items():
         try:
             step = int(value) - int(await mirror.get(key) or 0)
@@ -171,7 +170,7 @@ async def _count(mirror: KeyValue, values: Mapping[str, bytes], ttl: float | Non
 
 
 class MirroredLog(LogWrapper):
-    """See the module."""
+    """A log with copies."""
 
     part = "mirrored"
 
@@ -184,11 +183,11 @@ class MirroredLog(LogWrapper):
         recovery_timeout: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        kept = backlog or first
-        require_same_mode([first, *mirrors.values(), kept], part=self.part)
+        backlog = backlog or first
+        require_same_mode([first, *mirrors.values(), backlog], part=self.part)
         self.inner = first
         self._parts = (first, *mirrors.values())
-        self._mirrors = _mirrors(mirrors, kept, _entries_to, recovery_timeout, clock)
+        self._mirrors = _mirrors(mirrors, backlog, _entries_to, recovery_timeout, clock)
 
     async def lag(self) -> dict[str, int]:
         """How many writes wait for each mirror."""

@@ -1,12 +1,10 @@
-"""Several users of one part, each as if alone: a prefix for keys, streams and ids.
+"""Several users of one part, each as if alone: keys, streams and ids get a prefix.
 
 `NamespacedKeyValue(part, "app")` and `NamespacedLog(part, "app")` put `app:` before every key and stream.
-`NamespacedIndex(part, "app")` does so with ids and marks its points, so that filters and searches see no others.
-Their names are made of letters, digits, `_`, `.` and `-`; so no two of them can meet, nor one inside another.
+`NamespacedIndex(part, "app")` does the same with ids, and marks its points, so that searches and filters see no
+others. Names consist of letters, digits, `_`, `.` and `-`, so that no two namespaces overlap.
 
-`NamespacedStore` confines a store by a part of its scope instead.
-
-Closing closes the part inside.
+`NamespacedStore` confines a store by parts of its scope instead. Closing closes the part inside.
 """
 
 from __future__ import annotations
@@ -37,7 +35,7 @@ _NAME: Final = re.compile(r"[\w.-]{1,100}", re.ASCII)
 _LONGEST: Final = 1024
 """Bytes that a key may have."""
 _MARK: Final = "memwell_namespace"
-"""The metadata key that tells to which namespace a point belongs."""
+"""The metadata key that names the namespace of a point."""
 _BATCH: Final = 1000
 
 

@@ -1,11 +1,11 @@
 """Several users of one store, each as if alone: a fixed part of the scope.
 
-`NamespacedStore(store, tenant_id="acme")` confines every call: what is not named is taken as the fixed value (the
-default tenant too), and a call that names another raises `InvalidInput`. Records come back as the call named them:
-who names no tenant sees none; filters see them as they are stored. Listings of every tenant (`unembedded`,
-`embedded`) show the confined records only, `changes` those of the confined tenant and user. `sweep`, `check`, the
-position of the change sequence and the embedding models are those of the whole store; to move it to another model is
-refused with `NotSupported`, for that would be everybody's.
+`NamespacedStore(store, tenant_id="acme")` confines every call. A part of the scope that a call does not name (or the
+default tenant) takes the fixed value; a call that names another value raises `InvalidInput`. Records come back with
+the scope that the call named; filters see the stored one. `unembedded` and `embedded` list confined records only,
+`changes` those of the confined tenant and user. `sweep`, `check`, the position of the change sequence and the
+embedding models are those of the whole store; `serve` and `drop_model` raise `NotSupported`, because they would affect
+everybody.
 
 Closing closes the store inside.
 """
@@ -106,12 +106,12 @@ class NamespacedStore(StoreWrapper):
             isinstance(operation, Embed) and (operation.tenant_id, operation.id) not in reachable
             for operation in confined
         ]
-        kept = [
+        remaining = [
             _narrowed(operation, reachable) if isinstance(operation, Touch) else operation
             for operation, left_out in zip(confined, out, strict=True)
             if not left_out
         ]
-        results = iter(await super()._write(kept, now) if kept else ())
+        results = iter(await super()._write(remaining, now) if remaining else ())
         return [
             False if left_out else self._result(operation, next(results))
             for operation, left_out in zip(operations, out, strict=True)
@@ -160,11 +160,17 @@ class NamespacedStore(StoreWrapper):
         return await super()._duplicates([self._insert(insert) for insert in inserts], now)
 
     async def _serve(self, model: str, *_: Any) -> int:
-        raise unsupported(self.part, "serve", f"it would move everybody to {model!r}; use the store inside")
+        raise unsupported(
+            self.part,
+            "serve",
+            f"it would move everybody to {model!r}; call it on the store inside",
+        )
 
     async def _drop_model(self, model: str) -> int:
         raise unsupported(
-            self.part, "drop_model", f"vectors of {model!r} are everybody's; use the store inside"
+            self.part,
+            "drop_model",
+            f"others use vectors of {model!r}; call it on the store inside",
         )
 
     # ------------------------------------------------------------------------------- listings of everybody
@@ -190,11 +196,11 @@ class NamespacedStore(StoreWrapper):
             after = (found[-1][0].scope.tenant_id, found[-1][0].id)
 
     async def _changes(self, after: int, limit: int) -> list[Change]:
-        told = {name: value for name, value in self._fixed.items() if name in ("tenant_id", "user_id")}
+        owner = {name: value for name, value in self._fixed.items() if name in ("tenant_id", "user_id")}
         mine: list[Change] = []
         while True:
             found = await super()._changes(after, limit)
-            mine += [c for c in found if all(getattr(c, name) == value for name, value in told.items())]
+            mine += [c for c in found if all(getattr(c, name) == value for name, value in owner.items())]
             if len(mine) >= limit or len(found) < limit:
                 return mine[:limit]
             after = found[-1].seq
@@ -202,5 +208,5 @@ class NamespacedStore(StoreWrapper):
 
 def _narrowed(touch: Touch, reachable: set[tuple[str, str]]) -> Touch:
     """Recalls of those that can be reached."""
-    inside = {id: told for id, told in touch.accesses.items() if (touch.tenant_id, id) in reachable}
+    inside = {id: noted for id, noted in touch.accesses.items() if (touch.tenant_id, id) in reachable}
     return replace(touch, accesses=inside)

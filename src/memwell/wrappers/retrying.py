@@ -1,20 +1,17 @@
-"""A part whose calls are tried again when that may help: `Retrying(part)` is again a part of the same port.
+"""A part whose failed calls are tried again: `Retrying(part)` is a part of the same port.
 
-Tried again are errors that are `transient`, with exponential backoff and full jitter, not before the `retry_after`
-that a backend asked for, and never beyond `deadline` (`memwell.resilience.retry.Retry`). A backend that asks to wait
-for more than `max_retry_after` seconds is not waited for: its error is raised at once. Each retry is logged at debug
-level.
+Retried are errors that are `transient`, with exponential backoff and full jitter (`memwell.resilience.retry.Retry`). A
+retry waits at least for the `retry_after` that the backend asks for, and never goes beyond `deadline`. If a backend
+asks for more than `max_retry_after` seconds, its error is raised at once. Each retry is logged at debug level.
 
-When the answer of a write is lost, as by a time limit or a broken connection, nobody knows whether it happened.
-Before such a write is sent again:
+If the answer of a write is lost, for example by a timeout, nobody knows whether it happened. So before it is repeated:
 
-- `Store.write`: inserts that stand under their own id, with all of their transaction, and updates of an expected
-  version that have happened, are not sent again (`reconcile`). So nothing is stored twice, nothing new counts as
-  remembered once more, and an update does not conflict with itself. What remains: an insert that reinforced a record
-  with another id, or a `Touch`, may count twice, and a repeated `Delete` or `Unlink` tells what the repetition removed.
-- `KeyValue.add`, `replace`, `increment`, `delete(expected=…)` and `Log.append` are sent again only when it is certain
-  that nothing has happened (`Unavailable.unsent`): repeated, they would count twice, or deny what they have done.
-- Everything else has the same effect when done twice.
+- `Store.write`: the retry reads what is stored (`reconcile`) and leaves out inserts that are stored under their own
+  id, and updates of an expected version that have happened. Nothing is stored twice, and an update does not conflict
+  with itself. Two cases remain: an insert that reinforced a record with another id, and a `Touch`, may count twice;
+  and a repeated `Delete` or `Unlink` returns what the repetition removed.
+- Other operations that are `CONDITIONAL` are repeated only if they certainly did not happen (`Unavailable.unsent`).
+- Everything else leaves the same state when repeated.
 """
 
 from __future__ import annotations
@@ -39,7 +36,7 @@ _WRITE: Final = declared(Store.write)
 
 
 class Retrying(Wrapper):
-    """See the module. `Retrying(part)` keeps trying for half a minute at most."""
+    """A part whose failed calls are tried again, for half a minute at most by default."""
 
     part = "retrying"
     _retry: Retry

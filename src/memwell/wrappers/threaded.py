@@ -1,8 +1,8 @@
-"""Blocking parts off the event loop: every hook runs in a thread, context variables kept.
+"""Blocking parts off the event loop: every operation runs in a thread, with the caller's context variables.
 
-Reads and writes have pools of their own: a write that waits for another process's lock never holds up a
-search. The read pool is as wide as the machine, since more threads in CPU-bound searches would only make the
-event loop wait longer for its turn.
+Reads and writes have separate pools, so that a write that waits for another process's lock holds up no search. The
+read pool has as many threads as the machine has processors, within limits: more threads would compete with the event
+loop.
 """
 
 from __future__ import annotations

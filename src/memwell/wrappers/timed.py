@@ -1,11 +1,11 @@
-"""A part whose calls have a time limit: `Timed(part, seconds)` is again a part of the same port.
+"""A part whose calls have a timeout: `Timed(part, seconds)` is a part of the same port.
 
 A call that takes longer raises `TimedOut`, which is `Unavailable`. An asynchronous part is cancelled. A blocking part
-runs in threads of the wrapper, from whichever thread it is called; it cannot be stopped, so its call goes on there,
-and at most 32 of them at once. So *a write that timed out may still happen*: `Retrying` around knows what to do then.
+runs in threads of the wrapper; its call cannot be stopped and goes on there, at most 32 of them at once. So *a write
+that timed out may still happen*; `Retrying` around it takes care of that.
 
-Upkeep of a whole store or index (`check`, `sweep`, `serve`, `drop_model`, `clear`) takes as long as it takes, unless
-`limits` says otherwise: operation → seconds, or `None` for no limit.
+`UPKEEP` operations of the part (`check`, `sweep`, `serve`, `drop_model`, `clear`) have no timeout by default. `limits`
+sets others: operation → seconds, or `None` for no timeout.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ P = TypeVar("P", bound=Port)
 
 
 class Timed(Wrapper):
-    """See the module."""
+    """A part whose calls have a timeout."""
 
     part = "timed"
     _timeout: Timeout

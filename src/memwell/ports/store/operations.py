@@ -1,4 +1,4 @@
-"""What is written to a store: operations as data, each told with its result."""
+"""What is written to a store: operations as data, each described with its result."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ DEFAULT = Weights()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Features:
-    """What is known of a record whatever the query: kept beside it, made by `describe`."""
+    """What is known of a record whatever the query; stored with it, made by `describe`."""
 
     length: int
     """Number of index terms."""

@@ -52,7 +52,7 @@ class Embeddings(Port):
         """Let searches use another model from now on, in one transaction, if at most `lacking` records (expired ones
         among them) have no vectors of it; how many have none (more than `lacking`: nothing has changed).
 
-        Writes that come later may leave records without; `unembedded` tells them.
+        Later writes may leave records without; `unembedded` lists them.
         """
         return await self._serve(model, lacking)
 
