@@ -123,7 +123,7 @@ def test_only_unavailability_leads_further(error: MemwellError) -> None:
     assert pair.second_faults.calls == []
 
 
-def test_when_all_are_away_the_first_failure_is_told() -> None:
+def test_when_all_are_away_the_first_failure_is_raised() -> None:
     pair = Pair()
     pair.away()
     pair.second_faults.down = Unavailable("neither")
@@ -131,7 +131,7 @@ def test_when_all_are_away_the_first_failure_is_told() -> None:
         pair.together.count()
 
 
-def test_hits_of_a_memory_tell_of_the_fallback() -> None:
+def test_hits_of_a_memory_name_the_fallback() -> None:
     pair = Pair()
     pair.second.insert("tea with milk", "b")
     pair.away()
@@ -440,9 +440,9 @@ def test_every_operation_comes_back_as_it_was() -> None:
         Touch(tenant_id="t", accesses={"a": (2, START)}),
     ]
     assert unpack(pack(given, START)) == (given, START)
-    ((told,), _) = unpack(pack([Embed(tenant_id="t", id="a", content="c", embedding=embedding(30))], START))
-    assert isinstance(told, Embed)
-    assert told.embedding.vectors.tobytes() == embedding(30).vectors.tobytes()
+    ((embed,), _) = unpack(pack([Embed(tenant_id="t", id="a", content="c", embedding=embedding(30))], START))
+    assert isinstance(embed, Embed)
+    assert embed.embedding.vectors.tobytes() == embedding(30).vectors.tobytes()
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff", b"{}", b'{"now": 1, "operations": [["Drop", {}]]}'])

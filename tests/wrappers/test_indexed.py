@@ -1,4 +1,4 @@
-"""A store with an index: alike in every answer, whatever happens to either, and fed once by whoever comes."""
+"""A store with an index: equal in every answer, whatever happens to either, and each change delivered once."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def following(store: Store, index: Any, model: str, clock: Any = None) -> Follow
     return follower_of(store, index, model, clock)[0]
 
 
-def told(hits: list[Hit]) -> list[tuple[str, float]]:
+def answers(hits: list[Hit]) -> list[tuple[str, float]]:
     return [(hit.record.id, round(hit.score, 6)) for hit in hits]
 
 
@@ -89,9 +89,9 @@ def test_scores_are_those_of_the_store_alone(path: Path, index: Durable) -> None
             {"user_id": "ann"},
             {"user_id": "bob"},
         ]
-        found = [told(memory.recall("ripe pear", limit=5, **options)) for options in asked]
+        found = [answers(memory.recall("ripe pear", limit=5, **options)) for options in asked]
     with opened(path, None) as memory:
-        assert found == [told(memory.recall("ripe pear", limit=5, **options)) for options in asked]
+        assert found == [answers(memory.recall("ripe pear", limit=5, **options)) for options in asked]
     assert found[0]
 
 
@@ -212,10 +212,10 @@ def test_while_the_index_is_down_the_store_answers_and_says_so(
 ) -> None:
     with opened(path, index) as memory:
         memory.remember(TALK)
-        expected = told(memory.recall("ripe pear"))
+        expected = answers(memory.recall("ripe pear"))
         index.stop()
         hits = memory.recall("ripe pear")
-        assert told(hits) == expected
+        assert answers(hits) == expected
         assert "the index was stopped" in notes(hits)
         assert memory.remember("written meanwhile", id="x").embedded
         memory.forget("t001")
@@ -337,7 +337,7 @@ def test_a_search_finds_what_the_index_lacks_and_says_so(path: Path, index: Dura
         run(store, store.close())
 
 
-def test_a_long_backlog_is_fed_a_little_with_every_call(
+def test_a_long_backlog_is_delivered_a_little_with_every_call(
     path: Path, index: Durable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in (follower, indexed):
@@ -350,7 +350,7 @@ def test_a_long_backlog_is_fed_a_little_with_every_call(
         hits = memory.recall("ripe pear")
         assert "not up to date" in notes(hits)
         with opened(path, None) as other:
-            assert told(hits) == told(other.recall("ripe pear"))
+            assert answers(hits) == answers(other.recall("ripe pear"))
         left = [len(TALK) - len(names(index))]
         while left[-1] > 0:
             memory.recall("ripe pear")
@@ -359,7 +359,7 @@ def test_a_long_backlog_is_fed_a_little_with_every_call(
         assert notes(memory.recall("ripe pear")) == ""
 
 
-def test_on_a_loop_the_rest_of_a_backlog_is_fed_in_the_background(
+def test_on_a_loop_the_rest_of_a_backlog_is_delivered_in_the_background(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(follower, "BATCH", 10)
@@ -433,7 +433,7 @@ def _mute() -> Any:
     return Capabilities()
 
 
-def test_only_the_index_of_the_serving_model_is_fed(path: Path, tmp_path: Path) -> None:
+def test_only_the_index_of_the_serving_model_is_updated(path: Path, tmp_path: Path) -> None:
     old, new = Durable(tmp_path / "old.db"), Durable(tmp_path / "new.db")
     with opened(path, old) as memory:
         memory.remember("apple", id="a")
@@ -456,7 +456,7 @@ def _wide(model: str) -> Any:
     return Embedding(model=model, vectors=np.eye(1, DIMENSION, dtype=np.float32))
 
 
-def test_a_failing_feed_never_fails_the_write(path: Path, index: Durable) -> None:
+def test_a_failing_update_never_fails_the_write(path: Path, index: Durable) -> None:
     index.stop()
     with opened(path, index) as memory:
         assert memory.remember("apple", id="a").embedded

@@ -52,7 +52,7 @@ class Trio:
         self.seconds += 5
 
 
-def told(harness: Harness) -> Any:
+def contents(harness: Harness) -> Any:
     """All that a mirror has to have: everything but recalls, which come along with the next change."""
     found = everything(harness)
     found["records"] = [replace(r, access_count=0, last_accessed_at=None) for r in found["records"]]
@@ -75,7 +75,7 @@ def test_a_mirror_holds_everything_that_the_first_holds() -> None:
     trio.all.update("a", content="apple pie", embedding=embedding(40))
     trio.all.link("long", "a", kind="extends", strength=0.3)
     trio.all.unlink("a", "b")
-    assert told(trio.first) == told(trio.a) == told(trio.b)
+    assert contents(trio.first) == contents(trio.a) == contents(trio.b)
     assert trio.a.one("again", Scope(tenant_id="t")).reinforced == 1
     assert trio.a.found("pie", vector=direction(40)) == trio.first.found("pie", vector=direction(40))
     assert trio.lag() == {"a": 0, "b": 0}
@@ -92,7 +92,7 @@ def test_what_is_forgotten_or_expires_goes_everywhere() -> None:
     assert run(trio.store, trio.store.holding(ANYBODY, ["a", "b"])) == {"a": [], "b": []}
 
 
-def test_without_waiting_mirrors_follow_when_told() -> None:
+def test_without_waiting_mirrors_follow_when_asked() -> None:
     trio = Trio(wait=False)
     trio.all.insert("tea", "a")
     trio.all.insert("milk", "b")
@@ -100,7 +100,7 @@ def test_without_waiting_mirrors_follow_when_told() -> None:
     assert trio.lag() == {"a": 2, "b": 2}
     assert run(trio.store, trio.store.follow()) == {"a": True, "b": True}
     assert trio.lag() == {"a": 0, "b": 0}
-    assert told(trio.a) == told(trio.first)
+    assert contents(trio.a) == contents(trio.first)
 
 
 def test_a_move_to_another_model_reaches_the_mirrors() -> None:
@@ -126,11 +126,11 @@ def test_a_mirror_that_is_down_fails_no_write_and_loses_nothing(caplog: pytest.L
     trio.all.insert("milk", "b")
     trio.all.update("a", content="tea with milk")
     assert "mirror b lags behind" in caplog.text
-    assert told(trio.a) == told(trio.first)
+    assert contents(trio.a) == contents(trio.first)
     assert trio.lag() == {"a": 0, "b": 2}
     trio.b_comes_back()
     trio.all.insert("coffee", "c")
-    assert told(trio.b) == told(trio.first)
+    assert contents(trio.b) == contents(trio.first)
 
 
 def test_a_mirror_that_is_down_is_left_alone_for_a_while() -> None:
@@ -150,10 +150,10 @@ def test_the_backlog_outlives_the_process() -> None:
     trio.faults.down = None
     trio.all = trio.again()
     assert run(trio.store, trio.store.follow()) == {"a": True, "b": True}
-    assert told(trio.b) == told(trio.first)
+    assert contents(trio.b) == contents(trio.first)
 
 
-def test_what_was_forgotten_while_a_mirror_is_down_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_was_forgotten_while_a_mirror_is_down_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     trio = Trio()
     trio.all.insert("a secret", "a")
     trio.faults.down = Unavailable("no route")
@@ -175,7 +175,7 @@ def test_a_copy_that_was_cut_short_is_made_again(lost: bool) -> None:
     trio.all.update("a", category="x")
     trio.b_comes_back()
     trio.all.insert("milk", "b")
-    assert told(trio.b) == told(trio.first)
+    assert contents(trio.b) == contents(trio.first)
 
 
 def test_a_mirror_with_a_full_disk_fails_no_write_either() -> None:
@@ -188,7 +188,7 @@ def test_a_mirror_with_a_full_disk_fails_no_write_either() -> None:
 # ------------------------------------------------------------------------------------ verify and fill anew
 
 
-def test_verify_tells_what_differs_and_repair_mends_it() -> None:
+def test_verify_lists_what_differs_and_repair_mends_it() -> None:
     trio = Trio()
     for id in "abcd":
         trio.all.insert(f"text {id}", id, embedding=embedding(0))
@@ -207,11 +207,11 @@ def test_verify_tells_what_differs_and_repair_mends_it() -> None:
     assert (report.ok, report.checked, report.repaired) == (False, 8, 0)
     mended = trio.verify(repair=True)
     assert (mended.ok, mended.repaired) == (True, 4)
-    assert told(trio.b) == told(trio.first)
+    assert contents(trio.b) == contents(trio.first)
     assert trio.all.check().ok
 
 
-def test_a_mirror_that_cannot_be_compared_is_told() -> None:
+def test_a_mirror_that_cannot_be_compared_is_reported() -> None:
     trio = Trio()
     trio.all.insert("tea", "a")
     trio.faults.down = Unavailable("no route")
@@ -232,7 +232,7 @@ def test_a_mirror_that_was_emptied_is_filled_anew() -> None:
     assert trio.b.count() == 0
     trio.b_comes_back()
     trio.all.insert("seven", "r6")
-    assert told(trio.b) == told(trio.first)
+    assert contents(trio.b) == contents(trio.first)
 
 
 def test_a_mirror_whose_changes_were_trimmed_is_filled_anew() -> None:
@@ -248,10 +248,10 @@ def test_a_mirror_whose_changes_were_trimmed_is_filled_anew() -> None:
     trio.all = trio.again()
     gone.fail(NotSupported("trimmed"), on="changes", times=2)
     run(trio.store, trio.store.follow())
-    assert told(trio.a) == told(trio.b) == told(trio.first)
+    assert contents(trio.a) == contents(trio.b) == contents(trio.first)
 
 
-def test_two_processes_feed_one_mirror_in_turn() -> None:
+def test_one_process_at_a_time_delivers_to_a_mirror() -> None:
     trio = Trio(wait=False)
     trio.all.insert("tea", "a")
     other = trio.again()
@@ -277,7 +277,7 @@ def test_threads_that_write_at_once_leave_equal_copies() -> None:
         for done in [pool.submit(work, name) for name in range(4)]:
             done.result()
     run(trio.store, trio.store.follow())
-    assert told(trio.a) == told(trio.b) == told(trio.first)
+    assert contents(trio.a) == contents(trio.b) == contents(trio.first)
 
 
 def test_a_memory_stands_on_it_and_its_doctor_compares() -> None:

@@ -4,8 +4,8 @@ The store keeps the lease (`Store.claim`) for some seconds, so that a process th
 than that. A process that was only paused is still alive: it may go on and write what it read before the pause, and a
 sink cannot tell its writes from those of others. If it lives on, it notices, and delivers those records again. It may
 also be killed before it notices. So taking over an expired lease records the old checkpoint, under a follower's name of
-its own, for `LATE` seconds; no request lives longer than that. Afterwards whoever follows, in whatever process, replays
-the changes from there.
+its own, for `LATE` seconds; no request lives longer than that. Afterwards the next holder, in any process, replays the
+changes from there.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 """A store whose vectors are searched in a `VectorIndex`: the store is the truth, the index a projection of it.
 
-The index follows the store's change sequence, which is written in the store's own transactions, so that neither a
-crash nor an index that is down loses anything (`memwell.followers.index_projection` tells how). Writes and searches
-bring it up to date, for a fraction of a second at most. The rest follows in the background where there is an event
-loop, else with later calls.
+The index follows the store's change sequence (`memwell.followers`), which the store writes in its own transactions. So
+neither a crash nor an index that is down loses anything. Writes and searches bring the index up to date, for a fraction
+of a second at most; the rest is delivered in the background if there is an event loop, else by later calls.
 
-The index only nominates: the cosines of all candidates are those of the store's vectors, so that scores are the same
-with and without it. Records that it lacks are nominated beside, when they are few. When they are many, or the index
-is down, the store searches by itself, and the hits say so; a dead index is tried again after some seconds.
+The index only finds candidates. Their similarity is computed from the store's vectors, so that scores are the same with
+and without it. Records that the index lacks are added if they are few. If they are many, or the index is down or
+damaged, the store searches by itself, and the hits say so; the index is tried again after some seconds. `health` and
+`doctor` name the reason, and `repair` rebuilds the index, a damaged one from nothing.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ BUDGET: Final = 0.1
 PAUSE: Final = 5.0
 """Seconds before an index that failed is tried again."""
 _UNKNOWN: Final = frozenset({"content", "access_count", "last_accessed_at"})
-"""Fields that an index does not have, or not as they stand: the store searches for filters on them."""
+"""Fields that an index does not hold, or not as they are now. The store searches if a filter names one."""
 
 
 class Indexed(StoreWrapper):
     """`Indexed(store, index, model=…)` is again a Store. `model` names the embedder whose vectors the index holds;
     `clock` times the lease on updating it.
 
-    Raises `NotSupported` for a store that cannot tell its changes.
+    Raises `NotSupported` for a store without a change sequence.
     """
 
     part = "indexed"
@@ -85,18 +85,16 @@ class Indexed(StoreWrapper):
         self._tasks: set[Any] = set()
 
     def over(self, inner: Store, index: VectorIndex) -> Indexed:
-        """The same over other objects for its two parts, such as wrapped ones."""
+        """The same with other objects for its two parts, such as wrapped ones."""
         return Indexed(inner, index, model=self.model, clock=self._clock)
 
     @property
     def blocking(self) -> bool:  # type: ignore[override]
-        """Whether both are."""
+        """Whether both parts are."""
         return bool(self.inner.blocking and self.index.blocking)
 
     async def _ping(self) -> None:
-        await (
-            self.inner.ping()
-        )  # without its index it serves as well; `Memory.health` asks that by its own name
+        await self.inner.ping()  # it also serves without the index, which `Memory.health` asks by itself
 
     @property
     def failure(self) -> MemwellError | None:
@@ -104,7 +102,7 @@ class Indexed(StoreWrapper):
         return self._failure
 
     async def _close(self) -> None:
-        """Close neither: both were handed in."""
+        """Closes neither part: the caller opened both."""
         for task in tuple(self._tasks):
             task.cancel()
 
@@ -124,7 +122,7 @@ class Indexed(StoreWrapper):
         if search.where is not None and any(c.field in _UNKNOWN for c in filters.clauses(search.where)):
             return await self.inner.search(search)
         try:
-            similar, note = await self._nominated(search)
+            similar, note = await self._candidates(search)
         except MemwellError as error:
             self._failed(error)
             similar, note = None, f"the index cannot answer, so the store searched by itself: {error}"
@@ -133,8 +131,8 @@ class Indexed(StoreWrapper):
             self._follower.distrust()  # the index found nothing where the store does
         return replace(found, notes=(*found.notes, note)) if note else found
 
-    async def _nominated(self, search: Search) -> tuple[dict[str, float] | None, str]:
-        """Whom the index finds, and those whom it lacks; `None` where the store has to search by itself. And a note."""
+    async def _candidates(self, search: Search) -> tuple[dict[str, float] | None, str]:
+        """Id → similarity of what the index finds and what it lacks, and a note; `None` if the store has to search."""
         up_to_date = await self._catch_up()
         if self._failure is not None:
             return None, f"the index is unavailable, so the store searched by itself: {self._failure}"
@@ -143,10 +141,12 @@ class Indexed(StoreWrapper):
             return None, "the index is not up to date yet, so the store searched by itself"
         assert search.vectors is not None
         matches = await self.index.search(middle(search.vectors), limit=search.pool, where=_where(search))
-        if not matches:  # perhaps it has lost what it had: the store knows
+        if not matches:  # perhaps it has lost its points: the store knows
             return None, ""
         names = {key_of(match.id)[1]: match.similarity for match in matches}
-        note = f"the index lacks {len(lacking)} records, which were compared beside" if lacking else ""
+        note = (
+            f"the index lacks {len(lacking)} records, which the store compared by itself" if lacking else ""
+        )
         return names | dict.fromkeys(lacking, 0.0), note
 
     async def _lacking(self, scope: Scope) -> set[str] | None:
