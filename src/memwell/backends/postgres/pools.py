@@ -2,8 +2,8 @@
 
 The pool is ours, since psycopg_pool 3.3 opens connections in tasks of its own: a caller learns only after his whole
 timeout that the server is down, dead connections cost a second each, and a loop that is told to end while one is being
-opened hangs. Here whoever finds none free opens one and gets the error. The connection used last is handed out first,
-so that those warmed up stay warm and the others grow old.
+opened hangs. Here a caller who finds no free connection opens one, and gets the error. The connection used last is
+handed out first: those with prepared statements stay in use, and the others age and are closed.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Prepare: TypeAlias = Callable[[], Awaitable[Mapping[str, Any]]]
 """Called before the first connection of a loop; gives the arguments that connections are opened with."""
 
 _IDLE: Final = 600.0
-"""Seconds after which a connection that nobody needed is closed."""
+"""Seconds after which an unused connection is closed."""
 
 
 class Pools:
@@ -54,7 +54,7 @@ class Pools:
         fork_safe(self._reset)
 
     def connection(self) -> AbstractAsyncContextManager[Connection]:
-        """A connection in autocommit mode, to be used by the caller alone until he leaves the block."""
+        """A connection in autocommit mode, for the caller alone until the end of the block."""
         return _Lent(self._pool())
 
     def drop_idle(self) -> None:
@@ -88,7 +88,7 @@ class Pools:
 
 
 class _Lent:
-    """One connection, from its taking to its giving back. (A generator would take four times as long.)"""
+    """One connection, while it is lent. (A generator would take four times as long.)"""
 
     __slots__ = ("_connection", "_pool")
 

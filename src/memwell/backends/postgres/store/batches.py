@@ -30,17 +30,17 @@ __all__ = ["duplicates", "write"]
 
 _ATTEMPTS: Final = 4
 _FEW: Final = 8
-"""Up to so many inserts the detour does not pay."""
+"""Up to so many inserts, copying is not worth it."""
 _NUMBERS: Final = "unnest(string_to_array(%s, ',')::bigint[])"
 """The rows of `_numbers`."""
 _PART: Final = 1000
-"""So many records are copied at a time."""
+"""Records copied at a time."""
 _AHEAD: Final = 2
-"""So many times that are made ready beside it."""
+"""How many such portions are prepared ahead."""
 
 
 class _Late(Exception):
-    """Somebody stored the same meanwhile."""
+    """Somebody has stored the same meanwhile."""
 
 
 async def write(
@@ -109,8 +109,8 @@ def _marked(operation: Operation) -> Operation:
 
 
 class _Large(Write):
-    """A transaction beside which others store, until it closes the gate: before it waits for any stored row, so that
-    nobody waits for it meanwhile, and at the latest before it ends."""
+    """A transaction that lets others store until it closes the gate. It does so before it waits for a stored row, so
+    that no two wait for each other, and at the latest before it ends."""
 
     __slots__ = ("_closed", "_start")
 
@@ -120,17 +120,17 @@ class _Large(Write):
         self._start = 0
 
     async def begin(self) -> None:
-        """Note which transactions may still bring what this one does not see."""
+        """Note which transactions may still store what this one does not see."""
         [(self._start, _)] = await rows_of(self.connection, "SELECT memwell_horizon(), memwell_writing()")
 
     async def close_gate(self) -> None:
-        """Wait for those who store, and let nobody begin."""
+        """Wait for transactions that store, and let no other begin."""
         if not self._closed:
             await self.connection.execute(f"SELECT pg_advisory_xact_lock{GATE}".encode())
             self._closed = True
 
     async def apply(self, operation: Operation) -> Any:
-        """As of any write, behind the gate."""
+        """As in any write, with the gate closed."""
         await self.close_gate()
         return await super().apply(operation)
 
@@ -158,7 +158,7 @@ async def _apply_all(write: _Large, runs: Sequence[tuple[bool, list[Any]]]) -> l
 
 
 def _is_plain(operation: Operation) -> bool:
-    """An insert without a past of its own."""
+    """Whether it is an insert without older versions and accesses."""
     return isinstance(operation, Insert) and not operation.past and not operation.record.access_count
 
 
@@ -202,7 +202,7 @@ def _name(insert: Insert) -> tuple[str, str]:
 
 
 async def _taken(connection: Connection, names: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Those of the tenants' ids that some stored record has."""
+    """Those names that belong to a stored record."""
     if not names:
         return set()
     rows = await rows_of(
@@ -215,7 +215,7 @@ async def _taken(connection: Connection, names: Sequence[tuple[str, str]]) -> se
 
 
 async def _known(connection: Connection, marks: Sequence[int]) -> set[int]:
-    """Those of the digests that some stored record has."""
+    """Those digests that belong to a stored record."""
     rows = await rows_of(
         connection,
         f"SELECT mark FROM {_NUMBERS} AS mark WHERE EXISTS (SELECT FROM records WHERE digest = mark)",
@@ -225,12 +225,12 @@ async def _known(connection: Connection, marks: Sequence[int]) -> set[int]:
 
 
 def _numbers(given: Sequence[int]) -> str:
-    """Very many numbers as one text: an array takes ten times as long to be put together."""
+    """Many numbers as one text: to build an array takes ten times as long."""
     return ",".join(map(str, given))
 
 
 async def _copy(write: Write, inserts: Sequence[Insert]) -> None:
-    """Insert records that no stored one equals."""
+    """Copy in records that are known to be new."""
     if not inserts:
         return
     connection = write.connection

@@ -1,4 +1,4 @@
-"""The one statement that a search sends: nominees by words and by vectors, and what the ranking must know of them.
+"""The one statement of a search: candidates by words and by vectors, with what the ranking needs to know of them.
 
 Its common table expressions, in order:
 
@@ -42,14 +42,14 @@ Part = tuple[str, list[Any]]
 SPOKEN: Final = "{}.signals ~ E'^[^\\t]'"
 """Whether a record has a speaker; the text is that of the partial indexes."""
 OPERATORS: Final[Mapping[Metric, str]] = {"cosine": "<=>", "l2": "<->", "dot": "<#>"}
-"""Vectors are of unit length, so that all three order them alike; the index knows one of them."""
+"""Vectors have unit length, so all three give the same order; the index supports one of them."""
 _PAUSES: Final = f"{(REACH + 1) * 30} minutes"
-"""What lies further off than so many pauses belongs to another conversation without a name."""
+"""Records without a session that are further apart than so many pauses belong to different conversations."""
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model whose vectors the store has."""
+    """A model with vectors in the store."""
 
     name: str
     number: int
@@ -84,7 +84,7 @@ def owner(scope: Scope) -> Part:
 
 
 def visible(search: Search) -> Part:
-    """What of an owner's records the search may find: the rest of the scope, expiry, time and filter."""
+    """The condition for records of the owner that the search may find: rest of the scope, expiry, time, filter."""
     terms, values = ["(r.expires_at IS NULL OR r.expires_at > %s)"], [search.now]
     for name in NARROWING[1:]:
         value = getattr(search.scope, name)
@@ -235,7 +235,7 @@ class Statement:
         )
 
     def _indexed(self, model: Model) -> str:
-        """The nearest by the index, which goes on until enough of them may be found."""
+        """The nearest vectors by the index, which continues until enough of them pass the conditions."""
         self._put(self._owner, self._seen)
         distance = f"{model.column} {OPERATORS[self._metric]} (SELECT vec FROM asked)::{model.type}"
         return (
@@ -298,7 +298,7 @@ _SIZE: Final = (
     " LEFT JOIN pg_index x ON x.indexrelid = to_regclass('{0}_near') LEFT JOIN pg_opclass c ON c.oid = x.indclass[0]"
     " WHERE t.oid = to_regclass('{0}'))"
 )
-"""About how many vectors there are, and by what the index finds."""
+"""About how many vectors there are, and the metric of the index."""
 _LINKS: Final = (
     "SELECT jsonb_agg(jsonb_build_array(s.id, t.id, l.kind, l.strength,"
     " (extract(epoch FROM l.created_at) * 1000000)::int8) ORDER BY l.source, l.target, l.kind)"
@@ -308,7 +308,7 @@ _LINKS: Final = (
 )
 """The relationships that point to the rows."""
 _COSINE: Final = "-(v.vec <#> (SELECT vec FROM asked))"
-"""Both are of unit length, or the question is a mean of such: the product is what other stores compare by."""
+"""Both have unit length, or the question is a mean of such vectors; other stores compare by the product, too."""
 
 
 def models() -> str:
@@ -334,7 +334,7 @@ _SAMPLE: Final = 2000
 
 
 def actors(scope: Scope, least: int, most: int) -> tuple[str, list[Any]]:
-    """Who speaks in at least so many records of an owner: steps through the index from one speaker to the next."""
+    """The speakers of at least so many records of an owner. It steps through the index from one speaker to the next."""
     user = "" if scope.user_id is None else " AND coalesce(r.user_id, '') = %s"
     values: list[Any] = [scope.tenant_id] + ([] if scope.user_id is None else [scope.user_id])
     speaker = "split_part(r.signals, E'\\t', 1)"

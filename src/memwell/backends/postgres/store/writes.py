@@ -1,8 +1,8 @@
-"""The operations of a write, each one statement, which keeps every projection in step.
+"""The operations of a write: one statement each, which updates all projections.
 
-A statement alone commits by itself: one round trip. Inside a transaction the same statements follow each other. What
-one statement cannot decide, since Python has to read a stored record first (an exact duplicate, an id that is taken, a
-new version), takes more of them, inside a transaction.
+A single statement commits by itself, in one round trip. A batch runs the same statements in a transaction. Where Python
+must read a stored record first (an exact duplicate, an id that is taken, a new version), an operation takes several
+statements in a transaction.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _TOUCHED: Final = touched({"content": (*_WORDS, "embedded"), "metadata": ("insta
 """Field of a record → the columns that a change of it writes."""
 
 _STANDING: Final = SELECT.replace(" FROM records r LEFT", ", r.xmin::text FROM records r LEFT")
-"""A record and the transaction that wrote its row last: with another one, somebody was faster."""
+"""A record and the transaction that wrote its row last. If that is another one later, the row has changed."""
 _WRITING: Final = "writing AS MATERIALIZED (SELECT memwell_writing() AS ok)"
 _NAMES: Final = ", ".join(COLUMNS)
 _CASTS: Final = ", ".join(f"%s::{kind}" for kind in COLUMNS.values())
@@ -53,17 +53,17 @@ _HISTORY: Final = (
     " record = excluded.record"
 )
 _ROOM: Final = 1 << 20
-"""Places in the change sequence that a statement may take which does not know how many records it meets."""
+"""Places in the change sequence for a statement that does not know how many records it will find."""
 
 
 class Interrupted(Exception):
-    """A statement alone does not decide; nothing of it is stored. Write in a transaction."""
+    """One statement is not enough. Nothing of it is stored; write in a transaction."""
 
 
 class Write:
-    """One write: its connection, its moment, and its place in the change sequence.
+    """One write: its connection, its time, and its place in the change sequence.
 
-    `whole`: inside a transaction. `alone`: whether others store the same meanwhile is seen to elsewhere.
+    `whole`: it is inside a transaction. `alone`: the caller makes sure that nobody stores the same meanwhile.
     """
 
     __slots__ = ("_ordinal", "alone", "connection", "models", "now", "whole")
@@ -83,22 +83,22 @@ class Write:
         return await _APPLY[type(operation)](self, operation)
 
     async def rows(self, query: str, values: Sequence[Any]) -> list[Any]:
-        """The rows that a statement gives."""
+        """The rows that a statement returns."""
         return await rows_of(self.connection, query, values, prepare=True)
 
     def ordinal(self, count: int = 1) -> int:
-        """The first of so many places in the change sequence."""
+        """Take so many places in the change sequence; the first one."""
         first, self._ordinal = self._ordinal, self._ordinal + count
         return first
 
     def needs_transaction(self) -> None:
-        """Give up unless inside a transaction."""
+        """Raise `Interrupted` outside a transaction."""
         if not self.whole:
             raise Interrupted
 
 
 async def duplicate(write: Write, insert: Insert) -> tuple[int, Record] | None:
-    """Key and record that the insert would reinforce; inside a transaction nobody else changes it until its end."""
+    """Key and record that the insert would reinforce. In a transaction the record is locked until its end."""
     lock = " FOR UPDATE OF r" if write.whole else ""
     rows = await write.rows(
         f"{SELECT} WHERE r.digest = %s AND (r.expires_at IS NULL OR r.expires_at > %s) ORDER BY r.key{lock}",
@@ -180,7 +180,7 @@ def _vectors(model: Model) -> str:
 
 
 async def _populate(write: Write, key: int, insert: Insert) -> None:
-    """Older versions and recalls that came with a record."""
+    """Store the older versions and accesses that came with a record."""
     for version in insert.past:
         await write.rows(_HISTORY.format("(SELECT %s::bigint AS key) AS hit"), [*_version(version), key])
     record = insert.record
@@ -192,7 +192,7 @@ async def _populate(write: Write, key: int, insert: Insert) -> None:
 
 
 async def _free_id(write: Write, record: Record) -> None:
-    """Make room where an expired record holds the id; raise `Conflict` where a living one does."""
+    """Remove an expired record with this id. Raises `Conflict` if one that has not expired has it."""
     tenant = Scope(tenant_id=record.scope.tenant_id)
     rows = await write.rows(
         "SELECT key, expires_at FROM records WHERE tenant_id = %s AND id = %s FOR UPDATE",
@@ -251,7 +251,7 @@ def _changing(model: Model | None, setting: str, where: str, extra: str) -> str:
 
 
 async def _update(write: Write, operation: Update) -> Record:
-    """Read, revise, and write if nobody was faster; else begin again."""
+    """Read, revise, and write if the record has not changed meanwhile; otherwise start over."""
     while True:
         text, values = visible(operation.scope, write.now, by_id=True)
         lock = " FOR UPDATE OF r" if write.whole else ""
@@ -298,7 +298,7 @@ def _version(version: Version) -> list[Any]:
 
 
 def _touched(changed: Iterable[str]) -> tuple[str, ...]:
-    """The columns to write when these fields have changed: no index is rewritten without need."""
+    """The columns to write when these fields have changed, so that no index is rewritten without need."""
     found = {column for name in changed for column in _TOUCHED.get(name, (name,))}
     return tuple(sorted(found | {"version", "updated_at"}))
 
@@ -310,8 +310,8 @@ async def _delete(write: Write, operation: Delete) -> list[str]:
 async def _remove(
     write: Write, scope: Scope, *, ids: tuple[str, ...] | None = None, where: Any = None
 ) -> list[str]:
-    """Remove records, on which a trigger removes all that hangs on them; note each in the change sequence. The ids
-    removed."""
+    """Remove records and append to the change sequence; the ids removed. A trigger removes their history, links,
+    accesses and vectors."""
     text, values = condition(scope, None, where, by_id=ids is not None)
     if ids is not None:
         text, values = f"{text} AND r.id = ANY (%s::text[])", [*values, list(ids)]
@@ -321,7 +321,8 @@ async def _remove(
 
 
 def removing(where: str) -> str:
-    """Removes the records under a condition and gives their ids. Its last value is a place in the change sequence."""
+    """A statement that removes the records under a condition and returns their ids. Its last value is a place in the
+    change sequence."""
     return (
         f"WITH {_WRITING}, hit AS (DELETE FROM records r USING writing WHERE ok AND {where}"
         " RETURNING r.key, r.tenant_id, r.user_id, r.id),"
@@ -358,7 +359,7 @@ async def _unlink(write: Write, operation: Unlink) -> int:
 
 
 def _ends(write: Write, scope: Scope, source: str, target: str) -> tuple[str, list[Any]]:
-    """The keys of both ends of a relationship, which nobody removes meanwhile."""
+    """The keys of both ends of a relationship, locked against removal."""
     of_source, bound = visible(scope, write.now, "s", by_id=True)
     of_target, more = visible(scope, write.now, "t", by_id=True)
     text = (
@@ -369,7 +370,7 @@ def _ends(write: Write, scope: Scope, source: str, target: str) -> tuple[str, li
 
 
 async def _missing(write: Write, scope: Scope, *ids: str) -> None:
-    """Raise `NotFound` for the first of the ids that is not there."""
+    """Raise `NotFound` for the first id that does not exist."""
     text, values = visible(scope, write.now, by_id=True)
     rows = await write.rows(f"SELECT r.id FROM records r WHERE {text} AND r.id = ANY (%s)", [*values, [*ids]])
     there = {row[0] for row in rows}
