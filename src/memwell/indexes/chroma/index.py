@@ -145,13 +145,15 @@ class Chroma(VectorIndex):
 
     async def _upsert(self, points: Sequence[Point]) -> None:
         new = batch(points, self.metric, part=self.part)
-        made = [{FIELDS: text, **columns(fields)} for text, fields in zip(new.texts, new.fields, strict=True)]
+        metadatas = [
+            {FIELDS: text, **columns(fields)} for text, fields in zip(new.texts, new.fields, strict=True)
+        ]
         size = points_per_request(self.dimension, new.texts, max_points=MAX_POINTS, max_bytes=MAX_BYTES)
         transport = await self._ready_transport()
         try:
-            for at in range(0, len(made), size):
+            for at in range(0, len(metadatas), size):
                 some = slice(at, at + size)
-                await transport.upsert(new.ids[some], new.vectors[some], made[some])
+                await transport.upsert(new.ids[some], new.vectors[some], metadatas[some])
         finally:
             self._listing.changed()
 

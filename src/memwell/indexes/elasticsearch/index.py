@@ -163,9 +163,9 @@ class Elasticsearch(VectorIndex):
     async def _upsert(self, points: Sequence[Point]) -> None:
         ready = batch(points, self.metric, part=self.part)
         size = points_per_request(self.dimension, ready.texts, max_points=MAX_POINTS, max_bytes=MAX_BYTES)
-        made = list(actions(ready, self.metric, self._namespace))
-        for at in range(0, len(made), size):
-            await self._bulk([line for pair in made[at : at + size] for line in pair])
+        operations = list(actions(ready, self.metric, self._namespace))
+        for at in range(0, len(operations), size):
+            await self._bulk([line for pair in operations[at : at + size] for line in pair])
 
     async def _delete(self, ids: Sequence[str]) -> None:
         lines = [{"delete": {"_id": self._point_id(name)}} for name in dict.fromkeys(ids)]

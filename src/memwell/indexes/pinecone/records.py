@@ -107,11 +107,11 @@ def _build(condition: Condition) -> dict[str, Any]:
     return {"$and" if isinstance(condition, Every) else "$or": parts}
 
 
-def requests(made: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+def requests(records: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     """The points, split into requests that Pinecone accepts."""
     part: list[dict[str, Any]] = []
     size = 0
-    for point in made:
+    for point in records:
         own = 22 * len(point["values"]) + len(encoded(point["metadata"]).encode())
         if part and (len(part) == MAX_POINTS or size + own > REQUEST_BYTES):
             yield part

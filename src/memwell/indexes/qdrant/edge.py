@@ -149,13 +149,13 @@ class QdrantEdge(VectorIndex):
 
     async def _upsert(self, points: Sequence[Point]) -> None:
         ready = batch(points, self.metric, part=self.part)
-        made = [
+        new = [
             edge.Point(name, vector, payload)
             for (name, payload), vector in zip(
                 payloads(ready, self._namespace), ready.vectors.tolist(), strict=True
             )
         ]
-        self._update(edge.UpdateOperation.upsert_points(made))
+        self._update(edge.UpdateOperation.upsert_points(new))
 
     async def _delete(self, ids: Sequence[str]) -> None:
         self._update(edge.UpdateOperation.delete_points([uuid_of(name, self._namespace) for name in ids]))

@@ -219,10 +219,10 @@ class Qdrant(VectorIndex):
 
     async def _upsert(self, points: Sequence[Point]) -> None:
         ready = batch(points, self.metric, part=self.part)
-        made = list(payloads(ready, self._namespace))
+        named = list(payloads(ready, self._namespace))
         self._listing.changed()
         try:
-            for part in _requests(ready, made):
+            for part in _requests(ready, named):
                 await self._call("upsert", points=part, wait=True)
         finally:
             self._listing.changed()
@@ -331,13 +331,13 @@ class Qdrant(VectorIndex):
         return found
 
 
-def _requests(points: Batch, made: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[models.Batch]:
+def _requests(points: Batch, named: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[models.Batch]:
     """The points, split into requests that a server accepts."""
     size = points_per_request(
         points.vectors.shape[1], points.texts, max_points=MAX_POINTS, max_bytes=MAX_BYTES
     )
-    for at in range(0, len(made), size):
-        some = made[at : at + size]
+    for at in range(0, len(named), size):
+        some = named[at : at + size]
         yield models.Batch(
             ids=[name for name, _ in some],
             vectors=points.vectors[at : at + size].tolist(),

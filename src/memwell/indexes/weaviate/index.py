@@ -166,20 +166,20 @@ class Weaviate(VectorIndex):
     async def _upsert(self, points: Sequence[Point]) -> None:
         ready = batch(points, self.metric, part=self.part)
         size = points_per_request(self.dimension, ready.texts, max_points=MAX_POINTS, max_bytes=MAX_BYTES)
-        made = list(objects(ready, self._namespace))
+        new = list(objects(ready, self._namespace))
         self._listing.changed()
         try:
-            for at in range(0, len(made), size):
-                await self._insert(made[at : at + size])
+            for at in range(0, len(new), size):
+                await self._insert(new[at : at + size])
         finally:
             self._listing.changed()
 
-    async def _insert(self, made: Sequence[DataObject[Any, Any]]) -> None:
-        answer = await self._ask(lambda points: points.data.insert_many(made))
+    async def _insert(self, new: Sequence[DataObject[Any, Any]]) -> None:
+        answer = await self._ask(lambda points: points.data.insert_many(new))
         if answer.errors:
             message = next(iter(answer.errors.values())).message
             raise BackendError(
-                f"Weaviate rejected {len(answer.errors)} of {len(made)} points: {message}", part=self.part
+                f"Weaviate rejected {len(answer.errors)} of {len(new)} points: {message}", part=self.part
             )
 
     async def _delete(self, ids: Sequence[str]) -> None:
