@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
+from memwell.engine.metadata import check_metadata, encoded
 from memwell.errors import InvalidInput, InvalidQuery, shown
 from memwell.fields import FIELDS, LIMITS, SCOPE, Type, named
 from memwell.filters import instant
-from memwell.frozen import FrozenDict, FrozenList
-from memwell.records.codec import dumps, scope_to_json
+from memwell.records.codec import scope_to_json
 from memwell.types import Link, NewMemory, Record, Scope
 
 __all__ = [
@@ -127,7 +127,7 @@ def check_content(content: object) -> str:
         raise InvalidInput(f"content is a text, not {type(content).__name__}")
     if not content or content.isspace():
         raise InvalidInput("content is empty; there is nothing to remember")
-    size = len(_encoded("content", content))
+    size = len(encoded("content", content))
     if size > LIMITS["content_bytes"]:
         raise InvalidInput(
             f"content has {size:,} bytes, the limit is {LIMITS['content_bytes']:,}; split it into several memories"
@@ -162,100 +162,13 @@ def check_tags(tags: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_short("tag", tag) for tag in ordered))
 
 
-def check_metadata(metadata: Mapping[str, Any], *, dots: bool = False) -> FrozenDict:
-    """Metadata as read-only JSON values of our own: datetimes as ISO 8601 text in UTC, tuples as lists.
-
-    A key with a dot is refused unless `dots`: `service.name` in a filter means the key `name` inside `service`.
-    """
-    if not isinstance(metadata, Mapping):
-        raise InvalidInput(f"metadata is a mapping, not {type(metadata).__name__}")
-    plain: FrozenDict = _Metadata(dots=dots).plain(metadata, 1)
-    size = len(_encoded("metadata", dumps(plain)))
-    if size > LIMITS["metadata_bytes"]:
-        limit = LIMITS["metadata_bytes"]
-        raise InvalidInput(
-            f"metadata has {size:,} bytes as JSON, the limit is {limit:,}; put long texts into content"
-        )
-    return plain
-
-
-class _Metadata:
-    """One metadata being copied, and how many values it has so far: a list that holds another one many times is small
-    in memory and large as JSON.
-    """
-
-    __slots__ = ("_dots", "_values")
-
-    def __init__(self, *, dots: bool) -> None:
-        self._dots, self._values = dots, 0
-
-    def plain(self, value: Any, depth: int) -> Any:
-        self._values += 1
-        if self._values > LIMITS["metadata_bytes"]:
-            limit = LIMITS["metadata_bytes"]
-            raise InvalidInput(f"metadata has more than {limit:,} bytes as JSON; put long texts into content")
-        if value is None or isinstance(value, bool):
-            return value
-        if isinstance(value, str):
-            _encoded("metadata text", value)
-            return value
-        if isinstance(value, int | float):
-            return _number(value)
-        if isinstance(value, date):
-            return moment_of("a time in metadata", value).isoformat()
-        if depth > LIMITS["metadata_depth"]:
-            raise InvalidInput(f"metadata nests deeper than {LIMITS['metadata_depth']} levels")
-        if isinstance(value, Mapping):
-            return FrozenDict([(self._key(key), self.plain(item, depth + 1)) for key, item in value.items()])
-        if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
-            return FrozenList([self.plain(item, depth + 1) for item in value])
-        raise InvalidInput(f"metadata holds a {type(value).__name__}; JSON values and datetimes are taken")
-
-    def _key(self, key: object) -> str:
-        if not isinstance(key, str) or not key or '"' in key:
-            raise InvalidInput(f"a metadata key is a non-empty text without quotes, not {shown(key)}")
-        if "." in key and not self._dots:
-            raise InvalidInput(
-                f"the metadata key {shown(key)} holds a dot, with which filters name nested keys;"
-                f" nest it ({_nested(key)}) or write it with another character, such as _"
-            )
-        _encoded("metadata key", key)
-        return key
-
-
-def _nested(key: str) -> str:
-    first, _, rest = key[:40].partition(".")
-    return f"{{{first!r}: {{{rest!r}: …}}}}"
-
-
-def _number(value: float) -> float:
-    if isinstance(value, int):
-        if not -(2**63) <= value < 2**63:
-            raise InvalidInput("metadata holds an integer beyond 64 bits; give it as text")
-        return int(value)
-    if value != value or value in (float("inf"), float("-inf")):
-        raise InvalidInput("metadata holds NaN or infinity, which JSON does not know")
-    return float(value)
-
-
-def _encoded(name: str, text: str) -> bytes:
-    if "\0" in text:
-        raise InvalidInput(f"{name} holds a NUL character, which some stores cannot keep; remove it")
-    try:
-        return text.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidInput(
-            f"{name} holds a lone surrogate and is not valid unicode; repair the text"
-        ) from error
-
-
 def _short(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise InvalidInput(f"{name} is a text, not {type(value).__name__}")
     if not value or len(value) > LIMITS["text"]:
         raise InvalidInput(f"{name} has {len(value)} characters; 1 to {LIMITS['text']} are taken")
     if not value.isascii() or "\0" in value:
-        _encoded(name, value)
+        encoded(name, value)
     return value
 
 
