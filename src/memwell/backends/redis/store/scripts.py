@@ -15,9 +15,9 @@ _NAMES = "\n".join(
 
 _LINEAGE = """
 local function begin_anew_elsewhere(writing)
-  -- Only so can changes that got lost be told from those that come in their place.
-  local told = redis.pcall('INFO', 'replication')
-  local here = type(told) == 'string' and string.match(told, 'master_replid:(%w+)')
+  -- Otherwise lost changes could not be distinguished from those that take their numbers.
+  local info = redis.pcall('INFO', 'replication')
+  local here = type(info) == 'string' and string.match(info, 'master_replid:(%w+)')
   local known = redis.call('HGET', META, 'lineage')
   if not here or here == known or not (known or writing) then return end
   redis.call('HDEL', META, 'lineage')  -- a first command that a full memory does not forbid
@@ -171,12 +171,12 @@ end
 return found
 """
 )
-"""What has changed of some owners: last position told, its commit, whether there is more, then name, key, deleted and
+"""The changes of some owners: the last position, its commit, whether there is more, then name, key, deleted and
 value of each change; the value as it stands now, at the first change of a record. Position -1: trimmed, more than the
 limit, or another past than known.
 
 ARGV: position known, its commit, tenant, user (empty: any), most changes, number of the table of the values, and 1 to
-be told a part where there is more.
+get a part if there are more.
 """
 
 CHANGES: Final = Script(

@@ -2,28 +2,28 @@
 
 **What is where.** Everything lies in sixteen keys (`server.TABLES`) that share a hash tag: rows, words, digests,
 relationships, older versions, vectors of any number of models, the change sequence. So a store lives on one shard of
-a Cluster. None of them has a time to live (only the notes of commits do, a minute): what has expired is hidden at once
+a Cluster. None of them has a time to live (only the tokens of commits do, a minute): expired records are hidden at once
 and removed by `sweep`.
 
 **Writing.** A batch reads what it needs in one round trip, is decided here by the same pure functions as everywhere,
-and is committed in a second one by a script that checks that nothing it depends on has changed; else it is done again
-(`transaction`). So any number of processes write at once, and one that dies leaves no lock behind. A commit
-whose answer got lost is asked for, or forbidden, by its token: a call that raises has stored nothing, unless it says
-that this cannot be told.
+and is committed in a second one by a script, if nothing it depends on has changed; otherwise it is done again
+(`transaction`). So any number of processes write at once, and one that dies leaves no lock behind. When the answer to a
+commit is lost, its token shows whether it was done, or prevents it: a call that raises has stored nothing, unless it
+says that this is unknown.
 
 **Reading.** By id in one round trip. Words, vectors, filters, listings and counts are evaluated in this process,
-exactly: it keeps what it has read of the owners in use (`mirror`, `memwell.retrieval.index.corpora`), and asks the
-change sequence what is new before each answer. The first listing or search for an owner reads all that they have
-(some 0.2 s for 10,000 memories), and it stays in memory: about 1 KB a memory for listings and filters, another for
-words, and the vectors, which `Indexed(redis, index)` spares.
+exactly. It holds replicas of the owners in use (`mirror`, `memwell.retrieval.index.corpora`) and reads the latest
+changes before each answer. The first listing or search for an owner loads all of the owner's memories (about 0.2 s for
+10,000) into memory: about 1 KB each for listings and filters, as much for words, and the vectors, unless an index holds
+them (`Indexed(redis, index)`).
 
 **Durability** is what the server's configuration gives. `capabilities.durable` is true when that says `appendonly
 yes` and `appendfsync always`; with `everysec` the loss of the server may take two seconds of acknowledged writes.
-Where the server does not tell (CONFIG is often forbidden), `durable=true` asserts it. Replicas are told after the
-answer, so that a failover may lose the last writes too. After a restart or a failover the change sequence goes on
-beyond all positions that it can have had (`scripts`), so that caches and indexes, which may have seen what is lost,
-begin anew. A server that evicts any key when its memory is full is refused with `ConfigError`: it would lose memories
-without a word.
+Where the server does not say (CONFIG is often forbidden), `durable=true` asserts it. Redis answers before it sends
+writes to replicas, so a failover may lose the last writes too. After a restart or a failover the change sequence goes
+on beyond all positions that it can have had (`scripts`), so that caches and indexes, which may have seen what is lost,
+begin anew. A server that evicts any key when its memory is full is refused with `ConfigError`, as it would lose
+memories silently.
 
 URL: `redis://user:password@host:port/db`, `rediss://` for TLS, with the options of `memwell.backends.redis.Settings`
 and `durable=true|false`.
@@ -77,8 +77,8 @@ class RedisStore(Store):
         client: SyncClient | None = None,
         durable: bool | None = None,
     ) -> None:
-        """`client`, if given, is used instead of one made from the settings, gives bytes, and stays open. `durable`
-        asserts what the server does not tell.
+        """`client`, if given, is used instead of one made from the settings, returns bytes, and stays open. `durable`
+        asserts what the server does not say.
         """
         self._clients = SyncClients(settings or Settings(), client)
         self._server = Server(self._clients, durable=durable)
