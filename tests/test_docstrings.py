@@ -8,8 +8,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 SOURCE = Path(__file__).parents[1] / "src"
 FILES = sorted(SOURCE.rglob("*.py"))
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -34,11 +32,12 @@ def public(node: ast.AST, prefix: str = "") -> Iterator[tuple[str, Definition]]:
             yield from public(child, f"{prefix}{child.name}.")
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_every_public_name_has_a_docstring(path: Path) -> None:
-    tree = ast.parse(path.read_text("utf-8"))
-    assert ast.get_docstring(tree), f"{path.name} does not say what it is for"
-    bare = [f"{path.name}:{node.lineno} {name}" for name, node in public(tree) if not ast.get_docstring(node)]
+def test_every_public_name_has_a_docstring() -> None:
+    bare: list[str] = []
+    for path in FILES:
+        tree = ast.parse(path.read_text("utf-8"))
+        named = [("the module", tree), *public(tree)]
+        bare += [f"{name_of(path)}: {name}" for name, node in named if not ast.get_docstring(node)]
     assert not bare
 
 
@@ -48,15 +47,19 @@ def order(name: str) -> tuple[int, list[int | str]]:
     return rank, [int(x) if x.isdigit() else x for x in re.split(r"(\d+)", name)]
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_all_is_sorted_and_true(path: Path) -> None:
-    module = importlib.import_module(name_of(path))
-    names = getattr(module, "__all__", None)
-    if names is None:
-        assert path.name in ("__init__.py", "__main__.py"), f"{path.name} has no __all__"
-        return
-    assert list(names) == sorted(set(names), key=order)
-    assert not [name for name in names if not hasattr(module, name)]
+def test_all_is_sorted_and_true() -> None:
+    wrong: list[str] = []
+    for path in FILES:
+        module = importlib.import_module(name_of(path))
+        names = getattr(module, "__all__", None)
+        if names is None:
+            if path.name not in ("__init__.py", "__main__.py"):
+                wrong.append(f"{name_of(path)} has no __all__")
+            continue
+        if list(names) != sorted(set(names), key=order):
+            wrong.append(f"{name_of(path)}: __all__ is not sorted")
+        wrong += [f"{name_of(path)}: no {name}" for name in names if not hasattr(module, name)]
+    assert not wrong
 
 
 # ------------------------------------------------------------------------------------------- plain English

@@ -15,12 +15,12 @@ from memwell import AsyncMemory, Closed, ConfigError, Event, Memory, NewMemory, 
 from memwell.ports import Store
 from memwell.registry import open_embedder, open_store
 from memwell.testing import run
-from memwell.testing.memory import MemoryConformance, OnALoop, Words
+from memwell.testing.memory import MemoryConformance, MemoryFrontage, OnALoop, Words
 from memwell.testing.samples import Clock
 from memwell.wrappers.threaded import threaded
 
 
-class TestInTheCallersThread(MemoryConformance):
+class TestInTheCallersThread(MemoryConformance, MemoryFrontage):
     """All parts are blocking: no loop, no thread."""
 
     def test_it_is_so(self, memory: Memory) -> None:

@@ -20,13 +20,10 @@ KINDS: tuple[Kind, ...] = ("flat", "hnsw")
 
 
 class TestFlat(VectorIndexConformance):
-    @pytest.fixture(params=["memory", "file"])
-    def opening(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opening]:
-        kept = request.param == "file"
+    @pytest.fixture
+    def opening(self, tmp_path: Path) -> Iterator[Opening]:
         with opened(
-            lambda name, metric, dimension: Faiss(
-                dimension or self.dimension, tmp_path / name if kept else None, metric=metric
-            )
+            lambda name, metric, dimension: Faiss(dimension or self.dimension, tmp_path / name, metric=metric)
         ) as opening:
             yield opening
 

@@ -11,7 +11,6 @@ from memwell.ports import Store
 from memwell.registry import open_store
 from memwell.testing import run
 from memwell.testing.stores import StoreConformance
-from memwell.wrappers.threaded import threaded
 
 
 class TestMemoryStore(StoreConformance):
@@ -20,18 +19,6 @@ class TestMemoryStore(StoreConformance):
     @pytest.fixture
     def store(self) -> Iterator[Store]:
         part = open_store("memory://")
-        yield part
-        run(part, part.close())
-
-
-class TestThreadedMemoryStore(StoreConformance):
-    """A wrapped store is a store."""
-
-    many = 2_000
-
-    @pytest.fixture
-    def store(self) -> Iterator[Store]:
-        part = threaded(open_store("memory://"))
         yield part
         run(part, part.close())
 

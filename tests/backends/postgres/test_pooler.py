@@ -12,7 +12,11 @@ from memwell.ports import Store
 from memwell.registry import open_keyvalue, open_log, open_store
 from memwell.testing import run
 from memwell.testing.services import PgBouncer, Service
-from memwell.testing.stores import StoreConformance
+from memwell.testing.stores.batches import Batches
+from memwell.testing.stores.feeding import Feeding
+from memwell.testing.stores.inserting import Inserting
+from memwell.testing.stores.keeping import Keeping
+from memwell.testing.stores.searching import Searching
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +35,11 @@ def pooled_url(plain_url: str) -> str:
     return f"{plain_url}&prepare=false"
 
 
-class TestStore(StoreConformance):
+class TestStore(Batches, Inserting, Searching, Keeping, Feeding):
+    """What holds a transaction, a lock or a session, which a pooler might break."""
+
+    many = 2_000
+
     @pytest.fixture
     def store(self, pooled_url: str) -> Iterator[Store]:
         part = open_store(pooled_url)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -40,15 +40,6 @@ class TestMemory(MemoryConformance):
 
     def test_it_is_so(self, memory: Memory) -> None:
         assert memory._loop is not None
-
-
-class TestAsyncMemory(TestMemory):
-    @pytest.fixture
-    def opening(self) -> Opening:
-        return lambda *a, **o: cast("Memory", OnALoop(AsyncMemory(*a, **o)))
-
-    def test_it_is_so(self, memory: Memory) -> None:
-        assert isinstance(memory, OnALoop)
 
 
 @pytest.mark.parametrize(

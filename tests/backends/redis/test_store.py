@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from secrets import token_hex
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -32,16 +32,6 @@ class TestMemory(MemoryConformance):
     @pytest.fixture
     def url(self, redis_url: str) -> str:
         return redis_url
-
-
-class TestAsyncMemory(MemoryConformance):
-    @pytest.fixture
-    def url(self, redis_url: str) -> str:
-        return redis_url
-
-    @pytest.fixture
-    def opening(self) -> Any:
-        return lambda *a, **o: cast("Memory", OnALoop(AsyncMemory(*a, **o)))
 
 
 def stores(redis: Service, kind: Opening) -> tuple[Opening, Opening]:

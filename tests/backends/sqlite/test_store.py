@@ -11,6 +11,9 @@ from memwell.ports import Store
 from memwell.registry import open_store
 from memwell.testing import run
 from memwell.testing.stores import StoreConformance
+from memwell.testing.stores.batches import Batches
+from memwell.testing.stores.keeping import Keeping
+from memwell.testing.stores.searching import Searching
 
 
 class TestSqliteFile(StoreConformance):
@@ -21,7 +24,9 @@ class TestSqliteFile(StoreConformance):
         run(part, part.close())
 
 
-class TestSqliteInMemory(StoreConformance):
+class TestSqliteInMemory(Batches, Keeping, Searching):
+    """What is the same as in a file needs no second proof."""
+
     many = 2_000
 
     @pytest.fixture

@@ -18,6 +18,8 @@ from memwell.ports import Metric, Point, VectorIndex
 from memwell.registry import open_index
 from memwell.testing import race, run
 from memwell.testing.indexes import Opening, VectorIndexConformance, opened
+from memwell.testing.indexes.keeping import Keeping
+from memwell.testing.indexes.searching import Searching
 
 FIRST = np.array([1, 0], dtype=np.float32)
 
@@ -40,7 +42,7 @@ class TestElasticsearch(VectorIndexConformance):
             yield opening
 
 
-class TestNamespace(VectorIndexConformance):
+class TestNamespace(Keeping, Searching):
     """Of an index that others use as well."""
 
     many = 1000

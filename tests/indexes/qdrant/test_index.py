@@ -22,9 +22,11 @@ from memwell.ports import Metric, Point, VectorIndex
 from memwell.registry import open_index
 from memwell.testing import race, run
 from memwell.testing.indexes import Opening, VectorIndexConformance, opened
+from memwell.testing.indexes.keeping import Keeping
+from memwell.testing.indexes.searching import Searching
 
 
-class TestMemory(VectorIndexConformance):
+class TestMemory(Keeping, Searching):
     many = 3000
 
     @pytest.fixture
@@ -51,7 +53,7 @@ class TestFolder(VectorIndexConformance):
             yield opening
 
 
-class TestNamespace(VectorIndexConformance):
+class TestNamespace(Keeping, Searching):
     """Of a collection that others use as well, through a client handed in."""
 
     many = 3000

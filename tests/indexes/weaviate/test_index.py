@@ -21,6 +21,8 @@ from memwell.ports import Metric, Point, VectorIndex
 from memwell.registry import Url, open_index
 from memwell.testing import race, run
 from memwell.testing.indexes import Opening, VectorIndexConformance, opened
+from memwell.testing.indexes.keeping import Keeping
+from memwell.testing.indexes.searching import Searching
 
 FIRST = np.array([1, 0], dtype=np.float32)
 
@@ -60,7 +62,7 @@ class TestWeaviate(VectorIndexConformance):
             yield opening
 
 
-class TestNamespace(VectorIndexConformance):
+class TestNamespace(Keeping, Searching):
     """Of a collection that others use as well."""
 
     many = 1000

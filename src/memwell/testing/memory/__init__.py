@@ -12,6 +12,8 @@
         def url(self, tmp_path):                  # only if it is not a SQLite file
             return f"mine://{tmp_path}"
 
+`MemoryFrontage` tries the bad arguments that the engine refuses before any store sees them: it concerns no store.
+
 What is asynchronous runs in `OnALoop`: `return lambda *a, **o: OnALoop(AsyncMemory(*a, **o))`.
 """
 
@@ -19,16 +21,19 @@ from __future__ import annotations
 
 from memwell.testing.memory._harness import OnALoop, Words
 from memwell.testing.memory.changing import Changing
-from memwell.testing.memory.lifecycle import Living
+from memwell.testing.memory.frontage import MemoryFrontage
+from memwell.testing.memory.lifecycle import Lifecycle
 from memwell.testing.memory.reading import Reading
 from memwell.testing.memory.recalling import Recalling
-from memwell.testing.memory.reembedding import Moving
+from memwell.testing.memory.reembedding import Reembedding
 from memwell.testing.memory.relating import Relating
 from memwell.testing.memory.remembering import Remembering
 from memwell.testing.memory.transferring import Transferring
 
-__all__ = ["MemoryConformance", "OnALoop", "Words"]
+__all__ = ["MemoryConformance", "MemoryFrontage", "OnALoop", "Words"]
 
 
-class MemoryConformance(Remembering, Reading, Changing, Recalling, Relating, Transferring, Living, Moving):
+class MemoryConformance(
+    Remembering, Reading, Changing, Recalling, Relating, Transferring, Lifecycle, Reembedding
+):
     """Subclass it and give the fixtures `opening`, `url`, or both."""

@@ -79,34 +79,6 @@ class Changing(MemorySuite):
         clock.advance(60)
         assert memory.get("a").version == 2
 
-    @pytest.mark.parametrize(
-        "given",
-        [
-            {"clear": ["content"]},
-            {"clear": ["importance"]},
-            {"clear": "tags"},
-            {"clear": ["tags"], "tags": ["x"]},
-            {"clear": ["expires_at"], "ttl": 5},
-            {"content": ""},
-            {"content": 7},
-            {"tags": "x"},
-            {"metadata": []},
-            {"importance": 2},
-            {"category": ""},
-            {"ttl": -1},
-            {"ttl": 5, "expires_at": "2030-01-01"},
-            {"expires_at": "2001-01-01"},
-        ],
-        ids=str,
-    )
-    def test_a_wrong_update_is_refused_and_nothing_changes(
-        self, memory: Memory, given: dict[str, Any]
-    ) -> None:
-        before = memory.remember("tea", id="a", tags=["t"], ttl=60)
-        with pytest.raises(InvalidInput):
-            memory.update("a", **given)
-        assert memory.get("a") == before
-
     def test_a_life_can_be_made_longer_and_shorter(self, memory: Memory) -> None:
         memory.remember("tea", id="a")
         assert memory.update("a", ttl=60).expires_at == START + timedelta(seconds=60)
@@ -172,10 +144,3 @@ class Changing(MemorySuite):
         assert memory.forget(where={"content": "one"}, namespace="none of them") == []
         assert len(memory.forget(everything=True)) == 2
         assert memory.count(tenant_id="other") == 1
-
-    @pytest.mark.parametrize("ids", ["", 7, ["a", 7], [""], {"a": 1, 7: 2}], ids=str)
-    def test_forgetting_takes_ids_only(self, memory: Memory, ids: Any) -> None:
-        memory.remember("x", id="a")
-        with pytest.raises((InvalidInput, TypeError)):
-            memory.forget(ids)
-        assert memory.count() == 1

@@ -22,10 +22,10 @@ from memwell.testing.memory._harness import MemorySuite, Opening, Words
 from memwell.testing.samples import START, Clock
 from memwell.types import NewMemory
 
-__all__ = ["Living"]
+__all__ = ["Lifecycle"]
 
 
-class Living(MemorySuite):
+class Lifecycle(MemorySuite):
     """Part of `MemoryConformance`."""
 
     # --------------------------------------------------------------------------------------------- events

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from memwell.errors import InvalidInput, InvalidQuery, NotSupported
+from memwell.errors import NotSupported
 from memwell.retrieval.ranking.strategies import STRATEGIES, Strategy
 from memwell.sync import Memory
 from memwell.testing.memory._harness import MemorySuite, Opening, Words, ids_of
@@ -46,13 +46,6 @@ class Recalling(MemorySuite):
         memory.remember("text")
         assert memory.recall("?!", mode="lexical") == []
 
-    @pytest.mark.parametrize(
-        "query", ["", "  ", 7, None, "nul \0", "x" * 1_048_577], ids=lambda q: str(q)[:9]
-    )
-    def test_a_query_is_a_text(self, memory: Memory, query: Any) -> None:
-        with pytest.raises(InvalidQuery, match="query"):
-            memory.recall(query)
-
     def test_a_recall_stays_in_its_scope(self, memory: Memory) -> None:
         owners: dict[str, Any] = {
             "a": {"user_id": "ann"},
@@ -88,26 +81,6 @@ class Recalling(MemorySuite):
             assert ids_of(memory.recall("apple")) == [record.id]
             with pytest.raises(NotSupported, match="embedder"):
                 memory.recall("apple", mode="semantic")
-
-    @pytest.mark.parametrize(
-        "given",
-        [
-            {"mode": "fuzzy"},
-            {"mode": None},
-            {"strategy": "best"},
-            {"strategy": None},
-            {"strategy": 7},
-            {"token_budget": 0},
-            {"token_budget": "9"},
-            {"token_budget": True},
-            {"where": ["x"]},
-        ],
-        ids=str,
-    )
-    def test_what_cannot_be_understood_is_refused(self, memory: Memory, given: dict[str, Any]) -> None:
-        memory.remember("apple")
-        with pytest.raises(InvalidQuery):
-            memory.recall("apple", **given)
 
     # --------------------------------------------------------------------------------------------- budget
 
@@ -187,11 +160,6 @@ class Recalling(MemorySuite):
         assert then(3) == then(9) == ["apple three"]
         assert then(0.5, where={"state": "new"}) == []
         assert then(1.5, where={"state": "new"}) == ["apple one"]
-
-    @pytest.mark.parametrize("moment", ["yesterday", 7, ""], ids=str)
-    def test_as_of_is_a_time(self, memory: Memory, moment: Any) -> None:
-        with pytest.raises(InvalidInput, match="as_of"):
-            memory.recall("apple", as_of=moment)
 
     # ---------------------------------------------------------------------------------------- explanations
 

@@ -1,19 +1,18 @@
-"""Moving from one embedding model to another: `reembed`, and what others meet meanwhile and afterwards."""
+"""Reembedding from one embedding model to another: `reembed`, and what others meet meanwhile and afterwards."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from memwell.errors import EmbeddingError, InvalidInput, NotSupported
+from memwell.errors import EmbeddingError, NotSupported
 from memwell.sync import Memory
 from memwell.testing.memory._harness import MemorySuite, Opening, Words, ids_of
 from memwell.testing.samples import Clock
 from memwell.types import NewMemory
 
-__all__ = ["Moving"]
+__all__ = ["Reembedding"]
 
 FRUIT = [NewMemory(content=f"apple number{n}", id=f"a{n:02}") for n in range(20)]
 
@@ -22,7 +21,7 @@ class _CutShort(Exception):
     """Raised in the middle of a call."""
 
 
-class Moving(MemorySuite):
+class Reembedding(MemorySuite):
     """Part of `MemoryConformance`."""
 
     @pytest.fixture
@@ -202,8 +201,3 @@ class Moving(MemorySuite):
     ) -> None:
         with opening(url, embedder=None, clock=clock) as memory, pytest.raises(NotSupported, match="--to"):
             memory.reembed()
-
-    @pytest.mark.parametrize("batch", [0, -1, True, "8", 2.5])
-    def test_a_batch_is_a_number_of_memories(self, memory: Memory, batch: Any) -> None:
-        with pytest.raises(InvalidInput, match="batch"):
-            memory.reembed(batch=batch)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -24,65 +24,6 @@ OWNER: dict[str, Any] = {
     "session_id": "s",
     "namespace": "n",
 }
-WRONG: list[dict[str, Any]] = [
-    {"content": ""},
-    {"content": " \n\t"},
-    {"content": 7},
-    {"content": None},
-    {"content": b"bytes"},
-    {"content": {"content": "x"}},
-    {"content": "nul \0"},
-    {"content": "lone \ud800"},
-    {"content": ["fine", ""]},
-    {"content": ["fine", 7]},
-    {"content": ["a", "b"], "id": "one"},
-    {"id": ""},
-    {"id": 7},
-    {"id": "x" * 257},
-    {"user_id": ""},
-    {"user_id": 7},
-    {"tenant_id": ""},
-    {"session_id": "x" * 257},
-    {"metadata": "text"},
-    {"metadata": ""},
-    {"metadata": []},
-    {"metadata": 0},
-    {"metadata": [1]},
-    {"metadata": {1: 2}},
-    {"metadata": {"": 2}},
-    {"metadata": {'a"b': 2}},
-    {"metadata": {"k": object()}},
-    {"metadata": {"k": b"x"}},
-    {"metadata": {"k": float("nan")}},
-    {"metadata": {"k": float("inf")}},
-    {"metadata": {"k": 2**63}},
-    {"metadata": {"k": "\ud800"}},
-    {"tags": "work"},
-    {"tags": ""},
-    {"tags": 0},
-    {"tags": ["x", ""]},
-    {"tags": [1]},
-    {"tags": {"a": 1}},
-    {"category": ""},
-    {"category": 1},
-    {"kind": ""},
-    {"importance": 1.01},
-    {"importance": -0.01},
-    {"importance": True},
-    {"importance": "high"},
-    {"importance": float("nan")},
-    {"ttl": 0},
-    {"ttl": -1},
-    {"ttl": "60"},
-    {"ttl": True},
-    {"ttl": timedelta(0)},
-    {"ttl": 60, "expires_at": "2030-01-01"},
-    {"expires_at": "tomorrow"},
-    {"expires_at": START},
-    {"expires_at": 7},
-    {"created_at": "yesterday"},
-    {"created_at": 7},
-]
 
 
 class Remembering(MemorySuite):
@@ -141,22 +82,11 @@ class Remembering(MemorySuite):
         ids = [memory.remember(f"text {n}").id for n in range(20)]
         assert sorted(set(ids)) == ids
 
-    @pytest.mark.parametrize("content", UNICODE)
-    def test_unicode_is_kept(self, memory: Memory, content: str) -> None:
-        record = memory.remember(content, id=content[:9], user_id=content[:9], metadata={"k": content})
-        assert memory.get(record.id, user_id=content[:9]) == record
-        assert record.content == content
-
-    @pytest.mark.parametrize("given", WRONG, ids=lambda given: str(given)[:40])
-    def test_what_is_wrong_is_refused_and_nothing_is_stored(
-        self, memory: Memory, words: Words, given: dict[str, Any]
-    ) -> None:
-        content: Any = given.get("content", "fine")
-        options: Any = {name: value for name, value in given.items() if name != "content"}
-        with pytest.raises(InvalidInput):
-            memory.remember(content, **options)
-        assert memory.count() == memory.count(tenant_id="t") == 0
-        assert words.texts == []
+    def test_unicode_is_kept(self, memory: Memory) -> None:
+        for content in UNICODE:
+            record = memory.remember(content, id=content[:9], user_id=content[:9], metadata={"k": content})
+            assert memory.get(record.id, user_id=content[:9]) == record
+            assert record.content == content
 
     def test_an_unknown_option_is_a_type_error(self, memory: Memory) -> None:
         options: Any = {"usr_id": "ann"}
@@ -192,23 +122,6 @@ class Remembering(MemorySuite):
             memory.remember("x", tags=[f"t{n}" for n in range(most + 1)])
 
     # --------------------------------------------------------------------------------------------- times
-
-    @pytest.mark.parametrize(
-        "given",
-        [
-            "2024-01-02T03:04:05+00:00",
-            "2024-01-02T03:04:05Z",
-            "2024-01-02T05:04:05+02:00",
-            datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC),
-            datetime(2024, 1, 2, 3, 4, 5),  # noqa: DTZ001  without a zone it is UTC
-            datetime(2024, 1, 2, 5, 4, 5, tzinfo=timezone(timedelta(hours=2))),
-        ],
-        ids=str,
-    )
-    def test_times_are_taken_in_any_form_and_kept_in_utc(self, memory: Memory, given: Any) -> None:
-        record = memory.remember("long ago", created_at=given)
-        assert record.created_at == datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)
-        assert record.created_at.utcoffset() == timedelta(0)
 
     def test_times_in_metadata_become_text_in_utc(self, memory: Memory) -> None:
         at = datetime(2024, 1, 2, 5, tzinfo=timezone(timedelta(hours=2)))
