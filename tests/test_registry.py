@@ -165,3 +165,76 @@ def test_an_option_that_nobody_took_is_refused_with_those_there_are() -> None:
     url.take("a")
     with pytest.raises(ConfigError, match="no option b; it has: a, c"):
         url.done("a", "c")
+
+
+# --------------------------------------------------------------------------------- files named by their path
+
+
+@pytest.mark.parametrize(
+    ("given", "file"),
+    [
+        ("notes.db", "notes.db"),
+        ("./x/Notes.SQLite", "x/Notes.SQLite"),
+        ("x/notes", "x/notes"),
+        ("50%20 #1.db?durability=full", "50%20 #1.db"),
+        (Path("what?.db"), "what?.db"),
+        (Path("notes"), "notes"),
+        ("~/notes.db", "home/notes.db"),
+        ("x/a:b.db", "x/a:b.db"),
+    ],
+    ids=str,
+)
+def test_a_path_names_a_sqlite_file(
+    given: str | Path, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for folder in ("x", "home"):
+        (tmp_path / folder).mkdir()
+    with Memory(given, embedder=None) as memory:
+        memory.remember("Ana keeps bees")
+    with Memory(tmp_path / file, embedder=None) as memory:
+        assert memory.count() == 1
+
+
+def test_the_name_of_a_store_in_memory_is_the_one_of_sqlite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Memory(":memory:", embedder=None) as memory:
+        memory.remember("Ana keeps bees")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("given", "remedy"),
+    [
+        ("notes", r"'./notes' or 'notes\.db'; known stores: .*sqlite"),
+        ("sqlit:///notes.db", "did you mean 'sqlite'"),
+        ("mysql://host/db", "known stores: .*postgresql"),
+        ("no folder/notes.db", "no folder"),
+        ("localhost:5432/db", "unknown scheme 'localhost'"),
+        (b"notes.db", "not bytes"),
+        ("\udc00\0.db", "cannot be the path"),
+    ],
+)
+def test_a_name_that_is_neither_says_what_to_write(
+    given: str, remedy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=remedy):
+        Memory(given, embedder=None)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("given", "remedy"),
+    [
+        ("BAAI/bge-small-en", "'sentence-transformers:BAAI/bge-small-en' .*'huggingface:BAAI/bge-small-en'"),
+        ("text-embedding-3-small", "'openai:text-embedding-3-small'"),
+        ("opnai:text-embedding-3-small", "did you mean 'openai'"),
+    ],
+)
+def test_a_model_without_its_service_is_answered_with_the_right_form(given: str, remedy: str) -> None:
+    with pytest.raises(ConfigError, match=remedy):
+        Memory("memory://", embedder=given)

@@ -70,8 +70,9 @@ Ids: TypeAlias = list[str]
 class AsyncMemory:
     """Memory for AI agents, with `await`: stores what they learn and finds it again, ranked and explained.
 
-    - `url`: the store: `sqlite:///relative.db`, `sqlite:////absolute.db`, `postgresql://host/database`,
-      `redis://host`, `memory://`, or a `Store`. By default one SQLite file in the user's data directory.
+    - `url`: the store: the path of a SQLite file such as `"notes.db"`, a URL (`sqlite:///notes.db?durability=full`,
+      `postgresql://host/database`, `redis://host`, `memory://`), or a `Store`. By default one SQLite file in the user's
+      data directory.
     - `embedder`: `"auto"` (the local model if `memwell[local]` and its weights are installed, otherwise recall by
       words), a name such as `"local"` or `"hashing"`, an `Embedder`, any function or object that turns texts into
       vectors, or `None` for recall by words.
@@ -85,7 +86,7 @@ class AsyncMemory:
 
     def __init__(
         self,
-        url: str | Store | None = None,
+        url: str | PathLike[str] | Store | None = None,
         *,
         embedder: str | Embedder | Callable[..., Any] | object | None = "auto",
         index: str | VectorIndex | None = None,

@@ -6,14 +6,16 @@ it. There is no current driver and no other global state.
 
 from __future__ import annotations
 
+import difflib
 import importlib
 from collections.abc import Mapping
+from os import PathLike
 from typing import Any, Final, TypeVar
 
 from memwell.errors import ConfigError, MemwellError
 from memwell.masking import hide
 from memwell.ports import Embedder, KeyValue, Log, Port, Store, VectorIndex
-from memwell.urls import Place, Url, shown
+from memwell.urls import Place, Url, of_file, shown
 
 __all__ = [
     "Place",
@@ -89,8 +91,10 @@ _EXAMPLE: Final = {
 """Kind of part → a name of one."""
 
 
-def open_store(url: str) -> Store:
-    """A store by URL, such as `sqlite:///notes.db` or `memory://`. Raises `ConfigError`."""
+def open_store(url: str | PathLike[str]) -> Store:
+    """A store by URL, such as `sqlite:///notes.db` or `memory://`, or a SQLite file by its path, such as `notes.db`.
+    Raises `ConfigError`.
+    """
     return _open("stores", url, Store)
 
 
@@ -119,7 +123,9 @@ def known(kind: str) -> list[str]:
     return sorted({*TABLE[kind], *(point.name for point in _plugins(kind))})
 
 
-def _open(kind: str, text: str, port: type[P]) -> P:
+def _open(kind: str, text: object, port: type[P]) -> P:
+    if "sqlite" in TABLE[kind]:
+        text = of_file(text)
     if not isinstance(text, str) or not text:
         given = "an empty one" if text == "" else type(text).__name__
         raise ConfigError(f"a {port.__name__} is named by a text such as {_EXAMPLE[kind]!r}, not {given}")
@@ -151,9 +157,7 @@ def _plugged_in(kind: str, url: Url) -> Any:
     """What a plugin makes of a URL. Raises `ConfigError` for anything that goes wrong in it."""
     point = next((point for point in _plugins(kind) if point.name.lower() == url.scheme), None)
     if point is None:
-        raise ConfigError(
-            f"unknown scheme {url.scheme!r} in {shown(url.text)!r}; known {kind}: {', '.join(known(kind))}"
-        )
+        raise ConfigError(_unknown(kind, url))
     try:
         opener = point.load().from_url
     except Exception as error:
@@ -167,6 +171,28 @@ def _plugged_in(kind: str, url: Url) -> Any:
         raise ConfigError(f"the plugin {point.value} needs a package: {error}; install it") from error
     except Exception as error:  # its words may show a password; they are chained
         raise ConfigError(f"the plugin {point.value} failed with a {type(error).__name__}") from error
+
+
+def _unknown(kind: str, url: Url) -> str:
+    """What to write instead of a name with an unknown scheme."""
+    names, given = known(kind), shown(url.text)
+    close = difflib.get_close_matches(url.scheme, names, n=1, cutoff=0.75)
+    if close:
+        hint = f"did you mean {close[0]!r}? "
+    elif kind == "embedders" and ":" not in url.text:
+        hint = f"{_model_forms(given)}; "
+    elif "sqlite" in TABLE[kind] and ":" not in url.text:
+        hint = f"a SQLite file is named by its path, such as './{given}' or '{given}.db'; "
+    else:
+        hint = ""
+    return f"unknown scheme {url.scheme!r} in {given!r}; {hint}known {kind}: {', '.join(names)}"
+
+
+def _model_forms(name: str) -> str:
+    """How an embedder is named by a model: the service first."""
+    here = "sentence-transformers" if "/" in name else "ollama"
+    away = "huggingface" if "/" in name else "openai"
+    return f"name what runs the model, too: '{here}:{name}' on this machine, '{away}:{name}' over HTTP"
 
 
 def _plugins(kind: str) -> Any:

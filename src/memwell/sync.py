@@ -45,8 +45,9 @@ T = TypeVar("T")
 class Memory:
     """Memory for AI agents: stores what they learn and finds it again, ranked and explained.
 
-    - `url`: the store: `sqlite:///relative.db`, `sqlite:////absolute.db`, `postgresql://host/database`,
-      `redis://host`, `memory://`, or a `Store`. By default one SQLite file in the user's data directory.
+    - `url`: the store: the path of a SQLite file such as `"notes.db"`, a URL (`sqlite:///notes.db?durability=full`,
+      `postgresql://host/database`, `redis://host`, `memory://`), or a `Store`. By default one SQLite file in the user's
+      data directory.
     - `embedder`: `"auto"` (the local model if `memwell[local]` and its weights are installed, otherwise recall by
       words), a name such as `"local"` or `"hashing"`, an `Embedder`, any function or object that turns texts into
       vectors, or `None` for recall by words.
@@ -62,7 +63,7 @@ class Memory:
 
     def __init__(
         self,
-        url: str | Store | None = None,
+        url: str | PathLike[str] | Store | None = None,
         *,
         embedder: str | Embedder | Callable[..., Any] | object | None = "auto",
         index: str | VectorIndex | None = None,

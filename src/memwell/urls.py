@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass, field
 from typing import Final
 
 from memwell.errors import ConfigError
 from memwell.masking import secrets_of
 
-__all__ = ["Place", "Url", "shown"]
+__all__ = ["Place", "Url", "of_file", "shown"]
+
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+"""A letter alone before a colon is a drive of Windows."""
+_FILE: Final = re.compile(r".*[/\\].*|.+\.(?:db|db3|sqlite|sqlite3)", re.IGNORECASE | re.DOTALL)
 
 _ENCODE: Final = "in a user or password write / as %2F, ? as %3F, # as %23 and @ as %40"
 
@@ -143,6 +149,25 @@ def _host(text: str) -> tuple[str, int | None]:
     if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         raise ConfigError(f"the port of {unquote(name)!r} is not a number from 1 to 65535; {_ENCODE}")
     return unquote(name), int(port) if port else None
+
+
+def of_file(name: object) -> object:
+    """The `sqlite:` URL of a file that is named by its path: a `Path`, or a text such as `notes.db`, `./x/notes` or
+    `~/notes.db?durability=full`. Anything else as it is.
+    """
+    if isinstance(name, os.PathLike):
+        path, options = os.fspath(name), ""
+    elif name == ":memory:":
+        return "sqlite:///:memory:"
+    elif isinstance(name, str) and not _SCHEME.match(name) and _FILE.fullmatch(name.partition("?")[0]):
+        path, _, options = name.partition("?")
+        path = os.path.expanduser(path)
+    else:
+        return name
+    if not isinstance(path, str):
+        raise ConfigError("a path given as bytes names no file here; give it as a text (os.fsdecode)")
+    quoted = path.replace("%", "%25").replace("?", "%3F")
+    return f"sqlite:///{quoted}{'?' if options else ''}{options}"
 
 
 def shown(text: str) -> str:

@@ -289,3 +289,10 @@ def test_without_a_url_the_file_in_the_data_directory_is_meant(
 ) -> None:
     done = cli("--url", "", "db", "status")
     assert "memory.db" in done.err
+
+
+def test_a_file_is_named_by_its_path_everywhere(cli: Call) -> None:
+    cli("remember", "Ana keeps bees", "--url", "hive.db")
+    assert cli("db", "status", "--url", "hive.db").code == 0
+    assert cli("config", "check", "--url", "hive.db").code == 0
+    assert cli("list", "--url", "sqlite:///hive.db").out

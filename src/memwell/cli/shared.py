@@ -33,7 +33,7 @@ OWNER: Final = ("user", "agent", "session", "tenant", "namespace")
 _OPTIONS: Final[Mapping[str, tuple[str, str]]] = {
     "url": (
         "URL",
-        "The store, such as sqlite:///notes.db. Default: a file in your data directory.",
+        "The store: a file such as notes.db, or a URL. Default: a file in your data directory.",
     ),
     "embedder": ("NAME", "auto, local, hashing, or none to use words only."),
     "user": ("ID", "The user the memories belong to."),

@@ -7,12 +7,13 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, get_args
-from urllib.parse import quote
 
 from memwell import _bridge, registry
 from memwell.errors import ConfigError, MemwellError
 from memwell.ports import Embedder, KeyValue, Metric, Port, Store, VectorIndex
+from memwell.urls import of_file
 
 if TYPE_CHECKING:
     from memwell.wrappers.threaded import Threaded
@@ -86,7 +87,7 @@ class Parts:
 
 
 def open_parts(
-    url: str | Store | None,
+    url: str | PathLike[str] | Store | None,
     embedder: str | Embedder | Callable[..., Any] | object | None,
     index: str | VectorIndex | None,
     cache: str | KeyValue | None,
@@ -104,7 +105,7 @@ def open_parts(
 
 
 def _opened(
-    url: str | Store | None,
+    url: str | PathLike[str] | Store | None,
     embedder: str | Embedder | Callable[..., Any] | object | None,
     index: str | VectorIndex | None,
     cache: str | KeyValue | None,
@@ -150,7 +151,7 @@ def default_url() -> str:
         raise ConfigError(f"there is no place for the default file: {error}; {_NAME_A_FILE}") from error
     if not writable:
         raise ConfigError(f"the folder {folder} cannot be written; {_NAME_A_FILE}")
-    return f"sqlite:///{quote(str(folder / 'memory.db'))}"
+    return str(of_file(folder / "memory.db"))
 
 
 def _embedder(

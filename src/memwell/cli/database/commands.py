@@ -14,6 +14,7 @@ from memwell.cli.shared import Cli, Yes, ask
 from memwell.errors import ConfigError, NotSupported
 from memwell.ports import Metric
 from memwell.types import Progress
+from memwell.urls import of_file
 
 __all__ = ["COMMANDS", "HELP", "fresh", "index", "maintain", "migrate", "status"]
 
@@ -158,6 +159,7 @@ def _tables(cli: Cli) -> Tables:
         from memwell.engine.assembly import default_url
 
         url = default_url()
+    url = str(of_file(url))
     scheme = registry.Url.parse(url).scheme
     if scheme == "sqlite":
         from memwell.cli.database.sqlite import SqliteTables
