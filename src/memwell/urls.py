@@ -161,7 +161,7 @@ def of_file(name: object) -> object:
         return "sqlite:///:memory:"
     elif isinstance(name, str) and not _SCHEME.match(name) and _FILE.fullmatch(name.partition("?")[0]):
         path, _, options = name.partition("?")
-        path = os.path.expanduser(path)
+        path = os.path.expanduser(path)  # noqa: PTH111  a Path raises without a home
     else:
         return name
     if not isinstance(path, str):
