@@ -160,6 +160,25 @@ def test_a_text_that_is_not_utf8_is_one_corrupt_problem(memory: Memory, path: Pa
     assert memory.get("m003").content == "apple 3"
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "category = x'00'",
+        "source = x'00'",
+        "kind = x'00'",
+        "version = 'x'",
+        "tags = '[7]'",
+        "reinforced = x'00'",
+    ],
+)
+def test_a_column_of_another_type_ends_no_report(memory: Memory, path: Path, damage: str) -> None:
+    tamper(path, f"UPDATE records SET {damage} WHERE id = 'm002'")
+    for report in (memory.doctor(), memory.repair()):
+        assert not report.ok
+        assert {problem.id for problem in report.problems} == {"m002"}
+        assert report.checked == COUNT
+
+
 @pytest.mark.parametrize("column", ["lexemes", "signals"])
 def test_a_projection_that_is_not_utf8_is_repaired(memory: Memory, path: Path, column: str) -> None:
     tamper(path, f"UPDATE records SET {column} = {NOT_UTF8} WHERE id = 'm002'")

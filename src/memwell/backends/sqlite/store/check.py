@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from memwell.backends.sqlite.database import Database, translate
-from memwell.backends.sqlite.store.file_check import check_file
+from memwell.backends.sqlite.store.file_check import check_file, is_unreadable
 from memwell.backends.sqlite.store.history import versions
 from memwell.backends.sqlite.store.rows import SELECT, record_of
 from memwell.backends.sqlite.store.writes import MODEL_SHIFT
@@ -64,7 +64,7 @@ def check(database: Database, scripts: Sequence[str], repair: bool) -> Report:
         _all_rows(database, found, repair)
     except sqlite3.DatabaseError as error:
         damage = translate(error, "sqlite", "check")
-        if not isinstance(damage, Corrupt):
+        if not (isinstance(damage, Corrupt) or is_unreadable(error)):
             raise
         if all(repair and problem.repairable for problem in problems):  # else it is said already
             found.add("file", f"{damage.message}; restore a backup", repairable=False)
@@ -103,13 +103,19 @@ def _rows(connection: sqlite3.Connection, first: int, found: _Findings, *, repai
         found.checked += 1
         if record is None:
             continue
-        for fault in faults(record):
-            found.add("corrupt", fault, record.id, repairable=False)
         before = len(found.problems)
-        _words(connection, key, record, found, repair)
-        _vectors(connection, key, record, dimensions, found, repair)
+        try:
+            unrepairable = [*faults(record)]
+            _words(connection, key, record, found, repair)
+            _vectors(connection, key, record, dimensions, found, repair)
+        except (TypeError, ValueError, AttributeError) as error:  # a column of the wrong type
+            unrepairable = [
+                f"memory {record.id!r} cannot be checked: {error}; restore it from a backup, or forget it"
+            ]
         if repair and len(found.problems) > before:
             connection.execute("INSERT INTO changes (key, deleted) VALUES (?, 0)", (key,))
+        for fault in unrepairable:
+            found.add("corrupt", fault, record.id, repairable=False)
         _history(connection, key, record, found)
 
 

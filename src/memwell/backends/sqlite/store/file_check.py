@@ -13,7 +13,7 @@ from memwell.backends.sqlite.migrations.runner import absent
 from memwell.errors import MemwellError
 from memwell.types import Problem
 
-__all__ = ["check_file"]
+__all__ = ["check_file", "is_unreadable"]
 
 _MOST: Final = 20
 """Messages that are reported."""
@@ -86,7 +86,7 @@ def _messages(database: Database) -> list[str]:
     try:
         rows = database.read().execute(f"PRAGMA integrity_check({_MOST})").fetchall()
     except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_CORRUPT:
+        if not is_unreadable(error):
             raise
         return [
             f"a page of an index is damaged ({error})"
@@ -95,6 +95,12 @@ def _messages(database: Database) -> list[str]:
         ]
     lines = [line.strip() for (text,) in rows for line in str(text).splitlines()]
     return [line for line in lines if line and line != "ok" and not line.startswith("***")]
+
+
+def is_unreadable(error: sqlite3.Error) -> bool:
+    """Whether SQLite could not read a page, or not make sense of it."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_IOERR)
 
 
 def _index_roots(connection: sqlite3.Connection) -> set[int]:
