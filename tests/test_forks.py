@@ -139,9 +139,7 @@ OBJECTS: dict[str, Callable[[], Any]] = {
 @pytest.mark.parametrize("name", OBJECTS)
 def test_a_lock_that_another_thread_holds_is_free_in_the_child(name: str) -> None:
     made = OBJECTS[name]()
-    locks = {
-        name: value for name, value in vars(made).items() if hasattr(value, "acquire") and "lock" in name
-    }
+    locks = {name: value for name, value in vars(made).items() if isinstance(value, LOCKS)}
     assert locks, "it has a lock, or there is nothing to test"
     held, over = threading.Event(), threading.Event()
 

@@ -97,6 +97,8 @@ class Follower:
             finally:
                 self._busy.release()
             rebuild = False
+            if time.monotonic() >= until:
+                break  # what others have just written is theirs to deliver
         return True
 
     async def pending(self, limit: int) -> list[Change] | None:

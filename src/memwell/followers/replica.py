@@ -10,23 +10,18 @@ import hashlib
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Final, TypeAlias
+from typing import Final
 
 from memwell.errors import NotFound, NotSupported
+from memwell.followers.keys import NEVER_EXPIRED, Key, by_tenant, changed
 from memwell.followers.sink import Rebuild, Sink
 from memwell.ports import Change, Delete, Embed, Embedding, Insert, Operation, SetLink, Store
 from memwell.records.codec import dumps, record_to_json
 from memwell.records.revisions import kept
 from memwell.types import Record, Scope
 
-__all__ = ["NEVER_EXPIRED", "Key", "Replica"]
+__all__ = ["Replica"]
 
-Key: TypeAlias = tuple[str, str]
-"""Tenant and id."""
-
-NEVER_EXPIRED: Final = datetime.min.replace(tzinfo=UTC)
-"""A moment at which nothing has expired yet."""
 BATCH: Final = 200
 """Records written by one transaction."""
 _ALL: Final = 10**9
@@ -43,7 +38,7 @@ class Replica(Sink):
 
     async def deliver(self, changes: Sequence[Change]) -> None:
         """Copy the changed records."""
-        await self.copy({(change.tenant_id, change.id) for change in changes})
+        await self.copy(changed(changes))
         self._end = await self.store.position()
 
     async def intact(self, checkpoint: int) -> bool:
@@ -80,8 +75,7 @@ class Replica(Sink):
     async def copy(self, keys: Collection[Key]) -> None:
         """Make the replica hold these records as they stand, or not hold them."""
         model = await self.source.serving()
-        for tenant in sorted({tenant for tenant, _ in keys}):
-            ids = sorted(id for owner, id in keys if owner == tenant)
+        for tenant, ids in by_tenant(keys).items():
             for at in range(0, len(ids), BATCH):
                 await self._copy(Scope(tenant_id=tenant), ids[at : at + BATCH], model)
 
@@ -160,8 +154,7 @@ class _Rebuild(Rebuild):
     async def _absent(self, keys: list[Key]) -> set[Key]:
         """Those that the source does not have."""
         absent = set(keys)
-        for tenant in {tenant for tenant, _ in keys}:
-            ids = [id for owner, id in keys if owner == tenant]
+        for tenant, ids in by_tenant(keys).items():
             found = await self._replica.source.get(Scope(tenant_id=tenant), ids, now=NEVER_EXPIRED)
             absent -= {_key(record) for record in found}
         return absent

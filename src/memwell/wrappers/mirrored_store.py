@@ -26,7 +26,8 @@ from typing import Any, Final
 
 from memwell.errors import ConfigError, MemwellError, Unavailable
 from memwell.followers import Follower
-from memwell.followers.replica import NEVER_EXPIRED, Replica
+from memwell.followers.keys import NEVER_EXPIRED
+from memwell.followers.replica import Replica
 from memwell.ports import Declaration, Delete, Operation, Store, declared, unsupported
 from memwell.resilience.circuit_breaker import CircuitBreaker
 from memwell.types import Problem, Report, Scope

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final, TypeAlias
+from typing import Final
 
 from memwell import filters
+from memwell.followers.keys import Key
 from memwell.ports import Embedding, Point, Vectors
 from memwell.ports.arrays import numpy
 from memwell.types import Record
 
-__all__ = ["Key", "alike", "by_tenant", "key_of", "middle", "name_of", "point_of"]
-
-Key: TypeAlias = tuple[str, str]
-"""Tenant and id of a record."""
+__all__ = ["alike", "key_of", "middle", "name_of", "point_of"]
 
 _ALIKE: Final = 0.99
 """Cosine from which two vectors are taken for the same: an index may keep them with less precision."""
@@ -52,11 +49,3 @@ def alike(first: Vectors, second: Vectors) -> bool:
         return False
     lengths = float(numpy().linalg.norm(first) * numpy().linalg.norm(second))
     return float(first @ second) >= _ALIKE * lengths if lengths else not first.any() and not second.any()
-
-
-def by_tenant(keys: Iterable[Key]) -> dict[str, list[str]]:
-    """The ids of each tenant."""
-    found: dict[str, list[str]] = {}
-    for tenant, id in sorted(keys):
-        found.setdefault(tenant, []).append(id)
-    return found

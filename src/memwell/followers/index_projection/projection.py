@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 from memwell.errors import Closed, ConfigError, Corrupt, MemwellError, Unavailable
 from memwell.followers.follower import BATCH
-from memwell.followers.index_projection.points import Key, alike, by_tenant, key_of, middle, name_of, point_of
+from memwell.followers.index_projection.points import alike, key_of, middle, name_of, point_of
+from memwell.followers.keys import NEVER_EXPIRED, Key, by_tenant, changed
 from memwell.followers.sink import Rebuild, Sink
 from memwell.ports import Change, Point, Store, VectorIndex, Vectors
 from memwell.ports.arrays import numpy
@@ -24,8 +24,6 @@ __all__ = ["Projection"]
 log = logging.getLogger("memwell.indexed")
 
 _SAMPLE: Final = 16
-_NEVER_EXPIRED: Final = datetime.min.replace(tzinfo=UTC)
-"""A moment at which nothing has expired yet."""
 
 
 class Projection(Sink):
@@ -42,9 +40,9 @@ class Projection(Sink):
         """Make the index hold the changed records as they stand now."""
         points: list[Point] = []
         gone: list[str] = []
-        for tenant, ids in by_tenant({(change.tenant_id, change.id) for change in changes}).items():
+        for tenant, ids in by_tenant(changed(changes)).items():
             scope = Scope(tenant_id=tenant)
-            records = {record.id: record for record in await self.store.get(scope, ids, now=_NEVER_EXPIRED)}
+            records = {record.id: record for record in await self.store.get(scope, ids, now=NEVER_EXPIRED)}
             found = await self.store.embeddings(scope, ids, self.model)
             present = records.keys() & found.keys()
             points += [point_of(records[id], found[id]) for id in ids if id in present]
