@@ -171,3 +171,24 @@ def test_nobody_looks_for_forks_by_himself() -> None:
         if asking.search(path.read_text())
     }
     assert found <= {"memwell/coordination/locks/base.py", "memwell/testing/services/watchdog.py"}
+
+
+def test_the_end_of_the_interpreter_prints_nothing() -> None:
+    """Objects with locks that live until the very end, in a module and in a circle."""
+    program = """
+import threading
+from memwell._forks import fork_safe
+
+class Part:
+    def __init__(self):
+        self.circle = self
+        self._reset()
+        fork_safe(self._reset)
+
+    def _reset(self):
+        self.lock = threading.Lock()
+
+parts = [Part() for _ in range(100)]
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr == ""

@@ -21,6 +21,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from contextlib import ExitStack
+from types import MethodType
 from typing import Any, Final
 
 __all__ = ["ForkSafeLock", "fork_safe", "leave_to_parent"]
@@ -39,7 +40,10 @@ def fork_safe(reset: Callable[[], object]) -> None:
     """
     number = next(_numbers)
     if inspect.ismethod(reset):
-        _resets[number] = weakref.WeakMethod(reset, lambda _: _resets.pop(number, None))
+        # Not a WeakMethod: its callback fails when the interpreter ends, which is printed.
+        method, resets = reset.__func__, _resets
+        owner = weakref.ref(reset.__self__, lambda _: resets.pop(number, None))
+        _resets[number] = lambda: None if (found := owner()) is None else MethodType(method, found)
     else:
         _resets[number] = lambda: reset
 
