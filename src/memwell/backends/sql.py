@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
 from memwell.fields import FIELDS, NARROWING, STORED, named
@@ -40,6 +42,7 @@ _NEGATED: Final = {"$ne": "$eq", "$nin": "$in"}
 
 # ------------------------------------------------------------------------------------------------- records
 
+_narrowing = attrgetter(*NARROWING)
 _READ: Final = (*STORED, "embedded")
 _APART: Final = {
     "access_count": "coalesce((SELECT a.count FROM access a WHERE a.key = r.key), 0)",
@@ -72,13 +75,13 @@ def touched(projections: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, 
 
 def within(scope: Scope, form: str = "r.{} = ?", tenant: str = "r.{} = ?") -> Part:
     """The records that a scope sees. `form` and `tenant` write the comparison of a column with a placeholder."""
-    terms, values = [tenant.format("tenant_id")], [scope.tenant_id]
-    for name in NARROWING:
-        value = getattr(scope, name)
-        if value is not None:
-            terms.append(form.format(name))
-            values.append(value)
-    return " AND ".join(terms), values
+    given = {name: part for name, part in zip(NARROWING, _narrowing(scope), strict=True) if part is not None}
+    return _comparisons(form, tenant, tuple(given)), [scope.tenant_id, *given.values()]
+
+
+@cache
+def _comparisons(form: str, tenant: str, names: tuple[str, ...]) -> str:
+    return " AND ".join([tenant.format("tenant_id"), *map(form.format, names)])
 
 
 # ------------------------------------------------------------------------------------------------- filters

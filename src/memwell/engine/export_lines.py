@@ -132,4 +132,4 @@ def _links(rows: Any) -> Iterator[Links]:
             check_link(link.kind, link.strength)
             if check_id(link.target) == source:
                 raise InvalidInput(f"{source!r} is related to itself")
-        yield Links(scope_of({"tenant_id": tenant_id}), check_id(source), links)
+        yield Links(scope_of(tenant_id), check_id(source), links)

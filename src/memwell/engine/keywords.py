@@ -74,20 +74,29 @@ def explain_keywords(cls: type[T]) -> type[T]:
 
 
 def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
+    """The method, looked at only when Python has refused its arguments, so that a right call costs nothing more."""
     known = tuple(inspect.signature(method).parameters)[1:]
-    names = frozenset(known)
+
+    def explain(given: Mapping[str, Any], error: TypeError) -> None:
+        if not given.keys() <= set(known):
+            raise TypeError(_message(method, given, known)) from error
 
     @functools.wraps(method)
     def call(self: object, /, *arguments: Any, **given: Any) -> Any:
-        if not given.keys() <= names:
-            raise TypeError(_message(method, given, known))
-        return method(self, *arguments, **given)
+        try:
+            return method(self, *arguments, **given)
+        except TypeError as error:
+            explain(given, error)
+            raise
 
     @functools.wraps(method)
     async def acall(self: object, /, *arguments: Any, **given: Any) -> Any:
-        if not given.keys() <= names:
-            raise TypeError(_message(method, given, known))
-        return await method(self, *arguments, **given)
+        try:
+            pending = method(self, *arguments, **given)
+        except TypeError as error:
+            explain(given, error)
+            raise
+        return await pending
 
     return acall if inspect.iscoroutinefunction(method) else call
 

@@ -1,4 +1,4 @@
-"""One frozen dataclass for each operation: its arguments, with their types and defaults.
+"""One dataclass for each operation: its arguments, with their types and defaults.
 
 `AsyncMemory` and `Memory` build them from their arguments; a test keeps names, types and defaults equal. Any other face
 can build them from JSON: `RecallRequest(**body)`. The engine checks the values when it serves a request. `progress`
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 from os import PathLike
 from typing import Any, Literal, TypeAlias
 
@@ -41,8 +42,10 @@ __all__ = [
 
 OnDuplicate: TypeAlias = Literal["reinforce", "update"]
 
+_scope_parts = attrgetter(*SCOPE)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(slots=True, kw_only=True)
 class ScopedRequest:
     """The scope of a call: whose memory `remember` stores, and which memories any other call may see."""
 
@@ -55,14 +58,14 @@ class ScopedRequest:
 
     def scope(self) -> Scope:
         """The checked scope. Raises `InvalidInput`."""
-        return scope_of({name: getattr(self, name) for name in SCOPE})
+        return scope_of(*_scope_parts(self))
 
     def narrowed(self) -> bool:
         """Whether the scope names more than a tenant."""
         return any(getattr(self, name) is not None for name in NARROWING)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class RememberRequest(ScopedRequest):
     """`remember`: store one memory or several."""
 
@@ -84,7 +87,7 @@ class RememberRequest(ScopedRequest):
     on_duplicate: OnDuplicate = "reinforce"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class RecallRequest(ScopedRequest):
     """`recall`: the memories that answer a question."""
 
@@ -98,14 +101,14 @@ class RecallRequest(ScopedRequest):
     explain: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class GetRequest(ScopedRequest):
     """`get`: one memory."""
 
     id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class ListRequest(ScopedRequest):
     """`list`: a page of memories."""
 
@@ -116,7 +119,7 @@ class ListRequest(ScopedRequest):
     cursor: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class UpdateRequest(ScopedRequest):
     """`update`: change fields of one memory; `None` leaves a field as it is."""
 
@@ -136,7 +139,7 @@ class UpdateRequest(ScopedRequest):
     expected_version: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class ForgetRequest(ScopedRequest):
     """`forget`: remove memories."""
 
@@ -145,14 +148,14 @@ class ForgetRequest(ScopedRequest):
     everything: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class HistoryRequest(ScopedRequest):
     """`history`: every version of one memory."""
 
     id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class RestoreRequest(ScopedRequest):
     """`restore`: make an older version current again."""
 
@@ -161,7 +164,7 @@ class RestoreRequest(ScopedRequest):
     expected_version: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class RelateRequest(ScopedRequest):
     """`relate`: link one memory to another."""
 
@@ -171,7 +174,7 @@ class RelateRequest(ScopedRequest):
     strength: float = 1.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class UnrelateRequest(ScopedRequest):
     """`unrelate`: remove links from one memory to another."""
 
@@ -181,7 +184,7 @@ class UnrelateRequest(ScopedRequest):
     """`None` means every kind."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class RelatedRequest(ScopedRequest):
     """`related`: the memories reached over links."""
 
@@ -191,19 +194,19 @@ class RelatedRequest(ScopedRequest):
     min_strength: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class CountRequest(ScopedRequest):
     """`count`: how many memories there are."""
 
     where: Where | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class StatsRequest(ScopedRequest):
     """`stats`: counts by kind, category and model."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class ExportRequest(ScopedRequest):
     """`export`: write a scope's memories to a file."""
 
@@ -211,14 +214,14 @@ class ExportRequest(ScopedRequest):
     vectors: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class ImportRequest:
     """`import_`: read an export."""
 
     path: str | PathLike[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class ReembedRequest:
     """`reembed`: move the store to another embedding model."""
 

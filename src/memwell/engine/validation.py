@@ -12,7 +12,6 @@ from memwell.engine.metadata import check_metadata, encoded
 from memwell.errors import InvalidInput, InvalidQuery, shown
 from memwell.fields import FIELDS, LIMITS, SCOPE, Type, named
 from memwell.filters import instant
-from memwell.records.codec import scope_to_json
 from memwell.types import Link, NewMemory, Record, Scope
 
 __all__ = [
@@ -30,14 +29,11 @@ __all__ = [
 ]
 
 
-def scope_of(given: Mapping[str, Any]) -> Scope:
-    """A checked scope from its parts; no tenant means the default one."""
-    found = {}
-    for name in SCOPE:
-        value = given.get(name)
-        if value is not None:
-            found[name] = _short(name, value)
-    return Scope(**found)
+def scope_of(*parts: object) -> Scope:
+    """A checked scope from its parts, in the order of `SCOPE`; no tenant means the default one."""
+    return Scope(
+        **{name: _short(name, part) for name, part in zip(SCOPE, parts, strict=False) if part is not None}
+    )
 
 
 class Template:
@@ -51,7 +47,7 @@ class Template:
         self.id: str | None = None
         self.dated = False
         self._fields: dict[str, Any] = {
-            "scope": scope_of(given),
+            "scope": scope_of(*map(given.get, SCOPE)),
             "created_at": now,
             "updated_at": now,
             "embedded": embedded,
@@ -68,7 +64,7 @@ class Template:
         found._fields = dict(self._fields)
         if not own.keys().isdisjoint(SCOPE):
             base = found._fields["scope"]
-            found._fields["scope"] = scope_of({n: own.get(n, getattr(base, n)) for n in SCOPE})
+            found._fields["scope"] = scope_of(*(own.get(name, getattr(base, name)) for name in SCOPE))
         found._take(own)
         return found
 
@@ -112,7 +108,7 @@ def check_stored(record: Record) -> Record:
     once, and no other way leads them back into a store.
     """
     checked = {name: _checked_again(name, getattr(record, name)) for name in (*_GIVEN, "content", "id")}
-    return replace(record, scope=scope_of(scope_to_json(record.scope)), **checked)
+    return replace(record, scope=scope_of(*(getattr(record.scope, name) for name in SCOPE)), **checked)
 
 
 def _checked_again(name: str, value: Any) -> Any:
