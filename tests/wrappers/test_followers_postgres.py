@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,8 +41,17 @@ class Opened:
         if kind == "index":
             self.memory = Memory(server.url, embedder=Words(), index=self.index)
         else:
-            store = MirroredStore(open_store(server.url), {"copy": threaded(self.mirror)}, recovery_timeout=0)
-            self.memory = Memory(store, embedder=None)
+            first = open_store(server.url)
+            self.store = MirroredStore(first, {"copy": threaded(self.mirror)}, recovery_timeout=0)
+            self.memory = Memory(self.store, embedder=None)
+
+    def close(self) -> None:
+        self.memory.close()
+        run(self.index, self.index.close())
+        if self.kind == "mirror":
+            asyncio.run(self.store.close())  # and the mirror
+        else:
+            run(self.mirror, self.mirror.close())
 
     def ids(self) -> set[str]:
         if self.kind == "index":
@@ -67,7 +77,7 @@ def test_what_postgresql_lost_goes_from_indexes_and_mirrors_too(
     lazy.kill()
     lazy.start()
     if whose == "next":
-        opened.memory.close()
+        opened.close()
         opened = Opened(kind, lazy, tmp_path)
     with Memory(lazy.url, embedder=Words() if kind == "index" else None) as other:
         other.remember([NewMemory(content=f"plum {n}", id=f"new{n}") for n in range(5)])
@@ -75,4 +85,4 @@ def test_what_postgresql_lost_goes_from_indexes_and_mirrors_too(
     opened.memory.recall("fig")
     assert opened.memory.doctor().ok
     assert opened.ids() == {*(f"kept{n}" for n in range(10)), *(f"new{n}" for n in range(5)), "fig"}
-    opened.memory.close()
+    opened.close()
