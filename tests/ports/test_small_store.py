@@ -14,6 +14,7 @@ from memwell.ports import Store
 from memwell.ports.store import Changes, Embeddings, Records
 from memwell.testing import run
 from memwell.testing.samples import START
+from memwell.testing.stores import StoreConformance
 from memwell.types import Scope
 
 _PATH = Path(__file__).parents[2] / "examples" / "small_store.py"
@@ -22,6 +23,18 @@ assert _SPEC is not None
 assert _SPEC.loader is not None
 small_store: Any = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(small_store)
+
+
+class TestSmallStore(StoreConformance):
+    """What the store does not promise is skipped; all the rest holds for a store of four hooks too."""
+
+    many = 500
+    plenty = 1_050
+
+    @pytest.fixture
+    def store(self) -> Store:
+        store: Store = small_store.SmallStore()
+        return store
 
 
 def test_a_memory_works_on_it() -> None:

@@ -53,6 +53,15 @@ class Harness:
             if not getattr(self.store.capabilities, flag):
                 pytest.skip(f"the store does not promise `{flag}`")
 
+    def can(self, flag: str) -> bool:
+        """Whether the store promises a capability."""
+        return bool(getattr(self.store.capabilities, flag))
+
+    @property
+    def foretells(self) -> bool:
+        """Whether the store says beforehand what is a duplicate; it need not."""
+        return type(self.store)._duplicates is not Store._duplicates
+
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         self.now += timedelta(seconds=seconds)

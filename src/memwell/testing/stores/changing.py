@@ -65,7 +65,8 @@ class Changing(StoreSuite):
         found = harness.update("a", content="tea", tags=("x",), metadata={"k": [1]}, category="c")
         assert found == before
         assert harness.one("a") == before
-        assert len(harness.history("a")) == 1
+        if harness.can("history"):
+            assert len(harness.history("a")) == 1
 
     def test_the_expected_version_is_compared_first(self, harness: Harness) -> None:
         harness.insert("tea", "a")

@@ -155,7 +155,8 @@ class Exactness(StoreSuite):
         assert harness.get(*away) == []
         assert harness.delete(*away) == []
         harness.write(Touch(tenant_id="default", accesses=dict.fromkeys(away, (1, harness.now))))
-        assert not any(harness.embed(id, f"text {id}", embedding(0)) for id in away)
+        if harness.can("vectors"):
+            assert not any(harness.embed(id, f"text {id}", embedding(0)) for id in away)
         assert {found.access_count for found in harness.scan(limit=1000)} == {0}
         if harness.store.capabilities.vectors:
             assert set(harness.embeddings(*LOOKALIKES)) == set(there)
@@ -202,18 +203,20 @@ class Exactness(StoreSuite):
     def test_a_duplicate_is_the_same_to_the_byte(self, harness: Harness) -> None:
         texts = [*LOOKALIKES, *CONTENTS]
         harness.write(*(harness.insertion(text) for text in texts))
-        again = harness.write(*(harness.insertion(text) for text in texts))
-        assert [(found.content, found.reinforced) for found in again] == [(text, 1) for text in texts]
+        found = harness.write(*(harness.insertion(text) for text in texts))
+        assert [(each.content, each.reinforced) for each in found] == [(text, 1) for text in texts]
         inserts: list[dict[str, Any]] = [{"category": text} for text in LOOKALIKES]
         inserts += [{"kind": text} for text in LOOKALIKES]
         inserts += [{"metadata": {"k": text}} for text in LOOKALIKES]
         inserts += [{"metadata": {text: 1}} for text in LOOKALIKES]
         first = harness.write(*(harness.insertion("water", **fields) for fields in inserts))
         assert [found.reinforced for found in first] == [0] * len(inserts)
-        assert harness.duplicates(*(harness.insertion("water", **fields) for fields in inserts)) == [
-            True
-        ] * len(inserts)
-        assert harness.duplicates(harness.insertion("Water"), harness.insertion("water ")) == [False, False]
+        if harness.foretells:
+            again = [harness.insertion("water", **fields) for fields in inserts]
+            assert harness.duplicates(*again) == [True] * len(inserts)
+            others = [harness.insertion(text) for text in ("Water", "water ", "wate")]
+            assert harness.duplicates(*others) == [False] * 3
         for tags in (("a", "b"), ("b", "a"), ("ab",), ("a,b",), ("a",), ("A",), ("a", "b", "b")):
-            assert harness.duplicates(harness.insertion("water", tags=tags)) == [False], tags
+            if harness.foretells:
+                assert harness.duplicates(harness.insertion("water", tags=tags)) == [False], tags
             assert harness.insert("water", tags=tags).reinforced == 0, tags

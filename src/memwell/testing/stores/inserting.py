@@ -179,6 +179,8 @@ class Inserting(StoreSuite):
         assert harness.count() == 1
 
     def test_duplicates_tells_beforehand_which_inserts_reinforce(self, harness: Harness) -> None:
+        if not harness.foretells:
+            pytest.skip("the store does not say beforehand what is a duplicate")
         harness.insert("tea", "a")
         harness.insert("old", ttl=1)
         harness.advance(1)
@@ -204,6 +206,7 @@ class Inserting(StoreSuite):
         assert np.allclose(harness.embeddings("a")["a"].vectors, direction(10))
 
     def test_a_duplicate_leaves_no_older_version(self, harness: Harness) -> None:
+        harness.needs("history")
         harness.insert("tea", "a")
         harness.insert("tea", "a")
         assert len(harness.history("a")) == 1
@@ -239,14 +242,16 @@ class Inserting(StoreSuite):
         harness.insert("old secret", "a", ttl=10)
         harness.update("a", content="older secret")
         harness.touch("a", 5)
-        harness.link("a", "b")
-        harness.link("b", "a")
+        if harness.can("links"):
+            harness.link("a", "b")
+            harness.link("b", "a")
         harness.advance(10)
         fresh = harness.insert("new", "a")
         assert harness.one("a") == fresh
         assert (fresh.access_count, fresh.links, fresh.version) == (0, (), 1)
-        assert [version.record.content for version in harness.history("a")] == ["new"]
         assert harness.one("b").links == ()
+        if harness.can("history"):
+            assert [version.record.content for version in harness.history("a")] == ["new"]
 
     def test_vectors_of_an_expired_record_are_not_inherited(self, harness: Harness) -> None:
         harness.needs("vectors")

@@ -68,12 +68,14 @@ class Keeping(StoreSuite):
         assert [told[0], told[1], told[2]] == [first, second, third]
 
     def test_history_of_what_was_never_changed_is_one_version(self, harness: Harness) -> None:
+        harness.needs("history")
         record = harness.insert("one", "a")
         (version,) = harness.history("a")
         assert (version.record, version.current, version.changed) == (record, True, ())
         assert version.changed_at == record.updated_at
 
     def test_history_of_what_is_not_there_is_not_found(self, harness: Harness) -> None:
+        harness.needs("history")
         harness.insert("one", "a", ttl=10)
         for id, scope in (("missing", ANYBODY), ("a", OTHER)):
             with pytest.raises(NotFound):
@@ -130,6 +132,7 @@ class Keeping(StoreSuite):
         assert strengths == {"related": (0.75, START), "extends": (1.0, harness.now)}
 
     def test_both_ends_of_a_relationship_must_be_there(self, harness: Harness) -> None:
+        harness.needs("links")
         _letters(harness, "ab")
         harness.insert("old", "old", ttl=1)
         harness.insert("foreign", "foreign", scope=OTHER)
@@ -232,10 +235,14 @@ class Keeping(StoreSuite):
     # ---------------------------------------------------------------------------------------- the doctor
 
     def test_a_sound_store_is_found_sound_and_repair_changes_nothing(self, harness: Harness) -> None:
+        if type(harness.store)._check is Store._check:
+            pytest.skip("the store does not check itself")
         harness.insert("one", "a", embedding=embedding(0))
         harness.insert("two", "b", scope=OTHER)
         harness.update("a", content="three")
-        harness.link("a", "a2" if harness.get("a2") else harness.insert("four", "a2").id)
+        harness.insert("four", "a2")
+        if harness.can("links"):
+            harness.link("a", "a2")
         before = harness.scan()
         report = harness.check()
         assert (report.ok, report.problems, report.checked, report.repaired) == (True, (), 3, 0)

@@ -25,6 +25,7 @@ class Searching(StoreSuite):
     # ---------------------------------------------------------------------------------------------- words
 
     def test_nothing_is_found_in_an_empty_store(self, harness: Harness) -> None:
+        harness.needs("vectors", "lexical")
         assert harness.search("apple").candidates == []
         assert harness.found("apple", vector=direction(0)) == set()
 

@@ -29,12 +29,14 @@ class Statistics(StoreSuite):
         harness.insert("three", "c", scope=Scope(user_id="bob"), ttl=100)
         harness.insert("four", "d", scope=Scope(tenant_id="other"))
         harness.update("a", importance=0.1)
-        harness.link("a", "b")
+        if harness.can("links"):
+            harness.link("a", "b")
         stats = harness.stats()
         assert (stats.records, stats.users, stats.sessions, stats.expired) == (3, 2, 2, 0)
         assert dict(stats.by_kind) == {"memory": 2, "fact": 1}
         assert dict(stats.by_category) == {"x": 2}
-        assert (stats.versions, stats.links, stats.unembedded) == (1, 1, 3)
+        expected = (int(harness.can("history")), int(harness.can("links")), 3)
+        assert (stats.versions, stats.links, stats.unembedded) == expected
         assert (stats.oldest, stats.newest) == (START, harness.now)
         assert harness.stats(ann).records == 1
         harness.advance(100)
@@ -95,22 +97,20 @@ class Statistics(StoreSuite):
                     assert set(harness.cosines(embedding(0).vectors[0], where=where)) == set(expected)
             stats = harness.stats()
             assert (stats.records, stats.expired) == (len(ids), 2 - len(ids))
-            assert harness.duplicates(harness.insertion("short-lived apple")) == [there]
-            if there:
-                harness.update("a", importance=0.9)
-                harness.link("a", "b")
-                harness.link("b", "a")
-                assert len(harness.history("a")) == 2
-                continue
-            calls: list[Callable[[], object]] = [
-                lambda: harness.update("a", content="x"),
-                lambda: harness.history("a"),
-                lambda: harness.link("a", "b"),
-                lambda: harness.link("b", "a"),
-            ]
+            if harness.foretells:
+                assert harness.duplicates(harness.insertion("short-lived apple")) == [there]
+            calls: list[Callable[[], object]] = []
+            if harness.can("history"):
+                calls.append(lambda: harness.history("a"))
+            if harness.can("links"):
+                calls += [lambda: harness.link("a", "b"), lambda: harness.link("b", "a")]
+            calls.append(lambda: harness.update("a", importance=0.9))
             for call in calls:
-                with pytest.raises(NotFound):
+                if there:
                     call()
+                else:
+                    with pytest.raises(NotFound):
+                        call()
 
     def _fill(
         self, harness: Harness, scope: Scope, name: str, at: datetime, ttl: float | None = None
