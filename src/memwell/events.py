@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 from memwell import _bridge
 from memwell.errors import InvalidInput
 from memwell.types import Record, Scope
+from memwell.values import Value
 
 __all__ = ["EVENTS", "Event", "Events", "Handler"]
 
@@ -37,7 +38,7 @@ log = logging.getLogger("memwell.events")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Value):
     """Something that happened in a memory."""
 
     name: str

@@ -6,12 +6,14 @@ Times are aware datetimes in UTC with microsecond precision. Scores and weights 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
+from memwell.fields import NARROWING
 from memwell.frozen import EMPTY, FrozenDict, freeze
+from memwell.values import Short, Value, html_table, shortened
 
 __all__ = [
     "Component",
@@ -49,7 +51,7 @@ DEFAULT_TENANT = "default"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
+class Scope(Value):
     """Who a record belongs to, or which records a call may see.
 
     The tenant is always compared exactly. On a record, `None` in another field means "nobody's in particular"; in a
@@ -79,7 +81,7 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class Link(Value):
     """A directed relationship from the record that holds it to `target`."""
 
     target: str
@@ -91,8 +93,8 @@ class Link:
     created_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Record(Value):
     """One memory as it is stored."""
 
     id: str
@@ -129,14 +131,128 @@ class Record:
             object.__setattr__(self, "metadata", freeze(self.metadata))
 
     @property
+    def tenant_id(self) -> str:
+        """The owner's tenant, as in `scope`."""
+        return self.scope.tenant_id
+
+    @property
     def user_id(self) -> str | None:
         """The owner's user, as in `scope`."""
         return self.scope.user_id
 
     @property
+    def agent_id(self) -> str | None:
+        """The owner's agent, as in `scope`."""
+        return self.scope.agent_id
+
+    @property
     def session_id(self) -> str | None:
         """The conversation, as in `scope`."""
         return self.scope.session_id
+
+    @property
+    def namespace(self) -> str | None:
+        """The owner's namespace, as in `scope`."""
+        return self.scope.namespace
+
+    def _short(self) -> Short:
+        yield None, shortened(self.content)
+        yield "id", self.id
+        for name in (*NARROWING, "category"):
+            if getattr(self, name) is not None:
+                yield name, getattr(self, name)
+        if self.tags:
+            yield "tags", list(self.tags)
+        if self.version > 1:
+            yield "version", self.version
+
+
+class _OfRecord(Value):
+    """What holds a record has the record's fields, too."""
+
+    __slots__ = ()
+
+    record: Record
+
+    @property
+    def id(self) -> str:
+        """The record's id."""
+        return self.record.id
+
+    @property
+    def content(self) -> str:
+        """The record's content."""
+        return self.record.content
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """The record's metadata."""
+        return self.record.metadata
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The record's tags."""
+        return self.record.tags
+
+    @property
+    def category(self) -> str | None:
+        """The record's category."""
+        return self.record.category
+
+    @property
+    def kind(self) -> str:
+        """The record's kind."""
+        return self.record.kind
+
+    @property
+    def importance(self) -> float:
+        """The record's importance."""
+        return self.record.importance
+
+    @property
+    def source(self) -> str | None:
+        """The record's source."""
+        return self.record.source
+
+    @property
+    def created_at(self) -> datetime:
+        """The record's time of creation: when it was learnt."""
+        return self.record.created_at
+
+    @property
+    def updated_at(self) -> datetime:
+        """The record's time of its last change."""
+        return self.record.updated_at
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """The record's expiry."""
+        return self.record.expires_at
+
+    @property
+    def tenant_id(self) -> str:
+        """The record's tenant."""
+        return self.record.tenant_id
+
+    @property
+    def user_id(self) -> str | None:
+        """The record's user."""
+        return self.record.user_id
+
+    @property
+    def agent_id(self) -> str | None:
+        """The record's agent."""
+        return self.record.agent_id
+
+    @property
+    def session_id(self) -> str | None:
+        """The record's conversation."""
+        return self.record.session_id
+
+    @property
+    def namespace(self) -> str | None:
+        """The record's namespace."""
+        return self.record.namespace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +278,7 @@ class NewMemory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Component:
+class Component(Value):
     """One signal of a score: it added `weight * value`."""
 
     name: str
@@ -174,9 +290,13 @@ class Component:
         """What the signal contributed."""
         return self.value * self.weight
 
+    def to_dict(self) -> dict[str, Any]:
+        """As of every value, with `points`."""
+        return {**super(Component, self).to_dict(), "points": self.points}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Why:
+class Why(Value):
     """Why a hit stands where it stands."""
 
     components: tuple[Component, ...] = ()
@@ -189,8 +309,8 @@ class Why:
     """What was different from usual, such as `semantic part unavailable`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hit:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Hit(_OfRecord):
     """A record found by `recall`."""
 
     record: Record
@@ -198,14 +318,14 @@ class Hit:
     """0..1, higher is better, the same meaning on every backend."""
     why: Why
 
-    @property
-    def content(self) -> str:
-        """The record's content."""
-        return self.record.content
+    def _short(self) -> Short:
+        yield None, round(self.score, 3)
+        yield "content", shortened(self.content)
+        yield from list(self.record._short())[1:]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Version:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Version(_OfRecord):
     """A version of a record, and when the next one replaced it."""
 
     record: Record
@@ -220,9 +340,20 @@ class Version:
         """The version's number, from 1."""
         return self.record.version
 
+    def to_dict(self) -> dict[str, Any]:
+        """As of every value; an older version has no links."""
+        return super(Version, self).to_dict() | ({} if self.current else {"links": []})
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Related:
+    def _short(self) -> Short:
+        yield None, self.version
+        yield "content", shortened(self.content)
+        yield "changed", list(self.changed)
+        yield "changed_at", f"{self.changed_at:%Y-%m-%d %H:%M}"
+        yield "current", self.current
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Related(_OfRecord):
     """A record reached over relationships."""
 
     record: Record
@@ -235,16 +366,24 @@ class Related:
     strength: float
     """Product of the strengths along the path."""
 
+    def _short(self) -> Short:
+        yield None, shortened(self.content)
+        yield "id", self.id
+        yield "link", self.link.kind
+        yield "outgoing", self.outgoing
+        yield "depth", self.depth
+        yield "strength", round(self.strength, 3)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Page(Value):
     """A part of a listing."""
 
     records: tuple[Record, ...]
     cursor: str | None = None
     """Hand it to the next call; `None` means that this was the last page."""
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Record]:
         return iter(self.records)
 
     def __len__(self) -> int:
@@ -253,9 +392,18 @@ class Page:
     def __getitem__(self, index: int) -> Record:
         return self.records[index]
 
+    def _short(self) -> Short:
+        yield None, len(self.records)
+        if self.records:
+            yield "first", shortened(self.records[0].content)
+        yield "cursor", self.cursor if self.cursor is None else shortened(self.cursor, 16)
+
+    def _repr_html_(self) -> str:
+        return html_table(self.records, "" if self.cursor is None else "There are more: see cursor.")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stats:
+class Stats(Value):
     """Counts inside a scope."""
 
     records: int
@@ -279,7 +427,7 @@ class Stats:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
+class Health(Value):
     """The answer of `health`: `ok` is true when every part answered."""
 
     ok: bool
@@ -290,7 +438,7 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Imported:
+class Imported(Value):
     """What an import did."""
 
     added: int
@@ -302,7 +450,7 @@ class Imported:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reembedded:
+class Reembedded(Value):
     """What a move to another embedding model did."""
 
     model: str
@@ -318,7 +466,7 @@ class Reembedded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class Problem(Value):
     """One inconsistency that `doctor` found."""
 
     kind: str
@@ -329,7 +477,7 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(Value):
     """What `doctor` or `repair` found and did."""
 
     ok: bool

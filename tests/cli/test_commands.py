@@ -47,7 +47,7 @@ def test_a_dash_reads_stdin_in_any_script(cli: Call) -> None:
     text = "Ана любит чай ☕\nи 猫 🐈"
     id = cli("remember", "-", stdin=text + "\n").out.strip()
     assert cli("show", id, "--json").json["content"] == text
-    assert cli("recall", "-", "--json", stdin="чай").lines[0]["record"]["id"] == id
+    assert cli("recall", "-", "--json", stdin="чай").lines[0]["id"] == id
 
 
 def test_stdin_that_is_no_utf8_is_refused_with_advice(cli: Call) -> None:
@@ -61,7 +61,7 @@ def test_recall_ranks_and_explains(cli: Call) -> None:
     cli("remember", "Porto has bridges", "--user", "ana")
     best = cli("recall", "what is the dog called", "--user", "ana", "--explain", "--json").lines[0]
     assert best["rank"] == 1
-    assert best["record"]["content"] == "The dog is called Biscuit"
+    assert best["content"] == "The dog is called Biscuit"
     assert 0 < best["score"] <= 1
     assert {"name", "value", "weight", "points"} == set(best["why"]["components"][0])
     plain = cli("recall", "dog", "--explain").out.splitlines()
@@ -78,7 +78,7 @@ def test_recall_filters_and_limits(cli: Call) -> None:
     for number in range(4):
         cli("remember", f"walk number {number}", "--metadata", json.dumps({"n": number}))
     found = cli("recall", "walk", "--where", '{"n": {"$gte": 2}}', "--json").lines
-    assert {hit["record"]["metadata"]["n"] for hit in found} == {2, 3}
+    assert {hit["metadata"]["n"] for hit in found} == {2, 3}
     assert len(cli("recall", "walk", "-n", "1", "--json").lines) == 1
 
 
@@ -160,7 +160,7 @@ def test_update_keeps_the_version_before_and_restore_brings_it_back(cli: Call) -
     id = cli("remember", "tea", "--category", "drinks").out.strip()
     assert cli("update", id, "coffee", "--clear", "category", "--json").json["version"] == 2
     versions = cli("history", id, "--json").lines
-    assert [v["record"]["content"] for v in versions] == ["tea", "coffee"]
+    assert [v["content"] for v in versions] == ["tea", "coffee"]
     assert [v["current"] for v in versions] == [False, True]
     restored = cli("restore", id, "1", "--json").json
     assert (restored["content"], restored["version"], restored["category"]) == ("tea", 3, "drinks")
@@ -208,10 +208,11 @@ def test_relate_related_and_unrelate(cli: Call) -> None:
     cli("remember", "Lives in Leipzig", "--id", "old")
     cli("remember", "Lives in Porto", "--id", "new")
     link = cli("relate", "new", "old", "--kind", "supersedes", "--strength", "0.8", "--json").json
+    assert link.pop("created_at")
     assert link == {"source": "new", "target": "old", "kind": "supersedes", "strength": 0.8}
     (found,) = cli("related", "old", "--json").lines
-    assert (found["record"]["id"], found["kind"], found["outgoing"]) == ("new", "supersedes", False)
-    assert cli("recall", "lives in Leipzig", "--json").lines[0]["record"]["id"] == "new"
+    assert (found["id"], found["link"]["kind"], found["outgoing"]) == ("new", "supersedes", False)
+    assert cli("recall", "lives in Leipzig", "--json").lines[0]["id"] == "new"
     assert cli("unrelate", "new", "old", "--json").json == {"removed": 1}
     assert cli("unrelate", "new", "old").code == 3
 

@@ -181,7 +181,7 @@ def test_an_index_is_built_and_built_again_as_another(db: Call, cli: Call, postg
     )
     assert "ivfflat by dot" in rows(other, "model")[model]["state"]
     hits = cli("recall", "note 7 about tea", "--embedder", "hashing", "--url", postgres_url, "--json").lines
-    assert hits[0]["record"]["content"] == "note 7 about tea"
+    assert hits[0]["content"] == "note 7 about tea"
 
 
 def test_what_takes_long_is_not_bound_to_the_limits_of_calls(cli: Call, postgres_url: str) -> None:

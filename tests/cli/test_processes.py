@@ -31,7 +31,7 @@ def test_one_process_remembers_and_the_next_recalls(url: str) -> None:
     stored = run("remember", "Ana's dog is called Biscuit 🐕", "--url", url)
     assert stored.returncode == 0, stored.stderr
     found = run("recall", "dog", "--url", url, "--json")
-    assert json.loads(found.stdout)["record"]["id"] == stored.stdout.strip()
+    assert json.loads(found.stdout)["id"] == stored.stdout.strip()
     assert found.stderr == ""
 
 

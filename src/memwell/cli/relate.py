@@ -11,7 +11,6 @@ from memwell.cli.output import flat
 from memwell.cli.remember import Id
 from memwell.cli.shared import Cli
 from memwell.cli.views import short
-from memwell.records.codec import record_to_json
 
 __all__ = ["relate", "related", "unrelate"]
 
@@ -39,7 +38,7 @@ def relate(
         source, end = cli.find(memory, id), cli.find(memory, target)
         link = memory.relate(source, end, kind, strength=strength, **cli.owner)
     if cli.out.as_json:
-        cli.out.json({"source": source, "target": link.target, "kind": link.kind, "strength": link.strength})
+        cli.out.json({"source": source, **link.to_dict()})
     else:
         cli.out.cells((source, link.kind, link.target, f"{link.strength:g}"))
 
@@ -80,13 +79,7 @@ def related(
         )
     if cli.out.as_json:
         for one in found:
-            link = {
-                "kind": one.link.kind,
-                "depth": one.depth,
-                "outgoing": one.outgoing,
-                "strength": one.strength,
-            }
-            cli.out.json({**link, "record": record_to_json(one.record)})
+            cli.out.json(one.to_dict())
         return
     rows = [
         (

@@ -10,7 +10,6 @@ from memwell.cli.failures import Code, complain
 from memwell.cli.output import flat, printable
 from memwell.cli.shared import Cli, Metadata, Where, Yes, ask, content_of, duration
 from memwell.cli.views import short
-from memwell.records.codec import record_to_json
 from memwell.sync import Memory
 from memwell.types import DEFAULT_TENANT, Record
 
@@ -212,7 +211,7 @@ def _print_forgotten(cli: Cli, gone: list[str], asked: list[str] | None) -> None
 
 def _print(cli: Cli, done: str, record: Record) -> None:
     if cli.out.as_json:
-        cli.out.json(record_to_json(record))
+        cli.out.json(record.to_dict())
     elif cli.out.fancy:
         from rich.text import Text
 

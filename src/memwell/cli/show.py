@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -12,7 +11,6 @@ from memwell.cli.output import flat, when
 from memwell.cli.remember import Id
 from memwell.cli.shared import Cli, Where
 from memwell.cli.views import owner_of, short, shown_record
-from memwell.records.codec import record_to_json, version_to_json
 from memwell.sync import Memory
 from memwell.types import Record, Stats
 
@@ -68,7 +66,7 @@ def _walk(
 def _print(cli: Cli, records: Iterator[Record]) -> None:
     if cli.out.as_json:
         for record in records:
-            cli.out.json(record_to_json(record))
+            cli.out.json(record.to_dict())
     elif not cli.out.fancy:
         for r in records:
             cli.out.cells((r.id, when(r.created_at), owner_of(r), r.content))
@@ -85,7 +83,7 @@ def show(cli: Cli, id: Id) -> None:
     with cli.memory() as memory:
         record = memory.get(cli.find(memory, id), **cli.owner)
     if cli.out.as_json:
-        cli.out.json(record_to_json(record))
+        cli.out.json(record.to_dict())
     else:
         shown_record(cli.out, record)
 
@@ -96,7 +94,7 @@ def history(cli: Cli, id: Id) -> None:
         versions = memory.history(cli.find(memory, id), **cli.owner)
     if cli.out.as_json:
         for version in versions:
-            cli.out.json({"version": version.version, "current": version.current, **version_to_json(version)})
+            cli.out.json(version.to_dict())
         return
     rows = [
         (
@@ -116,12 +114,7 @@ def stats(cli: Cli) -> None:
     with cli.memory() as memory:
         found = memory.stats(**cli.owner)
     if cli.out.as_json:
-        values = {**asdict(found), "by_kind": dict(found.by_kind), "by_category": dict(found.by_category)}
-        values |= {"embedded": dict(found.embedded)}
-        values |= {
-            n: v.isoformat() if v else None for n, v in (("oldest", found.oldest), ("newest", found.newest))
-        }
-        cli.out.json(values)
+        cli.out.json(found.to_dict())
     else:
         cli.out.pairs(_lines(found))
 

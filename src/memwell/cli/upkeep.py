@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -68,7 +68,7 @@ def reembed(
 
 def _moved(cli: Cli, done: Reembedded, to: str) -> None:
     if cli.out.as_json:
-        cli.out.json(asdict(done))
+        cli.out.json(done.to_dict())
         return
     parts = [
         f"{done.embedded:,} memories embedded",
@@ -82,7 +82,7 @@ def _moved(cli: Cli, done: Reembedded, to: str) -> None:
 
 def _print(cli: Cli, report: Report) -> None:
     if cli.out.as_json:
-        cli.out.json(asdict(report))
+        cli.out.json(report.to_dict())
         return
     if report.problems:
         rows = [(p.kind, p.id, p.detail) for p in report.problems]

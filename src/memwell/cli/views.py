@@ -29,22 +29,8 @@ def owner_of(record: Record) -> str:
 
 
 def hit_to_json(rank: int, hit: Hit) -> dict[str, Any]:
-    """A hit with its rank and the components of its score."""
-    why = hit.why
-    return {
-        "rank": rank,
-        "score": hit.score,
-        "record": record_to_json(hit.record),
-        "why": {
-            "components": [
-                {"name": c.name, "value": c.value, "weight": c.weight, "points": c.points}
-                for c in why.components
-            ],
-            "passage": why.passage,
-            "terms": list(why.terms),
-            "notes": list(why.notes),
-        },
-    }
+    """A hit with its rank."""
+    return {"rank": rank, **hit.to_dict()}
 
 
 def plain_hit(out: Output, rank: int, hit: Hit, *, explain: bool) -> None:
