@@ -99,7 +99,8 @@ def test_every_command_writes_the_json_that_python_gives(
         related = [one.to_dict() for one in memory.related(other.id)]
         stats = memory.stats(user_id="ana").to_dict()
     written = {}
-    for arguments in (["show", new.id], ["list"], ["history", new.id], ["related", other.id], ["stats"], ["recall", "bees"]):  # fmt: skip
+    calls = [["show", new.id], ["list"], ["history", new.id], ["related", other.id], ["stats"]]
+    for arguments in [*calls, ["recall", "bees"]]:
         assert run([*arguments, "--json"]) == 0
         written[arguments[0]] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     counted = {"access_count", "last_accessed_at"}
