@@ -18,16 +18,14 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks.quality import report
-from benchmarks.quality.baselines import BASELINES, Prepared
+from benchmarks.quality.baselines import BASELINES, Baseline, Prepared, best, prepare
 from benchmarks.quality.data import Conversation, Question, load
 from benchmarks.quality.metrics import measure, rolled_up
 from benchmarks.quality.systems import ADDED, DEPTH, MODES, REMOVED, System
-from memwell._bridge import drive
 from memwell.registry import open_embedder
 
 Ranker = Callable[[Conversation, Question], list[str]]
@@ -77,7 +75,8 @@ def _rows(
         system = System(conversations, embedder, store)
     with system, Progress(console=console, transient=True) as progress:
         if not brief:
-            prepared = _prepared(conversations, embedder)
+            coder = open_embedder(embedder)
+            prepared = {c.id: prepare(c, coder) for c in conversations}
             for name, scores in BASELINES.items():
                 rows[name] = _run(progress, name, conversations, _ranker_of(prepared, scores))
         variants = MODES if brief else [*MODES[:2], *ADDED[:-1], MODES[2], *REMOVED]
@@ -88,23 +87,10 @@ def _rows(
     return rows
 
 
-def _prepared(conversations: Sequence[Conversation], embedder: str) -> dict[str, Prepared]:
-    coder = open_embedder(embedder)
-    found = {}
-    for conversation in conversations:
-        texts = [item.text for item in conversation.items]
-        queries = [question.text for question in conversation.questions]
-        vectors = drive(coder.embed(queries, kind="query"))
-        found[conversation.id] = Prepared(
-            conversation, drive(coder.embed(texts)), dict(zip(queries, vectors, strict=True))
-        )
-    return found
-
-
-def _ranker_of(prepared: dict[str, Prepared], scores: Any) -> Ranker:
+def _ranker_of(prepared: dict[str, Prepared], scores: Baseline) -> Ranker:
     def ranking(conversation: Conversation, question: Question) -> list[str]:
         values = scores(prepared[conversation.id], question.text)
-        return [conversation.items[at].id for at in np.argsort(-values, kind="stable")[:DEPTH]]
+        return [id for id, _ in best(conversation, values, DEPTH)]
 
     return ranking
 

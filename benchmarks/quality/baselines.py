@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.quality.data import Conversation
+from memwell._bridge import drive
+from memwell.ports import Embedder
 from memwell.retrieval.analysis.text import analyze
 
-__all__ = ["BASELINES", "Baseline"]
+__all__ = ["BASELINES", "Baseline", "Prepared", "best", "prepare"]
 
 Scores = NDArray[np.float64]
 Baseline = Callable[["Prepared", str], Scores]
@@ -40,6 +42,21 @@ class Prepared:
         self.full_text.executemany(
             "INSERT INTO texts VALUES (?)", [(item.text,) for item in conversation.items]
         )
+
+
+def prepare(conversation: Conversation, embedder: Embedder) -> Prepared:
+    """A conversation with the vectors of its texts and questions."""
+    queries = [question.text for question in conversation.questions]
+    vectors = drive(embedder.embed(queries, kind="query"))
+    texts = drive(embedder.embed([item.text for item in conversation.items]))
+    return Prepared(conversation, texts, dict(zip(queries, vectors, strict=True)))
+
+
+def best(conversation: Conversation, scores: Scores, limit: int) -> list[tuple[str, float]]:
+    """The items with the highest scores, as (id, score), best first."""
+    return [
+        (conversation.items[at].id, float(scores[at])) for at in np.argsort(-scores, kind="stable")[:limit]
+    ]
 
 
 def cosine(data: Prepared, question: str) -> Scores:

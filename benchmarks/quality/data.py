@@ -44,11 +44,12 @@ class Conversation:
     questions: list[Question]
 
 
-def load(path: Path) -> list[Conversation]:
-    """The conversations of a file of either form."""
+def load(path: Path, *, unanswerable: bool = False) -> list[Conversation]:
+    """The conversations of a file of either form; on demand also the questions without an answer (empty gold)."""
     found = json.loads(path.read_text("utf-8"))
-    read = _locomo if "conversation" in found[0] else _neutral
-    return [read(entry) for entry in found]
+    if "conversation" in found[0]:
+        return [_locomo(entry) for entry in found]
+    return [_neutral(entry, unanswerable) for entry in found]
 
 
 def _locomo(entry: dict[str, Any]) -> Conversation:
@@ -86,7 +87,7 @@ def _moment(text: str) -> datetime:
     return datetime.strptime(text, "%I:%M %p on %d %B, %Y").replace(tzinfo=UTC)
 
 
-def _neutral(entry: dict[str, Any]) -> Conversation:
+def _neutral(entry: dict[str, Any], unanswerable: bool) -> Conversation:
     items = [
         Item(
             m["id"], m["text"], datetime.fromisoformat(m["created_at"]).replace(tzinfo=UTC), m.get("session")
@@ -97,6 +98,6 @@ def _neutral(entry: dict[str, Any]) -> Conversation:
     questions = [
         Question(q["text"], q["category"], gold)
         for q in entry["questions"]
-        if (gold := frozenset(q["gold"]) & known)
+        if (gold := frozenset(q["gold"]) & known) or (unanswerable and not q["gold"])
     ]
     return Conversation(entry["id"], items, questions)

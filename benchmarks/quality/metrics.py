@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import log2
+from math import comb, log2
 
-__all__ = ["MEASURES", "mean", "measure", "rolled_up"]
+__all__ = ["MEASURES", "auc", "chance_of", "kept", "mean", "measure", "rolled_up"]
 
 MEASURES = ("recall@5", "recall@10", "recall@20", "any@10", "ndcg@10", "mrr")
 
@@ -32,3 +32,20 @@ def mean(found: Iterable[Mapping[str, float]]) -> dict[str, float]:
 def rolled_up(ranking: Sequence[str], part_of: Mapping[str, str]) -> list[str]:
     """The parts (sessions) of a ranking in the order of their best member."""
     return list(dict.fromkeys(part_of[id] for id in ranking))
+
+
+def auc(answerable: Sequence[float], unanswerable: Sequence[float]) -> float:
+    """How often the score of a question with an answer beats that of one without, ties counted half: 0.5 is chance."""
+    pairs = [(a > b) + (a == b) / 2 for a in answerable for b in unanswerable]
+    return sum(pairs) / len(pairs) if pairs else float("nan")
+
+
+def kept(scores: Sequence[float], cut: float) -> float:
+    """The share of scores at or above a cut."""
+    return sum(score >= cut for score in scores) / len(scores) if scores else float("nan")
+
+
+def chance_of(lost: int, won: int) -> float:
+    """The chance that equals lose at least so many of the questions that only one of them gets right (sign test)."""
+    total = lost + won
+    return sum(comb(total, k) for k in range(lost, total + 1)) / 2**total

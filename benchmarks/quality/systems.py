@@ -6,16 +6,17 @@ Rows that switch a technique off hand in a `Strategy` with other signal weights:
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from benchmarks.quality.data import Conversation, Question
-from memwell import Memory, NewMemory, Strategy
+from memwell import STRATEGIES, Memory, NewMemory, Strategy
 from memwell.ports.store.search import DEFAULT, Weights
 
-__all__ = ["ADDED", "MODES", "REMOVED", "System", "Variant"]
+__all__ = ["ADDED", "MODES", "REMOVED", "STRATEGY_ROWS", "System", "Variant"]
 
 DEPTH = 20
 """Hits asked for each question."""
@@ -72,15 +73,28 @@ MODES = [
     Variant("recall (the default)"),
 ]
 
+STRATEGY_ROWS = [
+    Variant(f"recall, {name}", {"strategy": name})
+    for name, found in STRATEGIES.items()
+    if found != Strategy()
+]
+"""The named strategies beside the default."""
+
 
 class System:
     """A filled store; use as a context manager."""
 
     def __init__(
-        self, conversations: Sequence[Conversation], embedder: object, url: str | None = None
+        self,
+        conversations: Sequence[Conversation],
+        embedder: object,
+        url: str | None = None,
+        *,
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
         self._folder = tempfile.TemporaryDirectory()
-        self._memory = Memory(url or f"sqlite:///{Path(self._folder.name) / 'quality.db'}", embedder=embedder)
+        url = url or f"sqlite:///{Path(self._folder.name) / 'quality.db'}"
+        self._memory = Memory(url, embedder=embedder, clock=clock)
         self._ids: dict[str, str] = {}
         for conversation in conversations:
             self._fill(conversation)
@@ -98,8 +112,14 @@ class System:
 
     def ranking(self, conversation: Conversation, question: Question, variant: Variant) -> list[str]:
         """The items that answer a question, best first."""
+        return [id for id, _ in self.scored(conversation, question, variant)]
+
+    def scored(
+        self, conversation: Conversation, question: Question, variant: Variant
+    ) -> list[tuple[str, float]]:
+        """The items that answer a question with their scores, best first."""
         hits = self._memory.recall(question.text, user_id=conversation.id, limit=DEPTH, **variant.options)
-        return [self._ids[hit.record.id] for hit in hits]
+        return [(self._ids[hit.record.id], hit.score) for hit in hits]
 
     def __enter__(self) -> System:
         return self
