@@ -57,6 +57,8 @@ def making(request: pytest.FixtureRequest, service: Service) -> Iterator[Maker]:
 
 
 class TestRemoteEmbedders(EmbedderConformance):
+    large = 1_100
+
     @pytest.fixture
     def embedder(self, making: Maker) -> RemoteEmbedder:
         return making()

@@ -49,6 +49,8 @@ async def asynchronous(texts: list[str]) -> Any:
 
 
 class TestCached(EmbedderConformance):
+    large = 1_100
+
     @pytest.fixture(params=["small", "apart", "async"])
     def embedder(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Embedder]:
         inner: Embedder = Apart() if request.param == "apart" else Hashing()

@@ -50,7 +50,7 @@ def _declined(suite: type, *names: str) -> Any:
     "test_searches_use_the_model_that_serves",
     "test_expired_records_count_until_they_are_swept",
     "test_a_number_of_records_may_be_left_behind",
-    "test_writes_with_the_old_model_are_kept_and_told_after_the_cut_over",
+    "test_writes_with_the_old_model_are_stored_and_reported_after_the_cut_over",
     "test_an_empty_store_moves_at_once_and_still_takes_what_comes_first",
     "test_vectors_of_a_model_are_dropped_but_not_of_the_one_that_serves",
 )

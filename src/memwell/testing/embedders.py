@@ -52,7 +52,7 @@ class EmbedderConformance:
 
     tolerance: float = 1e-5
     """How far numbers of one text's vectors may differ between calls of different batches."""
-    large: int = 1_100
+    large: int = 10_050
     """Texts of one large call; fewer for a slow model."""
     _vectors: ClassVar[dict[tuple[Any, ...], Vectors]] = {}
     """By class, model and dimension, what the first embedder of that name gave."""
@@ -109,10 +109,9 @@ class EmbedderConformance:
         texts = [f"{MIXED[number % len(MIXED)]} {number}" for number in range(self.large)]
         vectors = run(embedder, embedder.embed(texts))
         assert vectors.shape == (self.large, embedder.dimension)
-        places = sorted(
-            {0, 1, 2, 74, 99, 100, 127, 128, 255, 256, 300, 511, 512, 999, 1000, 1023, 1024, self.large - 1}
-        )
-        some = [place for place in places if place < self.large]
+        sizes = (64, 100, 128, 256, 300, 500, 512, 1_000, 1_024, 2_048, 5_000, 10_000, self.large)
+        places = {0, 1, 74, *range(0, self.large, 997)} | {at for size in sizes for at in (size - 1, size)}
+        some = sorted(at for at in places if at < self.large)
         self.assert_close(vectors[some], run(embedder, embedder.embed([texts[place] for place in some])))
 
     @pytest.mark.parametrize("which", ["one", "another"])

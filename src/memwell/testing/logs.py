@@ -97,7 +97,7 @@ class LogConformance(LogSuite):
         assert _data(log, "s") == entries
         assert {type(data) for data in _data(log, "s")} == {bytes}
 
-    def test_streams_have_any_name_and_are_told_apart(self, log: Log) -> None:
+    def test_streams_of_any_name_are_separate(self, log: Log) -> None:
         long = [
             start + end for start in ("k" * 254, "k" * 1023, "ż" * 511, "🐢" * 255) for end in ("", "a", "b")
         ]

@@ -3,7 +3,7 @@
     def test_mine_does_what_the_model_does(tmp_path):
         check_memory(lambda **options: Memory(f"mine://{fresh_name()}", **options))
 
-`check_memory` opens the memory anew for every sequence, with the embedder and the clock that it hands over, and
+`check_memory` opens a new memory for every sequence, with the embedder and the clock that it passes, and
 compares every result and every error with the model's, field by field.
 """
 

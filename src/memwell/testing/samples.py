@@ -112,7 +112,7 @@ def typed(value: Any) -> Any:
 
 
 class Clock:
-    """A clock that stands still until it is told to go on; hand it to `Memory(clock=…)`."""
+    """A clock that stands still until `advance`; pass it to `Memory(clock=…)`."""
 
     def __init__(self, now: datetime = START) -> None:
         self.now = now

@@ -32,7 +32,7 @@ def pages(part: Hashing, texts: Sequence[str], most: int) -> Any:
 
 PLACE = "test_a_large_batch_keeps_every_text_in_its_place"
 END = "test_the_end_of_a_long_text_counts_where_there_is_no_window"
-for most in (64, 300, 1_000):
+for most in (64, 300, 1_000, 10_000):
     embedding(
         f"Pages{most}", "Pages come in the wrong order.", PLACE, lambda p, t, k, most=most: pages(p, t, most)
     )

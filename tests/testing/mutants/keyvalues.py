@@ -14,7 +14,7 @@ from memwell.backends.memory.keyvalue import MemoryKeyValue
 KEYVALUES = Mutants()
 breaks = KEYVALUES.breaks
 ALIKE = "test_keys_that_look_alike_are_different"
-LONG = "test_long_keys_are_told_apart_by_their_ends"
+LONG = "test_long_keys_are_distinguished_by_their_ends"
 BYTES = "test_bytes_come_back_as_they_were_however_they_went_in"
 LAST = "test_values_are_expected_to_the_last_byte"
 FRACTIONS = "test_a_ttl_may_have_fractions"
@@ -150,7 +150,7 @@ class NeverReplaces(MemoryKeyValue):
         return False
 
 
-@breaks("test_replace_sets_the_expiry_anew")
+@breaks("test_replace_sets_a_new_expiry")
 class ReplaceKeepsTheExpiry(MemoryKeyValue):
     """A value that is replaced keeps its expiry."""
 

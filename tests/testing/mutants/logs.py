@@ -15,7 +15,7 @@ from memwell.ports import Entry
 
 LOGS = Mutants()
 breaks = LOGS.breaks
-NAMES = "test_streams_have_any_name_and_are_told_apart"
+NAMES = "test_streams_of_any_name_are_separate"
 TIME = "test_an_entry_is_of_the_time_of_its_append"
 
 

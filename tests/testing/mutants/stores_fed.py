@@ -14,9 +14,9 @@ from memwell.ports import Change, Delete, Embed, Insert, SetLink, Unlink, Update
 
 FED = Mutants()
 breaks = FED.breaks
-TOLD = "test_whatever_changes_a_record_is_told"
-ORDER = "test_changes_are_told_in_the_order_they_were_made"
-SILENCE = "test_no_change_is_passed_over_in_silence"
+TOLD = "test_every_change_of_a_record_is_reported"
+ORDER = "test_changes_are_reported_in_order"
+SILENCE = "test_no_change_is_skipped_silently"
 
 
 class Silent(MemoryStore):
@@ -122,7 +122,7 @@ class TellsWhatFailed(MemoryStore):
             raise
 
 
-@breaks("test_the_right_lasts_for_a_part_of_a_second")
+@breaks("test_a_lease_may_last_a_part_of_a_second")
 class LeasesOfWholeSeconds(MemoryStore):
     """A lease lasts for whole seconds, at least one."""
 

@@ -45,7 +45,7 @@ def shifted(hook: str, by: timedelta) -> type[MemoryStore]:
 
 for hook in ("_get", "_scan", "_count", "_stats", "_history", "_duplicates"):
     for by in (MICROSECOND, -MICROSECOND):
-        breaks("test_every_call_tells_a_record_until_its_last_microsecond")(shifted(hook, by))
+        breaks("test_every_call_returns_a_record_until_its_last_microsecond")(shifted(hook, by))
 
 
 async def _search_late(self: MemoryStore, search: Any) -> Any:
@@ -57,7 +57,7 @@ async def _search_early(self: MemoryStore, search: Any) -> Any:
 
 
 for name, searching in (("SearchLate", _search_late), ("SearchEarly", _search_early)):
-    breaks("test_every_call_tells_a_record_until_its_last_microsecond")(
+    breaks("test_every_call_returns_a_record_until_its_last_microsecond")(
         class_of(name, "Searches are off by a microsecond.", _search=searching)
     )
 
@@ -474,7 +474,7 @@ def linked(name: str, doc: str, change: Callable[[Link], Link]) -> None:
         found = await MemoryStore._links(self, scope, ids, incoming)
         return [(source, change(link)) for source, link in found] if incoming else found
 
-    breaks("test_strength_and_date_are_told_from_both_ends")(class_of(name, doc, _links=links))
+    breaks("test_strength_and_date_are_returned_from_both_ends")(class_of(name, doc, _links=links))
 
 
 linked(

@@ -14,7 +14,7 @@ from memwell.types import Scope
 
 SEARCHED = Mutants()
 breaks = SEARCHED.breaks
-AS_MODEL = "test_a_search_tells_what_the_in_memory_store_tells"
+AS_MODEL = "test_a_search_returns_what_the_in_memory_store_returns"
 
 
 def told(name: str, change: Callable[[Candidate], Any], test: str = AS_MODEL) -> None:
@@ -140,7 +140,7 @@ class ActorsOfTheTenant(MemoryStore):
         return await super()._actors(Scope(tenant_id=scope.tenant_id))
 
 
-@breaks("test_what_is_handed_in_is_left_alone")
+@breaks("test_arguments_are_not_modified")
 class ScalesTheQuestion(MemoryStore):
     """The vectors of a question are changed in place."""
 

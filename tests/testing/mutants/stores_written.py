@@ -272,8 +272,8 @@ def cut_short(name: str) -> type[MemoryStore]:
 
 
 for field in ("id", "kind", "category", "tier", "source", "user_id", "session_id", "namespace"):
-    breaks("test_texts_of_256_characters_are_told_apart_by_the_last")(cut_short(field))
-breaks("test_tenants_of_256_characters_are_told_apart_by_the_last")(cut_short("tenant_id"))
+    breaks("test_texts_of_256_characters_are_distinguished_by_the_last")(cut_short(field))
+breaks("test_tenants_of_256_characters_are_distinguished_by_the_last")(cut_short("tenant_id"))
 
 
 class Joined(dict[Any, Any]):
@@ -421,7 +421,7 @@ class WritesInPieces(MemoryStore):
         return [(await MemoryStore._write(self, [one], now))[0] for one in operations]
 
 
-@breaks("test_what_is_handed_in_is_left_alone")
+@breaks("test_arguments_are_not_modified")
 class EmptiesWhatIsHandedIn(MemoryStore):
     """Metadata handed in is emptied after it was stored."""
 
@@ -433,7 +433,7 @@ class EmptiesWhatIsHandedIn(MemoryStore):
         return results
 
 
-@breaks("test_what_is_handed_in_is_left_alone")
+@breaks("test_arguments_are_not_modified")
 class ScalesWhatIsHandedIn(MemoryStore):
     """Vectors handed in are changed in place."""
 

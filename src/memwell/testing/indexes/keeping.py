@@ -43,7 +43,7 @@ class Keeping(IndexSuite):
         run(index, index.upsert([]))
         assert run(index, index.count()) == 0
 
-    def test_what_is_handed_in_is_left_alone(self, index: VectorIndex, settle: Settle) -> None:
+    def test_arguments_are_not_modified(self, index: VectorIndex, settle: Settle) -> None:
         vectors = [3 * self.at(10), self.at(80).copy()]
         metadata = [{"b": 1, "a": [1, {"x": None}]}, {}]
         points = [

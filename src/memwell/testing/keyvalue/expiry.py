@@ -87,7 +87,7 @@ class Expiry(KeyValueSuite):
         assert run(keyvalue, keyvalue.get_many(["count", "for good"])) == {"for good": b"2"}
 
     @patient
-    def test_replace_sets_the_expiry_anew(self, keyvalue: KeyValue, advance: Advance) -> None:
+    def test_replace_sets_a_new_expiry(self, keyvalue: KeyValue, advance: Advance) -> None:
         run(keyvalue, keyvalue.set_many({"kept": b"1", "cut": b"1", "refused": b"1"}, ttl=self.ttl))
         run(keyvalue, keyvalue.set("shortened", b"1"))
         assert run(keyvalue, keyvalue.replace("kept", b"2", expected=b"1")) is True

@@ -93,7 +93,7 @@ class Values(KeyValueSuite):
             assert run(keyvalue, keyvalue.delete(key)) is True
             assert len(run(keyvalue, keyvalue.get_many(LOOKALIKES))) == len(LOOKALIKES) - number - 1
 
-    def test_long_keys_are_told_apart_by_their_ends(self, keyvalue: KeyValue) -> None:
+    def test_long_keys_are_distinguished_by_their_ends(self, keyvalue: KeyValue) -> None:
         starts = ("k" * 127, "k" * 249, "k" * 254, "k" * 511, "k" * 1023, "ż" * 511, "ż" * 127, "🐢" * 255)
         keys = [start + end for start in starts for end in ("a", "b", "")]
         for number, key in enumerate(keys):

@@ -23,7 +23,7 @@ Opening = Callable[..., Memory]
 
 
 class Words(Embedder):
-    """Texts to vectors by their words, each word a direction of its own; it can be told to fail."""
+    """Texts to vectors by their words, each word a direction of its own; `failing` makes it fail."""
 
     part = "words"
     blocking = True

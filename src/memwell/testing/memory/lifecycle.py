@@ -30,9 +30,9 @@ class Lifecycle(MemorySuite):
 
     # --------------------------------------------------------------------------------------------- events
 
-    def test_what_happens_is_told_after_it_happened(self, memory: Memory) -> None:
-        told: list[Event] = []
-        memory.on("*", told.append)
+    def test_what_happens_is_reported_after_it_happened(self, memory: Memory) -> None:
+        events: list[Event] = []
+        memory.on("*", events.append)
         memory.remember("tea", id="a", user_id="ann")
         memory.remember("tea", id="a", user_id="ann")
         memory.remember("milk", id="b", user_id="ann")
@@ -52,44 +52,44 @@ class Lifecycle(MemorySuite):
             "unrelated",
             "forgotten",
         ]
-        assert [event.name for event in told] == names
+        assert [event.name for event in events] == names
         assert set(names) <= set(EVENTS)
         pair = ("a", "b")
-        assert [event.ids for event in told] == [("a",), ("a",), ("b",), ("a",), pair, ("a",), pair, ("a",)]
-        assert told[6].data == {"kind": None, "count": 1}
-        assert all(event.at == START for event in told)
-        assert told[3].records[0].content == "coffee"
-        assert told[5].data["query"] == "coffee"
-        assert told[0].scope.user_id == "ann"
+        assert [event.ids for event in events] == [("a",), ("a",), ("b",), ("a",), pair, ("a",), pair, ("a",)]
+        assert events[6].data == {"kind": None, "count": 1}
+        assert all(event.at == START for event in events)
+        assert events[3].records[0].content == "coffee"
+        assert events[5].data["query"] == "coffee"
+        assert events[0].scope.user_id == "ann"
 
     def test_a_handler_hears_its_event_until_it_stops(self, memory: Memory) -> None:
-        told: list[str] = []
-        stop = memory.on("forgotten", lambda event: told.extend(event.ids))
+        events: list[str] = []
+        stop = memory.on("forgotten", lambda event: events.extend(event.ids))
         memory.remember([NewMemory(content=id, id=id) for id in "abc"])
         memory.forget("a")
         stop()
         stop()
         memory.forget("b")
-        assert told == ["a"]
+        assert events == ["a"]
 
-    def test_a_failing_handler_harms_nobody(self, memory: Memory, caplog: pytest.LogCaptureFixture) -> None:
-        told: list[str] = []
+    def test_a_failing_handler_does_no_harm(self, memory: Memory, caplog: pytest.LogCaptureFixture) -> None:
+        events: list[str] = []
 
         def broken(event: Event) -> None:
             raise RuntimeError(f"broken handler of {event.name}")
 
         memory.on("remembered", broken)
-        memory.on("remembered", lambda event: told.append(event.name))
+        memory.on("remembered", lambda event: events.append(event.name))
         with caplog.at_level(logging.ERROR):
             record = memory.remember("tea")
-        assert told == ["remembered"]
+        assert events == ["remembered"]
         assert memory.get(record.id) == record
         assert "broken handler" in caplog.text
 
     def test_a_call_that_fails_tells_nothing(self, memory: Memory) -> None:
         memory.remember("tea", id="a")
-        told: list[Event] = []
-        memory.on("*", told.append)
+        events: list[Event] = []
+        memory.on("*", events.append)
         calls: list[Any] = [
             lambda: memory.remember("coffee", id="a"),
             lambda: memory.update("missing", content="x"),
@@ -100,7 +100,7 @@ class Lifecycle(MemorySuite):
             with pytest.raises(MemwellError):
                 call()
         assert memory.forget(["missing"]) == []
-        assert told == []
+        assert events == []
 
     def test_an_unknown_event_is_refused(self, memory: Memory) -> None:
         with pytest.raises(InvalidInput, match="no event"):
@@ -112,28 +112,28 @@ class Lifecycle(MemorySuite):
             memory.on("remembered", handler)
         memory.remember("tea")
 
-    def test_what_expires_is_told_whoever_sweeps(self, memory: Memory, clock: Clock) -> None:
-        told: list[Event] = []
-        memory.on("expired", told.append)
+    def test_what_expires_is_reported_by_whichever_call_sweeps(self, memory: Memory, clock: Clock) -> None:
+        events: list[Event] = []
+        memory.on("expired", events.append)
         memory.remember("goes", ttl=60)
         clock.advance(60)
         memory.sweep()
         memory.remember("goes too", ttl=60)
         clock.advance(hours=1)
         memory.remember("a call some time later")
-        assert [event.data["count"] for event in told] == [1, 1]
+        assert [event.data["count"] for event in events] == [1, 1]
 
     # ---------------------------------------------------------------------------- an embedder that fails
 
     def test_when_the_embedder_fails_the_memory_is_kept_and_embedded_later(
         self, memory: Memory, words: Words
     ) -> None:
-        told: list[Event] = []
-        memory.on("unembedded", told.append)
+        events: list[Event] = []
+        memory.on("unembedded", events.append)
         words.failing = True
         record = memory.remember("a lost apple", id="a")
         assert not record.embedded
-        assert [event.ids for event in told] == [("a",)]
+        assert [event.ids for event in events] == [("a",)]
         assert memory.stats().unembedded == 1
         hits = memory.recall("apple")
         assert [hit.record.id for hit in hits] == ["a"]
@@ -253,7 +253,7 @@ class Lifecycle(MemorySuite):
                         memory.forget(id)
                     memory.list(limit=5)
                     memory.stats(user_id=f"u{thread}")
-            except BaseException as error:  # noqa: BLE001  told by the assertion below
+            except BaseException as error:  # noqa: BLE001  events by the assertion below
                 failures.append(error)
 
         threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]

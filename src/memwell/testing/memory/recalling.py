@@ -163,7 +163,7 @@ class Recalling(MemorySuite):
 
     # ---------------------------------------------------------------------------------------- explanations
 
-    def test_the_components_of_a_score_are_told_largest_first(self, memory: Memory) -> None:
+    def test_the_components_of_a_score_come_largest_first(self, memory: Memory) -> None:
         _shelf(memory)
         hit = memory.recall("Ann cherries", explain=True)[0]
         points = [abs(component.points) for component in hit.why.components]
@@ -172,7 +172,7 @@ class Recalling(MemorySuite):
         assert hit.why.passage == hit.record.content
         assert set(hit.why.terms) >= {"cherri"}
 
-    def test_of_a_long_text_the_matching_passage_is_told(
+    def test_of_a_long_text_the_matching_passage_is_named(
         self, opening: Opening, url: str, clock: Clock
     ) -> None:
         words = Words(window=32)

@@ -220,7 +220,7 @@ class Remembering(MemorySuite):
         ]
         assert memory.count(where={"source": "chat"}) == 21
 
-    def test_progress_is_told_while_a_list_is_stored(self, memory: Memory) -> None:
+    def test_progress_is_reported_while_a_list_is_stored(self, memory: Memory) -> None:
         memory.remember("apple 7")
         calls: list[tuple[int, int]] = []
         items = [f"apple {n}" for n in range(600)]
@@ -255,7 +255,7 @@ class Remembering(MemorySuite):
             memory.remember("tea", id="a", user_id="bob")
         assert memory.remember("tea", id="a", tenant_id="other").reinforced == 0
 
-    def test_what_was_forgotten_can_be_remembered_anew(self, memory: Memory) -> None:
+    def test_what_was_forgotten_can_be_remembered_again(self, memory: Memory) -> None:
         memory.remember("tea", id="a", importance=0.9)
         memory.forget("a")
         record = memory.remember("tea", id="a")

@@ -181,14 +181,14 @@ class Transferring(MemorySuite):
         with pytest.raises(Conflict, match=next(iter(change))):
             second.import_(tmp_path / "all.jsonl")
 
-    def test_an_import_is_told(self, memory: Memory, second: Memory, tmp_path: Path) -> None:
+    def test_an_import_is_reported(self, memory: Memory, second: Memory, tmp_path: Path) -> None:
         memory.remember([NewMemory(content=f"text {id}", id=id, user_id=f"user {id}") for id in "ab"])
         memory.export(tmp_path / "all.jsonl")
-        told: list[Event] = []
-        second.on("imported", told.append)
+        events: list[Event] = []
+        second.on("imported", events.append)
         for _ in range(2):
             second.import_(tmp_path / "all.jsonl")
-        assert [(event.scope.user_id, event.ids) for event in told] == [
+        assert [(event.scope.user_id, event.ids) for event in events] == [
             ("user a", ("a",)),
             ("user b", ("b",)),
         ]
@@ -221,7 +221,7 @@ class Transferring(MemorySuite):
         memory.export(tmp_path / "ann.jsonl", user_id="ann")
         assert "bobs-secret-id" not in (tmp_path / "ann.jsonl").read_text()
 
-    def test_files_that_cannot_be_used_are_told(self, memory: Memory, tmp_path: Path) -> None:
+    def test_files_that_cannot_be_used_are_named(self, memory: Memory, tmp_path: Path) -> None:
         memory.remember("apple")
         with pytest.raises(BackendError):
             memory.export(tmp_path / "nowhere" / "x.jsonl")

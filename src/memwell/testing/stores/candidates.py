@@ -42,7 +42,7 @@ TERMS = ("appl", "pear", "train", "lisbon", "quot", "7", "missing")
 class Candidates(StoreSuite):
     """Part of `StoreConformance`."""
 
-    def test_a_search_tells_what_the_in_memory_store_tells(self, harness: Harness) -> None:
+    def test_a_search_returns_what_the_in_memory_store_returns(self, harness: Harness) -> None:
         harness.needs("vectors", "lexical")
         rng = random.Random(11)
         model = MemoryStore()

@@ -70,9 +70,9 @@ class Capacity(StoreSuite):
             harness.write(
                 *(Update(scope=ANYBODY, id="a", changes={"content": f"version {n}"}) for n in numbers)
             )
-        told = harness.history("a")
-        assert [version.version for version in told] == list(range(1, 121))
-        assert [version.record.content for version in told] == [f"version {n}" for n in range(1, 121)]
+        versions = harness.history("a")
+        assert [version.version for version in versions] == list(range(1, 121))
+        assert [version.record.content for version in versions] == [f"version {n}" for n in range(1, 121)]
         assert harness.stats().versions == 119
 
     def test_metadata_of_64_kilobytes_and_16_levels_comes_back(self, harness: Harness) -> None:
@@ -87,7 +87,7 @@ class Capacity(StoreSuite):
         assert harness.ids({"long": metadata["long"]}) == ["a"]
         assert harness.ids({"key 299": metadata["key 299"]}) == ["a"]
 
-    def test_texts_of_256_characters_are_told_apart_by_the_last(self, harness: Harness) -> None:
+    def test_texts_of_256_characters_are_distinguished_by_the_last(self, harness: Harness) -> None:
         owners = set(self.owners) - {"tenant_id"}
         fields = ("id", "kind", "category", "tier", "source", *sorted(owners))
         for name in fields:
@@ -115,7 +115,7 @@ class Capacity(StoreSuite):
             assert links == {(text, text) for text in LONG_TEXTS}
         assert harness.write(Delete(scope=ANYBODY, ids=LONG_TEXTS[::3]))[0] == list(LONG_TEXTS[::3])
 
-    def test_tenants_of_256_characters_are_told_apart_by_the_last(self, harness: Harness) -> None:
+    def test_tenants_of_256_characters_are_distinguished_by_the_last(self, harness: Harness) -> None:
         for number, text in enumerate(LONG_TEXTS):
             harness.insert(f"{number}", "same", scope=Scope(tenant_id=text))
         for number, text in enumerate(LONG_TEXTS):

@@ -1,4 +1,4 @@
-"""The change sequence: every change of a record is told, in order, and none is passed over in silence."""
+"""The change sequence: every change of a record is reported, in order, and none is skipped silently."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OTHER = Scope(tenant_id="other")
 class ChangeFeed(StoreSuite):
     """Part of `StoreConformance`."""
 
-    def test_whatever_changes_a_record_is_told(self, harness: Harness) -> None:
+    def test_every_change_of_a_record_is_reported(self, harness: Harness) -> None:
         harness.needs("changes", "vectors", "links")
         harness.insert("old", "old", ttl=5)
         harness.insert("apple", "a")
@@ -79,11 +79,11 @@ class ChangeFeed(StoreSuite):
         for name, step, expected in steps:
             at = harness.run(harness.store.position())
             step()
-            told = {(c.kind, c.tenant_id, c.id) for c in harness.changes(at)}
-            assert told >= expected, f"{name} is not told"
+            reported = {(c.kind, c.tenant_id, c.id) for c in harness.changes(at)}
+            assert reported >= expected, f"{name} is not reported"
             assert harness.run(harness.store.position()) > at, f"{name} does not move the position"
 
-    def test_changes_are_told_in_the_order_they_were_made(self, harness: Harness) -> None:
+    def test_changes_are_reported_in_order(self, harness: Harness) -> None:
         harness.needs("changes")
         names = ["c", "a", "d", "b"]
         harness.write(*(harness.insertion(f"text {id}", id) for id in names))
@@ -125,7 +125,7 @@ class ChangeFeed(StoreSuite):
         harness.insert("plum", "c")
         assert [change.id for change in harness.changes(at)] == ["c"]
 
-    def test_no_change_is_passed_over_in_silence(self, harness: Harness) -> None:
+    def test_no_change_is_skipped_silently(self, harness: Harness) -> None:
         harness.needs("changes")
         harness.run(harness.store.claim("slow", "holder", seconds=60, now=harness.now))
         ids = [f"r{number:04}" for number in range(2_100)]
@@ -135,7 +135,7 @@ class ChangeFeed(StoreSuite):
         for limit in (1, 999, 300, 5_000, 1):
             try:
                 found = harness.changes(at, limit=limit)
-            except NotSupported:  # told aloud: whoever follows begins anew
+            except NotSupported:  # said aloud: a follower starts again
                 return
             met += [change.id for change in found]
             at = found[-1].seq if found else at

@@ -99,7 +99,7 @@ class Exactness(StoreSuite):
         assert harness.stats().oldest == START.replace(year=1969, microsecond=999_999)
         assert harness.stats().newest == odd[0]
 
-    def test_what_is_handed_in_is_left_alone(self, harness: Harness) -> None:
+    def test_arguments_are_not_modified(self, harness: Harness) -> None:
         harness.needs("vectors", "links")
         metadata = {"k": [1, {"deep": None}], "b": 1, "a": 2}
         where = {"$or": [{"k": {"$in": [1, None]}}, {"$not": {"b": {"$gt": 1}}}]}

@@ -61,7 +61,7 @@ class Feeding(StoreSuite):
         assert _claim(harness, "index", "ann") == 0
         assert _claim(harness, "another", "bob") == 0
 
-    def test_a_position_is_kept_and_told_to_the_next_holder(self, harness: Harness) -> None:
+    def test_a_position_is_stored_and_given_to_the_next_holder(self, harness: Harness) -> None:
         harness.needs("changes")
         harness.insert("one", "a")
         _claim(harness, "index", "ann")
@@ -70,7 +70,7 @@ class Feeding(StoreSuite):
         assert _advance(harness, "index", "ann", _position(harness), release=True)
         assert _claim(harness, "index", "bob") == _position(harness) > 0
 
-    def test_the_right_ends_with_its_time(self, harness: Harness) -> None:
+    def test_a_lease_ends_with_its_time(self, harness: Harness) -> None:
         harness.needs("changes")
         _claim(harness, "index", "ann", seconds=10)
         harness.advance(9)
@@ -79,7 +79,7 @@ class Feeding(StoreSuite):
         assert _claim(harness, "index", "bob") == 0
         assert _claim(harness, "index", "ann") is None
 
-    def test_the_right_lasts_for_a_part_of_a_second(self, harness: Harness) -> None:
+    def test_a_lease_may_last_a_part_of_a_second(self, harness: Harness) -> None:
         harness.needs("changes")
         assert _claim(harness, "index", "ann", seconds=0.5) == 0
         harness.advance(0.25)
@@ -103,7 +103,7 @@ class Feeding(StoreSuite):
         assert harness.run(harness.store.claim("index", "bob", seconds=hour, now=past)) == 7
         assert _claim(harness, "index", "ann") is None
 
-    def test_claiming_again_extends_the_right(self, harness: Harness) -> None:
+    def test_claiming_again_extends_the_lease(self, harness: Harness) -> None:
         harness.needs("changes")
         _claim(harness, "index", "ann", seconds=10)
         harness.advance(8)
@@ -111,7 +111,7 @@ class Feeding(StoreSuite):
         harness.advance(8)
         assert _claim(harness, "index", "bob") is None
 
-    def test_who_has_lost_the_right_moves_nothing(self, harness: Harness) -> None:
+    def test_a_lost_lease_moves_nothing(self, harness: Harness) -> None:
         harness.needs("changes")
         assert not _advance(harness, "index", "nobody", 7)
         _claim(harness, "index", "ann", seconds=10)
@@ -133,7 +133,7 @@ class Feeding(StoreSuite):
         assert _advance(harness, "index", "bob", -1, release=True), "a sink that is being rebuilt"
         assert _claim(harness, "index", "ann") == -1
 
-    def test_of_many_who_claim_at_once_one_has_the_right(self, harness: Harness) -> None:
+    def test_of_many_who_claim_at_once_one_has_the_lease(self, harness: Harness) -> None:
         harness.needs("changes")
 
         def claim(name: str) -> Callable[[], Awaitable[int | None]]:
@@ -158,7 +158,7 @@ class Feeding(StoreSuite):
         harness.embed("a", "apple", embedding(0, model="second"))
         assert _serving(harness) == "first"
 
-    def test_when_its_last_vectors_are_gone_the_next_stored_decide_anew(self, harness: Harness) -> None:
+    def test_when_its_last_vectors_are_gone_the_next_stored_decide_again(self, harness: Harness) -> None:
         _keeps_vectors(harness)
         _put(harness, "apple", "a", embedding(0, model="first"))
         harness.delete("a")
@@ -218,7 +218,9 @@ class Feeding(StoreSuite):
         assert _serving(harness) == "new"
         assert set(harness.unembedded("new")) == {"b", "c"}
 
-    def test_writes_with_the_old_model_are_kept_and_told_after_the_cut_over(self, harness: Harness) -> None:
+    def test_writes_with_the_old_model_are_stored_and_reported_after_the_cut_over(
+        self, harness: Harness
+    ) -> None:
         _keeps_vectors(harness)
         _put(harness, "apple", "a", embedding(0, model="old"))
         harness.embed("a", "apple", embedding(0, model="new"))

@@ -302,13 +302,13 @@ class Inserting(StoreSuite):
         harness.update("a", content="two")
         harness.advance(5)
         last = harness.update("a", category="c")
-        told = harness.history("a")
+        versions = harness.history("a")
         harness.delete("a")
-        past: tuple[Version, ...] = tuple(version for version in told if not version.current)
+        past: tuple[Version, ...] = tuple(version for version in versions if not version.current)
         harness.write(Insert(record=last, named=True, dated=True, past=past))
         again = harness.history("a")
         assert [(v.version, v.record.content) for v in again] == [(1, "one"), (2, "two"), (3, "two")]
-        assert [v.changed_at for v in again] == [v.changed_at for v in told]
+        assert [v.changed_at for v in again] == [v.changed_at for v in versions]
 
     def test_noted_recalls_can_be_stored_along(self, harness: Harness) -> None:
         given = harness.new("tea", "a", access_count=7, last_accessed_at=START)

@@ -34,15 +34,15 @@ class Keeping(StoreSuite):
         harness.update("a", content="two")
         harness.advance(10)
         harness.update("a", category="c", content="three")
-        told = harness.history("a")
-        assert [version.version for version in told] == [1, 2, 3]
-        assert [version.record.content for version in told] == ["one", "two", "three"]
-        assert [version.changed for version in told] == [(), ("content",), ("category", "content")]
-        assert [version.current for version in told] == [False, False, True]
+        versions = harness.history("a")
+        assert [version.version for version in versions] == [1, 2, 3]
+        assert [version.record.content for version in versions] == ["one", "two", "three"]
+        assert [version.changed for version in versions] == [(), ("content",), ("category", "content")]
+        assert [version.current for version in versions] == [False, False, True]
         ends = [START + timedelta(seconds=s) for s in (10, 20, 20)]
-        assert [version.changed_at for version in told] == ends
-        assert told[-1].record == harness.one("a")
-        assert told[0].record.tags == ("x",)
+        assert [version.changed_at for version in versions] == ends
+        assert versions[-1].record == harness.one("a")
+        assert versions[0].record.tags == ("x",)
 
     def test_older_versions_are_whole(self, harness: Harness) -> None:
         harness.needs("history")
@@ -64,8 +64,8 @@ class Keeping(StoreSuite):
         )
         harness.advance(1)
         third = harness.update("a", content="three", **fields)
-        told = [version.record for version in harness.history("a")]
-        assert [told[0], told[1], told[2]] == [first, second, third]
+        versions = [version.record for version in harness.history("a")]
+        assert [versions[0], versions[1], versions[2]] == [first, second, third]
 
     def test_history_of_what_was_never_changed_is_one_version(self, harness: Harness) -> None:
         harness.needs("history")
@@ -108,7 +108,7 @@ class Keeping(StoreSuite):
         assert harness.one("b").links == ()
         assert harness.one("a").version == 1
 
-    def test_strength_and_date_are_told_from_both_ends(self, harness: Harness) -> None:
+    def test_strength_and_date_are_returned_from_both_ends(self, harness: Harness) -> None:
         harness.needs("links")
         _letters(harness, "abc")
         expected = []

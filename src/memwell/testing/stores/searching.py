@@ -130,7 +130,7 @@ class Searching(StoreSuite):
             with pytest.raises(EmbeddingError, match="memwell reembed"):
                 harness.search("apple", vector=direction(0), model=model)
 
-    def test_without_any_vectors_words_still_count_and_it_is_told(self, harness: Harness) -> None:
+    def test_without_any_vectors_words_still_count_and_a_note_says_so(self, harness: Harness) -> None:
         harness.needs("vectors", "lexical")
         harness.insert("apple", "a")
         found = harness.search("apple", vector=direction(0), model="unknown")

@@ -80,7 +80,7 @@ class Statistics(StoreSuite):
             harness.insert("of another", scope=BOB)
             harness.delete(scope=BOB)
 
-    def test_every_call_tells_a_record_until_its_last_microsecond(self, harness: Harness) -> None:
+    def test_every_call_returns_a_record_until_its_last_microsecond(self, harness: Harness) -> None:
         harness.insert("short-lived apple", "a", ttl=10, embedding=embedding(0))
         harness.insert("apple", "b", embedding=embedding(0))
         for seconds, there in ((9.999999, True), (0.000001, False), (0.000001, False)):
@@ -105,12 +105,15 @@ class Statistics(StoreSuite):
             if harness.can("links"):
                 calls += [lambda: harness.link("a", "b"), lambda: harness.link("b", "a")]
             calls.append(lambda: harness.update("a", importance=0.9))
+            if there:
+                assert harness.run(harness.store.sweep(harness.now)) == 0
             for call in calls:
                 if there:
                     call()
                 else:
                     with pytest.raises(NotFound):
                         call()
+        assert harness.run(harness.store.sweep(harness.now)) == 1
 
     def _fill(
         self, harness: Harness, scope: Scope, name: str, at: datetime, ttl: float | None = None
