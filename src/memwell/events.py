@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final, TypeAlias
 
 from memwell import _bridge
-from memwell.errors import InvalidInput
+from memwell.errors import InvalidInput, shown
 from memwell.types import Record, Scope
 from memwell.values import Value
 
@@ -66,10 +66,12 @@ class Events:
 
     def on(self, name: str, handler: Handler) -> Callable[[], None]:
         """Call the handler for each event of this name, or `*` for all. Returns a function that unsubscribes it."""
-        if name != "*" and name not in EVENTS:
-            raise InvalidInput(f"no event {name!r}; there are {', '.join(EVENTS)}, and * for all of them")
+        if not isinstance(name, str) or name not in ("*", *EVENTS):
+            raise InvalidInput(
+                f"no event {shown(name)}; there are {', '.join(EVENTS)}, and * for all of them"
+            )
         if not callable(handler):
-            raise InvalidInput(f"a handler is a function that takes an event, not {handler!r:.100}")
+            raise InvalidInput(f"a handler is a function that takes an event, not {shown(handler)}")
         self._handlers.setdefault(name, []).append(handler)
 
         def off() -> None:

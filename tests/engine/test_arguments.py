@@ -51,6 +51,18 @@ class Floating(Broken):
         return None
 
 
+class Array:
+    """Compares element by element, as an array of numpy does: the answer is neither true nor false."""
+
+    def __eq__(self, other: object) -> Any:
+        return Array()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __bool__(self) -> bool:
+        raise ValueError("ambiguous")
+
+
 def deep(levels: int) -> Any:
     value: Any = 1
     for _ in range(levels):
@@ -95,6 +107,7 @@ BAD: Final[dict[str, Any]] = {
     "circle": circle(),
     "class": int,
     "function": len,
+    "array": Array(),
 }
 GIVEN: Final[dict[str, dict[str, Any]]] = {
     "remember": {"content": "tea"},
@@ -197,6 +210,25 @@ def test_a_strategy_of_bad_weights_is_refused(kind: str) -> None:
     for name in Weights.__dataclass_fields__:
         refused = check_refusal(lambda name=name: Weights(**{name: BAD[kind]}), f"{name}={kind}")  # type: ignore[misc]
         assert refused or kind in ("zero", "half")
+
+
+@pytest.mark.parametrize("progress", [0, True, "x", [], Array()])
+def test_progress_that_is_no_function_is_refused_before_anything_is_stored(
+    memory: Memory, progress: Any, tmp_path: Path
+) -> None:
+    calls = (
+        partial(memory.remember, ["tea", "rye"]),
+        partial(memory.export, tmp_path / "out.jsonl"),
+        partial(memory.import_, tmp_path / "out.jsonl"),
+        memory.repair,
+        memory.reembed,
+    )
+    for call in calls:
+        with pytest.raises(InvalidInput, match=r"progress is a function of \(done, total\)"):
+            call(progress=progress)  # type: ignore[operator]
+    with pytest.raises(InvalidInput, match="no event"):
+        memory.on(progress, print)
+    assert memory.count() == 0
 
 
 @pytest.mark.parametrize("value", [None, 0, 1, "no", [], float("nan")])

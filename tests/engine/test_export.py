@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -169,3 +171,79 @@ def test_an_unfinished_export_of_another_scope_stays(memory: Memory, path: Path)
     with pytest.raises(InvalidInput, match="another scope"):
         memory.export(path)
     assert partial.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["memory.db", "memory.db-wal", "memory.db-shm", "link", "pipe"])
+def test_an_export_replaces_no_database_and_no_device(memory: Memory, tmp_path: Path, name: str) -> None:
+    memory.remember("apple")
+    (tmp_path / "link").symlink_to(tmp_path / "memory.db")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(BackendError, match="name another file"):
+        memory.export(tmp_path / name)
+    assert memory.health().ok
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_an_export_through_a_symbolic_link_writes_the_file_that_it_names(
+    memory: Memory, path: Path, tmp_path: Path
+) -> None:
+    fill(memory, 3)
+    link = tmp_path / "latest"
+    link.symlink_to(path)
+    assert memory.export(link) == 3
+    assert link.is_symlink()
+    assert len(imported(path)) == 3
+
+
+class Cut(Exception):
+    """Ends an export."""
+
+
+def cut_short(memory: Memory, path: Path, *, vectors: bool = True) -> None:
+    """An export that ends after its first 100 memories."""
+
+    def end(done: int, total: int) -> None:
+        del done, total
+        raise Cut
+
+    with pytest.raises(Cut):
+        memory.export(path, vectors=vectors, progress=end)
+
+
+@pytest.mark.parametrize("vectors", [True, False])
+def test_an_export_continues_none_that_was_asked_for_other_vectors(
+    memory: Memory, path: Path, vectors: bool
+) -> None:
+    fill(memory)
+    cut_short(memory, path, vectors=not vectors)
+    assert memory.export(path, vectors=vectors) == 250
+    assert path.read_text().count('"vectors":[') == (250 if vectors else 0)
+
+
+def test_an_export_of_a_store_without_a_change_sequence_is_not_continued(
+    tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Memory(f"sqlite:///{tmp_path / 'memory.db'}", embedder=None) as memory:
+        store = memory._memory._engine.store
+        monkeypatch.setattr(type(store), "capabilities", replace(store.capabilities, changes=False))
+        fill(memory)
+        cut_short(memory, path)
+        memory.forget("m003")
+        assert memory.export(path) == 249
+    assert "m003" not in path.read_text()
+
+
+def test_an_export_whose_partial_file_was_taken_away_gives_its_name_to_no_other(
+    memory: Memory, path: Path
+) -> None:
+    fill(memory)
+    partial = path.with_name(path.name + ".part")
+
+    def clean_up(done: int, total: int) -> None:
+        if done == total:
+            partial.unlink()
+            partial.write_bytes(b"the unfinished export of somebody else")
+
+    with pytest.raises(Unavailable, match="removed or replaced"):
+        memory.export(path, progress=clean_up)
+    assert not path.exists()

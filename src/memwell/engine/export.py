@@ -2,7 +2,7 @@
 
 Form 1::
 
-    {"memwell": "export", "form": 1, "scope": {…}, "total": 3, "position": 7, "at": "…"}   header
+    {"memwell": "export", "form": 1, "scope": {…}, "total": 3, "position": 7, "vectors": true, "at": "…"}
     {"record": {…}, "past": [version, …], "vectors": [embedding, …]}           one a memory, in order of id
     {"links": [[tenant, source, {link}], …]}                                   at most 1,000 a line
     {"end": true, "records": 3, "sha256": "…"}                                 digest of all lines before it
@@ -24,7 +24,7 @@ from memwell.engine.context import Engine
 from memwell.engine.jsonl import LINE_LIMIT, path_of
 from memwell.engine.partial_file import FORM, PartialFile
 from memwell.engine.requests import ExportRequest
-from memwell.engine.validation import check_flag
+from memwell.engine.validation import check_flag, check_progress
 from memwell.errors import BackendError, Corrupt, NotSupported, Unavailable
 from memwell.ports import Embedding
 from memwell.records.codec import dumps, embedding_to_json, record_to_json, version_to_json
@@ -47,6 +47,7 @@ _STARTS: Final = 3
 async def export(engine: Engine, request: ExportRequest, progress: Progress | None) -> int:
     """Write the scope's memories to a file; returns how many. Raises `BackendError` if it cannot be written."""
     scope, target, vectors = request.scope(), path_of(request.path), check_flag("vectors", request.vectors)
+    check_progress(progress)
     try:
         with PartialFile.opened(target) as file:
             return await _Export(engine, scope, file, vectors, progress).run()
@@ -101,8 +102,16 @@ class _Export:
     # --------------------------------------------------------------------------------------------- positions
 
     async def _known_position(self, header: Mapping[str, Any] | None) -> int | None:
-        """Where the unfinished export began, if it is of this store, and the store knows all changes since."""
-        position = None if header is None else header.get("position")
+        """Where the unfinished export began, if it can be continued: made by the same call over this store, which knows
+        all changes since.
+        """
+        if (
+            header is None
+            or header.get("vectors") is not self._vectors
+            or not self._store.capabilities.changes
+        ):
+            return None
+        position = header.get("position")
         if type(position) is not int or not 0 <= position <= await self._position():
             return None
         try:
@@ -137,6 +146,7 @@ class _Export:
             "scope": asdict(self._scope),
             "total": self._total,
             "position": position,
+            "vectors": self._vectors,
             "at": self._engine.clock().isoformat(),
         }
 

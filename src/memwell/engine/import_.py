@@ -14,6 +14,7 @@ from memwell.engine.export_lines import Line, Links, Memory, line_of
 from memwell.engine.jsonl import LINE_LIMIT, lines, parsed, path_of
 from memwell.engine.partial_file import FORM
 from memwell.engine.requests import ImportRequest
+from memwell.engine.validation import check_progress
 from memwell.errors import BackendError, Conflict, Corrupt, Unavailable
 from memwell.fields import RESTORED
 from memwell.ports import Operation, SetLink
@@ -28,6 +29,7 @@ _BATCH_BYTES: Final = 4 * 2**20
 async def import_(engine: Engine, request: ImportRequest, progress: Progress | None) -> Imported:
     """Store the memories of an export that are not there yet. Raises `Corrupt`, `Conflict`."""
     source = path_of(request.path)
+    check_progress(progress)
     dimensions = await _dimensions(engine)
     try:
         if not source.is_file():

@@ -20,9 +20,9 @@ MAX_DEPTH = 10
 async def relate(engine: Engine, request: RelateRequest) -> Link:
     """Set a link between two memories of the scope. Raises `NotFound` for either of them."""
     now, scope, source = engine.clock(), request.scope(), check_id(request.source)
-    if source == request.target:
-        raise InvalidInput("a memory cannot be related to itself")
     link = validation.link(request.target, request.kind, request.strength, now)
+    if source == link.target:
+        raise InvalidInput("a memory cannot be related to itself")
     await engine.store.write([SetLink(scope=scope, source=source, link=link)], now=now)
     engine.emit("related", scope, (source, link.target), kind=link.kind, strength=link.strength)
     return link

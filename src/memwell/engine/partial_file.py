@@ -18,6 +18,8 @@ __all__ = ["FORM", "PartialFile"]
 
 FORM: Final = 1
 _HEAD: Final = b'{"memwell":"export"'
+_SQLITE_MAGIC: Final = b"SQLite format 3\0"
+_SQLITE_FILES: Final = ("-wal", "-shm", "-journal")
 
 
 class PartialFile:
@@ -37,9 +39,11 @@ class PartialFile:
     @classmethod
     @contextmanager
     def opened(cls, target: Path) -> Iterator[Self]:
-        """The partial file of a target, created if need be. Raises `Unavailable` while another export writes it."""
-        if target.is_dir():
-            raise BackendError(f"{target} is a folder; name a file", part="memory", operation="export")
+        """The partial file of a target, created if need be. Raises `Unavailable` while another export writes it, and
+        `BackendError` for a target that is a folder, a device or a database.
+        """
+        target = Path(os.path.realpath(target))
+        _check_replaceable(target)
         path = target.with_name(target.name + ".part")
         file = _locked(path)
         try:
@@ -126,9 +130,40 @@ class PartialFile:
         self.write({"end": True, "records": self.records, **extra, "sha256": digest})
         self._file.flush()
         os.fsync(self._file.fileno())
+        if not _still_named(self._file, self.path):
+            raise Unavailable(
+                f"{self.path} was removed or replaced during the export; run it again",
+                part="memory",
+                operation="export",
+            )
         if os.name == "nt":  # Windows renames no open file
             self._file.close()
         self.path.replace(self.target)
+
+
+def _check_replaceable(target: Path) -> None:
+    """Raise `BackendError` for what an export must not replace: a folder, a device, a database."""
+    if target.is_dir():
+        reason = "is a folder"
+    elif target.exists() and not target.is_file():
+        reason = "is not a regular file"
+    elif any(_is_sqlite(target.with_name(name)) for name in _database_names(target.name)):
+        reason = "belongs to a SQLite database"
+    else:
+        return
+    raise BackendError(f"{target} {reason}; name another file", part="memory", operation="export")
+
+
+def _database_names(name: str) -> list[str]:
+    """The names of the databases that a file of this name may belong to."""
+    return [name, *(name.removesuffix(end) for end in _SQLITE_FILES if name.endswith(end) and name != end)]
+
+
+def _is_sqlite(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(_SQLITE_MAGIC)) == _SQLITE_MAGIC
 
 
 def _rewrite_path(path: Path) -> Path:

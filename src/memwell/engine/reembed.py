@@ -5,7 +5,7 @@ from __future__ import annotations
 from memwell.engine.backfill import embed_pending, name_of
 from memwell.engine.context import Engine, report
 from memwell.engine.requests import ReembedRequest
-from memwell.engine.validation import check_flag
+from memwell.engine.validation import check_flag, check_progress
 from memwell.errors import EmbeddingError, InvalidInput, NotSupported, shown
 from memwell.types import Progress, Reembedded
 
@@ -17,6 +17,7 @@ async def reembed(engine: Engine, request: ReembedRequest, progress: Progress | 
     batch, skip_failed = request.batch, request.skip_failed
     if isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
         raise InvalidInput(f"batch is a number of memories from 1, not {shown(batch)}")
+    check_progress(progress)
     check_flag("drop_old", request.drop_old)
     check_flag("skip_failed", request.skip_failed)
     store, encoder = engine.store, engine.encoder

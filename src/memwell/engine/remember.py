@@ -16,7 +16,14 @@ from memwell.engine.requests import (
     RestoreRequest,
     UpdateRequest,
 )
-from memwell.engine.validation import Template, check_changes, check_flag, check_id, expiry_after
+from memwell.engine.validation import (
+    Template,
+    check_changes,
+    check_flag,
+    check_id,
+    check_progress,
+    expiry_after,
+)
 from memwell.errors import InvalidInput, NotFound, shown
 from memwell.fields import CLEARED, RESTORED, SCOPE, named
 from memwell.filters import parse
@@ -46,6 +53,7 @@ async def remember(
 ) -> Record | list[Record]:
     """Store one memory, or several in one transaction; returns what is stored."""
     now, store = engine.clock(), engine.store
+    check_progress(progress)
     inserts = _inserts(engine, request, now)
     report(progress, 0, len(inserts))
     if engine.encoder is not None:
@@ -60,7 +68,7 @@ async def remember(
 
 
 def _inserts(engine: Engine, request: RememberRequest, now: datetime) -> list[Insert]:
-    if request.on_duplicate not in get_args(OnDuplicate):
+    if not isinstance(request.on_duplicate, str) or request.on_duplicate not in get_args(OnDuplicate):
         known = ", ".join(get_args(OnDuplicate))
         raise InvalidInput(f"unknown on_duplicate {shown(request.on_duplicate)}; known: {known}")
     given = {name: getattr(request, name) for name in _GIVEN}

@@ -10,6 +10,7 @@ from dataclasses import replace
 from memwell.engine.backfill import embed_pending, serves
 from memwell.engine.context import Engine
 from memwell.engine.context import report as report_progress
+from memwell.engine.validation import check_progress
 from memwell.errors import Corrupt, MemwellError
 from memwell.ports import Port
 from memwell.types import Health, Problem, Progress, Report, Scope
@@ -84,6 +85,7 @@ async def doctor(engine: Engine) -> Report:
 
 async def repair(engine: Engine, progress: Progress | None) -> Report:
     """Rebuild what `doctor` finds wrong, remove what has expired, embed what has no vectors."""
+    check_progress(progress)
     with suppress(Corrupt):  # the report has it
         await sweep(engine)
     report = await engine.store.check(repair=True)

@@ -22,6 +22,7 @@ __all__ = [
     "check_flag",
     "check_id",
     "check_link",
+    "check_progress",
     "check_stored",
     "expiry_after",
     "moment_of",
@@ -141,6 +142,12 @@ def check_flag(name: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise InvalidQuery(f"{name} is True or False, not {shown(value)}")
     return value
+
+
+def check_progress(progress: object) -> None:
+    """A function, or `None`. To be checked before anything is stored."""
+    if progress is not None and not callable(progress):
+        raise InvalidInput(f"progress is a function of (done, total), not {shown(progress)}")
 
 
 def check_link(kind: object, strength: object) -> tuple[str, float]:
