@@ -26,8 +26,8 @@ ROOMS = (
     {"retrieval", "registry"},
     {"followers", "coordination"},
     {"backends", "indexes", "embedders", "wrappers"},
-    {"engine", "memory", "policies", "security"},
-    {"sync", "scoped"},
+    {"engine", "scoped", "memory", "policies", "security"},
+    {"sync"},
     {"cli", "testing", "__main__", "compat", "server", "mcp", "web", "integrations", "client"},
 )
 """Every module and package directly under `memwell`, from the bottom up. Nothing imports what stands above it."""

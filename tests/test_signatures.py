@@ -24,6 +24,8 @@ def public(cls: type) -> dict[str, Callable[..., Any]]:
 
 
 NAMES = sorted(public(AsyncMemory))
+AT_ONCE = {"on", "scoped"}
+"""What is no call of the engine, and so is not awaited."""
 
 
 def test_both_have_the_same_methods() -> None:
@@ -45,10 +47,10 @@ def test_both_take_and_give_the_same(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_one_is_awaited_and_the_other_is_not(name: str) -> None:
     assert not inspect.iscoroutinefunction(public(Memory)[name])
-    assert inspect.iscoroutinefunction(public(AsyncMemory)[name]) is (name != "on")
+    assert inspect.iscoroutinefunction(public(AsyncMemory)[name]) is (name not in AT_ONCE)
 
 
-SCOPE = {field.name for field in fields(requests.ScopedRequest)}
+SCOPE = {field.name for field in fields(requests.OwnedRequest)}
 
 
 def request_of(name: str) -> type[Any] | None:
@@ -83,7 +85,7 @@ def test_a_request_has_the_parameters_of_its_method_with_the_same_defaults_and_t
     for beside in ("self", "progress"):
         taken.pop(beside, None)
     if request is None:
-        assert not taken or name == "on"
+        assert not taken or name in AT_ONCE
         return
     defaults = {each.name: each.default for each in fields(request)}
     assert {n: inspect.Parameter.empty if d is MISSING else d for n, d in defaults.items()} == {
@@ -95,7 +97,7 @@ def test_a_request_has_the_parameters_of_its_method_with_the_same_defaults_and_t
 
 def test_every_request_belongs_to_a_method() -> None:
     kinds = {kind for name in requests.__all__ if (kind := getattr(requests, name)) and is_dataclass(kind)}
-    assert kinds - {requests.ScopedRequest} == {request_of(name) for name in NAMES} - {None}
+    assert kinds - {requests.OwnedRequest} == {request_of(name) for name in NAMES} - {None}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from os import PathLike
-from typing import Any, Self, TypeVar, overload
+from typing import Any, Self, TypeVar, cast, overload
 
 from memwell import _bridge
 from memwell.engine import assembly
@@ -27,6 +27,7 @@ from memwell.types import (
     Link,
     Mode,
     NewMemory,
+    Owner,
     Page,
     Progress,
     Record,
@@ -442,6 +443,24 @@ class Memory:
     def sweep(self) -> int:
         """Remove the expired memories of every tenant for good, and return how many. Also happens by itself."""
         return self._run(self._memory.sweep())
+
+    def scoped(
+        self, *, tenant_id: str | None = None, user_id: str | None = None, agent_id: str | None = None,
+        session_id: str | None = None, namespace: str | None = None,
+    ) -> Self:  # fmt: skip
+        """The same memory for one owner: its methods take the parts given here (`tenant_id`, `user_id`, `agent_id`,
+        `session_id`, `namespace`) as bound, and see and write nothing outside.
+
+        A call on it that names another owner raises `InvalidInput`, also in a `NewMemory`; one may name further parts.
+        What works on the whole store (`doctor`, `repair`, `sweep`, `import_`, `reembed`) raises `NotSupported`.
+        `on` brings the events of calls that lie in this scope. `close` does nothing: the memory closes the parts.
+        """
+        from memwell import scoped
+
+        owner = Owner(
+            tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id, namespace=namespace
+        )  # fmt: skip
+        return scoped.view(self, cast("Mapping[str, str | None]", owner))
 
     def on(self, event: str, handler: Handler) -> Callable[[], None]:
         """Call `handler(event)` after each event of this name (one of `memwell.EVENTS`, or `*` for all).

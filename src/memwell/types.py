@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypedDict
 
 from memwell.fields import NARROWING
 from memwell.frozen import EMPTY, FrozenDict, freeze
@@ -22,6 +22,7 @@ __all__ = [
     "Imported",
     "Link",
     "NewMemory",
+    "Owner",
     "Page",
     "Problem",
     "Progress",
@@ -78,6 +79,16 @@ class Scope(Value):
             and (self.agent_id is None or self.agent_id == owner.agent_id)
             and (self.namespace is None or self.namespace == owner.namespace)
         )
+
+
+class Owner(TypedDict, total=False):
+    """The parts of a scope as keywords, for `**owner` in a call; type checkers accept it."""
+
+    tenant_id: str | None
+    user_id: str | None
+    agent_id: str | None
+    session_id: str | None
+    namespace: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import update_wrapper
 from pathlib import Path
-from typing import Annotated, Any, Concatenate, Final, ParamSpec, TypedDict
+from typing import Annotated, Any, Concatenate, Final, ParamSpec
 from urllib.parse import quote
 
 import typer
@@ -23,6 +23,7 @@ from memwell.config import Settings, load
 from memwell.errors import InvalidInput, NotFound
 from memwell.fields import LIMITS
 from memwell.sync import Memory
+from memwell.types import Owner
 
 __all__ = ["Cli", "Metadata", "Where", "Yes", "ask", "command", "content_of", "duration"]
 
@@ -53,16 +54,6 @@ Metadata = Annotated[
     str | None, typer.Option("--metadata", metavar="JSON", help='Metadata, such as \'{"topic": "tea"}\'.')
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
-
-
-class Owner(TypedDict, total=False):
-    """The scope of a call, as keywords of `Memory`'s methods."""
-
-    tenant_id: str
-    user_id: str
-    agent_id: str
-    session_id: str
-    namespace: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,13 +28,13 @@ __all__ = [
     "ImportRequest",
     "ListRequest",
     "OnDuplicate",
+    "OwnedRequest",
     "RecallRequest",
     "ReembedRequest",
     "RelateRequest",
     "RelatedRequest",
     "RememberRequest",
     "RestoreRequest",
-    "ScopedRequest",
     "StatsRequest",
     "UnrelateRequest",
     "UpdateRequest",
@@ -46,7 +46,7 @@ _scope_parts = attrgetter(*SCOPE)
 
 
 @dataclass(slots=True, kw_only=True)
-class ScopedRequest:
+class OwnedRequest:
     """The scope of a call: whose memory `remember` stores, and which memories any other call may see."""
 
     tenant_id: str | None = None
@@ -66,7 +66,7 @@ class ScopedRequest:
 
 
 @dataclass(slots=True, kw_only=True)
-class RememberRequest(ScopedRequest):
+class RememberRequest(OwnedRequest):
     """`remember`: store one memory or several."""
 
     content: str | NewMemory | Sequence[str | NewMemory]
@@ -88,7 +88,7 @@ class RememberRequest(ScopedRequest):
 
 
 @dataclass(slots=True, kw_only=True)
-class RecallRequest(ScopedRequest):
+class RecallRequest(OwnedRequest):
     """`recall`: the memories that answer a question."""
 
     query: str
@@ -102,14 +102,14 @@ class RecallRequest(ScopedRequest):
 
 
 @dataclass(slots=True, kw_only=True)
-class GetRequest(ScopedRequest):
+class GetRequest(OwnedRequest):
     """`get`: one memory."""
 
     id: str
 
 
 @dataclass(slots=True, kw_only=True)
-class ListRequest(ScopedRequest):
+class ListRequest(OwnedRequest):
     """`list`: a page of memories."""
 
     where: Where | None = None
@@ -120,7 +120,7 @@ class ListRequest(ScopedRequest):
 
 
 @dataclass(slots=True, kw_only=True)
-class UpdateRequest(ScopedRequest):
+class UpdateRequest(OwnedRequest):
     """`update`: change fields of one memory; `None` leaves a field as it is."""
 
     id: str
@@ -140,7 +140,7 @@ class UpdateRequest(ScopedRequest):
 
 
 @dataclass(slots=True, kw_only=True)
-class ForgetRequest(ScopedRequest):
+class ForgetRequest(OwnedRequest):
     """`forget`: remove memories."""
 
     ids: str | Iterable[str] | None = None
@@ -149,14 +149,14 @@ class ForgetRequest(ScopedRequest):
 
 
 @dataclass(slots=True, kw_only=True)
-class HistoryRequest(ScopedRequest):
+class HistoryRequest(OwnedRequest):
     """`history`: every version of one memory."""
 
     id: str
 
 
 @dataclass(slots=True, kw_only=True)
-class RestoreRequest(ScopedRequest):
+class RestoreRequest(OwnedRequest):
     """`restore`: make an older version current again."""
 
     id: str
@@ -165,7 +165,7 @@ class RestoreRequest(ScopedRequest):
 
 
 @dataclass(slots=True, kw_only=True)
-class RelateRequest(ScopedRequest):
+class RelateRequest(OwnedRequest):
     """`relate`: link one memory to another."""
 
     source: str
@@ -175,7 +175,7 @@ class RelateRequest(ScopedRequest):
 
 
 @dataclass(slots=True, kw_only=True)
-class UnrelateRequest(ScopedRequest):
+class UnrelateRequest(OwnedRequest):
     """`unrelate`: remove links from one memory to another."""
 
     source: str
@@ -185,7 +185,7 @@ class UnrelateRequest(ScopedRequest):
 
 
 @dataclass(slots=True, kw_only=True)
-class RelatedRequest(ScopedRequest):
+class RelatedRequest(OwnedRequest):
     """`related`: the memories reached over links."""
 
     id: str
@@ -195,19 +195,19 @@ class RelatedRequest(ScopedRequest):
 
 
 @dataclass(slots=True, kw_only=True)
-class CountRequest(ScopedRequest):
+class CountRequest(OwnedRequest):
     """`count`: how many memories there are."""
 
     where: Where | None = None
 
 
 @dataclass(slots=True, kw_only=True)
-class StatsRequest(ScopedRequest):
+class StatsRequest(OwnedRequest):
     """`stats`: counts by kind, category and model."""
 
 
 @dataclass(slots=True, kw_only=True)
-class ExportRequest(ScopedRequest):
+class ExportRequest(OwnedRequest):
     """`export`: write a scope's memories to a file."""
 
     path: str | PathLike[str]

@@ -28,12 +28,13 @@ from memwell.testing.memory.recalling import Recalling
 from memwell.testing.memory.reembedding import Reembedding
 from memwell.testing.memory.relating import Relating
 from memwell.testing.memory.remembering import Remembering
+from memwell.testing.memory.scoping import Scoping
 from memwell.testing.memory.transferring import Transferring
 
 __all__ = ["MemoryConformance", "MemoryFrontage", "OnALoop", "Words"]
 
 
 class MemoryConformance(
-    Remembering, Reading, Changing, Recalling, Relating, Transferring, Lifecycle, Reembedding
+    Remembering, Reading, Changing, Recalling, Relating, Scoping, Transferring, Lifecycle, Reembedding
 ):
     """Subclass it and give the fixtures `opening`, `url`, or both."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pytest
@@ -16,6 +16,9 @@ from memwell.ports import Embedder
 from memwell.sync import Memory
 from memwell.testing.samples import Clock
 from memwell.types import Hit
+
+if TYPE_CHECKING:
+    from memwell._bridge import Loop
 
 __all__ = ["MemorySuite", "OnALoop", "Opening", "Words", "ids_of"]
 
@@ -70,16 +73,18 @@ class Words(Embedder):
 class OnALoop:
     """An `AsyncMemory` with synchronous methods: each runs to its end on an event loop in a background thread."""
 
-    def __init__(self, memory: AsyncMemory) -> None:
+    def __init__(self, memory: AsyncMemory, loop: Loop | None = None) -> None:
         from memwell._bridge import Loop
 
         self.memory = memory
-        self._loop = Loop()
+        self._loop = Loop() if loop is None else loop
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self.memory, name)
         if name == "on":
             return method
+        if name == "scoped":
+            return lambda **owner: OnALoop(method(**owner), self._loop)
 
         def call(*arguments: Any, **options: Any) -> Any:
             return self._loop.run(method(*arguments, **options))

@@ -9,6 +9,7 @@ from memwell.sync import Memory
 from memwell.testing.memory._harness import MemorySuite, ids_of
 from memwell.testing.samples import Clock
 from memwell.types import NewMemory
+from memwell.values import plain
 
 __all__ = ["Relating", "remember_letters"]
 
@@ -43,7 +44,7 @@ class Relating(MemorySuite):
         own = [event for event in events if event.scope.user_id == "ana"]
         assert {event.name for event in own} >= {"recalled", "updated", "reinforced"}
         for shown in (*answers, *own, (tmp_path / "ana.jsonl").read_text()):
-            assert "secret" not in repr(shown)
+            assert "secret" not in str(plain(shown))
         links = {link.target for event in own for record in event.records for link in record.links}
         assert links == {link.target for link in memory.get("a", user_id="ana").links} == {"b"}
         assert {link.target for link in memory.get("a").links} == {"b", "secret"}

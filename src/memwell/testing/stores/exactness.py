@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -116,13 +117,13 @@ class Exactness(StoreSuite):
             Unlink(scope=ANYBODY, source="a", target="b"),
             Delete(scope=ANYBODY, ids=("missing", "b"), where=where),
         ]
-        before = copy.deepcopy((metadata, where, [repr(operation) for operation in operations]))
+        before = copy.deepcopy((metadata, where, [repr(asdict(operation)) for operation in operations]))
         rows = vectors.vectors.copy()
         harness.write(*operations)
         harness.scan(where)
         harness.count(where)
         harness.search("apple", vector=rows[0], where=where)
-        assert (metadata, where, [repr(operation) for operation in operations]) == before
+        assert (metadata, where, [repr(asdict(operation)) for operation in operations]) == before
         assert np.array_equal(vectors.vectors, rows)
 
     # ------------------------------------------------------------------------------------------- names
