@@ -208,8 +208,8 @@ def test_importing_memwell_loads_no_third_party_module() -> None:
     assert roots - set(sys.stdlib_module_names) == {"memwell"}
 
 
-def test_importing_memwell_takes_less_than_150_milliseconds() -> None:
-    code = "from time import perf_counter as t; a = t(); import memwell; print(t() - a)"
+def test_importing_memwell_takes_less_than_150_milliseconds_of_processor_time() -> None:
+    code = "from time import process_time as t; a = t(); import memwell; print(t() - a)"
     assert statistics.median(float(run(code)) for _ in range(7)) < 0.150
 
 
