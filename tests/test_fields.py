@@ -40,6 +40,7 @@ ELSEWHERE: Final = {
     "engine/lookup.py": "the orders of a listing",
     "engine/validation.py": "fields with rules of their own",
     "engine/export_lines.py": "the counts of an import",
+    "engine/messages.py": "the keys of a chat message",
     "wrappers/indexed.py": "what an index does not have",
     "fields.py": "the table",
 }
@@ -74,7 +75,13 @@ def test_a_field_is_declared_as_the_table_says(field: Field) -> None:
 def test_keywords_are_those_of_the_table() -> None:
     given, updatable = set(named(given=True)), set(named(updatable=True))
     assert declared(NewMemory).keys() == given | {"content", "ttl"}
-    assert declared(RememberRequest).keys() == given | {"tenant_id", "content", "ttl", "on_duplicate"}
+    assert declared(RememberRequest).keys() == given | {
+        "tenant_id",
+        "content",
+        "ttl",
+        "on_duplicate",
+        "supersedes",
+    }
     assert declared(UpdateRequest).keys() == updatable | {*SCOPE, "id", "ttl", "clear", "expected_version"}
     for method, request, more in (
         (AsyncMemory.remember, RememberRequest, {"progress"}),

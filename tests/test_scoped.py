@@ -53,6 +53,10 @@ def test_owners_are_checked_and_shown() -> None:
                 memory.scoped(**owner)  # type: ignore[arg-type]
         with pytest.raises(TypeError, match="did you mean 'user_id'"):
             memory.scoped(user="ana")  # type: ignore[call-arg]
+        with pytest.raises(NotSupported, match="session_id"):
+            memory.scoped(user_id="ana", session_id="s1").remember("x", supersedes="y")
+        with pytest.raises(InvalidInput, match="user_id; hand it"):
+            memory.scoped(user_id="ana").remember({"role": "user", "content": "x", "user_id": "bob"})
         with pytest.raises(InvalidInput, match="handler"):
             memory.scoped(user_id="ana").on("*", 7)  # type: ignore[arg-type]
 

@@ -33,6 +33,7 @@ from memwell.engine.requests import (
     RememberRequest,
     RestoreRequest,
     StatsRequest,
+    Superseded,
     UnrelateRequest,
     UpdateRequest,
 )
@@ -44,6 +45,7 @@ from memwell.types import (
     Hit,
     Imported,
     Link,
+    Message,
     Mode,
     NewMemory,
     Owner,
@@ -106,49 +108,56 @@ class AsyncMemory:
 
     @overload
     async def remember(  # type: ignore[overload-overlap]  # a str is a Sequence[str] too
-        self, content: str | NewMemory, *, metadata: Mapping[str, Any] | None = None,
+        self, content: str | NewMemory | Message, *, metadata: Mapping[str, Any] | None = None,
         tags: Sequence[str] | None = None, category: str | None = None, importance: float | None = None,
         kind: str | None = None, tier: str | None = None, source: str | None = None,
         ttl: float | timedelta | None = None, expires_at: datetime | str | None = None, id: str | None = None,
         created_at: datetime | str | None = None, on_duplicate: OnDuplicate = "reinforce",
-        progress: Progress | None = None, tenant_id: str | None = None, user_id: str | None = None,
-        agent_id: str | None = None, session_id: str | None = None, namespace: str | None = None,
+        supersedes: str | None = None, progress: Progress | None = None, tenant_id: str | None = None,
+        user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
+        namespace: str | None = None,
     ) -> Record: ...  # fmt: skip
     @overload
     async def remember(
-        self, content: Sequence[str | NewMemory], *, metadata: Mapping[str, Any] | None = None,
+        self, content: Sequence[str | NewMemory | Message], *, metadata: Mapping[str, Any] | None = None,
         tags: Sequence[str] | None = None, category: str | None = None, importance: float | None = None,
         kind: str | None = None, tier: str | None = None, source: str | None = None,
         ttl: float | timedelta | None = None, expires_at: datetime | str | None = None, id: str | None = None,
         created_at: datetime | str | None = None, on_duplicate: OnDuplicate = "reinforce",
-        progress: Progress | None = None, tenant_id: str | None = None, user_id: str | None = None,
-        agent_id: str | None = None, session_id: str | None = None, namespace: str | None = None,
+        supersedes: str | None = None, progress: Progress | None = None, tenant_id: str | None = None,
+        user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
+        namespace: str | None = None,
     ) -> Records: ...  # fmt: skip
     @overload
     async def remember(
-        self, content: str | NewMemory | Sequence[str | NewMemory], *,
+        self, content: str | NewMemory | Message | Sequence[str | NewMemory | Message], *,
         metadata: Mapping[str, Any] | None = None, tags: Sequence[str] | None = None,
         category: str | None = None, importance: float | None = None, kind: str | None = None,
         tier: str | None = None, source: str | None = None, ttl: float | timedelta | None = None,
         expires_at: datetime | str | None = None, id: str | None = None,
         created_at: datetime | str | None = None, on_duplicate: OnDuplicate = "reinforce",
-        progress: Progress | None = None, tenant_id: str | None = None, user_id: str | None = None,
-        agent_id: str | None = None, session_id: str | None = None, namespace: str | None = None,
+        supersedes: str | None = None, progress: Progress | None = None, tenant_id: str | None = None,
+        user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
+        namespace: str | None = None,
     ) -> Record | Records: ...  # fmt: skip
     async def remember(
-        self, content: str | NewMemory | Sequence[str | NewMemory], *,
+        self, content: str | NewMemory | Message | Sequence[str | NewMemory | Message], *,
         metadata: Mapping[str, Any] | None = None, tags: Sequence[str] | None = None,
         category: str | None = None, importance: float | None = None, kind: str | None = None,
         tier: str | None = None, source: str | None = None, ttl: float | timedelta | None = None,
         expires_at: datetime | str | None = None, id: str | None = None,
         created_at: datetime | str | None = None, on_duplicate: OnDuplicate = "reinforce",
-        progress: Progress | None = None, tenant_id: str | None = None, user_id: str | None = None,
-        agent_id: str | None = None, session_id: str | None = None, namespace: str | None = None,
+        supersedes: str | None = None, progress: Progress | None = None, tenant_id: str | None = None,
+        user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
+        namespace: str | None = None,
     ) -> Record | Records:  # fmt: skip
         """Store one memory, or a list of them in one transaction, and return what is stored.
 
-        - `content`: a text, a `NewMemory`, or a list of them. In a list, the options below hold for every item that
-          does not say otherwise. A text longer than the embedder's window is cut into passages, each found by itself.
+        - `content`: a text, a `NewMemory`, a chat message such as `{"role": "user", "content": "Hello"}`, or a list of
+          them. In a list, the options below hold for every item that does not say otherwise. A text longer than the
+          embedder's window is cut into passages, each found by itself. The `content` of a message may be a list of
+          parts, whose texts are taken; its `role`, its `name` (as `speaker`) and other keys stand in the metadata, its
+          `created_at` is that of the memory. In a list, messages without text (tool calls, images) are left out.
         - `metadata`: a mapping of JSON values and datetimes; `tags`: a list of texts; `category`, `tier`, `source`:
           texts of your own; `kind`: a text, `"memory"` by default; `importance`: 0..1, 0.5 by default.
         - `ttl`: seconds or a timedelta from now; or `expires_at`: a datetime or ISO 8601 text.
@@ -157,25 +166,29 @@ class AsyncMemory:
           category, tags and metadata (and `id` and `created_at`, if given). `"reinforce"` adds one to `reinforced`,
           lets the later expiry win, and keeps the stored `importance`, `tier` and `source`. `"update"` also takes over
           what is given of `importance`, `tier`, `source` and the expiry, as a new version if any of it differs.
+        - `supersedes`: the id of a memory of the same user that this one replaces: both are kept, linked in the same
+          transaction, and `recall` shows the new one. For one memory, not for a list.
         - `progress(done, total)`: called while a list is embedded, and when it is stored.
         - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: whose memory it is.
 
         If the embedder fails, the memory is stored without vectors and embedded later. Raises `InvalidInput` beyond a
-        limit (`memwell.LIMITS`), and `Conflict` for an `id` that another memory has.
+        limit (`memwell.LIMITS`), `Conflict` for an `id` that another memory has, and `NotFound` for a superseded memory
+        that is not there.
         """
         request = RememberRequest(
             content=content, metadata=metadata, tags=tags, category=category, importance=importance, kind=kind,
             tier=tier, source=source, ttl=ttl, expires_at=expires_at, id=id, created_at=created_at,
-            on_duplicate=on_duplicate, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
-            session_id=session_id, namespace=namespace,
+            on_duplicate=on_duplicate, supersedes=supersedes, tenant_id=tenant_id, user_id=user_id,
+            agent_id=agent_id, session_id=session_id, namespace=namespace,
         )  # fmt: skip
         return await remember.remember(self._engine, request, progress)
 
     async def recall(
         self, query: str, *, where: Where | None = None, limit: int = 10, token_budget: int | None = None,
         strategy: str | Strategy = "relevant", as_of: datetime | str | None = None, mode: Mode = "hybrid",
-        explain: bool = False, tenant_id: str | None = None, user_id: str | None = None,
-        agent_id: str | None = None, session_id: str | None = None, namespace: str | None = None,
+        explain: bool = False, superseded: Superseded = "hide", tenant_id: str | None = None,
+        user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
+        namespace: str | None = None,
     ) -> Hits:  # fmt: skip
         """Find the memories that answer a question, best first. Each `Hit` has a score in 0..1 and its reasons.
 
@@ -189,15 +202,17 @@ class AsyncMemory:
           their present words.
         - `mode`: `"hybrid"` (words and vectors, as far as there are any), `"semantic"` or `"lexical"`.
         - `explain`: also fill in `Hit.why.terms`, and the matching passage of every hit.
+        - `superseded`: in place of a memory that another visible one supersedes `"hide"` gives that one; `"show"` gives
+          them as they are found, with a note on the older.
         - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: search only the memories of this scope.
 
-        A memory that another visible one supersedes is replaced by that one. Raises `InvalidQuery` for an empty query
-        and an unknown mode, strategy or filter, and `NotSupported` for `"semantic"` without an embedder.
+        Raises `InvalidQuery` for an empty query and an unknown mode, strategy or filter, and `NotSupported` for
+        `"semantic"` without an embedder.
         """
         request = RecallRequest(
             query=query, where=where, limit=limit, token_budget=token_budget, strategy=strategy, as_of=as_of,
-            mode=mode, explain=explain, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
-            session_id=session_id, namespace=namespace,
+            mode=mode, explain=explain, superseded=superseded, tenant_id=tenant_id, user_id=user_id,
+            agent_id=agent_id, session_id=session_id, namespace=namespace,
         )  # fmt: skip
         return await recall.recall(self._engine, request)
 

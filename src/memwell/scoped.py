@@ -94,6 +94,13 @@ def _with_owner(view: _View, name: str, call: Arguments) -> Arguments:
     arguments, given = call
     _check(view, given)
     if name == "remember":
+        narrow = view._owner.keys() - {"tenant_id", "user_id"}
+        if given.get("supersedes") is not None and narrow:
+            raise NotSupported(
+                f"supersedes reaches all memories of a user; this view is bound to {', '.join(sorted(narrow))}, too",
+                part="memory",
+                operation="remember",
+            )
         content = arguments[0] if arguments else given.get("content")
         for item in content if isinstance(content, Sequence) else [content]:
             if isinstance(item, NewMemory):

@@ -46,6 +46,9 @@ Where: TypeAlias = Mapping[str, Any]
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with how many are done and how many there are."""
 
+Message: TypeAlias = Mapping[str, object]
+"""A chat message: `role`, `content`, and perhaps `name`."""
+
 Mode: TypeAlias = Literal["hybrid", "semantic", "lexical"]
 
 DEFAULT_TENANT = "default"

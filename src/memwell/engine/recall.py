@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from memwell import filters
 from memwell.engine import passages
 from memwell.engine.context import Engine
 from memwell.engine.lookup import check_limit
-from memwell.engine.requests import RecallRequest
+from memwell.engine.requests import RecallRequest, Superseded
 from memwell.engine.validation import check_content, check_flag, moment_of
 from memwell.errors import InvalidInput, InvalidQuery, NotSupported, shown
 from memwell.ports.store.search import Found, Search
@@ -85,6 +85,9 @@ def _checked(engine: Engine, request: RecallRequest) -> Strategy:
             part="memory",
             operation="recall",
         )
+    if not isinstance(request.superseded, str) or request.superseded not in get_args(Superseded):
+        known = ", ".join(get_args(Superseded))
+        raise InvalidQuery(f"unknown superseded {shown(request.superseded)}; known: {known}")
     return strategies.resolve(request.strategy)
 
 
@@ -138,7 +141,7 @@ async def _fetched(
     )  # a record that has expired by today is not returned for an earlier time either
     records = {record.id: record for record in await engine.store.get(search.scope, ids, now=today)}
     hits = [_hit(records[id], item, notes) for id, item in zip(ids, ranked, strict=True) if id in records]
-    hits = await _superseded(engine, hits, search, today, found.incoming)
+    hits = await _superseded(engine, hits, search, today, found.incoming, show=request.superseded == "show")
     if request.as_of is None:
         return hits
     past = [replace(hit, record=await _version_at(engine, hit.record, search)) for hit in hits]
@@ -168,13 +171,19 @@ async def _superseded(
     search: Search,
     today: datetime,
     incoming: Sequence[tuple[str, Link]] | None,
+    *,
+    show: bool,
 ) -> list[Hit]:
-    """The hits with each superseded record replaced by its latest successor, and with notes about contradictions."""
+    """The hits with each superseded record replaced by its latest successor, or with `show` noted, and with notes
+    about contradictions.
+    """
     ids = {hit.record.id for hit in hits}
     known = None if incoming is None else [item for item in incoming if item[1].target in ids]
     successors, contradicted_by = await _newer(engine, [hit.record.id for hit in hits], search, today, known)
     if not successors and not contradicted_by:
         return hits
+    if show:
+        return [_noted(hit, successors, contradicted_by) for hit in hits]
     fresh = {record.id for record in successors.values()} - successors.keys()
     while fresh:
         more, _ = await _newer(engine, sorted(fresh), search, today)
@@ -193,6 +202,12 @@ async def _superseded(
                 hit, record=record, why=replace(hit.why, notes=(*hit.why.notes, *note))
             )
     return list(found.values())
+
+
+def _noted(hit: Hit, successors: Mapping[str, Record], contradicted_by: Mapping[str, str]) -> Hit:
+    notes = [f"superseded by {successors[hit.id].id}"] if hit.id in successors else []
+    notes += [f"contradicted by {contradicted_by[hit.id]}"] if hit.id in contradicted_by else []
+    return replace(hit, why=replace(hit.why, notes=(*hit.why.notes, *notes)))
 
 
 async def _newer(

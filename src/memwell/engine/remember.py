@@ -7,8 +7,10 @@ from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any, Final, get_args
 
+from memwell.engine import superseding
 from memwell.engine.backfill import embed_pending_quietly
 from memwell.engine.context import Engine, report
+from memwell.engine.messages import memory_of, with_text
 from memwell.engine.requests import (
     ForgetRequest,
     OnDuplicate,
@@ -34,12 +36,16 @@ from memwell.types import NewMemory, Progress, Record, Scope
 
 __all__ = ["forget", "remember", "restore", "update"]
 
-_GIVEN: Final = tuple(f.name for f in fields(RememberRequest) if f.name not in ("content", "on_duplicate"))
+_GIVEN: Final = tuple(
+    f.name for f in fields(RememberRequest) if f.name not in ("content", "on_duplicate", "supersedes")
+)
 _CHANGED: Final = tuple(
     f.name for f in fields(UpdateRequest) if f.name not in (*SCOPE, "id", "ttl", "clear", "expected_version")
 )
 _BESIDE: Final = (*named(updatable=True, digest=False), "ttl")
 """What may differ between two memories that are otherwise the same."""
+_ONE: Final = (str, NewMemory, Mapping)
+"""What is one memory, and no list."""
 _SLICE: Final = 256
 """Contents embedded between two calls of `progress`."""
 _WHOLE_TENANT: Final = (
@@ -58,13 +64,16 @@ async def remember(
     report(progress, 0, len(inserts))
     if engine.encoder is not None:
         inserts = await _embedded(engine, inserts, now, progress)
-    records: list[Record] = await store.write(inserts, now=now)
+    if request.supersedes is None:
+        records: list[Record] = await store.write(inserts, now=now)
+    else:
+        records = [await superseding.store(engine, inserts[0], request.supersedes, now)]
     report(progress, len(inserts), len(inserts))
     _publish(engine, inserts, records, now)
     await engine.housekeeping(now)
     if engine.encoder is not None and engine.encoder.pending and any(r.embedded for r in records):
         await embed_pending_quietly(engine)
-    return records[0] if isinstance(request.content, str | NewMemory) else records
+    return records[0] if isinstance(request.content, _ONE) else records
 
 
 def _inserts(engine: Engine, request: RememberRequest, now: datetime) -> list[Insert]:
@@ -73,24 +82,28 @@ def _inserts(engine: Engine, request: RememberRequest, now: datetime) -> list[In
         raise InvalidInput(f"unknown on_duplicate {shown(request.on_duplicate)}; known: {known}")
     given = {name: getattr(request, name) for name in _GIVEN}
     base, content = Template(given, now, embedded=engine.encoder is not None), request.content
-    if isinstance(content, str | NewMemory):
+    if isinstance(content, _ONE):
         return [_insert(content, base, request)]
     if not isinstance(content, Sequence) or isinstance(content, bytes):
         raise InvalidInput(
-            f"remember takes a text, a NewMemory or a list of them, not {type(content).__name__}"
+            f"remember takes a text, a NewMemory, a chat message or a list of them, not {_type(content)}"
         )
     if base.id is not None:
         raise InvalidInput("one id cannot name several memories; give each NewMemory its own")
-    return [_insert(item, base, request) for item in content]
+    if request.supersedes is not None:
+        raise InvalidInput("supersedes is for one memory, not for a list; call remember for each")
+    return [_insert(item, base, request) for item in content if with_text(item)]
 
 
 def _insert(item: object, template: Template, request: RememberRequest) -> Insert:
     content: object = item
     sources: tuple[object, ...] = (request,)
+    if isinstance(item, Mapping):
+        item = memory_of(item, request.metadata)
     if isinstance(item, NewMemory):
         content, template, sources = item.content, template.over(item), (request, item)
     elif not isinstance(item, str):
-        raise InvalidInput(f"content is a text or a NewMemory, not {type(item).__name__}")
+        raise InvalidInput(f"content is a text, a NewMemory or a chat message, not {_type(item)}")
     record = template.record(content, new_id)
     return Insert(
         record=record,
@@ -99,6 +112,12 @@ def _insert(item: object, template: Template, request: RememberRequest) -> Inser
         digest=digest(record),
         overwrite=_overwrite(sources) if request.on_duplicate == "update" else (),
     )
+
+
+def _type(value: object) -> str:
+    """The type of what is no content, with the way out for the messages of a client library."""
+    dumps = getattr(value, "model_dump", None)
+    return type(value).__name__ + ("; hand over its model_dump()" if callable(dumps) else "")
 
 
 def _overwrite(given: Sequence[object]) -> tuple[str, ...]:

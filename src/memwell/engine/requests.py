@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeAlias
 from memwell.engine.validation import scope_of
 from memwell.fields import NARROWING, SCOPE
 from memwell.retrieval.ranking.strategies import Strategy
-from memwell.types import Mode, NewMemory, Scope, Where
+from memwell.types import Message, Mode, NewMemory, Scope, Where
 
 __all__ = [
     "CountRequest",
@@ -36,11 +36,13 @@ __all__ = [
     "RememberRequest",
     "RestoreRequest",
     "StatsRequest",
+    "Superseded",
     "UnrelateRequest",
     "UpdateRequest",
 ]
 
 OnDuplicate: TypeAlias = Literal["reinforce", "update"]
+Superseded: TypeAlias = Literal["hide", "show"]
 
 _scope_parts = attrgetter(*SCOPE)
 
@@ -69,7 +71,7 @@ class OwnedRequest:
 class RememberRequest(OwnedRequest):
     """`remember`: store one memory or several."""
 
-    content: str | NewMemory | Sequence[str | NewMemory]
+    content: str | NewMemory | Message | Sequence[str | NewMemory | Message]
     metadata: Mapping[str, Any] | None = None
     tags: Sequence[str] | None = None
     category: str | None = None
@@ -85,6 +87,7 @@ class RememberRequest(OwnedRequest):
     id: str | None = None
     created_at: datetime | str | None = None
     on_duplicate: OnDuplicate = "reinforce"
+    supersedes: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,6 +102,7 @@ class RecallRequest(OwnedRequest):
     as_of: datetime | str | None = None
     mode: Mode = "hybrid"
     explain: bool = False
+    superseded: Superseded = "hide"
 
 
 @dataclass(slots=True, kw_only=True)

@@ -29,12 +29,22 @@ from memwell.testing.memory.reembedding import Reembedding
 from memwell.testing.memory.relating import Relating
 from memwell.testing.memory.remembering import Remembering
 from memwell.testing.memory.scoping import Scoping
+from memwell.testing.memory.talking import Talking
 from memwell.testing.memory.transferring import Transferring
 
 __all__ = ["MemoryConformance", "MemoryFrontage", "OnALoop", "Words"]
 
 
 class MemoryConformance(
-    Remembering, Reading, Changing, Recalling, Relating, Scoping, Transferring, Lifecycle, Reembedding
+    Remembering,
+    Reading,
+    Changing,
+    Recalling,
+    Relating,
+    Scoping,
+    Talking,
+    Transferring,
+    Lifecycle,
+    Reembedding,
 ):
     """Subclass it and give the fixtures `opening`, `url`, or both."""
