@@ -229,6 +229,16 @@ def test_a_table_dropped_while_the_memory_is_open_is_corrupt_with_a_remedy(
         memory.forget("m002")
 
 
+@pytest.mark.parametrize(
+    "table",
+    ["records", "vectors", "history", "links", "changes", "access", "models", "memwell_migrations"],
+)
+def test_health_and_doctor_tell_of_a_table_that_was_dropped(memory: Memory, path: Path, table: str) -> None:
+    tamper(path, f"DROP TABLE {table}")
+    assert not memory.health().ok
+    assert any(f"'{table}' is missing" in problem.detail for problem in memory.doctor().problems)
+
+
 @pytest.mark.parametrize("table", ["records", "vectors", "history", "links", "changes", "access", "models"])
 def test_a_file_with_a_dropped_table_is_not_opened(path: Path, table: str) -> None:
     with opened(path) as memory:

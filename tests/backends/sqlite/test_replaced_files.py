@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -73,8 +74,10 @@ def test_a_new_thread_does_not_read_another_file_than_the_others(
 def test_a_lost_write_ahead_log_is_noticed(memory: Memory, path: Path) -> None:
     memory.remember("pear")
     path.with_name("memory.db-wal").unlink()
-    with pytest.raises(Unavailable, match="write-ahead log"):
-        memory.remember("lost")
+    for call in (partial(memory.remember, "lost"), memory.doctor):
+        with pytest.raises(Unavailable, match="write-ahead log"):
+            call()
+    assert "write-ahead log" in memory.health().parts["store"]
 
 
 def test_opened_again_the_memory_goes_on(memory: Memory, path: Path) -> None:

@@ -251,6 +251,8 @@ class Database:
         if self.path != ":memory:":
             self._readers = threading.local()
             self._writer = None
+            if self._identity is not None:
+                self._identity.forget_log()
 
     # ---------------------------------------------------------------------------------------------- writing
 
@@ -272,8 +274,8 @@ class Database:
                 f"{self.path} is read-only; make the file and its folder writable", part="sqlite"
             )
         if self._identity is not None:
-            self._identity.check()
             self._identity.forget_log()
+            self._identity.check()
         connection = self._writer = self._opening.writer()
         return connection
 
@@ -293,6 +295,8 @@ class Database:
             connection.execute("ROLLBACK")
         except sqlite3.Error:
             self._writer = None  # the next one gets a new connection
+            if self._identity is not None:
+                self._identity.forget_log()
             raise
 
     def _run(self, job: Callable[[sqlite3.Connection], T]) -> T:

@@ -3,49 +3,42 @@
 from __future__ import annotations
 
 import os
-import time
-from typing import Final
 
 from memwell.errors import Unavailable
 
 __all__ = ["Identity"]
 
-_PAUSE: Final = 0.05
-
 
 class Identity:
     """The database file and its write-ahead log, by device and inode.
 
-    SQLite goes on with a file that was deleted or replaced: what is written then is lost without an error. The file is
-    looked at in every write; its log, which somebody would have to delete by itself, once in `_PAUSE` seconds.
+    SQLite goes on with a file that was deleted or replaced: what is written then is lost without an error. So both are
+    looked at in every write.
     """
 
-    __slots__ = ("_file", "_log", "_look_again", "_path")
+    __slots__ = ("_file", "_log", "_path")
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._file = _inode(path)
         self._log: tuple[int, int] | None = None
-        self._look_again = 0.0
 
     def check(self, *, writing: bool = False) -> None:
-        """Raise `Unavailable` when the path names another file, or none. With `writing`, look at the log as well: it
-        is there as long as a transaction is open.
+        """Raise `Unavailable` when the path names another file, or none, or when the log that the writer began is gone.
+        With `writing`, a transaction is open, so the log is there.
         """
         file = _inode(self._path)
         if file != self._file:
             raise self._replaced("deleted or moved" if file is None else "replaced by another file")
-        if writing and time.monotonic() >= self._look_again:
+        if writing or self._log is not None:
             log = _inode(f"{self._path}-wal")
             if self._log is not None and log != self._log:
                 raise self._replaced("separated from its write-ahead log (the file that ends in -wal)")
             self._log = log
-            self._look_again = time.monotonic() + _PAUSE
 
     def forget_log(self) -> None:
-        """The writer is closed: the next one may begin another log."""
+        """The writer is closed, or left to the parent process: the next one may begin another log."""
         self._log = None
-        self._look_again = 0.0
 
     def _replaced(self, how: str) -> Unavailable:
         return Unavailable(

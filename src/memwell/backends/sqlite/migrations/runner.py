@@ -61,7 +61,8 @@ def absent(connection: sqlite3.Connection, scripts: Sequence[str]) -> dict[str, 
     """Those tables and indexes that are not there: name → statement."""
     rows = connection.execute("SELECT name FROM sqlite_master").fetchall()
     there = {row[0] for row in rows}
-    return {name: statement for name, statement in schema_of(tuple(scripts)).items() if name not in there}
+    expected = {"memwell_migrations": _TABLE, **schema_of(tuple(scripts))}
+    return {name: statement for name, statement in expected.items() if name not in there}
 
 
 def statements(script: str) -> Iterator[str]:

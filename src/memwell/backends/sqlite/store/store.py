@@ -39,6 +39,9 @@ __all__ = ["SqliteStore"]
 _SWEEP_BATCH = 1000
 _MAPPED = 64 * 2**20
 """Files up to this size are read through a memory map: a new process has its first answer sooner."""
+_TABLES_ARE_THERE = (
+    "SELECT 1 FROM records, links, access, history, vectors, models, memwell_migrations WHERE 0"
+)
 
 
 class SqliteStore(SqlitePart, Store):
@@ -87,6 +90,7 @@ class SqliteStore(SqlitePart, Store):
     async def _ping(self) -> None:
         self._database.check_file()
         self._database.read().execute("SELECT seq FROM changes LIMIT 1").fetchone()
+        self._database.read().execute(_TABLES_ARE_THERE)
 
     async def _close(self) -> None:
         self._corpora.clear()
