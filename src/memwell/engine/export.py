@@ -25,7 +25,7 @@ from memwell.engine.jsonl import LINE_LIMIT, path_of
 from memwell.engine.partial_file import FORM, PartialFile
 from memwell.engine.requests import ExportRequest
 from memwell.engine.validation import check_flag, check_progress
-from memwell.errors import BackendError, Corrupt, NotSupported, Unavailable
+from memwell.errors import BackendError, Corrupt, MemwellError, NotSupported, Unavailable
 from memwell.ports import Embedding
 from memwell.records.codec import dumps, embedding_to_json, record_to_json, version_to_json
 from memwell.records.revisions import kept
@@ -89,15 +89,28 @@ class _Export:
             except NotSupported:
                 header = None
                 continue
+            await self._check_emptiness()
             self._warn()
             skipped = {"skipped": self._unreadable} if self._unreadable else {}
             self._file.seal(skipped)
             return self._file.records
+        await self._store.ping()  # tells if it is damaged
         raise Unavailable(
             "the store forgets its changes faster than it can be exported; try again when it is less busy",
             part="memory",
             operation="export",
         )
+
+    async def _check_emptiness(self) -> None:
+        """Raise `Corrupt` if there is nothing to export because the store has lost it: an older backup stays."""
+        if self._file.records:
+            return
+        try:
+            await self._store.ping()
+        except Corrupt:
+            raise
+        except MemwellError as error:
+            log.debug("an empty store was exported, whose health is: %s", error)
 
     # --------------------------------------------------------------------------------------------- positions
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -139,3 +140,26 @@ def test_without_its_counters_a_store_is_not_written_to_until_it_is_repaired(red
     assert harness.check().ok
     harness.run(part.sweep(START))
     run(part, part.close())
+
+
+@pytest.mark.parametrize("table", ["records", "words", "owners", "ages"])
+def test_health_tells_of_a_lost_table_and_no_empty_export_replaces_a_backup(
+    redis_url: str, table: str, tmp_path: Path
+) -> None:
+    backup = tmp_path / "backup.jsonl"
+    with Memory(redis_url, embedder=None) as memory:
+        memory.remember(["tea", "coffee"])
+        memory.export(backup)
+    delete(redis_url, table)
+    with Memory(redis_url, embedder=None) as memory:
+        health = memory.health()
+        assert (health.ok, health.status) == (False, "unhealthy")
+        assert f"the table {table} is gone" in health.parts["store"]
+        assert memory.doctor().problems[0].kind == "lost"
+        refused = pytest.raises(Corrupt, match="is gone")
+        with refused if table in ("records", "owners") else nullcontext():
+            memory.export(backup)
+        assert backup.read_bytes().count(b'"record":') == 2
+        memory.repair()
+        assert memory.health().ok
+        assert memory.count() == (0 if table == "records" else 2)

@@ -51,6 +51,8 @@ dimension · `followers` of the changes · `owners` tenant, user and id, in this
 the model that serves, and which server that was
 """
 
+_OF_EACH: Final = {"records": "HLEN", "words": "HLEN", "owners": "ZCARD", "ages": "ZCARD"}
+"""Tables with one entry of each record, and the command that counts them."""
 _NUMBER: Final = {table: number for number, table in enumerate(TABLES, 1)}
 _READ: Final = Script("""
 local found, at = {}, 1
@@ -201,7 +203,11 @@ class Server:
 
     def lost(self) -> Problem | None:
         """What shows that tables were deleted or evicted."""
-        form, rows = self.atomically(("HGET", "meta", "format"), ("ZCARD", "ages"))
+        form, rows, *sizes = self.atomically(
+            ("HGET", "meta", "format"),
+            ("ZCARD", "ages"),
+            *((size, table) for table, size in _OF_EACH.items()),
+        )
         if form is None and rows:
             detail = f"the table meta is gone, as by eviction, while {rows} memories are there; run `memwell repair`"
             return Problem(kind="lost", detail=detail)
@@ -209,7 +215,12 @@ class Server:
             detail = "all memories are gone: the keys were deleted or evicted; restore a backup of this Redis"
             return Problem(kind="lost", detail=detail, repairable=False)
         self.stored = self.stored or form is not None
-        return None
+        gone = [table for table, size in zip(_OF_EACH, sizes, strict=True) if size == 0 < max(sizes)]
+        if not gone:
+            return None
+        remedy = "restore a backup of this Redis" if "records" in gone else "run `memwell repair`"
+        detail = f"the table {gone[0]} is gone, as by eviction, while there are others; {remedy}"
+        return Problem(kind="lost", detail=detail, repairable="records" not in gone)
 
     def restore(self) -> None:
         """Write the table `meta` again if it was lost. Followers of the changes begin anew, and the model with most
