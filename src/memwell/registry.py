@@ -51,7 +51,7 @@ TABLE: Final[Mapping[str, Mapping[str, tuple[str, str | None]]]] = {
     },
     "embedders": {
         "hashing": ("memwell.embedders.hashing:Hashing", "vectors"),
-        "local": ("memwell.embedders.local.model:MiniLM", "local"),
+        "local": ("memwell.embedders.local.model:Local", "local"),
         "openai": ("memwell.embedders.openai:OpenAI", "http"),
         "cohere": ("memwell.embedders.cohere:Cohere", "http"),
         "ollama": ("memwell.embedders.ollama:Ollama", "http"),

@@ -13,7 +13,8 @@ import pytest
 from tests.embedders.local.numpy_bert import NumpyBert
 
 from memwell import registry
-from memwell.embedders.local.model import WINDOW, MiniLM
+from memwell.embedders.local.model import Local
+from memwell.embedders.local.weights import WINDOW
 from memwell.errors import ConfigError
 from memwell.ports import Embedder
 from memwell.testing import run
@@ -36,17 +37,17 @@ class TestMiniLM(EmbedderConformance):
 
     @pytest.fixture
     def embedder(self, model: Path) -> Iterator[Embedder]:
-        part = MiniLM(model)
+        part = Local(model)
         yield part
         run(part, part.close())
 
 
 @pytest.fixture
-def embedder(model: Path) -> MiniLM:
-    return MiniLM(model)
+def embedder(model: Path) -> Local:
+    return Local(model)
 
 
-def test_vectors_equal_the_reference_within_a_hundred_thousandth(embedder: MiniLM, official: Path) -> None:
+def test_vectors_equal_the_reference_within_a_hundred_thousandth(embedder: Local, official: Path) -> None:
     reference = NumpyBert(official)
     expected = np.stack([reference.embed(text) for text in TEXTS])
     found = run(embedder, embedder.embed(TEXTS))
@@ -55,7 +56,7 @@ def test_vectors_equal_the_reference_within_a_hundred_thousandth(embedder: MiniL
     assert abs(singles - expected).max() < 1e-5
 
 
-def test_meaning_counts_more_than_words(embedder: MiniLM) -> None:
+def test_meaning_counts_more_than_words(embedder: Local) -> None:
     question, near, far = run(
         embedder,
         embedder.embed(
@@ -65,7 +66,7 @@ def test_meaning_counts_more_than_words(embedder: MiniLM) -> None:
     assert question @ near > question @ far
 
 
-def test_what_lies_beyond_the_window_does_not_count(embedder: MiniLM) -> None:
+def test_what_lies_beyond_the_window_does_not_count(embedder: Local) -> None:
     full = "river " * (WINDOW - 2)
     one, other, shorter = run(embedder, embedder.embed([full, f"{full} mountain", full[:-6]]))
     assert abs(one - other).max() < 1e-6
@@ -73,20 +74,20 @@ def test_what_lies_beyond_the_window_does_not_count(embedder: MiniLM) -> None:
 
 
 @pytest.mark.parametrize("filler", [" ", "\n", "\u200b", "x"])
-def test_the_window_is_filled_from_far_behind_if_need_be(embedder: MiniLM, filler: str) -> None:
+def test_the_window_is_filled_from_far_behind_if_need_be(embedder: Local, filler: str) -> None:
     text = "start " + filler * 50_000 + " the end of it"
     tokenizer = embedder._model().tokenizer
     whole = tokenizer.encode(text, add_special_tokens=False).ids[: WINDOW - 2]
     assert embedder._tokens(text)[1:-1] == whole
 
 
-def test_a_long_text_is_not_read_to_its_end(embedder: MiniLM) -> None:
+def test_a_long_text_is_not_read_to_its_end(embedder: Local) -> None:
     text = "many words in a book " * 100_000
     whole = embedder._model().tokenizer.encode(text[:8000], add_special_tokens=False).ids[: WINDOW - 2]
     assert embedder._tokens(text)[1:-1] == whole
 
 
-def test_spans_are_the_exact_places_of_the_tokens(embedder: MiniLM) -> None:
+def test_spans_are_the_exact_places_of_the_tokens(embedder: Local) -> None:
     text = "Ana's café: unbelievably good"
     found = [text[start:end] for start, end in embedder.spans(text)]
     assert found[:6] == ["Ana", "'", "s", "café", ":", "un"]
@@ -97,27 +98,28 @@ def test_spans_are_the_exact_places_of_the_tokens(embedder: MiniLM) -> None:
 def test_the_name_opens_it(official: Path, model: Path) -> None:
     named = registry.open_embedder("local")
     placed = registry.open_embedder(f"local:///{official}?threads=2")
-    assert isinstance(named, MiniLM)
-    assert isinstance(placed, MiniLM)
+    assert isinstance(named, Local)
+    assert isinstance(placed, Local)
     assert abs(run(named, named.embed(["tea"])) - run(placed, placed.embed(["tea"]))).max() < 1e-5
 
 
 @pytest.mark.parametrize("threads", [0, -1, 1.5, "2"])
 def test_threads_is_a_whole_number(threads: object) -> None:
     with pytest.raises(ConfigError, match="threads"):
-        MiniLM(threads=threads)  # type: ignore[arg-type]
+        Local(threads=threads)  # type: ignore[arg-type]
 
 
 def test_a_directory_without_weights_is_refused_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="memwell models pull"):
-        MiniLM(tmp_path)
+        Local(tmp_path)
 
 
 FORK = """
 import os, signal, sys, threading
 from memwell._bridge import drive
-from memwell.embedders.local.model import MiniLM
-part = MiniLM(sys.argv[1], threads=int(sys.argv[2]))
+from memwell.embedders.local.model import Local
+from memwell.embedders.local.weights import WINDOW
+part = Local(sys.argv[1], threads=int(sys.argv[2]))
 before = drive(part.embed(["a text", "another"]))
 child = os.fork()
 if child == 0:
@@ -148,8 +150,8 @@ def test_a_child_of_a_fork_embeds_and_ends(model: Path, threads: str, end: str) 
 
 def test_construction_loads_nothing_and_use_asks_onnxruntime_not_to_report(model: Path) -> None:
     code = (
-        "import os, sys; from memwell._bridge import drive; from memwell.embedders.local.model import MiniLM; "
-        "part = MiniLM(sys.argv[1]); assert not {'numpy', 'onnxruntime', 'tokenizers'} & {*sys.modules}; "
+        "import os, sys; from memwell._bridge import drive; from memwell.embedders.local.model import Local; "
+        "part = Local(sys.argv[1]); assert not {'numpy', 'onnxruntime', 'tokenizers'} & {*sys.modules}; "
         "drive(part.embed(['tea'])); assert os.environ['ORT_DISABLE_TELEMETRY'] == '1'; "
         "assert 'onnx' not in sys.modules"
     )

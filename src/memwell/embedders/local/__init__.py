@@ -1,7 +1,7 @@
-"""The local model: MiniLM on ONNX Runtime, and the source of its weights."""
+"""Sentence-embedding models in this process: on ONNX Runtime, or one stored vector for each token."""
 
 from __future__ import annotations
 
-from memwell.embedders.local.model import MiniLM
+from memwell.embedders.local.model import Local
 
-__all__ = ["MiniLM"]
+__all__ = ["Local"]

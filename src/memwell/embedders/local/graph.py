@@ -6,7 +6,6 @@ with the exact erf). They are written to a data file beside the graph, which onn
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["DIMENSION", "LAYERS", "assemble", "tensors"]
+__all__ = ["DIMENSION", "LAYERS", "assemble"]
 
 DIMENSION: Final = 384
 LAYERS: Final = 6
@@ -30,29 +29,6 @@ PAGE: Final = 65_536
 """Alignment in the data file, in bytes: the largest page size of any platform."""
 INLINE: Final = 16_384
 """Bytes; smaller tensors are stored in the graph itself."""
-
-
-def tensors(blob: bytes) -> dict[str, NDArray[Any]]:
-    """The arrays of a safetensors file, as views of its bytes.
-
-    The format: eight bytes with the length of a JSON header, the header, then the data. Raises `ValueError` for
-    anything else.
-    """
-    import numpy as np
-
-    size = int.from_bytes(blob[:8], "little")
-    if len(blob) < 8 or size > len(blob) - 8:
-        raise ValueError("the safetensors header is cut off")
-    header: Mapping[str, Any] = json.loads(blob[8 : 8 + size])
-    types = {"F32": "<f4", "I64": "<i8"}
-    found = {}
-    for name, entry in header.items():
-        if name == "__metadata__":
-            continue
-        start, end = entry["data_offsets"]
-        raw = memoryview(blob)[8 + size + start : 8 + size + end]
-        found[name] = np.frombuffer(raw, types[entry["dtype"]]).reshape(entry["shape"])
-    return found
 
 
 def assemble(weights: Mapping[str, NDArray[Any]], data: BinaryIO, location: str) -> bytes:

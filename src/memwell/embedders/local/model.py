@@ -1,147 +1,182 @@
-"""The model all-MiniLM-L6-v2 in this process, with onnxruntime and tokenizers; no torch, no network."""
+"""Sentence-embedding models in this process, with onnxruntime or numpy and tokenizers; no torch, no network.
+
+URL: `local` (all-MiniLM-L6-v2), `local:NAME` for a model that `memwell models pull NAME` has fetched, or
+`local:/path/to/folder`. Options: `threads=1`, the cores that one call may use; `file=onnx/model_quantized.onnx`, one
+graph of several; `document_prefix=` and `query_prefix=`, other prefixes than the model's own.
+"""
 
 from __future__ import annotations
 
 import importlib.util
-import os
+import json
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from memwell._forks import fork_safe, leave_to_parent
-from memwell.embedders.local import weights
-from memwell.embedders.local.graph import DIMENSION
+from memwell.embedders.local import library
+from memwell.embedders.local.catalogue import DEFAULT
+from memwell.embedders.local.layout import Layout
+from memwell.embedders.local.runners import Runner, runner
+from memwell.embedders.prefixes import variant
 from memwell.errors import BackendError, ConfigError, EmbeddingError, MemwellError
 from memwell.ports import Embedder, Vectors
 
 if TYPE_CHECKING:
     from memwell.urls import Url
 
-__all__ = ["MiniLM"]
+__all__ = ["Local"]
 
-WINDOW: Final = 256
-"""Number of tokens read of a text, with the two special ones; `max_seq_length` in sentence-transformers."""
-MAX_BATCH_TOKENS: Final = 256
-"""Maximum number of tokens in one batch, with padding. More would not fit the cache of a core (measured: 3.8 ms per
-text, against 5.1 ms in batches of 64 texts).
-"""
-START, END = 101, 102
-PREFIX: Final = 16_384
-"""Number of characters of a long text that are tokenized first; usually they fill the window."""
+_OPTIONS: Final = ("threads", "file", "document_prefix", "query_prefix")
+_PREFIX: Final = 64
+"""Characters of a long text that are tokenized first, for each token of the window; usually they fill it."""
+_PROBE: Final = "dimension"
 
-TELEMETRY: Final = "ORT_DISABLE_TELEMETRY"
-"""Since 1.31, onnxruntime's wheels send usage reports to Microsoft, from a thread that also makes forked children hang
-at exit. Memwell disables that before the import, unless the variable is already set.
-"""
-
-_open: weakref.WeakSet[MiniLM] = weakref.WeakSet()
+_open: weakref.WeakSet[Local] = weakref.WeakSet()
 
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
-    """The loaded tokenizer, and the session if it was needed."""
+    """The loaded tokenizer, and the model if it was needed."""
 
     tokenizer: Any
-    session: Any = None
+    start: tuple[int, ...]
+    end: tuple[int, ...]
+    """Special tokens around a text."""
+    unknown: int | None
+    """Id of the token for what the tokenizer does not know."""
+    runner: Runner | None = None
 
 
-class MiniLM(Embedder):
-    """The default model: 384 dimensions, mainly English, about 4 ms per sentence on one core.
+class Local(Embedder):
+    """A model from a folder. The default has 384 dimensions, is mainly English and takes about 4 ms per sentence.
 
-    The constructor only checks that the weights exist. The first use loads them, and converts them once per machine.
-    Texts are cut at 256 tokens, as in sentence-transformers. The vectors equal those of the reference implementation
-    within 1e-5. Thread-safe and fork-safe. Raises `ConfigError` if a package or the weights are missing; the message
-    names the command that installs them.
+    The constructor only checks that the files exist, and reads those that describe the model. The first use loads the
+    rest (the default model is converted then, once per machine). Texts are cut at the model's window. Thread-safe and
+    fork-safe. Raises `ConfigError` if a package or the model is missing; the message names the command that installs
+    it.
     """
 
     part = "local"
     blocking = True
-    symmetric = True
-    """Documents and queries are embedded in the same way."""
-    model = "sentence-transformers/all-MiniLM-L6-v2"
-    dimension = DIMENSION
-    window = WINDOW
 
-    def __init__(self, path: str | Path | None = None, *, threads: int = 1) -> None:
-        """`path`: a directory with the official files, instead of the default locations. `threads`: number of cores
-        that one call may use.
+    def __init__(
+        self,
+        model: str | Path | None = None,
+        *,
+        threads: int = 1,
+        file: str | None = None,
+        document_prefix: str | None = None,
+        query_prefix: str | None = None,
+    ) -> None:
+        """`model`: the name of a model that was pulled, a folder, or `None` for the default model; other arguments as
+        the options of the URL.
         """
-        if not isinstance(threads, int) or threads < 1:
+        if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
             raise ConfigError(f"threads must be an integer of at least 1, not {threads!r}", part=self.part)
-        _packages()
-        if weights.available(path) is None:
-            weights.ready(path)  # raises, and says what to do
-        self._path = path
-        self._threads = threads
+        _check_packages()
+        self._folder = model if isinstance(model, Path) else library.at(model) if model else None
+        self._named = model if isinstance(model, str) and self._folder is None else DEFAULT
+        self._file, self._threads = file, threads
+        own = library.layout_of(self._folder, self._named, file=file)
+        words = (
+            own.document_prefix if document_prefix is None else document_prefix,
+            own.query_prefix if query_prefix is None else query_prefix,
+        )
+        self._layout = replace(own, document_prefix=words[0], query_prefix=words[1])
+        same = words == (own.document_prefix, own.query_prefix)
+        self.model = own.model if same else variant(own.model, *words)
+        self.dimension = own.dimension
         self._loaded: _Loaded | None = None
         self._lock = threading.Lock()
         _open.add(self)
 
     @classmethod
     def from_url(cls, url: Url) -> Self:
-        """From `local`, `local:?threads=2`, `local:////absolute/directory`."""
-        threads, path = url.number("threads", 1), url.path()
-        url.done("threads")
-        return cls(path or None, threads=int(threads))
+        """From `local`, `local:NAME?threads=2`, `local:/absolute/folder`, `local:./folder` or
+        `local:///folder` (relative) and `local:////absolute/folder`.
+        """
+        threads = url.whole("threads", 1, least=1)
+        file, document, query = (url.take(name) for name in _OPTIONS[1:])
+        url.done(*_OPTIONS)
+        slashes = url.text.partition(":")[2].startswith("//")
+        model = Path(url.path()) if slashes and url.path() else url.rest or None
+        return cls(model, threads=threads, file=file, document_prefix=document, query_prefix=query)
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether documents and queries are embedded in the same way."""
+        return self._layout.document_prefix == self._layout.query_prefix
+
+    @property
+    def window(self) -> int | None:  # type: ignore[override]
+        """Tokens read of a document, without those of the prefix."""
+        if self._layout.window is None or not self._layout.document_prefix:
+            return self._layout.window
+        return max(1, self._layout.window - len(self._encode(self._layout.document_prefix).ids))
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """The exact character range of each token of the whole text, in order, without the special tokens."""
         offsets: list[tuple[int, int]] = self._encode(text).offsets
         return offsets
 
+    async def _prepare(self) -> None:
+        if self.dimension is None:
+            await self._embed([_PROBE], "document")
+
     async def _ping(self) -> None:
-        self._model(session=True)
+        self._model(running=True)
 
     async def _embed(self, texts: Sequence[str], kind: Literal["document", "query"]) -> Vectors:
-        del kind
-        return self._vectors([self._tokens(text) for text in texts])
-
-    def _vectors(self, tokens: list[list[int]]) -> Vectors:
-        import numpy as np
-
-        session = self._model(session=True).session
-        found = np.empty((len(tokens), DIMENSION), dtype=np.float32)
-        for rows in _batches([len(each) for each in tokens]):
-            longest = len(tokens[rows[-1]])
-            ids = np.zeros((len(rows), longest), dtype=np.int32)
-            mask = np.zeros_like(ids)
-            for at, row in enumerate(rows):
-                ids[at, : len(tokens[row])] = tokens[row]
-                mask[at, : len(tokens[row])] = 1
-            found[rows] = session.run(None, {"ids": ids, "mask": mask})[0]
-        return found
+        run = self._model(running=True).runner
+        assert run is not None
+        prefix = self._layout.query_prefix if kind == "query" else self._layout.document_prefix
+        skipped = 0
+        if prefix and not self._layout.pools_prefix:
+            skipped = len(self._tokens(prefix)) - len(self._model().end)
+        vectors = run([self._tokens(prefix + text) for text in texts], skipped)
+        self.dimension = self.dimension or run.dimension
+        return vectors
 
     def _tokens(self, text: str) -> list[int]:
         """Token ids for the model, cut at the window, with the special tokens."""
-        size = PREFIX
+        model, window = self._model(), self._layout.window
+        if self._layout.lowercase:
+            text = text.lower()
+        room = None if window is None else max(1, window - len(model.start) - len(model.end))
+        size = len(text) if room is None else max(16_384, _PREFIX * room)
         while True:
             prefix = text[:size]
             encoded = self._encode(prefix)
-            ids: list[int] = encoded.ids[: WINDOW - 2]
-            if len(prefix) == len(text) or _window_is_final(prefix, encoded.offsets):
-                return [START, *ids, END]
+            if len(prefix) == len(text) or _is_final(prefix, encoded.offsets, room):
+                return [*model.start, *self._known(encoded.ids[:room]), *model.end]
             size *= 4
+
+    def _known(self, ids: list[int]) -> list[int]:
+        if not self._layout.skips_unknown:
+            return ids
+        unknown = self._model().unknown
+        return [each for each in ids if each != unknown]
 
     def _encode(self, text: str) -> Any:
         return self._model().tokenizer.encode(text, add_special_tokens=False)
 
-    def _model(self, *, session: bool = False) -> _Loaded:
-        """Load the tokenizer, and on demand the session."""
+    def _model(self, *, running: bool = False) -> _Loaded:
+        """Load the tokenizer, and on demand the model."""
         loaded = self._loaded
-        if loaded is None or (session and loaded.session is None):
+        if loaded is None or (running and loaded.runner is None):
             with self._lock:
                 loaded = self._loaded
-                if loaded is None or (session and loaded.session is None):
-                    loaded = self._loaded = self._load(loaded, session)
+                if loaded is None or (running and loaded.runner is None):
+                    loaded = self._loaded = self._load(loaded, running)
         return loaded
 
-    def _load(self, before: _Loaded | None, session: bool) -> _Loaded:
-        folder = weights.ready(self._path)
-        tokenizer = before.tokenizer if before else _tokenizer(folder / weights.TOKENIZER)
-        return _Loaded(tokenizer, _session(folder / weights.GRAPH, self._threads) if session else None)
+    def _load(self, before: _Loaded | None, running: bool) -> _Loaded:
+        loaded = before or _tokenizer(self._layout)
+        return replace(loaded, runner=runner(self._layout, self._threads)) if running else loaded
 
     async def _close(self) -> None:
         self._loaded = None
@@ -150,7 +185,7 @@ class MiniLM(Embedder):
         return EmbeddingError(f"{type(error).__name__}: {error}", part=self.part, operation=operation)
 
 
-def _packages() -> None:
+def _check_packages() -> None:
     """Raises `ConfigError` if a package is missing. Imports nothing."""
     for name in ("numpy", "onnxruntime", "tokenizers"):
         if importlib.util.find_spec(name) is None:
@@ -169,51 +204,36 @@ def _after_fork() -> None:
 fork_safe(_after_fork)
 
 
-def _tokenizer(path: Path) -> Any:
+def _tokenizer(layout: Layout) -> _Loaded:
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_file(str(path))
+    try:
+        tokenizer = Tokenizer.from_file(str(layout.tokenizer))
+    except Exception as error:
+        raise BackendError(f"cannot read {layout.tokenizer}: {error}", part="local") from error
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    return tokenizer
+    if layout.kind == "static":
+        return _Loaded(tokenizer, (), (), _unknown(tokenizer))
+    sample = tokenizer.encode("a")
+    special = list(sample.special_tokens_mask)
+    first = special.index(0) if 0 in special else min(1, len(special))
+    last = len(special) - special[::-1].index(0) if 0 in special else first
+    return _Loaded(tokenizer, tuple(sample.ids[:first]), tuple(sample.ids[last:]), None)
 
 
-def _session(path: Path, threads: int) -> Any:
-    os.environ.setdefault(TELEMETRY, "1")
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    options.enable_mem_pattern = False  # it would keep a plan for every input shape
-    # The graph already consists of fused operators; there is nothing to optimize.
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        raise BackendError(
-            f"onnxruntime cannot load {path}: {error}; delete {path.parent} and run: memwell models pull",
-            part="local",
-        ) from error
+def _unknown(tokenizer: Any) -> int | None:
+    model = json.loads(tokenizer.to_str())["model"]
+    if isinstance(model.get("unk_token"), str):
+        found: int | None = tokenizer.token_to_id(model["unk_token"])
+        return found
+    number = model.get("unk_id")
+    return number if isinstance(number, int) else None
 
 
-def _batches(lengths: list[int]) -> Iterator[list[int]]:
-    """Indexes of the texts of each batch, the shortest first, to minimize padding."""
-    rows: list[int] = []
-    for row in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if rows and (len(rows) + 1) * lengths[row] > MAX_BATCH_TOKENS:
-            yield rows
-            rows = []
-        rows.append(row)
-    if rows:
-        yield rows
-
-
-def _window_is_final(prefix: str, offsets: list[tuple[int, int]]) -> bool:
+def _is_final(prefix: str, offsets: list[tuple[int, int]], room: int | None) -> bool:
     """Whether more text cannot change the tokens of the window: they end before the last white space."""
-    if len(offsets) < WINDOW:
+    if room is None or len(offsets) < room + 2:
         return False
-    end = offsets[WINDOW - 3][1]
+    end = offsets[room - 1][1]
     return any(character.isspace() for character in prefix[end : end + 4096])

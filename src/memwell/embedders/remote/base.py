@@ -18,7 +18,6 @@ model's vectors), `dimensions` (request shorter vectors), `window` (tokens), `ba
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, TypeAlias
@@ -26,8 +25,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self, TypeAlias
 import httpx2
 
 from memwell import _bridge
+from memwell.embedders.prefixes import prefixes_of, variant
 from memwell.embedders.remote.batches import cut, requests, spans
-from memwell.embedders.remote.prefixes import prefixes_of
 from memwell.embedders.remote.replies import contains_error, failure_of, json_of
 from memwell.errors import ConfigError, EmbeddingError, MemwellError, TimedOut, Unavailable
 from memwell.network.api_keys import resolve_key
@@ -154,8 +153,7 @@ class RemoteEmbedder(Embedder):
         words = self._prefixes["document"], self._prefixes["query"]
         if words == prefixes_of(self.name):
             return f"{self.name}{shortened}"
-        digest = hashlib.blake2b("\0".join(words).encode(), digest_size=4).hexdigest()
-        return f"{self.name}{shortened}+{digest}"
+        return variant(f"{self.name}{shortened}", *words)
 
     @property
     def symmetric(self) -> bool:

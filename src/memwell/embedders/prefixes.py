@@ -5,9 +5,10 @@ Without them, the vectors of questions and answers are farther apart.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Final
 
-__all__ = ["prefixes_of"]
+__all__ = ["prefixes_of", "variant"]
 
 _BGE: Final = "Represent this sentence for searching relevant passages: "
 _KNOWN: Final = (
@@ -30,3 +31,9 @@ def prefixes_of(model: str) -> tuple[str, str]:
         if name.startswith(part) or (part == "e5-" and f"-{part}" in name):
             return document, query
     return "", ""
+
+
+def variant(model: str, *own: str) -> str:
+    """The name of vectors that a model gives with other settings than its own: `model+1a2b3c4d`."""
+    digest = hashlib.blake2b("\0".join(own).encode(), digest_size=4).hexdigest()
+    return f"{model}+{digest}"
