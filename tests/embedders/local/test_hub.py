@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from huggingface_hub import constants
+from tests.embedders.local.hub_server import point_to, serving
 
 from memwell.embedders.local import hub
 from memwell.embedders.local.download import NAMES, Failed
@@ -16,49 +15,12 @@ from memwell.embedders.local.download import NAMES, Failed
 FILES = {"model.safetensors": b"w" * 3_000_000, "tokenizer.json": b"{}"}
 
 
-class Answers(BaseHTTPRequestHandler):
-    """What the hub says of a file of a repository: its commit, its digest, its size."""
-
-    def do_HEAD(self) -> None:
-        self._answer()
-
-    def do_GET(self) -> None:
-        self.wfile.write(self._answer())
-
-    def _answer(self) -> bytes:
-        name = self.path.rpartition("/")[2]
-        found = FILES.get(name) if f"/{hub.REPOSITORY}/resolve/{hub.COMMIT}/" in self.path else None
-        self.send_response(404 if found is None else 200)
-        for header, value in {
-            "X-Repo-Commit": hub.COMMIT,
-            "ETag": f'"{name}"',
-            "Content-Length": str(len(found or b"")),
-        }.items():
-            self.send_header(header, value)
-        self.end_headers()
-        return found or b""
-
-    def log_message(self, *_: object) -> None:
-        return None
-
-
 @pytest.fixture
 def endpoint(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
     """A hub on this machine, and an empty cache."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    url = f"http://127.0.0.1:{server.server_port}"
-    monkeypatch.setattr(constants, "ENDPOINT", url)
-    template = f"{url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    yield url
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(FILES, repository=hub.REPOSITORY) as url:
+        point_to(url, monkeypatch, tmp_path)
+        yield url
 
 
 @pytest.fixture

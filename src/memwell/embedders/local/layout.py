@@ -59,8 +59,6 @@ class Layout:
     lowercase: bool = False
     padding: int = 0
     """Id of the token that fills up a batch."""
-    skips_unknown: bool = False
-    """Whether unknown tokens do not count."""
     optimized: bool = False
     """Whether the graph consists of fused operators already."""
 
@@ -80,9 +78,8 @@ def read(folder: Path, *, file: str | None = None) -> Layout:
     common: dict[str, Any] = {"model": model, "tokenizer": tokenizer, "weights": weights}
     if kind == "static":
         window = settings.config.get("max_length", _STATIC_WINDOW)
-        skips = settings.config.get("model_type") == "model2vec"
         dimension = _count(settings.config.get("hidden_dim"))
-        return Layout(**common, kind=kind, window=window, dimension=dimension, skips_unknown=skips)
+        return Layout(**common, kind=kind, window=window, dimension=dimension)
     document, query = settings.prefixes(folder, model)
     pooling, pools_prefix, dimension = _pooling(folder, modules)
     width = dimension or settings.width()

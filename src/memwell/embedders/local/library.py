@@ -70,7 +70,8 @@ def layout_of(folder: Path | None, name: str = DEFAULT, *, file: str | None = No
             )
     if folder is None or weights.converted(folder) or weights.official(folder):
         return weights.layout(weights.ready(folder))
-    if not (folder / "config.json").is_file() and not list(folder.glob("**/*.onnx")):
+    described = any((folder / name).is_file() for name in ("config.json", "modules.json"))
+    if not described and not list(folder.glob("**/*.onnx")):
         return weights.layout(weights.ready(folder))  # MiniLM, or an error that says what is missing
     return layout.read(folder, file=file)
 

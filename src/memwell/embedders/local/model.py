@@ -156,10 +156,11 @@ class Local(Embedder):
             size *= 4
 
     def _known(self, ids: list[int]) -> list[int]:
-        if not self._layout.skips_unknown:
+        model = self._model(running=self._layout.kind == "static")
+        if model.runner is None or not model.runner.skips_unknown:
             return ids
-        unknown = self._model().unknown
-        return [each for each in ids if each != unknown]
+        unknown = model.unknown
+        return [each for each in ids if each != unknown] or ids  # every text has a direction
 
     def _encode(self, text: str) -> Any:
         return self._model().tokenizer.encode(text, add_special_tokens=False)

@@ -33,6 +33,8 @@ class Runner(Protocol):
     """Token ids of texts to `(n, d) float32`. The first `skipped` tokens of each text do not count in the pooling."""
 
     dimension: int | None
+    skips_unknown: bool
+    """Whether tokens that the tokenizer does not know do not count."""
 
     def __call__(self, tokens: Sequence[Sequence[int]], skipped: int = 0) -> Vectors: ...
 
@@ -43,6 +45,8 @@ def runner(layout: Layout, threads: int) -> Runner:
 
 
 class _Graph:
+    skips_unknown = False
+
     def __init__(self, layout: Layout, threads: int) -> None:
         self._layout = layout
         self._session = _session(layout, threads)
@@ -140,10 +144,11 @@ class _Static:
 
         try:
             arrays = tensors(layout.weights.read_bytes())
-            matrix = next(arrays[n] for n in ("embeddings", "embedding.weight") if n in arrays)
-        except (OSError, ValueError, KeyError, TypeError, StopIteration) as error:
+            self.skips_unknown = "embeddings" in arrays  # of model2vec; sentence-transformers counts them
+            matrix = arrays["embeddings" if self.skips_unknown else "embedding.weight"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise BackendError(
-                f"{layout.weights} holds no vectors of tokens: {error or 'no tensor named embeddings'}",
+                f"{layout.weights} holds no vectors of tokens: {type(error).__name__}: {error}",
                 part="local",
             ) from error
         self._matrix, self._weights, self._mapping = matrix, arrays.get("weights"), arrays.get("mapping")
