@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src"
 PORTS = {"Store", "VectorIndex", "Embedder", "KeyValue", "Log"}
 ROOMS = (
-    {"types", "values", "errors", "capabilities", "frozen", "fields", "_forks"},
+    {"types", "values", "hits", "errors", "capabilities", "frozen", "fields", "_forks"},
     {"filters", "masking", "_bridge"},
     {"ports", "events", "config"},
     {"records", "network", "urls", "resilience", "importers"},

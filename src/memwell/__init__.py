@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from memwell.coordination.rate_limit import Rate, rate_limit, rate_limit_sync
     from memwell.events import EVENTS, Event
     from memwell.fields import LIMITS
+    from memwell.hits import Hits
     from memwell.memory import AsyncMemory
     from memwell.resilience.decorators import (
         CircuitBreaker,
@@ -73,6 +74,7 @@ __all__ = [
     "Event",
     "Health",
     "Hit",
+    "Hits",
     "Imported",
     "InvalidInput",
     "InvalidQuery",
@@ -119,6 +121,7 @@ _HOME = {
     "STRATEGIES": "retrieval.ranking.strategies",
     "AsyncMemory": "memory",
     "Event": "events",
+    "Hits": "hits",
     "Lock": "coordination.locks",
     "Memory": "sync",
     "Rate": "coordination.rate_limit",

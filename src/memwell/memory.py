@@ -38,11 +38,11 @@ from memwell.engine.requests import (
     UpdateRequest,
 )
 from memwell.events import Handler
+from memwell.hits import Hits, Tokenizer, counter
 from memwell.ports import Embedder, KeyValue, Store, VectorIndex
 from memwell.retrieval.ranking.strategies import Strategy
 from memwell.types import (
     Health,
-    Hit,
     Imported,
     Link,
     Message,
@@ -63,7 +63,6 @@ from memwell.types import (
 __all__ = ["AsyncMemory"]
 
 Records: TypeAlias = list[Record]
-Hits: TypeAlias = list[Hit]
 Versions: TypeAlias = list[Version]
 RelatedRecords: TypeAlias = list[Related]
 Ids: TypeAlias = list[str]
@@ -82,6 +81,8 @@ class AsyncMemory:
     - `index`: a `VectorIndex` or its URL; it searches the vectors instead of the store.
     - `cache`: a `KeyValue` or its URL; it keeps embeddings across processes.
     - `clock`: a function that gives the current time as an aware datetime; for tests.
+    - `tokenizer`: a function that gives the number of a text's tokens, or the tokens (`encoding.encode` of tiktoken);
+      `token_budget` and `Hits.as_text` count with it. By default four bytes count as one token.
 
     Safe to share between tasks. Several processes may use one store, unless it lives in memory. Parts handed in as
     objects stay open at `close`. Raises `ConfigError` for an argument that it cannot use.
@@ -95,9 +96,11 @@ class AsyncMemory:
         index: str | VectorIndex | None = None,
         cache: str | KeyValue | None = None,
         clock: Callable[[], datetime] | None = None,
+        tokenizer: Tokenizer | None = None,
     ) -> None:
         now = clocks.checked(clock)
-        self._engine = Engine(assembly.open_parts(url, embedder, index, cache).threaded(), now)
+        count = counter(tokenizer)
+        self._engine = Engine(assembly.open_parts(url, embedder, index, cache).threaded(), now, count)
 
     @classmethod
     def _of(cls, engine: Engine) -> Self:
@@ -190,12 +193,13 @@ class AsyncMemory:
         user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
         namespace: str | None = None,
     ) -> Hits:  # fmt: skip
-        """Find the memories that answer a question, best first. Each `Hit` has a score in 0..1 and its reasons.
+        """Find the memories that answer a question, best first. Each `Hit` has a score in 0..1 and its reasons;
+        `hits.as_text(budget)` is the block for a prompt.
 
         - `query`: the question, or any text.
         - `where`: a filter (see `memwell.filters`), applied before the best are chosen.
-        - `limit`: how many at most; `token_budget`: end the list before its contents exceed so many tokens, counted as
-          four bytes each.
+        - `limit`: how many at most; `token_budget`: how many tokens their texts may have together. One that is too long
+          for what is left is given by its best passage (`hit.excerpt`; `hit.text` is what to hand on), or left out.
         - `strategy`: how relevance is weighed against recency, importance and frequency: a name of
           `memwell.STRATEGIES` or a `Strategy`.
         - `as_of`: answer with what was stored at that time, in the versions of that time. Memories are still found by

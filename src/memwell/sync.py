@@ -18,7 +18,8 @@ from memwell.engine.keywords import explain_keywords
 from memwell.engine.requests import OnDuplicate, Superseded
 from memwell.errors import ConfigError
 from memwell.events import Handler
-from memwell.memory import AsyncMemory, Hits, Ids, Records, RelatedRecords, Versions
+from memwell.hits import Hits, Tokenizer, counter
+from memwell.memory import AsyncMemory, Ids, Records, RelatedRecords, Versions
 from memwell.ports import Embedder, KeyValue, Store, VectorIndex
 from memwell.retrieval.ranking.strategies import Strategy
 from memwell.types import (
@@ -56,6 +57,8 @@ class Memory:
     - `index`: a `VectorIndex` or its URL; it searches the vectors instead of the store.
     - `cache`: a `KeyValue` or its URL; it keeps embeddings across processes.
     - `clock`: a function that gives the current time as an aware datetime; for tests.
+    - `tokenizer`: a function that gives the number of a text's tokens, or the tokens (`encoding.encode` of tiktoken);
+      `token_budget` and `Hits.as_text` count with it. By default four bytes count as one token.
 
     Safe to share between threads, after a fork, and inside a running event loop (a notebook). If every part is a
     blocking one (SQLite, in memory, local models), calls run in the caller's thread without an event loop; otherwise
@@ -71,11 +74,13 @@ class Memory:
         index: str | VectorIndex | None = None,
         cache: str | KeyValue | None = None,
         clock: Callable[[], datetime] | None = None,
+        tokenizer: Tokenizer | None = None,
     ) -> None:
         now = clocks.checked(clock)
+        count = counter(tokenizer)
         parts = assembly.open_parts(url, embedder, index, cache)
         self._loop = None if parts.blocking else _bridge.Loop()
-        self._memory = AsyncMemory._of(Engine(parts if self._loop is None else parts.threaded(), now))
+        self._memory = AsyncMemory._of(Engine(parts if self._loop is None else parts.threaded(), now, count))
 
     def _run(self, call: Coroutine[Any, Any, T]) -> T:
         return _bridge.drive(call) if self._loop is None else self._loop.run(call)
@@ -164,12 +169,13 @@ class Memory:
         user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
         namespace: str | None = None,
     ) -> Hits:  # fmt: skip
-        """Find the memories that answer a question, best first. Each `Hit` has a score in 0..1 and its reasons.
+        """Find the memories that answer a question, best first. Each `Hit` has a score in 0..1 and its reasons;
+        `hits.as_text(budget)` is the block for a prompt.
 
         - `query`: the question, or any text.
         - `where`: a filter (see `memwell.filters`), applied before the best are chosen.
-        - `limit`: how many at most; `token_budget`: end the list before its contents exceed so many tokens, counted as
-          four bytes each.
+        - `limit`: how many at most; `token_budget`: how many tokens their texts may have together. One that is too long
+          for what is left is given by its best passage (`hit.excerpt`; `hit.text` is what to hand on), or left out.
         - `strategy`: how relevance is weighed against recency, importance and frequency: a name of
           `memwell.STRATEGIES` or a `Strategy`.
         - `as_of`: answer with what was stored at that time, in the versions of that time. Memories are still found by

@@ -331,6 +331,13 @@ class Hit(_OfRecord):
     score: float
     """0..1, higher is better, the same meaning on every backend."""
     why: Why
+    excerpt: str | None = None
+    """The passage in place of a content that is too long for the `token_budget`."""
+
+    @property
+    def text(self) -> str:
+        """What to hand on: the excerpt, if there is one, or else the content."""
+        return self.content if self.excerpt is None else self.excerpt
 
     def _short(self) -> Short:
         yield None, round(self.score, 3)

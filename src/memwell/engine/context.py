@@ -11,6 +11,7 @@ from memwell.engine.assembly import Parts
 from memwell.engine.encoding import Encoder
 from memwell.errors import BackendError, Closed, ConfigError, MemwellError, Unavailable
 from memwell.events import Event, Events
+from memwell.hits import four_bytes
 from memwell.ports import Store, Touch
 from memwell.types import Progress, Record, Scope
 
@@ -25,11 +26,16 @@ _BACKFILL_EVERY = timedelta(minutes=10)
 
 
 class Engine:
-    """One instance of the engine. Safe to share between tasks and threads. `clock` is one of `clock.checked`."""
+    """One instance of the engine. Safe to share between tasks and threads. `clock` is one of `clock.checked`, `count`
+    gives the number of a text's tokens.
+    """
 
-    def __init__(self, parts: Parts, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, parts: Parts, clock: Callable[[], datetime], count: Callable[[str], int] = four_bytes
+    ) -> None:
         self.parts = parts
         self.clock = clock
+        self.count = count
         self.events = Events()
         self.encoder = None if parts.embedder is None else Encoder(parts.embedder)
         self.closed = False

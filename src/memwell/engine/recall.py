@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, get_args
 
 from memwell import filters
-from memwell.engine import passages
+from memwell.engine import budget, passages
 from memwell.engine.context import Engine
 from memwell.engine.lookup import check_limit
 from memwell.engine.requests import RecallRequest, Superseded
 from memwell.engine.validation import check_content, check_flag, moment_of
 from memwell.errors import InvalidInput, InvalidQuery, NotSupported, shown
+from memwell.hits import Hits, check_budget
 from memwell.ports.store.search import Found, Search
 from memwell.retrieval.analysis.features import question
 from memwell.retrieval.analysis.text import Query, read_query
@@ -32,7 +33,7 @@ _SPARE = 5
 """Records ranked beyond the limit, to fill the places of superseded ones."""
 
 
-async def recall(engine: Engine, request: RecallRequest) -> list[Hit]:
+async def recall(engine: Engine, request: RecallRequest) -> Hits:
     """The memories of the scope that answer the question, best first."""
     now, scope = engine.clock(), request.scope()
     strategy = _checked(engine, request)
@@ -59,7 +60,7 @@ async def recall(engine: Engine, request: RecallRequest) -> list[Hit]:
     engine.note_access(scope.tenant_id, [hit.record.id for hit in hits], now)
     engine.emit("recalled", scope, tuple(hit.record.id for hit in hits), query=request.query)
     await engine.housekeeping(now)
-    return hits
+    return Hits(hits, engine.count)
 
 
 def _checked(engine: Engine, request: RecallRequest) -> Strategy:
@@ -69,14 +70,7 @@ def _checked(engine: Engine, request: RecallRequest) -> Strategy:
         raise InvalidQuery(str(error).replace("content", "query").replace("remember", "look for")) from None
     check_limit(request.limit)
     check_flag("explain", request.explain)
-    if request.token_budget is not None and (
-        isinstance(request.token_budget, bool)
-        or not isinstance(request.token_budget, int)
-        or request.token_budget < 1
-    ):
-        raise InvalidQuery(
-            f"token_budget is a number of tokens of 1 or more, not {shown(request.token_budget)}"
-        )
+    check_budget("token_budget", request.token_budget)
     if not isinstance(request.mode, str) or request.mode not in _MODES:
         raise InvalidQuery(f"unknown mode {shown(request.mode)}; known: {', '.join(_MODES)}")
     if request.mode == "semantic" and engine.encoder is None:
@@ -122,8 +116,10 @@ async def _hits(
         hits = await _fetched(engine, request, search, found, ranked, notes)
     if not strategy.relevance_only:
         hits = _reweighed(hits, strategy, search.now)
-    hits = _budgeted(hits[: request.limit], request.token_budget)
-    return await passages.attach(engine, hits, search, explain=request.explain)
+    hits = await passages.attach(engine, hits[: request.limit], search, explain=request.explain)
+    if request.token_budget is None:
+        return hits
+    return budget.within(hits, request.token_budget, engine.count, search.terms or query.terms)
 
 
 async def _fetched(
@@ -266,16 +262,3 @@ async def _version_at(engine: Engine, record: Record, search: Search) -> Record:
     versions = await engine.store.history(search.scope, record.id, now=search.now)
     older = [version.record for version in versions if version.record.updated_at <= search.now]
     return older[-1] if older else record
-
-
-def _budgeted(hits: list[Hit], budget: int | None) -> list[Hit]:
-    """The first hits whose contents fit the budget together, at four bytes of UTF-8 a token."""
-    if budget is None:
-        return hits
-    found, left = [], budget
-    for hit in hits:
-        left -= -(-len(hit.record.content.encode()) // 4)
-        if left < 0:
-            break
-        found.append(hit)
-    return found

@@ -90,6 +90,33 @@ class Recalling(MemorySuite):
         assert len(memory.recall("apple", token_budget=1)) == 0
         assert len(memory.recall("apple", token_budget=10_000)) == 10
 
+    @pytest.mark.parametrize("mode", ["hybrid", "semantic", "lexical"])
+    def test_what_is_too_long_for_the_budget_is_given_by_its_passage_or_left_out(
+        self, memory: Memory, mode: Any
+    ) -> None:
+        filler = "Nothing of the kind was ever said about it by anybody at all. " * 20
+        memory.remember(f"{filler}The apple tree stands in Porto. {filler}", id="long")
+        memory.remember("apple pie", id="short")
+        hits = memory.recall("apple tree Porto", token_budget=60, mode=mode)
+        assert sorted(ids_of(hits)) == ["long", "short"]
+        assert sum(-(-len(hit.text.encode()) // 4) for hit in hits) <= 60
+        texts = {hit.id: hit.text for hit in hits}
+        assert texts["short"] == "apple pie"
+        assert "apple tree stands in Porto" in texts["long"]
+        assert texts["long"] in memory.get("long").content
+        assert ids_of(memory.recall("apple tree Porto", token_budget=4, mode=mode)) == ["short"]
+        assert all(hit.text == hit.content for hit in memory.recall("apple tree Porto", mode=mode))
+
+    def test_tokens_are_counted_by_the_tokenizer_of_the_memory(
+        self, opening: Opening, url: str, clock: Clock
+    ) -> None:
+        with opening(url, embedder=None, clock=clock, tokenizer=str.split) as memory:
+            memory.remember(["apple " + "x" * 400, "apple pear plum fig"])
+            assert len(memory.recall("apple", token_budget=6)) == 2
+            hits = memory.recall("apple", token_budget=5)
+            assert [hit.content for hit in hits] in (["apple " + "x" * 400], ["apple pear plum fig"])
+            assert len(memory.recall("apple").as_text(budget=4).split()) == 4
+
     # ---------------------------------------------------------------------------------------- strategies
 
     @pytest.mark.parametrize(
