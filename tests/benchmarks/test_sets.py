@@ -57,6 +57,34 @@ def test_each_person_has_many_memories_of_years_and_every_category() -> None:
         assert asked[UNANSWERABLE] >= 8
 
 
+@pytest.mark.parametrize(
+    ("name", "memories", "questions", "category", "at_least"),
+    [("team", 150, 70, "paraphrase", 14), ("chat", 300, 60, "beside", 15)],
+)
+def test_the_team_and_the_chats_are_as_large_as_promised(
+    name: str, memories: int, questions: int, category: str, at_least: int
+) -> None:
+    conversations = SETS[name]()
+    asked = Counter(question.category for c in conversations for question in c.questions)
+    assert sum(len(c.items) for c in conversations) >= memories
+    assert asked.total() >= questions
+    assert asked[category] >= at_least
+    assert asked[UNANSWERABLE] >= 8
+
+
+def test_the_turn_that_answers_follows_a_question_of_its_session() -> None:
+    for chat in SETS["chat"]():
+        at = {item.id: place for place, item in enumerate(chat.items)}
+        for question in chat.questions:
+            for id in question.gold if question.category == "beside" else ():
+                before = [
+                    turn
+                    for turn in chat.items[at[id] - 3 : at[id]]
+                    if turn.session == chat.items[at[id]].session
+                ]
+                assert any("?" in turn.text for turn in before), question
+
+
 def test_identifier_probes_are_many_repeatable_and_differ_by_seed() -> None:
     probes = identifiers.conversations()
     assert probes == identifiers.conversations()
