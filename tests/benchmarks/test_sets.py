@@ -79,7 +79,7 @@ def test_the_turn_that_answers_follows_a_question_of_its_session() -> None:
             for id in question.gold if question.category == "beside" else ():
                 before = [
                     turn
-                    for turn in chat.items[at[id] - 3 : at[id]]
+                    for turn in chat.items[max(0, at[id] - 3) : at[id]]
                     if turn.session == chat.items[at[id]].session
                 ]
                 assert any("?" in turn.text for turn in before), question
