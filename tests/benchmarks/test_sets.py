@@ -72,6 +72,17 @@ def test_the_team_and_the_chats_are_as_large_as_promised(
     assert asked[UNANSWERABLE] >= 8
 
 
+def test_there_are_at_least_eight_languages_of_sixty_memories_and_forty_questions() -> None:
+    languages = SETS["languages"]()
+    assert len(languages) >= 8
+    assert {(len(c.items) >= 60, len(c.questions) >= 40) for c in languages} == {(True, True)}
+    for language in languages:
+        asked = Counter(question.category for question in language.questions)
+        assert {"direct", "paraphrase", "latest", "past", "identifiers", "typos", UNANSWERABLE} <= set(
+            asked
+        ), language.id
+
+
 def test_the_turn_that_answers_follows_a_question_of_its_session() -> None:
     for chat in SETS["chat"]():
         at = {item.id: place for place, item in enumerate(chat.items)}
