@@ -188,10 +188,11 @@ class _Export:
         """Append every record after the last one in the file."""
         while True:
             found = await self._page(self._file.last, _BATCH)
-            for line in await self._lines(found):
+            lines = await self._lines(found)
+            for line in lines:
                 self._file.write(line)
             if found:
-                self._file.wrote(len(found), found[-1].id)
+                self._file.wrote(len(lines), found[-1].id)
             if self._progress is not None:
                 self._progress(self._file.records, self._total)
             if len(found) < _BATCH:
@@ -204,8 +205,9 @@ class _Export:
 
             async def add(ids: Sequence[str]) -> int:
                 found = [record for id in ids for record in await self._get(id)]
-                new.writelines(line.encode() + b"\n" for line in await self._lines(found))
-                return len(found)
+                lines = await self._lines(found)
+                new.writelines(line.encode() + b"\n" for line in lines)
+                return len(lines)
 
             new.write(dumps(self._header(position)).encode() + b"\n")
             for id, raw in self._file.record_lines():
@@ -290,7 +292,11 @@ class _Export:
                 line["past"] = past
             if own := [embedding_to_json(model[record.id]) for model in vectors if record.id in model]:
                 line["vectors"] = own
-            found.append(self._fitting(line, record.id))
+            try:
+                found.append(self._fitting(line, record.id))
+            except ValueError:  # a number that JSON does not have, as a damaged row may hold
+                if record.id not in self._unreadable:
+                    self._unreadable.append(record.id)
         return found
 
     async def _past(self, record: Record) -> list[dict[str, Any]]:

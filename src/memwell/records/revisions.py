@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from memwell.errors import Conflict
+from memwell.errors import Conflict, Corrupt
 from memwell.ports import Insert, Update
+from memwell.records.codec import version_from_json
 from memwell.types import Record, Version
 
-__all__ = ["chain", "kept", "overwriting", "reinforced", "revised"]
+__all__ = ["chain", "kept", "overwriting", "reinforced", "revised", "stored_version"]
 
 
 def reinforced(found: Record, again: Record) -> Record:
@@ -65,3 +67,29 @@ def kept(versions: Sequence[Version]) -> list[Version]:
     return [
         replace(version, changed=following.changed) for version, following in itertools.pairwise(versions)
     ]
+
+
+def stored_version(read: Callable[[], Mapping[str, Any]], number: object, id: str, *, part: str) -> Version:
+    """An earlier version of a memory as a store kept it. Raises `Corrupt` naming the version that cannot be read."""
+    try:
+        data = read()
+        names = data["changed"]
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise TypeError("what it changed is not a list of names")
+        version = version_from_json(data)
+        if version.record.id != id:
+            raise TypeError(f"it is one of {version.record.id!r:.40}")
+    except (
+        TypeError,
+        ValueError,
+        LookupError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+        Corrupt,
+    ) as error:
+        raise Corrupt(
+            f"version {number} of memory {id!r} cannot be read: {error}; restore a backup, or forget the memory",
+            part=part,
+        ) from error
+    return version

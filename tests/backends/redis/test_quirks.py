@@ -660,3 +660,20 @@ def test_the_url_names_the_store_and_its_scope(redis: Service) -> None:
     raw(one).delete(*one._server._keys)
     closed(one)
     closed(two)
+
+
+@pytest.mark.parametrize("text", [b"", b"{}", b"[1]", b"\xff"])
+def test_a_damaged_version_is_named_by_doctor_and_history(
+    store: RedisStore, harness: Harness, text: bytes
+) -> None:
+    harness.insert("tea", "a")
+    harness.update("a", importance=0.9)
+    [field] = raw(store).hkeys(key(store, "history"))
+    raw(store).hset(key(store, "history"), field, text)
+    for repair in (False, True):
+        report = run(store, store.check(repair=repair))
+        assert [(problem.kind, problem.id, problem.repairable) for problem in report.problems] == [
+            ("corrupt", "a", False)
+        ]
+    with pytest.raises(Corrupt, match=r"version 1 of memory 'a'.*restore a backup"):
+        run(store, store.history(ANYBODY, "a", now=START))

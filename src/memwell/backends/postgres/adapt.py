@@ -17,8 +17,11 @@ from psycopg.types.numeric import (
     IntNumericDumper,
 )
 
-__all__ = ["ADAPTERS", "Raw"]
+__all__ = ["ADAPTERS", "FIRST", "LAST", "Raw"]
 
+FIRST: Final = datetime.min.replace(tzinfo=UTC)
+LAST: Final = datetime.max.replace(tzinfo=UTC)
+"""What times outside the years 1 to 9999, such as `infinity`, are read as."""
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -59,12 +62,18 @@ class _WholeBinary(_Whole):
 
 
 class _Moment(Loader):
-    """Times come in UTC, whatever the session thinks of zones."""
+    """Times come in UTC, whatever the session thinks of zones. Those outside the years 1 to 9999, which memwell does
+    not write, come as `FIRST` or `LAST`, so that the other memories can be read.
+    """
 
     format = Format.BINARY
 
     def load(self, data: Buffer) -> datetime:
-        return _EPOCH + timedelta(microseconds=int.from_bytes(data, "big", signed=True))
+        micros = int.from_bytes(data, "big", signed=True)
+        try:
+            return _EPOCH + timedelta(microseconds=micros)
+        except OverflowError:
+            return FIRST if micros < 0 else LAST
 
 
 def _adapters() -> AdaptersMap:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from memwell.backends.postgres import Connection, Database
+from memwell.backends.postgres.adapt import FIRST, LAST
 from memwell.backends.postgres.store.models import Models
+from memwell.backends.postgres.store.reads import past
 from memwell.backends.postgres.store.rows import COLUMNS, SELECT, columns_of, embedding_of, record_of, rows_of
 from memwell.backends.sql import PLACES
 from memwell.errors import Corrupt
@@ -84,10 +86,11 @@ async def _rows(
             found.add("corrupt", str(error), row[PLACES["id"]], repairable=False)
             continue
         before = len(found.problems)
-        for fault in faults(record):
+        for fault in [*faults(record), *_out_of_range(record)]:
             found.add("corrupt", fault, record.id, repairable=False)
         await _words(connection, row[0], record, projections[row[0]], found, repair)
         await _vectors(connection, row[0], record, held.get(row[0], ()), found, repair)
+        await _history(connection, row[0], record, found)
         if len(found.problems) > before:
             changed.append(row[0])
     if repair and changed:
@@ -96,6 +99,20 @@ async def _rows(
             (changed,),
         )
     return int(keys[-1])
+
+
+def _out_of_range(record: Record) -> list[str]:
+    times = {"created_at": record.created_at, "updated_at": record.updated_at}
+    return [f"{name} is outside the years 1 to 9999" for name, at in times.items() if at in (FIRST, LAST)]
+
+
+async def _history(connection: Connection, key: int, record: Record, found: _Findings) -> None:
+    if record.version == 1:
+        return
+    try:
+        await past(connection, key, record.id)
+    except Corrupt as error:
+        found.add("corrupt", error.message, record.id, repairable=False)
 
 
 async def _words(

@@ -18,11 +18,11 @@ from memwell.backends.postgres.store.rows import (
 )
 from memwell.errors import NotFound
 from memwell.ports import Embedding
-from memwell.records.codec import loads, version_from_json
-from memwell.records.revisions import chain
+from memwell.records.codec import loads
+from memwell.records.revisions import chain, stored_version
 from memwell.types import Record, Scope, Stats, Version
 
-__all__ = ["embedded", "embeddings", "history", "lacking", "stats"]
+__all__ = ["embedded", "embeddings", "history", "lacking", "past", "stats"]
 
 _NUMBER = "(SELECT m.number FROM models m WHERE m.name = %s)"
 _HAS = f"EXISTS (SELECT FROM vectors v WHERE v.key = r.key AND v.model = {_NUMBER})"
@@ -69,16 +69,26 @@ async def history(connection: Connection, scope: Scope, id: str, now: datetime) 
     rows = await rows_of(connection, f"{SELECT} WHERE r.id = %s AND {text}", [id, *values])
     if not rows:
         raise NotFound(f"no memory {id!r} in this scope", part="postgres")
-    past = await rows_of(
+    return chain(await past(connection, rows[0][0], id), record_of(rows[0]))
+
+
+async def past(connection: Connection, key: int, id: str) -> list[Version]:
+    """The earlier versions of a record, oldest first. Raises `Corrupt` naming the first that cannot be read."""
+    rows = await rows_of(
         connection,
-        "SELECT record, changed_at, changed FROM history WHERE key = %s ORDER BY version",
-        [rows[0][0]],
+        "SELECT version, record, changed_at, changed FROM history WHERE key = %s ORDER BY version",
+        [key],
     )
-    versions = [
-        version_from_json({"record": loads(body), "changed_at": at.isoformat(), "changed": loads(changed)})
-        for body, at, changed in past
-    ]
-    return chain(versions, record_of(rows[0]))
+    return [_version_of(row, id) for row in rows]
+
+
+def _version_of(row: Sequence[Any], id: str) -> Version:
+    number, body, at, changed = row
+
+    def read() -> dict[str, Any]:
+        return {"record": loads(body), "changed_at": at.isoformat(), "changed": loads(changed)}
+
+    return stored_version(read, number, id, part="postgres")
 
 
 async def stats(connection: Connection, scope: Scope, now: datetime, *, vectors: bool) -> Stats:

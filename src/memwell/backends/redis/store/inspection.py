@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from memwell.backends.redis.store.records import history_field
+from memwell.backends.redis.store.records import history_field, past_of
 from memwell.backends.redis.store.rows import (
     Row,
     dimension_of,
@@ -236,8 +236,12 @@ class Inspection:
                     self.transaction.put_names("sources", target, [*pointing, row.record.id])
 
     def _history(self, row: Row) -> None:
-        lost = sum(self.transaction.get("history", field) is None for field in _history_fields(row))
-        if lost:
+        texts = [self.transaction.get("history", field) for field in _history_fields(row)]
+        try:
+            past_of(texts, row.record.id)
+        except Corrupt as error:
+            self.found.add("corrupt", error.message, row.name, repairable=False)
+        if lost := texts.count(None):
             self.found.add(
                 "history", f"{lost} of {row.past} older versions are gone", row.name, repairable=False
             )

@@ -11,11 +11,11 @@ from typing import Any, Final
 
 from memwell import filters
 from memwell.backends.redis.store.mirror import Mirror
-from memwell.backends.redis.store.records import access_of, alive, history_field, record_of
+from memwell.backends.redis.store.records import access_of, alive, history_field, past_of, record_of
 from memwell.backends.redis.store.rows import Row, frame, links_of, name_of, names_of, row_of, user_mark
 from memwell.backends.redis.store.server import Server, in_parts
 from memwell.errors import NotFound
-from memwell.records.codec import loads, to_micros, version_from_json
+from memwell.records.codec import to_micros
 from memwell.records.revisions import chain
 from memwell.types import Link, Record, Scope, Stats, Version
 
@@ -91,8 +91,7 @@ class Reading:
         for row, record in self._records_of([name]):
             if scope.sees(record.scope) and alive(record, now):
                 texts = self._server.read("history", [history_field(name, n) for n in range(row.past)])
-                past = [version_from_json(loads(text.decode())) for text in texts if text is not None]
-                return chain(past, record)
+                return chain(past_of(texts, id), record)
         raise NotFound(f"no memory {id!r} in this scope", part="redis")
 
     def links(self, scope: Scope, ids: Sequence[str], incoming: bool) -> list[tuple[str, Link]]:

@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from memwell.errors import Corrupt
-from memwell.records.codec import from_micros, loads, version_from_json
+from memwell.records.codec import from_micros, loads
+from memwell.records.revisions import stored_version
 from memwell.types import Version
 
 __all__ = ["version_of", "versions"]
@@ -26,14 +26,9 @@ def versions(connection: sqlite3.Connection, key: int, id: str) -> list[Version]
 def version_of(row: Sequence[Any], id: str) -> Version:
     """A row of `SELECT` as a version."""
     number, at, changed, record = row
-    try:
-        fields = loads(changed.decode())
-        if not isinstance(fields, list) or not all(isinstance(name, str) for name in fields):
-            raise TypeError("what it changed is not a list of names")
-        body = {"record": loads(record.decode()), "changed": fields}
-        return version_from_json(body | {"changed_at": from_micros(at).isoformat()})
-    except (TypeError, ValueError, AttributeError, OverflowError, Corrupt) as error:
-        raise Corrupt(
-            f"version {number} of memory {id!r} cannot be read: {error}; restore a backup, or forget the memory",
-            part="sqlite",
-        ) from error
+
+    def read() -> dict[str, Any]:
+        body = {"record": loads(record.decode()), "changed": loads(changed.decode())}
+        return body | {"changed_at": from_micros(at).isoformat()}
+
+    return stored_version(read, number, id, part="sqlite")
