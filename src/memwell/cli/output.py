@@ -13,12 +13,14 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from memwell.cli.failures import complain
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from memwell.types import Progress
 
-__all__ = ["Output", "flat", "printable", "when"]
+__all__ = ["Output", "flat", "printable", "short", "when"]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """Control characters, and characters that change the direction of text."""
@@ -34,6 +36,11 @@ def printable(text: str) -> str:
     return _CONTROL.sub(lambda found: found[0] if found[0] in "\n\t" else "\N{REPLACEMENT CHARACTER}", text)
 
 
+def short(id: str) -> str:
+    """The last characters of a long id, enough to use it on the command line."""
+    return id if len(id) <= 12 else id[-8:]
+
+
 def when(moment: datetime | None) -> str:
     """A moment to the minute, in UTC."""
     return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
@@ -47,6 +54,7 @@ class Output:
         terminal = sys.stdout.isatty() or bool(os.environ.get("FORCE_COLOR"))
         self.fancy = terminal and not as_json
         self._console: Console | None = None
+        self._advised = False
 
     @property
     def console(self) -> Console:
@@ -111,9 +119,15 @@ class Output:
         self.show(grid)
 
     def note(self, text: str) -> None:
-        """A remark on stderr, only in a terminal."""
-        if sys.stderr.isatty() and not self.as_json:
+        """A remark on stderr, only in a terminal, unless there was one: a call gives one line of advice."""
+        if sys.stderr.isatty() and not self.as_json and not self._advised:
+            self._advised = True
             sys.stderr.write(text + "\n")
+
+    def hint(self, text: str) -> None:
+        """A note on stderr that matters in a pipe, too."""
+        self._advised = True
+        complain(f"note: {text}")
 
     @contextmanager
     def progress(self, what: str, *, in_bytes: bool = False) -> Iterator[Progress]:

@@ -7,6 +7,7 @@ from typing import Annotated, cast
 
 import typer
 
+from memwell.cli.narrowing import Category, Since, Tags, Until, moment, narrowed
 from memwell.cli.output import Output
 from memwell.cli.shared import Cli, Where, content_of
 from memwell.cli.views import hit_to_json, plain_hit, shown_hit
@@ -19,6 +20,10 @@ def recall(
     cli: Cli,
     query: Annotated[str, typer.Argument(metavar="QUERY", help="The question, or - to read it from stdin.")],
     limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", help="Show at most N memories.")] = 10,
+    tag: Tags = None,
+    category: Category = None,
+    since: Since = None,
+    until: Until = None,
     where: Where = None,
     mode: Annotated[
         str, typer.Option("--mode", metavar="MODE", help="hybrid, semantic or lexical.")
@@ -29,7 +34,11 @@ def recall(
     ] = "relevant",
     as_of: Annotated[
         str | None,
-        typer.Option("--as-of", metavar="WHEN", help="Answer with what was stored at this time (ISO 8601)."),
+        typer.Option(
+            "--as-of",
+            metavar="WHEN",
+            help="Answer with what was stored then, such as 2026-05-01 or yesterday.",
+        ),
     ] = None,
     token_budget: Annotated[
         int | None,
@@ -38,7 +47,9 @@ def recall(
     explain: Annotated[bool, typer.Option("--explain", "-x", help="Show the signals of each score.")] = False,
 ) -> None:
     """Find the memories that answer a question, best first."""
-    chosen, text = cli.filter(where), content_of(query)
+    chosen = narrowed(cli.filter(where), tag, category, since, until)
+    then = None if as_of is None else moment(as_of, "--as-of", end=True)
+    text = content_of(query)
     with cli.memory(embeds=mode != "lexical") as memory:
         started = time.perf_counter()
         hits = memory.recall(
@@ -47,7 +58,7 @@ def recall(
             limit=limit,
             token_budget=token_budget,
             strategy=strategy,
-            as_of=as_of,
+            as_of=then,
             mode=cast("Mode", mode),
             explain=explain,
             **cli.owner,

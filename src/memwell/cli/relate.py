@@ -7,16 +7,13 @@ from typing import Annotated
 import typer
 
 from memwell.cli.failures import Code, complain
-from memwell.cli.output import flat
+from memwell.cli.output import flat, short
 from memwell.cli.remember import Id
 from memwell.cli.shared import Cli
-from memwell.cli.views import short
 
 __all__ = ["relate", "related", "unrelate"]
 
-Target = Annotated[
-    str, typer.Argument(metavar="TARGET", help="Id of the other memory, or its last characters.")
-]
+Target = Annotated[str, typer.Argument(metavar="TARGET", help="Id of the other memory, or a part of it.")]
 
 
 def relate(

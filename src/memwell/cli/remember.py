@@ -7,9 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from memwell.cli.failures import Code, complain
-from memwell.cli.output import flat, printable
+from memwell.cli.output import flat, printable, short
 from memwell.cli.shared import Cli, Metadata, Where, Yes, ask, content_of, duration
-from memwell.cli.views import short
 from memwell.sync import Memory
 from memwell.types import DEFAULT_TENANT, Record
 
@@ -34,7 +33,7 @@ Expected = Annotated[
     int | None,
     typer.Option("--expected-version", metavar="N", help="Fail if the stored version is not N."),
 ]
-Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the memory, or its last characters.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the memory, or a part of it that only it has.")]
 
 
 def remember(
@@ -144,7 +143,7 @@ def restore(
 def forget(
     cli: Cli,
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="Ids, or their last characters.")
+        list[str] | None, typer.Argument(metavar="[ID]...", help="Ids, or parts that only they have.")
     ] = None,
     where: Where = None,
     everything: Annotated[

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -21,6 +22,35 @@ from memwell.errors import MemwellError
 __all__ = ["app", "run"]
 
 _UsageError: Any = typer.BadParameter.__base__
+
+
+_SYNONYMS: Final = {
+    word: command
+    for command, words in {
+        "remember": "add create insert new note put save set store write",
+        "recall": "ask find grep query retrieve search",
+        "list": "all ls",
+        "show": "cat get open read view",
+        "forget": "del delete drop remove rm",
+        "update": "change edit modify",
+        "history": "log versions",
+        "restore": "revert rollback undo",
+        "relate": "link",
+        "unrelate": "unlink",
+        "related": "links neighbours",
+        "import": "ingest load",
+        "export": "backup dump",
+        "stats": "count info size status",
+        "doctor": "check health verify",
+        "repair": "fix",
+        "db": "database migrate",
+        "models": "download model pull",
+        "config": "settings",
+        "version": "about",
+    }.items()
+    for word in words.split()
+}
+"""What others call a command → its name here."""
 
 
 class Root(TyperGroup):
@@ -77,8 +107,11 @@ def _coded(call: Callable[[], Any]) -> int:
 
 def _usage(error: Any) -> str:
     name = error.ctx.command_path if error.ctx else "memwell"
-    text = " ".join(error.format_message().split()).rstrip(".")
-    return f"{text}. See: {name} --help"
+    text = " ".join(error.format_message().split())
+    unknown = re.search(r"^No such command '([\w-]+)'\.$", text)
+    meant = _SYNONYMS.get(unknown[1].lower(), "") if unknown and name == "memwell" else ""
+    text = f"{text} Did you mean '{meant}'?" if meant else text
+    return f"{text}{'' if text[-1:] in '.?' else '.'} See: {name} --help"
 
 
 def _drop_output() -> None:
@@ -97,7 +130,7 @@ app = typer.Typer(
     cls=Root,
     help="Memory for AI agents: one SQLite file, no API key, no server.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",

@@ -16,9 +16,8 @@ from urllib.parse import quote
 
 import typer
 
-from memwell.cli.failures import complain
 from memwell.cli.local import remedy
-from memwell.cli.output import Output
+from memwell.cli.output import Output, short
 from memwell.config import Settings, load
 from memwell.errors import InvalidInput, NotFound
 from memwell.fields import LIMITS
@@ -44,7 +43,7 @@ _OPTIONS: Final[Mapping[str, tuple[str, str]]] = {
     "namespace": ("NAME", "The namespace."),
 }
 SHARED: Final = (*_OPTIONS, "json")
-_SHORTEST: Final = 6
+_SHORTEST: Final = 4
 _WHOLE: Final = 36
 
 Where = Annotated[
@@ -82,8 +81,8 @@ class Cli:
         if missing is not None:
             embedder = None
             if embeds:
-                complain(
-                    f"note: recall uses words only; for recall by meaning run: {missing} (or pass --embedder none)"
+                self.out.hint(
+                    f"recall uses words only; for recall by meaning run: {missing} (or pass --embedder none)"
                 )
         index = settings.index if embeds or embedder is not None else None
         cache = None if embedder is None else settings.cache
@@ -97,18 +96,29 @@ class Cli:
         return None if name == "none" else name
 
     def find(self, memory: Memory, id: str) -> str:
-        """The full id for an id or its last characters. Raises `NotFound`, and `InvalidInput` if several match."""
+        """The full id for an id, its first or last characters, or the first of those that lists show. Raises
+        `NotFound`, and `InvalidInput` if several match.
+        """
         if not _SHORTEST <= len(id) < _WHOLE:
             return id
         with suppress(NotFound):
             return memory.get(id, **self.owner).id
-        ends = memory.list(where={"id": {"$contains": id}}, limit=100, **self.owner)
-        ids = [record.id for record in ends if record.id.endswith(id)]
-        if len(ids) > 1:
-            raise InvalidInput(f"{len(ids)} memories have an id that ends in {id!r}; give more characters")
-        if not ids:
+        found, cursor = list[str](), None
+        while len(found) < 2:
+            page = memory.list(where={"id": {"$contains": id}}, limit=500, cursor=cursor, **self.owner)
+            found += [
+                one.id
+                for one in page
+                if one.id.startswith(id) or one.id.endswith(id) or short(one.id).startswith(id)
+            ]
+            cursor = page.cursor
+            if cursor is None:
+                break
+        if not found:
             raise NotFound(f"no memory {id!r} in this scope")
-        return str(ids[0])
+        if len(found) > 1:
+            raise InvalidInput(f"several memories have {id!r} in their id; give more characters")
+        return found[0]
 
     def filter(self, text: str | None, option: str = "--where") -> dict[str, Any] | None:
         """A JSON object from an option."""

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from memwell.cli.output import flat, when
+from memwell.cli.narrowing import Category, Since, Tags, Until, narrowed
+from memwell.cli.output import flat, short, when
 from memwell.cli.remember import Id
 from memwell.cli.shared import Cli, Where
-from memwell.cli.views import owner_of, short, shown_record
+from memwell.cli.views import owner_of, shown_record
 from memwell.sync import Memory
 from memwell.types import Record, Stats
 
@@ -21,6 +22,10 @@ _PAGE = 500
 
 def list_(
     cli: Cli,
+    tag: Tags = None,
+    category: Category = None,
+    since: Since = None,
+    until: Until = None,
     where: Where = None,
     order: Annotated[
         str, typer.Option("--order", metavar="FIELD", help="created_at, updated_at, importance or id.")
@@ -34,7 +39,7 @@ def list_(
     everything: Annotated[bool, typer.Option("--all", help="Show all of them.")] = False,
 ) -> None:
     """List memories, newest first."""
-    chosen = cli.filter(where)
+    chosen = narrowed(cli.filter(where), tag, category, since, until)
     with cli.memory() as memory:
         if everything:
             _print(cli, _walk(cli, memory, chosen, order, not ascending))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from memwell.cli.output import Output, flat, printable, when
+from memwell.cli.output import Output, flat, printable, short, when
 from memwell.records.codec import record_to_json
 from memwell.types import Hit, Record
 
@@ -12,14 +12,9 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-__all__ = ["bar", "hit_to_json", "marked", "owner_of", "plain_hit", "short", "shown_hit", "shown_record"]
+__all__ = ["bar", "hit_to_json", "marked", "owner_of", "plain_hit", "shown_hit", "shown_record"]
 
 _FULL, _EMPTY = "━", "╌"
-
-
-def short(id: str) -> str:
-    """The last characters of a long id, enough to use it on the command line."""
-    return id if len(id) <= 12 else id[-8:]
 
 
 def owner_of(record: Record) -> str:
