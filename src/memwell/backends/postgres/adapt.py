@@ -1,4 +1,4 @@
-"""How values travel: the same type for every number, so that a statement is prepared once and not once a width."""
+"""Types of the values sent: one type for all integers, so that a statement is prepared once, not once per width."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class _Raw(Dumper):
 
 
 class _Whole(Dumper):
-    """Whole numbers are `bigint`; what does not fit is `numeric`."""
+    """Integers are sent as `bigint`, larger ones as `numeric`."""
 
     _text = Int8Dumper(Int8)
     _binary = Int8BinaryDumper(Int8)
@@ -62,8 +62,8 @@ class _WholeBinary(_Whole):
 
 
 class _Moment(Loader):
-    """Times come in UTC, whatever the session thinks of zones. Those outside the years 1 to 9999, which memwell does
-    not write, come as `FIRST` or `LAST`, so that the other memories can be read.
+    """Times are returned in UTC, whatever the session's time zone. Those outside the years 1 to 9999, which memwell
+    does not write, become `FIRST` or `LAST`, so that the other memories can be read.
     """
 
     format = Format.BINARY
@@ -86,4 +86,4 @@ def _adapters() -> AdaptersMap:
 
 
 ADAPTERS: Final = _adapters()
-"""The context of all our connections."""
+"""The adapters of all connections."""

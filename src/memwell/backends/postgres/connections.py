@@ -77,7 +77,7 @@ async def connect(arguments: Mapping[str, Any]) -> ServerConnection:
 
 
 def cut(connection: ServerConnection) -> None:
-    """Break a connection from this side: whoever waits for an answer gets an error at once."""
+    """Break a connection from this side: a caller that waits for an answer gets an error at once."""
     connection.silent = True
     with suppress(psycopg.Error, OSError):
         line = socket.socket(fileno=connection.pgconn.socket)

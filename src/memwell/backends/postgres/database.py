@@ -29,20 +29,20 @@ SESSION: Final[Mapping[str, str]] = {
     "timezone": "UTC",
     "jit": "off",
 }
-"""How every session is set, beside the search path. `jit` costs more than it gives on short statements."""
+"""Settings of every session, besides the search path. `jit` costs more than it saves on short statements."""
 
 _REST: Final = 10.0
-"""Seconds that a replica which failed is not asked: to find that out may take as long each time."""
+"""Seconds for which a failed replica is not used, because each attempt may take long."""
 _PATIENCE: Final = 5.0
-"""Seconds that a statement takes before the server is asked whether it works on it."""
+"""Seconds that a statement may take before the server is asked whether it works on it."""
 T = TypeVar("T")
 
 _log = logging.getLogger("memwell.backends.postgres")
 
 
 class Database:
-    """See the package. `components` are those of the part that owns it; their migrations run at the first use.
-    `session`: how sessions are set, beside `SESSION`."""
+    """See the package. `components` are those of the part that owns the database; their migrations run at the first
+    use. `session`: settings of sessions in addition to `SESSION`."""
 
     def __init__(
         self, settings: Settings, *components: Component, session: Mapping[str, str] | None = None
@@ -50,7 +50,7 @@ class Database:
         self.settings = settings
         self._sessions = {**SESSION, **(session or {})}
         self.missing: dict[str, str] = {}
-        """Component → why it is left out (the server lacks an extension); known after the first use."""
+        """Component → why it is not available (the server lacks an extension); filled at the first use."""
         self._components = components
         self._path: str | None = None
         limit = settings.statement_timeout
@@ -72,24 +72,24 @@ class Database:
         return self._primary.lost
 
     def connection(self) -> AbstractAsyncContextManager[Connection]:
-        """A connection where each statement commits by itself; behind a pooler, all of them together."""
-        return self._taken(self._primary)
+        """A connection in autocommit mode; behind a pooler, one transaction for all statements of the block."""
+        return self._acquire(self._primary)
 
     @asynccontextmanager
     async def transaction(self, *, snapshot: bool = False) -> AsyncIterator[Connection]:
         """A connection inside a transaction, which commits when the block ends without an error. With `snapshot`, all
         its statements see the same moment."""
-        async with self._taken(self._primary) as connection, self._begun(connection):
+        async with self._acquire(self._primary) as connection, self._begun(connection):
             if snapshot:
                 await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             yield connection
 
     async def read(self, ask: Callable[[Connection], Awaitable[T]], *, snapshot: bool = False) -> T:
-        """What is found by asking the primary; for questions that change nothing. With `snapshot` they are asked in a
-        transaction and all see the same moment.
+        """Run a read on the primary. With `snapshot`, all its statements run in one transaction and see the same
+        moment.
 
-        Where the connection broke, as an idle one does that the network has forgotten, it is asked once more over a
-        new one.
+        If the connection breaks, the read is repeated once over a new one: the network may have dropped an idle
+        connection.
         """
         try:
             return await self._read(ask, snapshot)
@@ -100,21 +100,21 @@ class Database:
         return await self._read(ask, snapshot)
 
     async def _read(self, ask: Callable[[Connection], Awaitable[T]], snapshot: bool) -> T:
-        taken = self.transaction(snapshot=True) if snapshot else self.connection()
-        async with taken as connection:
+        acquired = self.transaction(snapshot=True) if snapshot else self.connection()
+        async with acquired as connection:
             return await ask(connection)
 
     async def search(self, ask: Callable[[Connection], Awaitable[T]]) -> T:
-        """What is found by asking the replica; where there is none or it fails, the primary."""
+        """Run a read on the replica; on the primary if there is none or it fails."""
         if self.settings.replica is not None and self._replica_rests < time.monotonic():
             try:
-                async with self._taken(self._replica) as connection:
+                async with self._acquire(self._replica) as connection:
                     return await ask(connection)
             except psycopg.errors.QueryCanceled:  # the primary would take as long
                 raise
             except (psycopg.OperationalError, psycopg.errors.UndefinedTable) as error:
                 self._replica_rests = time.monotonic() + _REST
-                _log.warning("the replica fails; the primary answers for %g seconds: %s", _REST, error)
+                _log.warning("the replica failed; the primary answers for %g seconds: %s", _REST, error)
         return await self.read(ask)
 
     async def ping(self, query: str) -> None:
@@ -124,14 +124,14 @@ class Database:
                 await self.read(lambda connection: connection.execute(query.encode()))
         except TimeoutError as error:
             raise Unavailable(
-                f"{self.settings.place}: PostgreSQL takes connections or statements and does not answer; look at the"
-                " server and the network, or try again",
+                f"{self.settings.place}: PostgreSQL accepts connections but does not answer; check the server and the"
+                " network, or try again",
                 part="postgres",
             ) from error
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Connection]:
-        """A connection outside the pool, in autocommit mode and without a limit of time: for what takes long."""
+        """A connection outside the pool, in autocommit mode and without a statement timeout, for long work."""
         async with self.connection():
             arguments = self._arguments(self.settings.target)
         connection = await connect(arguments)
@@ -140,19 +140,19 @@ class Database:
             yield connection
 
     async def status(self, components: Sequence[Component] = ()) -> list[Status]:
-        """How far each component is; changes nothing."""
+        """The migration state of each component; changes nothing."""
         async with self._direct() as connection:
             return await migrations.status_of(connection, self.settings, components or self._components)
 
     async def migrate(self, components: Sequence[Component] = ()) -> list[Status]:
-        """Apply what is pending, whatever the option `migrate` says; how far each component is then."""
-        wanted = components or self._components
+        """Apply pending migrations, also with `migrate=off`; returns the state of each component afterwards."""
+        selected = components or self._components
         async with self._direct() as connection:
-            await migrations.migrate(connection, self.settings, wanted)
-            return await migrations.status_of(connection, self.settings, wanted)
+            await migrations.migrate(connection, self.settings, selected)
+            return await migrations.status_of(connection, self.settings, selected)
 
     async def fresh(self, components: Sequence[Component] = ()) -> list[Status]:
-        """Drop all that memwell has in the schema, of every component, and begin anew with these."""
+        """Drop everything of memwell in the schema, of every component, and create these components again."""
         async with self._direct() as connection:
             await migrations.drop_all(connection, self.settings)
         return await self.migrate(components)
@@ -166,19 +166,19 @@ class Database:
         """The memwell error for one of PostgreSQL's; `None` for any other."""
         return translate(error, part, operation, place=self.settings.place)
 
-    def _taken(self, pools: Pools) -> AbstractAsyncContextManager[Connection]:
+    def _acquire(self, pools: Pools) -> AbstractAsyncContextManager[Connection]:
         """See `connection`."""
         return pools.connection() if self.settings.prepare else self._set_up(pools)
 
     @asynccontextmanager
     async def _set_up(self, pools: Pools) -> AsyncIterator[Connection]:
-        """Behind a pooler a session is ours only as long as a transaction lasts."""
+        """Set up a transaction behind a pooler, where a session lasts no longer than a transaction."""
         async with pools.connection() as connection, connection.transaction():
             await connection.execute(self._local())
             yield connection
 
     def _begun(self, connection: Connection) -> AbstractAsyncContextManager[object]:
-        """A transaction, where `_taken` has not begun one."""
+        """Begin a transaction, unless `_acquire` has begun one."""
         return connection.transaction() if self.settings.prepare else nullcontext()
 
     @asynccontextmanager
@@ -219,7 +219,7 @@ class Database:
         return {**self._sessions, "search_path": self._path or "", "statement_timeout": limit}
 
     def _local(self) -> bytes:
-        """The session's settings for a transaction. They take no snapshot: its isolation may be chosen afterwards."""
+        """The session's settings for a transaction. They take no snapshot, so its isolation can be set afterwards."""
         values = {name: f"'{value}'" for name, value in self._session().items()}
         values["search_path"] = self._path or "''"
         return "; ".join(f"SET LOCAL {name} = {value}" for name, value in values.items()).encode()
@@ -233,7 +233,7 @@ class Database:
 
 
 def _refuse_other_encoding(connection: Connection) -> None:
-    """A database that does not hold UTF-8 loses characters, or does not know what they are."""
+    """Raise `ConfigError` for a database without UTF-8, which would lose or misread characters."""
     encoding = connection.info.parameter_status("server_encoding")
     if encoding not in (None, "UTF8"):
         name = connection.info.dbname

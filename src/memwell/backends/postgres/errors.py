@@ -1,4 +1,4 @@
-"""The one table from PostgreSQL's errors to memwell's, by SQLSTATE."""
+"""Maps PostgreSQL's errors to memwell's, by SQLSTATE."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _TABLE: Final[dict[str, tuple[type[MemwellError], str]]] = {
     "XX001": (Corrupt, "the database is damaged; restore a copy"),
     "XX002": (Corrupt, "an index of the database is damaged; run REINDEX"),
 }
-"""SQLSTATE, or its class → our error and what to do."""
+"""SQLSTATE, or its class → memwell's error and what to do."""
 
 _LOGIN: Final = re.compile(
     "authentication failed|no password supplied|no pg_hba.conf entry|does not exist|not permitted to log in"
@@ -60,7 +60,7 @@ _LOGIN: Final = re.compile(
     r"|invalid (?:[\w\" ]*value|command-line argument)|unrecognized configuration parameter|could not parse network"
     "|definition of service"
 )
-"""What libpq says, which gives no SQLSTATE for a connection that failed, when only another URL helps."""
+"""Messages of libpq that call for another URL; a failed connection has no SQLSTATE."""
 _POOLER: Final = "unsupported startup parameter"
 
 
@@ -82,7 +82,7 @@ def translate(error: Exception, part: str, operation: str, *, place: str) -> Mem
 
 
 def _not_done(error: psycopg.Error) -> bool:
-    """Whether it is certain that nothing was carried out: no connection came about, or the server rolled back."""
+    """Whether it is certain that nothing was done: no connection was opened, or the server rolled back."""
     return isinstance(error, NotConnected) or (error.sqlstate or "")[:2] in ("40", "53", "55")
 
 
@@ -111,6 +111,6 @@ def _kind(error: psycopg.Error) -> tuple[type[MemwellError], str]:
 
 
 def _said(error: psycopg.Error) -> str:
-    """The first line of the server's words: the following ones may quote values."""
+    """The first line of the server's message: the following lines may quote values."""
     text = error.diag.message_primary or str(error)
     return text.strip().split("\n", 1)[0]

@@ -1,11 +1,11 @@
 """Keys and values in one table of a PostgreSQL database, shared by all that connect to it.
 
 URL: `postgresql://user:password@host/database`; the options are those of `memwell.backends.postgres`. Every call is one
-statement, one round trip, and atomic. A call that raises `Unavailable` was not done, unless the connection was lost
-after the statement had been sent, when nobody can know. Processes that call at once wait for each other key by key.
+statement, one round trip, and atomic. A call that raises `Unavailable` changed nothing, unless the connection was lost
+after the statement was sent: then the outcome is unknown. Concurrent calls wait for each other only on the same key.
 
-Values expire by the server's clock, so clients need not agree on the time. They are never returned once expired; each
-`set` and `add` removes a few expired ones, `memwell db maintain` the rest.
+Values expire by the server's clock, so clients need not agree on the time. Expired values are never returned; each
+`set` and `add` removes a few of them, `memwell db maintain` removes the rest.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ _SWEEP: Final = """DELETE FROM memwell_keyvalue WHERE key IN (
   SELECT key FROM memwell_keyvalue WHERE expires_at <= {now} {but}
   ORDER BY expires_at LIMIT {limit} FOR UPDATE SKIP LOCKED)"""
 _SWEPT: Final = 16
-"""Expired keys removed at most by one write; none that others are changing, so that it waits for nobody."""
+"""Expired keys that one write removes at most. It skips keys that are locked, so it never waits."""
 _AT_ONCE: Final = 10_000
-"""Expired keys removed at most by one statement of `sweep`."""
+"""Expired keys that one statement of `sweep` removes at most."""
 _LONGEST: Final = 1e10
-"""Seconds (300 years) beyond which a `ttl` is for good, as a database's calendar ends."""
+"""Seconds (300 years). A longer `ttl` means no expiry, because the database's calendar ends."""
 _NOW: Final = "coalesce(%(now)s::timestamptz, statement_timestamp())"
 _EXPIRY: Final = f"{_NOW} + make_interval(secs => %(ttl)s)"
 _ALIVE: Final = f"(k.expires_at IS NULL OR k.expires_at > {_NOW})"
 _COUNTER: Final = "encode(k.value, 'escape')"
 _SUM: Final = f"({_COUNTER}::numeric + %(by)s::numeric)"
 
-# The sweep leaves out the keys being written: one statement cannot change a row twice. It runs after the rest, and
-# so never holds what another call waits for while it waits itself.
+# The sweep skips the keys being written: one statement cannot change a row twice. It runs last, so that it never
+# holds a lock that another call waits for while it waits itself.
 _SWEEPING: Final = (
     f"WITH swept AS ({_SWEEP.format(now=_NOW, but='AND key <> ALL (%(keys)s::text[])', limit=_SWEPT)})"
 )

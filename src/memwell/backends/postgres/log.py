@@ -1,15 +1,15 @@
 """Streams in a PostgreSQL database, shared by all that connect to it.
 
 URL: `postgresql://user:password@host/database`; the options are those of `memwell.backends.postgres`. Every call is one
-statement and one round trip. An append that raises `Unavailable` was not done, unless the connection was lost after
-the statement had been sent, when nobody can know.
+statement and one round trip. An append that raises `Unavailable` changed nothing, unless the connection was lost after
+the statement was sent: then the outcome is unknown.
 
-Each stream has a row with the position of its last entry. An append raises it and so holds the row until it commits:
-appends to one stream take turns, and nobody sees a position before all lower ones. A reader that goes on from the last
-position it saw therefore misses nothing. Streams do not wait for each other.
+Each stream has a row with the position of its last entry. An append updates that row and locks it until it commits:
+appends to one stream run one after another, and a position is visible only after all lower ones. So a reader that
+continues from the last position it saw misses nothing. Streams do not wait for each other.
 
-Entries are partitioned by month; `memwell db maintain` makes partitions ahead and drops old ones. What falls in no
-month's partition is kept in a default one.
+Entries are partitioned by month; `memwell db maintain` creates partitions ahead of time and drops old ones. Entries of
+a month without a partition go to a default one.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Tables partitioned by calendar month (UTC), with a default partition for what falls in no month's.
+"""Tables partitioned by calendar month (UTC), with a default partition for months without one.
 
-Making a month's partition moves its rows out of the default one. Meanwhile readers go on and see each row once; writers
-wait, as a row that is just being written to the default partition would be overlooked. Each step is a transaction of
-its own: what was done stays done when a later one fails, and processes that do it at once do it once.
+Creating a month's partition moves its rows out of the default one. Meanwhile readers go on and see each row once;
+writers wait, because a row that is being written to the default partition would be missed. Each step is a transaction
+of its own: finished steps remain when a later one fails, and concurrent processes do each step once.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ SELECT c.relname, b.bound = 'DEFAULT', (regexp_match(b.bound, 'FROM \\(''([^'']+
 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid, pg_get_expr(c.relpartbound, c.oid) AS b (bound)
 WHERE i.inhparent = to_regclass(%s) ORDER BY 3 NULLS FIRST, 1"""
 _PATIENCE: Final = "5s"
-"""How long a step waits for others at most; longer, and those who come after would be held up behind it."""
+"""How long a step waits for a lock. Other sessions wait behind it, so it must be short."""
 _EVER: Final = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partition:
-    """One partition as it is."""
+    """The current state of one partition."""
 
     name: str
     default: bool
     start: datetime | None
-    """The first moment of it; `None` for the default partition, and where it has no beginning."""
+    """Its first moment; `None` for the default partition, and for one without a lower bound."""
     end: datetime | None
     """The first moment after it."""
     rows: int | None
@@ -47,13 +47,13 @@ class Partition:
     """Bytes with indexes."""
 
     def overlaps(self, start: datetime, end: datetime) -> bool:
-        """Whether moments of this stretch belong to it by its bounds."""
+        """Whether its bounds overlap this interval."""
         return not self.default and (self.start or _EVER[0]) < end and start < (self.end or _EVER[1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One thing to do: make a month's partition, drop a partition, or clear the default one of what is old."""
+    """One step of maintenance: create a month's partition, drop one, or delete old rows from the default one."""
 
     action: Literal["create", "drop", "clear"]
     name: str
@@ -63,13 +63,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Partitioned:
-    """A table of ours that is partitioned by month."""
+    """A table that is partitioned by month."""
 
     table: str
     column: str
 
     async def partitions(self, connection: Connection) -> list[Partition]:
-        """What there is, the default partition first; nothing when the table is not there."""
+        """The partitions, the default one first; empty when the table does not exist."""
         rows = await (await connection.execute(_LISTED, (self.table,))).fetchall()
         names = ("name", "default", "start", "end", "rows", "size")
         return [Partition(**dict(zip(names, row, strict=True))) for row in rows]
@@ -77,15 +77,15 @@ class Partitioned:
     async def plan(
         self, connection: Connection, now: datetime, *, ahead: int, keep: int | None
     ) -> list[Step]:
-        """What is to be done so that this month, the next `ahead` and every month with rows in the default partition
-        have one of their own, and nothing is older than `keep` months before this one (`None`: nothing is too old).
+        """The steps after which this month, the next `ahead` months and every month with rows in the default partition
+        have a partition, and no row is older than `keep` months before this one (`None`: no limit of age).
         """
         found = await self.partitions(connection)
         strays = [month for p in found if p.default for month in await self._months(connection, p.name)]
         return self._steps(found, strays, now, ahead, keep)
 
     async def carry_out(self, connection: Connection, step: Step) -> int:
-        """Do it, unless it has been done meanwhile; how many rows were moved, or deleted one by one."""
+        """Run a step, unless it was done meanwhile; returns how many rows were moved, or deleted one by one."""
         async with connection.transaction():
             await connection.execute(f"SET LOCAL lock_timeout = '{_PATIENCE}'".encode())
             await self._run(connection, "LOCK TABLE ONLY {table} IN SHARE ROW EXCLUSIVE MODE")
@@ -103,7 +103,7 @@ class Partitioned:
             await self._run(connection, "CREATE TABLE {name} (LIKE {table} INCLUDING ALL)", step)
         except DuplicateTable as error:
             raise ConfigError(
-                f"the table {step.name} is there and no partition of {self.table}; attach it, or rename or drop it",
+                f"the table {step.name} exists but is not a partition of {self.table}; attach it, or rename or drop it",
                 part="postgres",
             ) from error
         moved = 0
@@ -134,9 +134,9 @@ class Partitioned:
     ) -> list[Step]:
         this = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         oldest = _EVER[0] if keep is None else _later(this, -keep)
-        wanted = {*strays, *(_later(this, months) for months in range(ahead + 1))}
+        months = {*strays, *(_later(this, n) for n in range(ahead + 1))}
         steps = []
-        for start in sorted(month for month in wanted if month >= oldest):
+        for start in sorted(month for month in months if month >= oldest):
             end = _later(start, 1)
             if not any(partition.overlaps(start, end) for partition in found):
                 name = f"{self.table}_{start:%Y_%m}"
@@ -155,7 +155,7 @@ class Partitioned:
         return (await connection.execute(self._composed(text, step, default))).rowcount
 
     def _composed(self, text: str, step: Step | None, default: str) -> sql.Composed:
-        """The statement; names of tables and the bounds of partitions cannot be bound as values."""
+        """The statement with its identifiers and bounds, which cannot be passed as values."""
         return sql.SQL(text).format(
             table=sql.Identifier(self.table),
             column=sql.Identifier(self.column),
@@ -167,6 +167,6 @@ class Partitioned:
 
 
 def _later(month: datetime, months: int) -> datetime:
-    """The first moment of the month so many months later (or earlier); at the ends of the calendar, these."""
+    """The first moment of the month `months` later (or earlier), limited to the calendar's range."""
     year, index = divmod(month.year * 12 + month.month - 1 + months, 12)
     return month.replace(year=year, month=index + 1) if 0 < year < 10_000 else _EVER[year > 0]

@@ -1,9 +1,9 @@
-"""One pool of connections for each event loop: connections cannot be passed from loop to loop, nor over a fork.
+"""Connection pools, one for each event loop: a connection belongs to one loop and does not survive a fork.
 
-The pool is ours, since psycopg_pool 3.3 opens connections in tasks of its own: a caller learns only after his whole
-timeout that the server is down, dead connections cost a second each, and a loop that is told to end while one is being
-opened hangs. Here a caller who finds no free connection opens one, and gets the error. The connection used last is
-handed out first: those with prepared statements stay in use, and the others age and are closed.
+psycopg_pool 3.3 opens connections in background tasks: a caller learns only after the whole timeout that the server is
+down, each dead connection costs a second, and a loop that stops while a connection is being opened hangs. In this pool
+a caller who finds no free connection opens one, and gets the error. The connection used last is reused first, so that
+those with prepared statements stay in use and the others become idle and are closed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from memwell.errors import Closed, Unavailable
 __all__ = ["Pools"]
 
 Prepare: TypeAlias = Callable[[], Awaitable[Mapping[str, Any]]]
-"""Called before the first connection of a loop; gives the arguments that connections are opened with."""
+"""Called before the first connection of a loop; returns the arguments that connections are opened with."""
 
 _IDLE: Final = 600.0
 """Seconds after which an unused connection is closed."""
@@ -54,11 +54,11 @@ class Pools:
         fork_safe(self._reset)
 
     def connection(self) -> AbstractAsyncContextManager[Connection]:
-        """A connection in autocommit mode, for the caller alone until the end of the block."""
+        """A connection in autocommit mode, reserved for the caller until the end of the block."""
         return _Lent(self._pool())
 
     def drop_idle(self) -> None:
-        """Close the connections of this loop that nobody uses: they may be broken without knowing it."""
+        """Close the idle connections of this loop: they may be broken without knowing it."""
         self._pool().drop_idle()
 
     async def close(self) -> None:
@@ -88,7 +88,7 @@ class Pools:
 
 
 class _Lent:
-    """One connection, while it is lent. (A generator would take four times as long.)"""
+    """Borrows one connection for a block. (A generator would take four times as long.)"""
 
     __slots__ = ("_connection", "_pool")
 
@@ -113,7 +113,7 @@ class _Lent:
 
 
 class _Pool:
-    """The connections of one loop. Everything happens on that loop, so that only awaits let others in."""
+    """The connections of one loop. Everything runs on that loop, so other tasks run only during an await."""
 
     watch: Watch
 
@@ -172,8 +172,8 @@ class _Pool:
         self._fail_waiting(Closed("the part was closed", part="postgres"))
 
     async def _open(self) -> ServerConnection:
-        """A new connection, for which room was made before. When the server cannot be reached, those who wait for a
-        connection get the same error: each of them would find that out anew."""
+        """Open a connection in a slot that is already reserved. When the server cannot be reached, all callers that
+        wait for a connection get the same error, so that each need not try again."""
         try:
             if self._arguments is None:
                 self._arguments = await self._prepared()
@@ -185,7 +185,7 @@ class _Pool:
             raise
 
     async def _prepared(self) -> Mapping[str, Any]:
-        """What `prepare` gives. It is called once for all who ask meanwhile, and they share its failure."""
+        """The result of `prepare`. Concurrent callers share one call and its failure."""
         if self._preparing is None:
             self._preparing = asyncio.get_running_loop().create_task(_result(self._prepare))
             self._preparing.add_done_callback(self._end_preparing)
@@ -194,10 +194,10 @@ class _Pool:
     def _end_preparing(self, done: asyncio.Task[Mapping[str, Any]]) -> None:
         self._preparing = None
         if not done.cancelled():
-            done.exception()  # seen, also when nobody waits any more
+            done.exception()  # marks it as retrieved, also when no caller waits any more
 
     async def _wait(self) -> ServerConnection | None:
-        """The next connection that comes back, or `None` when there is room to open one."""
+        """The next connection that is returned, or `None` when there is room to open one."""
         waiting: asyncio.Future[ServerConnection | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiting)
         try:
@@ -205,8 +205,8 @@ class _Pool:
                 return await waiting
         except BaseException as error:
             if waiting.done() and not waiting.cancelled() and waiting.exception() is None:
-                handed = waiting.result()  # it came in the same moment
-                self._make_room() if handed is None else self.give(handed)
+                received = waiting.result()  # it arrived in the same moment
+                self._make_room() if received is None else self.give(received)
             if isinstance(error, TimeoutError):
                 raise Unavailable(
                     f"all connections stayed in use for {self._timeout:g} seconds; try again, or make `pool` larger",

@@ -1,4 +1,4 @@
-"""What a `postgresql://` URL says, checked before anything is opened."""
+"""The settings in a `postgresql://` URL, validated before a connection is opened."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["OPTIONS", "Settings"]
 OPTIONS: Final = (
     "schema", "pool", "timeout", "connect_timeout", "statement_timeout", "replica", "prepare", "migrate", "warm",
 )  # fmt: skip
-"""The options that are ours; those of `_LIBPQ` go to the driver as they are."""
+"""The options of memwell; those of `_LIBPQ` are passed to the driver unchanged."""
 
 _LIBPQ: Final = (
     "application_name", "channel_binding", "gssencmode", "hostaddr", "keepalives", "keepalives_count",
@@ -26,7 +26,7 @@ _LIBPQ: Final = (
 
 _DEFAULTS: Final = {
     "application_name": "memwell",
-    # So a connection ends over a network that swallows packets.
+    # So that a connection ends on a network that drops packets silently.
     "keepalives_idle": 60,
     "keepalives_interval": 10,
     "keepalives_count": 3,
@@ -35,7 +35,7 @@ _DEFAULTS: Final = {
 """Parameters of libpq that a URL may override. Times are in seconds, `tcp_user_timeout` in milliseconds."""
 _SCHEMA: Final = re.compile(r"(?!pg_|information_schema$)[a-z_][a-z0-9_]{0,62}", re.ASCII | re.IGNORECASE)
 _LONGEST: Final = 2_000_000
-"""Seconds (23 days), as the server counts them in milliseconds of 31 bits."""
+"""Seconds (23 days): the server's limit, 31 bits of milliseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,25 +45,26 @@ class Settings:
     target: dict[str, Any] = field(repr=False)
     """Parameters of libpq."""
     replica: dict[str, Any] | None = field(default=None, repr=False)
-    """The same for the server that answers searches, if there is one."""
+    """The same for the replica that answers searches, if there is one."""
     schema: str = "memwell"
-    """Holds all our tables; letters, digits and underscores."""
+    """The schema of all tables; letters, digits and underscores."""
     pool: int = 10
-    """Most connections of one process (and event loop) at once."""
+    """Maximum number of connections of one process (and event loop)."""
     timeout: float = 30.0
-    """Seconds to wait for a free connection, and for other processes that migrate."""
+    """Seconds to wait for a free connection, and for a migration by another process."""
     statement_timeout: float = 0.0
-    """Seconds after which the server gives a statement up; 0 for never."""
+    """Seconds after which the server cancels a statement; 0 for never."""
     prepare: bool = True
-    """False behind a pooler that hands a server connection to another client after each transaction."""
+    """False behind a pooler in transaction mode, which gives a server connection to another client after each
+    transaction."""
     migrate: bool = True
     """Whether the first use creates and changes tables."""
     warm: int = 200_000
-    """Records of owners who are asked often that a process may hold in memory."""
+    """Records of hot owners (those searched often) that a process may hold in memory."""
 
     @classmethod
     def from_url(cls, url: Url) -> Settings:
-        """Read a URL. Raises `ConfigError` for what cannot be meant."""
+        """Read a URL. Raises `ConfigError` for a value that is not valid."""
         connect_timeout = url.whole("connect_timeout", 10, least=1)
         migrate = url.take("migrate", "auto")
         if migrate not in ("auto", "off"):
@@ -90,13 +91,13 @@ class Settings:
             warm=url.whole("warm", 200_000),
         )
         url.done(*OPTIONS, "host", *_LIBPQ)
-        if any("\0" in str(value) for value in target.values()):  # where libpq would cut the rest off
-            raise ConfigError("a URL of PostgreSQL holds no %00")
+        if any("\0" in str(value) for value in target.values()):  # libpq would drop the rest
+            raise ConfigError("a PostgreSQL URL must not contain %00")
         return found
 
     @property
     def place(self) -> str:
-        """The database as errors name it: no user, no password."""
+        """The database as errors name it, without user and password."""
         hosts, ports = str(self.target.get("host", "")), str(self.target.get("port", ""))
         pairs = zip(
             hosts.split(","), ports.split(",") if ports else [""] * (hosts.count(",") + 1), strict=True
@@ -113,11 +114,11 @@ def _seconds(url: Url, name: str, default: float) -> float:
 
 
 def _address(place: Place, socket: str | None) -> dict[str, Any]:
-    """User, password, hosts and database as libpq takes them; `socket` is the folder of a Unix socket."""
+    """User, password, hosts and database as parameters of libpq; `socket` is the folder of a Unix socket."""
     found: dict[str, Any] = {}
     if place.hosts and socket is not None:
         raise ConfigError(
-            "option host is the folder of a socket, in a URL that names no host: postgresql:///database"
+            "option host is the folder of a socket and needs a URL without a host: postgresql:///database"
         )
     if place.hosts:
         found["host"] = ",".join(host for host, _ in place.hosts)
@@ -129,7 +130,7 @@ def _address(place: Place, socket: str | None) -> dict[str, Any]:
 
 
 def _replica(text: str) -> dict[str, Any]:
-    """What differs on the replica: `host`, `host:port` or a whole URL."""
+    """The parameters that differ on the replica, from `host`, `host:port` or a whole URL."""
     whole = text if "://" in text else f"postgresql://{text}"
     url = Url.parse(whole)
     if url.scheme not in ("postgresql", "postgres") or url.options:

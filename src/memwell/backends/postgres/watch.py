@@ -1,10 +1,10 @@
-"""Finds connections that wait for an answer that will never come, and cuts them off.
+"""Detects connections whose server will never answer, and breaks them.
 
-A server that is stopped, or a network that swallows packets, leaves a statement waiting for ever; a limit on the server
-does not help. So after some seconds the server is asked, over a new connection, whether it works on the statement. When
-it does not answer, or says no, the connection is cut and the call raises `Unavailable`: at once where the server should
-have ended the statement by itself (`statement_timeout`), else the second time. A statement that the server works on may
-take as long as it likes.
+When a server is paused or a network drops packets, a statement waits forever; a timeout on the server does not help. So
+after some seconds the process asks the server, over a new connection, whether it still works on the statement. If the
+server does not answer, or says no, the connection is broken and the call raises `Unavailable`: at the first check where
+the server should have ended the statement itself (`statement_timeout`), otherwise at the second. A statement that the
+server works on may take any time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from memwell.backends.postgres.connections import ServerConnection, connect, cut
 __all__ = ["ANSWERS_WITHIN", "Watch"]
 
 ANSWERS_WITHIN: Final = 4.0
-"""Seconds that a server has to answer when it is asked whether it is there."""
+"""Seconds within which a server must answer a check."""
 _WORKING: Final = (
     "SELECT pid FROM pg_stat_activity WHERE pid = ANY (%s::int[]) AND state IS DISTINCT FROM 'idle'"
 )
@@ -30,8 +30,8 @@ _WORKING: Final = (
 class Watch:
     """The connections of one pool that are in use.
 
-    `patience`: seconds a statement takes before it is looked after. `times`: how often it is, before it is given up.
-    `direct` is false behind a pooler, whose sessions are not those of the server.
+    `patience`: seconds that a statement may take before it is checked. `times`: failed checks before the connection is
+    broken. `direct` is false behind a pooler, whose sessions are not those of the server.
     """
 
     def __init__(
@@ -40,24 +40,24 @@ class Watch:
         self._arguments, self._patience, self._times, self._direct = arguments, patience, times, direct
         self._since: dict[ServerConnection, float] = {}
         self._doubts: dict[ServerConnection, int] = {}
-        """How often the server did not work on a connection's statement."""
+        """Connection → number of failed checks."""
         self._timer: asyncio.TimerHandle | None = None
         self._asking: asyncio.Task[None] | None = None
 
     def add(self, connection: ServerConnection) -> None:
-        """Somebody begins to use a connection."""
+        """Start to watch a connection."""
         loop = asyncio.get_running_loop()
         self._since[connection] = loop.time()
         if self._timer is None and self._asking is None:
             self._timer = loop.call_later(self._patience, self._look)
 
     def remove(self, connection: ServerConnection) -> None:
-        """It is no longer in use."""
+        """Stop watching a connection."""
         self._since.pop(connection, None)
         self._doubts.pop(connection, None)
 
     def close(self) -> None:
-        """Stop."""
+        """Stop all checks."""
         if self._timer is not None:
             self._timer.cancel()
         if self._asking is not None and not self._asking.get_loop().is_closed():

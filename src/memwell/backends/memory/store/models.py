@@ -22,7 +22,7 @@ def serve(state: State, model: str, lacking: int) -> int:
 def drop(state: State, model: str) -> int:
     """See `Store.drop_model`."""
     if model == state.serving:
-        raise InvalidInput(f"{model!r} serves searches; move to another model first", part="memory")
+        raise InvalidInput(f"{model!r} serves searches; reembed with another model first", part="memory")
     rows = [(key, row) for key, row in state.rows.items() if model in row.vectors]
     for key, row in rows:
         left = {name: vectors for name, vectors in row.vectors.items() if name != model}

@@ -38,7 +38,7 @@ UNION ALL
 SELECT 'FUNCTION ' || oid::regprocedure::text
 FROM pg_proc WHERE pronamespace = quote_ident(current_schema())::regnamespace AND prokind = 'f'
 """
-"""What a schema holds, as DROP takes it."""
+"""The objects of a schema, in the form that DROP takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,9 @@ class Component:
 
     name: str
     scripts: tuple[str, ...]
-    """Every script there is, in order; the first has number 1."""
+    """All scripts in order; the first has number 1."""
     extension: str | None = None
-    """Without this extension of the server the component is left out."""
+    """The extension that the component needs; without it the component is not created."""
 
     @classmethod
     def of(cls, name: str, folder: Path, *, extension: str | None = None) -> Component:
@@ -60,7 +60,7 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A migration that the schema has."""
+    """A migration that was applied to the schema."""
 
     number: int
     checksum: str
@@ -68,20 +68,20 @@ class Applied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """How far a component is."""
+    """The migration state of a component."""
 
     component: str
     applied: int
     pending: int
     missing: str | None = None
-    """Why it is left out, when the server lacks an extension."""
+    """Why it is not available, if the server lacks an extension."""
 
 
 async def status_of(
     connection: Connection, settings: Settings, components: Iterable[Component]
 ) -> list[Status]:
-    """What is applied and what pending. Raises `ConfigError` for a schema of a newer memwell, or one that was changed
-    by hand."""
+    """The applied and pending migrations. Raises `ConfigError` for a schema of a newer memwell, or with migrations
+    other than those of this memwell."""
     done = await _applied(connection, settings)
     found: list[Status] = []
     for component in components:
@@ -89,20 +89,24 @@ async def status_of(
         _check(component, applied, settings)
         missing = None
         if component.extension is not None and not await _has(connection, component.extension):
-            missing = f"the extension {component.extension} is not there; run: CREATE EXTENSION {component.extension}"
+            missing = (
+                f"the extension {component.extension} is missing; run: CREATE EXTENSION {component.extension}"
+            )
         pending = len(component.scripts) - len(applied)
         found.append(Status(component=component.name, applied=len(applied), pending=pending, missing=missing))
     return found
 
 
 async def migrate(connection: Connection, settings: Settings, components: Sequence[Component]) -> None:
-    """Apply what is pending, in one transaction. Processes that come at once wait for each other; the last of them
-    find nothing to do."""
+    """Apply pending migrations in one transaction. Concurrent processes wait for each other; only the first applies
+    them."""
     schema = sql.Identifier(settings.schema)
     async with connection.transaction():
         await _alone(connection, settings)
         cursor = await connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (settings.schema,))
-        if await cursor.fetchone() is None:  # who may not create schemas may be given one
+        if (
+            await cursor.fetchone() is None
+        ):  # IF NOT EXISTS would need the privilege even if the schema exists
             await connection.execute(sql.SQL("CREATE SCHEMA {}").format(schema))
         for component in components:
             if component.extension is not None:
@@ -116,7 +120,7 @@ async def migrate(connection: Connection, settings: Settings, components: Sequen
 
 
 async def drop_all(connection: Connection, settings: Settings) -> None:
-    """Drop everything that migrations created in the schema, with its data; what others put there stays."""
+    """Drop everything that migrations created in the schema, with its data; other objects remain."""
     async with connection.transaction():
         await _alone(connection, settings)
         if not await _applied(connection, settings):
@@ -134,8 +138,8 @@ async def drop_all(connection: Connection, settings: Settings) -> None:
 
 
 async def _alone(connection: Connection, settings: Settings) -> None:
-    """Let no other process change the schema in this transaction, which waits for locks no longer than the settings
-    say: those who come after would be held up behind it."""
+    """Lock the schema against migrations of other processes until the transaction ends. It waits for locks `timeout`
+    seconds at most, because other sessions wait behind it."""
     wait = sql.Literal(max(1, int(settings.timeout * 1000)))
     await connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(wait))
     await connection.execute("SET LOCAL statement_timeout = 0")
@@ -143,13 +147,13 @@ async def _alone(connection: Connection, settings: Settings) -> None:
 
 
 async def use_schema(connection: Connection, settings: Settings, *, local: bool) -> None:
-    """Look names up in our schema, and in that of the vector extension."""
+    """Set the search path to memwell's schema and that of the vector extension."""
     path = await search_path(connection, settings)
     await connection.execute("SELECT set_config('search_path', %s, %s)", (path, local))
 
 
 async def search_path(connection: Connection, settings: Settings) -> str:
-    """Our schema, and where the vector extension lives, if there is one."""
+    """memwell's schema, and the schema of the vector extension if it is installed."""
     cursor = await connection.execute(
         "SELECT quote_ident(n.nspname) FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace"
         " WHERE e.extname = 'vector'"
@@ -171,8 +175,8 @@ async def _apply(connection: Connection, component: Component, applied: int) -> 
 
 
 async def _create_extension(connection: Connection, name: str, settings: Settings) -> None:
-    """Create an extension if that is allowed: in the schema that the database user has by default, where all can share
-    it, or else in ours."""
+    """Create an extension if the user may: in the user's default schema, where all can share it, or else in memwell's
+    schema."""
     if await _has(connection, name):
         return
     await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_lock(""),))
@@ -185,7 +189,7 @@ async def _create_extension(connection: Connection, name: str, settings: Setting
         except (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidSchemaName):
             continue
         except (psycopg.errors.UndefinedFile, psycopg.errors.FeatureNotSupported):
-            return  # `status_of` tells that it is missing
+            return  # `status_of` reports that it is missing
 
 
 async def _has(connection: Connection, extension: str) -> bool:
@@ -222,7 +226,7 @@ def _check(component: Component, applied: Sequence[Applied], settings: Settings)
         if _checksum(script) != one.checksum:
             raise ConfigError(
                 f"migration {one.number} of {component.name} in schema {settings.schema} of {settings.place} is not"
-                " the one of this memwell; use the version that made it, or `memwell db fresh` to begin anew",
+                " the one of this memwell; use the version that made it, or `memwell db fresh` to start over",
                 part="postgres",
             )
 

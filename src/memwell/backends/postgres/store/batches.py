@@ -1,8 +1,9 @@
-"""From operations to transactions: one alone is one statement; of many inserts, what can only be new is copied in.
+"""Writes batches: one operation is one statement, several are a transaction, and many new records are copied in.
 
-The outcome is that of `Write.apply` for each in turn. Two processes that store the same at once store it once: small
-writes lock the digests of what they store, in one order; a large one stores first and, before it commits, waits for the
-small ones and looks whether anybody was faster. If so, it begins again while the others wait.
+The outcome is that of `Write.apply` for each operation in turn. Two processes that store the same content at once store
+it once: small batches lock the digests of their records, in a fixed order. A large batch stores first; before it
+commits, it waits for the small ones and checks whether one of them has stored the same. If so, it starts over while the
+others wait.
 """
 
 from __future__ import annotations
@@ -30,23 +31,23 @@ __all__ = ["duplicates", "write"]
 
 _ATTEMPTS: Final = 4
 _FEW: Final = 8
-"""Up to so many inserts, copying is not worth it."""
+"""Up to this many inserts, copying is not worth it."""
 _NUMBERS: Final = "unnest(string_to_array(%s, ',')::bigint[])"
 """The rows of `_numbers`."""
 _PART: Final = 1000
-"""Records copied at a time."""
+"""Records per COPY."""
 _AHEAD: Final = 2
-"""How many such portions are prepared ahead."""
+"""How many portions are encoded ahead."""
 
 
 class _Late(Exception):
-    """Somebody has stored the same meanwhile."""
+    """Another transaction has stored the same content meanwhile."""
 
 
 async def write(
     database: Database, models: Models, operations: Sequence[Operation], now: datetime
 ) -> list[Any]:
-    """Carry out operations in one transaction; their results."""
+    """Apply operations in one transaction and return their results."""
     for _ in range(_ATTEMPTS - 1):
         try:
             return await _write(database, models, operations, now)
@@ -102,15 +103,15 @@ async def _write(
 
 
 def _marked(operation: Operation) -> Operation:
-    """An operation whose digest is known from now on."""
+    """The operation with its digest, which is computed once."""
     if isinstance(operation, Insert) and operation.digest is None:
         return replace(operation, digest=digest_of(operation))
     return operation
 
 
 class _Large(Write):
-    """A transaction that lets others store until it closes the gate. It does so before it waits for a stored row, so
-    that no two wait for each other, and at the latest before it ends."""
+    """A transaction during which others may store until it closes the gate. It closes the gate before it waits for a
+    stored row, so that no two transactions wait for each other, and at the latest before it ends."""
 
     __slots__ = ("_closed", "_start")
 
@@ -120,22 +121,22 @@ class _Large(Write):
         self._start = 0
 
     async def begin(self) -> None:
-        """Note which transactions may still store what this one does not see."""
+        """Note the first transaction whose records this one may not see."""
         [(self._start, _)] = await rows_of(self.connection, "SELECT memwell_horizon(), memwell_writing()")
 
     async def close_gate(self) -> None:
-        """Wait for transactions that store, and let no other begin."""
+        """Wait for the other transactions that store, and block new ones."""
         if not self._closed:
             await self.connection.execute(f"SELECT pg_advisory_xact_lock{GATE}".encode())
             self._closed = True
 
     async def apply(self, operation: Operation) -> Any:
-        """As in any write, with the gate closed."""
+        """Apply one operation with the gate closed."""
         await self.close_gate()
         return await super().apply(operation)
 
     async def look_round(self, marks: Sequence[int]) -> None:
-        """Raise `_Late` if others have stored the same since this transaction began."""
+        """Raise `_Late` if another transaction has stored the same content since this one began."""
         await self.close_gate()
         [(late,)] = await rows_of(
             self.connection,
@@ -158,7 +159,7 @@ async def _apply_all(write: _Large, runs: Sequence[tuple[bool, list[Any]]]) -> l
 
 
 def _is_plain(operation: Operation) -> bool:
-    """Whether it is an insert without older versions and accesses."""
+    """Whether the operation is an insert without older versions and accesses."""
     return isinstance(operation, Insert) and not operation.past and not operation.record.access_count
 
 
@@ -167,9 +168,7 @@ async def _insert_all(write: Write, inserts: Sequence[Insert]) -> list[Any]:
     try:
         async with write.connection.transaction():
             await _copy(write, fresh)
-    except (
-        psycopg.errors.UniqueViolation
-    ):  # an id was taken meanwhile: find out which, and whether it is free again
+    except psycopg.errors.UniqueViolation:  # another transaction used an id meanwhile: insert one by one
         fresh = []
     done = {id(insert) for insert in fresh}
     results = []
@@ -182,17 +181,17 @@ async def _insert_all(write: Write, inserts: Sequence[Insert]) -> list[Any]:
 
 
 async def _fresh(connection: Connection, inserts: Sequence[Insert]) -> list[Insert]:
-    """Those that no stored record equals and none before them, and whose ids nobody has. An id that memwell made is
-    taken by nobody; if it ever is, copying fails on it, and nothing is lost.
+    """The inserts that equal no stored record and no insert before them, and whose ids are free. Generated ids are not
+    looked up: should one exist already, copying fails on it and the inserts are applied one by one.
     """
     seen = await _known(connection, [digest_of(insert) for insert in inserts])
-    taken = await _taken(connection, [_name(insert) for insert in inserts if insert.named])
+    used = await _existing(connection, [_name(insert) for insert in inserts if insert.named])
     fresh: list[Insert] = []
     for insert in inserts:
         mark, name = digest_of(insert), _name(insert)
-        if mark not in seen and name not in taken:
+        if mark not in seen and name not in used:
             seen.add(mark)
-            taken.add(name)
+            used.add(name)
             fresh.append(insert)
     return fresh
 
@@ -201,21 +200,21 @@ def _name(insert: Insert) -> tuple[str, str]:
     return insert.record.scope.tenant_id, insert.record.id
 
 
-async def _taken(connection: Connection, names: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Those names that belong to a stored record."""
+async def _existing(connection: Connection, names: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    """The names that belong to a stored record."""
     if not names:
         return set()
     rows = await rows_of(
         connection,
-        "SELECT r.tenant_id, r.id FROM unnest(%s::text[], %s::text[]) AS given (tenant_id, id)"
-        " JOIN records r ON r.tenant_id = given.tenant_id AND r.id = given.id",
+        "SELECT r.tenant_id, r.id FROM unnest(%s::text[], %s::text[]) AS pairs (tenant_id, id)"
+        " JOIN records r ON r.tenant_id = pairs.tenant_id AND r.id = pairs.id",
         [list(each) for each in zip(*names, strict=True)],
     )
     return set(rows)
 
 
 async def _known(connection: Connection, marks: Sequence[int]) -> set[int]:
-    """Those digests that belong to a stored record."""
+    """The digests that belong to a stored record."""
     rows = await rows_of(
         connection,
         f"SELECT mark FROM {_NUMBERS} AS mark WHERE EXISTS (SELECT FROM records WHERE digest = mark)",
@@ -224,9 +223,9 @@ async def _known(connection: Connection, marks: Sequence[int]) -> set[int]:
     return {row[0] for row in rows}
 
 
-def _numbers(given: Sequence[int]) -> str:
-    """Many numbers as one text: to build an array takes ten times as long."""
-    return ",".join(map(str, given))
+def _numbers(numbers: Sequence[int]) -> str:
+    """Many numbers as one text: building an array takes ten times as long."""
+    return ",".join(map(str, numbers))
 
 
 async def _copy(write: Write, inserts: Sequence[Insert]) -> None:
@@ -239,11 +238,11 @@ async def _copy(write: Write, inserts: Sequence[Insert]) -> None:
         "SELECT nextval(pg_get_serial_sequence('records', 'key')) FROM generate_series(1, %s)",
         [len(inserts)],
     )
-    given = list(zip((row[0] for row in rows), inserts, strict=True))
+    pairs = list(zip((row[0] for row in rows), inserts, strict=True))
     coming: deque[asyncio.Task[copying.Rows]] = deque()
     try:
-        for at in range(0, len(given), _PART):  # texts are analyzed while the server stores those before
-            part = given[at : at + _PART]
+        for at in range(0, len(pairs), _PART):  # texts are analyzed while the server stores those before
+            part = pairs[at : at + _PART]
             coming.append(asyncio.create_task(copying.encoded(part, write.models)))
             if len(coming) > _AHEAD:
                 await copying.copy(connection, await coming.popleft())
@@ -254,8 +253,8 @@ async def _copy(write: Write, inserts: Sequence[Insert]) -> None:
             encoding.cancel()
     await connection.execute(
         "INSERT INTO changes (ordinal, key) SELECT %s + n, key"
-        f" FROM {_NUMBERS} WITH ORDINALITY AS given (key, n)".encode(),
-        (write.ordinal(len(given) + 1), _numbers([key for key, _ in given])),
+        f" FROM {_NUMBERS} WITH ORDINALITY AS pairs (key, n)".encode(),
+        (write.ordinal(len(pairs) + 1), _numbers([key for key, _ in pairs])),
     )
     for number in dict.fromkeys(write.models.of(i.embedding).number for i in inserts if i.embedding):
         await write.rows(SETTLE, [number] * 3)

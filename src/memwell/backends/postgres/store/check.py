@@ -1,4 +1,4 @@
-"""Doctor and repair of a PostgreSQL store: is every projection what its row says?"""
+"""Doctor and repair of a PostgreSQL store: compares every derived column and table with its record."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ORPHANS: Final = {
     " OR NOT EXISTS (SELECT FROM records r WHERE r.key = x.target)",
     "changes": "x.xid >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint",
 }
-"""Table → which rows belong to no record, or to another server's numbers."""
+"""Table → condition for rows without a record, or with another server's transaction numbers."""
 
 
 @dataclass(slots=True)
@@ -43,9 +43,9 @@ class _Findings:
 
 
 async def check(database: Database, models: Models, repair: bool) -> Report:
-    """Look at every row; with `repair`, rebuild what is wrong in batches, each in one transaction.
+    """Check every row; with `repair`, rebuild what is wrong in batches, each in one transaction.
 
-    Writers go on beside it: a batch is looked at as it was at one moment, or is locked while it is repaired.
+    Writers may go on: a batch is read in one snapshot, or locked while it is repaired.
     """
     found, last = _Findings(), -1
     while True:
@@ -65,7 +65,7 @@ async def check(database: Database, models: Models, repair: bool) -> Report:
 async def _rows(
     connection: Connection, last: int, found: _Findings, repair: bool, *, vectors: bool
 ) -> int | None:
-    """Check a batch of rows after a key; the last key of the batch, `None` when there are no more."""
+    """Check a batch of rows after a key; returns the last key of the batch, or `None` when there are no more."""
     lock = " FOR UPDATE OF r" if repair else ""
     rows = await rows_of(
         connection, f"{SELECT} WHERE r.key > %s ORDER BY r.key LIMIT %s{lock}", [last, _BATCH]
@@ -76,7 +76,7 @@ async def _rows(
     names = ", ".join(f"{name}::text" for name in _PROJECTIONS)
     stored = await rows_of(connection, f"SELECT key, {names} FROM records WHERE key = ANY (%s)", [keys])
     projections = {row[0]: row[1:] for row in stored}
-    held = await _held(connection, keys) if vectors else {}
+    embeddings = await _stored_vectors(connection, keys) if vectors else {}
     changed: list[int] = []
     for row in rows:
         found.checked += 1
@@ -89,7 +89,7 @@ async def _rows(
         for fault in [*faults(record), *_out_of_range(record)]:
             found.add("corrupt", fault, record.id, repairable=False)
         await _words(connection, row[0], record, projections[row[0]], found, repair)
-        await _vectors(connection, row[0], record, held.get(row[0], ()), found, repair)
+        await _vectors(connection, row[0], record, embeddings.get(row[0], ()), found, repair)
         await _history(connection, row[0], record, found)
         if len(found.problems) > before:
             changed.append(row[0])
@@ -130,24 +130,24 @@ async def _words(
                 found.repaired += 1
 
 
-async def _held(connection: Connection, keys: Sequence[int]) -> dict[int, list[Any]]:
-    """Key → (model, vector, ranges, passages) of all that is stored."""
+async def _stored_vectors(connection: Connection, keys: Sequence[int]) -> dict[int, list[Any]]:
+    """Key → (model, vector, ranges, passages) of its stored vectors."""
     rows = await rows_of(
         connection,
         "SELECT key, model, vector_send(vec), spans, passages FROM vectors WHERE key = ANY (%s)",
         [list(keys)],
     )
-    held: dict[int, list[Any]] = {}
+    vectors: dict[int, list[Any]] = {}
     for key, *rest in rows:
-        held.setdefault(key, []).append(rest)
-    return held
+        vectors.setdefault(key, []).append(rest)
+    return vectors
 
 
 async def _vectors(
-    connection: Connection, key: int, record: Record, held: Sequence[Any], found: _Findings, repair: bool
+    connection: Connection, key: int, record: Record, vectors: Sequence[Any], found: _Findings, repair: bool
 ) -> None:
     sound = 0
-    for model, received, spans, passages in held:
+    for model, received, spans, passages in vectors:
         fault = _fault(received, spans, passages, len(record.content))
         if fault is None:
             sound += 1
@@ -157,14 +157,15 @@ async def _vectors(
             await connection.execute("DELETE FROM vectors WHERE key = %s AND model = %s", (key, model))
             found.repaired += 1
     if record.embedded != bool(sound):
-        found.add("embedded", "the mark of being embedded is not true", record.id)
+        found.add("embedded", "the column embedded does not match the stored vectors", record.id)
         if repair:
             await connection.execute("UPDATE records SET embedded = %s WHERE key = %s", (bool(sound), key))
             found.repaired += 1
 
 
 def _fault(received: bytes, spans: str | None, passages: bytes | None, length: int) -> str | None:
-    """What is wrong with stored vectors: rows of unit length, one a passage, passages inside the content."""
+    """The fault of stored vectors, or `None`. They have unit length, one for each passage; passages are inside the
+    content."""
     import numpy as np
 
     try:

@@ -1,7 +1,7 @@
-"""Rows in the binary form of COPY, for records that are stored by the thousand.
+"""Encodes rows in the binary format of COPY, to store thousands of records at once.
 
-The form is that of https://www.postgresql.org/docs/current/sql-copy.html: each field with its length before it, as the
-type's receive function reads it. PostgreSQL takes it in with less work than text, and Python makes it in less time.
+The format is that of https://www.postgresql.org/docs/current/sql-copy.html: each field follows its length, in the form
+that the type's receive function reads. It takes less time than text, both in PostgreSQL and in Python.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ Rows: TypeAlias = Mapping[str, bytes]
 _RECORDS: Final = f"records (key, {', '.join(COLUMNS)})"
 _VECTORS: Final = "{} (key, model, vec, spans, passages)"
 _SLICE: Final = 32
-"""So many records are encoded before others may run."""
+"""Records that are encoded before other tasks may run."""
 _BLOCK: Final = 1 << 17
-"""So many bytes are sent at a time."""
+"""Bytes that are sent at a time."""
 _START: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _END: Final = b"\xff\xff"
 _NULL: Final = b"\xff\xff\xff\xff"
@@ -47,9 +47,9 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 async def encoded(given: Given, models: Models) -> Rows:
-    """The rows of `records` and of each model's vectors. Models are those that were prepared.
+    """The rows of `records` and of each model's vectors. The models must be prepared.
 
-    Lets others run in between: on the event loop, where a thread would fight with it for the interpreter and leave the
+    Runs on the event loop and lets other tasks run in between: a thread would compete for the interpreter and keep the
     server waiting.
     """
     records: list[bytes] = []

@@ -27,7 +27,7 @@ _FEW: Final = 32
 
 
 def compile(node: Node) -> Part:
-    """The condition on the row alias `r`, fit to stand beside any AND, and the values for its placeholders `%s`."""
+    """The condition on the row alias `r`, safe to combine with AND, and the values of its placeholders `%s`."""
     return _DIALECT.compile(node)
 
 
@@ -93,7 +93,7 @@ def _nested(keys: Sequence[str], value: Any) -> Any:
 
 
 def _contains(value: str, path: list[str], operand: Any) -> Part:
-    """An element of a list, or part of a text. `@>` asks for a scalar's equal, and of a list for less than that."""
+    """An element of a list, or part of a text. `@>` tests equality for scalars only, and containment for lists."""
     if isinstance(operand, list | dict):
         elements = f"EXISTS (SELECT FROM jsonb_array_elements({value}) e WHERE e = %s::jsonb)"
         return f"CASE WHEN jsonb_typeof({value}) = 'array' THEN {elements} END", [
@@ -123,7 +123,7 @@ def _ordered(value: str, path: list[str], sign: str, operand: Any) -> Part:
 
 
 def _number_ordered(value: str, path: list[str], sign: str, number: str) -> Part:
-    """A cast of what is no number fails, so it stands behind `CASE`, the one guard that is kept in order."""
+    """Compare a number. Casting other types fails, so `CASE` guards the cast: PostgreSQL evaluates it in order."""
     compared = f"{value}::numeric {sign} %s::numeric"
     return f"CASE WHEN jsonb_typeof({value}) = 'number' THEN {compared} END", [*path, *path, number]
 
@@ -184,7 +184,7 @@ def _number(value: float) -> str:
 
 
 def instants(metadata: Mapping[str, Any]) -> str | None:
-    """JSON of the instants that metadata tell in texts, as microseconds since 1970 at the same keys; `None` without."""
+    """JSON of the instants in texts of the metadata, as microseconds since 1970 at the same keys; `None` if none."""
     found = _instants(metadata)
     return dumps(found) if found else None
 

@@ -1,11 +1,11 @@
-"""The change sequence of a PostgreSQL store: reading and trimming it, who follows it, and who may feed it now.
+"""The change sequence of a PostgreSQL store: reading and trimming it, and the checkpoints and leases of its followers.
 
-A place in the sequence is a transaction and a place within it, as one number: `transaction << 32 | place`. Transactions
-commit in another order than they begin. So only those changes are returned before which nothing can come any more: all
-transactions of this store below the horizon have finished (`memwell_horizon` in the migration). Nothing is ever
-skipped; a change is seen as soon as the writes that began before it are over.
+A position in the sequence is a transaction's number and a place within it, as one integer: `transaction << 32 | place`.
+Transactions commit in another order than they begin. So only changes below the horizon are returned: all transactions
+of this store below it have finished (`memwell_horizon` in the migration). No change is ever skipped; a change becomes
+visible as soon as all writes that began before it have finished.
 
-Where the server may have lost transactions that were seen (`lineage`), the sequence begins anew.
+When the server may have lost transactions that were read (`lineage`), the sequence starts over.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ __all__ = ["advance", "changes", "claim", "position", "trim"]
 
 _PLACES: Final = 32
 _KEPT: Final = 20_000
-"""Entries that stay in any case: the caches of other processes follow them."""
+"""Entries that are always kept: the caches of other processes follow them."""
 _WAITED: Final = 1_000_000
-"""A follower that is farther behind is waited for no longer; it has to begin anew."""
+"""Entries kept for a slow follower. One that is farther behind has to read the whole store again."""
 
 
 async def position(connection: Connection, lineage: Lineage) -> int:
@@ -70,9 +70,8 @@ async def changes(connection: Connection, lineage: Lineage, after: int, limit: i
 
 
 async def _observe(connection: Connection, lineage: Lineage) -> tuple[int, int]:
-    """How far the sequence was trimmed, and the next transaction's number; after looking whether the server has lost
-    something. If so, the sequence begins anew at its end, once for all processes: every follower reads the whole store
-    again."""
+    """The trimmed position and the next transaction's number, after checking whether the server has lost transactions.
+    If so, the sequence is trimmed to its end, once for all processes; then every follower reads the whole store."""
     [(trimmed, following, *said)] = await rows_of(
         connection,
         f"SELECT position, pg_snapshot_xmax(pg_current_snapshot())::text::bigint, {STATE} FROM trimmed",
@@ -86,19 +85,19 @@ async def _observe(connection: Connection, lineage: Lineage) -> tuple[int, int]:
             "UPDATE trimmed SET position = greatest(position, %s), server = %s WHERE server IS DISTINCT FROM %s",
             (end, state.run, state.run),
         )
-    except InsufficientPrivilege:  # this user only reads: it begins anew alone
+    except InsufficientPrivilege:  # a read-only user: only this process starts over
         return end, following
     return await _trimmed(connection), following
 
 
 async def _end(connection: Connection) -> int:
-    """The place of the last change that followers see."""
+    """The position of the last change that followers see."""
     rows = await rows_of(connection, "SELECT xid, ordinal FROM memwell_position()")
     return _joined(*rows[0]) if rows else await _trimmed(connection)
 
 
 async def trim(connection: Connection) -> None:
-    """Remove old entries that every follower has passed. Inside a transaction."""
+    """Remove old entries that every follower has passed. Call it inside a transaction."""
     [(least,)] = await rows_of(connection, "SELECT min(position) FROM followers")
     kept = await _back(connection, _KEPT)
     waited = await _back(connection, _WAITED)
@@ -140,7 +139,7 @@ async def advance(connection: Connection, follower: str, holder: str, place: int
 
 
 async def _back(connection: Connection, count: int) -> int | None:
-    """The place of the entry so many before the last one that followers see."""
+    """The position of the entry `count` before the last one that followers see."""
     end = await _end(connection)
     rows: list[Any] = await rows_of(
         connection,

@@ -1,18 +1,18 @@
-"""The vector indexes of the PostgreSQL store: which kinds there are, when they come, how they are made and looked at.
+"""The vector indexes of the PostgreSQL store: HNSW or IVFFlat, one for each model.
 
-A model's vectors are a partition of `vectors`, and an index belongs to a partition. Without one, a search compares all
-vectors of whoever asks: exact, and quick while they are few. HNSW answers in a millisecond whatever their number, but
-it makes each new vector cost about another (0.8 ms at 10,000, 1.7 ms at 100,000, where storing it takes 0.05), and
-filling an index row by row takes five times as long as building it over rows that are there. So a model begins without,
-and `memwell db index` makes one, as `grown` recommends from 5,000 vectors on; stores do so by themselves after a write
-that passes this number (see `keep_up`).
+A model's vectors are a partition of `vectors`, and an index belongs to a partition. Without an index, a search compares
+all vectors of the owner: exact, and fast while they are few. HNSW answers in a millisecond whatever their number, but
+each new vector costs about another millisecond (0.8 ms at 10,000 vectors, 1.7 ms at 100,000; storing it takes 0.05 ms).
+Filling an index row by row takes five times as long as building it over existing rows. So a model starts without an
+index. `memwell db index` makes one, which `grown` recommends from 5,000 vectors on; a store makes it by itself after a
+write that passes this number (see `keep_up`).
 
-An index is built beside readers and writers (`CREATE INDEX CONCURRENTLY`), by one process at a time. What a killed
-build leaves behind is invalid: it is never used, `status` tells it, and the next build begins with dropping it.
+Readers and writers go on while an index is built (`CREATE INDEX CONCURRENTLY`). One process builds at a time. A killed
+build leaves an invalid index: it is never used, `status` reports it, and the next build drops it first.
 
-IVFFlat groups the vectors by centres that it takes from those that are there: it is made after the data, is smaller
-and quicker to build than HNSW, and finds less for the same effort. Vectors of more than 2,000 dimensions are indexed in
-half precision, those of more than 4,000 not at all.
+IVFFlat groups the vectors around centres that it computes from the stored vectors, so build it after loading the data.
+It is smaller and faster to build than HNSW, and finds less for the same effort. Vectors of more than 2,000 dimensions
+are indexed in half precision, those of more than 4,000 not at all.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ log = logging.getLogger("memwell.backends.postgres.store")
 Kind: TypeAlias = Literal["hnsw", "ivfflat"]
 
 _CARE: Final = 128
-"""How many neighbours a build of HNSW weighs up for each vector that it links; pgvector's own 64 leaves vectors out of
-reach: of the ten nearest of 100,000 it found 0.95 to 0.995 from one build to the next. It takes a quarter longer to
-build. Vectors that come one by one afterwards are linked as pgvector does: twice the care would cost each write half a
+"""`ef_construction` of a build of HNSW: how many neighbours it considers for each vector. pgvector's default of 64
+leaves some vectors unreachable: recall@10 over 100,000 vectors was between 0.95 and 0.995 from one build to the next.
+128 takes a quarter longer to build. Vectors added afterwards use the default: 128 would cost each write half a
 millisecond."""
 GROWN: Final = 5_000
-"""From so many vectors on a model should have an index."""
+"""With this many vectors a model should have an index."""
 
 _CLASSES: Final[dict[Metric, str]] = {"cosine": "cosine_ops", "l2": "l2_ops", "dot": "ip_ops"}
 _HALF: Final = 2_000
@@ -70,12 +70,12 @@ class Index:
     number: int
     dimension: int
     vectors: int
-    """About how many there are, as PostgreSQL has counted them last."""
+    """PostgreSQL's last estimate of their number."""
     kind: Kind | None
     """`None` without an index."""
     metric: Metric | None
     valid: bool
-    """False for what a build has left behind that did not come to its end, or that still runs."""
+    """False while a build runs, and for what an interrupted build has left behind."""
     bytes: int
 
     @property
@@ -85,7 +85,7 @@ class Index:
 
     @property
     def name(self) -> str:
-        """What the index is called, there or not."""
+        """The name of the index, whether it exists or not."""
         return f"{self.table}_near"
 
 
@@ -103,14 +103,14 @@ def index_statements(
     lists: int | None = None,
     concurrently: bool = False,
 ) -> list[str]:
-    """What makes the index over a model's vectors; nothing without a `kind`, or where no index can hold them."""
+    """The statements that create the index of a model; empty without a `kind` and for more than 4,000 dimensions."""
     if kind is None or dimension > _MOST:
         return []
-    held = "vector" if dimension <= _HALF else "halfvec"
+    type = "vector" if dimension <= _HALF else "halfvec"
     options = f" WITH (ef_construction = {_CARE})" if kind == "hnsw" else f" WITH (lists = {lists or 100})"
     return [
         f"CREATE INDEX {'CONCURRENTLY ' if concurrently else ''}IF NOT EXISTS vectors_{number}_near"
-        f" ON vectors_{number} USING {kind} ((vec::{held}({dimension})) {held}_{_CLASSES[metric]}){options}"
+        f" ON vectors_{number} USING {kind} ((vec::{type}({dimension})) {type}_{_CLASSES[metric]}){options}"
     ]
 
 
@@ -151,17 +151,17 @@ async def create(
     lists: int | None = None,
     concurrently: bool = True,
 ) -> Index:
-    """Make the index of a model, or another in place of the one it has; what it is then.
+    """Create the index of a model, or replace the one it has; returns its new state.
 
-    `connection` commits by itself. `lists` of IVFFlat: by default a thousandth of the vectors, or the square root of
-    more than a million. Raises `ConfigError` for an unknown kind or metric, `NotSupported` for vectors too long,
-    `Unavailable` while another process builds an index.
+    `connection` is in autocommit mode. `lists` of IVFFlat: by default a thousandth of the number of vectors, or its
+    square root above a million. Raises `ConfigError` for an unknown kind or metric, `NotSupported` for too many
+    dimensions, `Unavailable` while another process builds an index.
     """
     if kind not in ("hnsw", "ivfflat") or metric not in _CLASSES:
         raise ConfigError(f"an index is hnsw or ivfflat by {', '.join(_CLASSES)}, not {kind!r} by {metric!r}")
     if lists is not None and (kind != "ivfflat" or not 1 <= lists <= 32_768):
-        raise ConfigError("lists are 1 to 32768, and those of an ivfflat index")
-    if not await _locked(connection):  # to wait inside a statement would make the other's build wait for us
+        raise ConfigError("`lists` is from 1 to 32768, and belongs to an ivfflat index only")
+    if not await _locked(connection):  # a statement that waits here would make the other build wait for us
         raise Unavailable("another process is building an index; try again later", part="postgres")
     try:
         found = await _of(connection, model)
@@ -172,7 +172,7 @@ async def create(
         )
         if not made:
             raise NotSupported(
-                f"vectors of {model!r} have dimension {found.dimension}, an index holds up to {_MOST:,};"
+                f"vectors of {model!r} have dimension {found.dimension}, an index takes up to {_MOST:,};"
                 " searches compare them one by one",
                 part="postgres",
             )
@@ -182,9 +182,7 @@ async def create(
             try:
                 await connection.execute(made[0].encode())
                 break
-            except (
-                psycopg.errors.DeadlockDetected
-            ):  # with an ANALYZE, which waits for the build that waits for it
+            except psycopg.errors.DeadlockDetected:  # with an ANALYZE: each waits for the other
                 if not left:
                     raise
                 found = await _of(connection, model)
@@ -197,21 +195,23 @@ async def create(
 
 
 async def _relax(connection: Connection, index: Index) -> None:
-    """Let what comes after a build be linked with pgvector's own care. Whoever uses the index for very long keeps it as
-    it is: it finds as well, and takes longer to write."""
+    """Reset `ef_construction` after a build. If another transaction uses the index for long, the setting remains:
+    searches find as much, and writes take longer."""
     await connection.execute("SET lock_timeout = '2s'")
     try:
         await connection.execute(f"ALTER INDEX {index.name} RESET (ef_construction)".encode())
     except psycopg.errors.LockNotAvailable as error:
         log.warning(
-            "%s is in use: each new vector takes as much care as the build did: %s", index.name, error
+            "%s is in use, so its ef_construction was not reset; new vectors take longer to store: %s",
+            index.name,
+            error,
         )
     finally:
         await connection.execute("RESET lock_timeout")
 
 
 async def drop(connection: Connection, model: str, *, concurrently: bool = True) -> bool:
-    """Remove the index of a model; whether it had one. Searches compare its vectors one by one from then on."""
+    """Remove the index of a model; returns whether it had one. Searches then compare its vectors one by one."""
     found = await _of(connection, model)
     if found.kind is not None:
         await _drop(connection, found, concurrently)
@@ -219,7 +219,7 @@ async def drop(connection: Connection, model: str, *, concurrently: bool = True)
 
 
 async def grown(connection: Connection) -> list[Index]:
-    """The models that should have an index and have none that is valid."""
+    """The models that should have an index and have no valid one."""
     found = []
     for index in await status(connection):
         if index.valid or index.dimension > _MOST:
@@ -231,9 +231,9 @@ async def grown(connection: Connection) -> list[Index]:
 
 
 async def keep_up(connection: Connection, *, metric: Metric = "cosine") -> list[str]:
-    """Make the HNSW indexes that are due; of which models. Does nothing while another process is at it.
+    """Create the HNSW indexes that are due; returns their models. Does nothing while another process builds one.
 
-    Tables that the server has never counted are counted first; it would do so by itself some minutes later.
+    Tables that were never analyzed are analyzed first; autovacuum would do so some minutes later.
     """
     if not await _locked(connection):
         return []
@@ -256,7 +256,9 @@ async def _of(connection: Connection, model: str) -> Index:
     found = {index.model: index for index in await status(connection)}
     if model not in found:
         known = ", ".join(found) or "none"
-        raise InvalidInput(f"there are no vectors of {model!r} here; there are of: {known}", part="postgres")
+        raise InvalidInput(
+            f"no vectors of {model!r} are stored here; models with vectors: {known}", part="postgres"
+        )
     return found[model]
 
 

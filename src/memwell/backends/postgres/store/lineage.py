@@ -1,9 +1,9 @@
-"""Whether the server still has all the transactions that this process has seen.
+"""Detects whether the server has lost transactions that this process has read.
 
-A server loses its last transactions when it crashes with `synchronous_commit=off`, or when a replica takes over that
-was behind. It gives their numbers to others then, so that a position in the change sequence means another change. This
-process notices it by what the server said before: when it was started, its timeline, and how much of its log was on
-disk. What is lost before anybody has read it, no follower can have seen.
+A server loses its last transactions when it crashes with `synchronous_commit=off`, or when a replica that was behind
+takes over. It then reuses their numbers, so that a position in the change sequence means another change. This process
+detects the loss by comparing the server's start, its timeline, and how much of its log was on disk with the values that
+it saw before. A transaction that was lost before any process read it does no harm.
 """
 
 from __future__ import annotations
@@ -28,39 +28,39 @@ _REMEMBERED: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a server says of itself, after something was read from it."""
+    """The state of a server, queried after a read."""
 
     started: int
-    """When, in microseconds."""
+    """When the server was started, in microseconds."""
     checkpointer: int | None
-    """The process that ends with a crash, also where the server goes on by itself."""
+    """The pid of a process that changes with a crash, also when the server recovers by itself."""
     timeline: str | None
-    """Another one after a failover."""
+    """Changes with a failover."""
     written: int | None
-    """Bytes of the log; what was read lies before."""
+    """Bytes written to the log; everything that was read is among them."""
     flushed: int | None
-    """Those that are on disk."""
+    """Bytes of the log that are on disk."""
     lazy: bool
     """Whether transactions are acknowledged before they are on disk, as far as this session knows."""
 
     @property
     def run(self) -> str:
-        """Names the server and its run: from one start or crash to the next."""
+        """Identifies the server and its run, which lasts from a start or crash to the next."""
         return f"{self.timeline}/{self.started}/{self.checkpointer}"
 
 
 class Lineage:
-    """What one process knows of positions in the change sequence."""
+    """The positions of the change sequence that one process knows to be valid."""
 
     def __init__(self) -> None:
         self._state: State | None = None
         self._safe = True
         """Whether all that was read is on the server's disk."""
         self._current: OrderedDict[int, None] | None = None
-        """Positions given by this run of the server; `None`: there was no other run that may have lost something."""
+        """Positions returned since the last loss; `None` if there was none, so that all positions are valid."""
 
     def observe(self, state: State) -> bool:
-        """Note what the server says; whether it may have lost something that was read before."""
+        """Record the server's state; returns whether it may have lost something that was read before."""
         before, self._state = self._state, state
         if before is None:
             lost = False
@@ -74,7 +74,7 @@ class Lineage:
         return lost
 
     def give(self, position: int) -> int:
-        """Note a position that the server gave; the position."""
+        """Record a position that the server returned, and return it."""
         if self._current is not None:
             self._current[position] = None
             self._current.move_to_end(position)
@@ -83,5 +83,5 @@ class Lineage:
         return position
 
     def knows(self, position: int) -> bool:
-        """Whether a position means what it meant when it was given."""
+        """Whether a position still refers to the same change."""
         return self._current is None or position in self._current

@@ -1,4 +1,4 @@
-"""What a batch locks before it begins, in one order everywhere, so that no two batches wait for each other."""
+"""The locks that a batch takes before it begins, always in the same order, so that batches do not deadlock."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from memwell.records.codec import digest_of
 __all__ = ["GATE", "hold", "marks_of"]
 
 GATE: Final = "(1835365240, 'records'::regclass::oid::int)"
-"""The lock that `memwell_known` takes shared, and a large transaction alone."""
+"""The lock that `memwell_known` takes in shared mode, and a large transaction in exclusive mode."""
 
 
 def marks_of(operations: Sequence[Operation]) -> list[int]:
@@ -21,7 +21,7 @@ def marks_of(operations: Sequence[Operation]) -> list[int]:
 
 
 async def hold(connection: Connection, operations: Sequence[Operation]) -> None:
-    """Wait for those who store the same, and then for those who change the same."""
+    """Wait for transactions that store the same content, then for those that change the same records."""
     await connection.execute(
         f"SELECT memwell_writing(), pg_advisory_xact_lock_shared{GATE},"
         " (SELECT count(pg_advisory_xact_lock(mark)) FROM unnest(%s::bigint[]) AS mark)".encode(),
@@ -40,7 +40,7 @@ async def hold(connection: Connection, operations: Sequence[Operation]) -> None:
 
 
 def _named(operation: Operation) -> list[tuple[str, str]]:
-    """Tenant and id of the stored records that an operation changes or holds."""
+    """Tenant and id of the stored records that an operation changes or locks."""
     match operation:
         case Update(scope=scope, id=id):
             return [(scope.tenant_id, id)]

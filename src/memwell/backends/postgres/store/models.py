@@ -1,4 +1,4 @@
-"""The models whose vectors a PostgreSQL store holds: a partition for each, which one serves, moving to another."""
+"""The embedding models of a PostgreSQL store: a partition for the vectors of each, and which one serves searches."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from memwell.ports import Embedding
 __all__ = ["HAS_VECTORS", "SETTLE", "Model", "Models", "drop", "names", "serve", "serving"]
 
 _INLINE: Final = 1900
-"""Up to this dimension a vector has room in the row itself, where comparing is fastest; beyond it lies beside it."""
+"""Up to this dimension a vector fits into the row, where comparing is fastest; a longer one is stored out of line."""
 
 _CREATING: Final = "SELECT pg_advisory_xact_lock(1835365241, 'models'::regclass::oid::int)"
-"""The lock under which models come and are replaced."""
+"""Takes the lock under which models are created and replaced."""
 
 HAS_VECTORS: Final = "EXISTS (SELECT FROM vectors v WHERE v.model = m.number)"
 
@@ -27,12 +27,13 @@ SETTLE: Final = (
     "UPDATE models SET serving = (number = %s) WHERE (serving OR number = %s) AND NOT EXISTS"
     f" (SELECT FROM models m WHERE m.serving AND {HAS_VECTORS} AND m.number <> %s)"
 )
-"""Lets a model whose vectors were just stored serve if no other has vectors and serves. Takes its number thrice."""
+"""Makes the model whose vectors were just stored the serving one, unless another with vectors serves. Takes its number
+three times."""
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model as the database knows it."""
+    """A model as stored in the database."""
 
     number: int
     dimension: int
@@ -44,7 +45,7 @@ class Model:
 
 
 class Models:
-    """What one process knows of the models; `forget` when the database turns out to know better."""
+    """A process's cache of the models; call `forget` when it turns out to be out of date."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -52,30 +53,30 @@ class Models:
 
     @property
     def there(self) -> bool:
-        """Whether the database can hold vectors at all."""
+        """Whether the database can store vectors."""
         return "vectors" not in self._database.missing
 
     def forget(self) -> None:
-        """Ask anew."""
+        """Drop the cache."""
         self._known = {}
 
     async def prepare(self, embeddings: Iterable[Embedding | None]) -> None:
-        """Make room for vectors of these models, in a transaction of its own. Raises `EmbeddingError` for another
-        dimension than the model's, `NotSupported` without the extension vector.
+        """Create the partitions for vectors of these models, in a transaction of its own. Raises `EmbeddingError` if
+        the dimension differs from the model's, `NotSupported` without the extension vector.
         """
-        given = {(e.model, e.vectors.shape[1]) for e in embeddings if e is not None}
-        wanted = dict(given)
-        for name, dimension in given:
-            if wanted[name] != dimension:
-                raise _unfitting(name, wanted[name], dimension)
+        pairs = {(e.model, e.vectors.shape[1]) for e in embeddings if e is not None}
+        dimensions = dict(pairs)
+        for name, dimension in pairs:
+            if dimensions[name] != dimension:
+                raise _unfitting(name, dimensions[name], dimension)
             known = self._known.get(name)
             if known is None:
                 known = self._known[name] = await self._find(name, dimension)
             if known.dimension != dimension:
-                self._known[name] = await self._anew(name, dimension)
+                self._known[name] = await self._recreate(name, dimension)
 
     def of(self, embedding: Embedding) -> Model:
-        """The model of an embedding that was prepared."""
+        """The model of an embedding that was passed to `prepare`."""
         return self._known[embedding.model]
 
     async def _find(self, name: str, dimension: int) -> Model:
@@ -83,8 +84,8 @@ class Models:
             missing = self._database.missing.get("vectors")
             if missing is not None:
                 raise NotSupported(
-                    f"vectors cannot be stored: {missing} (as a database user who may), then open the store again;"
-                    " or open the memory with embedder=None to recall by words",
+                    f"vectors cannot be stored: {missing} (as a database user who is allowed to), then open the store"
+                    " again; or open the memory with embedder=None to recall by words",
                     part="postgres",
                 )
             found = await _lookup(connection, name)
@@ -93,8 +94,8 @@ class Models:
                 found = await _lookup(connection, name)
             return await _created(connection, name, dimension) if found is None else found
 
-    async def _anew(self, name: str, dimension: int) -> Model:
-        """The model with another dimension, if no vectors of it were ever committed. Raises `EmbeddingError`."""
+    async def _recreate(self, name: str, dimension: int) -> Model:
+        """Give a model another dimension, if it has no vectors. Raises `EmbeddingError` if it has."""
         async with self._database.transaction() as connection:
             await connection.execute(_CREATING)
             found = await _lookup(connection, name)
@@ -109,8 +110,8 @@ class Models:
 
 def _unfitting(name: str, known: int, dimension: int) -> EmbeddingError:
     return EmbeddingError(
-        f"vectors of {name!r} have dimension {known} here, not {dimension};"
-        " an embedder with another dimension needs another model name",
+        f"the stored vectors of {name!r} have dimension {known}, not {dimension};"
+        " give an embedder with another dimension another model name",
         part="postgres",
     )
 
@@ -122,7 +123,7 @@ async def names(connection: Connection) -> list[str]:
 
 
 async def serving(connection: Connection) -> str | None:
-    """The model that searches use; `None` while there are no vectors of it."""
+    """The model that searches use; `None` while it has no vectors."""
     rows = await rows_of(connection, f"SELECT m.name FROM models m WHERE m.serving AND {HAS_VECTORS}")
     return rows[0][0] if rows else None
 
@@ -149,7 +150,7 @@ async def drop(connection: Connection, model: str) -> int:
     if found is None:
         return 0
     if model == await serving(connection):
-        raise InvalidInput(f"{model!r} serves searches; move to another model first", part="postgres")
+        raise InvalidInput(f"{model!r} serves searches; reembed with another model first", part="postgres")
     await connection.execute(f"LOCK TABLE {found.table} IN ACCESS EXCLUSIVE MODE".encode())
     gone = await rows_of(connection, f"SELECT count(*) FROM {found.table}")
     await connection.execute(
@@ -172,19 +173,19 @@ async def _remove(connection: Connection, model: Model) -> None:
 
 
 async def _created(connection: Connection, name: str, dimension: int) -> Model:
-    """See `_create`. Raises `ConfigError` for a user who may not make tables."""
+    """See `_create`. Raises `ConfigError` for a database user who may not create tables."""
     try:
         return await _create(connection, name, dimension)
     except InsufficientPrivilege as error:
         raise ConfigError(
-            f"this database user may not make the table for vectors of {name!r}; let the owner of the tables store the"
-            " first vector of a model, as by `memwell remember` or `memwell repair` with this --embedder",
+            f"this database user may not create the table for vectors of {name!r}; store the first vector of the model"
+            " as the owner of the tables, for example by `memwell remember` or `memwell repair` with this --embedder",
             part="postgres",
         ) from error
 
 
 async def _create(connection: Connection, name: str, dimension: int) -> Model:
-    """Register a model and make the partition of its vectors. Attaching it waits for no reader or writer."""
+    """Register a model and create the partition for its vectors. Attaching it waits for no reader or writer."""
     rows = await rows_of(
         connection,
         "INSERT INTO models (name, dimension) VALUES (%s, %s) RETURNING number, dimension",

@@ -1,4 +1,4 @@
-"""What the PostgreSQL store reads in bulk: vectors, what lacks them, and statistics."""
+"""Reads of the PostgreSQL store: vectors, records without vectors, history and statistics."""
 
 from __future__ import annotations
 

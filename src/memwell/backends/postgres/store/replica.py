@@ -3,8 +3,8 @@
 The query returns what transactions have changed since a number. Its snapshot gives the next number: every transaction
 below `pg_snapshot_xmin` had ended when the snapshot was taken, so its changes are in this answer or an earlier one.
 Changes of later transactions that are committed already are applied at once, and skipped when the next query returns
-them again. A transaction that writes for very long holds that number back; then the locks of memwell's writers tell how
-far the replica is (`memwell_horizon`).
+them again. A transaction that writes for very long holds that number back; then the locks of memwell's writers show
+which changes are complete (`memwell_horizon`).
 """
 
 from __future__ import annotations
@@ -166,9 +166,9 @@ def _apply(corpus: Corpus, rows: Sequence[Any]) -> None:
         touched = corpus.follow(
             0, [(key, None if row[4] is None else (key, *row[4:11])) for key, row in last.items()]
         )
-        held = [(key, last[key][11]) for key in touched if last[key][11] is not None]
-        if corpus.vectors is not None and held:
-            corpus.vectors.add(corpus.slots, _native(held))
+        vectors = [(key, last[key][11]) for key in touched if last[key][11] is not None]
+        if corpus.vectors is not None and vectors:
+            corpus.vectors.add(corpus.slots, _native(vectors))
 
 
 def _native(vectors: Sequence[tuple[int, bytes]]) -> Iterator[Chunked]:
@@ -183,9 +183,9 @@ def _changes(scope: Scope, model: Model | None) -> tuple[str, list[Any]]:
     """The query for what has changed since a number, and the values of its placeholders between that number and itself.
 
     The first row holds the next number, the next transaction, the model that serves, whether all changes since are
-    still kept, whether there are relationships, and when the server was started. Each other row is a change: its
+    still stored, whether there are relationships, and when the server was started. Each other row is a change: its
     position, the key, and the owner's record if it exists. Changes of other owners' records are left out, except
-    deletions, which no longer tell whose they were.
+    deletions, which no longer name their owner.
     """
     text, values = owner(scope)
     vec, joined = "NULL::bytea", ""

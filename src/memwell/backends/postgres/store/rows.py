@@ -1,4 +1,4 @@
-"""Rows of the PostgreSQL store to records and back, and the scope as SQL."""
+"""Converts rows of the PostgreSQL store to records and back, and scopes to SQL conditions."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ SELECT: Final = sql.select(
     " (extract(epoch FROM l.created_at) * 1000000)::bigint) ORDER BY l.target, l.kind)"
     " FROM links l JOIN records t ON t.key = l.target WHERE l.source = r.key"
 )
-"""All that `record_of` reads."""
+"""The columns that `record_of` reads."""
 
 _TYPES: Final[dict[Type, str]] = {
     "content": "text", "count": "bigint", "metadata": "jsonb", "share": "float8", "tags": "jsonb", "text": "text",
@@ -56,11 +56,11 @@ COLUMNS: Final = {name: _TYPES[FIELDS[name].type] for name in STORED} | {
     "embedded": "boolean", "digest": "bigint", "signals": "text", "instants": "jsonb", "lexemes": "text",
     "length": "integer", "repeats": "jsonb", "words": "tsvector",
 }  # fmt: skip
-"""The columns of `records` but its key, with their types, in the order of `columns_of`."""
+"""The columns of `records` except the key, with their types, in the order of `columns_of`."""
 
 
 def _strength(hexadecimal: str) -> float:
-    """A float in binary: as a number in JSON it has no more digits than the server is set to write."""
+    """Decode a float that is sent in binary: JSON would round it to the server's `extra_float_digits`."""
     found: float = _FLOAT.unpack(bytes.fromhex(hexadecimal))[0]
     return found
 
@@ -91,14 +91,14 @@ Condition: TypeAlias = tuple[str, list[Any]]
 """SQL text for WHERE over alias `r`, and its bound values."""
 
 Vector: TypeAlias = tuple[Raw, str | None, bytes | None]
-"""What `vectors` holds of an embedding: the vector that searches compare, ranges, passages."""
+"""An embedding as stored in `vectors`: the vector that searches compare, ranges, passages."""
 
 
 def visible(scope: Scope, now: datetime | None, row: str = "r", *, by_id: bool = False) -> Condition:
-    """What a call may see: its scope, nothing expired at `now` (`None`: expired too).
+    """The condition for the records of a scope that have not expired at `now` (`None`: expired ones too).
 
-    `by_id`: ids are given, too. Without statistics the planner would rather walk all that the user has than look
-    them up, so the rest of the scope is written in a form that no index serves.
+    `by_id`: the statement also names ids. Without statistics the planner would scan all records of the user instead of
+    looking up the ids, so the rest of the scope is written in a form that no index serves.
     """
     form = f"({row}.{{}} = %s) IS TRUE" if by_id else f"{row}.{{}} = %s"
     text, bound = sql.within(scope, form, tenant=f"{row}.{{}} = %s")
@@ -123,7 +123,7 @@ def condition(
 async def rows_of(
     connection: Connection, query: str, values: Sequence[Any] = (), *, prepare: bool | None = None
 ) -> list[Any]:
-    """The rows that a statement gives. `prepare`: at once, where the same few come again and again."""
+    """The rows that a statement returns. `prepare`: prepare it at once, for a statement that is used often."""
     async with connection.cursor(binary=True) as cursor:
         await cursor.execute(_encoded(query), values, prepare=prepare)
         result = cursor.pgresult
@@ -132,7 +132,7 @@ async def rows_of(
 
 @lru_cache(maxsize=512)
 def _encoded(query: str) -> bytes:
-    """The same bytes for the same text: what psycopg remembers of a statement it finds by them."""
+    """The same bytes object for the same text: psycopg finds prepared statements by it."""
     return query.encode()
 
 
@@ -154,7 +154,7 @@ def columns_of(record: Record, digest: int, embedded: bool) -> tuple[Any, ...]:
 
 
 def vector_of(embedding: Embedding) -> Vector:
-    """An embedding as the row that holds it."""
+    """An embedding as values of a row."""
     vectors, spans = embedding.vectors, embedding.spans
     ranges = dumps(spans) if spans else None
     if len(vectors) == 1:
@@ -167,7 +167,7 @@ def vector_of(embedding: Embedding) -> Vector:
 
 
 def embedding_of(model: str, received: bytes, spans: str | None, passages: bytes | None) -> Embedding:
-    """The inverse of `vector_of`; `received` is what `vector_send` gives."""
+    """The inverse of `vector_of`; `received` is the result of `vector_send`."""
     import numpy as np
 
     dimension = int.from_bytes(received[:2], "big")
@@ -177,8 +177,8 @@ def embedding_of(model: str, received: bytes, spans: str | None, passages: bytes
         raise Corrupt(f"passages have {len(passages)} bytes; run `memwell repair`", part="postgres")
     else:
         vectors = np.frombuffer(passages, dtype="<f4")
-    kept = tuple((a, b) for a, b in loads(spans)) if spans else ()
-    return Embedding(model=model, vectors=vectors.reshape(-1, dimension).astype(np.float32), spans=kept)
+    ranges = tuple((a, b) for a, b in loads(spans)) if spans else ()
+    return Embedding(model=model, vectors=vectors.reshape(-1, dimension).astype(np.float32), spans=ranges)
 
 
 def sent(vector: NDArray[np.float32]) -> Raw:

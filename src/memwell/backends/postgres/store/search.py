@@ -1,12 +1,12 @@
-"""How the PostgreSQL store finds: the records stay in the database, one statement brings the candidates.
+"""Searches of the PostgreSQL store: one statement returns the candidates, the records stay in the database.
 
-What comes back, some hundred rows, becomes a small `Corpus`, over which the same code as everywhere makes candidates.
-Of an owner with few records all vectors are compared. Of one with many, the vector index (see
-`memwell.backends.postgres.store.indexes`) finds the nearest, and goes on until enough of them pass scope, expiry and
-filter; a filter that lets few through is answered by comparing those few. So no filter comes back short.
+The statement returns some hundred rows. They become a small `Corpus`, from which the code that all stores share makes
+candidates. For an owner with few records all vectors are compared. For an owner with many, the vector index (see
+`memwell.backends.postgres.store.indexes`) finds the nearest, and continues until enough of them pass scope, expiry and
+filter; with a filter that few records pass, those few are compared. So a filter never returns too few results.
 
-Nothing of an owner is kept in the process but a few numbers about those with many records: how many there are, how long
-they are, and the mean of their vectors, for a minute.
+The process caches only a few numbers about owners with many records, for a minute: the number of records, their mean
+length, and the mean of their vectors.
 """
 
 from __future__ import annotations
@@ -47,36 +47,36 @@ SESSION: Final[Mapping[str, str]] = {
     "plan_cache_mode": "force_generic_plan",
     "random_page_cost": "1.1",
 }
-"""How sessions are to be set, so that searches are quick and find what is there."""
+"""Settings of each session that make searches fast and complete."""
 
 _LEAST: Final = 3
-"""In so many records somebody must speak to be an actor."""
+"""A speaker of this many records is an actor."""
 _STEPS: Final = 2000
-"""So many pairs of user and speaker are looked at, at most."""
+"""Pairs of user and speaker that are read at most."""
 _SECONDS: Final = 5.0
 _MINUTE: Final = 60.0
 _OWNERS: Final = 1000
 _UNKNOWN: Final = 10_000.0
-"""How many vectors there are taken to be, as long as PostgreSQL has not counted them."""
+"""The assumed number of vectors until PostgreSQL has an estimate."""
 _TURNS: Final = 240.0
-"""Following the index costs about as much as comparing `240 · vectors / records` records one by one: it passes
-by as many of others as there are, for each that it finds."""
+"""Reading the index costs about as much as comparing `240 · vectors / records` records one by one: for each vector that
+it finds, it skips those of other owners."""
 
 
 @dataclass(slots=True)
 class _Large:
-    """What is known of an owner with many records."""
+    """Cached numbers of an owner with many records."""
 
     sizes: Sizes
     mean: Vectors | None
     model: str | None
     until: float
     broad: set[str] = field(default_factory=set)
-    """Narrower scopes and filters that let many records through too."""
+    """Narrower scopes and filters that many records pass too."""
 
 
 class _Counts:
-    """What a statement counted."""
+    """The counts that a search statement returns."""
 
     def __init__(self, text: str) -> None:
         found = loads(text)
@@ -94,12 +94,12 @@ class _Counts:
         ]
 
     def frequencies(self, terms: Sequence[str]) -> list[int]:
-        """In how many records each term is."""
+        """The number of records that contain each term."""
         return [int(self._frequencies.get(str(n), 0)) for n in range(1, len(terms) + 1)]
 
 
 class _Cosines:
-    """The cosines that came with the rows."""
+    """The cosines in the rows of a search statement."""
 
     def __init__(self, of: Mapping[int, float], mean_cosine: float | None, *, empty: bool) -> None:
         self.mean_cosine, self.empty = mean_cosine, empty
@@ -112,7 +112,7 @@ class _Cosines:
 
 
 class Searcher:
-    """Searches over connections that are handed in; any number at once. `vectors` tells whether there is pgvector."""
+    """Searches over the connections it is passed, any number at once. `vectors`: whether pgvector is installed."""
 
     def __init__(
         self,
@@ -125,16 +125,16 @@ class Searcher:
         self._part, self._clock = part, clock
         self._models: dict[str, Model] = {}
         self._vectors_of: dict[str, float] = {}
-        """Model → about how many vectors it has."""
+        """Model → estimate of its number of vectors."""
         self._metric_of: dict[str, Metric] = {}
-        """Model → by what its index finds."""
+        """Model → the metric of its index."""
         self._large: OrderedDict[Partition, _Large] = OrderedDict()
         self._actors: dict[Partition, tuple[frozenset[str], float]] = {}
         self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
     async def actors(self, connection: Connection, scope: Scope) -> frozenset[str]:
-        """Who recurs as the speaker of the owner's records, as it was a few seconds ago or, at a write of this
-        process, is since (see `forget`)."""
+        """The recurring speakers of the owner's records, cached for a few seconds or until this process writes (see
+        `forget`)."""
         partition, now = (scope.tenant_id, scope.user_id), self._clock()
         found, until = self._actors.get(partition, (frozenset(), -1.0))
         if until < now:
@@ -147,14 +147,14 @@ class Searcher:
         return found
 
     def forget(self, operations: Iterable[Operation]) -> None:
-        """Something was written: who speaks in the memories of these owners is to be asked anew."""
+        """Drop the cached speakers of the owners whose records were written."""
         for operation in operations:
             match operation:
                 case Insert(record=record):
                     tenant, users = record.scope.tenant_id, {record.scope.user_id, None}
                 case Update(scope=scope) | Delete(scope=scope):
                     tenant, users = scope.tenant_id, {scope.user_id, None}
-                    if scope.user_id is None:  # perhaps a memory of any of its users
+                    if scope.user_id is None:  # the record may belong to any user of the tenant
                         users |= {user for other, user in self._actors if other == tenant}
                 case _:
                     continue
@@ -183,12 +183,12 @@ class Searcher:
         assert found is not None
         return found
 
-    async def _model(self, connection: Connection, search: Search, *, anew: bool = False) -> Model | None:
-        """The model to search by, if any record has vectors of it; raises for one that does not serve."""
+    async def _model(self, connection: Connection, search: Search, *, refresh: bool = False) -> Model | None:
+        """The model to search with, if any record has vectors of it; raises for one that does not serve."""
         if search.model is None or not self.vectors:
             return None
         found = self._models.get(search.model)
-        if found is None or anew:
+        if found is None or refresh:
             rows = await rows_of(connection, models(), [], prepare=True)
             self._models = {row[0]: Model(row[0], row[1], row[2]) for row in rows}
             check_model(search.model, next((row[0] for row in rows if row[3]), None), part=self._part)
@@ -202,8 +202,7 @@ class Searcher:
         return max(1000, int(sqrt(_TURNS * size)))
 
     def _reach(self, model: Model | None, pool: int) -> int:
-        """How many vectors the index looks at: where a search may find more than `_gate`, mostly fewer do. A power of
-        two, so that statements stay the same while the store grows."""
+        """How many vectors the index reads. A power of two, so that statements stay the same while the store grows."""
         size = _UNKNOWN if model is None else self._vectors_of.get(model.name, _UNKNOWN)
         return 1 << (4 * pool * ceil(size / self._gate(model))).bit_length()
 
@@ -217,7 +216,7 @@ class Searcher:
         few: bool = False,
         gate: int | None = None,
     ) -> Found | None:
-        """One way of searching; `None` when there are more records than `gate`, or when the index came back short."""
+        """Search in one way; `None` when there are more records than `gate`, or when the index found too few."""
         sizes = None if large is None else large.sizes
         built = Statement(
             search,
@@ -232,7 +231,7 @@ class Searcher:
         counts = _Counts(rows.pop(next(at for at, row in enumerate(rows) if row[0] is None))[7])
         if model is not None:
             if counts.serving != [model.name, model.number] and model != await self._model(
-                connection, search, anew=True
+                connection, search, refresh=True
             ):
                 return await self.search(connection, search)
             if counts.size[0] >= 0:
@@ -248,7 +247,7 @@ class Searcher:
             return _assembled(search, model, large if not listed else None, counts, rows)
 
     def _turn(self) -> asyncio.Lock:
-        """One answer is put together at a time, so that an event loop with many of them comes round in between."""
+        """A lock under which answers are assembled one by one, so that other tasks of the loop run in between."""
         loop = asyncio.get_running_loop()
         found = self._turns.get(loop)
         if found is None:
@@ -266,7 +265,7 @@ class Searcher:
         return found
 
     async def _measured(self, connection: Connection, search: Search, model: Model | None) -> _Large:
-        """Count the records of an owner that has many, and take their means."""
+        """Count the records of an owner with many, and compute their means."""
         text, values = owner(search.scope)
         [(documents,)] = await rows_of(
             connection, f"SELECT count(*) FROM records r WHERE {text}", values, prepare=True
@@ -294,7 +293,7 @@ def _within(search: Search) -> str:
 def _assembled(
     search: Search, model: Model | None, large: _Large | None, counts: _Counts, rows: Sequence[Any]
 ) -> Found:
-    """Candidates of the rows, by the code that all stores share."""
+    """The candidates in the rows, made by the code that all stores share."""
     corpus = Corpus((search.scope.tenant_id, search.scope.user_id), 0, [row[:8] for row in rows])
     seen = {slot for slot, row in enumerate(rows) if row[8]}
     nominated = [slot for slot, row in enumerate(rows) if row[9]]

@@ -1,22 +1,22 @@
-"""The one statement of a search: candidates by words and by vectors, with what the ranking needs to know of them.
+"""The SQL statement of a search: candidates by words and by vectors, with the numbers that ranking needs.
 
 Its common table expressions, in order:
 
-| name | holds |
+| name | contents |
 |---|---|
-| `asked` | the vector of the question |
-| `mine` | the records that may be found, where they are few enough to look at each |
-| `found` | every occurrence of a term in the records of the owner, with how often it is there |
-| `terms` | in how many records each term is, and what it weighs (BM25, see `memwell.retrieval.index.postings`) |
-| `worded` | the best by words |
-| `near` | the cosines of `mine` |
-| `nearest` | the nearest, of `mine` or by the index |
-| `nominated` | both |
-| `around` | for each nominee those before and after it in its conversation, as far as windows reach |
+| `question` | the vector of the query |
+| `owned` | the records that a search may find, if they are few enough to compare each |
+| `matches` | each term in each record of the owner that contains it, with its number of occurrences |
+| `terms` | the number of records with each term, and its weight (BM25, see `memwell.retrieval.index.postings`) |
+| `lexical` | the best by words |
+| `cosines` | the cosines of `owned` |
+| `nearest` | the nearest by vector, of `owned` or by the index |
+| `nominated` | `lexical` and `nearest` |
+| `neighbours` | for each nominee the records before and after it in its conversation, as far as windows reach |
 
-Then come the rows of nominees and neighbours, and one row without a key whose last column is JSON: what was counted.
+Then follow the rows of nominees and neighbours, and one row without a key whose last column is JSON with the counts.
 
-Subqueries with `OFFSET 0` and materialized expressions hold the planner to this order, so that one plan serves every
+Subqueries with `OFFSET 0` and materialized expressions fix this order for the planner, so that one plan serves every
 value: the GIN index gives the records of a term, the vector index the nearest, the primary key the rest.
 """
 
@@ -40,11 +40,11 @@ __all__ = ["Model", "Sizes", "Statement", "actors", "measure", "models", "owner"
 Part = tuple[str, list[Any]]
 
 SPOKEN: Final = "{}.signals ~ E'^[^\\t]'"
-"""Whether a record has a speaker; the text is that of the partial indexes."""
+"""Whether a record has a speaker; the same text as in the partial indexes."""
 OPERATORS: Final[Mapping[Metric, str]] = {"cosine": "<=>", "l2": "<->", "dot": "<#>"}
-"""Vectors have unit length, so all three give the same order; the index supports one of them."""
+"""Vectors have unit length, so all three give the same order; an index supports one of them."""
 _PAUSES: Final = f"{(REACH + 1) * 30} minutes"
-"""Records without a session that are further apart than so many pauses belong to different conversations."""
+"""Records without a session that are further apart than this belong to different conversations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,8 @@ class Model:
 
     @property
     def column(self) -> str:
-        """The vectors as the index has them: half of the precision is enough to find by, where a whole one is too long
-        for an index."""
+        """The vectors in the type of the index: half precision where the dimension is too large for an index of full
+        precision."""
         return f"v.vec::{self.type}"
 
     @property
@@ -69,7 +69,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """What is known of an owner with many records."""
+    """Known numbers of an owner with many records."""
 
     documents: int
     length: float
@@ -84,7 +84,7 @@ def owner(scope: Scope) -> Part:
 
 
 def visible(search: Search) -> Part:
-    """The condition for records of the owner that the search may find: rest of the scope, expiry, time, filter."""
+    """The condition for the owner's records that the search may find: rest of the scope, expiry, time, filter."""
     terms, values = ["(r.expires_at IS NULL OR r.expires_at > %s)"], [search.now]
     for name in NARROWING[1:]:
         value = getattr(search.scope, name)
@@ -102,11 +102,10 @@ def visible(search: Search) -> Part:
 
 
 class Statement:
-    """Puts the statement together. With a `model` vectors take part, unless `similar` nominates in their place.
+    """Builds the statement. With a `model` it compares vectors, unless `similar` nominates candidates instead.
 
-    `sizes` is given for owners with many records: then the vector index finds the nearest, or, with `few`, all records
-    that may be found are looked at, but no more than `gate`, which is `None` for any number. The index gives up after
-    `reach` vectors.
+    Pass `sizes` for owners with many records: then the vector index finds the nearest. With `few`, all records that the
+    search may find are compared instead, `gate` at most (`None`: no limit). The index stops after `reach` vectors.
     """
 
     def __init__(
@@ -129,7 +128,14 @@ class Statement:
     def build(self) -> tuple[str, list[Any]]:
         """The text and the values of its placeholders."""
         self._values = []
-        parts = [self._asked(), self._mine(), self._found(), self._terms(), self._worded(), *self._nearest()]
+        parts = [
+            self._question(),
+            self._owned(),
+            self._matches(),
+            self._terms(),
+            self._lexical(),
+            *self._nearest(),
+        ]
         named = ",\n".join(part for part in parts if part)
         return f"WITH {named},\n{self._wrap()}\n{self._rows()}\nUNION ALL\n{self._counted()}", self._values
 
@@ -140,35 +146,35 @@ class Statement:
             else:
                 self._values.append(part)
 
-    def _asked(self) -> str:
+    def _question(self) -> str:
         if self._model is None or self._search.vectors is None:
             return ""
         self._put(sent(self._search.vectors.mean(axis=0)))
-        return "asked AS MATERIALIZED (SELECT %s::vector AS vec)"
+        return "question AS MATERIALIZED (SELECT %s::vector AS vec)"
 
-    def _mine(self) -> str:
+    def _owned(self) -> str:
         if not self._listed:
             return ""
         limit = "" if self._gate is None else f" LIMIT {self._gate + 1}"
         self._put(self._seen, self._owner)
         if self._sizes is None:
             return (
-                f"mine AS MATERIALIZED (SELECT r.key, r.length, ({self._seen[0]}) IS TRUE AS seen FROM records r"
+                f"owned AS MATERIALIZED (SELECT r.key, r.length, ({self._seen[0]}) IS TRUE AS seen FROM records r"
                 f" WHERE {self._owner[0]}{limit})"
             )
         return (
-            "mine AS MATERIALIZED (SELECT r.key, r.length, true AS seen FROM records r"
+            "owned AS MATERIALIZED (SELECT r.key, r.length, true AS seen FROM records r"
             f" WHERE ({self._seen[0]}) AND {self._owner[0]}{limit})"
         )
 
-    def _found(self) -> str:
+    def _matches(self) -> str:
         terms = list(self._search.terms)
         seen = "true" if self._listed else f"({self._seen[0]}) IS TRUE"
         if not self._listed:
             self._put(self._seen)
         self._put(tsvector.queries(self._search.scope, terms), terms, self._owner)
         return (
-            f"found AS MATERIALIZED (SELECT t.n, r.key, r.length, {seen} AS seen,"
+            f"matches AS MATERIALIZED (SELECT t.n, r.key, r.length, {seen} AS seen,"
             " CASE WHEN r.repeats IS NULL THEN 1 ELSE coalesce((r.repeats ->> t.term)::int, 1) END AS times"
             " FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY t(lexeme, term, n) CROSS JOIN LATERAL"
             " (SELECT * FROM records r WHERE r.words @@ t.lexeme::tsquery OFFSET 0) r"
@@ -180,7 +186,7 @@ class Statement:
             counted = (
                 "SELECT count(*)::float8 AS documents, coalesce(nullif(avg(length), 0), 1)::float8 AS length"
             )
-            counted += " FROM mine"
+            counted += " FROM owned"
         else:
             counted = "SELECT %s::float8 AS documents, %s::float8 AS length"
             self._put(float(self._sizes.documents), self._sizes.length)
@@ -188,13 +194,13 @@ class Statement:
             f"counted AS MATERIALIZED ({counted}),\n"
             "terms AS MATERIALIZED (SELECT f.n, f.df, ln(1 + (greatest(c.documents, f.df) - f.df + 0.5::float8)"
             f" / (f.df + 0.5::float8)) AS weight, {DEFAULT.k1 * DEFAULT.b}::float8 / c.length AS slope"
-            " FROM (SELECT n, count(*)::float8 AS df FROM found GROUP BY n) f CROSS JOIN counted c)"
+            " FROM (SELECT n, count(*)::float8 AS df FROM matches GROUP BY n) f CROSS JOIN counted c)"
         )
 
-    def _worded(self) -> str:
-        joined, seen = ("JOIN mine m USING (key)", "m.seen") if self._listed else ("", "f.seen")
+    def _lexical(self) -> str:
+        joined, seen = ("JOIN owned m USING (key)", "m.seen") if self._listed else ("", "f.seen")
         return (
-            f"worded AS (SELECT f.key FROM found f JOIN terms t USING (n) {joined} WHERE {seen} GROUP BY f.key"
+            f"lexical AS (SELECT f.key FROM matches f JOIN terms t USING (n) {joined} WHERE {seen} GROUP BY f.key"
             f" ORDER BY sum(t.weight * f.times"
             f" / (f.times + {DEFAULT.k1 * (1 - DEFAULT.b)}::float8 + t.slope * f.length))"
             " DESC, f.key"
@@ -202,7 +208,7 @@ class Statement:
         )
 
     def _nearest(self) -> list[str]:
-        near = "" if self._model is None else self._near(self._model)
+        cosines = "" if self._model is None else self._cosines(self._model)
         if self._search.similar is not None:
             self._put(list(self._search.similar), self._owner, self._seen)
             nearest = (
@@ -212,32 +218,32 @@ class Statement:
             nearest = "SELECT NULL::bigint AS key WHERE false"
         elif self._listed:
             nearest = (
-                "SELECT key FROM near JOIN mine USING (key) WHERE seen"
+                "SELECT key FROM cosines JOIN owned USING (key) WHERE seen"
                 f" ORDER BY cosine DESC, key LIMIT {self._search.pool}"
             )
         else:
             nearest = self._indexed(self._model)
         return [
-            near,
+            cosines,
             f"nearest AS MATERIALIZED ({nearest})",
-            "nominated AS MATERIALIZED (SELECT key FROM worded UNION SELECT key FROM nearest)",
+            "nominated AS MATERIALIZED (SELECT key FROM lexical UNION SELECT key FROM nearest)",
         ]
 
-    def _near(self, model: Model) -> str:
+    def _cosines(self, model: Model) -> str:
         if not self._listed:
             return ""
         few = ""
         if self._sizes is not None and self._gate is not None:
-            few = f" WHERE (SELECT count(*) FROM mine) <= {self._gate}"
+            few = f" WHERE (SELECT count(*) FROM owned) <= {self._gate}"
         return (
-            f"near AS MATERIALIZED (SELECT v.key, {_COSINE} AS cosine FROM vectors v WHERE v.model = {model.number}"
-            f" AND v.key = ANY (ARRAY(SELECT key FROM mine{few})))"
+            f"cosines AS MATERIALIZED (SELECT v.key, {_COSINE} AS cosine FROM vectors v WHERE v.model = {model.number}"
+            f" AND v.key = ANY (ARRAY(SELECT key FROM owned{few})))"
         )
 
     def _indexed(self, model: Model) -> str:
-        """The nearest vectors by the index, which continues until enough of them pass the conditions."""
+        """The nearest vectors by the index, which reads on until enough of them pass the conditions."""
         self._put(self._owner, self._seen)
-        distance = f"{model.column} {OPERATORS[self._metric]} (SELECT vec FROM asked)::{model.type}"
+        distance = f"{model.column} {OPERATORS[self._metric]} (SELECT vec FROM question)::{model.type}"
         return (
             f"SELECT v.key FROM (SELECT v.key FROM vectors v WHERE v.model = {model.number} ORDER BY {distance}"
             f" LIMIT {self._reach}) v CROSS JOIN LATERAL (SELECT FROM records r WHERE r.key = v.key"
@@ -256,7 +262,7 @@ class Statement:
             for sign, edge, order in (("<", ">= r.created_at -", "DESC"), (">", "<= r.created_at +", "ASC"))
         )
         return (
-            "around AS (SELECT o.key FROM nominated n JOIN records r USING (key) CROSS JOIN LATERAL"
+            "neighbours AS (SELECT o.key FROM nominated n JOIN records r USING (key) CROSS JOIN LATERAL"
             f" ({sides}) o WHERE r.session_id IS NOT NULL OR {SPOKEN.format('r')})"
         )
 
@@ -270,7 +276,7 @@ class Statement:
             "SELECT r.key, r.id, r.user_id, r.session_id, (extract(epoch FROM r.created_at) * 1000000)::int8,"
             " (extract(epoch FROM r.expires_at) * 1000000)::int8, r.signals, r.lexemes,"
             f" ({self._seen[0]}) IS TRUE, n.key IS NOT NULL, {cosine}"
-            " FROM (SELECT key FROM nominated UNION SELECT key FROM around) c JOIN records r USING (key)"
+            " FROM (SELECT key FROM nominated UNION SELECT key FROM neighbours) c JOIN records r USING (key)"
             f" LEFT JOIN nominated n USING (key){vectors}"
         )
 
@@ -280,9 +286,9 @@ class Statement:
             serving = "(SELECT jsonb_build_array(name, number) FROM models WHERE serving)"
             size = _SIZE.format(f"vectors_{self._model.number}")
             if self._listed:
-                mean_cosine = "(SELECT avg(cosine) FROM near JOIN mine USING (key) WHERE seen)"
-                empty = "NOT EXISTS (SELECT FROM near)"
-        looked_at = "(SELECT count(*) FROM mine)" if self._listed else "NULL"
+                mean_cosine = "(SELECT avg(cosine) FROM cosines JOIN owned USING (key) WHERE seen)"
+                empty = "NOT EXISTS (SELECT FROM cosines)"
+        looked_at = "(SELECT count(*) FROM owned)" if self._listed else "NULL"
         return (
             "SELECT NULL, '', NULL, NULL, NULL, NULL, '',"
             " jsonb_build_object('documents', (SELECT documents FROM counted),"
@@ -298,17 +304,17 @@ _SIZE: Final = (
     " LEFT JOIN pg_index x ON x.indexrelid = to_regclass('{0}_near') LEFT JOIN pg_opclass c ON c.oid = x.indclass[0]"
     " WHERE t.oid = to_regclass('{0}'))"
 )
-"""About how many vectors there are, and the metric of the index."""
+"""The estimated number of vectors, and the operator class of the index."""
 _LINKS: Final = (
     "SELECT jsonb_agg(jsonb_build_array(s.id, t.id, l.kind, l.strength,"
     " (extract(epoch FROM l.created_at) * 1000000)::int8) ORDER BY l.source, l.target, l.kind)"
-    " FROM (SELECT key FROM nominated UNION SELECT key FROM around) c"
+    " FROM (SELECT key FROM nominated UNION SELECT key FROM neighbours) c"
     " CROSS JOIN LATERAL (SELECT * FROM links l WHERE l.target = c.key OFFSET 0) l"
     " JOIN records s ON s.key = l.source JOIN records t ON t.key = c.key"
 )
 """The relationships that point to the rows."""
-_COSINE: Final = "-(v.vec <#> (SELECT vec FROM asked))"
-"""Both have unit length, or the question is a mean of such vectors; other stores compare by the product, too."""
+_COSINE: Final = "-(v.vec <#> (SELECT vec FROM question))"
+"""Both have unit length, or the query is a mean of such vectors; other stores use the dot product as well."""
 
 
 def models() -> str:
@@ -317,7 +323,7 @@ def models() -> str:
 
 
 def measure(scope: Scope, model: Model | None, documents: int) -> tuple[str, list[Any]]:
-    """Mean length and mean vector of an owner's records, by an even sample of them."""
+    """Mean length and mean vector of an owner's records, from an even sample."""
     text, values = owner(scope)
     mean, joined = "NULL", ""
     if model is not None:
@@ -334,7 +340,7 @@ _SAMPLE: Final = 2000
 
 
 def actors(scope: Scope, least: int, most: int) -> tuple[str, list[Any]]:
-    """The speakers of at least so many records of an owner. It steps through the index from one speaker to the next."""
+    """The speakers of at least `least` records of an owner. Steps through the index from one speaker to the next."""
     user = "" if scope.user_id is None else " AND coalesce(r.user_id, '') = %s"
     values: list[Any] = [scope.tenant_id] + ([] if scope.user_id is None else [scope.user_id])
     speaker = "split_part(r.signals, E'\\t', 1)"
@@ -346,8 +352,8 @@ def actors(scope: Scope, least: int, most: int) -> tuple[str, list[Any]]:
         f" SELECT next.*, s.step + 1 FROM speakers s CROSS JOIN LATERAL ({step}"
         f" AND (coalesce(r.user_id, ''), {speaker}) > (s.user_id, s.speaker){last}) next"
         f" WHERE s.step < {most})"
-        " SELECT s.speaker FROM speakers s CROSS JOIN LATERAL (SELECT count(*) AS heard FROM (SELECT FROM records r"
+        " SELECT s.speaker FROM speakers s CROSS JOIN LATERAL (SELECT count(*) AS total FROM (SELECT FROM records r"
         f" WHERE r.tenant_id = %s AND coalesce(r.user_id, '') = s.user_id AND {speaker} = s.speaker"
-        f" AND {SPOKEN.format('r')} LIMIT {least}) found) h GROUP BY s.speaker HAVING sum(h.heard) >= {least}",
+        f" AND {SPOKEN.format('r')} LIMIT {least}) found) h GROUP BY s.speaker HAVING sum(h.total) >= {least}",
         [*values, *values, scope.tenant_id],
     )

@@ -1,21 +1,20 @@
 """The PostgreSQL store: row, words, vectors, history and change entry of every operation in one transaction.
 
-A single operation is one statement and one round trip; a change of a record reads it first, and so takes two. What is
-acknowledged is committed. Searches run in the database (`memwell.backends.postgres.store.search`), with pgvector for
+A single operation is one statement and one round trip; an update reads the record first, and so takes two. A write that
+returns is committed. Searches run in the database (`memwell.backends.postgres.store.search`), with pgvector for
 vectors.
 
-URL: `postgresql://user:password@host:port/database`; its options are told in `memwell.backends.postgres`. Any number of
-processes may use one schema at once: writers do not wait for each other unless they store the same or change the same
-record. Two that store the same at once store it once. The call that lost a connection, a deadlock or a timeout raises
-`Unavailable`; nothing of it is stored, unless the connection was lost while the commit was on its way.
+URL: `postgresql://user:password@host:port/database`; `memwell.backends.postgres` documents its options. Any number of
+processes may use one schema at once: writers wait for each other only if they store the same content or change the same
+record. Two processes that store the same content at once store it once. A lost connection, a deadlock or a timeout
+raises `Unavailable`; nothing of the call is stored, unless the connection was lost during the commit.
 
-Vector indexes come by themselves, built beside all else, when a model has some thousand vectors (`memwell db index`
-makes others). Without the extension `vector`, and without the right to create it, the store finds by words only: its
-capability `vectors` is false as soon as that is known, and vectors handed in are `NotSupported`, with the command that
-helps.
+Vector indexes are built in the background when a model has some thousand vectors (`memwell db index` makes others).
+Without the extension `vector`, and without the privilege to create it, the store searches by words only: its capability
+`vectors` becomes false, and storing vectors raises `NotSupported` with the command that helps.
 
-The numbers of transactions order the change sequence. After a dump was restored into another server, whose numbers are
-lower, run `memwell repair` once, so that indexes and caches begin anew.
+Transaction numbers order the change sequence. After restoring a dump into another server, whose numbers are lower, run
+`memwell repair` once, so that indexes and caches are rebuilt.
 """
 
 from __future__ import annotations
@@ -72,10 +71,10 @@ class PostgresStore(Store):
         self._lost = 0
         """How many connections had broken when the models were looked up."""
         self._unindexed = 0
-        """Vectors stored since it was last looked whether an index is due."""
+        """Vectors stored since the last check whether an index is due."""
         self._building: asyncio.Task[None] | None = None
         self._may_build = True
-        """Until the server says that building is for others."""
+        """False once the server has refused this user a build."""
 
     @classmethod
     def from_url(cls, url: Url) -> Self:
@@ -84,7 +83,7 @@ class PostgresStore(Store):
 
     @property
     def capabilities(self) -> Capabilities:
-        """All but vectors where the server turned out to lack the extension."""
+        """All, except vectors where the server lacks the extension."""
         return Capabilities(
             durable=True,
             multiprocess=True,
@@ -267,7 +266,7 @@ class PostgresStore(Store):
                 return total
 
     def _keep_up(self) -> None:
-        """Let the vector indexes that are due be built beside all else, if nobody is at it."""
+        """Start to build the vector indexes that are due, unless a build is running."""
         free = self._building is None or self._building.done()
         if free and self._may_build and self._database.settings.prepare:
             self._unindexed = 0
@@ -280,8 +279,8 @@ class PostgresStore(Store):
         except psycopg.errors.InsufficientPrivilege:
             self._may_build = False
             _log.warning(
-                "a vector index is due, which this database user may not build; let the owner of the tables run"
-                " `memwell db maintain`"
+                "a vector index is due, which this database user may not build; run `memwell db maintain` as the"
+                " owner of the tables"
             )
         except (psycopg.Error, MemwellError) as error:  # searches compare vectors one by one meanwhile
             _log.warning("a vector index could not be built; run `memwell db index`: %s", error)

@@ -1,7 +1,7 @@
-"""The operations of a write: one statement each, which updates all projections.
+"""The operations of a write: one statement each, which updates the record and everything derived from it.
 
 A single statement commits by itself, in one round trip. A batch runs the same statements in a transaction. Where Python
-must read a stored record first (an exact duplicate, an id that is taken, a new version), an operation takes several
+must read a stored record first (an exact duplicate, an id in use, a new version), an operation takes several
 statements in a transaction.
 """
 
@@ -36,10 +36,10 @@ __all__ = ["Interrupted", "Write", "duplicate", "removing"]
 
 _WORDS: Final = ("lexemes", "signals", "length", "repeats", "words")
 _TOUCHED: Final = touched({"content": (*_WORDS, "embedded"), "metadata": ("instants", *_WORDS)})
-"""Field of a record → the columns that a change of it writes."""
+"""Field of a record → the columns to write when it changes."""
 
-_STANDING: Final = SELECT.replace(" FROM records r LEFT", ", r.xmin::text FROM records r LEFT")
-"""A record and the transaction that wrote its row last. If that is another one later, the row has changed."""
+_VERSIONED: Final = SELECT.replace(" FROM records r LEFT", ", r.xmin::text FROM records r LEFT")
+"""A record and the last transaction that wrote its row. If that number differs later, the row has changed."""
 _WRITING: Final = "writing AS MATERIALIZED (SELECT memwell_writing() AS ok)"
 _NAMES: Final = ", ".join(COLUMNS)
 _CASTS: Final = ", ".join(f"%s::{kind}" for kind in COLUMNS.values())
@@ -53,17 +53,17 @@ _HISTORY: Final = (
     " record = excluded.record"
 )
 _ROOM: Final = 1 << 20
-"""Places in the change sequence for a statement that does not know how many records it will find."""
+"""Places in the change sequence for a statement that may change any number of records."""
 
 
 class Interrupted(Exception):
-    """One statement is not enough. Nothing of it is stored; write in a transaction."""
+    """The operation needs more than one statement. Nothing was stored; write in a transaction."""
 
 
 class Write:
     """One write: its connection, its time, and its place in the change sequence.
 
-    `whole`: it is inside a transaction. `alone`: the caller makes sure that nobody stores the same meanwhile.
+    `whole`: it runs inside a transaction. `alone`: the caller prevents others from storing the same meanwhile.
     """
 
     __slots__ = ("_ordinal", "alone", "connection", "models", "now", "whole")
@@ -79,7 +79,7 @@ class Write:
         self._ordinal = 0
 
     async def apply(self, operation: Operation) -> Any:
-        """Carry out one operation and return its result. Raises `Interrupted` when a transaction is needed."""
+        """Apply one operation and return its result. Raises `Interrupted` when a transaction is needed."""
         return await _APPLY[type(operation)](self, operation)
 
     async def rows(self, query: str, values: Sequence[Any]) -> list[Any]:
@@ -87,7 +87,7 @@ class Write:
         return await rows_of(self.connection, query, values, prepare=True)
 
     def ordinal(self, count: int = 1) -> int:
-        """Take so many places in the change sequence; the first one."""
+        """Reserve `count` places in the change sequence and return the first."""
         first, self._ordinal = self._ordinal, self._ordinal + count
         return first
 
@@ -98,7 +98,7 @@ class Write:
 
 
 async def duplicate(write: Write, insert: Insert) -> tuple[int, Record] | None:
-    """Key and record that the insert would reinforce. In a transaction the record is locked until its end."""
+    """Key and record that the insert would reinforce. A transaction locks the record until its end."""
     lock = " FOR UPDATE OF r" if write.whole else ""
     rows = await write.rows(
         f"{SELECT} WHERE r.digest = %s AND (r.expires_at IS NULL OR r.expires_at > %s) ORDER BY r.key{lock}",
@@ -135,7 +135,7 @@ async def _insert(write: Write, operation: Insert) -> Record:
             await _free_id(write, record)
             key = await _store(write, operation, mark, surely=True)
         if key is None:
-            raise _taken(record.id)
+            raise _conflict(record.id)
     if more:
         await _populate(write, key, operation)
     embedded = embedding is not None
@@ -143,7 +143,7 @@ async def _insert(write: Write, operation: Insert) -> Record:
 
 
 async def _store(write: Write, insert: Insert, mark: int, *, surely: bool) -> int | None:
-    """Store a new record; `None` when its id is taken or, unless `surely`, when it may be a duplicate."""
+    """Store a new record; `None` when its id is in use or, unless `surely`, when it may be a duplicate."""
     embedding = insert.embedding
     model = None if embedding is None else write.models.of(embedding)
     values = [mark, *columns_of(insert.record, mark, embedding is not None)]
@@ -172,7 +172,7 @@ def _inserting(model: Model | None, surely: bool) -> str:
 
 
 def _vectors(model: Model) -> str:
-    """Stores vectors for the record `hit`."""
+    """The statement that stores vectors for the record `hit`."""
     return (
         f"INSERT INTO {model.table} (key, model, vec, spans, passages)"
         f" SELECT key, {model.number}, %s::vector, %s::text, %s::bytea FROM hit"
@@ -180,7 +180,7 @@ def _vectors(model: Model) -> str:
 
 
 async def _populate(write: Write, key: int, insert: Insert) -> None:
-    """Store the older versions and accesses that came with a record."""
+    """Store the older versions and accesses of an imported record."""
     for version in insert.past:
         await write.rows(_HISTORY.format("(SELECT %s::bigint AS key) AS hit"), [*_version(version), key])
     record = insert.record
@@ -192,18 +192,18 @@ async def _populate(write: Write, key: int, insert: Insert) -> None:
 
 
 async def _free_id(write: Write, record: Record) -> None:
-    """Remove an expired record with this id. Raises `Conflict` if one that has not expired has it."""
+    """Remove an expired record with this id. Raises `Conflict` if a record that has not expired has it."""
     tenant = Scope(tenant_id=record.scope.tenant_id)
     rows = await write.rows(
         "SELECT key, expires_at FROM records WHERE tenant_id = %s AND id = %s FOR UPDATE",
         [tenant.tenant_id, record.id],
     )
     if rows and (rows[0][1] is None or rows[0][1] > write.now):
-        raise _taken(record.id)
+        raise _conflict(record.id)
     await _remove(write, tenant, ids=(record.id,))
 
 
-def _taken(id: str) -> Conflict:
+def _conflict(id: str) -> Conflict:
     return Conflict(
         f"the id {id!r} already belongs to another memory; use update to change that one", part="postgres"
     )
@@ -213,11 +213,11 @@ async def _reinforce(
     write: Write, key: int, found: Record, again: Record, embedding: Embedding | None
 ) -> Record:
     record = reinforced(found, again)
-    wanted = embedding if not found.embedded else None
-    if wanted is not None:
+    missing = embedding if not found.embedded else None
+    if missing is not None:
         record = replace(record, embedded=True)
     values = [record.reinforced, record.expires_at, record.embedded, key]
-    await _change(write, "reinforced = %s, expires_at = %s, embedded = %s", "r.key = %s", values, wanted)
+    await _change(write, "reinforced = %s, expires_at = %s, embedded = %s", "r.key = %s", values, missing)
     return record
 
 
@@ -230,7 +230,7 @@ async def _change(
     extra: str = "",
     bound: Sequence[Any] = (),
 ) -> bool:
-    """Change columns of the one record under a condition, and store vectors of it; whether there is one."""
+    """Change columns of the record that meets a condition, and store its vectors; returns whether there is one."""
     model = None if embedding is None else write.models.of(embedding)
     query = _changing(model, setting, where, extra)
     vector = () if embedding is None else vector_of(embedding)
@@ -255,7 +255,7 @@ async def _update(write: Write, operation: Update) -> Record:
     while True:
         text, values = visible(operation.scope, write.now, by_id=True)
         lock = " FOR UPDATE OF r" if write.whole else ""
-        rows = await write.rows(f"{_STANDING} WHERE r.id = %s AND {text}{lock}", [operation.id, *values])
+        rows = await write.rows(f"{_VERSIONED} WHERE r.id = %s AND {text}{lock}", [operation.id, *values])
         if not rows:
             raise NotFound(f"no memory {operation.id!r} in this scope", part="postgres")
         key, found = rows[0][0], record_of(rows[0])
@@ -292,13 +292,13 @@ async def _revise(
 
 
 def _version(version: Version) -> list[Any]:
-    """The values of `_HISTORY`. `changed` tells what the *next* version changed."""
+    """The values of `_HISTORY`. `changed` lists the fields that the *next* version changed."""
     body = dumps(record_to_json(version.record))
     return [version.record.version, version.changed_at, dumps(version.changed), body]
 
 
 def _touched(changed: Iterable[str]) -> tuple[str, ...]:
-    """The columns to write when these fields have changed, so that no index is rewritten without need."""
+    """The columns to write when these fields have changed; unchanged columns need no update of their indexes."""
     found = {column for name in changed for column in _TOUCHED.get(name, (name,))}
     return tuple(sorted(found | {"version", "updated_at"}))
 
@@ -310,8 +310,8 @@ async def _delete(write: Write, operation: Delete) -> list[str]:
 async def _remove(
     write: Write, scope: Scope, *, ids: tuple[str, ...] | None = None, where: Any = None
 ) -> list[str]:
-    """Remove records and append to the change sequence; the ids removed. A trigger removes their history, links,
-    accesses and vectors."""
+    """Remove records, append to the change sequence, and return the removed ids. A trigger removes their history,
+    links, accesses and vectors."""
     text, values = condition(scope, None, where, by_id=ids is not None)
     if ids is not None:
         text, values = f"{text} AND r.id = ANY (%s::text[])", [*values, list(ids)]
@@ -379,16 +379,16 @@ async def _missing(write: Write, scope: Scope, *ids: str) -> None:
 
 
 async def _touch(write: Write, operation: Touch) -> None:
-    given = operation.accesses
+    accesses = operation.accesses
     await write.rows(
         "INSERT INTO access AS a (key, count, at) SELECT r.key, r.count, r.at FROM (SELECT r.key, t.count, t.at"
         " FROM unnest(%s::text[], %s::bigint[], %s::timestamptz[]) AS t (id, count, at)"
         " JOIN records r ON r.tenant_id = %s AND r.id = t.id ORDER BY r.key FOR KEY SHARE OF r) AS r (key, count, at)"
         " ON CONFLICT (key) DO UPDATE SET count = a.count + excluded.count, at = greatest(a.at, excluded.at)",
         [
-            list(given),
-            [count for count, _ in given.values()],
-            [at for _, at in given.values()],
+            list(accesses),
+            [count for count, _ in accesses.values()],
+            [at for _, at in accesses.values()],
             operation.tenant_id,
         ],
     )

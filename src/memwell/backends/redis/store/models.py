@@ -128,7 +128,7 @@ def _drop_some(transaction: Transaction, model: str) -> int:
     server, head = transaction.server, frame(model) + b"\0"
     transaction.load([("meta", b"serving"), ("meta", b"seq")])
     if transaction.get("meta", b"serving") == frame(model):
-        raise InvalidInput(f"{model!r} serves searches; move to another model first", part="redis")
+        raise InvalidInput(f"{model!r} serves searches; reembed with another model first", part="redis")
     members = server.command(
         "ZRANGEBYLEX", "embedded", b"[" + head, b"(" + head[:-1] + b"\1", "LIMIT", 0, _PART
     )

@@ -51,7 +51,7 @@ def drop(connection: sqlite3.Connection, model: str) -> int:
     if row is None:
         return 0
     if model == serving(connection):
-        raise InvalidInput(f"{model!r} serves searches; move to another model first", part="sqlite")
+        raise InvalidInput(f"{model!r} serves searches; reembed with another model first", part="sqlite")
     gone = connection.execute(f"DELETE FROM vectors AS v WHERE {_OF_MODEL}", row).rowcount
     connection.execute("DELETE FROM models WHERE number = ?", row)
     if gone:
