@@ -20,5 +20,7 @@ def position(number: int) -> str:
 def number(position: str) -> int:
     """The number of a position. Raises `InvalidQuery` for what no such log has given out."""
     if not isinstance(position, str) or not _FORM.fullmatch(position) or int(position) >= 2**63:
-        raise InvalidQuery(f"{position!r} is not a position of this log; hand back one that it gave")
+        raise InvalidQuery(
+            f"{position!r} is not a position of this log; pass one that `append` or `read` returned"
+        )
     return int(position)

@@ -1,15 +1,15 @@
-"""What every part on Redis stands on: settings from a URL, clients, scripts, and one table of errors.
+"""Redis, shared by the store, the key-value part and the log: settings from a URL, clients, scripts, errors.
 
-| module | knows |
+| module | contents |
 |---|---|
 | `settings` | the URL: hosts, login, TLS, Sentinel, Cluster, pool, timeouts, key prefix |
-| `clients` | a client for each event loop (`Clients`) or each process (`SyncClients`), made when first asked for |
+| `clients` | one client per event loop (`Clients`) or per process (`SyncClients`), created at the first use |
 | `scripts` | Lua scripts, loaded where they are missing; many commands in one round trip |
-| `errors` | from what the driver and the server say to memwell's errors |
+| `errors` | maps errors of the driver and the server to memwell's errors |
 
-The server is Redis 6.2 or later, or one that speaks like it (Valkey, KeyDB). A read is done once more when its
-connection breaks. A write is not: nobody knows whether it was done, and an increment done twice would be a wrong
-count. It raises `Unavailable`; to repeat it where that is safe, wrap the part in `Retrying`.
+The server is Redis 6.2 or later, or a compatible one (Valkey, KeyDB). A read is repeated once when its connection
+breaks. A write is not repeated: its outcome is unknown, and a repeated increment would count twice. It raises
+`Unavailable`; to repeat writes where that is safe, wrap the part in `Retrying`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Clients of redis-py: made when first asked for, one for each event loop or process, closed with the part.
+"""Clients of redis-py: created at the first use, one for each event loop or process, closed with the part.
 
-A client that was handed in is used as it is, stays open, and must come from the loop it is used on.
+A client that the caller passes is used unchanged, stays open, and must belong to the loop it is used on.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Clients:
         return client
 
     async def close(self) -> None:
-        """Close what was made here: on this loop, and on others that still run."""
+        """Close the clients that were created here: on this loop, and on others that still run."""
         here = asyncio.get_running_loop()
         for loop, client in list(self._own.items()):
             del self._own[loop]
@@ -79,7 +79,7 @@ class Clients:
 
 
 class SyncClients:
-    """The synchronous client of one part, shared by threads; a forked child makes its own."""
+    """The synchronous client of one part, shared by threads; a forked child creates its own."""
 
     def __init__(self, settings: Settings, client: SyncClient | None = None) -> None:
         self.settings = settings
@@ -98,7 +98,7 @@ class SyncClients:
         return client
 
     def close(self) -> None:
-        """Close what was made here."""
+        """Close the client that was created here."""
         client, self._own = self._own, None
         if client is not None:
             client.close()
@@ -121,19 +121,19 @@ class SyncClients:
 
 
 class Steady:
-    """A connection with timeouts of its own. The driver uses `asyncio.wait_for`, which before Python 3.12 can swallow a
-    cancellation."""
+    """A connection with its own timeouts. The driver uses `asyncio.wait_for`, which can lose a cancellation before
+    Python 3.12."""
 
     def __init__(self, *, patience: float, **options: Any) -> None:
         super().__init__(**options)
         self._patience = patience
 
     async def send_packed_command(self, *args: Any, **options: Any) -> None:
-        """As the driver's, within the limit."""
+        """As in the driver, within the time limit."""
         await self._limited(super().send_packed_command(*args, **options))  # type: ignore[misc]
 
     async def read_response(self, *args: Any, **options: Any) -> Any:
-        """As the driver's, within the limit. The driver drops a connection whose answer was not waited for."""
+        """As in the driver, within the time limit. The driver drops a connection whose answer was not read."""
         return await self._limited(super().read_response(*args, **options))  # type: ignore[misc]
 
     async def _limited(self, step: Coroutine[Any, Any, Any]) -> Any:
@@ -146,31 +146,31 @@ class Steady:
 
 
 class SteadyConnection(Steady, redis.asyncio.Connection):  # type: ignore[misc]
-    """To a server."""
+    """A connection to a server."""
 
 
 class SteadySecure(Steady, redis.asyncio.SSLConnection):  # type: ignore[misc]
-    """To a server by TLS."""
+    """A connection to a server with TLS."""
 
 
 class SteadySentinel(Steady, redis.asyncio.sentinel.SentinelManagedConnection):  # type: ignore[misc]
-    """To the master of the moment."""
+    """A connection to the current master."""
 
 
 class SteadySecureSentinel(Steady, redis.asyncio.sentinel.SentinelManagedSSLConnection):  # type: ignore[misc]
-    """To the master of the moment by TLS."""
+    """A connection to the current master with TLS."""
 
 
 class Gate:
-    """Lets so many calls at once through to a Cluster, whose own pools refuse instead of waiting, and keeps time."""
+    """Limits the concurrent calls to a Cluster and their time: the driver's pools for it raise instead of waiting."""
 
     def __init__(self, width: int, patience: float, limit: float) -> None:
         self._places = asyncio.Semaphore(width)
         self._patience, self._limit = patience, limit
 
     async def through(self, call: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-        """The call's result. Raises `MaxConnectionsError` after `patience` seconds without a place, `TimeoutError` when
-        the call takes longer than the limit."""
+        """The call's result. Raises `MaxConnectionsError` after waiting `patience` seconds, `TimeoutError` when the call
+        takes longer than the limit."""
         try:
             async with asyncio.timeout(self._patience):
                 await self._places.acquire()
@@ -189,16 +189,16 @@ class Cluster(redis.asyncio.RedisCluster):  # type: ignore[misc]
     gate: Gate
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
-        """As the driver's, once there is a place."""
+        """As in the driver, once fewer calls are running than the limit."""
         return await self.gate.through(lambda: super(Cluster, self).execute_command(*args, **options))
 
 
 class Sentinels(redis.asyncio.sentinel.SentinelConnectionPool, redis.asyncio.BlockingConnectionPool):  # type: ignore[misc]
-    """Connections to the master of the moment; calls wait for a free one."""
+    """Connections to the current master; calls wait for a free one."""
 
 
 class SyncSentinels(redis.sentinel.SentinelConnectionPool, redis.BlockingConnectionPool):  # type: ignore[misc]
-    """Connections to the master of the moment; threads wait for a free one."""
+    """Connections to the current master; threads wait for a free one."""
 
 
 def _async_client(settings: Settings) -> AsyncClient:
@@ -287,7 +287,7 @@ def _version(ask: Callable[[], dict[str, Any]]) -> str:
 
 
 def _refuse_old(version: str) -> None:
-    """A server that does not give its version is trusted."""
+    """Raise `ConfigError` for a server that is too old. One that hides its version is accepted."""
     numbers = re.match(r"(\d+)\.(\d+)", version)
     if numbers and (int(numbers[1]), int(numbers[2])) < LEAST:
         raise ConfigError(f"this is Redis {version}; memwell needs 6.2 or later", part="redis")

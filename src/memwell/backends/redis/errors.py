@@ -1,4 +1,4 @@
-"""The one table from what the driver and the server say to memwell's errors."""
+"""Maps errors of the driver and the server to memwell's errors."""
 
 from __future__ import annotations
 
@@ -45,19 +45,19 @@ _WORDS: dict[str, Row] = {
     "OOM": _FULL,
     "BUSY": (Unavailable, "Redis is busy with a script; try again"),
     "NOREPLICAS": (Unavailable, "Redis has too few replicas to accept writes; try again"),
-    "MISCONF": (BackendError, "Redis cannot save to its disk and takes no writes; look at its disk and log"),
+    "MISCONF": (BackendError, "Redis cannot save to its disk and refuses writes; check its disk and log"),
     "CROSSSLOT": (
         BackendError,
-        "the keys lie on several nodes; give the part a prefix with a hash tag, such as {memwell}:",
+        "the keys are on several nodes; give the part a prefix with a hash tag, such as {memwell}:",
     ),
     "WRONGTYPE": (
         BackendError,
-        "something else is stored under the key; give every program a prefix of its own",
+        "another program has stored something under the key; give every program its own prefix",
     ),
-    "DB index is out of range": (ConfigError, "this Redis has no database of that number; look at the URL"),
-    "SELECT is not allowed": (ConfigError, "a Redis Cluster has database 0 only; look at the URL"),
+    "DB index is out of range": (ConfigError, "this Redis has no database of that number; check the URL"),
+    "SELECT is not allowed": (ConfigError, "a Redis Cluster has database 0 only; check the URL"),
     "No connection available": _CROWDED,
-    "max number of clients": (Unavailable, "Redis has as many clients as it takes; try again"),
+    "max number of clients": (Unavailable, "Redis has reached its maximum number of clients; try again"),
     "unknown command": (
         ConfigError,
         "the server lacks a command of Redis 6.2; upgrade it, or allow the command",
@@ -66,7 +66,7 @@ _WORDS: dict[str, Row] = {
         InvalidInput,
         "the key holds a value that is not a counter; delete it first, or count under another key",
     ),
-    "would overflow": (InvalidInput, "a counter holds 64 bits; the sum would not fit"),
+    "would overflow": (InvalidInput, "a counter has 64 bits; the sum does not fit"),
 }
 """Codes and phrases of the server, and what the driver says of its pool. They are looked for anywhere, since errors in
 scripts come wrapped.
@@ -93,37 +93,37 @@ _TYPES: tuple[tuple[type[BaseException], Row], ...] = (
     (TimeoutError, _LATE),
     (OSError, _UNREACHED),
 )
-"""From special to general."""
+"""From the most specific to the most general."""
 
 _NOT_ASKED = re.compile(r"connecting to|No master found|previous master|cannot be connected")
-"""How the driver tells that it came to no server, or to one that refused."""
+"""Messages of the driver for a connection that could not be opened."""
 _ARGUMENTS = re.compile(r", with args beginning with:.*|`.*|'[^']{40,}'", re.DOTALL)
-"""Where the server repeats what it was given: values stay out of errors."""
+"""The part of a message that repeats the arguments: errors must not contain values."""
 
 
 def translate(error: Exception, part: str, operation: str) -> MemwellError:
     """The memwell error for a native one, to be raised `from` it."""
     kind, advice = _row(error)
-    said = _ARGUMENTS.sub("", str(error)).strip()
-    text = f"{advice} (it says: {said})" if said else advice
+    reason = _ARGUMENTS.sub("", str(error)).strip()
+    text = f"{advice} (it says: {reason})" if reason else advice
     if kind is Unavailable:
         return Unavailable(text, part=part, operation=operation, unsent=_not_done(error, (kind, advice)))
     return kind(text, part=part, operation=operation)
 
 
 def _not_done(error: Exception, row: Row) -> bool:
-    """Whether the server cannot have done it: it refused, or was never asked."""
+    """Whether it is certain that nothing was done: the server refused, or nothing was sent."""
     refused = row in _WORDS.values() or isinstance(error, native.MaxConnectionsError)
     return refused or never_sent(error)
 
 
 def never_sent(error: Exception) -> bool:
-    """Whether the driver came to no server, so that nothing was sent."""
+    """Whether the driver could not connect, so that nothing was sent."""
     return _NOT_ASKED.search(str(error)) is not None
 
 
 def broke(error: Exception) -> bool:
-    """Whether a connection broke that had been open, as an idle one does that the network has forgotten."""
+    """Whether an open connection broke, for example an idle one that the network dropped."""
     return type(error) is native.ConnectionError and not never_sent(error)
 
 
@@ -131,8 +131,8 @@ def _row(error: Exception) -> Row:
     if _untrusted(error):
         return (
             ConfigError,
-            "the certificate of Redis is not trusted, or it asks for ours; look at the options ca, verify and cert, "
-            "and at the name of the host",
+            "the certificate of Redis is not trusted, or Redis requires a client certificate; check the options ca, "
+            "verify and cert, and the host name",
         )
     text = str(error)
     if isinstance(error, native.RedisClusterException) and not isinstance(error, native.SlotNotCoveredError):

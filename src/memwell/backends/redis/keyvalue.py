@@ -3,11 +3,11 @@
 `redis://user:password@host:port/db`, `rediss://…`, `…?sentinel=NAME` and `…?cluster=true`, with the options of
 `memwell.backends.redis.settings`. Keys are `<prefix>kv:<key>`; nothing else is ever touched.
 
-Each operation is one command or one script, so that of two processes at once one comes first. `set_many` and
-`get_many` are several commands in few round trips: others may see a part of them, and a failure leaves a part.
-A time to live is rounded up to milliseconds and runs on the server's clock. A write whose connection breaks raises
-`Unavailable` and may or may not have been done; only reads are done again. After a failover the writes of the last
-moment may be missing, because Redis tells replicas after it has answered.
+Each operation is one command or one script, and so atomic. `set_many` and `get_many` are several commands in few round
+trips: other processes may see a part of them, and a failure may leave a part. A time to live is rounded up to
+milliseconds and runs on the server's clock. A write whose connection breaks raises `Unavailable`, and its outcome is
+unknown; only reads are repeated. After a failover the last writes may be missing, because Redis answers before it sends
+them to replicas.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ return redis.call('GET', KEYS[1])
 
 
 class RedisKeyValue(KeyValue):
-    """Values under a prefix of one Redis. See the module for what it promises."""
+    """Values under a key prefix of one Redis. See the module for its guarantees."""
 
     part = "redis"
 
     def __init__(self, settings: Settings | None = None, *, client: AsyncClient | None = None) -> None:
-        """`client`, if given, is used instead of one made from the settings, and stays open."""
+        """`client`, if passed, is used instead of one created from the settings, and stays open."""
         settings = settings or Settings()
         self._clients = Clients(settings, client)
         self._prefix = f"{settings.prefix}kv:".encode()

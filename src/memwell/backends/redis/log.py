@@ -3,12 +3,11 @@
 `redis://user:password@host:port/db`, `rediss://…`, `…?sentinel=NAME` and `…?cluster=true`, with the options of
 `memwell.backends.redis.settings`. A stream is the Redis stream `<prefix>log:<name>`; nothing else is ever touched.
 
-An append is one script: all entries or none, with nothing in between. Positions are the ids that Redis gives,
-milliseconds and a number, in fixed width so that they are ordered as text. They grow whatever the server's clock
-does, and a stream that was emptied stays in place to remember the last of them; so give Redis a `maxmemory-policy`
-that does not evict. A write whose connection breaks raises `Unavailable` and may or may not have been done; only
-reads are done again. After a failover the entries of the last moment may be missing, because Redis tells replicas after
-it has answered.
+An append is one atomic script: all entries or none. Positions are the ids that Redis assigns, milliseconds and a
+number, in fixed width so that their order as text is their order. They grow even when the server's clock goes back. An
+emptied stream is kept, because it holds the last position; so give Redis a `maxmemory-policy` that does not evict. A
+write whose connection breaks raises `Unavailable`, and its outcome is unknown; only reads are repeated. After a
+failover the last entries may be missing, because Redis answers before it sends them to replicas.
 """
 
 from __future__ import annotations
@@ -42,12 +41,12 @@ return ids
 
 
 class RedisLog(Log):
-    """Streams under a prefix of one Redis. See the module for what it promises."""
+    """Streams under a key prefix of one Redis. See the module for its guarantees."""
 
     part = "redis"
 
     def __init__(self, settings: Settings | None = None, *, client: AsyncClient | None = None) -> None:
-        """`client`, if given, is used instead of one made from the settings, and stays open."""
+        """`client`, if passed, is used instead of one created from the settings, and stays open."""
         settings = settings or Settings()
         self._clients = Clients(settings, client)
         self._prefix = f"{settings.prefix}log:".encode()
@@ -100,10 +99,12 @@ def _position(id: bytes) -> str:
 
 
 def _id(position: str) -> tuple[int, int]:
-    """Time and number. Raises `InvalidQuery` for what no such log has given out."""
+    """Time and number. Raises `InvalidQuery` for a text that is not a position."""
     found = _FORM.fullmatch(position) if isinstance(position, str) else None
     if found is None or int(found[1]) > _LAST or int(found[2]) > _LAST:
-        raise InvalidQuery(f"{position!r} is not a position of this log; hand back one that it gave")
+        raise InvalidQuery(
+            f"{position!r} is not a position of this log; pass one that `append` or `read` returned"
+        )
     return int(found[1]), int(found[2])
 
 

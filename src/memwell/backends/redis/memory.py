@@ -1,6 +1,6 @@
-"""What a Redis says of its memory: is it full, and would it evict keys?
+"""Checks of a Redis's memory: is it full, and may it evict keys?
 
-A Redis that is full and evicts nothing still answers reads, but no MULTI, and no command that may need memory.
+A Redis that is full and does not evict still answers reads, but refuses MULTI and commands that may need memory.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from memwell.errors import BackendError
 __all__ = ["evicting", "full", "refuse_full"]
 
 _FULL: Final = 0.95
-"""The used part of `maxmemory` from which on writes may fail at any moment."""
+"""The used share of `maxmemory` above which writes may fail at any moment."""
 
 
 def evicting(memory: Mapping[str, Any]) -> str | None:
@@ -32,7 +32,7 @@ def evicting(memory: Mapping[str, Any]) -> str | None:
 
 
 def full(memory: Mapping[str, Any]) -> str | None:
-    """Why writes fail, or will soon, given `INFO memory`; `None` while there is room, or the server makes some."""
+    """Why writes fail or will fail soon, given `INFO memory`; `None` while there is room, or the server evicts."""
     most = int(memory.get("maxmemory", 0) or 0)
     used = int(memory.get("used_memory", 0)) - int(memory.get("mem_not_counted_for_evict", 0) or 0)
     if not most or used < _FULL * most or evicting(memory):
@@ -44,7 +44,7 @@ def full(memory: Mapping[str, Any]) -> str | None:
 
 
 async def refuse_full(client: AsyncClient, part: str) -> None:
-    """Raise `BackendError` when writes fail for lack of memory. Nodes of a Cluster are not asked."""
+    """Raise `BackendError` when writes fail for lack of memory. Nodes of a Cluster are not checked."""
     if isinstance(client, redis.asyncio.cluster.RedisCluster):
         return
     try:

@@ -1,4 +1,4 @@
-"""Lua scripts and batches, alike on one server and on a Cluster."""
+"""Lua scripts and batches of commands, for single servers and Clusters."""
 
 from __future__ import annotations
 
@@ -17,19 +17,18 @@ __all__ = ["Script", "together", "twice"]
 T = TypeVar("T")
 
 AT_ONCE = 1000
-"""Commands of one round trip at most, so that nobody else waits long for the server."""
+"""Maximum number of commands in one round trip, so that other clients do not wait long."""
 
 
 class Script:
-    """A Lua script. The server does it as a whole, with nothing in between; in a Cluster all its keys must lie
-    in one slot."""
+    """A Lua script. The server runs it atomically; in a Cluster all its keys must be in one slot."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
     async def run(self, client: AsyncClient, keys: Sequence[bytes], *arguments: bytes | int | str) -> Any:
-        """What the script returns. It is sent whole only to a server that does not know it yet."""
+        """Run the script and return its result. The text is sent only to a server that has not loaded it yet."""
         try:
             return await client.evalsha(self.sha, len(keys), *keys, *arguments)
         except redis.exceptions.NoScriptError:
@@ -44,7 +43,7 @@ class Script:
 
 
 async def twice(read: Callable[[], Awaitable[T]]) -> T:
-    """What a read returns; it is done again over a new connection if the connection broke."""
+    """Run a read and return its result; repeat it once over a new connection if the connection broke."""
     try:
         return await read()
     except redis.exceptions.ConnectionError as error:
@@ -54,8 +53,8 @@ async def twice(read: Callable[[], Awaitable[T]]) -> T:
 
 
 async def together(client: AsyncClient, commands: Sequence[Sequence[Any]]) -> list[Any]:
-    """The answers to many commands, in few round trips and in order; one that fails raises, after the others of
-    its round trip were done."""
+    """Run many commands in few round trips; returns the answers in order. An error is raised after the other commands
+    of its round trip were run."""
     answers: list[Any] = []
     for at in range(0, len(commands), AT_ONCE):
         pipeline = client.pipeline(transaction=False)

@@ -1,4 +1,4 @@
-"""Where a Redis is and how to come there: one URL for a server, for Sentinel and for a Cluster."""
+"""The settings of a Redis connection, read from a URL: a server, Sentinel or a Cluster."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ OPTIONS: Final = (
     "key",
     "verify",
 )
-"""What the URL of any part on Redis may say after its question mark."""
+"""The options in the query of a Redis URL."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
-    """How to trust the server, and what to show it."""
+    """Certificates to verify the server, and the client certificate."""
 
     ca: str | None = None
-    """File of the certificates to trust; those of the system if none."""
+    """File of the certificates to trust; by default those of the system."""
     cert: str | None = None
-    """File of our certificate, for servers that ask for one."""
+    """File of the client certificate, for servers that require one."""
     key: str | None = field(default=None, repr=False)
-    """File of its key."""
+    """File of the client certificate's key."""
     verify: Verify = "full"
-    """`full`: chain and host name; `ca`: the chain only; `none`: neither, so that anybody may pose as the server."""
+    """`full`: chain and host name; `ca`: the chain only; `none`: neither, so that any server is accepted."""
 
     def __post_init__(self) -> None:
-        """Refuse files that cannot be used, before a connection does."""
+        """Refuse files that cannot be used, before a connection is opened."""
         if self.key and not self.cert:
             raise ConfigError("option key is for the certificate of option cert")
         try:
@@ -62,7 +62,7 @@ class Tls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """A parsed URL; secrets stay out of its `repr`."""
+    """A parsed URL; its `repr` contains no secrets."""
 
     hosts: tuple[tuple[str, int], ...] = (("localhost", SERVER_PORT),)
     db: int = 0
@@ -78,26 +78,26 @@ class Settings:
     prefix: str = "memwell:"
     """What every key begins with."""
     pool: int = 16
-    """Connections at most, of each client (in a Cluster: commands at once); calls beyond wait for one."""
+    """Maximum number of connections of each client (in a Cluster: of concurrent commands); further calls wait."""
     timeout: float = 5.0
     """Seconds to wait for an answer, and for a free connection."""
     connect_timeout: float = 5.0
     """Seconds to wait for a new connection."""
 
     def __post_init__(self) -> None:
-        """Refuse what does not go together."""
+        """Refuse options that exclude each other."""
         if self.sentinel and self.cluster:
-            raise ConfigError("redis goes by Sentinel or by Cluster, not by both")
+            raise ConfigError("a redis URL has either `sentinel` or `cluster`, not both")
         if self.cluster and self.db:
-            raise ConfigError("a Redis Cluster has database 0 only; part users by `prefix`")
+            raise ConfigError("a Redis Cluster has database 0 only; separate users by `prefix`")
         if len(self.hosts) > 1 and not (self.sentinel or self.cluster):
             raise ConfigError(
-                "a redis URL with several hosts says what they are: add cluster=true, or sentinel=NAME of the master"
+                "a redis URL with several hosts needs cluster=true, or sentinel=NAME of the master"
             )
         if self.pool < 1 or self.timeout <= 0 or self.connect_timeout <= 0:
             raise ConfigError("pool is 1 or more; timeout and connect_timeout are over 0")
         if "\0" in self.prefix:
-            raise ConfigError("a prefix is text without NUL")
+            raise ConfigError("a prefix must not contain NUL")
 
     @classmethod
     def from_url(cls, url: Url, *others: str) -> Self:

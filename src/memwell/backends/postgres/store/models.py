@@ -178,7 +178,7 @@ async def _created(connection: Connection, name: str, dimension: int) -> Model:
         return await _create(connection, name, dimension)
     except InsufficientPrivilege as error:
         raise ConfigError(
-            f"this database user may not create the table for vectors of {name!r}; store the first vector of the model"
+            f"this database user may not create the table for vectors of {name!r}; store the first vector of a model"
             " as the owner of the tables, for example by `memwell remember` or `memwell repair` with this --embedder",
             part="postgres",
         ) from error

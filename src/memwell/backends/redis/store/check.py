@@ -1,4 +1,4 @@
-"""Doctor and repair of a Redis store: does every projection fit its row?"""
+"""Doctor and repair of a Redis store: compares every derived entry with its record."""
 
 from __future__ import annotations
 

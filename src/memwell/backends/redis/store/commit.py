@@ -21,7 +21,7 @@ from memwell.errors import Corrupt, Unavailable
 __all__ = ["deliver"]
 
 _LOST: Final = -2
-"""The answer of `COMMIT` where the table `meta` is lost."""
+"""The answer of `COMMIT` when the table `meta` is lost."""
 _STAGED: Final = 200_000
 """Plans of more items, or of more bytes, are staged on the server in parts first."""
 _STAGED_BYTES: Final = 64 * 2**20
@@ -32,7 +32,7 @@ _REMEMBERED: Final = 60.0
 
 
 def deliver(server: Server, plan: Sequence[bytes]) -> bool:
-    """Carry out a plan (see `scripts.COMMIT`). Returns False if something it depends on has changed.
+    """Apply a plan (see `scripts.COMMIT`). Returns False if something it depends on has changed.
 
     Raises what the driver raises if the commit did not happen, `Unavailable` if that is unknown, and `Corrupt` if the
     store has lost its counters.
@@ -63,8 +63,8 @@ def _sent(server: Server, token: bytes, size: int, plan: Sequence[bytes], *stage
 
 @contextmanager
 def _staged(server: Server, token: bytes, plan: Sequence[bytes]) -> Iterator[bytes]:
-    """Stage a long plan on the server in parts; its key. The key is deleted at the end, and expires if this client dies
-    meanwhile.
+    """Stage a long plan on the server in parts and return its key. The commit deletes the key; it expires if this
+    client dies before.
     """
     key = server.key("staged:" + token.decode())
     try:

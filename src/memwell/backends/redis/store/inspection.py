@@ -33,7 +33,7 @@ from memwell.types import Problem
 __all__ = ["OWNERS", "SORTED", "Findings", "Inspection"]
 
 _SCORES: Final = 2_000
-"""Members of a sorted set that are asked for at once."""
+"""Members of a sorted set that are read at once."""
 
 
 @dataclass(slots=True)
@@ -112,8 +112,8 @@ class Inspection:
             if wrong:
                 self._report("links", "a relationship is stored at its target only", target)
                 if self.repair:
-                    kept = [source for source in sources if source not in wrong]
-                    self.transaction.put_names("sources", target, kept)
+                    remaining = [source for source in sources if source not in wrong]
+                    self.transaction.put_names("sources", target, remaining)
 
     def _points(self, source: str, target: bytes) -> bool:
         tenant, id = parts_of(target)
@@ -160,8 +160,8 @@ class Inspection:
             for name in wrong:
                 self._report("digest", "a record is listed under a digest that is not its own", name.encode())
             if self.repair and wrong:
-                kept = [name for name in names if name not in wrong]
-                self.transaction.put_names("marks", mark, kept)
+                remaining = [name for name in names if name not in wrong]
+                self.transaction.put_names("marks", mark, remaining)
 
     def _readable(self, names: list[bytes]) -> list[Row]:
         """The rows that can be read. Nothing of the others is removed."""
@@ -219,15 +219,15 @@ class Inspection:
             self._put("links", row.name, None)
             return
         targets = self._targets(row)
-        kept = [
+        remaining = [
             x
             for x, name in zip(links, targets, strict=True)
             if self.transaction.get("records", name) is not None
         ]
-        if len(kept) < len(links):
+        if len(remaining) < len(links):
             self._report("links", "a relationship points to no record", row.name)
-            self._put("links", row.name, text_of_links(tuple(kept)))
-        for link in kept:
+            self._put("links", row.name, text_of_links(tuple(remaining)))
+        for link in remaining:
             target = name_of(tenant, link.target)
             pointing = names_of(self.transaction.get("sources", target))
             if row.record.id not in pointing:
@@ -278,7 +278,7 @@ class Inspection:
 
 
 def _fault(value: bytes | None, dimension: bytes | None, length: int) -> str | None:
-    """What is wrong with stored vectors, if anything: each passage of the content has a row of unit length."""
+    """The fault of stored vectors, or `None`. Each passage of the content has a vector of unit length."""
     import numpy as np
 
     try:

@@ -75,7 +75,7 @@ class Follower(Generic[R]):
         self._commits: OrderedDict[int, bytes] = OrderedDict({0: b""})
 
     def position(self) -> int:
-        """The end of the change sequence; −1 if another commit ended there before."""
+        """The end of the change sequence; −1 if another commit had that position before."""
         seq, commit = self._server.command("HMGET", "meta", "seq", "commit")
         position = int(seq or 0)
         return position if self._commits.get(position, commit or b"") == (commit or b"") else -1
@@ -115,8 +115,8 @@ class Follower(Generic[R]):
         if commit is None:
             return None
         table = list(TABLES).index(self._table) + 1
-        asked = (after, commit, *owner, limit, table, int(partly))
-        last, ended, more, *entries = self._server.run(FOLLOW, *asked)
+        arguments = (after, commit, *owner, limit, table, int(partly))
+        last, ended, more, *entries = self._server.run(FOLLOW, *arguments)
         if last < 0:
             return None
         found: dict[int, R | None] = {}
@@ -188,11 +188,11 @@ class Mirror:
         self._shelves = OwnerCache(self._followed, lambda shelf: len(shelf.rows), budget)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop all rows."""
         self._shelves.clear()
 
     def shelf(self, scope: Scope) -> AbstractContextManager[Shelf]:
-        """The shelf of a scope, up to date; nobody else uses it meanwhile."""
+        """The up-to-date shelf of a scope, locked until the end of the block."""
         return self._shelves.fresh((scope.tenant_id, scope.user_id))
 
     def rows(self, scope: Scope) -> tuple[int, list[Row]]:

@@ -59,12 +59,10 @@ def embedded(
     first = b"[" + head if after is None else b"(" + head + frame(after[0]) + b"\0" + frame(after[1])
     found: list[tuple[Row, Embedding]] = []
     while len(found) < limit:
-        wanted = min(_PART, limit - len(found))
-        members = server.command(
-            "ZRANGEBYLEX", "embedded", first, b"(" + head[:-1] + b"\1", "LIMIT", 0, wanted
-        )
+        size = min(_PART, limit - len(found))
+        members = server.command("ZRANGEBYLEX", "embedded", first, b"(" + head[:-1] + b"\1", "LIMIT", 0, size)
         found += embeddings(server, [member[len(head) :] for member in members], model)
-        if len(members) < wanted:
+        if len(members) < size:
             break
         first = b"(" + members[-1]
     return found
@@ -115,7 +113,7 @@ def serve(server: Server, model: str, lacking: int) -> int:
 
 
 def drop(server: Server, model: str) -> int:
-    """See `Store.drop_model`. In parts: one that is interrupted goes on with the next call."""
+    """See `Store.drop_model`. Works in parts: after an interruption the next call continues."""
     total = 0
     while True:
         gone = transact(server, lambda transaction: _drop_some(transaction, model))
@@ -192,7 +190,7 @@ def _change(seq: bytes, words: Sequence[bytes]) -> Change:
 
 
 def trim(transaction: Transaction) -> None:
-    """Shorten the change sequence: the last entries stay, and those that followers wait for, within reason."""
+    """Trim the change sequence: keep the last entries, and those that followers need, up to a limit."""
     seq, floor = (int(transaction.get("meta", name) or 0) for name in (b"seq", b"floor"))
     followers = transaction.server.command("HVALS", "followers")
     slowest = min((_follower(text)[0] for text in followers), default=seq)

@@ -1,4 +1,4 @@
-"""Reading records from a Redis store: by id, in order, by count."""
+"""Reads of the Redis store: records by id, listings, counts, history and statistics."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Reading:
             return list(self._passing(list(shelf.rows.values()), scope, now, where))
 
     def count(self, scope: Scope, now: datetime, where: filters.Node | None) -> int:
-        """See `Store.count`. Whole owners are counted by the server, but for what has expired and is not swept yet."""
+        """See `Store.count`. The server counts whole owners, except expired records that are not swept yet."""
         if where is not None or not (scope.agent_id is scope.session_id is scope.namespace is None):
             return len(self.choose(scope, now, where))
         head = frame(scope.tenant_id) + b"\0"
@@ -148,8 +148,8 @@ class Reading:
 
     def _records_of(self, names: Sequence[bytes]) -> list[tuple[Row, Record]]:
         """Rows and their records by name, as of one moment."""
-        asked = [("HMGET", table, *names) for table in ("records", "links", "access")]
-        values = zip(names, *self._server.atomically(*asked), strict=True)
+        commands = [("HMGET", table, *names) for table in ("records", "links", "access")]
+        values = zip(names, *self._server.atomically(*commands), strict=True)
         rows = [(row_of(name, text), *rest) for name, text, *rest in values if text is not None]
         return [(row, record_of(row, links, access)) for row, links, access in rows]
 

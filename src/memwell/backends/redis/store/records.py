@@ -1,4 +1,4 @@
-"""A record of the Redis store, put together from its row, links and accesses."""
+"""Builds a record of the Redis store from its row, links and accesses."""
 
 from __future__ import annotations
 

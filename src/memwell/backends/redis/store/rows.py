@@ -1,4 +1,4 @@
-"""What the Redis store keeps of a record, as bytes: names, rows, and the projections that follow from a row.
+"""Encodes records for the Redis store: names, rows, and the entries that are derived from a row.
 
 Parts of a name are framed, so that no text can pose as two: NUL stands between them, and NUL inside one is written
 `\\1\\1`, `\\1` itself `\\1\\2`. Framed names sort as the texts do, by code point.
@@ -65,19 +65,19 @@ ANYBODY: Final = b""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A record with what is kept beside it; its relationships, accesses and vectors stand apart."""
+    """A stored record without its relationships, accesses and vectors, which have tables of their own."""
 
     name: bytes
-    """What it is called in every table."""
+    """Its name in every table."""
     key: int
     """Its number in the order of insertion; a record that takes the id of a deleted one has another."""
     record: Record
     digest: int
     """Its digest: exact duplicates have the same."""
     models: tuple[str, ...] = ()
-    """Whose vectors it has."""
+    """The models of its vectors."""
     past: int = 0
-    """How many older versions are kept."""
+    """The number of stored older versions."""
 
 
 def frame(text: str) -> bytes:
@@ -96,7 +96,7 @@ def unframe(part: bytes) -> str:
 
 
 def name_of(tenant: str, id: str) -> bytes:
-    """What a record is called."""
+    """The name of a record."""
     return frame(tenant) + b"\0" + frame(id)
 
 
@@ -112,7 +112,7 @@ def user_mark(user: str | None) -> bytes:
 
 
 def owner_member(row: Row) -> bytes:
-    """The member of `owners`: those of a tenant, and of a user in it, stand side by side."""
+    """The member of `owners`. The members of a tenant, and of a user in it, are adjacent."""
     scope = row.record.scope
     return b"\0".join((frame(scope.tenant_id), user_mark(scope.user_id), frame(row.record.id)))
 
@@ -129,7 +129,7 @@ def plain(record: Record) -> Record:
 
 
 def projections(row: Row) -> Iterator[tuple[str, bytes, int]]:
-    """(table, member, score) of each sorted set that a row stands in."""
+    """(table, member, score) of each sorted set that contains a row."""
     name = row.name
     yield "owners", owner_member(row), 0
     yield "ages", name, row.key
@@ -140,7 +140,7 @@ def projections(row: Row) -> Iterator[tuple[str, bytes, int]]:
 
 
 def text_of(row: Row) -> bytes:
-    """A row as it is stored: a JSON list whose end are the values of `fields.STORED`."""
+    """A row as stored: a JSON list that ends with the values of `fields.STORED`."""
     return dumps([row.key, row.digest, row.past, row.models, *_values_of(row.record)]).encode()
 
 
@@ -161,7 +161,7 @@ def row_of(name: bytes, text: bytes) -> Row:
 
 
 def words_text(row: Row) -> bytes:
-    """What a corpus holds of a record, as it is stored beside the row."""
+    """The terms and signals of a record, as stored for its corpus."""
     record = row.record
     lexemes, signals = lexemes_and_signals(record)
     expires = None if record.expires_at is None else to_micros(record.expires_at)
@@ -183,7 +183,7 @@ def words_of(name: bytes, text: bytes) -> CorpusRow:
 
 
 def text_of_links(links: tuple[Link, ...]) -> bytes | None:
-    """Relationships as they are stored; `None` when there are none."""
+    """Relationships as stored; `None` when there are none."""
     found = [[x.target, x.kind, x.strength, to_micros(x.created_at)] for x in links if x.created_at]
     return dumps(found).encode() if found else None
 
@@ -199,12 +199,12 @@ def links_of(text: bytes | None) -> tuple[Link, ...]:
 
 
 def vector_field(model: str, key: int) -> bytes:
-    """Where the vectors of a record under a model are kept."""
+    """The field with the vectors of a record under a model."""
     return b"%s\0%d" % (frame(model), key)
 
 
 def vector_value(embedding: Embedding) -> bytes:
-    """Vectors as they are stored: the passages, a line feed, little-endian float32."""
+    """Vectors as stored: the passages, a line feed, little-endian float32."""
     spans = dumps(embedding.spans) if embedding.spans else ""
     return spans.encode() + b"\n" + embedding.vectors.astype("<f4", copy=False).tobytes()
 
@@ -224,10 +224,10 @@ def vectors_of(model: str, value: bytes, dimension: int) -> Embedding:
     spans, data = read_vectors(value)
     try:
         vectors = np.frombuffer(data, dtype="<f4").reshape(-1, dimension).astype(np.float32)
-        kept = tuple((int(a), int(b)) for a, b in loads(spans)) if spans else ()
+        ranges = tuple((int(a), int(b)) for a, b in loads(spans)) if spans else ()
     except (TypeError, ValueError) as error:
         raise Corrupt("stored vectors cannot be read; run `memwell repair`", part="redis") from error
-    return Embedding(model=model, vectors=vectors, spans=kept)
+    return Embedding(model=model, vectors=vectors, spans=ranges)
 
 
 def dimension_of(text: bytes) -> int:

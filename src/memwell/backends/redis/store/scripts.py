@@ -14,7 +14,7 @@ _NAMES = "\n".join(
 )
 
 _LINEAGE = """
-local function begin_anew_elsewhere(writing)
+local function continue_after_failover(writing)
   -- Otherwise lost changes could not be distinguished from those that take their numbers.
   local info = redis.pcall('INFO', 'replication')
   local here = type(info) == 'string' and string.match(info, 'master_replid:(%w+)')
@@ -29,11 +29,11 @@ local function begin_anew_elsewhere(writing)
   redis.call('HSET', META, 'lineage', here)
 end
 """
-"""On another server, or one that was started anew, the change sequence goes on beyond all positions that it can have
-had: of the last writes, followers may know more than this server does."""
+"""On another server, or after a restart, the change sequence continues beyond all positions that it can have had:
+followers may have read writes that this server has lost."""
 
 _SERVING = """
-local function settle(fresh)
+local function choose_serving(fresh)
   -- A model serves as long as it has vectors; after that the first of those stored next.
   local function has(model)
     return redis.call('ZLEXCOUNT', EMBEDDED, '[' .. model .. '\\0', '(' .. model .. '\\1') > 0
@@ -53,7 +53,7 @@ COMMIT: Final = Script(
     + _SERVING
     + """
 if redis.call('HEXISTS', META, 'format') == 0 and redis.call('EXISTS', AGES) == 1 then return -2 end
-begin_anew_elsewhere(true)
+continue_after_failover(true)
 local TOKEN, STAGED, token, size = KEYS[17], KEYS[18], ARGV[1], tonumber(ARGV[2])
 local known = redis.call('GET', TOKEN)
 if known then return known == 'done' and 1 or -1 end  -- sent twice, or given up by the client
@@ -115,14 +115,14 @@ local fresh = {}
 local count = tonumber(take())
 if count >= 0 then
   for _ = 1, count do fresh[#fresh + 1] = take() end
-  settle(fresh)
+  choose_serving(fresh)
 end
 if STAGED then redis.call('DEL', STAGED) end
 redis.call('SET', TOKEN, 'done', 'EX', 60)
 return 1
 """
 )
-"""Carry a prepared change set out if nothing it depends on has changed: 1 done, 0 something has changed, -1 given up,
+"""Apply a prepared change set if nothing it depends on has changed: 1 done, 0 something has changed, -1 given up,
 -2 the table `meta` is lost.
 
 ARGV: token, length of the plan, the plan; or, with an 18th key, the plan in that list. The plan: n, and n times table,
@@ -134,7 +134,7 @@ FOLLOW: Final = Script(
     _NAMES
     + _LINEAGE
     + """
-begin_anew_elsewhere(false)
+continue_after_failover(false)
 local after, known, tenant, user, limit = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local VALUES, partly = KEYS[tonumber(ARGV[6])], ARGV[7] == '1'
 local last = tonumber(redis.call('HGET', META, 'seq') or '0')
@@ -147,15 +147,15 @@ if after > 0 then
   local entry = redis.call('XRANGE', CHANGES, string.format('%.0f-0', after), string.format('%.0f-0', after))[1]
   if (entry and entry[2][2] or after == floor and '') ~= known then return {-1, '', 0} end
 end
-local found, met = {last, commit, more and 1 or 0}, {}
+local found, seen = {last, commit, more and 1 or 0}, {}
 local entries = redis.call('XRANGE', CHANGES, string.format('%.0f-0', after + 1), '+', 'COUNT', limit)
 for _, entry in ipairs(entries) do
   local of = entry[2]
   if of[4] == tenant and (user == '' or of[6] == user) then
     local name = tenant .. '\\0' .. of[8]
     local value = false
-    if of[12] == '0' and not met[name] then
-      met[name] = true
+    if of[12] == '0' and not seen[name] then
+      seen[name] = true
       value = redis.call('HGET', VALUES, name)
     end
     found[#found + 1] = name
@@ -172,8 +172,8 @@ return found
 """
 )
 """The changes of some owners: the last position, its commit, whether there is more, then name, key, deleted and
-value of each change; the value as it stands now, at the first change of a record. Position -1: trimmed, more than the
-limit, or another past than known.
+value of each change; the current value, at the first change of a record. Position -1: trimmed, more than the limit, or
+the known position belongs to a lost history.
 
 ARGV: position known, its commit, tenant, user (empty: any), most changes, number of the table of the values, and 1 to
 get a part if there are more.
@@ -183,12 +183,12 @@ CHANGES: Final = Script(
     _NAMES
     + _LINEAGE
     + """
-begin_anew_elsewhere(false)
+continue_after_failover(false)
 local last, floor = redis.call('HGET', META, 'seq') or 0, redis.call('HGET', META, 'floor') or 0
 return {last, floor, redis.call('XRANGE', CHANGES, ARGV[1], '+', 'COUNT', ARGV[2])}
 """
 )
-"""Both ends of the change sequence and the entries from one on. ARGV: its id, how many."""
+"""Both ends of the change sequence, and entries from a position on. ARGV: first id, maximum number."""
 
 CUT_OVER: Final = Script(
     _NAMES
@@ -198,12 +198,12 @@ local having = redis.call('ZLEXCOUNT', EMBEDDED, '[' .. ARGV[1] .. '\\0', '(' ..
 local lacking = redis.call('ZCARD', AGES) - having
 if lacking <= tonumber(ARGV[2]) then
   redis.call('HSET', META, 'serving', ARGV[1])
-  settle({})
+  choose_serving({})
 end
 return lacking
 """
 )
-"""Let a model serve if at most so many records lack vectors of it; how many do. ARGV: model, how many may."""
+"""Make a model serve if at most `ARGV[2]` records lack vectors of it; returns how many do. ARGV: model, maximum."""
 
 EMBEDDINGS: Final = Script(
     _NAMES
@@ -222,4 +222,4 @@ end
 return found
 """
 )
-"""Name, row and vectors of those records that have vectors of a model, after its dimension. ARGV: model, names."""
+"""The dimension of a model, then name, row and vectors of the records that have vectors of it. ARGV: model, names."""

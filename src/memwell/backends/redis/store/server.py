@@ -1,7 +1,7 @@
-"""The Redis under a store: its keys, its commands, and what it promises.
+"""The Redis of a store: its keys, its commands, and checks of the server.
 
-Everything of a store lies in sixteen keys that share a hash tag, so that every script names what it touches and a
-Cluster keeps the store on one shard.
+A store has sixteen keys that share a hash tag, so that every script names the keys it uses, and a Cluster keeps the
+store on one shard.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ while at <= #ARGV do
 end
 return found
 """)
-"""ARGV: of each command its name, the number of its table, how many words follow, and these."""
+"""ARGV: for each command its name, the number of its table, the number of words, and the words."""
 _RESTORE: Final = Script("""
 local meta, ages, changes, models, embedded = unpack(KEYS)
 if redis.call('HEXISTS', meta, 'format') == 1 then return 0 end
@@ -86,11 +86,11 @@ for _, model in ipairs(redis.call('HKEYS', models)) do
 end
 return 1
 """)
-"""Write the lost table `meta` again; 1 if that was needed. The model with most vectors serves. ARGV: a position that
-no follower can have reached."""
+"""Restore the lost table `meta`; 1 if it was lost. The model with most vectors serves. ARGV: a position that no
+follower can have reached."""
 
 _AT_ONCE: Final = 2_000
-"""Fields of one command: the server does nothing else meanwhile."""
+"""Maximum number of fields in one command, because the server does nothing else meanwhile."""
 _FORMAT: Final = b"1"
 
 
@@ -109,14 +109,14 @@ class Server:
         self.stored = False
         """Whether this process has seen that something is stored."""
         self.crowded = 0
-        """For how many writes to expect others who write at the same time."""
+        """For how many more writes to expect concurrent writers."""
 
     def key(self, table: str) -> bytes:
-        """The key of a table, or of anything else that belongs to the store."""
+        """The key of a table, or any other key of the store."""
         return self._head + table.encode()
 
     def client(self) -> Any:
-        """The client, after it was seen once that a store may live there. Raises `ConfigError`."""
+        """The client. The first call checks that the server is usable for a store. Raises `ConfigError`."""
         client = self.clients.get()
         if not self._ready:
             self._inspect(client)
@@ -124,12 +124,12 @@ class Server:
         return client
 
     def command(self, *words: Any) -> Any:
-        """One reading command on a table: its name, the table, the rest."""
+        """Run a read command on a table: its name, the table, further arguments."""
         name, table, *rest = words
         return _twice(lambda: self.client().execute_command(name, self.key(table), *rest))
 
     def atomically(self, *commands: Sequence[Any]) -> list[Any]:
-        """The answers to reading commands as of `command`, as of one moment and in one round trip.
+        """Run read commands (see `command`) as of one moment and in one round trip.
 
         By a script: a server whose memory is full refuses MULTI.
         """
@@ -139,18 +139,18 @@ class Server:
         return list(self.run(_READ, *words))
 
     def read(self, table: str, fields: Sequence[bytes]) -> list[bytes | None]:
-        """The values of fields of a hash; `None` for those that are not there."""
+        """The values of fields of a hash; `None` for missing ones."""
         found: list[bytes | None] = []
         for part in in_parts(fields, _AT_ONCE):
             found += self.command("HMGET", table, *part)
         return found
 
     def run(self, script: Script, *arguments: Any) -> Any:
-        """What a script returns that may run twice; its KEYS are the tables in their order."""
+        """Run a script that may run twice; its KEYS are the tables in their order."""
         return _twice(lambda: self.run_once(script, *arguments))
 
     def run_once(self, script: Script, *arguments: Any, more: Sequence[bytes] = ()) -> Any:
-        """What a script returns; its KEYS are the tables in their order, then `more`."""
+        """Run a script once; its KEYS are the tables in their order, then `more`."""
         return script.run_sync(self.client(), [*self._keys, *more], *arguments)
 
     def members(self, table: str, head: bytes) -> Iterable[bytes]:
@@ -167,7 +167,7 @@ class Server:
 
     @property
     def durable(self) -> bool:
-        """Whether the server writes each command to its disk before it answers; False where it does not tell."""
+        """Whether the server writes each command to disk before it answers; False if that cannot be found out."""
         if self._asserted is not None:
             return self._asserted
         if self._durable is None:
@@ -183,7 +183,9 @@ class Server:
 
     def _inspect(self, client: Any) -> None:
         if _decodes(client):
-            raise ConfigError("the client must give bytes: make it without decode_responses", part="redis")
+            raise ConfigError(
+                "the client must return bytes: create it without decode_responses", part="redis"
+            )
         if reason := evicting(self.memory()):
             raise ConfigError(reason, part="redis")
         pipeline = client.pipeline(transaction=False)
@@ -192,7 +194,7 @@ class Server:
         for key, expected, found in zip(self._keys, TABLES.values(), pipeline.execute(), strict=True):
             if found not in (b"none", expected):
                 raise ConfigError(
-                    f"the key {key.decode()!r} holds something else; give the store a prefix of its own",
+                    f"the key {key.decode()!r} belongs to another program; give the store its own prefix",
                     part="redis",
                 )
         if (form := client.hget(self.key("meta"), "format")) not in (None, _FORMAT):
@@ -202,7 +204,7 @@ class Server:
         self.stored = form is not None
 
     def lost(self) -> Problem | None:
-        """What shows that tables were deleted or evicted."""
+        """The problem if tables were deleted or evicted, otherwise `None`."""
         form, rows, *sizes = self.atomically(
             ("HGET", "meta", "format"),
             ("ZCARD", "ages"),
@@ -223,14 +225,13 @@ class Server:
         return Problem(kind="lost", detail=detail, repairable="records" not in gone)
 
     def restore(self) -> None:
-        """Write the table `meta` again if it was lost. Followers of the changes begin anew, and the model with most
+        """Restore the table `meta` if it was lost. Followers then read the whole store again, and the model with most
         vectors serves."""
         keys = [self.key(table) for table in ("meta", "ages", "changes", "models", "embedded")]
         _RESTORE.run_sync(self.client(), keys, time.time_ns() // 1000)
 
     def memory(self) -> dict[str, Any]:
-        """What the server says of its memory (see `memwell.backends.redis.memory`); nothing where the user may not
-        ask."""
+        """The server's `INFO memory` (see `memwell.backends.redis.memory`); empty if the user may not read it."""
         client = self.clients.get()
         try:
             found: dict[str, Any] = client.info("memory", **self._shard(client))
@@ -239,14 +240,14 @@ class Server:
         return found
 
     def _shard(self, client: Any) -> dict[str, Any]:
-        """How to ask the server that keeps the store, where there are several."""
+        """Arguments that select the node of the store in a Cluster."""
         if not isinstance(client, redis.cluster.RedisCluster):
             return {}
         return {"target_nodes": client.get_node_from_key(self.key("meta"))}
 
 
 def _twice(call: Callable[[], T]) -> T:
-    """What a read returns; it is done again over a new connection if the connection broke."""
+    """Run a read and return its result; repeat it once over a new connection if the connection broke."""
     try:
         return call()
     except redis.exceptions.ConnectionError as error:
@@ -256,12 +257,12 @@ def _twice(call: Callable[[], T]) -> T:
 
 
 def after_all(head: bytes) -> bytes:
-    """The end of a range of what begins with `head`, which ends with NUL."""
+    """The end of the range of members that begin with `head`, which ends with NUL."""
     return b"(" + head[:-1] + b"\1" if head else b"+"
 
 
 def in_parts(items: Iterable[Any], size: int) -> Iterable[list[Any]]:
-    """The items in lists of so many."""
+    """The items in lists of `size`."""
     rest = iter(items)
     while part := list(islice(rest, size)):
         yield part

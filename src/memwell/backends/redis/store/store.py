@@ -1,15 +1,14 @@
-"""A store on Redis 6.2 or later, without any search module; to be combined with an index where sets are large.
+"""A store on Redis 6.2 or later, without search modules. Combine it with a vector index when owners have many records.
 
-**What is where.** Everything lies in sixteen keys (`server.TABLES`) that share a hash tag: rows, words, digests,
-relationships, older versions, vectors of any number of models, the change sequence. So a store lives on one shard of
-a Cluster. None of them has a time to live (only the tokens of commits do, a minute): expired records are hidden at once
-and removed by `sweep`.
+**Layout.** A store has sixteen keys (`server.TABLES`) that share a hash tag: rows, words, digests, relationships, older
+versions, vectors of any number of models, the change sequence. So it is on one shard of a Cluster. No key has a time to
+live (except the tokens of commits, one minute): expired records are hidden at once and removed by `sweep`.
 
-**Writing.** A batch reads what it needs in one round trip, is decided here by the same pure functions as everywhere,
-and is committed in a second one by a script, if nothing it depends on has changed; otherwise it is done again
-(`transaction`). So any number of processes write at once, and one that dies leaves no lock behind. When the answer to a
-commit is lost, its token shows whether it was done, or prevents it: a call that raises has stored nothing, unless it
-says that this is unknown.
+**Writing.** A batch reads what it needs in one round trip, computes the new values in Python with the functions that
+all stores share, and commits in a second round trip by a script, if nothing it depends on has changed; otherwise it
+starts over (`transaction`). So any number of processes may write at once, and one that dies leaves no lock. When the
+answer to a commit is lost, its token shows whether it was done, or prevents it: a call that raises has stored nothing,
+unless its error says that the outcome is unknown.
 
 **Reading.** By id in one round trip. Words, vectors, filters, listings and counts are evaluated in this process,
 exactly. It holds replicas of the owners in use (`mirror`, `memwell.retrieval.index.corpora`) and reads the latest
@@ -19,11 +18,11 @@ them (`Indexed(redis, index)`).
 
 **Durability** is what the server's configuration gives. `capabilities.durable` is true when that says `appendonly
 yes` and `appendfsync always`; with `everysec` the loss of the server may take two seconds of acknowledged writes.
-Where the server does not say (CONFIG is often forbidden), `durable=true` asserts it. Redis answers before it sends
-writes to replicas, so a failover may lose the last writes too. After a restart or a failover the change sequence goes
-on beyond all positions that it can have had (`scripts`), so that caches and indexes, which may have seen what is lost,
-begin anew. A server that evicts any key when its memory is full is refused with `ConfigError`, as it would lose
-memories silently.
+Where CONFIG is forbidden, as it often is, `durable=true` asserts it. Redis answers before it sends writes to replicas,
+so a failover may lose the last writes too. After a restart or a failover the change sequence continues beyond all
+positions that it can have had (`scripts`), so that caches and indexes, which may have read lost writes, are rebuilt. A
+server that evicts any key when its memory is full is refused with `ConfigError`, because it would lose memories
+silently.
 
 URL: `redis://user:password@host:port/db`, `rediss://` for TLS, with the options of `memwell.backends.redis.Settings`
 and `durable=true|false`.
@@ -77,7 +76,7 @@ class RedisStore(Store):
         client: SyncClient | None = None,
         durable: bool | None = None,
     ) -> None:
-        """`client`, if given, is used instead of one made from the settings, returns bytes, and stays open. `durable`
+        """`client`, if passed, is used instead of one created from the settings, returns bytes, and stays open. `durable`
         asserts what the server does not say.
         """
         self._clients = SyncClients(settings or Settings(), client)
@@ -89,7 +88,7 @@ class RedisStore(Store):
 
     @classmethod
     def from_url(cls, url: Url) -> Self:
-        """Open what a URL names; nothing is connected yet."""
+        """Open the store of a URL; nothing is connected yet."""
         durable = url.flag("durable", False) if "durable" in url.options else None
         return cls(Settings.from_url(url, "durable"), durable=durable)
 

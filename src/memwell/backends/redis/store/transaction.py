@@ -1,7 +1,7 @@
 """A write on Redis: read what it needs, decide in Python, and commit in one script if nothing read has changed.
 
 A `Transaction` remembers what it read and shows its own changes on top. `commit` sends the differences with digests of
-all values that they depend on. If somebody else has changed one of these, `transact` does the work again on the new
+all values that they depend on. If another writer has changed one of these, `transact` repeats the work with the new
 values. That happens only when another commit succeeds, so the store as a whole always makes progress.
 """
 
@@ -37,16 +37,16 @@ Place = tuple[str, bytes]
 
 _NUMBER: Final = {table: n for n, table in enumerate(TABLES, 1)}
 _DECIDING: Final = frozenset({"records", "marks", "models", "followers", "meta"})
-"""Tables whose values decide what is written. A value of another table matters only where it is overwritten."""
+"""Tables whose values decide what is written. A value of another table matters only if it is overwritten."""
 _LAST_KEY: Final[Place] = ("meta", b"key")
 _TRIES: Final = 200
 _CROWD: Final = 100
-"""After a conflict, so many writes reserve their keys."""
+"""Number of writes that reserve their keys after a conflict."""
 _WORDS: Final = 1_000
 
 
 def transact(server: Server, work: Callable[[Transaction], T]) -> T:
-    """Commit the work; what it returns. Raises what it raises, and `Unavailable` if others win every time."""
+    """Run `work` in a transaction, commit, and return its result. Raises `Unavailable` if every attempt conflicts."""
     for attempt in range(_TRIES):
         reserve = attempt > 0 or server.crowded > 0
         server.crowded -= reserve and server.crowded > 0
@@ -56,7 +56,9 @@ def transact(server: Server, work: Callable[[Transaction], T]) -> T:
             return result
         server.crowded = _CROWD
         time.sleep(random.random() * min(0.05, 0.0005 * 2 ** min(attempt, 10)))  # noqa: S311  only a pause
-    raise Unavailable("others keep changing the same memories; try again", part="redis", retry_after=1.0)
+    raise Unavailable(
+        "other writers keep changing the same memories; try again", part="redis", retry_after=1.0
+    )
 
 
 class Transaction:
@@ -83,12 +85,12 @@ class Transaction:
     # ------------------------------------------------------------------------------------------- reading
 
     def load(self, places: Iterable[Place], keys: int = 0) -> None:
-        """Read what will be needed, and the last key if so many `keys` are needed, in one round trip."""
-        wanted: dict[str, list[bytes]] = {}
+        """Read fields that will be needed, and the last key if `keys` new ones are needed, in one round trip."""
+        fields_of: dict[str, list[bytes]] = {}
         for table, field in dict.fromkeys([*places, *([_LAST_KEY] if keys and not self._reserve else [])]):
             if (table, field) not in self._seen:
-                wanted.setdefault(table, []).append(field)
-        parts = [(t, part) for t, fields in wanted.items() for part in in_parts(fields, 5 * _WORDS)]
+                fields_of.setdefault(table, []).append(field)
+        parts = [(t, part) for t, fields in fields_of.items() for part in in_parts(fields, 5 * _WORDS)]
         keys *= self._reserve
         if not parts and not keys:
             return
@@ -164,7 +166,7 @@ class Transaction:
         self.put(table, field, dumps(names).encode() if names else None)
 
     def put_row(self, row: Row) -> None:
-        """Write a row, and note the change."""
+        """Write a row, and add it to the change sequence."""
         before = self.row(row.name)
         if before is None or before.digest != row.digest:
             self.load(("marks", b"%d" % each.digest) for each in (before, row) if each is not None)
@@ -176,7 +178,7 @@ class Transaction:
         self.note(row)
 
     def drop_row(self, row: Row) -> None:
-        """Remove a row, and note it."""
+        """Remove a row, and add that to the change sequence."""
         self._unmark(row)
         self._rows[row.name] = None
         self.note(row, deleted=True)
@@ -251,7 +253,7 @@ class Transaction:
 
 
 def _commands(name: str, found: dict[Place, list[Any]]) -> Iterable[tuple[str, str, list[Any]]]:
-    """One command a table, and more where it would be too long to be unpacked."""
+    """One command per table, or several where it would be too long for `unpack`."""
     tables: dict[str, list[list[Any]]] = {}
     for (table, _), words in found.items():
         tables.setdefault(table, []).append(words)
@@ -261,7 +263,7 @@ def _commands(name: str, found: dict[Place, list[Any]]) -> Iterable[tuple[str, s
 
 
 def _other_words(before: Row | None, row: Row) -> bool:
-    """Whether what a corpus holds of a record has changed."""
+    """Whether a field has changed that a corpus contains."""
     if before is None or before.key != row.key:
         return True
     names = ("content", "metadata", "created_at", "expires_at", "scope")

@@ -1,4 +1,4 @@
-"""The operations of a write, in a Redis transaction. Each updates all projections."""
+"""The operations of a write, in a Redis transaction. Each updates the record and everything derived from it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Write:
         self.now = now
 
     def apply_all(self, operations: Sequence[Operation]) -> list[Any]:
-        """Carry out operations in order; their results."""
+        """Apply operations in order and return their results."""
         inserts = sum(isinstance(operation, Insert) for operation in operations)
         self.transaction.load(_places(operations), keys=inserts)
         self.load_twins(operation for operation in operations if isinstance(operation, Insert))
@@ -61,7 +61,7 @@ class Write:
         return [self.twin(insert) is not None for insert in inserts]
 
     def load_twins(self, inserts: Iterable[Insert]) -> None:
-        """Read what may be duplicates of these inserts, in one round trip."""
+        """Read the possible duplicates of these inserts in one round trip."""
         transaction = self.transaction
         marks = {b"%d" % digest_of(insert) for insert in inserts if not insert.named}
         names = [name.encode() for mark in marks for name in names_of(transaction.get("marks", mark))]
@@ -89,8 +89,8 @@ class Write:
         if twin := self.twin(operation):
             return self._reinforce(twin, operation)
         name = name_of(record.scope.tenant_id, record.id)
-        if taken := transaction.row(name):
-            self._free(taken)
+        if other := transaction.row(name):
+            self._free(other)
         key = transaction.key()
         models = self._put_vectors(key, operation.embedding)
         for number, version in enumerate(operation.past):
@@ -108,13 +108,13 @@ class Write:
         transaction.put_row(row)
         return self._record(row)
 
-    def _free(self, taken: Row) -> None:
-        if alive(taken.record, self.now):
+    def _free(self, other: Row) -> None:
+        if alive(other.record, self.now):
             raise Conflict(
-                f"the id {taken.record.id!r} already belongs to another memory; use update to change that one",
+                f"the id {other.record.id!r} already belongs to another memory; use update to change that one",
                 part="redis",
             )
-        self.remove([taken])
+        self.remove([other])
 
     def _reinforce(self, row: Row, operation: Insert) -> Record:
         models = row.models or self._put_vectors(row.key, operation.embedding)
@@ -157,7 +157,7 @@ class Write:
         return [row.record.id for row in rows]
 
     def remove(self, rows: Sequence[Row]) -> None:
-        """Remove records and all that hangs on them."""
+        """Remove records with their links, accesses, history and vectors."""
         transaction = self.transaction
         transaction.load((table, row.name) for row in rows for table in ("links", "sources", "access"))
         transaction.load(("marks", b"%d" % row.digest) for row in rows)
@@ -168,8 +168,10 @@ class Write:
                 self._drop_source(name_of(tenant, link.target), row.record.id)
             for source in names_of(transaction.get("sources", name)):
                 other = name_of(tenant, source)
-                kept = [x for x in links_of(transaction.get("links", other)) if x.target != row.record.id]
-                transaction.put("links", other, text_of_links(tuple(kept)))
+                remaining = [
+                    x for x in links_of(transaction.get("links", other)) if x.target != row.record.id
+                ]
+                transaction.put("links", other, text_of_links(tuple(remaining)))
             self._drop_vectors(row)
             for number in range(row.past):
                 transaction.put("history", history_field(name, number), None)
@@ -178,7 +180,7 @@ class Write:
             transaction.drop_row(row)
 
     def _ends(self, rows: Sequence[Row]) -> Iterator[tuple[str, bytes]]:
-        """What tells of these records at the other ends of their relationships."""
+        """Remove these records from the other ends of their relationships."""
         for row in rows:
             tenant = row.record.scope.tenant_id
             yield from (("sources", name_of(tenant, link.target)) for link in self._links(row))
@@ -200,12 +202,14 @@ class Write:
         source = self._visible(operation.scope, operation.source)
         target = self._visible(operation.scope, operation.target)
         before = self._links(source)
-        kept = [x for x in before if x.target != operation.target or operation.kind not in (None, x.kind)]
-        if len(kept) < len(before):
-            if all(link.target != operation.target for link in kept):
+        remaining = [
+            x for x in before if x.target != operation.target or operation.kind not in (None, x.kind)
+        ]
+        if len(remaining) < len(before):
+            if all(link.target != operation.target for link in remaining):
                 self._drop_source(target.name, operation.source)
-            self._put_links(source, kept)
-        return len(before) - len(kept)
+            self._put_links(source, remaining)
+        return len(before) - len(remaining)
 
     def _touch(self, operation: Touch) -> None:
         for id, (count, at) in operation.accesses.items():
@@ -261,8 +265,8 @@ class Write:
             self.transaction.put("models", model, b"%d" % dimension)
         elif dimension_of(known) != dimension:
             raise EmbeddingError(
-                f"vectors of {embedding.model!r} have dimension {dimension_of(known)} here, not {dimension};"
-                " an embedder with another dimension needs another model name",
+                f"the stored vectors of {embedding.model!r} have dimension {dimension_of(known)}, not {dimension};"
+                " give an embedder with another dimension another model name",
                 part="redis",
             )
         if model not in self.transaction.fresh:
@@ -272,7 +276,7 @@ class Write:
 
 
 def _places(operations: Sequence[Operation]) -> Iterator[tuple[str, bytes]]:
-    """What these operations will surely read."""
+    """The fields that these operations will certainly read."""
     for operation in operations:
         tables: tuple[str, ...] = ("records", "links", "access")
         match operation:
