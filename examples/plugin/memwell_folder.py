@@ -61,11 +61,11 @@ class FolderStore(PersistedStore):
         """Those of the store in memory, and durable."""
         return replace(super().capabilities, durable=True)
 
-    def kept(self) -> Iterator[tuple[str, bytes]]:
-        """Every file."""
+    def load(self) -> Iterator[tuple[str, bytes]]:
+        """Read every file."""
         return ((file.stem, file.read_bytes()) for file in self._folder.glob("*.json"))
 
-    def keep(self, changes: Mapping[str, bytes | None]) -> None:
+    def save(self, changes: Mapping[str, bytes | None]) -> None:
         """Write the files that changed, all or none: once the file `pending` is written, the write is certain."""
         self._carry_out()
         texts = {name: None if body is None else body.decode() for name, body in changes.items()}

@@ -1,7 +1,7 @@
-"""What a forked child starts anew: locks, threads and connections that belong to its parent.
+"""Resets locks, threads and connections in a forked child, because they belong to its parent.
 
-A fork copies a lock in the state it has at that moment. If another thread of the parent holds it, nobody in the child
-will ever release it. So an object with locks registers a method that replaces them::
+A fork copies a lock in its current state. If another thread of the parent holds it, no thread of the child will ever
+release it. So an object with locks registers a method that replaces them::
 
     class Counter:
         def __init__(self) -> None:

@@ -84,7 +84,7 @@ class AsyncMemory:
     - `tokenizer`: a function that gives the number of a text's tokens, or the tokens (`encoding.encode` of tiktoken);
       `token_budget` and `Hits.as_text` count with it. By default four bytes count as one token.
 
-    Safe to share between tasks. Several processes may use one store, unless it lives in memory. Parts handed in as
+    Safe to share between tasks. Several processes may use one store, unless it lives in memory. Parts that you pass as
     objects stay open at `close`. Raises `ConfigError` for an argument that it cannot use.
     """
 
@@ -271,7 +271,7 @@ class AsyncMemory:
         - `content`, `category`, `importance`, `kind`, `tier`, `source`, `ttl`, `expires_at`: as in `remember`; what is
           not given stays as it is. `metadata` and `tags` replace the stored ones as a whole.
         - `clear`: names of fields to empty: `category`, `tier`, `source`, `expires_at`, `metadata`, `tags`.
-        - `expected_version`: change only this version, as a guard against a change by somebody else.
+        - `expected_version`: change only this version, so that a concurrent change is not overwritten.
         - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: the scope that holds the memory.
 
         If nothing differs, nothing is written. Raises `NotFound`; `Conflict` if `expected_version` is not the stored

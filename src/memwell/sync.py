@@ -63,7 +63,7 @@ class Memory:
     Safe to share between threads, after a fork, and inside a running event loop (a notebook). If every part is a
     blocking one (SQLite, in memory, local models), calls run in the caller's thread without an event loop; otherwise
     they run on a loop in a background thread. Several processes may use one store, unless it lives in memory. Parts
-    handed in as objects stay open at `close`. Raises `ConfigError` for an argument that it cannot use.
+    that you pass as objects stay open at `close`. Raises `ConfigError` for an argument that it cannot use.
     """
 
     def __init__(
@@ -247,7 +247,7 @@ class Memory:
         - `content`, `category`, `importance`, `kind`, `tier`, `source`, `ttl`, `expires_at`: as in `remember`; what is
           not given stays as it is. `metadata` and `tags` replace the stored ones as a whole.
         - `clear`: names of fields to empty: `category`, `tier`, `source`, `expires_at`, `metadata`, `tags`.
-        - `expected_version`: change only this version, as a guard against a change by somebody else.
+        - `expected_version`: change only this version, so that a concurrent change is not overwritten.
         - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: the scope that holds the memory.
 
         If nothing differs, nothing is written. Raises `NotFound`; `Conflict` if `expected_version` is not the stored

@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
-"""What metadata values may be. Datetimes handed in are stored as ISO 8601 text in UTC."""
+"""The type of metadata values. Datetimes are stored as ISO 8601 text in UTC."""
 
 Where: TypeAlias = Mapping[str, Any]
 """A filter expression; its grammar and meaning are in `memwell.filters`."""
@@ -62,8 +62,8 @@ class Scope(Value):
     query it means "any". A record belongs to exactly one scope.
 
     Ids are compared code point by code point on every backend and returned as they were given: `José` written with
-    one code point for `é` and with two are two users. Normalise ids (`unicodedata.normalize("NFC", …)`) before
-    handing them in where they may come in both forms.
+    one code point for `é` and with two are two users. Normalise ids (`unicodedata.normalize("NFC", …)`) before you
+    pass them if they may come in both forms.
     """
 
     tenant_id: str = DEFAULT_TENANT
@@ -138,7 +138,7 @@ class Record(Value):
     links: tuple[Link, ...] = ()
     """Outgoing relationships."""
     embedded: bool = False
-    """Whether vectors of some model are stored for the content as it stands."""
+    """Whether vectors of some model are stored for the current content."""
 
     def __post_init__(self) -> None:
         if type(self.metadata) is not FrozenDict:

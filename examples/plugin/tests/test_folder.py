@@ -121,7 +121,7 @@ def test_a_write_that_cannot_be_kept_changes_nothing(tmp_path: Path, monkeypatch
 
     with Memory(f"folder:///{tmp_path}/notes", embedder=None) as memory:
         memory.remember("before")
-        monkeypatch.setattr(FolderStore, "keep", full)
+        monkeypatch.setattr(FolderStore, "save", full)
         with pytest.raises(BackendError, match="No space left"):
             memory.remember("after")
         assert [record.content for record in memory.list()] == ["before"]

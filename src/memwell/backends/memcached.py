@@ -1,21 +1,21 @@
-"""Keys and values in memcached: fast, and gone with its process. For caches and counters that may be lost.
+"""Keys and values in memcached: fast, and lost with its process. For caches and counters that may be lost.
 
-`memcached://host:port`, with the options `prefix` (`memwell:`), `pool` (connections at most, 16; calls beyond wait
-for one), `timeout` and `connect_timeout` (5 seconds each).
+`memcached://host:port`, with the options `prefix` (`memwell:`), `pool` (maximum number of connections, 16; further
+calls wait for one), `timeout` and `connect_timeout` (5 seconds each).
 
-*Keys.* memcached takes 250 bytes without spaces. A key that fits is used as it is, after the prefix; any other by its
-SHA-256, under a mark of its own. Every item carries its key, which is compared when it is read.
+*Keys.* memcached takes 250 bytes without spaces. A key that fits is used unchanged, after the prefix; any other is
+replaced by its SHA-256 with a mark. Every item contains its key, which is compared when the item is read.
 
-*Expiry.* memcached counts whole seconds. So every item carries its own moment of expiry, to the microsecond, told by
-the clocks of the clients, which must agree as well as the times to live ask for; memcached itself drops the item a
-little later. A time to live may be longer than 30 days.
+*Expiry.* memcached counts whole seconds. So every item contains its own time of expiry in microseconds, by the clocks
+of the clients, which must agree; memcached itself drops the item a little later. A time to live may be longer than 30
+days.
 
-*Atomic.* `add`, `replace`, `increment` and `delete` read an item and write it back only if nobody has meanwhile (CAS),
-and begin again otherwise: of several at once one gets on, always. So counters may go below zero, which those of
-memcached cannot. `set_many` and `get_many` are several commands; a failure leaves a part.
+*Atomicity.* `add`, `replace`, `increment` and `delete` read an item and write it back only if it has not changed
+meanwhile (CAS); otherwise they start over. One of several concurrent calls always succeeds. So counters may go below
+zero, which memcached's own cannot. `set_many` and `get_many` are several commands; a failure may leave a part.
 
-*Lost.* memcached drops items when its memory is full and when it ends, without a word: a lock may be lost that way.
-A write whose connection breaks raises `Unavailable` and may or may not have been done; only reads are done again.
+*Losses.* memcached drops items silently when its memory is full and when it ends: a lock may be lost that way. A write
+whose connection breaks raises `Unavailable`, and its outcome is unknown; only reads are repeated.
 """
 
 from __future__ import annotations
@@ -188,9 +188,9 @@ class MemcachedKeyValue(KeyValue):
             own[0].close()
 
     def _change(self, key: str, change: Callable[[_Item | None], tuple[bytes, float] | None]) -> bool:
-        """Put what `change` makes of the item (`None` when it is absent or has expired), unless somebody else changes
-        it meanwhile: then again. Whether anything was put; `change` gives `None` to leave it. An expiry of minus
-        infinity removes the item.
+        """Replace the item by what `change` returns for it, and start over if another client changes it meanwhile.
+        `change` gets `None` when the item is absent or has expired; it returns `None` to change nothing, and an expiry
+        of minus infinity to remove the item. Returns whether anything was written.
         """
         name = self._name(key)
         for wait in _waits():

@@ -39,7 +39,7 @@ class Parts:
     """The one inside the embedder, likewise."""
     owned: tuple[Port, ...] = ()
     threads: tuple[Threaded, ...] = ()
-    """Wrappers that were put around parts here, some of them handed in: their threads end with the engine."""
+    """Wrappers that the engine put around parts, also around those of the caller: their threads end with the engine."""
 
     @property
     def blocking(self) -> bool:
@@ -92,7 +92,8 @@ def open_parts(
     index: str | VectorIndex | None,
     cache: str | KeyValue | None,
 ) -> Parts:
-    """Open what is named and take what is handed in. When one part cannot be had, those opened before are closed."""
+    """Open the parts that are named, and use those that are passed. If one fails to open, those opened before are
+    closed."""
     owned: list[Port] = []
     try:
         return _opened(url, embedder, index, cache, owned)
@@ -114,8 +115,8 @@ def _opened(
     store = url if isinstance(url, Store) else registry.open_store(url if url is not None else default_url())
     if store is not url:
         owned.append(store)
-    coder, kept = _embedder(_allowed(embedder, store), cache, owned)
-    found = getattr(store, "index", None)  # of a store that was handed in with its index
+    coder, cached = _embedder(_allowed(embedder, store), cache, owned)
+    found = getattr(store, "index", None)  # of a store that was passed with its index
     if index is not None:
         if coder is None:
             raise ConfigError(
@@ -126,7 +127,7 @@ def _opened(
         store=store,
         embedder=coder,
         index=found if isinstance(found, VectorIndex) else None,
-        cache=kept,
+        cache=cached,
         owned=tuple(owned),
     )
 
@@ -188,14 +189,14 @@ def _cached(
 
     if isinstance(coder, CachedEmbedder):
         if cache is not None:
-            raise ConfigError("the embedder handed in has its own cache; omit cache=")
+            raise ConfigError("the embedder you passed has its own cache; omit cache=")
         return coder, coder.keyvalue
-    kept = registry.open_keyvalue(cache) if isinstance(cache, str) else cache
-    if kept is not None and not isinstance(kept, KeyValue):
+    opened = registry.open_keyvalue(cache) if isinstance(cache, str) else cache
+    if opened is not None and not isinstance(opened, KeyValue):
         raise ConfigError(f"cache is a KeyValue or its URL such as sqlite:///cache.db, not {cache!r:.100}")
-    if isinstance(cache, str) and kept is not None:
-        owned.append(kept)
-    return CachedEmbedder(coder, kept), kept
+    if isinstance(cache, str) and opened is not None:
+        owned.append(opened)
+    return CachedEmbedder(coder, opened), opened
 
 
 def _local_if_available() -> Embedder | None:

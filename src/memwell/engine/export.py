@@ -28,7 +28,7 @@ from memwell.engine.validation import check_flag, check_progress
 from memwell.errors import BackendError, Corrupt, MemwellError, NotSupported, Unavailable
 from memwell.ports import Embedding
 from memwell.records.codec import dumps, embedding_to_json, record_to_json, version_to_json
-from memwell.records.revisions import kept
+from memwell.records.revisions import stored_versions
 from memwell.types import Progress, Record, Scope
 
 __all__ = ["export"]
@@ -307,7 +307,7 @@ class _Export:
         except Corrupt:
             self._incomplete.append(record.id)
             return []
-        return [version_to_json(version) for version in kept(versions)]
+        return [version_to_json(version) for version in stored_versions(versions)]
 
     def _fitting(self, line: dict[str, Any], id: str) -> str:
         """The line as JSON; a history that makes it longer than an import takes loses its oldest versions."""

@@ -193,7 +193,7 @@ def _locked(path: Path) -> BufferedRandom:
 def _lock(file: BufferedRandom, path: Path) -> None:
     try:
         import fcntl
-    except ImportError:  # Windows lets nobody rename or remove a file that is open
+    except ImportError:  # on Windows an open file cannot be renamed or removed
         return
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -72,7 +72,7 @@ class Follower:
         self._suspect: int | None = None
         """The checkpoint after which this process may have delivered without the lease."""
         self._again = False
-        """Whether somebody called `catch_up` since the one who is busy last looked."""
+        """Whether `catch_up` was called again since the running call last looked."""
         self._reset_lock()
         fork_safe(self._reset_lock)
 
@@ -162,7 +162,7 @@ class Follower:
             await lease.release()
             return False
         if lease.checkpoint != REBUILDING:
-            self._rebuilding = None  # somebody else has finished it
+            self._rebuilding = None  # another process has finished it
         lost = 0 <= lease.checkpoint < (self.position or 0)  # by the store, though the sink has seen it
         if not await self._go_back():
             return False
@@ -170,7 +170,7 @@ class Follower:
             return False
         self._trusted = True
         if self._rebuilding is not None and not await self._rebuild(self._rebuilding, until):
-            if self._rebuilding is None:  # somebody else has delivered meanwhile
+            if self._rebuilding is None:  # another process has delivered meanwhile
                 await lease.release()
             return False
         return await self._deliver(until)
@@ -237,7 +237,7 @@ class Follower:
         return await self._lease.advance(REBUILDING)
 
     async def _rebuild(self, rebuilding: _Rebuilding | None, until: float) -> bool:
-        """Go on with a rebuild. Returns whether it is done; until then the lease is kept."""
+        """Continue a rebuild. Returns whether it is finished; until then the lease is not released."""
         if rebuilding is None:
             return True
         done = False
@@ -256,7 +256,7 @@ class Follower:
         return True
 
     async def _still_rebuilding(self, rebuilding: _Rebuilding) -> bool:
-        """Extend the lease. Returns whether nobody else has delivered meanwhile."""
+        """Extend the lease. Returns whether no other process has delivered meanwhile."""
         if await self._lease.claim() and self._lease.checkpoint == REBUILDING:
             return True
         self._rebuilding, self._suspect = None, rebuilding.start

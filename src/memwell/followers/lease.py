@@ -1,4 +1,4 @@
-"""The lease of a follower: one process delivers at a time, and what a former holder writes late is put right.
+"""The lease of a follower: one process delivers at a time, and late writes of a former holder are repaired.
 
 The store keeps the lease (`Store.claim`) for some seconds, so that a process that dies holds up the others no longer
 than that. A process that was only paused is still alive: it may go on and write what it read before the pause, and a
@@ -28,8 +28,8 @@ _AGES: Final = 10 * 365 * 86_400.0
 """Seconds. So long ago no lease had expired: a claim as of then succeeds only if the lease was released."""
 _NOTHING: Final = 2**63 - 1
 """The checkpoint of a mark that was cleared: beyond all others, so that no change is kept for its sake."""
-_ANYBODY: Final = "whoever was late"
-"""The holder of a mark: everybody may change it, and nobody may take it before its time."""
+_ANYBODY: Final = "late writer"
+"""The holder of a mark: every process may change the mark, and none may take it before its time."""
 
 
 class Lease:
@@ -97,7 +97,7 @@ class Lease:
             return True
         now = self._clock()
         self._next_look = now + timedelta(seconds=LATE)
-        moment = now + timedelta(seconds=LEASE)  # whoever is reading the mark just now holds it until then
+        moment = now + timedelta(seconds=LEASE)  # a process that reads the mark right now holds it until then
         self._marked_as = _ANYBODY
         found = await self._store.claim(self._mark, _ANYBODY, seconds=LATE - LEASE, now=moment)
         earlier = found if found and found < _NOTHING else None

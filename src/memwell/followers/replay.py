@@ -77,7 +77,7 @@ class Replay:
         return results
 
     async def catch_up(self) -> None:
-        """Replay what was recorded, in order. Raises `Unavailable` if that fails or somebody else is doing it."""
+        """Replay what was recorded, in order. Raises `Unavailable` if that fails or another process is replaying."""
         if self._replayed == self._recorded:
             return
         if not await self._acquire():

@@ -1,7 +1,7 @@
 """A store as a replica of another: the sink that copies records, and the comparison of both.
 
-Each record is written as it stands now, in one transaction with its links, vectors and older versions. So a process
-that dies in between, or two that deliver one after the other, end at the same replica.
+Each record is copied in its current state, in one transaction with its links, vectors and older versions. So a process
+that dies in between, or two that deliver one after the other, end with the same replica.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from memwell.followers.keys import NEVER_EXPIRED, Key, by_tenant, changed
 from memwell.followers.sink import Rebuild, Sink
 from memwell.ports import Change, Delete, Embed, Embedding, Insert, Operation, SetLink, Store
 from memwell.records.codec import dumps, record_to_json
-from memwell.records.revisions import kept
+from memwell.records.revisions import stored_versions
 from memwell.types import Record, Scope
 
 __all__ = ["Replica"]
@@ -107,7 +107,8 @@ class Replica(Sink):
             await self.source.history(scope, record.id, now=NEVER_EXPIRED) if record.version > 1 else []
         )
         bare = replace(record, links=(), embedded=embedding is not None)
-        return Insert(record=bare, embedding=embedding, named=True, dated=True, past=tuple(kept(versions)))
+        past = tuple(stored_versions(versions))
+        return Insert(record=bare, embedding=embedding, named=True, dated=True, past=past)
 
     async def _links(self, scope: Scope, records: dict[str, Record]) -> list[SetLink]:
         """The links of these records whose two ends will both be in the replica."""

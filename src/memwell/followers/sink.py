@@ -47,8 +47,8 @@ class Sink(ABC):
 
     @abstractmethod
     async def deliver(self, changes: Sequence[Change]) -> None:
-        """Take some changes, oldest first. Delivery is at least once: the same changes may come again, also after later
-        ones. A sink that copies records therefore reads each as it stands now, and does not replay the change."""
+        """Deliver changes, oldest first. Delivery is at least once: the same changes may come again, also after later
+        ones. So a sink that copies records reads their current state instead of replaying the changes."""
 
     async def ready(self) -> bool:
         """Whether to deliver to this sink now; asked before anything is delivered."""

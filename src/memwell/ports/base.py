@@ -41,7 +41,7 @@ class Port(ABC):  # noqa: B024  its hooks have defaults
         await self._ping()
 
     async def close(self) -> None:
-        """Release what the part opened itself; a client handed in stays open. Twice is fine."""
+        """Release what the part opened itself; a client that was passed to it stays open. Twice is fine."""
         if not self.closed:
             self.closed = True
             try:

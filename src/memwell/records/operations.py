@@ -1,4 +1,4 @@
-"""Operations of a store as bytes and back, to be kept in a log until they can be carried out. Pure."""
+"""Encodes operations of a store as bytes and back, so that a log can store them until they are replayed. Pure."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def unpack(data: bytes) -> tuple[list[Operation], datetime]:
 
 def _packed(operation: Operation) -> dict[str, Any]:
     """The fields of an operation as JSON values."""
-    names = [name for name in type(operation).__dataclass_fields__ if name != "digest"]  # computed anew
+    names = [name for name in type(operation).__dataclass_fields__ if name != "digest"]  # computed again
     return {name: _plain(name, getattr(operation, name)) for name in names}
 
 
@@ -63,7 +63,7 @@ def _plain(name: str, value: Any) -> Any:
 
 
 def _value(value: Any) -> Any:
-    """A value with datetimes, tuples and mappings marked, so that they can be told from text and lists."""
+    """A value with datetimes, tuples and mappings marked, to distinguish them from text and lists."""
     if isinstance(value, datetime):
         return {"at": value.isoformat()}
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""What a record becomes when it is remembered again or changed. Pure; every store uses these functions."""
+"""The new state of a record that is remembered again or changed. Pure; every store uses these functions."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from memwell.ports import Insert, Update
 from memwell.records.codec import version_from_json
 from memwell.types import Record, Version
 
-__all__ = ["chain", "kept", "overwriting", "reinforced", "revised", "stored_version"]
+__all__ = ["chain", "overwriting", "reinforced", "revised", "stored_version", "stored_versions"]
 
 
 def reinforced(found: Record, again: Record) -> Record:
-    """The stored record after exactly the same was remembered once more: counted, and kept for the longer time."""
+    """The stored record after the same content was remembered again: counted, with the later of both expiries."""
     expiry = None
     if found.expires_at is not None and again.expires_at is not None:
         expiry = max(found.expires_at, again.expires_at)
@@ -51,9 +51,9 @@ def revised(found: Record, update: Update, now: datetime) -> tuple[Record, tuple
 
 
 def chain(past: Sequence[Version], current: Record) -> list[Version]:
-    """A history as it is told, from versions as they are kept.
+    """A history as returned to callers, from versions as stored.
 
-    A kept version carries when it ended and what the next one changed; a told one, what it changed itself.
+    A stored version lists the fields that the next version changed; a returned one lists those that it changed itself.
     """
     changes = [(), *(version.changed for version in past)]
     last = Version(record=current, changed_at=current.updated_at, current=True)
@@ -62,7 +62,7 @@ def chain(past: Sequence[Version], current: Record) -> list[Version]:
     ]
 
 
-def kept(versions: Sequence[Version]) -> list[Version]:
+def stored_versions(versions: Sequence[Version]) -> list[Version]:
     """The inverse of `chain`, without the current version."""
     return [
         replace(version, changed=following.changed) for version, following in itertools.pairwise(versions)

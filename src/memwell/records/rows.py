@@ -76,7 +76,7 @@ def maker(
 def reader(
     places: Mapping[str, int], expressions: Expressions, **more: Any
 ) -> Callable[[Sequence[Any]], Record]:
-    """As `maker`, for rows that hold all that is told of a record: it raises `Corrupt` naming the record."""
+    """As `maker`, for complete rows: it raises `Corrupt` naming the record."""
     made, id = maker(places, expressions, **more), places["id"]
 
     def record_of(row: Sequence[Any]) -> Record:

@@ -20,7 +20,7 @@ that order (`memwell.followers.replay`):
 The change sequence comes from the first part only: two stores number their changes differently. Something else keeps
 the others up to date, such as `MirroredStore` or the database's own replication; they may lag behind.
 
-Closing closes all parts, but not the log, which was handed in.
+Closing closes all parts, but not the log.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""A base for stores of one's own: everything is held and searched in memory, and kept wherever two methods put it.
+"""A base class for custom stores: it searches in memory, and two methods save and load the records as bytes.
 
-`keep(changes)` is called inside each write, before it is acknowledged, with the new bytes of every name that changed
-(`None`: gone); it must take over all of them or raise, which undoes the write. `kept()` gives everything back when the
-store is opened. What is behind them may be a folder, a table, a bucket; a name is short ASCII text.
+`save(changes)` is called inside each write, before it is acknowledged, with the new bytes of every name that changed
+(`None`: delete it). It must save all of them or raise, which undoes the write. `load()` returns everything when the
+store is opened. The bytes may be in a folder, a table or a bucket; a name is short ASCII text.
 
-Search, filters, versions, relationships and vectors are those of the in-memory store, so that a subclass promises what
-it does, and `durable` where `keep` is. One process at a time: nothing tells this one what another has written. The
-change sequence begins anew at each opening, so that indexes and caches compare themselves with the store then.
+Search, filters, versions, relationships and vectors are those of the in-memory store. Set the capability `durable` if
+`save` is durable. Only one process may open the store at a time: it does not see what another has written. The change
+sequence starts over at each opening, so that indexes and caches are compared with the store then.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ _Entry: TypeAlias = tuple[Row, tuple[int, datetime] | None, Any]
 
 
 class PersistedStore(MemoryStore):
-    """See the module. A subclass makes itself ready for `kept` before it calls this constructor, which raises `Corrupt`
-    for what cannot be read.
+    """See the module. This constructor calls `load`, so a subclass first sets up what `load` needs. Raises `Corrupt`
+    for bytes that cannot be read.
     """
 
-    part = "kept"
+    part = "persisted"
 
     def __init__(self) -> None:
         super().__init__()
         rows: dict[int, _Entry] = {}
         serving = None
-        for name, body in self.kept():
+        for name, body in self.load():
             try:
                 if name == _SERVING:
                     serving = loads(body.decode())
@@ -58,18 +58,18 @@ class PersistedStore(MemoryStore):
                     rows[int(name)] = _entry(loads(body.decode()))
             except (Corrupt, ValueError, KeyError, TypeError, AttributeError) as error:
                 raise Corrupt(
-                    f"{name!r} was not kept by memwell, or was changed: {error}", part=self.part
+                    f"{name!r} was not saved by memwell, or was changed: {error}", part=self.part
                 ) from error
         _fill(self._state, rows, serving)
         self._served = serving
 
     @abstractmethod
-    def kept(self) -> Iterable[tuple[str, bytes]]:
-        """Everything that `keep` was given and that is not gone: name and bytes, in any order."""
+    def load(self) -> Iterable[tuple[str, bytes]]:
+        """Return everything that was saved and not deleted: name and bytes, in any order."""
 
     @abstractmethod
-    def keep(self, changes: Mapping[str, bytes | None]) -> None:
-        """Take over all of the changes, or raise and leave everything as it was."""
+    def save(self, changes: Mapping[str, bytes | None]) -> None:
+        """Save all of the changes, or raise and change nothing."""
 
     def _commit(self) -> None:
         state = self._state
@@ -77,12 +77,12 @@ class PersistedStore(MemoryStore):
         if state.serving != self._served:
             changes[_SERVING] = dumps(state.serving).encode()
         if changes:
-            self.keep(changes)
+            self.save(changes)
             self._served = state.serving
 
 
 def _body(state: State, key: int) -> bytes:
-    """A record with all that hangs on it, as JSON."""
+    """A record with its versions, vectors and relationships, as JSON."""
     row = state.rows[key]
     data = {
         "record": record_to_json(state.record(key)),
@@ -93,7 +93,7 @@ def _body(state: State, key: int) -> bytes:
 
 
 def _fill(state: State, rows: Mapping[int, _Entry], serving: str | None) -> None:
-    """Make the state what the rows tell."""
+    """Fill the state from the rows."""
     with state.transaction():
         for key in sorted(rows):
             row, accesses, _ = rows[key]

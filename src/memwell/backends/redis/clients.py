@@ -169,8 +169,8 @@ class Gate:
         self._patience, self._limit = patience, limit
 
     async def through(self, call: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-        """The call's result. Raises `MaxConnectionsError` after waiting `patience` seconds, `TimeoutError` when the call
-        takes longer than the limit."""
+        """The call's result. Raises `MaxConnectionsError` after waiting `patience` seconds, and `TimeoutError` when the
+        call takes longer than the limit."""
         try:
             async with asyncio.timeout(self._patience):
                 await self._places.acquire()

@@ -58,7 +58,7 @@ class Opening:
         except sqlite3.OperationalError:
             if not self.readonly or self._has_unmerged_log():
                 raise
-            # WAL needs its side files even to read. Where they cannot be created, nobody can be writing either.
+            # WAL needs its side files even to read. Where they cannot be created, no other process can write either.
             connection.close()
             connection = self._connect("ro&immutable=1")
         connection.execute("PRAGMA query_only=1")

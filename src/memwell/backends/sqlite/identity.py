@@ -12,8 +12,8 @@ __all__ = ["Identity"]
 class Identity:
     """The database file and its write-ahead log, by device and inode.
 
-    SQLite goes on with a file that was deleted or replaced: what is written then is lost without an error. So both are
-    looked at in every write.
+    SQLite continues with a file that was deleted or replaced, and the writes are lost without an error. So every write
+    checks both.
     """
 
     __slots__ = ("_file", "_log", "_path")

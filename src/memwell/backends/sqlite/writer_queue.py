@@ -52,7 +52,7 @@ class Ticket:
 
 
 class WriterQueue:
-    """A fair queue for one writer. After Ctrl-C at any moment the turn is free and nobody waits in vain."""
+    """A fair queue for one writer. After Ctrl-C at any moment the turn is free and no thread waits forever."""
 
     def __init__(self, timeout: float) -> None:
         self._timeout = timeout
@@ -83,7 +83,7 @@ class WriterQueue:
             raise
 
     def take_at_once(self, ticket: Ticket) -> bool:
-        """Take the turn only if nobody has it."""
+        """Take the turn only if it is free."""
         with self._mutex:
             if self.holder is None:
                 self.holder = ticket

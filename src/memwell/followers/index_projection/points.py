@@ -22,7 +22,7 @@ def name_of(tenant: str, id: str) -> str:
 
 
 def key_of(name: str) -> Key:
-    """The record that a point stands for."""
+    """The record of a point, as tenant and id."""
     tenant, _, id = name.partition("/")
     return tenant.replace("%2F", "/").replace("%25", "%"), id
 

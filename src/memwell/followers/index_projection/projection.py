@@ -1,7 +1,7 @@
-"""The sink that makes a vector index hold what a store holds under one model. It never embeds.
+"""The sink that copies the stored vectors of one model into a vector index. It never embeds.
 
-The index is rebuilt, from stored vectors, when it holds something although nothing was delivered to it (somebody else's
-points), when it is empty although something was, and when a few of its points differ from their records.
+The index is rebuilt from the stored vectors in three cases: it has points although nothing was delivered to it (they
+belong to another user), it is empty although something was delivered, or sampled points differ from their records.
 """
 
 from __future__ import annotations

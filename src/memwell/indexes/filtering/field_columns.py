@@ -51,7 +51,7 @@ COLUMNS: Final = tuple(f"f_{name}" for name in sorted(NUMBERS | TEXTS | LISTS))
 """Every column. Other fields are compared here, after the service has answered."""
 
 MOST: Final = 2.0**53
-"""The largest number told apart from its neighbours by 64-bit floats, in either direction."""
+"""The largest integer that 64-bit floats distinguish from its neighbours, in either direction."""
 ABSENT: Final = -(2.0**54)
 """The number of a field that has none."""
 ODD: Final = -(2.0**55)
@@ -59,7 +59,7 @@ ODD: Final = -(2.0**55)
 NOTHING: Final = "-"
 """The text of a field that has none, and the only element of an empty list."""
 LONGEST: Final = 200
-"""Characters of a text that is kept as it is; longer ones are hashed."""
+"""Maximum length of a text that is stored unchanged; longer ones are hashed."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -71,14 +71,14 @@ def encoded(fields: Mapping[str, Any]) -> str:
         raise InvalidInput(f"the fields of a point are JSON: {error}") from error
 
 
-def decoded(given: Any) -> dict[str, Any]:
-    """What `encoded` was given. Raises `Corrupt` when it is not such a text."""
+def decoded(payload: Any) -> dict[str, Any]:
+    """The inverse of `encoded`. Raises `Corrupt` for any other value."""
     try:
-        found = json.loads(given)
+        found = json.loads(payload)
         found["metadata"]
     except (TypeError, ValueError, KeyError, RecursionError) as error:
         raise Corrupt(
-            "a point of the index holds no fields of ours; let `memwell repair` rebuild it"
+            "a point of the index has no fields of memwell; run `memwell repair` to rebuild it"
         ) from error
     return dict(found)
 
@@ -94,14 +94,14 @@ def columns(fields: Mapping[str, Any]) -> dict[str, Column]:
 
 
 def text(value: str) -> str:
-    """A text as it stands in a column: no two texts stand alike, and none stands as `NOTHING` does."""
+    """A text as a column value: different for different texts, and never equal to `NOTHING`."""
     if value and len(value) <= LONGEST and not value.startswith(NOTHING):
         return value
     return NOTHING + hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def number(value: Any, *, time: bool) -> float:
-    """A number or time as it stands in a column: in the same order, and beyond `MOST` all alike."""
+    """A number or time as a column value: in the same order, and equal for all beyond `MOST`."""
     if value is None:
         return ABSENT
     if time:

@@ -51,14 +51,14 @@ class Changes(Port):
 
         Pass an earlier `now` to treat leases that have expired since as still held: the claim then succeeds only if
         the lease was released. Changes after the checkpoint of a known follower are not trimmed, up to a limit of the
-        store; a follower must be able to begin anew.
+        store; a follower must be able to start over.
         """
         return await self._claim(follower, holder, seconds, now)
 
     @operation(Effect.WRITES)
     async def advance(self, follower: str, holder: str, position: int, *, release: bool = False) -> bool:
         """Move the checkpoint of a follower; with `release`, give the lease back. Returns whether the holder still had
-        the lease; if not, nothing changed. Negative checkpoints are kept, too.
+        the lease; if not, nothing changed. Negative checkpoints are stored, too.
         """
         return await self._advance(follower, holder, position, release)
 

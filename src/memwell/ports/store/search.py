@@ -1,4 +1,4 @@
-"""Search: what the engine asks of a store, what comes back, and what ranking must know of each candidate.
+"""Search: the query of the engine to a store, its result, and the numbers that ranking needs for each candidate.
 
 `Features` are read once, when a record is written; a `Candidate` and the `Statistics` belong to one query. This is the
 whole contract between a store and `memwell.retrieval.ranking.rank`: some hundred candidates can come in one round trip.
@@ -39,7 +39,7 @@ Interval: TypeAlias = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
-    """What each technique counts; zero switches it off."""
+    """The weight of each ranking signal; zero switches it off."""
 
     semantic: float = 0.5
     """Cosine of the query and the window of the record."""
@@ -66,7 +66,7 @@ class Weights:
     after: float = 0.6
     """Share of the turns after a record in its window, at distance 0."""
     reply: float = 0.35
-    """Least share of the next turn in the cosine, when somebody else said it."""
+    """Least share of the next turn in the cosine, when another speaker said it."""
     asked: float = 0.5
     """How much more a question counts in the window of the turn that answers it."""
     k1: float = 1.2
@@ -81,17 +81,17 @@ class Weights:
 
 
 def is_weight(value: object) -> bool:
-    """Whether a value is a number from 0 up to what a sum of some can bear."""
+    """Whether a value is a number from 0 to 1e300, so that sums of weights do not overflow."""
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1e300
 
 
 DEFAULT = Weights()
-"""What recall uses unless told otherwise; measured, see `docs/benchmarks.md`."""
+"""The weights of recall by default; measured, see `docs/benchmarks.md`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Features:
-    """What is known of a record whatever the query; stored with it, made by `describe`."""
+    """What is known of a record independent of any query; stored with it, made by `describe`."""
 
     length: int
     """Number of index terms."""

@@ -167,7 +167,7 @@ def changes(server: Server, after: int, limit: int) -> list[Change]:
     """See `Store.changes`."""
     last, floor, found = server.run(CHANGES, f"{after + 1}-0", limit)
     if not int(floor) <= after <= int(last):
-        trimmed = "were trimmed, or Redis was started anew or replaced since"
+        trimmed = "were trimmed, or Redis was restarted or replaced since"
         lost = trimmed if after < int(floor) else "are unknown here: the server lost its last writes"
         raise NotSupported(f"the changes after {after} {lost}; read the whole store again", part="redis")
     listed = [_change(*entry) for entry in found]

@@ -154,8 +154,8 @@ class Server:
         return script.run_sync(self.client(), [*self._keys, *more], *arguments)
 
     def members(self, table: str, head: bytes) -> Iterable[bytes]:
-        """Those members of a sorted set of equal scores that begin so, in order. Those that come or go meanwhile may
-        be met or not.
+        """The members of a sorted set of equal scores that begin with `head`, in order. Members that are added or
+        removed meanwhile may be missing or included.
         """
         first = b"[" + head
         while True:

@@ -76,8 +76,8 @@ class RedisStore(Store):
         client: SyncClient | None = None,
         durable: bool | None = None,
     ) -> None:
-        """`client`, if passed, is used instead of one created from the settings, returns bytes, and stays open. `durable`
-        asserts what the server does not say.
+        """`client`, if passed, is used instead of one created from the settings; it must return bytes and stays open.
+        `durable`: whether acknowledged writes survive a crash, for a server that does not say.
         """
         self._clients = SyncClients(settings or Settings(), client)
         self._server = Server(self._clients, durable=durable)
