@@ -171,10 +171,10 @@ def test_config_check_speaks_json() -> None:
     import json
 
     code, out, _ = check("--json", "--url", "memory://", "--embedder", "none")
-    told = json.loads(out)
+    answer = json.loads(out)
     assert code == 0
-    assert told["ok"] is True
-    assert told["settings"]["url"] == {"value": "memory://", "source": "option --url"}
+    assert answer["ok"] is True
+    assert answer["settings"]["url"] == {"value": "memory://", "source": "option --url"}
 
 
 def test_the_library_itself_reads_no_variable() -> None:

@@ -117,7 +117,7 @@ def test_numbers_are_ordered_as_numbers_and_texts_by_code_point() -> None:
     assert holds({"k": {"$gt": "\uffff"}}, {"k": "🐢"})
 
 
-def test_integers_beyond_what_floats_tell_apart_are_told_apart() -> None:
+def test_integers_beyond_what_floats_distinguish_are_distinct() -> None:
     assert not holds({"k": 2**53}, {"k": 2**53 + 1})
     assert holds({"k": {"$gt": 2**53}}, {"k": 2**53 + 1})
 

@@ -114,7 +114,7 @@ def test_a_read_that_was_interrupted_does_not_blind_the_thread(tmp_path: Path) -
     database.close()
 
 
-def test_an_interrupted_call_over_the_network_has_ended_when_that_is_told(postgres_url: str) -> None:
+def test_an_interrupted_call_over_the_network_has_ended_when_that_is_reported(postgres_url: str) -> None:
     """Ctrl-C while the server waits for a lock, which is set free at once: the write does not happen after all."""
     with (
         Memory(postgres_url, embedder=None) as memory,

@@ -83,7 +83,7 @@ TALK = [
 
 
 @pytest.mark.parametrize("query", ["What did Ann adopt?", "when was Bob in Lisbon", "tower", "I adopted"])
-def test_the_gears_and_the_async_twin_give_the_same_hits_scores_and_reasons(
+def test_the_modes_and_the_async_twin_give_the_same_hits_scores_and_reasons(
     query: str, tmp_path: Path
 ) -> None:
     url, clock = f"sqlite:///{tmp_path / 'talk.db'}", Clock()
@@ -163,7 +163,7 @@ def test_a_coroutine_handler_needs_a_loop() -> None:
 def test_a_coroutine_handler_runs_beside_the_caller_and_its_failure_harms_nobody(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    told: list[str] = []
+    events: list[str] = []
 
     async def main() -> None:
         done = asyncio.Event()
@@ -171,7 +171,7 @@ def test_a_coroutine_handler_runs_beside_the_caller_and_its_failure_harms_nobody
 
             async def slow(event: Event) -> None:
                 await asyncio.sleep(0)
-                told.append(event.name)
+                events.append(event.name)
                 done.set()
 
             async def broken(event: Event) -> None:
@@ -180,11 +180,11 @@ def test_a_coroutine_handler_runs_beside_the_caller_and_its_failure_harms_nobody
             memory.on("remembered", broken)
             memory.on("remembered", slow)
             await memory.remember("tea")
-            assert told == []
+            assert events == []
             await done.wait()
 
     asyncio.run(main())
-    assert told == ["remembered"]
+    assert events == ["remembered"]
     assert "broken handler of remembered" in caplog.text
 
 

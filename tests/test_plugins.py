@@ -85,7 +85,7 @@ def test_a_plugin_cannot_take_the_place_of_a_part_of_ours() -> None:
 
 
 @pytest.mark.usefixtures("plugin")
-def test_a_plugin_that_does_not_fit_is_told() -> None:
+def test_a_plugin_that_does_not_fit_is_reported() -> None:
     with pytest.raises(ConfigError, match="NoStore, which is not a Store"):
         open_store("wrong://")
     with pytest.raises(ConfigError, match="shelf_that_is_not_there"):
@@ -141,7 +141,7 @@ def test_a_missing_package_tells_how_to_install_it(monkeypatch: pytest.MonkeyPat
         open_store("far://")
 
 
-def test_a_package_that_is_missed_only_when_the_part_is_made_is_told_as_well(
+def test_a_package_that_is_missed_only_when_the_part_is_made_is_reported_as_well(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
@@ -150,7 +150,7 @@ def test_a_package_that_is_missed_only_when_the_part_is_made_is_told_as_well(
 
 
 @pytest.mark.parametrize("url", ["nosuch://ann:secret@host/x", "sqlite://ann:secret@host/x"])
-def test_a_password_is_never_told(url: str) -> None:
+def test_a_password_is_never_shown(url: str) -> None:
     with pytest.raises(ConfigError) as caught:
         open_store(url)
     assert "secret" not in str(caught.value)

@@ -58,7 +58,7 @@ def handled(call: Callable[[], Any], at: int, handler: Callable[[], Any]) -> boo
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("call", ["remember", "recall", "forget"])
-def test_a_handler_at_any_line_of_a_call_is_served_or_told_to_try_again(
+def test_a_handler_at_any_line_of_a_call_is_served_or_asked_to_try_again(
     tmp_path: Path, kind: str, call: str
 ) -> None:
     with opened(kind, tmp_path) as memory:
@@ -97,7 +97,7 @@ def test_a_handler_at_any_line_of_a_call_is_served_or_told_to_try_again(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGALRM])
-def test_a_real_signal_in_the_middle_of_a_write_is_told_that_the_thread_is_busy(
+def test_a_real_signal_in_the_middle_of_a_write_is_refused_because_the_thread_is_busy(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     with opened("sqlite", tmp_path) as memory:

@@ -2,7 +2,7 @@
 
     python -m benchmarks.quality.answers --set everyday --set identifiers --json answers.json --plot answers.png
 
-Hybrid recall stands beside its halves, the named strategies and the simple baselines. Embeddings are kept in
+Hybrid recall is compared with its halves, the named strategies and the simple baselines. Embeddings are kept in
 `benchmarks/results`, so that another run of the same set takes seconds.
 """
 

@@ -46,6 +46,6 @@ def kept(scores: Sequence[float], cut: float) -> float:
 
 
 def chance_of(lost: int, won: int) -> float:
-    """The chance that equals lose at least so many of the questions that only one of them gets right (sign test)."""
+    """The chance that equals lose at least this many of the questions that only one of them gets right (sign test)."""
     total = lost + won
     return sum(comb(total, k) for k in range(lost, total + 1)) / 2**total

@@ -128,7 +128,7 @@ def look(url: str, expected: Expected) -> list[str]:
 
 
 def run(folder: Path, kills: int, seed: int, *, tick: Callable[[], Any] = lambda: None) -> Outcome:
-    """Kill so many writers after one another, twenty of them on each file. Stops at the first failure."""
+    """Kill `count` writers one after another, twenty of them on each file. Stops at the first failure."""
     rng, expected = random.Random(seed), Expected()
     failures: list[str] = []
     acknowledged = applied = records = done = 0

@@ -39,7 +39,7 @@ def together(database: Database) -> None:
 
 
 def measure(write: Callable[[Database], None], threads: int, seconds: float) -> tuple[float, float]:
-    """Calls acknowledged a second, and calls per commit, by so many threads on a fresh file."""
+    """Calls acknowledged a second, and calls per commit, by `threads` threads on a new file."""
     commits = 0
 
     def note(statement: str) -> None:
@@ -62,7 +62,7 @@ def measure(write: Callable[[Database], None], threads: int, seconds: float) -> 
 def hammer(
     database: Database, write: Callable[[Database], None], threads: int, seconds: float
 ) -> tuple[int, float]:
-    """Write from so many threads for so long; how many calls, and the time they took."""
+    """Write from several threads for some seconds; returns the number of calls and the time they took."""
     counts = [0] * threads
     end = time.perf_counter() + seconds
 

@@ -57,7 +57,7 @@ class Both:
         """User → number of the first memory."""
 
     def fill(self, user_id: str, count: int) -> None:
-        """Give a user so many new memories, on all sides."""
+        """Give a user new memories, on all sides."""
         texts = self.texts.memories(count, self.count)
         self.first[user_id] = self.count
         self.count += count

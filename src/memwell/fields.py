@@ -71,7 +71,7 @@ class Field:
     indexed: bool = False
     """Vector indexes have a column of it. One added later has none in the points stored before: leave it out."""
     stored: bool = True
-    """It stands in the record's own row; accesses and relationships stand apart."""
+    """Stored in the record's own row; accesses and relationships have rows of their own."""
 
     @property
     def nullable(self) -> bool:

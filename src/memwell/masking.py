@@ -24,7 +24,7 @@ def masked(text: str) -> str:
 
 
 def secrets_of(url: str) -> tuple[str, ...]:
-    """What of a URL must not be shown, raw and decoded, longest first: login, password, a user that stands alone, and
+    """What of a URL must not be shown, raw and decoded, longest first: login, password, a user without a password, and
     the values of options that look like secrets.
     """
     scheme, _, rest = url.partition(":")

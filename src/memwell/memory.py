@@ -376,7 +376,7 @@ class AsyncMemory:
     ) -> RelatedRecords:  # fmt: skip
         """The memories that links connect with the memory `id`, in either direction, each once by its shortest path.
 
-        - `kind`: follow only links of this kind; `depth`: at most so many links, 1..10.
+        - `kind`: follow only links of this kind; `depth`: maximum number of links, 1..10.
         - `min_strength`: the least product of the strengths along the path, 0..1.
         - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: only memories of this scope.
 

@@ -14,7 +14,7 @@ Short: TypeAlias = Iterator[tuple[str | None, Any]]
 
 _WIDTH = 60
 _INLINE = ("record", "scope")
-"""Fields whose own fields stand beside the others in `to_dict`."""
+"""Fields whose own fields are merged into the others in `to_dict`."""
 
 
 class Value:

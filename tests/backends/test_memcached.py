@@ -129,7 +129,7 @@ def test_names_fit_whatever_the_key(prefix: str) -> None:
 
 
 @pytest.mark.parametrize("value", [b"", b"short", b"\1" + bytes(10) + b"something else"])
-def test_a_value_of_another_program_is_told_and_never_taken(
+def test_a_value_of_another_program_is_reported_and_never_taken(
     part: MemcachedKeyValue, raw: Client, prefix: str, value: bytes
 ) -> None:
     raw.set(f"{prefix}k:key", value)

@@ -208,7 +208,7 @@ def test_maintain_refuses_months_that_cannot_be(db: Call, option: tuple[str, str
     assert db("maintain", *option).code == 2
 
 
-def test_fresh_asks_and_begins_anew(db: Call, cli: Call, postgres_url: str) -> None:
+def test_fresh_asks_and_starts_over(db: Call, cli: Call, postgres_url: str) -> None:
     filled(postgres_url)
     refused = db("fresh")
     assert refused.code == 2

@@ -35,8 +35,8 @@ def test_most_questions_are_answered_by_words_alone(cli: Call) -> None:
         "54,000",
     ]
     answers = cli("demo", "--json").lines
-    told = [" ".join(hit["content"] for hit in answer["hits"]) for answer in answers]
-    assert sum(word in text for word, text in zip(wanted, told, strict=True)) >= 7
+    answered = [" ".join(hit["content"] for hit in answer["hits"]) for answer in answers]
+    assert sum(word in text for word, text in zip(wanted, answered, strict=True)) >= 7
 
 
 @pytest.mark.parametrize("columns", ["80", "120"])

@@ -57,7 +57,7 @@ def test_it_moves_the_store_and_says_so(cli: Call, filled: str) -> None:
     assert "0 memories embedded" in again.out
 
 
-def test_the_old_embedder_is_told_what_to_do(cli: Call, filled: str) -> None:
+def test_the_old_embedder_gets_the_remedy(cli: Call, filled: str) -> None:
     assert cli("reembed", "--to", "hashing", "--yes").code == 0
     with (
         Memory(filled, embedder=Words(model="old")) as memory,

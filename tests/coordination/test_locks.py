@@ -294,7 +294,7 @@ def test_the_error_of_the_block_is_not_replaced_by_the_loss() -> None:
         _ = 1 / 0
 
 
-def test_renewing_by_hand_begins_the_ttl_anew() -> None:
+def test_renewing_by_hand_restarts_the_ttl() -> None:
     clock = Clock()
     keyvalue = MemoryKeyValue(clock=clock)
     with lock_sync(keyvalue, "job", ttl=10, clock=clock) as held:
@@ -382,7 +382,9 @@ def test_entering_that_fails_leaves_no_lock_behind(on: str, reconcile: bool) -> 
         assert held.token
 
 
-def test_leaving_that_cannot_be_told_is_logged_and_the_lock_expires(caplog: pytest.LogCaptureFixture) -> None:
+def test_leaving_that_cannot_be_reported_is_logged_and_the_lock_expires(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     faults, clock = Faults(), Clock()
     keyvalue = Flaky(MemoryKeyValue(clock=clock), faults)
     with lock_sync(keyvalue, "job", ttl=10, clock=clock):
@@ -393,7 +395,7 @@ def test_leaving_that_cannot_be_told_is_logged_and_the_lock_expires(caplog: pyte
         pass
 
 
-def test_leaving_that_cannot_be_told_after_the_ttl_is_a_loss() -> None:
+def test_leaving_that_cannot_be_reported_after_the_ttl_is_a_loss() -> None:
     faults, clock = Faults(), Clock()
     keyvalue = Flaky(MemoryKeyValue(clock=clock), faults)
     with ending_in(Conflict), lock_sync(keyvalue, "job", ttl=10, clock=clock):

@@ -97,7 +97,7 @@ def test_what_took_longer_than_the_ttl_is_not_held() -> None:
     assert holders(parts) == 0
 
 
-def test_failures_of_a_minority_are_outlived_and_of_a_majority_told() -> None:
+def test_failures_of_a_minority_are_outlived_and_of_a_majority_reported() -> None:
     faults = [Faults() for _ in range(5)]
     parts = [Flaky(MemoryKeyValue(), fault) for fault in faults]
     for fault in faults[:2]:

@@ -57,7 +57,7 @@ class Encoding:
         return SIZE
 
 
-class Told:
+class Named:
     """Knows documents from queries."""
 
     model_name = "told"
@@ -79,7 +79,7 @@ GIVEN = {
     "async": waiting,
     "chain": Chained(),
     "encode": Encoding(),
-    "kind": Told(),
+    "kind": Named(),
     "call": Called(),
 }
 
@@ -104,7 +104,7 @@ def test_only_what_is_asynchronous_is_not_blocking() -> None:
 
 def test_the_name_comes_from_an_attribute_or_is_the_qualified_name() -> None:
     assert as_embedder(Chained()).model == "chained-model"
-    assert as_embedder(Told()).model == "told"
+    assert as_embedder(Named()).model == "told"
     assert as_embedder(plain).model == f"{__name__}.plain"
     assert as_embedder(Encoding()).model == f"{__name__}.Encoding"
     assert as_embedder(plain, model="mine").model == "mine"
@@ -207,7 +207,7 @@ def test_our_own_errors_pass_as_they_are() -> None:
         run(part, part.embed(["one"]))
 
 
-def test_a_function_that_gives_a_coroutine_is_told_to_be_one() -> None:
+def test_a_function_that_gives_a_coroutine_is_refused() -> None:
     part = as_embedder(lambda texts: waiting(texts))
     with pytest.raises(ConfigError, match="async def"):
         run(part, part.embed(["one"]))

@@ -166,7 +166,7 @@ def test_what_the_service_refuses_is_not_tried_again(
     assert len(service.requests) == 1
 
 
-def test_an_error_in_an_answer_that_says_200_is_told(making: Maker, service: Service) -> None:
+def test_an_error_in_an_answer_that_says_200_is_reported(making: Maker, service: Service) -> None:
     part = making()
     service.plan.append("200 400")
     with pytest.raises(EmbeddingError, match="upstream is busy"):

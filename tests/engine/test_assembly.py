@@ -52,7 +52,7 @@ class WatchedIndex(Exact):
         await super()._upsert(points)
 
 
-GEARS = [
+MODES = [
     (store, index, cache, embedder)
     for store in ("blocks", "suspends")
     for index in ("none", "blocks", "suspends")
@@ -70,25 +70,25 @@ def made() -> Iterator[list[Port]]:
         run(part, part.close())
 
 
-def geared(part: Any, gear: str, made: list[Port]) -> Any:
-    if gear == "suspends":
+def in_mode(part: Any, mode: str, made: list[Port]) -> Any:
+    if mode == "suspends":
         part = threaded(part)
     made.append(part)
     return part
 
 
 @pytest.mark.parametrize("face", [Memory, AsyncMemory])
-@pytest.mark.parametrize(("store", "index", "cache", "embedder"), GEARS)
-def test_parts_of_every_gear_work_together_and_none_blocks_the_loop(
+@pytest.mark.parametrize(("store", "index", "cache", "embedder"), MODES)
+def test_parts_of_every_mode_work_together_and_none_blocks_the_loop(
     face: type, store: str, index: str, cache: str, embedder: str, tmp_path: Path, made: list[Port]
 ) -> None:
     words, points = Watched(), WatchedIndex()
-    options: dict[str, Any] = {"embedder": geared(words, embedder, made)}
+    options: dict[str, Any] = {"embedder": in_mode(words, embedder, made)}
     if index != "none":
-        options["index"] = geared(points, index, made)
+        options["index"] = in_mode(points, index, made)
     if cache != "none":
-        options["cache"] = geared(MemoryKeyValue(), cache, made)
-    found = geared(open_store(f"sqlite:///{tmp_path / 'a.db'}"), store, made)
+        options["cache"] = in_mode(MemoryKeyValue(), cache, made)
+    found = in_mode(open_store(f"sqlite:///{tmp_path / 'a.db'}"), store, made)
     opened = (
         Memory(found, **options) if face is Memory else cast("Memory", OnALoop(AsyncMemory(found, **options)))
     )
@@ -100,7 +100,7 @@ def test_parts_of_every_gear_work_together_and_none_blocks_the_loop(
         health = memory.health()
         assert health.ok
         wanted = {"store", "embedder"} | {
-            n for n, gear in (("index", index), ("cache", cache)) if gear != "none"
+            n for n, mode in (("index", index), ("cache", cache)) if mode != "none"
         }
         assert health.parts.keys() == wanted
         assert memory.repair().ok
@@ -112,8 +112,8 @@ def test_parts_of_every_gear_work_together_and_none_blocks_the_loop(
 
 
 def test_a_store_that_comes_with_its_index_tells_of_both(made: list[Port]) -> None:
-    store: Store = geared(open_store("memory://"), "blocks", made)
-    index: VectorIndex = geared(threaded(Exact(DIMENSION)), "blocks", made)
+    store: Store = in_mode(open_store("memory://"), "blocks", made)
+    index: VectorIndex = in_mode(threaded(Exact(DIMENSION)), "blocks", made)
     indexed = Indexed(store, index, model="words")
     with Memory(indexed, embedder=Words()) as memory:
         memory.remember("apple")
@@ -166,7 +166,7 @@ def test_when_one_part_cannot_be_had_those_opened_before_are_closed(
 
 
 def test_what_was_handed_in_stays_open_when_another_part_cannot_be_had(made: list[Port]) -> None:
-    cache: KeyValue = geared(MemoryKeyValue(), "blocks", made)
+    cache: KeyValue = in_mode(MemoryKeyValue(), "blocks", made)
     with pytest.raises(ConfigError):
         Memory("memory://", embedder="hashing", cache=cache, index="exact:?dimension=7")
     assert not cache.closed
@@ -223,7 +223,7 @@ def test_without_a_home_a_named_store_works_by_words_and_the_default_says_what_t
     assert "MEMWELL_URL" in second
 
 
-def test_a_data_folder_that_cannot_be_made_is_told_with_the_remedy(
+def test_a_data_folder_that_cannot_be_made_is_reported_with_the_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()

@@ -319,7 +319,7 @@ def test_turns_without_text_are_left_out_harmlessly() -> None:
     assert [item.harmless for item in items if isinstance(item, Skipped)] == [True]
 
 
-def test_a_bad_line_is_told_with_its_number_and_the_others_are_taken() -> None:
+def test_a_bad_line_is_reported_with_its_number_and_the_others_are_taken() -> None:
     text = '{"content": "one"}\n{"content": "tw\n\n{"content": "three"}\n42\n{"colour": "red"}\n'
     items = [*read(text.splitlines(True), format="chat")]
     assert [item.memory.content for item in items if isinstance(item, Found)] == ["one", "three"]
@@ -332,7 +332,7 @@ def test_a_bad_first_line_does_not_hide_the_rest() -> None:
     assert [type(item) for item in items] == [Skipped, Found]
 
 
-def test_a_broken_document_is_told_with_its_line() -> None:
+def test_a_broken_document_is_reported_with_its_line() -> None:
     (item,) = read(["[\n", '  {"role": "user",\n', "  oops\n"], format="chat")
     assert isinstance(item, Skipped)
     assert item.place == "line 3"
@@ -455,20 +455,20 @@ def test_turns_keep_their_order(store: str) -> None:
     assert contents(store) == [f"user: turn {n}" for n in range(20)]
 
 
-def test_bad_lines_are_told_and_the_exit_code_says_so(store: str) -> None:
+def test_bad_lines_are_reported_and_the_exit_code_says_so(store: str) -> None:
     Path("notes.jsonl").write_text('{"content": "one"}\noops\n{"content": "two"}\n', "utf-8")
-    code, (told,), err = run("notes.jsonl")
+    code, (result,), err = run("notes.jsonl")
     assert code == 1
     assert "notes.jsonl, line 2:" in err
-    assert (told["added"], [s["place"] for s in told["skipped"]]) == (2, ["line 2"])
+    assert (result["added"], [s["place"] for s in result["skipped"]]) == (2, ["line 2"])
     assert contents(store) == ["one", "two"]
 
 
 def test_one_turn_beyond_a_limit_does_not_take_its_batch_with_it(store: str) -> None:
     lines = [{"content": "one"}, {"content": "x" * 1_100_000}, {"content": "two"}, {"content": "a\0b"}]
     Path("notes.jsonl").write_text("\n".join(map(json.dumps, lines)), "utf-8")
-    code, (told,), err = run("notes.jsonl")
-    assert (code, told["added"]) == (1, 2)
+    code, (result,), err = run("notes.jsonl")
+    assert (code, result["added"]) == (1, 2)
     assert "line 2: content has" in err
     assert "line 4:" in err
     assert contents(store) == ["one", "two"]
@@ -492,9 +492,9 @@ def test_format_tag_and_category_from_the_command_line(store: str) -> None:
 def test_several_files_in_one_call_and_one_that_is_no_text(store: str) -> None:
     Path("a.txt").write_text("a", "utf-8-sig")
     Path("b.txt").write_bytes(b"caf\xe9")
-    code, told, err = run("a.txt", "b.txt")
+    code, result, err = run("a.txt", "b.txt")
     assert code == 2
-    assert [one["added"] for one in told] == [1]
+    assert [one["added"] for one in result] == [1]
     assert "b.txt is not UTF-8" in err
     assert contents(store) == ["a"]
 

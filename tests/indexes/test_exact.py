@@ -72,7 +72,7 @@ def test_save_writes_without_closing(tmp_path: Path) -> None:
     run(second, second.close())
 
 
-def test_a_second_opener_is_told_instead_of_losing_writes(tmp_path: Path) -> None:
+def test_a_second_opener_gets_an_error_instead_of_losing_writes(tmp_path: Path) -> None:
     first = filled(tmp_path / "i")
     with pytest.raises(ConfigError, match="open in another process"):
         Exact(8, tmp_path / "i")

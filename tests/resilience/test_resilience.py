@@ -170,20 +170,20 @@ def test_only_the_exceptions_named_are_tried_again(call: Any, clock: Clock) -> N
     assert failing.calls == 2
 
 
-def test_each_failed_attempt_is_told(call: Any, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
-    told: list[tuple[str, int]] = []
+def test_each_failed_attempt_is_reported(call: Any, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    notes: list[tuple[str, int]] = []
     with caplog.at_level(logging.DEBUG, "memwell"):
         call(
-            patient(clock, on_retry=lambda error, number: told.append((str(error), number))),
+            patient(clock, on_retry=lambda error, number: notes.append((str(error), number))),
             Failing(OSError("a"), OSError("b")),
         )()
-    assert told == [("a", 1), ("b", 2)]
+    assert notes == [("a", 1), ("b", 2)]
     assert [record.levelno for record in caplog.records] == [logging.DEBUG] * 2
 
 
 def test_an_asynchronous_sleep_and_an_asynchronous_listener_are_awaited() -> None:
     slept: list[float] = []
-    told: list[int] = []
+    notes: list[int] = []
 
     async def sleep(seconds: float) -> None:
         await asyncio.sleep(0)
@@ -191,7 +191,7 @@ def test_an_asynchronous_sleep_and_an_asynchronous_listener_are_awaited() -> Non
 
     async def tell(error: Exception, attempt: int) -> None:
         await asyncio.sleep(0)
-        told.append(attempt)
+        notes.append(attempt)
 
     failing = Failing(OSError())
 
@@ -200,7 +200,7 @@ def test_an_asynchronous_sleep_and_an_asynchronous_listener_are_awaited() -> Non
         return failing()
 
     assert asyncio.run(ask()) == "ok"
-    assert (slept, told) == ([1.0], [1])
+    assert (slept, notes) == ([1.0], [1])
 
 
 def test_an_interrupt_is_never_caught(call: Any, clock: Clock) -> None:

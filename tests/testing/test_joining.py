@@ -34,11 +34,11 @@ def test_the_example_in_the_docstring_runs_the_whole_suite(module: object, tmp_p
     )
     if "import MyStore" not in example:
         example = "from mine import MyStore\n" + example
-    code, told = outcome(
+    code, reported = outcome(
         tmp_path, example.replace("(...)", "('mine://')"), "-k", "not ten_of_many and not random"
     )
-    assert code == 0, told
-    assert int(re.findall(r"(\d+) passed", told)[0]) > 150
+    assert code == 0, reported
+    assert int(re.findall(r"(\d+) passed", reported)[0]) > 150
 
 
 FAULTS = {
@@ -94,7 +94,7 @@ def test_the_suite_notices_what_is_wrong(tmp_path: Path) -> None:
         source += f"\nclass {name}(MemoryStore):\n{textwrap.indent(textwrap.dedent(fault), '    ')}\n"
         source += f"class Test{name}(StoreConformance):\n    many = 200\n"
         source += f"    @pytest.fixture\n    def store(self):\n        return {name}()\n"
-    code, told = outcome(tmp_path, source, "-k", "not random", "--tb=no")
-    assert code == 1, told
+    code, reported = outcome(tmp_path, source, "-k", "not random", "--tb=no")
+    assert code == 1, reported
     for name in FAULTS:
-        assert re.search(rf"FAILED .*::Test{name}::", told), f"nobody noticed {name}"
+        assert re.search(rf"FAILED .*::Test{name}::", reported), f"nobody noticed {name}"

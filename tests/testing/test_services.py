@@ -133,7 +133,7 @@ def test_a_service_that_does_not_start_says_what_the_server_said() -> None:
         services.redis(settings={"no_such_setting": "1"})
 
 
-def test_a_port_taken_meanwhile_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_taken_meanwhile_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", free_port())) as taken:
         monkeypatch.setattr(services.service, "free_port", lambda: taken.getsockname()[1])
         with pytest.raises(ServiceFailed, match="redis ended"):

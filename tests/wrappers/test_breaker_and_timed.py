@@ -32,12 +32,12 @@ class Seconds:
         return self.now
 
 
-@pytest.mark.parametrize("gear", ["blocking", "asynchronous"])
-def test_a_failing_part_is_not_called_until_it_may_be_back(gear: str) -> None:
+@pytest.mark.parametrize("mode", ["blocking", "asynchronous"])
+def test_a_failing_part_is_not_called_until_it_may_be_back(mode: str) -> None:
     clock, faults = Seconds(), Faults()
     inner = open_keyvalue("memory://")
     guard = CircuitBreaker(failure_threshold=3, recovery_timeout=30, clock=clock)
-    part = Breaker(Flaky(inner if gear == "blocking" else threaded(inner), faults), guard)
+    part = Breaker(Flaky(inner if mode == "blocking" else threaded(inner), faults), guard)
     faults.down = Unavailable("no route")
     for _ in range(5):
         with pytest.raises(Unavailable):

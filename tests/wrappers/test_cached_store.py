@@ -68,14 +68,14 @@ def test_the_same_search_is_answered_from_memory(harness: Harness) -> None:
     ],
     ids=lambda changed: next(iter(changed)),
 )
-def test_whatever_is_asked_differently_is_asked_anew(harness: Harness, changed: dict[str, Any]) -> None:
+def test_whatever_is_asked_differently_is_asked_again(harness: Harness, changed: dict[str, Any]) -> None:
     harness.insert("an apple", "a", embedding=embedding(0))
     harness.search("apple", vector=direction(0))
     harness.search(**({"words": "apple", "vector": direction(0)} | changed))
     assert hits(harness) == 0
 
 
-def test_operands_of_filters_are_told_apart_by_type(harness: Harness) -> None:
+def test_operands_of_filters_are_distinguished_by_type(harness: Harness) -> None:
     harness.insert("an apple", "one", metadata={"n": 1})
     harness.insert("an apple", "true", metadata={"n": True})
     harness.insert("an apple", "text", metadata={"n": "1"})
@@ -104,11 +104,11 @@ def test_a_write_is_seen_by_the_next_search(
     change(harness if who == "itself" else other)
     for scope in (ANN, Scope()):
         found = harness.search("apple", vector=direction(0), scope=scope)
-        assert _told(found) == _told(other.search("apple", vector=direction(0), scope=scope))
+        assert _reported(found) == _reported(other.search("apple", vector=direction(0), scope=scope))
     assert hits(harness) == 0
 
 
-def _told(found: Any) -> list[Any]:
+def _reported(found: Any) -> list[Any]:
     return sorted((found.ids[c.key], tuple(c.matches), c.cosine) for c in found.candidates)
 
 

@@ -62,7 +62,7 @@ def recording(port: type[Port], answer: object) -> Any:
         return record
 
     hooks = {name: hook(name) for name in port.operations}
-    told = {
+    reported = {
         "part": "recording",
         "blocking": True,
         "calls": calls,
@@ -70,7 +70,7 @@ def recording(port: type[Port], answer: object) -> Any:
         "model": "m",
         "dimension": 3,
     }
-    return type("Recording", (port,), {**told, **hooks})()
+    return type("Recording", (port,), {**reported, **hooks})()
 
 
 @pytest.mark.parametrize("port", PORTS)

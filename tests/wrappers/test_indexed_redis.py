@@ -63,7 +63,7 @@ def names(index: VectorIndex) -> set[str]:
 @pytest.mark.parametrize("meanwhile", [0, 2, 3, 4], ids="{}-written-since".format)
 @pytest.mark.parametrize("whose", ["this", "next"])
 @pytest.mark.parametrize("kind", ["lasting", "in-process"])
-def test_an_index_that_saw_what_redis_lost_is_built_anew(
+def test_an_index_that_saw_what_redis_lost_is_built_again(
     forgetful: RedisServer, tmp_path: Path, kind: str, whose: str, meanwhile: int
 ) -> None:
     index = Durable(tmp_path / "index.db") if kind == "lasting" else Exact(Durable(tmp_path / "x").dimension)
@@ -96,7 +96,7 @@ def test_a_position_that_went_back_tells_of_a_loss_where_the_server_does_not(
         assert names(index) == KEPT | {f"fig{number}" for number in range(meanwhile)}
 
 
-def test_who_was_abreast_before_the_loss_notices_what_others_fed_and_redis_lost(
+def test_who_was_up_to_date_before_the_loss_notices_what_others_fed_and_redis_lost(
     forgetful: RedisServer, tmp_path: Path
 ) -> None:
     index = Durable(tmp_path / "index.db")
@@ -112,7 +112,7 @@ def test_who_was_abreast_before_the_loss_notices_what_others_fed_and_redis_lost(
         assert names(index) == {"apple", "pear"}
 
 
-def test_a_cache_of_answers_begins_anew_when_redis_has_lost_writes(forgetful: RedisServer) -> None:
+def test_a_cache_of_answers_starts_over_when_redis_has_lost_writes(forgetful: RedisServer) -> None:
     store = CachedStore(open_store(forgetful.url))
     with Memory(store, embedder=None) as memory:
         memory.remember("apple pie", id="pie")

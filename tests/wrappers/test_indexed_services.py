@@ -40,14 +40,14 @@ def test_a_process_killed_again_and_again_loses_nothing(tmp_path: Path, scheme: 
     place = tmp_path / f"index-{scheme}"
     index, chance = f"{scheme}:///{place}?dimension=64", random.Random(scheme)
     command = [sys.executable, "-c", WRITER]
-    told = 0
+    reported = 0
     for life in range(3):
         with subprocess.Popen(
             [*command, f"life{life}n", str(tmp_path / "memory.db"), index], stdout=subprocess.PIPE, text=True
         ) as process:
             assert process.stdout is not None
             for _ in range(chance.randrange(5, 40)):
-                told += bool(process.stdout.readline())
+                reported += bool(process.stdout.readline())
             time.sleep(chance.random() * 0.02)
             process.send_signal(signal.SIGKILL)
     time.sleep(0.3)
@@ -55,7 +55,7 @@ def test_a_process_killed_again_and_again_loses_nothing(tmp_path: Path, scheme: 
     with Memory(f"sqlite:///{tmp_path / 'memory.db'}", embedder=words, index=index) as memory:
         report = memory.doctor()
         assert report.ok, report.problems[:3]
-        assert report.checked >= told * 3 // 5 > 0
+        assert report.checked >= reported * 3 // 5 > 0
         hits = memory.recall("pear", mode="semantic", limit=5)
         assert {hit.content.split()[0] for hit in hits} == {"pear"}
         assert all(hit.why.notes == () for hit in hits)
@@ -88,7 +88,7 @@ def test_an_index_whose_files_are_damaged_or_gone_is_reported_and_rebuilt(
 
     memory = opened()
     memory.remember([NewMemory(content=f"apple number{n}", id=f"a{n}") for n in range(30)])
-    expected = _told(memory.recall("apple number7"))
+    expected = _reported(memory.recall("apple number7"))
     if how == "damaged":
         memory.close()
         damage(place)
@@ -100,7 +100,7 @@ def test_an_index_whose_files_are_damaged_or_gone_is_reported_and_rebuilt(
     assert str(place) in health.parts["index"]
     assert "memwell repair" in health.parts["index"]
     hits = memory.recall("apple number7")
-    assert _told(hits) == expected
+    assert _reported(hits) == expected
     assert "the store searched by itself" in hits[0].why.notes[0]
     assert memory.remember("kohlrabi", id="k").embedded
     (problem,) = memory.doctor().problems
@@ -127,10 +127,10 @@ def test_a_service_that_dies_and_comes_back_loses_nothing(
         ) as memory,
     ):
         memory.remember([NewMemory(content=f"apple number{n}", id=f"a{n}") for n in range(30)])
-        before = _told(memory.recall("apple number7"))
+        before = _reported(memory.recall("apple number7"))
         server.kill()
         hits = memory.recall("apple number7")
-        assert _told(hits) == before
+        assert _reported(hits) == before
         assert "so the store searched by itself" in hits[0].why.notes[0]
         assert memory.health().status == "degraded"
         memory.remember("kohlrabi", id="k")
@@ -143,5 +143,5 @@ def test_a_service_that_dies_and_comes_back_loses_nothing(
         assert memory.health().ok
 
 
-def _told(hits: list[Hit]) -> list[tuple[str, float]]:
+def _reported(hits: list[Hit]) -> list[tuple[str, float]]:
     return [(hit.record.id, round(hit.score, 6)) for hit in hits]

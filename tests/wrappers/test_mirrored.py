@@ -185,7 +185,7 @@ def test_entries_reach_a_mirror_in_order_however_long_it_was_away(clock: Seconds
     assert read(part) == read(copy) == [b"5", b"6", b"7"]
 
 
-def test_mirrors_are_named_and_of_one_gear() -> None:
+def test_mirrors_are_named_and_of_one_mode() -> None:
     with pytest.raises(ConfigError, match="at least one"):
         MirroredLog(open_log("memory://"), {})
     with pytest.raises(ConfigError, match="threaded"):

@@ -220,7 +220,7 @@ def test_a_mirror_that_cannot_be_compared_is_reported() -> None:
     assert [(problem.kind, problem.repairable) for problem in report.problems] == [("mirror", False)]
 
 
-def test_a_mirror_that_was_emptied_is_filled_anew() -> None:
+def test_a_mirror_that_was_emptied_is_filled_again() -> None:
     trio = Trio()
     for number in range(5):
         trio.all.insert(f"text {number}", f"r{number}", embedding=embedding(number))
@@ -235,7 +235,7 @@ def test_a_mirror_that_was_emptied_is_filled_anew() -> None:
     assert contents(trio.b) == contents(trio.first)
 
 
-def test_a_mirror_whose_changes_were_trimmed_is_filled_anew() -> None:
+def test_a_mirror_whose_changes_were_trimmed_is_filled_again() -> None:
     trio = Trio()
     trio.all.insert("tea", "a")
     trio.all.insert("milk", "b")

@@ -80,7 +80,7 @@ def test_what_is_not_transient_is_raised_at_once(store: Store, faults: Faults, e
     assert faults.calls == ["count"]
 
 
-def test_in_both_gears_it_waits_in_its_own_way(faults: Faults, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_both_modes_it_waits_in_its_own_way(faults: Faults, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[bool] = []
 
     async def pause(seconds: float, *, blocking: bool) -> None:

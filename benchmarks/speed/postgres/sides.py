@@ -66,7 +66,7 @@ class Sides:
             await self.exact.close()
 
     async def fill(self, user: str, count: int) -> tuple[float, float]:
-        """Give a user so many new memories, on both sides; seconds of ours and of the floor's COPY."""
+        """Give a user new memories, on both sides; seconds of ours and of the floor's COPY."""
         texts = self.memories(count, self.count)
         self.lookup.prepare(texts)
         new = [

@@ -134,7 +134,7 @@ class _Export:
         return position if self._file.last in changed or await self._has_last() else None
 
     async def _has_last(self) -> bool:
-        """Whether the store holds the last record of the file, as it stands there."""
+        """Whether the store still has the last record of the file, unchanged."""
         last = self._file.last_record
         if last is None or self._file.last is None:
             return True

@@ -95,7 +95,7 @@ class PartialFile:
         self._file.write(text.encode() + b"\n")
 
     def wrote(self, records: int, last: str) -> None:
-        """Note that so many records were appended."""
+        """Note the number of appended records."""
         self.records, self.last = self.records + records, last
 
     def record_lines(self) -> Iterator[tuple[str, bytes]]:

@@ -73,7 +73,7 @@ class Replica(Sink):
         await self.store.serve(model, lacking=_ALL)
 
     async def copy(self, keys: Collection[Key]) -> None:
-        """Make the replica hold these records as they stand, or not hold them."""
+        """Copy the current state of these records, or delete those that no longer exist."""
         model = await self.source.serving()
         for tenant, ids in by_tenant(keys).items():
             for at in range(0, len(ids), BATCH):

@@ -5,7 +5,7 @@
     faults = Faults()
     store = Flaky(open_store("memory://"), faults)
     faults.fail(Unavailable("busy"), times=2)            # the next two calls
-    faults.fail(Unavailable("cut off"), lost=True)       # the next is carried out, and its answer lost
+    faults.fail(Unavailable("cut off"), lost=True)       # the next is done, and its answer lost
     faults.fail(Unavailable("busy"), on="search")        # the next search
     faults.down = Unavailable("no route")                # every call, until it is None again
 """
@@ -37,14 +37,14 @@ class Faults:
 
     def __init__(self) -> None:
         self.down: Exception | None = None
-        """Raised by every call, carried out by none."""
+        """Raised by every call; no call is done."""
         self.calls: list[str] = []
         """Every operation asked for, in order."""
         self._next: list[_Fault] = []
         self._lock = threading.Lock()
 
     def fail(self, error: Exception, *, times: int = 1, on: str | None = None, lost: bool = False) -> None:
-        """Let so many calls, of one operation or of any, raise an error; `lost`: after they were carried out."""
+        """Let the next calls, of one operation or of any, raise an error; `lost`: after they were done."""
         self._next.append(_Fault(error, times, on, lost))
 
     def of(self, operation: str) -> _Fault | None:

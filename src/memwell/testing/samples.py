@@ -83,7 +83,7 @@ def record(
 
 
 def direction(degrees: float) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """The unit vector so many degrees from the first axis."""
+    """The unit vector at an angle in degrees from the first axis."""
     vector = np.zeros(DIMENSION, dtype=np.float32)
     vector[0], vector[1] = cos(radians(degrees)), sin(radians(degrees))
     return vector

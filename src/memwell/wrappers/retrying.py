@@ -4,7 +4,7 @@ Retried are errors that are `transient`, with exponential backoff and full jitte
 retry waits at least for the `retry_after` that the backend asks for, and never goes beyond `deadline`. If a backend
 asks for more than `max_retry_after` seconds, its error is raised at once. Each retry is logged at debug level.
 
-If the answer of a write is lost, for example by a timeout, nobody knows whether it happened. So before it is repeated:
+If the answer of a write is lost, for example by a timeout, it is unknown whether it happened. So before it is repeated:
 
 - `Store.write`: the retry reads what is stored (`reconcile`) and leaves out inserts that are stored under their own
   id, and updates of an expected version that have happened. Nothing is stored twice, and an update does not conflict

@@ -99,12 +99,12 @@ def fill_parts(values: KeyValue, log: Log) -> None:
 
 def describe(store: Store) -> dict[str, Any]:
     """All that a store tells of its records, as JSON has it."""
-    told: dict[str, Any] = {}
+    described: dict[str, Any] = {}
     for scope in (Scope(tenant_id="acme"), NOBODY):
         for record in run(store, store.scan(scope, now=NOW, limit=100)):
             id = record.id
             history = run(store, store.history(scope, id, now=NOW))
-            told[f"{scope.tenant_id}/{id}"] = {
+            described[f"{scope.tenant_id}/{id}"] = {
                 "record": _json(asdict(record)),
                 "history": [_json(asdict(version)) for version in history],
                 "links": _json(run(store, store.links(scope, [id], incoming=False))),
@@ -116,7 +116,7 @@ def describe(store: Store) -> dict[str, Any]:
                 },
             }
     return {
-        "records": told,
+        "records": described,
         "models": sorted(run(store, store.embedding_models())),
         "serving": run(store, store.serving()),
         "count": run(store, store.count(ANA, now=NOW)),

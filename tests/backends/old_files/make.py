@@ -45,14 +45,14 @@ def _fill(url: str, name: str) -> None:
     store, values, log = open_store(url), open_keyvalue(url), open_log(url)
     fill(store)
     fill_parts(values, log)
-    told = {
+    described = {
         **describe(store),
         **describe_parts(values, log),
         "position": run(store, store.position()),
         "index": run(store, store.claim("index", "reader", seconds=0, now=NOW)),
     }
-    run(store, store.advance("index", "reader", told["index"], release=True))
-    (HERE / f"{name}.json").write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    run(store, store.advance("index", "reader", described["index"], release=True))
+    (HERE / f"{name}.json").write_text(json.dumps(described, ensure_ascii=False, indent=1) + "\n", "utf-8")
     for part in (store, values, log):
         run(part, part.close())
 

@@ -69,7 +69,7 @@ def corpus_of(memory: AsyncMemory, user: str = "ana") -> Any:
     return None if known is None or known.replica is None else known.replica.corpus
 
 
-def told(hits: list[Any]) -> list[tuple[str, float]]:
+def described(hits: list[Any]) -> list[tuple[str, float]]:
     return [(hit.record.content, pytest.approx(hit.score, abs=1e-6)) for hit in hits]
 
 
@@ -159,7 +159,7 @@ def test_of_many_who_write_and_ask_at_once_each_finds_what_was_acknowledged(
     go(check())
 
 
-def test_many_changes_at_once_are_read_anew(pair: tuple[AsyncMemory, AsyncMemory]) -> None:
+def test_many_changes_at_once_are_read_again(pair: tuple[AsyncMemory, AsyncMemory]) -> None:
     async def check() -> None:
         warm, other = pair
         await warm.remember(turns(10), user_id="ana")

@@ -58,9 +58,7 @@ def test_keys_and_logs_go_through_it_too(pooled_url: str) -> None:
     run(log, log.close())
 
 
-def test_whoever_is_asked_often_is_read_and_followed(
-    pooled_url: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_hot_owners_are_replicated_behind_a_pooler(pooled_url: str, caplog: pytest.LogCaptureFixture) -> None:
     with Memory(pooled_url, embedder="hashing") as memory:
         for number in range(12):
             memory.remember(f"Ana keeps {number} bees", user_id="ana")
@@ -68,7 +66,7 @@ def test_whoever_is_asked_often_is_read_and_followed(
     assert "could not be read into memory" not in caplog.text
 
 
-def test_a_pooler_that_nobody_told_of_is_a_matter_of_configuration(plain_url: str) -> None:
+def test_a_pooler_that_was_not_configured_is_a_matter_of_configuration(plain_url: str) -> None:
     with Memory(plain_url, embedder=None) as memory, pytest.raises(ConfigError, match="prepare=false"):
         memory.count()
 

@@ -98,7 +98,7 @@ def test_the_first_vector_of_a_model_is_the_owners(
         _remember(url_of(user, postgres_url))
 
 
-def test_who_may_not_build_an_index_that_is_due_is_told_once(
+def test_who_may_not_build_an_index_that_is_due_is_logged_once(
     admin: psycopg.Connection,
     user: str,
     postgres_url: str,

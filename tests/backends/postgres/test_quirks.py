@@ -212,7 +212,7 @@ def test_a_text_that_postgresql_cannot_hold_is_refused(postgres_url: str, conten
         )
 
 
-def test_who_waits_too_long_for_a_connection_is_told(postgres_url: str) -> None:
+def test_who_waits_too_long_for_a_connection_is_reported(postgres_url: str) -> None:
     async def use(store: PostgresStore) -> None:
         async with store._database.connection():
             with pytest.raises(Unavailable):
@@ -243,7 +243,7 @@ def database(url: str, *components: Component) -> Database:
     return Database(Settings.from_url(Url.parse(url)), *(components or (TOY,)))
 
 
-def test_migrations_are_applied_once_told_of_and_begun_anew(postgres_url: str) -> None:
+def test_migrations_are_applied_once_reported_and_started_over(postgres_url: str) -> None:
     async def use() -> None:
         base = database(postgres_url)
         assert [(s.applied, s.pending) for s in await base.status()] == [(0, 2)]
@@ -284,7 +284,7 @@ def test_without_leave_to_migrate_the_command_is_named(postgres_url: str) -> Non
     using(f"{postgres_url}&migrate=off", lambda store: store.ping())
 
 
-def test_to_begin_anew_waits_for_others_no_longer_than_the_timeout(postgres_url: str) -> None:
+def test_starting_over_waits_for_others_no_longer_than_the_timeout(postgres_url: str) -> None:
     async def use() -> None:
         base = database(f"{postgres_url}&timeout=0.1")
         await base.migrate()
@@ -631,7 +631,7 @@ def test_a_replica_that_fails_is_let_alone_for_a_while(
 
     asyncio.run(use())
     assert len(calls) == 1
-    assert caplog.text.count("the replica fails") == 1
+    assert caplog.text.count("the replica failed") == 1
 
 
 def test_what_a_replica_does_not_have_yet_the_primary_answers(
@@ -644,7 +644,7 @@ def test_what_a_replica_does_not_have_yet_the_primary_answers(
         await found_apples(store)
 
     using(f"{postgres_url}&replica={behind}", use)
-    assert "the replica fails" in caplog.text
+    assert "the replica failed" in caplog.text
 
 
 async def found_apples(store: PostgresStore) -> None:
@@ -784,7 +784,7 @@ def test_what_was_damaged_is_found_and_repaired(postgres_url: str, kind: str) ->
     using(postgres_url, use)
 
 
-def test_after_a_restore_into_another_server_followers_begin_anew(postgres_url: str) -> None:
+def test_after_a_restore_into_another_server_followers_start_over(postgres_url: str) -> None:
     async def use(store: PostgresStore) -> None:
         await store.claim("index", "me", seconds=60, now=START)
         await store.advance("index", "me", 1 << 90, release=True)
@@ -856,7 +856,7 @@ def test_vectors_of_an_older_content_do_not_outlive_it(postgres_url: str) -> Non
     using(postgres_url, use)
 
 
-def test_whoever_looks_beside_writers_finds_nothing_wrong(postgres_url: str) -> None:
+def test_a_check_beside_writers_finds_nothing_wrong(postgres_url: str) -> None:
     async def change(store: PostgresStore, writer: int, looking: asyncio.Task[Any]) -> None:
         ids, turn = [f"w{writer} {number}" for number in range(8)], 0
         while not looking.done():

@@ -180,7 +180,7 @@ def records(rng: random.Random, size: int) -> list[Stored]:
     return found
 
 
-def told(found: Found) -> dict[str, Any]:
+def described(found: Found) -> dict[str, Any]:
     """Everything in an answer, by ids instead of keys."""
     candidates = {
         found.ids[c.key]: {
@@ -208,7 +208,7 @@ def told(found: Found) -> dict[str, Any]:
 def agree(database: Database, search: Search) -> Found:
     """Both answers, when they are the same."""
     ours, theirs = database.search(search), run(database.memory, database.memory.search(search))
-    assert plain(ours) == told(theirs)
+    assert plain(ours) == described(theirs)
     return ours
 
 
@@ -220,7 +220,7 @@ def plain(found: Found) -> dict[str, Any]:
             return {key: bare(inner) for key, inner in value.items()}
         return getattr(value, "expected", value)
 
-    return bare(told(found))  # type: ignore[no-any-return]
+    return bare(described(found))  # type: ignore[no-any-return]
 
 
 def search_of(rng: random.Random) -> Search:
@@ -454,7 +454,7 @@ class TestIndexes:
         assert database.call(indexes.keep_up) == [MODEL]
         assert database.call(indexes.keep_up) == []
 
-    def test_what_a_killed_build_left_behind_is_told_and_replaced(self, database: Database) -> None:
+    def test_what_a_killed_build_left_behind_is_reported_and_replaced(self, database: Database) -> None:
         database.add(many(random.Random(1))[:50])
         database.build()
         database.execute(
@@ -471,9 +471,7 @@ class TestIndexes:
             with pytest.raises(Unavailable, match="another process"):
                 database.build()
 
-    def test_a_build_outlives_a_deadlock_with_whoever_counts(
-        self, database: Database, postgres: Service
-    ) -> None:
+    def test_a_build_outlives_a_deadlock_with_an_analyze(self, database: Database, postgres: Service) -> None:
         database.add(many(random.Random(1))[:50])
         options = f"-c search_path={database.schema},public -c deadlock_timeout=60s"
 
@@ -502,10 +500,10 @@ class TestIndexes:
         self, database: Database, postgres: Service, caplog: pytest.LogCaptureFixture
     ) -> None:
         database.add(many(random.Random(1))[:50])
-        told = "SELECT reloptions FROM pg_class WHERE oid = to_regclass('vectors_1_near')"
+        described = "SELECT reloptions FROM pg_class WHERE oid = to_regclass('vectors_1_near')"
         assert "ef_construction = 128" in indexes.index_statements(1, DIMENSION, kind="hnsw")[0]
         assert database.build().valid
-        assert database.execute(told) == [(None,)]
+        assert database.execute(described) == [(None,)]
         options = f"-c search_path={database.schema},public"
         with psycopg.connect(postgres.url, options=options) as other:  # it reads by the index, and goes on
             other.execute("SET enable_seqscan = off")
@@ -515,7 +513,7 @@ class TestIndexes:
                 "SELECT key FROM vectors_1 ORDER BY vec::vector(8) <=> %s LIMIT 1", ("[1,0,0,0,0,0,0,0]",)
             )
             database.call(indexes._relax, found)
-        assert database.execute(told) == [(["ef_construction=128"],)]
+        assert database.execute(described) == [(["ef_construction=128"],)]
         assert "is in use" in caplog.text
 
     def test_what_cannot_be_is_refused(self, database: Database) -> None:

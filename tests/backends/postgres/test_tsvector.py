@@ -21,7 +21,7 @@ def quoted(lexemes: list[str]) -> list[str]:
     return [f"'{lexeme}'" for lexeme in lexemes]
 
 
-def test_terms_are_counted_and_the_repeated_ones_told() -> None:
+def test_terms_are_counted_and_the_repeated_ones_listed() -> None:
     length, repeats, words = columns(ANN, "hike bee hike")
     assert length == 3
     assert json.loads(repeats or "") == {"hike": 2}

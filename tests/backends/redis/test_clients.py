@@ -165,16 +165,16 @@ def test_more_calls_than_connections_wait_for_their_turn(here: Settings) -> None
     assert asyncio.run(main()) >= 1
 
 
-def test_who_waited_in_vain_for_a_connection_is_told_of_the_pool(here: Settings) -> None:
+def test_who_waited_in_vain_for_a_connection_is_pointed_to_the_option_pool(here: Settings) -> None:
     crowded = Settings(hosts=here.hosts, prefix=here.prefix, pool=1, timeout=0.05)
 
     async def main() -> None:
         keyvalue = RedisKeyValue(crowded)
         pool = (await keyvalue._clients.get()).connection_pool
         held = await pool.get_connection()
-        with pytest.raises(Unavailable, match="raise the option pool") as told:
+        with pytest.raises(Unavailable, match="raise the option pool") as caught:
             await keyvalue.get("x")
-        assert told.value.unsent
+        assert caught.value.unsent
         await pool.release(held)
         assert await keyvalue.get("x") is None
         await keyvalue.close()
@@ -183,9 +183,9 @@ def test_who_waited_in_vain_for_a_connection_is_told_of_the_pool(here: Settings)
     store = RedisStore(crowded)
     pool = store._server.client().connection_pool
     held = pool.get_connection()
-    with pytest.raises(Unavailable, match="raise the option pool") as told:
+    with pytest.raises(Unavailable, match="raise the option pool") as caught:
         run(store, store.get(ANYBODY, ["x"], now=START))
-    assert told.value.unsent
+    assert caught.value.unsent
     pool.release(held)
     run(store, store.close())
 

@@ -304,7 +304,7 @@ def test_a_server_that_is_away_is_unavailable_and_no_promise_is_made_for_it(open
         assert harness.ids() == ["a"]
 
 
-def test_a_full_memory_is_told_and_what_is_there_stays(opened: list[Store]) -> None:
+def test_a_full_memory_is_reported_and_what_is_there_stays(opened: list[Store]) -> None:
     with redis(durable=False, settings={"maxmemory": "6mb", "maxmemory-policy": "noeviction"}) as server:
         opened.append(open_store(server.url))
         harness = Harness(opened[0])

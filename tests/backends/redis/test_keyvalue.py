@@ -83,7 +83,7 @@ def test_a_ttl_is_rounded_up_to_milliseconds(redis_url: str, redis: Service) -> 
     run(part, part.close())
 
 
-def test_what_another_program_keeps_under_a_key_of_ours_is_told_and_stays(
+def test_what_another_program_keeps_under_a_key_of_ours_is_reported_and_stays(
     redis_url: str, redis: Service
 ) -> None:
     part = open_keyvalue(redis_url)
@@ -98,14 +98,14 @@ def test_what_another_program_keeps_under_a_key_of_ours_is_told_and_stays(
         lambda: part.replace("key", b"1", expected=b"x"),
         lambda: part.delete("key", expected=b"x"),
     ):
-        with pytest.raises(BackendError, match="prefix of its own"):
+        with pytest.raises(BackendError, match="its own prefix"):
             run(part, call())
     assert raw.lrange(name, 0, -1) == [b"x"]
     raw.close()
     run(part, part.close())
 
 
-def test_errors_in_scripts_are_told_like_those_of_commands(redis_url: str) -> None:
+def test_errors_in_scripts_are_reported_like_those_of_commands(redis_url: str) -> None:
     part = open_keyvalue(redis_url)
     run(part, part.set("key", b"text"))
     with pytest.raises(InvalidInput, match="not a counter"):

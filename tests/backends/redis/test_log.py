@@ -96,7 +96,7 @@ def test_what_redis_never_gave_is_no_position(log: Log, position: str) -> None:
         run(log, log.trim("s", through=position))
 
 
-def test_a_foreign_entry_or_value_is_told(log: Log, redis_url: str, raw: native.Redis) -> None:
+def test_a_foreign_entry_or_value_is_reported(log: Log, redis_url: str, raw: native.Redis) -> None:
     raw.xadd(name(redis_url, "s"), {"other": "x"})
     with pytest.raises(Corrupt, match="prefix"):
         run(log, log.read("s"))

@@ -108,7 +108,7 @@ def test_a_lost_table_is_a_problem(redis_url: str, table: str) -> None:
     run(part, part.close())
 
 
-def test_changes_that_are_gone_make_followers_begin_anew(redis_url: str) -> None:
+def test_changes_that_are_gone_make_followers_start_over(redis_url: str) -> None:
     part = open_store(redis_url)
     harness = Harness(part)
     harness.insert("tea", "a")

@@ -325,21 +325,21 @@ def test_a_long_batch_that_comes_too_late_leaves_nothing_of_its_attempts(
     closed(there.store)
 
 
-def test_who_is_always_too_late_is_told_so(
+def test_who_is_always_too_late_gets_an_error(
     store: RedisStore, harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transaction, "_TRIES", 3)
     harness.insert("tea", "a")
     tried: list[int] = []
 
-    def hopeless(given: Transaction) -> None:
+    def failing(given: Transaction) -> None:
         given.row(name_of("default", "a"))
         given.put("access", name_of("default", "a"), b"[1,0]")
         harness.update("a", content=f"changed {len(tried)}")
         tried.append(1)
 
-    with pytest.raises(Unavailable, match="others"):
-        transact(store._server, hopeless)
+    with pytest.raises(Unavailable, match="other writers"):
+        transact(store._server, failing)
     assert len(tried) == 3
     assert harness.one("a").access_count == 0
 
@@ -603,7 +603,7 @@ def test_what_changes_between_two_looks_of_the_doctor_is_no_problem(
     closed(there.store)
 
 
-def test_a_corrupt_row_is_told_by_name_and_harms_no_other(store: RedisStore, harness: Harness) -> None:
+def test_a_corrupt_row_is_reported_by_name_and_harms_no_other(store: RedisStore, harness: Harness) -> None:
     populate(harness)
     raw(store).hset(key(store, "records"), NAME, b"[1,2")
     for call in (lambda: harness.get("a", "b"), lambda: harness.update("a", content="x"), harness.scan):
@@ -620,7 +620,7 @@ def test_a_corrupt_row_is_told_by_name_and_harms_no_other(store: RedisStore, har
         harness.found("banana")
 
 
-def test_unreadable_vectors_are_told(store: RedisStore, harness: Harness) -> None:
+def test_unreadable_vectors_are_reported(store: RedisStore, harness: Harness) -> None:
     harness.insert("apple", "a", embedding=embedding(0))
     raw(store).hset(key(store, "vectors"), b"suite\0001", b"xyz")
     with pytest.raises(Corrupt):

@@ -214,7 +214,7 @@ def test_a_sentinel_that_is_down_is_passed_over(watched: WatchedRedis) -> None:
         ((":pw@", ":s3cr3t@"), ConfigError),
     ],
 )
-def test_a_wrong_name_or_password_is_told_without_secrets(
+def test_a_wrong_name_or_password_is_reported_without_secrets(
     watched: WatchedRedis, change: tuple[str, str], kind: type[MemwellError]
 ) -> None:
     part = open_keyvalue(watched.url.replace(*change))

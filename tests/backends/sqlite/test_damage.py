@@ -131,7 +131,7 @@ def test_no_damaged_byte_is_answered_with_ok_and_a_wrong_answer(path: Path) -> N
     assert not [failure for failure in failures if "please report" in failure]
 
 
-def test_a_damaged_table_is_told_with_the_remedy_and_repair_changes_nothing(path: Path) -> None:
+def test_a_damaged_table_is_reported_with_the_remedy_and_repair_changes_nothing(path: Path) -> None:
     with opened(path) as memory:
         fill(memory)
     content = bytearray(path.read_bytes())

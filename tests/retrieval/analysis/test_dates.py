@@ -12,15 +12,15 @@ from memwell.retrieval.analysis.dates import intervals
 from memwell.retrieval.analysis.days import distance, month_span, on_calendar, weekday_span
 from memwell.retrieval.analysis.text import analyze
 
-TOLD = date(2023, 7, 19)
+SAID = date(2023, 7, 19)
 """A Wednesday."""
 
 
-def named(text: str, told: date = TOLD) -> list[tuple[str, str]]:
+def named(text: str, said: date = SAID) -> list[tuple[str, str]]:
     """First and last days named, as ISO dates."""
     return [
         (date.fromordinal(first).isoformat(), date.fromordinal(last).isoformat())
-        for first, last in intervals(text, told)
+        for first, last in intervals(text, said)
     ]
 
 
@@ -118,7 +118,7 @@ def test_on_a_wednesday_in_july(text: str, first: str, last: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told", "first", "last"),
+    ("text", "said", "first", "last"),
     [
         ("yesterday", date(2024, 3, 1), "2024-02-29", "2024-02-29"),
         ("yesterday", date(2023, 3, 1), "2023-02-28", "2023-02-28"),
@@ -144,8 +144,8 @@ def test_on_a_wednesday_in_july(text: str, first: str, last: str) -> None:
         ("last year", date(9999, 12, 31), "9998-01-01", "9998-12-31"),
     ],
 )
-def test_on_other_days(text: str, told: date, first: str, last: str) -> None:
-    assert named(text, told) == [(first, last)]
+def test_on_other_days(text: str, said: date, first: str, last: str) -> None:
+    assert named(text, said) == [(first, last)]
 
 
 def test_counts_may_be_words() -> None:
@@ -182,7 +182,7 @@ def test_no_time_is_named_by(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "said"),
     [
         ("the day before yesterday", date(1, 1, 1)),
         ("two weeks ago", date(1, 1, 1)),
@@ -192,9 +192,9 @@ def test_no_time_is_named_by(text: str) -> None:
         ("in 999 years", date(9999, 1, 1)),
     ],
 )
-def test_what_lies_outside_the_calendar_is_left_out(text: str, told: date) -> None:
+def test_what_lies_outside_the_calendar_is_left_out(text: str, said: date) -> None:
     """Days before the year 1 once broke the line of signals, and with it every recall of the owner."""
-    assert intervals(text, told) == []
+    assert intervals(text, said) == []
 
 
 def test_may_the_month_is_capitalised() -> None:
@@ -251,33 +251,33 @@ TEXTS = st.one_of(
 @given(TEXTS, st.dates())
 @example("the past 999 years", date(1, 1, 1))
 @example("in 999 years, next year, next month, next weekend", date(9999, 12, 31))
-def test_any_text_gives_ordered_days_of_the_calendar(text: str, told: date) -> None:
-    for first, last in intervals(text, told):
+def test_any_text_gives_ordered_days_of_the_calendar(text: str, said: date) -> None:
+    for first, last in intervals(text, said):
         assert date.min.toordinal() <= first <= last <= date.max.toordinal()
 
 
 @given(TEXTS.filter(str.isascii), st.dates())
-@example("the other day", TOLD)
-@example("It may be", TOLD)
-@example("In May", TOLD)
-def test_knowing_the_terms_changes_nothing(text: str, told: date) -> None:
-    assert intervals(text, told, terms=analyze(text)) == intervals(text, told)
+@example("the other day", SAID)
+@example("It may be", SAID)
+@example("In May", SAID)
+def test_knowing_the_terms_changes_nothing(text: str, said: date) -> None:
+    assert intervals(text, said, terms=analyze(text)) == intervals(text, said)
 
 
 @given(TEXTS, st.dates(date(2, 1, 1), date(9000, 1, 1)))
-def test_other_words_around_change_nothing(text: str, told: date) -> None:
+def test_other_words_around_change_nothing(text: str, said: date) -> None:
     sentence = text.strip() + " |"
     filler = "cats and dogs sat here | " * 8
-    assert intervals(filler + sentence + filler, told) == intervals(sentence, told)
+    assert intervals(filler + sentence + filler, said) == intervals(sentence, said)
 
 
 @given(st.dates(date(1000, 1, 1), date(9000, 1, 1)), st.integers(0, 6))
-def test_the_last_and_the_next_weekday_are_within_a_week(told: date, weekday: int) -> None:
-    last, following = weekday_span(weekday, told, -1)[0], weekday_span(weekday, told, 1)[0]
+def test_the_last_and_the_next_weekday_are_within_a_week(said: date, weekday: int) -> None:
+    last, following = weekday_span(weekday, said, -1)[0], weekday_span(weekday, said, 1)[0]
     assert date.fromordinal(last).weekday() == date.fromordinal(following).weekday() == weekday
-    assert told.toordinal() - 7 <= last < told.toordinal() < following <= told.toordinal() + 7
-    since, until = weekday_span(weekday, told, 0)
-    assert (since, until) == ((told.toordinal(),) * 2 if told.weekday() == weekday else (last, following))
+    assert said.toordinal() - 7 <= last < said.toordinal() < following <= said.toordinal() + 7
+    since, until = weekday_span(weekday, said, 0)
+    assert (since, until) == ((said.toordinal(),) * 2 if said.weekday() == weekday else (last, following))
 
 
 @given(st.dates(date(1, 1, 1), date(9998, 12, 31)))

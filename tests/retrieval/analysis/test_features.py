@@ -13,26 +13,26 @@ from memwell.retrieval.analysis.features import describe, lexemes_and_signals, r
 from memwell.testing.samples import record
 from memwell.types import Record
 
-TOLD = datetime(2023, 7, 19, 12, tzinfo=UTC)
+SAID = datetime(2023, 7, 19, 12, tzinfo=UTC)
 DAY = date(2023, 7, 19).toordinal()
 
 
-def told(content: str, at: datetime = TOLD, **metadata: Any) -> Record:
+def spoken(content: str, at: datetime = SAID, **metadata: Any) -> Record:
     return record(content, id="r", at=at, metadata=metadata)
 
 
 def signals(content: str, **metadata: Any) -> tuple[str | None, float, Any]:
-    return read_signals(lexemes_and_signals(told(content, **metadata))[1])
+    return read_signals(lexemes_and_signals(spoken(content, **metadata))[1])
 
 
 def test_a_plain_note_has_words_and_no_line() -> None:
-    assert lexemes_and_signals(told("The cats like oat milk")) == ("cat like oat milk", "")
-    assert lexemes_and_signals(told("of the")) == ("", "")
+    assert lexemes_and_signals(spoken("The cats like oat milk")) == ("cat like oat milk", "")
+    assert lexemes_and_signals(spoken("of the")) == ("", "")
     assert read_signals("") == (None, 0.0, ())
 
 
 def test_the_line_has_the_speaker_the_idle_share_and_the_times() -> None:
-    lexemes, line = lexemes_and_signals(told("Ana: Were you there yesterday or in May?"))
+    lexemes, line = lexemes_and_signals(spoken("Ana: Were you there yesterday or in May?"))
     first, last = date(2023, 5, 1).toordinal(), date(2023, 5, 31).toordinal()
     assert lexemes == "ana yesterday"
     assert line == f"ana\t1.00\t{DAY - 1}-{DAY - 1},{first}-{last}"
@@ -75,7 +75,7 @@ def test_anything_else_is_refused(line: str) -> None:
 )
 @example("the day before yesterday", None, datetime(1, 1, 1, tzinfo=UTC))
 def test_any_record_comes_back_from_its_line(content: str, speaker: str | None, at: datetime) -> None:
-    made = told(content, at, **({} if speaker is None else {"speaker": speaker}))
+    made = spoken(content, at, **({} if speaker is None else {"speaker": speaker}))
     lexemes, line = lexemes_and_signals(made)
     terms, features = describe(content, created_at=at, actor=" ".join(speaker.split()) if speaker else None)
     actor, question_share, times = read_signals(line)

@@ -139,7 +139,7 @@ def test_a_window_reaches_three_turns_either_way(room: Room) -> None:
     assert room.window(slots[4]) == [1, 2, 3, 5, 6, 7]
 
 
-def test_windows_are_found_anew_after_a_change_near_by(room: Room) -> None:
+def test_windows_are_found_again_after_a_change_near_by(room: Room) -> None:
     slots = [room.say(key, 10 * key) for key in range(4)]
     assert room.window(slots[0]) == [1, 2, 3]
     new = room.say(9, 5)

@@ -28,7 +28,7 @@ def used(values: OwnerCache[list[int]], *users: str | None) -> None:
             pass
 
 
-def test_a_value_is_brought_abreast_at_each_use() -> None:
+def test_a_value_is_brought_up_to_date_at_each_use() -> None:
     values = kept()
     used(values, "ann", "ann", "bob")
     with values.fresh(("t", "ann")) as value:
@@ -70,7 +70,7 @@ def test_what_is_dropped_or_forgotten_weighs_nothing() -> None:
     assert len(values.owners()) == 3
 
 
-def test_what_an_interrupt_left_half_changed_is_made_anew() -> None:
+def test_what_an_interrupt_left_half_changed_is_created_again() -> None:
     failing = False
 
     def follow(value: list[int] | None, owner: tuple[str, str | None]) -> list[int]:

@@ -170,8 +170,8 @@ def test_a_quoted_phrase_lifts_those_that_hold_it() -> None:
 
 
 def test_what_only_asks_is_worse() -> None:
-    told, asked = ranked(candidate(1, question_share=1.0), candidate(2))
-    assert (told.key, asked.key) == (2, 1)
+    statement, asked = ranked(candidate(1, question_share=1.0), candidate(2))
+    assert (statement.key, asked.key) == (2, 1)
     [share] = [part for part in asked.parts if part.name == "question_share"]
     assert share.value == 1
     assert share.weight < 0
@@ -323,8 +323,8 @@ def test_a_limit_gives_the_beginning_of_all(candidates: list[Candidate], ask: Qu
 
 
 def test_facts_of_a_record() -> None:
-    told = datetime(2023, 7, 19, 9, tzinfo=UTC)
-    terms, features = describe("Ána: I moved yesterday. And you?", created_at=told)
+    statement = datetime(2023, 7, 19, 9, tzinfo=UTC)
+    terms, features = describe("Ána: I moved yesterday. And you?", created_at=statement)
     assert terms == ["ana", "move", "yesterday"]
     assert features == Features(
         length=3,

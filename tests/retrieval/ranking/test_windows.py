@@ -83,11 +83,11 @@ def test_an_answer_near_by_keeps_its_larger_share() -> None:
 
 def test_a_question_counts_more_to_the_turn_that_answers_it() -> None:
     weights = Weights(reply=0.0, asked=0.5)
-    told = window(talk("a", "a", "b"), 2, weights)
+    plain = window(talk("a", "a", "b"), 2, weights)
     asked = window(talk("a", "a", "b", question_share=[0, 1.0]), 2, weights)
-    assert asked[1].words == pytest.approx(1.5 * told[1].words)
-    assert asked[1].meaning == pytest.approx(1.5 * told[1].meaning)
-    assert asked[0] == told[0]
+    assert asked[1].words == pytest.approx(1.5 * plain[1].words)
+    assert asked[1].meaning == pytest.approx(1.5 * plain[1].meaning)
+    assert asked[0] == plain[0]
 
 
 def test_a_question_does_not_count_more_to_the_one_who_asked_it() -> None:

@@ -14,7 +14,7 @@ from memwell.ports import Change, Delete, Embed, Insert, SetLink, Unlink, Update
 
 FED = Mutants()
 breaks = FED.breaks
-TOLD = "test_every_change_of_a_record_is_reported"
+LISTED = "test_every_change_of_a_record_is_reported"
 ORDER = "test_changes_are_reported_in_order"
 SILENCE = "test_no_change_is_skipped_silently"
 
@@ -44,7 +44,7 @@ class Silent(MemoryStore):
 def silent(name: str, hides: Callable[[Any, Any], bool]) -> None:
     """Add stores that are silent on some writes."""
     hook = staticmethod(hides)
-    breaks(TOLD)(type(name, (Silent,), {"__doc__": "Some writes are not told.", "hides": hook}))
+    breaks(LISTED)(type(name, (Silent,), {"__doc__": "Some writes are not told.", "hides": hook}))
 
 
 silent("SilentOnInserts", lambda op, result: isinstance(op, Insert) and not result.reinforced)
@@ -65,7 +65,7 @@ silent("SilentOnDeletesByFilter", lambda op, result: isinstance(op, Delete) and 
 silent("SilentOnDeletesOfScopes", lambda op, result: isinstance(op, Delete) and not op.ids and not op.where)
 
 
-@breaks(TOLD)
+@breaks(LISTED)
 class SilentOnSweeps(Silent):
     """A sweep is not told."""
 

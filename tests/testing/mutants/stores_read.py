@@ -426,7 +426,7 @@ counted("expired")
 # ------------------------------------------------------------------------------------------ history and links
 
 
-def told(name: str, doc: str, change: Callable[[Record], Record], test: str) -> None:
+def reported(name: str, doc: str, change: Callable[[Record], Record], test: str) -> None:
     """Add stores whose older versions are others."""
 
     async def history(self: MemoryStore, scope: Scope, id: str, now: datetime) -> list[Version]:
@@ -437,19 +437,23 @@ def told(name: str, doc: str, change: Callable[[Record], Record], test: str) -> 
 
 
 WHOLE = "test_older_versions_are_whole"
-told("VersionsWithoutMetadata", "Older versions have no metadata.", lambda r: replace(r, metadata={}), WHOLE)
-told("VersionsWithoutTags", "Older versions have no tags.", lambda r: replace(r, tags=()), WHOLE)
-told(
+reported(
+    "VersionsWithoutMetadata", "Older versions have no metadata.", lambda r: replace(r, metadata={}), WHOLE
+)
+reported("VersionsWithoutTags", "Older versions have no tags.", lambda r: replace(r, tags=()), WHOLE)
+reported(
     "VersionsWithoutCategory", "Older versions have no category.", lambda r: replace(r, category=None), WHOLE
 )
-told("VersionsWithoutExpiry", "Older versions have no expiry.", lambda r: replace(r, expires_at=None), WHOLE)
-told(
+reported(
+    "VersionsWithoutExpiry", "Older versions have no expiry.", lambda r: replace(r, expires_at=None), WHOLE
+)
+reported(
     "VersionsWithoutImportance",
     "Older versions forget importance.",
     lambda r: replace(r, importance=0.5),
     WHOLE,
 )
-told(
+reported(
     "VersionsWithoutNamespace",
     "Older versions forget whose they are.",
     lambda r: replace(r, scope=Scope()),

@@ -17,7 +17,7 @@ breaks = SEARCHED.breaks
 AS_MODEL = "test_a_search_returns_what_the_in_memory_store_returns"
 
 
-def told(name: str, change: Callable[[Candidate], Any], test: str = AS_MODEL) -> None:
+def reported(name: str, change: Callable[[Candidate], Any], test: str = AS_MODEL) -> None:
     """Add stores that change each candidate."""
 
     async def search(self: MemoryStore, search: Search) -> Found:
@@ -56,19 +56,19 @@ def setting(**values: Any) -> Callable[[Candidate], None]:
     return change
 
 
-told("NoFeatures", lambda c: setattr(c, "features", Features(length=c.features.length)))
-told("NoLength", lambda c: setattr(c, "features", replace(c.features, length=0)))
-told("NoActor", lambda c: setattr(c, "features", replace(c.features, actor=None)))
-told("NoDay", lambda c: setattr(c, "features", replace(c.features, day=None)))
-told("NoIntervals", lambda c: setattr(c, "features", replace(c.features, intervals=())))
-told("NoQuestionShare", lambda c: setattr(c, "features", replace(c.features, question_share=0.0)))
-told("TermsOnce", lambda c: setattr(c, "matches", [(term, 1) for term, _ in c.matches]))
-told("NoWindow", setting(counts={}, length=0.0))
-told("NoWindowCosine", setting(window_cosine=None))
-told("OwnCosineAsWindow", lambda c: setattr(c, "window_cosine", c.cosine))
-told("NoSession", setting(session=None))
-told("NoPhrases", setting(phrases=0.0))
-told("HalfCosines", lambda c: setattr(c, "cosine", c.cosine and c.cosine / 2))
+reported("NoFeatures", lambda c: setattr(c, "features", Features(length=c.features.length)))
+reported("NoLength", lambda c: setattr(c, "features", replace(c.features, length=0)))
+reported("NoActor", lambda c: setattr(c, "features", replace(c.features, actor=None)))
+reported("NoDay", lambda c: setattr(c, "features", replace(c.features, day=None)))
+reported("NoIntervals", lambda c: setattr(c, "features", replace(c.features, intervals=())))
+reported("NoQuestionShare", lambda c: setattr(c, "features", replace(c.features, question_share=0.0)))
+reported("TermsOnce", lambda c: setattr(c, "matches", [(term, 1) for term, _ in c.matches]))
+reported("NoWindow", setting(counts={}, length=0.0))
+reported("NoWindowCosine", setting(window_cosine=None))
+reported("OwnCosineAsWindow", lambda c: setattr(c, "window_cosine", c.cosine))
+reported("NoSession", setting(session=None))
+reported("NoPhrases", setting(phrases=0.0))
+reported("HalfCosines", lambda c: setattr(c, "cosine", c.cosine and c.cosine / 2))
 counted("NoDocuments", documents=0)
 counted("NoMeanCosine", mean_cosine=None)
 counted("NoFrequencies", frequencies=[])

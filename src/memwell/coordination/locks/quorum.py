@@ -143,7 +143,7 @@ class _Redlock(Lock):
         return await _bridge.within(self._timeout, lambda: request(part))
 
     def _require_quorum(self, answers: Sequence[bool | Exception]) -> None:
-        """Raise if so many key-values failed that waiting does not help."""
+        """Raise if too many key-values failed for waiting to help."""
         failures = [answer for answer in answers if isinstance(answer, Exception)]
         if len(self._parts) - len(failures) >= self._quorum:
             return

@@ -37,7 +37,7 @@ class Projection(Sink):
         return await self.store.serving() in (None, self.model)
 
     async def deliver(self, changes: Sequence[Change]) -> None:
-        """Make the index hold the changed records as they stand now."""
+        """Copy the current state of the changed records into the index."""
         points: list[Point] = []
         gone: list[str] = []
         for tenant, ids in by_tenant(changed(changes)).items():

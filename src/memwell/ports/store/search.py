@@ -124,7 +124,7 @@ class Candidate:
     window_cosine: float | None
     """Mean cosine of the window; `None` when nothing of it has a vector."""
     session: Hashable | None = None
-    """Its conversation; `None` when it stands alone."""
+    """Its conversation; `None` without one."""
     phrases: float = 0.0
     """Share of the quoted phrases it holds (see `text.phrase_share`)."""
 

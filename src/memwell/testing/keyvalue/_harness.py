@@ -32,7 +32,7 @@ class KeyValueSuite:
 
     @pytest.fixture
     def advance(self) -> Advance:
-        """A function that lets so many seconds pass for the part."""
+        """A function that lets seconds pass for the part."""
         pytest.skip("the fixture `advance` is not given")
 
     @property

@@ -232,7 +232,7 @@ class Remembering(MemorySuite):
         assert memory.count() == 600
         assert memory.stats().unembedded == 0
 
-    def test_what_differs_is_kept_apart(self, memory: Memory) -> None:
+    def test_what_differs_is_stored_separately(self, memory: Memory) -> None:
         memory.remember("tea", user_id="ann")
         for other in (
             {"user_id": "bob"},

@@ -1,4 +1,4 @@
-"""Memcached: the program on the PATH."""
+"""A memcached server, from the program on the PATH."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ __all__ = ["MemcachedServer"]
 
 
 class MemcachedServer(Service):
-    """One Memcached of `megabytes`. It keeps nothing when it ends, in whatever way."""
+    """One memcached with a memory of `megabytes`. It stores nothing on disk."""
 
     name = "memcached"
-    nobody = True
-    polite = signal.SIGKILL  # Nothing is left to put in order, and SIGTERM takes it a second.
+    unprivileged = True
+    stop_signal = signal.SIGKILL  # It has nothing to save, and SIGTERM takes a second.
 
     def __init__(self, *, megabytes: int = 64) -> None:
         self._megabytes = megabytes

@@ -1,4 +1,4 @@
-"""PgBouncer in front of a PostgreSQL: the program on the PATH."""
+"""PgBouncer in front of a PostgreSQL, from the program on the PATH."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = ["PgBouncer"]
 
 
 class PgBouncer(Service):
-    """A pooler of a few connections to `server`, which hands them on after each transaction, or each session."""
+    """A pooler of a few connections to `server`, shared per transaction or per session."""
 
     name = "pgbouncer"
-    nobody = True
-    polite = signal.SIGKILL  # Nothing is left to put in order, and SIGTERM waits for clients.
+    unprivileged = True
+    stop_signal = signal.SIGKILL  # It has nothing to save, and SIGTERM waits for clients.
 
     def __init__(
         self, server: Service, *, mode: Literal["transaction", "session"] = "transaction", size: int = 4

@@ -40,8 +40,8 @@ class PostgresServer(Service):
     """
 
     name = "postgres"
-    polite = signal.SIGINT  # The "fast" shutdown, which does not wait for clients.
-    nobody = True
+    stop_signal = signal.SIGINT  # The "fast" shutdown, which does not wait for clients.
+    unprivileged = True
 
     def __init__(
         self, *, durable: bool = True, version: int = 18, settings: Mapping[str, str] | None = None

@@ -101,8 +101,8 @@ class WatchedRedis(_Group):
 
     def _complete(self) -> bool:
         for sentinel in self.sentinels:
-            told = call(sentinel, "SENTINEL", "MASTER", MASTER)
-            state = dict(zip(told[::2], told[1::2], strict=True))
+            answer = call(sentinel, "SENTINEL", "MASTER", MASTER)
+            state = dict(zip(answer[::2], answer[1::2], strict=True))
             if (state[b"num-slaves"], state[b"num-other-sentinels"]) != (b"1", b"2"):
                 return False
         return True
@@ -136,9 +136,12 @@ class RedisCluster(_Group):
         return f"redis://{login}{','.join(f'127.0.0.1:{node.port}' for node in self.nodes)}?cluster=true"
 
     def _complete(self) -> bool:
-        wanted = (b"cluster_state:ok", b"cluster_known_nodes:3", b"cluster_slots_ok:16384")
+        expected = (b"cluster_state:ok", b"cluster_known_nodes:3", b"cluster_slots_ok:16384")
         return all(
-            word in told for node in self.nodes for told in [call(node, "CLUSTER", "INFO")] for word in wanted
+            word in answer
+            for node in self.nodes
+            for answer in [call(node, "CLUSTER", "INFO")]
+            for word in expected
         )
 
 

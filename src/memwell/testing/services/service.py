@@ -28,25 +28,25 @@ _PORTS = range(20_000, 32_000)
 
 
 class ServiceFailed(RuntimeError):
-    """A server cannot be started or does not answer; the message holds what it said itself."""
+    """A server cannot be started or does not answer; the message contains its log."""
 
 
 class Service(ABC):
     """One server: started when made, stopped and its folder removed by `close` or at the end of the `with` block.
 
     `stop` and `kill` keep the folder; `start` then serves the same data on the same port. Each may be called twice.
-    The server never outlives the process that made it, even when that is killed.
+    The server never outlives the process that started it, even when that is killed.
     """
 
     name: ClassVar[str]
-    """What the server is called in errors."""
-    polite: ClassVar[int] = signal.SIGTERM
-    """The signal that ends it in order."""
-    nobody: ClassVar[bool] = False
-    """Whether it refuses to run as root, and runs as `nobody` then."""
+    """The name of the server in errors."""
+    stop_signal: ClassVar[int] = signal.SIGTERM
+    """The signal for an orderly shutdown."""
+    unprivileged: ClassVar[bool] = False
+    """Whether it refuses to run as root; then it runs as the user `nobody`."""
 
     def __init__(self) -> None:
-        self.user = _nobody() if self.nobody and os.geteuid() == 0 else None
+        self.user = _unprivileged_user() if self.unprivileged and os.geteuid() == 0 else None
         self.folder = Path(tempfile.mkdtemp(prefix=f"memwell-{self.name}-"))
         self._process: subprocess.Popen[bytes] | None = None
         self._removal = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
@@ -89,7 +89,7 @@ class Service(ABC):
             "command": self._command(),
             "user": self.user,
             "folder": str(self.folder),
-            "signal": int(self.polite),
+            "signal": int(self.stop_signal),
         }
         command = [sys.executable, "-I", "-S", watchdog.__file__, json.dumps(job)]
         with (self.folder / "log").open("ab") as log:
@@ -149,21 +149,20 @@ class Service(ABC):
         how = "does not answer" if process.poll() is None else f"ended with status {process.returncode}"
         self._order(b"kill\n")
         raise ServiceFailed(
-            f"{self.name} {how} on port {self.port}; it was started by `{' '.join(self._command())}` and said:\n"
+            f"{self.name} {how} on port {self.port}; it was started by `{' '.join(self._command())}` and logged:\n"
             f"{self.log()[-4000:] or '(nothing)'}"
         )
 
 
 def answer(port: int, question: bytes) -> bytes:
-    """What a line protocol on this port says to a question. Raises `OSError` when nobody listens."""
+    """Send a question to a line protocol and return the answer. Raises `OSError` when no server listens on the port."""
     with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
         connection.sendall(question)
         return connection.recv(1000)
 
 
 def program(name: str) -> str:
-    """The path of a program: on the PATH, or where Debian and Homebrew put servers, which is not on everyone's. Raises
-    `ServiceFailed` when there is none."""
+    """The path of a program: on the PATH, or in the folders of Debian and Homebrew. Raises `ServiceFailed` if none."""
     places = ["/usr/bin", "/usr/sbin", "/usr/local/bin", "/opt/homebrew/bin"]
     found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), *places]))
     if found is None:
@@ -174,7 +173,7 @@ def program(name: str) -> str:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on, outside the range that clients get."""
+    """A free port of 127.0.0.1, outside the range of client ports."""
     for port in random.SystemRandom().sample(_PORTS, 200):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -186,7 +185,7 @@ def free_port() -> int:
     raise ServiceFailed("200 ports of 127.0.0.1 tried, none is free")
 
 
-def _nobody() -> tuple[int, int]:
+def _unprivileged_user() -> tuple[int, int]:
     import pwd
 
     entry = pwd.getpwnam("nobody")

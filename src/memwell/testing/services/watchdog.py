@@ -1,9 +1,9 @@
-"""The process between a test run and one server: it starts the server, obeys its owner, and outlives nobody.
+"""The process between a test run and one server: it starts the server, and stops it when the test run ends.
 
-Run as a script with one JSON argument (see `main`). It reads orders from its standard input: `stop` ends the server
-in order, `kill` ends it with SIGKILL. When the input ends without an order, the owner is gone, however it went: the
-server is ended and its folder removed. Once this process has exited, nothing of the server is left running. It uses the
-standard library alone, so that it starts in a few milliseconds.
+Run as a script with one JSON argument (see `main`). It reads commands from its standard input: `stop` shuts the
+server down in order, `kill` ends it with SIGKILL. When the input ends without a command, the owner has ended or was
+killed: the server is stopped and its folder removed. When this process has exited, no process of the server is left. It
+uses the standard library alone, so that it starts in a few milliseconds.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
 def main(job: dict[str, Any]) -> int:
-    """Run `job["command"]` as `job["user"]` (or as ourselves) until it ends or is told to; its exit status.
+    """Run `job["command"]` as `job["user"]` (or the current user) until it ends or is stopped; returns its exit status.
 
     `job["signal"]` ends it in order; `job["folder"]` is removed when the owner is gone.
     """
@@ -53,10 +53,10 @@ def main(job: dict[str, Any]) -> int:
     return status
 
 
-def _obey(server: int, polite: int, ended: threading.Event, orders: list[str]) -> None:
+def _obey(server: int, stop_signal: int, ended: threading.Event, orders: list[str]) -> None:
     orders.append(sys.stdin.readline().strip())
     if orders[0] != "kill":
-        _send(server, polite)
+        _send(server, stop_signal)
         if ended.wait(PATIENCE):
             return
     _send(-server, signal.SIGKILL)

@@ -59,7 +59,7 @@ class Harness:
 
     @property
     def foretells(self) -> bool:
-        """Whether the store says beforehand what is a duplicate; it need not."""
+        """Whether the store implements `duplicates`; it need not."""
         return type(self.store)._duplicates is not Store._duplicates
 
     def advance(self, seconds: float) -> None:

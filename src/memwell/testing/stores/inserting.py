@@ -178,9 +178,9 @@ class Inserting(StoreSuite):
         assert third.reinforced == 2
         assert harness.count() == 1
 
-    def test_duplicates_tells_beforehand_which_inserts_reinforce(self, harness: Harness) -> None:
+    def test_duplicates_predicts_which_inserts_reinforce(self, harness: Harness) -> None:
         if not harness.foretells:
-            pytest.skip("the store does not say beforehand what is a duplicate")
+            pytest.skip("the store does not implement `duplicates`")
         harness.insert("tea", "a")
         harness.insert("old", ttl=1)
         harness.advance(1)

@@ -19,7 +19,7 @@ __all__ = ["Row", "State", "alive", "row_of", "sees"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A record with its projections, vectors, versions and relationships; accesses stand apart."""
+    """A record with its index terms, vectors, versions and relationships, but without its accesses."""
 
     record: Record
     digest: int

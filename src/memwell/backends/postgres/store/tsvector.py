@@ -93,7 +93,7 @@ def _escaped(lexeme: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _hashed(name: str, size: int) -> str:
-    """A hash of so many bytes, as text: four characters for three bytes."""
+    """A hash of `size` bytes, as text: four characters for three bytes."""
     return (
         base64.urlsafe_b64encode(hashlib.blake2b(name.encode(), digest_size=size).digest())
         .decode()

@@ -22,7 +22,7 @@ __all__ = ["FUNCTIONS", "compile"]
 
 
 def compile(node: Node) -> Part:
-    """The condition on the row alias `r`, fit to stand beside any AND, and the values for its question marks."""
+    """The condition on the row alias `r`, safe to combine with AND, and the values of its question marks."""
     return _DIALECT.compile(node)
 
 
