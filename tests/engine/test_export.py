@@ -173,6 +173,11 @@ def test_an_unfinished_export_of_another_scope_stays(memory: Memory, path: Path)
     assert partial.read_bytes() == before
 
 
+def test_an_export_into_a_folder_that_is_not_there_says_so(memory: Memory, tmp_path: Path) -> None:
+    with pytest.raises(BackendError, match="create the folder"):
+        memory.export(tmp_path / "nowhere" / "backup.jsonl")
+
+
 @pytest.mark.parametrize("name", ["memory.db", "memory.db-wal", "memory.db-shm", "link", "pipe"])
 def test_an_export_replaces_no_database_and_no_device(memory: Memory, tmp_path: Path, name: str) -> None:
     memory.remember("apple")

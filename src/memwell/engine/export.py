@@ -15,6 +15,7 @@ out, logged, and named as `skipped` in the last line.
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -53,10 +54,18 @@ async def export(engine: Engine, request: ExportRequest, progress: Progress | No
             return await _Export(engine, scope, file, vectors, progress).run()
     except OSError as error:
         raise BackendError(
-            f"the export cannot be written: {error}; free some space or choose another place, and run it again",
+            f"the export cannot be written: {error}; {_remedy(error)}, and run it again",
             part="memory",
             operation="export",
         ) from error
+
+
+def _remedy(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return "create the folder, or choose another place"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return "free some space or choose another place"
+    return "choose another place"
 
 
 class _Export:
