@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.quality.answers_report import COMPARED, CUTS, HYBRID, by, kept_and_rejected, pair, summary
 from benchmarks.quality.metrics import MEASURES, mean
 from benchmarks.speed.measure import Row
 
@@ -22,7 +23,10 @@ def main() -> None:
     parser.add_argument("files", type=Path, nargs="+")
     for path in parser.parse_args().files:
         found = json.loads(path.read_text("utf-8"))
-        tables = _speed(found["rows"]) if "rows" in found else _quality(found)
+        if "answers" in found:
+            tables = _answers(found["answers"])
+        else:
+            tables = _speed(found["rows"]) if "rows" in found else _quality(found)
         print("\n\n".join(tables) + "\n")
 
 
@@ -53,6 +57,38 @@ def _quality(found: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]]) -> 
             ["sessions, each by its best turn", *MEASURES],
             [[row, *_cells(entries)] for row, entries in sessions.items()],
         )
+
+
+def _answers(found: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]]) -> Iterator[str]:
+    shown = COMPARED[:5]
+    lines = [
+        [name, row, *(f"{100 * value:.1f}" for value in list(values.values())[:3]), _auc(values["AUC"])]
+        for name, rows in found.items()
+        for row in rows
+        if (values := summary(rows[row]))
+    ]
+    yield _table(["set", "row", "recall@1", "hit@5", "recall@5", "AUC"], lines)
+    for name, rows in found.items():
+        yield f"### {name}"
+        for key in ("category", "conversation") if name != "identifiers" else ("category",):
+            groups = {row: by(rows[row], key) for row in shown}
+            asked = {
+                group: sum("hit@5" in entry for entry in entries) for group, entries in groups[HYBRID].items()
+            }
+            lines = [
+                [group, str(count), *(pair(groups[row][group]) for row in shown)]
+                for group, count in asked.items()
+                if count
+            ]
+            if len(lines) > 1:
+                yield _table([f"recall@1 / hit@5 by {key}", "questions", *shown], lines)
+        if any("hit@5" not in entry for entry in rows[HYBRID]):
+            lines = [[f"{cut:g}", *(kept_and_rejected(rows[row], cut) for row in shown[:4])] for cut in CUTS]
+            yield _table(["kept / rejected at a cut", *shown[:4]], lines)
+
+
+def _auc(value: float) -> str:
+    return "" if value != value else f"{value:.2f}"
 
 
 def _is_plain(row: str) -> bool:

@@ -135,6 +135,7 @@ def _entry(conversation: Conversation, question: Question, hits: Scored) -> dict
     """What one system did with one question; `score` is that of its best hit, 0 without a hit."""
     ranking = [id for id, _ in hits]
     entry: dict[str, Any] = {
+        "set": "all questions",
         "conversation": conversation.id,
         "category": question.category,
         "score": hits[0][1] if hits else 0.0,

@@ -14,7 +14,10 @@ from benchmarks.quality.data import Conversation
 from benchmarks.quality.metrics import auc, chance_of, kept, mean
 from benchmarks.quality.systems import MODES
 
-__all__ = ["COMPARED", "CUTS", "Loss", "by", "losses", "plot", "show", "show_misses", "summary"]
+__all__ = [
+    "COMPARED", "CUTS", "HYBRID", "Loss", "by", "kept_and_rejected", "losses", "pair", "plot", "show", "show_misses",
+    "summary",
+]  # fmt: skip
 
 Entries = Sequence[Mapping[str, Any]]
 Rows = Mapping[str, Entries]
@@ -59,7 +62,7 @@ def show(console: Console, name: str, conversations: Sequence[Conversation], row
         console.print(_groups(rows, "conversation"))
     if len(asked) > answered:
         console.print(_cuts(rows))
-    found = sorted({loss for key in ("category", "conversation") for loss in losses(rows, key)})
+    found = sorted({loss for key in ("set", "category", "conversation") for loss in losses(rows, key)})
     worse = [loss for loss in found if not loss.is_noise]
     for loss in found:
         console.print(
@@ -143,11 +146,12 @@ def _groups(rows: Rows, key: str) -> Table:
     for group, entries in groups[HYBRID].items():
         asked = [entry for entry in entries if "hit@5" in entry]
         if asked:
-            table.add_row(group, str(len(asked)), *(_pair(groups[row][group]) for row in COMPARED))
+            table.add_row(group, str(len(asked)), *(pair(groups[row][group]) for row in COMPARED))
     return table
 
 
-def _pair(entries: Entries) -> str:
+def pair(entries: Entries) -> str:
+    """recall@1 / hit@5 in percent."""
     found = summary(entries)
     return f"{100 * found['recall@1']:.0f} / {100 * found['hit@5']:.0f}"
 
@@ -155,11 +159,12 @@ def _pair(entries: Entries) -> str:
 def _cuts(rows: Rows) -> Table:
     table = _table("kept of the answerable / rejected of the rest, percent", "cut", COMPARED[:4])
     for cut in CUTS:
-        table.add_row(f"{cut:g}", *(_kept_and_rejected(rows[row], cut) for row in COMPARED[:4]))
+        table.add_row(f"{cut:g}", *(kept_and_rejected(rows[row], cut) for row in COMPARED[:4]))
     return table
 
 
-def _kept_and_rejected(entries: Entries, cut: float) -> str:
+def kept_and_rejected(entries: Entries, cut: float) -> str:
+    """How many answerable questions a cut keeps, and how many of the rest it rejects, in percent."""
     answerable, rest = _scores(entries)
     return f"{100 * kept(answerable, cut):.0f} / {100 * (1 - kept(rest, cut)):.0f}"
 
@@ -182,7 +187,11 @@ def plot(path: Path, results: Mapping[str, Rows]) -> None:
     figure, panels = pyplot.subplots(len(results), 2, figsize=(14, 5 * len(results)), squeeze=False)
     for (bars, curve), (name, rows) in zip(panels, results.items(), strict=True):
         _plot_groups(bars, name, rows)
-        _plot_curve(curve, rows)
+        if all("hit@5" in entry for entry in rows[HYBRID]):
+            curve.remove()
+            bars.set_subplotspec(bars.get_gridspec()[bars.get_subplotspec().rowspan.start, :])
+        else:
+            _plot_curve(curve, rows)
     figure.tight_layout()
     figure.savefig(path, dpi=110)
 
