@@ -193,7 +193,7 @@ def plot(path: Path, results: Mapping[str, Rows]) -> None:
         else:
             _plot_curve(curve, rows)
     figure.tight_layout()
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=80)
 
 
 def _plot_groups(panel: Any, name: str, rows: Rows) -> None:
