@@ -9,10 +9,12 @@ from memwell.backends.postgres import Connection
 from memwell.ports import Delete, Embed, Insert, Operation, SetLink, Touch, Unlink, Update
 from memwell.records.codec import digest_of
 
-__all__ = ["GATE", "hold", "marks_of"]
+__all__ = ["GATE", "WRITING", "hold", "marks_of"]
 
 GATE: Final = "(1835365240, 'records'::regclass::oid::int)"
 """The lock that `memwell_known` takes in shared mode, and a large transaction in exclusive mode."""
+WRITING: Final = "writing AS MATERIALIZED (SELECT memwell_writing() AS ok)"
+"""The table expression by which a statement marks its transaction as one that writes."""
 
 
 def marks_of(operations: Sequence[Operation]) -> list[int]:

@@ -14,6 +14,8 @@ from functools import cache
 from typing import Any, Final
 
 from memwell.backends.postgres import Connection
+from memwell.backends.postgres.store.links import set_link, unlink
+from memwell.backends.postgres.store.locking import WRITING
 from memwell.backends.postgres.store.models import SETTLE, Model, Models
 from memwell.backends.postgres.store.rows import (
     COLUMNS,
@@ -40,7 +42,6 @@ _TOUCHED: Final = touched({"content": (*_WORDS, "embedded"), "metadata": ("insta
 
 _VERSIONED: Final = SELECT.replace(" FROM records r LEFT", ", r.xmin::text FROM records r LEFT")
 """A record and the last transaction that wrote its row. If that number differs later, the row has changed."""
-_WRITING: Final = "writing AS MATERIALIZED (SELECT memwell_writing() AS ok)"
 _NAMES: Final = ", ".join(COLUMNS)
 _CASTS: Final = ", ".join(f"%s::{kind}" for kind in COLUMNS.values())
 _REPLACE: Final = (
@@ -242,7 +243,7 @@ async def _change(
 
 @cache
 def _changing(model: Model | None, setting: str, where: str, extra: str) -> str:
-    text = f"WITH {_WRITING}, hit AS (UPDATE records r SET {setting} FROM writing WHERE ok AND {where} RETURNING r.key)"
+    text = f"WITH {WRITING}, hit AS (UPDATE records r SET {setting} FROM writing WHERE ok AND {where} RETURNING r.key)"
     if model is not None:
         text += f", vec AS ({_vectors(model)}{_REPLACE})"
     text += f"{extra}, note AS (INSERT INTO changes (ordinal, key) SELECT %s, key FROM hit)"
@@ -324,58 +325,11 @@ def removing(where: str) -> str:
     """A statement that removes the records under a condition and returns their ids. Its last value is a place in the
     change sequence."""
     return (
-        f"WITH {_WRITING}, hit AS (DELETE FROM records r USING writing WHERE ok AND {where}"
+        f"WITH {WRITING}, hit AS (DELETE FROM records r USING writing WHERE ok AND {where}"
         " RETURNING r.key, r.tenant_id, r.user_id, r.id),"
         " note AS (INSERT INTO changes (ordinal, key, deleted, tenant_id, user_id, id)"
         " SELECT %s + row_number() OVER (), key, true, tenant_id, user_id, id FROM hit) SELECT id FROM hit"
     )
-
-
-async def _set_link(write: Write, operation: SetLink) -> None:
-    link = operation.link
-    ends, values = _ends(write, operation.scope, operation.source, link.target)
-    rows = await write.rows(
-        f"WITH {_WRITING}, ends AS ({ends}), put AS (INSERT INTO links AS l SELECT source, target, %s, %s, %s FROM ends"
-        " ON CONFLICT (source, target, kind) DO UPDATE SET strength = excluded.strength),"
-        " note AS (INSERT INTO changes (ordinal, key) SELECT %s, source FROM ends) SELECT source FROM ends",
-        [*values, link.kind, float(link.strength), link.created_at or write.now, write.ordinal()],
-    )
-    if not rows:
-        await _missing(write, operation.scope, operation.source, link.target)
-
-
-async def _unlink(write: Write, operation: Unlink) -> int:
-    ends, values = _ends(write, operation.scope, operation.source, operation.target)
-    rows = await write.rows(
-        f"WITH {_WRITING}, ends AS ({ends}), gone AS (DELETE FROM links l USING ends WHERE l.source = ends.source"
-        " AND l.target = ends.target AND l.kind = coalesce(%s::text, l.kind) RETURNING 1),"
-        " note AS (INSERT INTO changes (ordinal, key) SELECT %s, source FROM ends WHERE EXISTS (SELECT FROM gone))"
-        " SELECT (SELECT count(*) FROM gone) FROM ends",
-        [*values, operation.kind, write.ordinal()],
-    )
-    if not rows:
-        await _missing(write, operation.scope, operation.source, operation.target)
-    return int(rows[0][0])
-
-
-def _ends(write: Write, scope: Scope, source: str, target: str) -> tuple[str, list[Any]]:
-    """The keys of both ends of a relationship, locked against removal."""
-    of_source, bound = visible(scope, write.now, "s", by_id=True)
-    of_target, more = visible(scope, write.now, "t", by_id=True)
-    text = (
-        "SELECT s.key AS source, t.key AS target FROM writing, records s, records t"
-        f" WHERE ok AND s.id = %s AND {of_source} AND t.id = %s AND {of_target} FOR KEY SHARE OF s, t"
-    )
-    return text, [source, *bound, target, *more]
-
-
-async def _missing(write: Write, scope: Scope, *ids: str) -> None:
-    """Raise `NotFound` for the first id that does not exist."""
-    text, values = visible(scope, write.now, by_id=True)
-    rows = await write.rows(f"SELECT r.id FROM records r WHERE {text} AND r.id = ANY (%s)", [*values, [*ids]])
-    there = {row[0] for row in rows}
-    missing = next((id for id in ids if id not in there), ids[0])
-    raise NotFound(f"no memory {missing!r} in this scope", part="postgres")
 
 
 async def _touch(write: Write, operation: Touch) -> None:
@@ -404,8 +358,8 @@ _APPLY: dict[type, Callable[[Write, Any], Coroutine[Any, Any, Any]]] = {
     Insert: _insert,
     Update: _update,
     Delete: _delete,
-    SetLink: _set_link,
-    Unlink: _unlink,
+    SetLink: set_link,
+    Unlink: unlink,
     Touch: _touch,
     Embed: _embed,
 }
