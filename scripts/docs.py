@@ -41,7 +41,7 @@ INDEXES = {
     "weaviate": "weaviate://localhost",
     "elasticsearch": "elasticsearch://localhost",
 }
-SMALL = {"embedders": "embedder", "keyvalue": "key-value", "logs": "log"}
+SMALL = {"embedders": "embedder", "rerankers": "reranker", "keyvalue": "key-value", "logs": "log"}
 PROOFS = {"service": "the real thing", "wire": "its protocol"}
 """What `Port.proof` means, for readers."""
 

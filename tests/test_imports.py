@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src"
-PORTS = {"Store", "VectorIndex", "Embedder", "KeyValue", "Log"}
+PORTS = {"Store", "VectorIndex", "Embedder", "Reranker", "KeyValue", "Log"}
 ROOMS = (
     {"types", "values", "hits", "errors", "capabilities", "frozen", "fields", "_forks"},
     {"filters", "masking", "_bridge"},
@@ -25,7 +25,7 @@ ROOMS = (
     {"records", "network", "urls", "resilience", "importers"},
     {"retrieval", "registry"},
     {"followers", "coordination"},
-    {"backends", "indexes", "embedders", "wrappers"},
+    {"backends", "indexes", "embedders", "rerankers", "wrappers"},
     {"engine", "scoped", "memory", "policies", "security"},
     {"sync"},
     {"cli", "testing", "__main__", "compat", "server", "mcp", "web", "integrations", "client"},

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from memwell import ConfigError, Memory
-from memwell.ports import Embedder, KeyValue, Log, Store, VectorIndex
+from memwell.ports import Embedder, KeyValue, Log, Reranker, Store, VectorIndex
 from memwell.registry import TABLE, Url, open_embedder, open_index, open_keyvalue, open_log, open_store
 
 OPENERS = {
@@ -22,7 +22,14 @@ OPENERS = {
     "logs": (open_log, {"memory": "memory://", "sqlite": "sqlite:///part.db?timeout=3"}),
 }
 ROOT = Path(__file__).parents[1]
-PORTS = {"stores": Store, "indexes": VectorIndex, "embedders": Embedder, "keyvalue": KeyValue, "logs": Log}
+PORTS = {
+    "stores": Store,
+    "indexes": VectorIndex,
+    "embedders": Embedder,
+    "rerankers": Reranker,
+    "keyvalue": KeyValue,
+    "logs": Log,
+}
 NAMES = [(kind, name) for kind, (_, urls) in OPENERS.items() for name in urls]
 
 

@@ -39,7 +39,7 @@ from memwell.engine.requests import (
 )
 from memwell.events import Handler
 from memwell.hits import Hits, Tokenizer, counter
-from memwell.ports import Embedder, KeyValue, Store, VectorIndex
+from memwell.ports import Embedder, KeyValue, Reranker, Store, VectorIndex
 from memwell.retrieval.ranking.strategies import Strategy
 from memwell.types import (
     Health,
@@ -80,6 +80,8 @@ class AsyncMemory:
       vectors, or `None` for recall by words.
     - `index`: a `VectorIndex` or its URL; it searches the vectors instead of the store.
     - `cache`: a `KeyValue` or its URL; it keeps embeddings across processes.
+    - `reranker`: a name such as `"cohere:rerank-v3.5"`, a `Reranker`, or a function or object that turns a question and
+      texts into scores; it orders the best candidates of each recall anew.
     - `clock`: a function that gives the current time as an aware datetime; for tests.
     - `tokenizer`: a function that gives the number of a text's tokens, or the tokens (`encoding.encode` of tiktoken);
       `token_budget` and `Hits.as_text` count with it. By default four bytes count as one token.
@@ -95,12 +97,15 @@ class AsyncMemory:
         embedder: str | Embedder | Callable[..., Any] | object | None = "auto",
         index: str | VectorIndex | None = None,
         cache: str | KeyValue | None = None,
+        reranker: str | Reranker | Callable[..., Any] | object | None = None,
         clock: Callable[[], datetime] | None = None,
         tokenizer: Tokenizer | None = None,
     ) -> None:
         now = clocks.checked(clock)
         count = counter(tokenizer)
-        self._engine = Engine(assembly.open_parts(url, embedder, index, cache).threaded(), now, count)
+        self._engine = Engine(
+            assembly.open_parts(url, embedder, index, cache, reranker).threaded(), now, count
+        )
 
     @classmethod
     def _of(cls, engine: Engine) -> Self:

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 from memwell.errors import ConfigError, MemwellError
 from memwell.masking import hide
-from memwell.ports import Embedder, KeyValue, Log, Port, Store, VectorIndex
+from memwell.ports import Embedder, KeyValue, Log, Port, Reranker, Store, VectorIndex
 from memwell.urls import Place, Url, of_file, shown
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "open_index",
     "open_keyvalue",
     "open_log",
+    "open_reranker",
     "open_store",
 ]
 
@@ -61,6 +62,14 @@ TABLE: Final[Mapping[str, Mapping[str, tuple[str, str | None]]]] = {
             "sentence-transformers",
         ),
     },
+    "rerankers": {
+        "cohere": ("memwell.rerankers.cohere:Cohere", "http"),
+        "sentence-transformers": (
+            "memwell.rerankers.sentence_transformers:SentenceTransformers",
+            "sentence-transformers",
+        ),
+        "fastembed": ("memwell.rerankers.fastembed:FastEmbed", "fastembed"),
+    },
     "keyvalue": {
         "memory": ("memwell.backends.memory.keyvalue:MemoryKeyValue", None),
         "sqlite": ("memwell.backends.sqlite.keyvalue:SqliteKeyValue", None),
@@ -85,6 +94,7 @@ _EXAMPLE: Final = {
     "stores": "sqlite:///notes.db",
     "indexes": "exact://?dimension=384",
     "embedders": "local",
+    "rerankers": "cohere:rerank-v3.5",
     "keyvalue": "redis://localhost",
     "logs": "redis://localhost",
 }
@@ -106,6 +116,11 @@ def open_index(url: str) -> VectorIndex:
 def open_embedder(name: str) -> Embedder:
     """An embedder by name, such as `local` or `hashing`."""
     return _open("embedders", name, Embedder)
+
+
+def open_reranker(name: str) -> Reranker:
+    """A reranker by name, such as `cohere:rerank-v3.5`."""
+    return _open("rerankers", name, Reranker)
 
 
 def open_keyvalue(url: str) -> KeyValue:

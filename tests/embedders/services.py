@@ -129,6 +129,21 @@ def cohere(path: str, headers: dict[str, str], body: Any) -> Any:
     }
 
 
+def cohere_rerank(path: str, headers: dict[str, str], body: Any) -> Any:
+    if path != "/v2/rerank":
+        raise Refused(404, {"message": "page not found"})
+    if headers.get("authorization") != f"Bearer {KEY}":
+        raise Refused(401, {"message": "invalid api token"})
+    if not body.get("query") or not 0 < len(body["documents"]) <= 1000:
+        raise Refused(400, {"message": "invalid request: query and documents must not be empty"})
+    words = {*body["query"].lower().split()}
+    scores = [len(words & {*text.lower().split()}) / len(words) for text in body["documents"]]
+    order = sorted(range(len(scores)), key=lambda at: -scores[at])[: body["top_n"]]
+    results = [{"index": at, "relevance_score": scores[at]} for at in order]
+    meta = {"api_version": {"version": "2"}, "billed_units": {"search_units": 1}}
+    return {"id": "1", "results": results, "meta": meta}
+
+
 def ollama(path: str, headers: dict[str, str], body: Any) -> Any:
     if path != "/api/embed":
         raise Refused(404, "404 page not found")
@@ -162,6 +177,8 @@ def _truncated(reply: Any) -> Any:
         return reply[:-1]
     if "data" in reply:
         return reply | {"data": [item for item in reply["data"] if item["index"] != len(reply["data"]) - 1]}
+    if "results" in reply:
+        return reply | {"results": reply["results"][:-1]}
     rows = reply["embeddings"]
     return reply | {"embeddings": rows[:-1] if isinstance(rows, list) else {"float": rows["float"][:-1]}}
 

@@ -130,7 +130,7 @@ def test_a_wrapper_knows_what_it_is() -> None:
     assert isinstance(threaded(part), Threaded)
     assert threaded(threaded(part)) is not part
     assert type(Retrying(part)).__name__ == "RetryingKeyValue"
-    with pytest.raises(ConfigError, match="none of the five ports"):
+    with pytest.raises(ConfigError, match="none of the ports"):
         Retrying(Port())
 
 

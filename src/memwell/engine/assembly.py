@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 from memwell import _bridge, registry
 from memwell.errors import ConfigError, MemwellError
-from memwell.ports import Embedder, KeyValue, Metric, Port, Store, VectorIndex
+from memwell.ports import Embedder, KeyValue, Metric, Port, Reranker, Store, VectorIndex
 from memwell.urls import of_file
 
 if TYPE_CHECKING:
@@ -37,14 +37,16 @@ class Parts:
     """The one inside the store, to be asked for its health."""
     cache: KeyValue | None = None
     """The one inside the embedder, likewise."""
+    reranker: Reranker | None = None
     owned: tuple[Port, ...] = ()
     threads: tuple[Threaded, ...] = ()
     """Wrappers that the engine put around parts, also around those of the caller: their threads end with the engine."""
 
     @property
     def blocking(self) -> bool:
-        """Whether no part ever suspends."""
-        return self.store.blocking and (self.embedder is None or self.embedder.blocking)
+        """Whether no part ever suspends. With a reranker they do: a recall waits for it no longer than its timeout."""
+        plain = self.embedder is None or self.embedder.blocking
+        return self.store.blocking and plain and self.reranker is None
 
     def threaded(self) -> Parts:
         """The same with blocking parts off the event loop, those inside a store with an index too."""
@@ -68,6 +70,7 @@ class Parts:
             embedder=off(self.embedder),
             index=off(self.index),
             cache=off(self.cache),
+            reranker=off(self.reranker),
             owned=tuple(made.get(id(part)) or threaded(part) for part in self.owned),
             threads=tuple(threads),
         )
@@ -91,12 +94,13 @@ def open_parts(
     embedder: str | Embedder | Callable[..., Any] | object | None,
     index: str | VectorIndex | None,
     cache: str | KeyValue | None,
+    reranker: str | Reranker | Callable[..., Any] | object | None = None,
 ) -> Parts:
     """Open the parts that are named, and use those that are passed. If one fails to open, those opened before are
     closed."""
     owned: list[Port] = []
     try:
-        return _opened(url, embedder, index, cache, owned)
+        return _opened(url, embedder, index, cache, reranker, owned)
     except BaseException:
         for part in owned:
             if part.blocking:  # others open nothing before they are used
@@ -110,6 +114,7 @@ def _opened(
     embedder: str | Embedder | Callable[..., Any] | object | None,
     index: str | VectorIndex | None,
     cache: str | KeyValue | None,
+    reranker: str | Reranker | Callable[..., Any] | object | None,
     owned: list[Port],
 ) -> Parts:
     store = url if isinstance(url, Store) else registry.open_store(url if url is not None else default_url())
@@ -128,8 +133,22 @@ def _opened(
         embedder=coder,
         index=found if isinstance(found, VectorIndex) else None,
         cache=cached,
+        reranker=_reranker(reranker, owned),
         owned=tuple(owned),
     )
+
+
+def _reranker(given: object, owned: list[Port]) -> Reranker | None:
+    if given is None or isinstance(given, Reranker):
+        return given
+    if isinstance(given, str):
+        part = registry.open_reranker(given)
+    else:
+        from memwell.rerankers.function import as_reranker
+
+        part = as_reranker(given)
+    owned.append(part)
+    return part
 
 
 def _allowed(embedder: object, store: Store) -> object:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, get_args
 
 from memwell import filters
-from memwell.engine import budget, passages
+from memwell.engine import budget, passages, reranking
 from memwell.engine.context import Engine
 from memwell.engine.lookup import check_limit
 from memwell.engine.requests import RecallRequest, Superseded
@@ -50,7 +50,7 @@ async def recall(engine: Engine, request: RecallRequest) -> Hits:
         created_until=None if request.as_of is None else moment,
         vectors=vectors,
         model=None if vectors is None or engine.encoder is None else engine.encoder.model,
-        pool=max(48, 3 * request.limit),
+        pool=max(48, 3 * reranking.reach(engine, request.limit)),
         weights=strategy.signals,
     )
     found = await engine.store.search(search)
@@ -103,6 +103,7 @@ async def _hits(
     notes: tuple[str, ...],
 ) -> list[Hit]:
     wanted = request.limit if strategy.relevance_only else max(50, 3 * request.limit)
+    wanted = reranking.reach(engine, wanted)
     ranked = rank(
         found.candidates,
         question=question(query, now=search.now),
@@ -114,6 +115,7 @@ async def _hits(
     hits = await _fetched(engine, request, search, found, ranked[:wanted], notes)
     if len(hits) < min(wanted, len(ranked)):
         hits = await _fetched(engine, request, search, found, ranked, notes)
+    hits = await reranking.reranked(engine, request.query, hits, search)
     if not strategy.relevance_only:
         hits = _reweighed(hits, strategy, search.now)
     hits = await passages.attach(engine, hits[: request.limit], search, explain=request.explain)

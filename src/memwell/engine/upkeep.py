@@ -26,7 +26,7 @@ async def health(engine: Engine) -> Health:
     """Whether every part answers. Never raises."""
     started = time.perf_counter()
     parts: dict[str, Port | None] = {
-        name: getattr(engine.parts, name) for name in ("store", "embedder", "index", "cache")
+        name: getattr(engine.parts, name) for name in ("store", "embedder", "index", "cache", "reranker")
     }
     errors = {name: await _ping(part) for name, part in parts.items() if part is not None}
     if "index" in errors:

@@ -1,4 +1,4 @@
-"""The five contracts under the engine: Store, VectorIndex, Embedder, KeyValue, Log.
+"""The six contracts under the engine: Store, VectorIndex, Embedder, Reranker, KeyValue, Log.
 
 Each port is a template: the public coroutine checks that the part is open, validates, enforces the scope and
 translates native errors; an adapter writes the underscore hook of the same name. An adapter that never waits
@@ -16,6 +16,7 @@ from memwell.ports.embedder import Embedder
 from memwell.ports.index import Match, Metric, Point, VectorIndex
 from memwell.ports.keyvalue import KeyValue
 from memwell.ports.log import Entry, Log
+from memwell.ports.reranker import Reranker
 from memwell.ports.store import Store
 from memwell.ports.store.changes import Change
 from memwell.ports.store.operations import (
@@ -49,6 +50,7 @@ __all__ = [
     "Operation",
     "Point",
     "Port",
+    "Reranker",
     "Search",
     "SetLink",
     "Store",

@@ -1,4 +1,4 @@
-"""What the five ports share: a name, a life cycle, health, and one way to report failure."""
+"""What all ports share: a name, a life cycle, health, and one way to report failure."""
 
 from __future__ import annotations
 

@@ -32,6 +32,7 @@ from memwell.ports import (
     Log,
     Metric,
     Port,
+    Reranker,
     Store,
     VectorIndex,
     call,
@@ -41,6 +42,7 @@ __all__ = [
     "EmbedderWrapper",
     "KeyValueWrapper",
     "LogWrapper",
+    "RerankerWrapper",
     "StoreWrapper",
     "VectorIndexWrapper",
     "Wrapper",
@@ -72,7 +74,7 @@ class Wrapper(Port):
                 wrapper.inner = part
                 return wrapper
         raise ConfigError(
-            f"{part!r:.100} is none of the five ports: Store, VectorIndex, Embedder, KeyValue, Log",
+            f"{part!r:.100} is none of the ports: Store, VectorIndex, Embedder, Reranker, KeyValue, Log",
             part=cls.part,
         )
 
@@ -174,6 +176,30 @@ class EmbedderWrapper(Wrapper, Embedder):
         return spans
 
 
+class RerankerWrapper(Wrapper, Reranker):
+    """A reranker around a reranker."""
+
+    @property
+    def model(self) -> str:  # type: ignore[override]
+        """That of the reranker inside."""
+        return str(self.inner.model)
+
+    @property
+    def candidates(self) -> int:  # type: ignore[override]
+        """That of the reranker inside."""
+        return int(self.inner.candidates)
+
+    @property
+    def timeout(self) -> float:  # type: ignore[override]
+        """That of the reranker inside."""
+        return float(self.inner.timeout)
+
+    @property
+    def weight(self) -> float:  # type: ignore[override]
+        """That of the reranker inside."""
+        return float(self.inner.weight)
+
+
 class KeyValueWrapper(Wrapper, KeyValue):
     """A key-value part around a key-value part."""
 
@@ -186,6 +212,7 @@ _AROUND: Final[dict[type[Port], type[Wrapper]]] = {
     Store: StoreWrapper,
     VectorIndex: VectorIndexWrapper,
     Embedder: EmbedderWrapper,
+    Reranker: RerankerWrapper,
     KeyValue: KeyValueWrapper,
     Log: LogWrapper,
 }

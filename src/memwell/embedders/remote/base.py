@@ -27,10 +27,11 @@ import httpx2
 from memwell import _bridge
 from memwell.embedders.prefixes import prefixes_of, variant
 from memwell.embedders.remote.batches import cut, requests, spans
-from memwell.embedders.remote.replies import contains_error, failure_of, json_of
 from memwell.errors import ConfigError, EmbeddingError, MemwellError, TimedOut, Unavailable
 from memwell.network.api_keys import resolve_key
+from memwell.network.base_url import base_url as base_of
 from memwell.network.clients import Clients
+from memwell.network.replies import contains_error, failure_of, json_of
 from memwell.ports import Embedder, Vectors
 from memwell.resilience.retry import Retry
 
@@ -108,7 +109,7 @@ class RemoteEmbedder(Embedder):
         self.name = model
         """The name of the model at the service."""
         self.window = window or self.default_window
-        self._base = _base(base_url or self.address, self.part)
+        self._base = base_of(base_url or self.address, self.part)
         self._key = resolve_key(key, self.key_names, part=self.part)
         self._shortened = dimensions
         self.dimension = dimensions or dimension or self.sizes.get(model)
@@ -280,20 +281,3 @@ class RemoteEmbedder(Embedder):
 
 def _client() -> httpx2.AsyncClient:
     return httpx2.AsyncClient(limits=httpx2.Limits(max_connections=4 * CONCURRENCY))
-
-
-def _base(text: str, part: str) -> str:
-    """The base URL without its last slash. Raises `ConfigError` if it is not valid."""
-    wrong = ConfigError("base_url must be a URL such as http://host:8000/v1, without ? and #", part=part)
-    try:
-        url = httpx2.URL(text)
-    except httpx2.InvalidURL:
-        raise wrong from None  # the cause may show a part of a password
-    if url.userinfo:
-        raise ConfigError(
-            "base_url must not contain a user, because clients would log it; pass client= instead", part=part
-        )
-    plain = url.scheme in ("http", "https") and url.host and 0 < (url.port or 1) < 65536
-    if not plain or url.query or url.fragment:
-        raise wrong
-    return text.rstrip("/")

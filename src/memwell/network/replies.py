@@ -1,14 +1,15 @@
-"""Maps error responses of embedding services to memwell's errors."""
+"""Maps error responses of model services to memwell's errors."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
-
-import httpx2
+from typing import TYPE_CHECKING, Any, Final
 
 from memwell.errors import ConfigError, EmbeddingError, MemwellError, Unavailable
 from memwell.network.retry_after import parse_retry_after
+
+if TYPE_CHECKING:
+    import httpx2
 
 __all__ = ["contains_error", "failure_of", "json_of"]
 
@@ -31,7 +32,13 @@ def contains_error(answer: Any) -> bool:
 
 
 def failure_of(
-    response: httpx2.Response, *, part: str, model: str, secret: str | None, keys: Sequence[str]
+    response: httpx2.Response,
+    *,
+    part: str,
+    model: str,
+    secret: str | None,
+    keys: Sequence[str],
+    operation: str = "embed",
 ) -> MemwellError:
     """The error for a response with another status than 200, or for one that `contains_error`; the code in the body
     then counts as the status.
@@ -45,15 +52,15 @@ def failure_of(
         reason = reason.replace(secret, "…")
     message = f"{model}: {reason[:_MAX_MESSAGE]} (HTTP {status})"
     if status == 429 and code == "insufficient_quota":
-        return EmbeddingError(f"{message}; the account has no quota left", part=part, operation="embed")
+        return EmbeddingError(f"{message}; the account has no quota left", part=part, operation=operation)
     if status in _RETRYABLE or status >= 500:
-        return Unavailable(message, part=part, operation="embed", retry_after=_wait(response, body))
+        return Unavailable(message, part=part, operation=operation, retry_after=_wait(response, body))
     if status in (401, 403):
         source = " or ".join(keys) or "key="
-        return ConfigError(f"{message}; check the key in {source}", part=part, operation="embed")
+        return ConfigError(f"{message}; check the key in {source}", part=part, operation=operation)
     if status in (404, 405) or 300 <= status < 400:  # never send the key to the target of a redirect
-        return ConfigError(f"{message}; check the model's name and base_url", part=part, operation="embed")
-    return EmbeddingError(message, part=part, operation="embed")
+        return ConfigError(f"{message}; check the model's name and base_url", part=part, operation=operation)
+    return EmbeddingError(message, part=part, operation=operation)
 
 
 def _body(response: httpx2.Response) -> Any:
