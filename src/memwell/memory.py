@@ -81,7 +81,7 @@ class AsyncMemory:
     - `index`: a `VectorIndex` or its URL; it searches the vectors instead of the store.
     - `cache`: a `KeyValue` or its URL; it keeps embeddings across processes.
     - `reranker`: a name such as `"cohere:rerank-v3.5"`, a `Reranker`, or a function or object that turns a question and
-      texts into scores; it orders the best candidates of each recall anew.
+      texts into scores; it reorders the best candidates of each recall.
     - `clock`: a function that gives the current time as an aware datetime; for tests.
     - `tokenizer`: a function that gives the number of a text's tokens, or the tokens (`encoding.encode` of tiktoken);
       `token_budget` and `Hits.as_text` count with it. By default four bytes count as one token.

@@ -1,4 +1,4 @@
-"""The best candidates of a recall, ordered anew by a reranker; one that fails or is slow changes nothing."""
+"""The best candidates of a recall, reordered by a reranker; one that fails or is slow changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every reranker can be told: how many candidates, how long, how much."""
+"""The options of every reranker: how many candidates, how long, how much."""
 
 from __future__ import annotations
 
