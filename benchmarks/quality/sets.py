@@ -6,7 +6,9 @@ How they were written stands in the README of each folder. `NOW` is the moment a
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from benchmarks.quality import identifiers
@@ -28,10 +30,24 @@ def _folder(name: str) -> Callable[[], list[Conversation]]:
     ]
 
 
+def _chat(*, speakers: bool) -> list[Conversation]:
+    """The chats with the speaker taken out of the texts: moved into the metadata, or known to nobody."""
+    found = []
+    for conversation in _folder("chat")():
+        items = []
+        for item in conversation.items:
+            speaker, _, text = item.text.partition(": ")
+            items.append(replace(item, text=text, speaker=speaker if speakers else None))
+        found.append(replace(conversation, items=items))
+    return found
+
+
 SETS: dict[str, Callable[[], list[Conversation]]] = {
     "everyday": _folder("everyday"),
     "team": _folder("team"),
     "chat": _folder("chat"),
+    "chat-speakers": partial(_chat, speakers=True),
+    "chat-plain": partial(_chat, speakers=False),
     "languages": _folder("languages"),
     "identifiers": identifiers.conversations,
 }

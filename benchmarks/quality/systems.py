@@ -102,7 +102,12 @@ class System:
     def _fill(self, conversation: Conversation) -> None:
         records = self._memory.remember(
             [
-                NewMemory(content=item.text, session_id=item.session, created_at=item.created_at)
+                NewMemory(
+                    content=item.text,
+                    session_id=item.session,
+                    created_at=item.created_at,
+                    metadata={"speaker": item.speaker} if item.speaker else None,
+                )
                 for item in conversation.items
             ],
             user_id=conversation.id,
