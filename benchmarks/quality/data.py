@@ -24,8 +24,6 @@ class Item:
     text: str
     created_at: datetime
     session: str | None
-    speaker: str | None = None
-    """Stored as metadata; where it is `None`, only the text may name the speaker."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 from benchmarks.quality import identifiers
@@ -30,24 +29,19 @@ def _folder(name: str) -> Callable[[], list[Conversation]]:
     ]
 
 
-def _chat(*, speakers: bool) -> list[Conversation]:
-    """The chats with the speaker taken out of the texts: moved into the metadata, or known to nobody."""
-    found = []
-    for conversation in _folder("chat")():
-        items = []
-        for item in conversation.items:
-            speaker, _, text = item.text.partition(": ")
-            items.append(replace(item, text=text, speaker=speaker if speakers else None))
-        found.append(replace(conversation, items=items))
-    return found
+def _plain_chat() -> list[Conversation]:
+    """The chats without `user:` and `assistant:`: nothing says who speaks."""
+    return [
+        replace(chat, items=[replace(item, text=item.text.partition(": ")[2]) for item in chat.items])
+        for chat in _folder("chat")()
+    ]
 
 
 SETS: dict[str, Callable[[], list[Conversation]]] = {
     "everyday": _folder("everyday"),
     "team": _folder("team"),
     "chat": _folder("chat"),
-    "chat-speakers": partial(_chat, speakers=True),
-    "chat-plain": partial(_chat, speakers=False),
+    "chat-plain": _plain_chat,
     "languages": _folder("languages"),
     "identifiers": identifiers.conversations,
 }

@@ -102,12 +102,7 @@ class System:
     def _fill(self, conversation: Conversation) -> None:
         records = self._memory.remember(
             [
-                NewMemory(
-                    content=item.text,
-                    session_id=item.session,
-                    created_at=item.created_at,
-                    metadata={"speaker": item.speaker} if item.speaker else None,
-                )
+                NewMemory(content=item.text, session_id=item.session, created_at=item.created_at)
                 for item in conversation.items
             ],
             user_id=conversation.id,
