@@ -2,6 +2,8 @@
 
 Each page is one process in its own temporary folder, its blocks in reading order. In a `console` block only
 the lines that call memwell are run; they must succeed. The servers that the pages name by example are real ones here.
+Then all pages run one after the other in one folder, as somebody does who follows them; cheaply, in one process, where
+commands that need no shell run in that process, too.
 """
 
 from __future__ import annotations
@@ -64,6 +66,32 @@ def program(page: Path) -> str:
     return "\n".join(lines)
 
 
+TOGETHER = """
+import os, shlex, subprocess
+from memwell.cli.root import run
+
+def command(text):
+    if "|" in text or ">" in text:
+        subprocess.run(text, shell=True, check=True)
+    elif (code := run(shlex.split(text)[1:])) != 0:
+        raise SystemExit(f"{text} returned {code}")
+"""
+
+
+def together(pages: list[Path]) -> str:
+    """All pages as one Python program: each has names of its own, and they share the folder."""
+    lines = [TOGETHER]
+    for page in pages:
+        lines.append("names = {}")
+        for language, text, first in blocks(page):
+            if language == "python":
+                source = "\n" * (first - 1) + text
+                lines.append(f"exec(compile({source!r}, {str(page)!r}, 'exec'), names)")
+            else:
+                lines.extend(f"command({each!r})" for each in commands(text))
+    return "\n".join(lines)
+
+
 def served(source: str, request: pytest.FixtureRequest) -> str:
     """The program with real servers in place of those named by example; their own options come first."""
     for name, fixture in SERVERS.items():
@@ -78,6 +106,18 @@ def served(source: str, request: pytest.FixtureRequest) -> str:
 @pytest.mark.usefixtures("model")  # pages show semantic recall
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_block_of_the_page_runs(page: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    succeeds(served(program(page), request), tmp_path)
+
+
+@pytest.mark.usefixtures("model")
+def test_all_pages_run_one_after_the_other_in_one_folder(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    succeeds(served(together(PAGES), request), tmp_path)
+
+
+def succeeds(source: str, tmp_path: Path) -> None:
+    """Run a program in a folder of its own."""
     scripts = str(Path(sys.executable).parent)
     environment = os.environ | {
         "PATH": os.pathsep.join([scripts, os.environ.get("PATH", "")]),
@@ -86,7 +126,7 @@ def test_every_block_of_the_page_runs(page: Path, tmp_path: Path, request: pytes
         "NO_COLOR": "1",
     }
     script = tmp_path / "page.py"
-    script.write_text(served(program(page), request), "utf-8")
+    script.write_text(source, "utf-8")
     done = subprocess.run(
         [sys.executable, str(script)],
         cwd=tmp_path,
