@@ -677,3 +677,13 @@ def test_a_damaged_version_is_named_by_doctor_and_history(
         ]
     with pytest.raises(Corrupt, match=r"version 1 of memory 'a'.*restore a backup"):
         run(store, store.history(ANYBODY, "a", now=START))
+
+
+def test_a_call_from_a_signal_handler_gets_a_connection_while_its_thread_takes_one(
+    store: RedisStore, harness: Harness
+) -> None:
+    harness.insert("tea", "a")
+    free = raw(store).connection_pool.pool
+    with free.mutex:  # where a handler interrupts the thread
+        assert harness.ids() == ["a"]
+        harness.insert("rye", "b")

@@ -6,6 +6,7 @@ A client that the caller passes is used unchanged, stays open, and must belong t
 from __future__ import annotations
 
 import asyncio
+import queue
 import re
 import threading
 from collections.abc import Callable, Coroutine
@@ -193,6 +194,17 @@ class Cluster(redis.asyncio.RedisCluster):  # type: ignore[misc]
         return await self.gate.through(lambda: super(Cluster, self).execute_command(*args, **options))
 
 
+class ReentrantQueue(queue.LifoQueue[Any]):
+    """The free connections. A signal handler may take one while its own thread is about to."""
+
+    def __init__(self, maxsize: int = 0) -> None:
+        super().__init__(maxsize)
+        self.mutex = threading.RLock()  # type: ignore[assignment]
+        self.not_empty = threading.Condition(self.mutex)
+        self.not_full = threading.Condition(self.mutex)
+        self.all_tasks_done = threading.Condition(self.mutex)
+
+
 class Sentinels(redis.asyncio.sentinel.SentinelConnectionPool, redis.asyncio.BlockingConnectionPool):  # type: ignore[misc]
     """Connections to the current master; calls wait for a free one."""
 
@@ -238,7 +250,7 @@ def _sync_client(settings: Settings) -> SyncClient:
         kind = redis.SSLConnection if common.pop("ssl", False) else redis.Connection
         host, port = settings.hosts[0]
         connections = redis.BlockingConnectionPool(
-            connection_class=kind, host=host, port=port, **pool, **common
+            queue_class=ReentrantQueue, connection_class=kind, host=host, port=port, **pool, **common
         )
     return redis.Redis.from_pool(connections)
 
