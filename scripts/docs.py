@@ -42,7 +42,7 @@ INDEXES = {
     "elasticsearch": "elasticsearch://localhost",
 }
 SMALL = {"embedders": "embedder", "rerankers": "reranker", "keyvalue": "key-value", "logs": "log"}
-PROOFS = {"service": "the real thing", "wire": "its protocol"}
+PROOFS = {"service": "the real thing", "wire": "its protocol", "none": "nothing: it was not run here"}
 """What `Port.proof` means, for readers."""
 
 

@@ -24,11 +24,18 @@ from contextlib import ExitStack
 from types import MethodType
 from typing import Any, Final
 
-__all__ = ["ForkSafeLock", "fork_safe", "leave_to_parent"]
+__all__ = ["ForkSafeLock", "disable_onnx_telemetry", "fork_safe", "leave_to_parent"]
 
 _resets: Final[dict[int, Callable[[], Callable[[], object] | None]]] = {}
 """Number of the registration → reference to the function. One dict operation is atomic, so no lock is needed."""
 _numbers: Final = itertools.count()
+
+
+def disable_onnx_telemetry() -> None:
+    """Call before the first import of onnxruntime. Since 1.31 its wheels send usage reports to Microsoft, from a thread
+    that also makes forked children hang at exit. A value that is already set stays.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def fork_safe(reset: Callable[[], object]) -> None:

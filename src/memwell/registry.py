@@ -53,6 +53,7 @@ TABLE: Final[Mapping[str, Mapping[str, tuple[str, str | None]]]] = {
     "embedders": {
         "hashing": ("memwell.embedders.hashing:Hashing", "vectors"),
         "local": ("memwell.embedders.local.model:Local", "local"),
+        "fastembed": ("memwell.embedders.fastembed:FastEmbed", "fastembed"),
         "openai": ("memwell.embedders.openai:OpenAI", "http"),
         "cohere": ("memwell.embedders.cohere:Cohere", "http"),
         "ollama": ("memwell.embedders.ollama:Ollama", "http"),

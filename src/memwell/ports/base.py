@@ -20,9 +20,9 @@ class Port(ABC):  # noqa: B024  its hooks have defaults
     """What can be done with a part, by the name of the hook."""
     part: ClassVar[str] = "part"
     """Short name of the adapter, used in errors and health."""
-    proof: Literal["service", "wire"] = "service"
+    proof: Literal["service", "wire", "none"] = "service"
     """How the shipped suites are run over the adapter: against the real service or library, or against a loopback
-    server that speaks its documented protocol."""
+    server that speaks its documented protocol, or not at all."""
     blocking: bool = False
     """True when no coroutine of this part ever suspends."""
     closed: bool = False

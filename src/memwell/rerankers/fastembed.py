@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from memwell._forks import disable_onnx_telemetry
 from memwell.errors import ConfigError
 from memwell.ports import Reranker
 from memwell.rerankers.options import OPTIONS, configure, from_options, logistic
@@ -40,6 +41,7 @@ class FastEmbed(Reranker):
         timeout: float = 5.0,
         weight: float = 0.7,
     ) -> None:
+        disable_onnx_telemetry()
         from fastembed.rerank.cross_encoder import TextCrossEncoder
 
         configure(self, candidates, timeout, weight)

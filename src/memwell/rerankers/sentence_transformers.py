@@ -29,6 +29,7 @@ class SentenceTransformers(Reranker):
     """
 
     part = "sentence-transformers"
+    proof = "none"
     blocking = True
 
     def __init__(

@@ -84,9 +84,9 @@ class Wrapper(Port):
         return bool(self.inner.blocking)
 
     @property
-    def proof(self) -> Literal["service", "wire"]:  # type: ignore[override]
+    def proof(self) -> Literal["service", "wire", "none"]:  # type: ignore[override]
         """That of the part inside."""
-        proof: Literal["service", "wire"] = self.inner.proof
+        proof: Literal["service", "wire", "none"] = self.inner.proof
         return proof
 
     async def _call(self, operation: Declaration, arguments: tuple[Any, ...]) -> Any:

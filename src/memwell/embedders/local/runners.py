@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from memwell._forks import disable_onnx_telemetry
 from memwell.embedders.local.layout import Layout
 from memwell.embedders.local.safetensors import tensors
 from memwell.errors import BackendError, ConfigError
@@ -18,10 +18,6 @@ __all__ = ["Runner", "runner"]
 MAX_BATCH_TOKENS: Final = 256
 """Maximum number of tokens in one batch, with padding. More would not fit the cache of a core (measured: 3.8 ms per
 text, against 5.1 ms in batches of 64 texts).
-"""
-TELEMETRY: Final = "ORT_DISABLE_TELEMETRY"
-"""Since 1.31, onnxruntime's wheels send usage reports to Microsoft, from a thread that also makes forked children hang
-at exit. Memwell disables that before the import, unless the variable is already set.
 """
 _IDS: Final = ("input_ids", "ids")
 _MASKS: Final = ("attention_mask", "mask")
@@ -187,7 +183,7 @@ def _integer(given: Any, layout: Layout) -> Any:
 
 
 def _session(layout: Layout, threads: int) -> Any:
-    os.environ.setdefault(TELEMETRY, "1")
+    disable_onnx_telemetry()
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
