@@ -16,6 +16,7 @@ from memwell.engine.validation import check_content, check_flag, moment_of
 from memwell.errors import InvalidInput, InvalidQuery, NotSupported, shown
 from memwell.hits import Hits, check_budget
 from memwell.ports.store.search import Found, Search
+from memwell.retrieval.analysis.dates import spans
 from memwell.retrieval.analysis.features import question
 from memwell.retrieval.analysis.text import Query, read_query
 from memwell.retrieval.ranking import strategies
@@ -38,14 +39,17 @@ async def recall(engine: Engine, request: RecallRequest) -> Hits:
     now, scope = engine.clock(), request.scope()
     strategy = _checked(engine, request)
     moment = now if request.as_of is None else moment_of("as_of", request.as_of)
-    query = read_query(request.query, actors=await engine.store.actors(scope))
+    query = read_query(
+        request.query, actors=await engine.store.actors(scope), times=spans(request.query, moment)
+    )
     vectors, notes = await _vectors(engine, request.mode, query)
-    lexical = request.mode != "semantic"
+    if request.mode == "semantic":
+        query = replace(query, terms=_certain(query))
     search = Search(
         scope=scope,
         now=moment,
-        terms=query.terms if lexical else (),
-        phrases=query.phrases if lexical else (),
+        terms=query.terms,
+        phrases=query.phrases,
         where=None if request.where is None else filters.parse(request.where),
         created_until=None if request.as_of is None else moment,
         vectors=vectors,
@@ -85,6 +89,12 @@ def _checked(engine: Engine, request: RecallRequest) -> Strategy:
     return strategies.resolve(request.strategy)
 
 
+def _certain(query: Query) -> tuple[str, ...]:
+    """The terms of identifiers and quoted phrases, which count in every mode."""
+    found = [term for one in query.identifiers for term in (*one.exact, *one.loose)]
+    return tuple(dict.fromkeys([*found, *(term for phrase in query.phrases for term in phrase)]))
+
+
 async def _vectors(engine: Engine, mode: Mode, query: Query) -> tuple[Vectors | None, tuple[str, ...]]:
     """The vector of the question, and a note if the embedder failed."""
     if mode == "lexical" or engine.encoder is None:
@@ -102,6 +112,7 @@ async def _hits(
     found: Found,
     notes: tuple[str, ...],
 ) -> list[Hit]:
+    weights = strategy.signals if request.mode != "semantic" else replace(strategy.signals, lexical=0.0)
     wanted = request.limit if strategy.relevance_only else max(50, 3 * request.limit)
     wanted = reranking.reach(engine, wanted)
     ranked = rank(
@@ -109,7 +120,7 @@ async def _hits(
         question=question(query, now=search.now),
         statistics=found.statistics,
         limit=wanted + _SPARE,
-        weights=strategy.signals,
+        weights=weights,
     )
     notes = (*notes, *found.notes)
     hits = await _fetched(engine, request, search, found, ranked[:wanted], notes)

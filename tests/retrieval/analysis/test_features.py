@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from memwell.retrieval.analysis.features import describe, lexemes_and_signals, read_signals
 from memwell.testing.samples import record
-from memwell.types import Record
+from memwell.types import Record, Scope
 
 SAID = datetime(2023, 7, 19, 12, tzinfo=UTC)
 DAY = date(2023, 7, 19).toordinal()
@@ -32,15 +33,15 @@ def test_a_plain_note_has_words_and_no_line() -> None:
 
 
 def test_the_line_has_the_speaker_the_idle_share_and_the_times() -> None:
-    lexemes, line = lexemes_and_signals(spoken("Ana: Were you there yesterday or in May?"))
+    lexemes, line = lexemes_and_signals(spoken("user: Were you there yesterday or in May?"))
     first, last = date(2023, 5, 1).toordinal(), date(2023, 5, 31).toordinal()
-    assert lexemes == "ana yesterday"
-    assert line == f"ana\t1.00\t{DAY - 1}-{DAY - 1},{first}-{last}"
-    assert read_signals(line) == ("ana", 1.0, ((DAY - 1, DAY - 1), (first, last)))
+    assert lexemes == "yesterday"
+    assert line == f"user\t1.00\t{DAY - 1}-{DAY - 1},{first}-{last}"
+    assert read_signals(line) == ("user", 1.0, ((DAY - 1, DAY - 1), (first, last)))
 
 
 def test_each_signal_may_stand_alone() -> None:
-    assert signals("Ana: I like tea") == ("ana", 0.0, ())
+    assert signals("User: I like tea") == ("user", 0.0, ())
     assert signals("Why?") == (None, 1.0, ())
     assert signals("I came yesterday") == (None, 0.0, ((DAY - 1, DAY - 1),))
 
@@ -53,13 +54,26 @@ def test_the_metadata_name_the_speaker(key: str) -> None:
 def test_the_first_key_that_names_one_counts() -> None:
     assert signals("Note: tea", name="Bo", speaker="Ana")[0] == "ana"
     assert signals("Note: tea", speaker="", role="user")[0] == "user"
-    assert signals("Note: tea", speaker=7)[0] == "note"
-    assert signals("Note: tea", speaker="x" * 65)[0] == "note"
+    assert signals("AI: tea", speaker=7)[0] == "ai"
+    assert signals("Note: tea", speaker="x" * 65)[0] is None
 
 
 def test_a_speaker_of_several_lines_keeps_the_line_whole() -> None:
     assert signals("tea", speaker="Ana\tLee\nof X")[0] == "ana lee of x"
     assert signals("tea", speaker="\t \n")[0] is None
+
+
+def test_a_name_before_a_colon_speaks_in_a_session_and_a_label_never() -> None:
+    assert signals("Ana: I like tea")[0] is None
+    in_session = Scope(user_id="u", session_id="talk")
+    for said, speaker in (
+        ("Ana: I like tea", "ana"),
+        ("Note: I like tea", None),
+        ("Shopping list: tea", None),
+        ("Address: Nordweg 5 is the clinic", None),
+    ):
+        made = replace(spoken(said), scope=in_session)
+        assert read_signals(lexemes_and_signals(made)[1])[0] == speaker, said
 
 
 @pytest.mark.parametrize("line", ["ana", "ana\t0.5", "a\tb\tc", "\t\t5", "\t\tx-y", "\t\t1-2,", "a\t\t\t"])
@@ -77,7 +91,8 @@ def test_anything_else_is_refused(line: str) -> None:
 def test_any_record_comes_back_from_its_line(content: str, speaker: str | None, at: datetime) -> None:
     made = spoken(content, at, **({} if speaker is None else {"speaker": speaker}))
     lexemes, line = lexemes_and_signals(made)
-    terms, features = describe(content, created_at=at, actor=" ".join(speaker.split()) if speaker else None)
+    actor = " ".join(speaker.split()) if speaker else None
+    terms, features = describe(content, created_at=at, actor=actor, in_session=False)
     actor, question_share, times = read_signals(line)
     assert lexemes.split() == terms
     assert (actor or "", times) == (features.actor or "", features.intervals)

@@ -28,7 +28,7 @@ from memwell.backends.postgres.adapt import Raw
 from memwell.backends.postgres.connections import Connection
 from memwell.backends.postgres.database import SESSION, Database
 from memwell.backends.postgres.errors import translate
-from memwell.backends.postgres.migrations.runner import Component, Status
+from memwell.backends.postgres.migrations.runner import Component, Derived, Status
 from memwell.backends.postgres.settings import OPTIONS, Settings
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "Component",
     "Connection",
     "Database",
+    "Derived",
     "Raw",
     "Settings",
     "Status",

@@ -17,7 +17,7 @@ from memwell.backends.postgres.adapt import ADAPTERS
 from memwell.backends.postgres.connections import Connection, Lost, connect
 from memwell.backends.postgres.errors import translate
 from memwell.backends.postgres.migrations import runner as migrations
-from memwell.backends.postgres.migrations.runner import Component, Status
+from memwell.backends.postgres.migrations.runner import Component, Derived, Status
 from memwell.backends.postgres.pools import Pools
 from memwell.backends.postgres.settings import Settings
 from memwell.backends.postgres.watch import ANSWERS_WITHIN, Watch
@@ -51,6 +51,8 @@ class Database:
         self._sessions = {**SESSION, **(session or {})}
         self.missing: dict[str, str] = {}
         """Component → why it is not available (the server lacks an extension); filled at the first use."""
+        self.outdated = False
+        """Whether index terms are of an older analysis; known after the first use."""
         self._components = components
         self._path: str | None = None
         limit = settings.statement_timeout
@@ -149,6 +151,9 @@ class Database:
         selected = components or self._components
         async with self._direct() as connection:
             await migrations.migrate(connection, self.settings, selected)
+            self._path = await migrations.search_path(connection, self.settings)
+            for derived in await migrations.outdated(connection, self.settings, selected):
+                await self._renew(derived)
             return await migrations.status_of(connection, self.settings, selected)
 
     async def fresh(self, components: Sequence[Component] = ()) -> list[Status]:
@@ -203,7 +208,24 @@ class Database:
                 )
             self.missing = {status.component: status.missing for status in found if status.missing}
             self._path = await migrations.search_path(connection, self.settings)
+            late_terms = await migrations.outdated(connection, self.settings, self._components)
+        for derived in late_terms:
+            self.outdated = not (self.settings.migrate and await self._renewed(derived))
         return self._arguments(self.settings.target)
+
+    async def _renewed(self, derived: Derived) -> bool:
+        """Whether columns could be written again; a database that takes no writes is searched as it is."""
+        try:
+            await self._renew(derived)
+        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction) as error:
+            _log.warning("the index terms are of an older analysis and could not be written again: %s", error)
+            return False
+        return True
+
+    async def _renew(self, derived: Derived) -> None:
+        target = {"autocommit": True, "prepare_threshold": None, **self.settings.target, "context": ADAPTERS}
+        async with await connect(target) as connection:
+            await derived.renew(connection, self._local() + b"; SET LOCAL statement_timeout = 0")
 
     async def _prepare_replica(self) -> Mapping[str, Any]:
         if self._path is None:

@@ -163,16 +163,22 @@ class Database:
         result: T = ticket.outcome()
         return result
 
-    def migrate(self, component: str, scripts: Sequence[str]) -> None:
+    def migrate(
+        self,
+        component: str,
+        scripts: Sequence[str],
+        created: Callable[[sqlite3.Connection], None] = lambda _: None,
+    ) -> None:
         """Bring one component's tables up to date: run those of the numbered scripts that the file has not
         seen, in one transaction.
 
-        Scripts are only ever appended. Any number of processes may do this at once. Raises `ConfigError` when
+        `created` is called in that transaction when there was nothing of the component. Scripts are only ever
+        appended. Any number of processes may do this at once. Raises `ConfigError` when
         the file was written by a newer version, or is read-only and of an older one, `Corrupt` when it is
         damaged.
         """
         try:
-            migrate(self, component, scripts)
+            migrate(self, component, scripts, created)
         except sqlite3.Error as error:
             raise translate(error, "sqlite", "open", path=self.path) from error
 

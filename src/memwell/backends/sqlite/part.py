@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from memwell.backends.sqlite.database import Database, translate
@@ -36,11 +36,17 @@ class SqlitePart(Port):
     blocking = True
     _database: Database
 
-    def _open(self, database: Database, component: str, scripts: Sequence[str]) -> None:
+    def _open(
+        self,
+        database: Database,
+        component: str,
+        scripts: Sequence[str],
+        created: Callable[[sqlite3.Connection], None] = lambda _: None,
+    ) -> None:
         """Take a database and bring the component's tables up to date; it is closed when that fails."""
         self._database = database
         try:
-            database.migrate(component, scripts)
+            database.migrate(component, scripts, created)
         except BaseException:
             database.close()
             raise

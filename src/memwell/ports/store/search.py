@@ -53,6 +53,8 @@ class Weights:
     """Nearness to a time in the question."""
     when: float = 0.15
     """Mentions a time, when the question asks for one."""
+    identifier: float = 1.0
+    """Holds the identifiers of the question: more than all nearness of meaning can outweigh."""
     phrase: float = 0.3
     """Holds the words that the question puts in quotation marks, in their order."""
     session: float = 0.1

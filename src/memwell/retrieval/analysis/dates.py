@@ -1,12 +1,13 @@
 """Time expressions in a text as intervals of days, resolved against the time of the text.
 
-English only, like the stemmer; ISO dates and years work in every language.
+Expressions are English, like the stemmer; dates in digits and with the month names of some other languages
+(`05.03.2024`, `2024/05/04`, `5. März`, `6 Mai 2024`) and years work too.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from datetime import date, datetime
 from functools import cache
 
@@ -24,7 +25,7 @@ from memwell.retrieval.analysis.days import (
 )
 from memwell.retrieval.analysis.text import analyze
 
-__all__ = ["intervals"]
+__all__ = ["intervals", "spans"]
 
 _MONTHS = "january february march april may june july august september october november december".split()
 _WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
@@ -37,6 +38,23 @@ _UNIT_DAYS = {"day": 1, "night": 1, "week": 7, "weekend": 7, "fortnight": 14, "m
 _MONTH_WORDS = {m: i + 1 for i, m in enumerate(_MONTHS)} | {
     m[:3]: i + 1 for i, m in enumerate(_MONTHS) if m != "may"
 } | {"sept": 9}  # fmt: skip
+_FOREIGN_MONTHS = {
+    word: number
+    for words in (
+        "januar februar märz april mai juni juli august september oktober november dezember",
+        "jänner feber maerz - - - - - - okt - dez",
+        "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+        "- fevrier - - - - - aout - - - decembre",
+        "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
+        "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
+        "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro",
+        "januari februari maart april mei juni juli augustus september oktober november december",
+        "januari februari mars april maj juni juli augusti september oktober november december",
+    )
+    for number, word in enumerate(words.split(), 1)
+    if word != "-"
+}
+"""German, French, Spanish, Italian, Portuguese, Dutch, Swedish. They count beside a day or a year only."""
 _WEEKDAY_WORDS = {d: i for i, d in enumerate(_WEEKDAYS)}
 _NAMED_DAYS = {
     "the day before yesterday": -2, "yesterday": -1, "last night": -1, "today": 0, "tonight": 0,
@@ -47,9 +65,10 @@ _NAMED_DAYS = {
 _QUALIFIERS = frozenset(
     "ago back earlier last past previous this next coming upcoming following in from these".split()
 )
-_GATE_WORD = re.compile(r"[a-z]{2,}|\d{4}|\d\d?/\d")
+_GATE_WORD = re.compile(r"[^\W\d_]{2,}|\d{4}|\d\d?/\d")
 
 _MONTH = "(?:" + "|".join(sorted(_MONTH_WORDS, key=len, reverse=True)) + r")\b\.?"
+_ANY_MONTH = "(?:" + "|".join(sorted({*_MONTH_WORDS, *_FOREIGN_MONTHS}, key=len, reverse=True)) + r")\b\.?"
 _DAY = "(?:" + "|".join(_WEEKDAYS) + ")"
 _SEASON = "(?:" + "|".join(SEASONS) + ")"
 _UNIT = r"(?:day|night|weekend|week|fortnight|month|year)"
@@ -57,16 +76,19 @@ _COUNT = (
     r"(?:\d{1,3}|a couple of|a couple|couple|a few|few|several|an?|one|two|three|four|"
     r"five|six|seven|eight|nine|ten|eleven|twelve)"
 )
-_NTH = r"(?:st|nd|rd|th)?"
+_NTH = r"(?:st|nd|rd|th|\.|er|º|°)?"
 _PART = r"(?:early|mid|middle of|late|(?:the )?(?:beginning|start|end) of)"
 
 _PATTERNS: dict[str, str] = {
-    "iso": r"(?<!\d)(?P<iso_y>\d{4})-(?P<iso_m>\d\d?)(?:-(?P<iso_d>\d\d?))?(?!\d)",
+    "iso": r"(?<![\w-])(?P<iso_y>\d{4})-(?P<iso_m>\d\d?)(?:-(?P<iso_d>\d\d?))?(?![\da-su-z]|-\w)",
+    "ymd": r"(?<![\d/.])(?P<ymd_y>(?:19|20)\d\d)(?P<ymd_s>[/.])(?P<ymd_m>\d\d?)(?P=ymd_s)(?P<ymd_d>\d\d?)"
+    r"(?![\d/]|\.\d)",
+    "dots": r"(?<![\d/.])(?P<dot_d>\d\d?)\. ?(?P<dot_m>\d\d?)\. ?(?P<dot_y>(?:19|20)\d\d)(?![\d/]|\.\d)",
     "slash": r"(?<![\d/])(?P<sl_a>\d\d?)/(?P<sl_b>\d\d?)/(?P<sl_y>\d{4}|\d\d)(?![\d/])",
-    "dmy": rf"\b(?P<dmy_d>\d\d?){_NTH} (?:of )?(?P<dmy_m>{_MONTH})(?:,? (?P<dmy_y>\d{{4}}))?",
+    "dmy": rf"\b(?P<dmy_d>\d\d?){_NTH} (?:of |de )?(?P<dmy_m>{_ANY_MONTH})(?:,? (?:del? )?(?P<dmy_y>\d{{4}}))?",
     "mdy": rf"\b(?P<mdy_m>{_MONTH}) (?:the )?(?P<mdy_d>\d\d?){_NTH}(?:\s?[-–]\s?(?P<mdy_e>\d\d?))?"
     r"(?![\d:])(?:,? (?P<mdy_y>\d{4}))?",
-    "my": rf"\b(?:(?P<my_p>{_PART})[ -])?(?P<my_m>{_MONTH}),?(?: of)? (?P<my_y>\d{{4}})\b",
+    "my": rf"\b(?:(?P<my_p>{_PART})[ -])?(?P<my_m>{_ANY_MONTH}),?(?: of| del?)? (?P<my_y>\d{{4}})\b",
     "season": rf"\b(?P<sea_s>{_SEASON}),?(?: of)? (?P<sea_y>\d{{4}})\b",
     "day": r"\b(?P<day_w>" + "|".join(sorted(_NAMED_DAYS, key=len, reverse=True)) + r")\b",
     "ago": rf"\b(?P<ago_n>{_COUNT}) (?P<ago_u>{_UNIT})s? (?:ago|back|earlier)\b",
@@ -79,10 +101,11 @@ _PATTERNS: dict[str, str] = {
     "weekday": rf"\b(?:on )?(?P<wd>{_DAY})\b",
     "month": rf"\b(?:(?P<mo_p>{_PART})[ -])?(?P<mo_m>{_MONTH})(?!\w)",
     "year": r"\b(?:in|since|of|by|during|until|till|from|year) (?P<yr>(?:19|20)\d\d)\b(?![-/])"
-    r"|\b(?P<yr_end>(?:19|20)\d\d)(?=[?.!,;)]|$)",
+    r"|(?<![\d.])\b(?P<yr_end>(?:19|20)\d\d)(?=[?!,;)]|\.(?!\d)|$)",
 }
 _CLASSES: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {
     "month": (frozenset(_MONTH_WORDS), ("dmy", "mdy", "my", "near", "month")),
+    "foreign month": (frozenset(_FOREIGN_MONTHS), ("dmy", "my")),
     "weekday": (frozenset(_WEEKDAYS), ("near", "weekday")),
     "unit": (
         frozenset(u + s for u in _UNIT_DAYS for s in ("", "s")),
@@ -96,7 +119,7 @@ _CLASSES: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {
 """Trigger words by class, and the patterns in which each class occurs."""
 
 _TRIGGERS = frozenset().union(*(triggers for triggers, _ in _CLASSES.values()))
-_NUMERIC = frozenset({"iso", "slash", "year"})
+_NUMERIC = frozenset({"iso", "ymd", "dots", "slash", "year"})
 """Patterns that need no trigger word, only a digit."""
 
 _MARGIN = 40
@@ -114,7 +137,8 @@ def _count(word: str) -> int:
 
 
 def _month_number(word: str) -> int:
-    return _MONTH_WORDS[word.rstrip(".")]
+    name = word.rstrip(".")
+    return _MONTH_WORDS.get(name) or _FOREIGN_MONTHS[name]
 
 
 def _nearest_year(month: int, ref: date) -> int:
@@ -187,6 +211,8 @@ def _bare_month(g: re.Match[str], ref: date) -> Interval | None:
 
 _RESOLVE: dict[str, Callable[[re.Match[str], date], Interval | None]] = {
     "iso": _iso,
+    "ymd": lambda g, ref: day_span(int(g["ymd_y"]), int(g["ymd_m"]), int(g["ymd_d"])),
+    "dots": lambda g, ref: day_span(int(g["dot_y"]), int(g["dot_m"]), int(g["dot_d"])),
     "slash": _slash,
     "dmy": _dmy,
     "mdy": _mdy,
@@ -215,24 +241,46 @@ def intervals(
     """
     if terms is not None and _has_no_time(text, terms):
         return []
+    return list(dict.fromkeys(interval for interval, _ in _expressions(text, reference)))
+
+
+def spans(text: str, reference: datetime | date) -> list[tuple[int, int, bool]]:
+    """Where `text` mentions times: start, end, and whether it says when and nothing else.
+
+    A weekday, a month or a day without a year may also be a word of what recurs: *yoga on Friday*.
+    """
+    if len(text.lower()) != len(text):
+        return []
+    return [(match.start(), match.end(), _says_when(match)) for _, match in _expressions(text, reference)]
+
+
+def _says_when(match: re.Match[str]) -> bool:
+    groups = match.groupdict()
+    if match.lastgroup == "near":
+        return groups["ne_u"] in _UNIT_DAYS
+    if match.lastgroup in ("dmy", "mdy"):
+        return bool(groups[f"{match.lastgroup}_y"])
+    return match.lastgroup not in ("weekday", "month")
+
+
+def _expressions(text: str, reference: datetime | date) -> Iterator[tuple[Interval, re.Match[str]]]:
+    """The times that a text mentions, and where."""
     low = text.lower()
     seen = set(_GATE_WORD.findall(low))
     if "May" not in text:
         seen.discard("may")
     expression = _expression(_kinds(seen, numbers=_DIGIT.search(low) is not None))
     if expression is None:
-        return []
+        return
     ref = reference.date() if isinstance(reference, datetime) else reference
-    found: list[Interval] = []
     for match in expression.finditer(low, *_stretch(low, seen)):
         kind = match.lastgroup or ""
         if kind in ("month", "near") and _is_verb(match, text):
             continue
         named = _RESOLVE[kind](match, ref)
         interval = named and on_calendar(named)
-        if interval is not None and interval not in found:
-            found.append(interval)
-    return found
+        if interval is not None:
+            yield interval, match
 
 
 def _has_no_time(text: str, terms: Collection[str]) -> bool:

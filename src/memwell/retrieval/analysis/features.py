@@ -6,9 +6,10 @@ search need not parse any content.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from memwell.ports.store.search import Features, Interval
 from memwell.retrieval.analysis.dates import intervals
@@ -17,14 +18,24 @@ from memwell.retrieval.analysis.text import (
     analyze,
     asks_when,
     fold,
+    is_speaker,
     question_share,
     split_actor,
     without_role,
 )
 from memwell.types import Record
 
-__all__ = ["Question", "describe", "lexemes_and_signals", "question", "read_signals"]
+__all__ = [
+    "Question",
+    "describe",
+    "lexemes_and_signals",
+    "lexemes_and_signals_of",
+    "question",
+    "read_signals",
+]
 
+_LOOSE = 0.6
+"""How surely a memory holds an identifier if it has a longer or another form of it."""
 _ACTOR_KEYS = ("speaker", "role", "author", "actor", "name")
 
 
@@ -42,16 +53,21 @@ class Question:
     """Whether the answer is a time."""
     quotes: bool = False
     """Whether it quotes a phrase."""
+    identifiers: Sequence[Mapping[int, float]] = ()
+    """For each identifier that it names: index of a term → how surely a memory with that term holds it, 0..1."""
 
 
-def describe(content: str, *, created_at: datetime, actor: str | None = None) -> tuple[list[str], Features]:
+def describe(
+    content: str, *, created_at: datetime, actor: str | None = None, in_session: bool = True
+) -> tuple[list[str], Features]:
     """Index terms and features of a record's text.
 
-    `actor` comes from the metadata; if it is missing, a "Name: " prefix of the text is used.
+    `actor` comes from the metadata; if it is missing, a "Name: " prefix of the text is used: a role everywhere, a name
+    within a session, and no label (`Note:`, `Address:`).
     """
     prefix, body = split_actor(content)
     terms = analyze(without_role(content))
-    speaker = actor or prefix
+    speaker = actor or (prefix if prefix and is_speaker(prefix, in_session=in_session) else None)
     return terms, Features(
         length=len(terms),
         actor=fold(speaker) if speaker else None,
@@ -69,12 +85,30 @@ def question(query: Query, *, now: datetime) -> Question:
         intervals=tuple(intervals(query.text, now)),
         asks_when=asks_when(query.text),
         quotes=bool(query.phrases),
+        identifiers=tuple(_identifiers(query)),
     )
+
+
+def _identifiers(query: Query) -> list[Mapping[int, float]]:
+    place = {term: at for at, term in enumerate(query.terms)}
+    return [
+        {place[term]: _LOOSE for term in one.loose} | {place[term]: 1.0 for term in one.exact}
+        for one in query.identifiers
+    ]
 
 
 def lexemes_and_signals(record: Record) -> tuple[str, str]:
     """The index terms of a record, joined by spaces, and its signals (empty if it has none)."""
-    terms, features = describe(record.content, created_at=record.created_at, actor=_actor(record))
+    return lexemes_and_signals_of(
+        record.content, record.metadata, record.created_at, in_session=record.session_id is not None
+    )
+
+
+def lexemes_and_signals_of(
+    content: str, metadata: Mapping[str, Any], created_at: datetime, *, in_session: bool
+) -> tuple[str, str]:
+    """As `lexemes_and_signals`, from the parts of a record that they depend on."""
+    terms, features = describe(content, created_at=created_at, actor=_actor(metadata), in_session=in_session)
     actor, share, times = features.actor, features.question_share, features.intervals
     if actor is None and not share and not times:
         return " ".join(terms), ""
@@ -94,10 +128,10 @@ def read_signals(line: str) -> tuple[str | None, float, tuple[Interval, ...]]:
     return actor or None, float(share) if share else 0.0, tuple(found)
 
 
-def _actor(record: Record) -> str | None:
+def _actor(metadata: Mapping[str, Any]) -> str | None:
     """The speaker given in the metadata, if its length is plausible for a name."""
-    for key in _ACTOR_KEYS if record.metadata else ():
-        value = record.metadata.get(key)
+    for key in _ACTOR_KEYS if metadata else ():
+        value = metadata.get(key)
         if isinstance(value, str) and 0 < len(value) <= 64:
             return " ".join(value.split()) or None
     return None

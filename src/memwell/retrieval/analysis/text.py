@@ -1,8 +1,12 @@
 """Index terms of a text, and what a question says besides its terms.
 
 Index terms are stems (Porter2, http://snowball.tartarus.org/algorithms/english/stemmer.html) of folded words without
-stop words. Scripts written without spaces give overlapping pairs of characters, as in Lucene's CJKAnalyzer. A term
+stop words. Scripts written without spaces give overlapping pairs of characters, as in Lucene's CJKAnalyzer, and Chinese
+characters also stand alone. Identifiers have terms of their own (see `memwell.retrieval.analysis.identifiers`). A term
 contains no space, so `" ".join(analyze(text))` can be stored in a database column and split again.
+
+Stores keep the terms beside the record. So a change of what this module or `features` makes of a text needs a higher
+`ANALYSIS`: stores analyse their records again when newer code opens them.
 """
 
 from __future__ import annotations
@@ -13,22 +17,32 @@ import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Final
+
+from memwell.retrieval.analysis.identifiers import Asked, asked, identifiers, numbers
 
 __all__ = [
+    "ANALYSIS",
     "ASSISTANT_ROLES",
+    "LABELS",
     "STOP_WORDS",
     "USER_ROLES",
     "Query",
     "analyze",
     "asks_when",
     "fold",
+    "is_speaker",
     "phrase_share",
     "question_share",
     "read_query",
     "split_actor",
     "trusted_actors",
     "without_role",
+    "word_terms",
 ]
+
+ANALYSIS: Final = 2
+"""The number of this analysis. What says none was written with number 1."""
 
 STOP_WORDS = frozenset(
     """a about above after again all also am an and any are aren't as at be because been before
@@ -51,6 +65,22 @@ USER_ROLES = frozenset({"user", "human", "customer", "me"})
 ASSISTANT_ROLES = frozenset({"assistant", "ai", "agent", "bot", "model"})
 """Actors that a second-person question ("what did you recommend") is about."""
 
+LABELS = frozenset(
+    """action address advice agenda alert allergies amount answer appointment argument attention author background
+    birthday book bug cause caution cc chapter check code color colour comment conclusion contact context cost
+    customer date deadline decision default definition description diagnosis direction dosage due effect email
+    error event example exception expected fact feature file fix fyi goal hint history home host hours id idea
+    important info information ingredients input instructions issue item key label lesson link list location log
+    login meeting memo message method name next note notes notice number objective observation opening output
+    owner part password patient phone place plan preference price problem project proposal purpose question quote
+    reason recipe recommendation reference remark reminder report request requirement result risk rule schedule
+    server shopping size solution source staff status step story subject suggestion summary symptom task team tel
+    test time tip title todo topic total type update url user username value version warning website wifi work
+    hinweis notiz achtung adresse aufgabe fehler frage antwort termin ort telefon titel datum passwort nota aviso
+    dirección direccion tarea pregunta respuesta remarque adresse tâche tache""".split()
+)
+"""Folded words that begin a text as a label, as in "Note: …"; nobody of this name speaks."""
+
 _ASCII_WORD = re.compile(r"[a-z0-9]+(?:[.,'-][a-z0-9]+)*")
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
@@ -62,6 +92,10 @@ _LETTERS = _APOSTROPHES | str.maketrans(
     {"ø": "o", "đ": "d", "ł": "l", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"}
 )
 _DIACRITIC = re.compile("[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f]")
+_FORMAT = re.compile("[\u00ad\u0640\u180e\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f\ufeff]")
+"""Characters without a shape of their own, within words: soft hyphens, joiners, marks of direction, tatweel."""
+_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+_SUFFIXED = re.compile(r"(?<!\w)[a-z](?:\+\+|#)(?!\w)")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _ENDINGS = frozenset({"s", "re", "ve", "ll", "d", "m", "t"})
 _JOINT = re.compile(r"[.,'-]+")
@@ -98,10 +132,10 @@ def fold(text: str) -> str:
     """Case-folded, normalised text without diacritics: `"Ünïté’s"` gives `"unite's"`."""
     if text.isascii():
         return text.replace("`", "'").lower()
-    text = text.translate(_APOSTROPHES)
+    text = _FORMAT.sub("", text.translate(_APOSTROPHES))
     if text.isascii():
         return text.lower()
-    plain = _DIACRITIC.sub("", unicodedata.normalize("NFKD", text).casefold())
+    plain = _FORMAT.sub("", _DIACRITIC.sub("", unicodedata.normalize("NFKD", text).casefold()))
     return unicodedata.normalize("NFC", plain).translate(_LETTERS)
 
 
@@ -123,12 +157,27 @@ def _any_word() -> re.Pattern[str]:
 
 
 def analyze(text: str) -> list[str]:
-    """Index terms of `text`, in order and with repetitions; `[]` if there are none.
+    """Index terms of `text`, with repetitions; `[]` if there are none.
 
-    Deterministic: the same text gives the same terms in every process and in every release with the same index version.
+    First those of the words in order, then single Chinese characters, then identifiers. Deterministic: the same text
+    gives the same terms in every process and in every release with the same `ANALYSIS`.
     `analyze("Went hiking, re-painted 3,600 cafés!")` → `["went", "hike", "re", "paint", "repaint", "3600", "cafe"]`.
     """
+    terms = word_terms(text)
+    more = identifiers(_plain(text), _stem(), STOP_WORDS)
+    if not text.isascii():
+        more = [*_HAN.findall(unicodedata.normalize("NFKC", text)), *filter(_is_folded, more)]
+    if more:
+        known = set(terms)
+        terms += [term for term in dict.fromkeys(more) if term not in known]
+    return terms
+
+
+def word_terms(text: str) -> list[str]:
+    """The terms of the words of a text, in order, as `analyze` puts them first."""
     folded = fold(text)
+    if "#" in folded or "++" in folded:
+        folded = _SUFFIXED.sub(" ", folded)
     words = (_ASCII_WORD if folded.isascii() else _any_word()).findall(folded)
     terms: list[str] = []
     for word in words:
@@ -137,6 +186,18 @@ def analyze(text: str) -> list[str]:
             found = _analyze_word(word)
         terms += found
     return terms
+
+
+def _plain(text: str) -> str:
+    """A text with its upper case and without diacritics, format characters and compatibility forms."""
+    if text.isascii():
+        return text
+    plain = _DIACRITIC.sub("", unicodedata.normalize("NFKD", text.translate(_APOSTROPHES)))
+    return unicodedata.normalize("NFC", _FORMAT.sub("", plain))
+
+
+def _is_folded(term: str) -> bool:
+    return fold(term) == term and not any(map(str.isspace, term))
 
 
 def _analyze_word(word: str) -> tuple[str, ...]:
@@ -160,7 +221,7 @@ def _terms_of(word: str) -> tuple[str, ...]:
     if word.isalnum():
         return (_stem()(word),)
     if _NUMBER.fullmatch(word):
-        return (word.replace(",", ""),)
+        return numbers(word)
     base, _, tail = word.rpartition("'")
     if base and tail in _ENDINGS and len(word) <= _WORD_LENGTH:
         return _terms_of(base)
@@ -196,6 +257,14 @@ def split_actor(text: str) -> tuple[str | None, str]:
     return (match[1], text[match.end() :]) if match else (None, text)
 
 
+def is_speaker(prefix: str, *, in_session: bool) -> bool:
+    """Whether the prefix of a text is who says it, and not a label such as "Note": a role, or a name in a session."""
+    name = fold(prefix)
+    if name in USER_ROLES or name in ASSISTANT_ROLES:
+        return True
+    return in_session and LABELS.isdisjoint(name.split())
+
+
 def without_role(text: str) -> str:
     """`text` without a leading "user: " or "assistant: ", for embedding and analysis.
 
@@ -220,6 +289,8 @@ class Query:
     """Distinct index terms, in order. Names of actors are left out, unless there are no other terms."""
     phrases: tuple[tuple[str, ...], ...]
     """Index terms of each quoted passage."""
+    identifiers: tuple[Asked, ...]
+    """The identifiers it names; their terms are among `terms`."""
     actors: frozenset[str]
     """Folded actors that the question is about: named, or meant by "I" or "you"."""
     named: bool
@@ -269,27 +340,53 @@ def _role_of(folded: str, actors: Collection[str]) -> frozenset[str]:
     return frozenset(users if first else assistants)
 
 
-def read_query(text: str, *, actors: Collection[str] = ()) -> Query:
-    """Analyse a question. `actors` are the folded, trusted actors of its scope."""
+def read_query(
+    text: str, *, actors: Collection[str] = (), times: Collection[tuple[int, int, bool]] = ()
+) -> Query:
+    """Analyse a question. `actors` are the folded, trusted actors of its scope; `times` is what
+    `memwell.retrieval.analysis.dates.spans` gives: what is understood as a time is no identifier, and what says
+    nothing else is no word either, unless there is no other.
+    """
     plain = text.translate(_APOSTROPHES)
     named = _actors_in(plain, actors)
-    bare, first_person = plain, plain
+    bare, first_person = _without(plain, [(first, last) for first, last, sure in times if sure]), plain
     for word in sorted(named, key=len, reverse=True):
         name = rf"(?<!\w){re.escape(word)}('s)?(?!\w)"
         bare = re.sub(name, " ", bare)
         first_person = re.sub(name, lambda m: "my" if m[1] else "I", first_person)
     quoted = [next(g for g in m.groups() if g) for m in _QUOTED.finditer(text)]
     about = frozenset().union(*named.values()) or _role_of(fold(text), actors)
-    terms = tuple(dict.fromkeys(analyze(bare)))
+    terms = tuple(dict.fromkeys(_asked_terms(bare)))
+    named_by = tuple(_asked(_without(plain, [(first, last) for first, last, _ in times])))
+    keys = [term for one in named_by for term in (*one.exact, *one.loose)]
     rewritten = first_person if _ENGLISH.search(plain) else _SPACES.sub(" ", bare).strip()
     return Query(
         text=text,
-        terms=terms or tuple(dict.fromkeys(analyze(plain))),
-        phrases=tuple(t for q in quoted if (t := tuple(analyze(q)))),
+        terms=tuple(dict.fromkeys([*(terms or _asked_terms(plain)), *keys])),
+        phrases=tuple(t for q in quoted if (t := tuple(word_terms(q)))),
+        identifiers=named_by,
         actors=about,
         named=bool(named),
         embed_text=rewritten if named and terms else text,
     )
+
+
+def _without(text: str, spans: Collection[tuple[int, int]]) -> str:
+    """A text with some stretches blank."""
+    for first, last in spans:
+        text = text[:first] + " " * (last - first) + text[last:]
+    return text
+
+
+def _asked_terms(text: str) -> list[str]:
+    """The terms of the words of a question, and its single Chinese characters."""
+    return [*word_terms(text), *_HAN.findall(text)]
+
+
+def _asked(text: str) -> list[Asked]:
+    """The identifiers of a question whose terms can be in the index."""
+    found = asked(_plain(text), _stem(), STOP_WORDS)
+    return [one for one in found if text.isascii() or all(map(_is_folded, (*one.exact, *one.loose)))]
 
 
 def question_share(text: str) -> float:

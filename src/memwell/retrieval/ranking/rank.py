@@ -9,6 +9,7 @@ at most nine parts, each 0..1:
     role            said by the one meant by "I" or "you"
     time            closeness of the record, or a time that it mentions, to the time in the question
     when            the question asks for a time and the record mentions one
+    identifier      share of the question's identifiers (versions, paths, keys, numbers, …) that the record contains
     phrase          share of the quoted phrases that the record contains
     session         score of the best candidate of the same session
     question_share  share of the record that only asks (with a negative weight)
@@ -78,6 +79,7 @@ def rank(
         _actor(candidates, question, weights),
         _time(candidates, question, weights),
         _when(candidates, question, weights),
+        _identifier(candidates, question, weights),
         _phrase(candidates, question, weights),
     )
     columns = [column for column in parts if column is not None]
@@ -221,6 +223,19 @@ def _when(candidates: Sequence[Candidate], question: Question, weights: Weights)
     if not question.asks_when or not weights.when:
         return None
     return "when", weights.when, [float(bool(candidate.features.intervals)) for candidate in candidates]
+
+
+def _identifier(candidates: Sequence[Candidate], question: Question, weights: Weights) -> Column | None:
+    """The identifiers of the question that the record itself holds; another form of one counts less."""
+    asked = question.identifiers
+    if not asked or not weights.identifier:
+        return None
+    values = []
+    for candidate in candidates:
+        held = {term for term, _ in candidate.matches}
+        found = [max([sure for term, sure in one.items() if term in held], default=0.0) for one in asked]
+        values.append(sum(found) / len(asked))
+    return "identifier", weights.identifier, values
 
 
 def _phrase(candidates: Sequence[Candidate], question: Question, weights: Weights) -> Column | None:

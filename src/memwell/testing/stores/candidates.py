@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -107,7 +108,12 @@ class Candidates(StoreSuite):
     def test_actors_are_those_of_the_scope_or_unknown(self, harness: Harness) -> None:
         for name, scope in (("Ana", ANN), ("Bob", BOB), ("Cid", Scope(tenant_id="other"))):
             for number in range(4):
-                harness.insert(f"{name}: I saw {number} boats", f"{name} {number}", scope=scope)
+                harness.insert(
+                    f"{name}: I saw {number} boats",
+                    f"{name} {number}",
+                    scope=replace(scope, session_id="talk"),
+                )
+                harness.insert(f"Note: {name} saw {number} boats", f"{name} note {number}", scope=scope)
         for scope, names in (
             (ANN, {"ana"}),
             (BOB, {"bob"}),

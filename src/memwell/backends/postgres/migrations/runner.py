@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -15,7 +15,7 @@ from psycopg import sql
 from memwell.backends.postgres.settings import Settings
 from memwell.errors import ConfigError
 
-__all__ = ["Applied", "Component", "Status", "drop_all", "migrate", "status_of"]
+__all__ = ["Applied", "Component", "Derived", "Status", "drop_all", "migrate", "outdated", "status_of"]
 
 Connection: TypeAlias = "psycopg.AsyncConnection[Any]"
 
@@ -42,6 +42,18 @@ FROM pg_proc WHERE pronamespace = quote_ident(current_schema())::regnamespace AN
 
 
 @dataclass(frozen=True, slots=True)
+class Derived:
+    """Columns that are computed from others by code, and written again when that code changes."""
+
+    name: str
+    """Its component in the list of migrations."""
+    number: int
+    """The number of the code. A schema without one has number 1."""
+    renew: Callable[[Connection, bytes], Awaitable[None]]
+    """Writes the columns again, and the number; the bytes are a statement that begins each transaction."""
+
+
+@dataclass(frozen=True, slots=True)
 class Component:
     """A part of memwell with tables of its own."""
 
@@ -50,12 +62,15 @@ class Component:
     """All scripts in order; the first has number 1."""
     extension: str | None = None
     """The extension that the component needs; without it the component is not created."""
+    derived: Derived | None = None
 
     @classmethod
-    def of(cls, name: str, folder: Path, *, extension: str | None = None) -> Component:
+    def of(
+        cls, name: str, folder: Path, *, extension: str | None = None, derived: Derived | None = None
+    ) -> Component:
         """The component whose scripts are the `.sql` files of a folder, in the order of their names."""
         scripts = tuple(path.read_text("utf-8") for path in sorted(folder.glob("*.sql")))
-        return cls(name, scripts, extension)
+        return cls(name, scripts, extension, derived)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +110,19 @@ async def status_of(
         pending = len(component.scripts) - len(applied)
         found.append(Status(component=component.name, applied=len(applied), pending=pending, missing=missing))
     return found
+
+
+async def outdated(
+    connection: Connection, settings: Settings, components: Iterable[Component]
+) -> list[Derived]:
+    """What is to be written again."""
+    done = await _applied(connection, settings)
+    wanted = [component.derived for component in components if component.derived is not None]
+    return [
+        derived
+        for derived in wanted
+        if max((one.number for one in done.get(derived.name, [])), default=1) < derived.number
+    ]
 
 
 async def migrate(connection: Connection, settings: Settings, components: Sequence[Component]) -> None:

@@ -22,6 +22,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Self
@@ -32,6 +33,7 @@ from memwell.backends.postgres import Component, Connection, Database, Settings
 from memwell.backends.postgres.store import batches, followers, indexes, models, reads
 from memwell.backends.postgres.store.hot_owners import HotOwners
 from memwell.backends.postgres.store.lineage import Lineage
+from memwell.backends.postgres.store.reanalysis import TERMS
 from memwell.backends.postgres.store.rows import SELECT, condition, record_of, rows_of, select, visible
 from memwell.backends.postgres.store.search import SESSION, Searcher
 from memwell.backends.postgres.store.writes import removing
@@ -47,12 +49,13 @@ __all__ = ["COMPONENTS", "PostgresStore"]
 
 _SCRIPTS: Final = Path(__file__).parents[1] / "migrations"
 COMPONENTS: Final = (
-    Component.of("store", _SCRIPTS / "records"),
+    Component.of("store", _SCRIPTS / "records", derived=TERMS),
     Component.of("vectors", _SCRIPTS / "vectors", extension="vector"),
 )
 """The tables of this part."""
 _SWEEP_BATCH: Final = 1000
 _LOOK: Final = 1000
+_OUTDATED: Final = "searched by index terms of an older analysis; run `memwell db migrate` to make them again"
 
 _log = logging.getLogger("memwell.backends.postgres.store")
 
@@ -156,6 +159,10 @@ class PostgresStore(Store):
         )
 
     async def _search(self, search: Search) -> Found:
+        found = await self._found(search)
+        return replace(found, notes=(*found.notes, _OUTDATED)) if self._database.outdated else found
+
+    async def _found(self, search: Search) -> Found:
         found = await self._hot.search(search)
         if found is not None:
             return found

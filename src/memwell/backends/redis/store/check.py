@@ -13,7 +13,7 @@ from memwell.backends.redis.store.server import Server, in_parts
 from memwell.backends.redis.store.transaction import Transaction, transact
 from memwell.types import Problem, Report
 
-__all__ = ["check"]
+__all__ = ["check", "fields"]
 
 _PART: Final = 200
 _LOOKS: Final = 20
@@ -23,15 +23,15 @@ def check(server: Server, repair: bool) -> Report:
     """Inspect every row, then what belongs to no row. With `repair`, fix what is wrong in small transactions."""
     found = Findings()
     _look_at_tables(server, found, repair)
-    for names in in_parts(dict.fromkeys(_fields(server, "records")), _PART):
+    for names in in_parts(dict.fromkeys(fields(server, "records")), _PART):
         _take(server, found, repair, partial(Inspection.rows, names=names))
     for table in OWNERS:
-        for members in in_parts(_fields(server, table), _PART):
+        for members in in_parts(fields(server, table), _PART):
             _take(server, found, repair, partial(Inspection.orphans, table=table, members=members))
-    for fields in in_parts(_fields(server, "vectors"), _PART):
-        _take(server, found, repair, partial(Inspection.vectors, fields=fields))
-    for fields in in_parts(_fields(server, "marks"), _PART):
-        _take(server, found, repair, partial(Inspection.marks, digests=fields))
+    for part in in_parts(fields(server, "vectors"), _PART):
+        _take(server, found, repair, partial(Inspection.vectors, fields=part))
+    for part in in_parts(fields(server, "marks"), _PART):
+        _take(server, found, repair, partial(Inspection.marks, digests=part))
     left = [problem for problem in found.problems if not (repair and problem.repairable)]
     return Report(ok=not left, checked=found.checked, problems=tuple(found.problems), repaired=found.repaired)
 
@@ -76,7 +76,7 @@ def _take(server: Server, found: Findings, repair: bool, work: Callable[[Inspect
         found.repaired += sum(problem.repairable for problem in seen.problems)
 
 
-def _fields(server: Server, table: str) -> Iterator[bytes]:
+def fields(server: Server, table: str) -> Iterator[bytes]:
     """Every field or member that stays in a table during the scan; some may come twice."""
     scan = "ZSCAN" if table in SORTED else "HSCAN"
     cursor = 0

@@ -6,6 +6,7 @@ from typing import Final
 
 from memwell.backends.redis import Script
 from memwell.backends.redis.store.server import TABLES
+from memwell.retrieval.analysis.text import ANALYSIS
 
 __all__ = ["CHANGES", "COMMIT", "CUT_OVER", "EMBEDDINGS", "FOLLOW"]
 
@@ -99,7 +100,7 @@ for _ = 1, tonumber(take()) do  -- commands on whole tables, short enough to be 
   redis.call(unpack(words))
 end
 
-redis.call('HSETNX', META, 'format', '1')
+if redis.call('HSETNX', META, 'format', '1') == 1 then redis.call('HSET', META, 'analysis', 'ANALYSIS') end
 local changed = tonumber(take())
 if changed > 0 then
   local seq = tonumber(redis.call('HGET', META, 'seq') or '0')
@@ -120,7 +121,7 @@ end
 if STAGED then redis.call('DEL', STAGED) end
 redis.call('SET', TOKEN, 'done', 'EX', 60)
 return 1
-"""
+""".replace("ANALYSIS", str(ANALYSIS))
 )
 """Apply a prepared change set if nothing it depends on has changed: 1 done, 0 something has changed, -1 given up,
 -2 the table `meta` is lost.

@@ -106,6 +106,8 @@ class Server:
         self._asserted = durable
         self._durable: bool | None = None
         self._ready = False
+        self.opened: Callable[[], None] = lambda: None
+        """Called once, after it was seen that a store lives there."""
         self.stored = False
         """Whether this process has seen that something is stored."""
         self.crowded = 0
@@ -121,6 +123,7 @@ class Server:
         if not self._ready:
             self._inspect(client)
             self._ready = True
+            self.opened()
         return client
 
     def command(self, *words: Any) -> Any:

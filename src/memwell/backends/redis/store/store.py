@@ -32,6 +32,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, Self
 
 from redis.exceptions import RedisError
@@ -43,6 +44,7 @@ from memwell.backends.redis.memory import evicting, full
 from memwell.backends.redis.store import models
 from memwell.backends.redis.store.mirror import Mirror, Source
 from memwell.backends.redis.store.reading import Reading
+from memwell.backends.redis.store.reanalysis import analyse_again
 from memwell.backends.redis.store.records import alive
 from memwell.backends.redis.store.rows import name_of
 from memwell.backends.redis.store.server import Server
@@ -81,6 +83,7 @@ class RedisStore(Store):
         """
         self._clients = SyncClients(settings or Settings(), client)
         self._server = Server(self._clients, durable=durable)
+        self._server.opened = partial(analyse_again, self._server)
         self._mirror = Mirror(self._server)
         self._reading = Reading(self._server, self._mirror)
         self._source = Source(self._server, self._reading.choose)

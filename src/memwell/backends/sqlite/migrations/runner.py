@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Final
@@ -28,7 +28,9 @@ _MADE: Final = re.compile(
 )
 
 
-def migrate(database: Database, component: str, scripts: Sequence[str]) -> None:
+def migrate(
+    database: Database, component: str, scripts: Sequence[str], created: Callable[[sqlite3.Connection], None]
+) -> None:
     """See `Database.migrate`."""
     connection, path = database.read(), database.path
     checksums = _applied(connection, component, path)
@@ -40,7 +42,8 @@ def migrate(database: Database, component: str, scripts: Sequence[str]) -> None:
         _check_readable(connection, len(checksums), scripts, path)
         return
     with database.transaction() as writer:
-        _bring_up_to_date(writer, component, scripts, path)
+        if _bring_up_to_date(writer, component, scripts, path):
+            created(writer)
 
 
 @cache
@@ -81,8 +84,9 @@ def statements(script: str) -> Iterator[str]:
 
 def _bring_up_to_date(
     connection: sqlite3.Connection, component: str, scripts: Sequence[str], path: str
-) -> None:
-    """Run the scripts that are missing, and note their checksums; an index that was dropped is made again."""
+) -> bool:
+    """Run the scripts that are missing, and note their checksums; an index that was dropped is made again. Returns
+    whether there was nothing of the component."""
     connection.execute(_TABLE)
     columns = [row[1] for row in connection.execute("PRAGMA table_info(memwell_migrations)").fetchall()]
     if "checksum" not in columns:  # a file of 0.1.0
@@ -105,6 +109,7 @@ def _bring_up_to_date(
             for number, script in enumerate(scripts, 1)
         ],
     )
+    return not done
 
 
 def _restore_indexes(connection: sqlite3.Connection, scripts: Sequence[str], path: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from memwell.backends.sqlite.database import Database
-from memwell.backends.sqlite.store import models
+from memwell.backends.sqlite.store import models, reanalysis
 from memwell.backends.sqlite.store.rows import Condition, condition, select
 from memwell.backends.sqlite.store.writes import MODEL_SHIFT
 from memwell.errors import Corrupt
@@ -22,7 +22,7 @@ from memwell.types import Record, Scope, Stats
 
 __all__ = ["Source", "embedded", "embeddings", "stats"]
 
-_ROW = "r.key, r.id, r.user_id, r.session_id, r.created_at, r.expires_at, r.signals, r.lexemes"
+_ROW = reanalysis.COLUMNS.partition(", r.content")[0]
 _MASK = (1 << MODEL_SHIFT) - 1
 
 
@@ -31,6 +31,8 @@ class Source:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._outdated = database.readonly and reanalysis.is_outdated(database.read())
+        """Whether rows are analysed as they are read."""
 
     def position(self) -> int:
         """The end of the change sequence."""
@@ -42,8 +44,7 @@ class Source:
         text, values = _partition(partition)
         with self._database.snapshot() as connection:
             position = connection.execute("SELECT coalesce(max(seq), 0) FROM changes").fetchone()[0]
-            rows = connection.execute(f"SELECT {_ROW} FROM records r WHERE {text}", values)
-            return position, rows.fetchall()
+            return position, self._rows(connection, text, values)
 
     def changes(self, after: int, partition: Partition, limit: int) -> tuple[int, list[Change]] | None:
         """(position, changes of the partition after a position), the last of each key only; `None` when too
@@ -59,14 +60,17 @@ class Source:
             deleted = connection.execute(
                 "SELECT key FROM changes WHERE seq > ? AND deleted = 1", (after,)
             ).fetchall()
-            rows = connection.execute(
-                f"SELECT {_ROW} FROM records r WHERE r.key IN (SELECT key FROM changes WHERE seq > ?) AND {text}"
-                " ORDER BY r.key",
-                [after, *values],
-            ).fetchall()
+            changed = f"r.key IN (SELECT key FROM changes WHERE seq > ?) AND {text} ORDER BY r.key"
+            rows = self._rows(connection, changed, [after, *values])
         living = {row[0] for row in rows}
         gone: list[Change] = [(row[0], None) for row in deleted if row[0] not in living]
         return last, gone + [(row[0], row) for row in rows]
+
+    def _rows(self, connection: sqlite3.Connection, where: str, values: Sequence[Any]) -> list[Row]:
+        if self._outdated:
+            query = f"SELECT {reanalysis.COLUMNS} FROM records r WHERE {where}"
+            return reanalysis.analysed(connection.execute(query, values))
+        return connection.execute(f"SELECT {_ROW} FROM records r WHERE {where}", values).fetchall()
 
     def vectors(self, partition: Partition, model: str, keys: Sequence[int] | None) -> Iterator[Chunked]:
         """(key, spans, float32 bytes) of the partition's vectors under a model, or of some keys', in any order."""

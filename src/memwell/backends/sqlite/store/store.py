@@ -18,9 +18,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from memwell.backends.sqlite.database import Database
+from memwell.backends.sqlite.database import Database, translate
 from memwell.backends.sqlite.part import SqlitePart, options_of
-from memwell.backends.sqlite.store import batches, filter_sql, followers, models, search, writes
+from memwell.backends.sqlite.store import batches, filter_sql, followers, models, reanalysis, search, writes
 from memwell.backends.sqlite.store.history import versions
 from memwell.backends.sqlite.store.rows import SELECT_BY_ID, condition, record_of, select, select_ids
 from memwell.capabilities import Capabilities
@@ -56,7 +56,8 @@ class SqliteStore(SqlitePart, Store):
         readonly: bool = False,
     ) -> None:
         database = Database(path, durability=durability, readonly=readonly, timeout=timeout, setup=_set_up)
-        self._open(database, "store", _scripts())
+        self._open(database, "store", _scripts(), reanalysis.note)
+        self._analyse_again()
         self._source = search.Source(self._database)
         self._corpora = Corpora(self._source)
 
@@ -86,6 +87,16 @@ class SqliteStore(SqlitePart, Store):
             links=True,
             changes=True,
         )
+
+    def _analyse_again(self) -> None:
+        """Bring index terms of an older analysis up to date; the database is closed when that fails."""
+        try:
+            reanalysis.analyse_again(self._database)
+        except BaseException as error:
+            self._database.close()
+            if isinstance(error, sqlite3.Error):
+                raise translate(error, self.part, "open", path=self._database.path) from error
+            raise
 
     async def _ping(self) -> None:
         self._database.check_file()

@@ -1,0 +1,313 @@
+"""Terms of identifiers: versions, paths, keys, hosts, UUIDs, phone numbers, `camelCase`, `C++`, *plan A*.
+
+An identifier has one term of its own besides those of its parts, so that their order counts: `db-prod-3` gives
+`db.prod.3`. Every separator becomes a dot and a leading `v` of a version is dropped, so that the usual spellings meet.
+What is often asked by its beginning (a path, a version, a hash) also has terms for beginnings, marked with `~`.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+__all__ = ["Asked", "asked", "identifiers", "numbers"]
+
+_STRIP = ".,:;!?…-–—*~^&\"'“”„«»()[]{}<>|`="
+_PIECES = re.compile(r"[\"'“”„«»()\[\]{}<>,;|`…]+")
+_SEPARATORS = re.compile(r"[._/\\@:\-+~#%&?$=]+")
+_SEGMENTS = re.compile(r"[/\\@:?#&=]+")
+_FLAG = re.compile(r"--[A-Za-z][\w-]*")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\ud7ff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
+)
+_SCHEME = re.compile(r"^[A-Za-z][A-Za-z+]*://")
+_SUFFIXED = re.compile(r"[A-Za-z]\w*(?:\+\+|#)")
+_ACRONYM = re.compile(r"(?:[A-Za-z]\.){2,}[A-Za-z]?")
+_VERSION = re.compile(r"[vV]\d+(?:[._]\d+)+\S*")
+_DATE = re.compile(
+    r"(?:19|20)\d\d([-/.])\d\d?\1\d\d?(?:T[\d:.]+Z?)?|\d\d?/\d\d?/(?:19|20)?\d\d|\d\d?\.\d\d?\.(?:19|20)\d\d"
+)
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_HEX = re.compile(r"(?=[a-f]*\d)(?:0x)?[0-9a-f]{6,}")
+_LONG_HEX = 12
+_HEX_HEADS = (6, 7, 8, 10, 12)
+"""Lengths at which the beginning of a long hexadecimal number is a term."""
+_DOTTED = re.compile(r"[A-Za-z][\w-]+(?:\.[a-z][\w-]*)+")
+_DIGIT = re.compile(r"\d")
+_MANY_DIGITS = re.compile(r"\d(?:[ ()/.\u00a0\u202f-]{0,3}\d){6}")
+_DECIMAL = re.compile(r"\d[\d.,]*[.,]\d[\d.,]*")
+_PHONE = re.compile(r"(?<![\w.,-])(?:\+|\(|\d)[\d()/.\u00a0\u202f -]{5,24}\d(?![\w.,]*\w)")
+_GROUPED_CODE = re.compile(r"\b(?:[A-Za-z]{2}\d\d|\d{4})(?: [A-Za-z0-9]{4}){2,7}(?: [A-Za-z0-9]{1,3})?\b")
+_MEASURE = re.compile(
+    r"(?<![\w.,])(\d+(?:[.,]\d+)?)[ \u00a0\u202f]?"
+    r"(mm|cm|km|m|µm|kg|mg|g|ml|cl|l|gb|mb|kb|tb|gib|mib|ghz|mhz|khz|hz|kwh|kw|w|mah|ah|ma|kv|v|ms|px|pt|lb|lbs|oz|ft"
+    r"|inch|°c|°f|bar|psi|rpm|dpi|k)(?!\w)",
+    re.IGNORECASE,
+)
+_GROUPS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_POINT_GROUPS = re.compile(r"\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:\.\d{3}){2,}")
+_COMMA = re.compile(r"\d+,\d{1,2}")
+_VERBS = frozenset(
+    "is was are were has had have will would did does do or and to in on at for of vs s".split()
+)
+_NAMING = frozenset(
+    "phase part chapter type class war vitamin plan option group team section appendix exhibit gate tier level"
+    " platform block building hall room wing table figure schedule annex version".split()
+)
+"""Words after which even the letters `a` and `i` are names."""
+_PHONE_DIGITS = 7
+"""Digits from which on a number can be a phone number."""
+_KNOWN = 50_000
+_LONGEST = 200
+"""Characters of an identifier; what is longer is data."""
+
+_cache: dict[str, _Read] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One identifier of a question."""
+
+    exact: tuple[str, ...]
+    """Terms of which a memory has one if it holds the identifier."""
+    loose: tuple[str, ...] = ()
+    """Terms of memories that hold a longer or another form of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What a piece of a text gives."""
+
+    exact: tuple[str, ...] = ()
+    """Terms of the identifier as a whole, each another usual form."""
+    more: tuple[str, ...] = ()
+    """Terms of its segments and beginnings, for the index."""
+    loose: tuple[str, ...] = ()
+    """Terms for a question besides the exact ones."""
+
+
+_NOTHING = _Read()
+
+
+def identifiers(text: str, stem: Callable[[str], str], stop: frozenset[str]) -> list[str]:
+    """The terms of all identifiers in a text, in order; `stem` and `stop` are those of the analyzer."""
+    found: list[str] = []
+    for read in _walk(text, stem, stop, asking=False):
+        found += read.exact
+        found += read.more
+    return found
+
+
+def asked(text: str, stem: Callable[[str], str], stop: frozenset[str]) -> list[Asked]:
+    """The identifiers of a question."""
+    found: dict[tuple[str, ...], Asked] = {}
+    for read in _walk(text, stem, stop, asking=True):
+        if read.exact:
+            found.setdefault(read.exact, Asked(read.exact, read.loose))
+    long = [
+        term
+        for one in found.values()
+        for term in one.exact
+        if len(term) >= _PHONE_DIGITS and term.isdecimal()
+    ]
+    return [one for one in found.values() if not _is_within(one, long)]
+
+
+def _is_within(one: Asked, long: list[str]) -> bool:
+    """Whether it is a group of digits of a longer number."""
+    term = one.exact[0]
+    return len(term) < _PHONE_DIGITS and term.isdecimal() and any(term in other for other in long)
+
+
+def numbers(word: str) -> tuple[str, ...]:
+    """The terms of digits with inner dots and commas: a number without separators, or the numbers of a list."""
+    if _GROUPS.fullmatch(word):
+        whole = word.replace(",", "")
+        listed = word.count(",") > 1 and "." not in word and ",0" not in word
+        return (whole, *word.split(",")) if listed else (whole,)
+    if _POINT_GROUPS.fullmatch(word):
+        head, _, tail = word.partition(",")
+        whole = head.replace(".", "") + (f".{tail}" if tail else "")
+        return (whole,) if tail else (word, whole)
+    if "," not in word:
+        return (word,)
+    if _COMMA.fullmatch(word):
+        return (word.replace(",", "."), *word.split(","))
+    return tuple(number for part in word.split(",") for number in numbers(part))
+
+
+def _walk(text: str, stem: Callable[[str], str], stop: frozenset[str], *, asking: bool) -> Iterator[_Read]:
+    digits = False
+    before, chunks = "", text.split()
+    for place, chunk in enumerate(chunks):
+        if chunk.isalpha() and (len(chunk) > 1 or not before) and (chunk.islower() or chunk.istitle()):
+            if before and before.istitle() and chunk.istitle() and before.lower() in stop:
+                yield from _title(before, chunk, stop)
+            before = chunk
+            continue
+        word = chunk.strip(_STRIP)
+        if len(word) == 1 and word.isalpha():
+            after = chunks[place + 1] if place + 1 < len(chunks) else ""
+            yield from _letter(before, word, chunk, after, stem, stop, asking=asking)
+        elif word.isalpha() and (word.islower() or word.istitle()) and chunk[:2] != "--":
+            if before and before.istitle() and word.istitle() and before.lower() in stop:
+                yield from _title(before, word, stop)
+        elif word:
+            digits = digits or not word.isalpha()
+            read = _cache.get(chunk)
+            if read is None:
+                read = _remember(chunk)
+            if read is not _NOTHING:
+                yield read
+            number = word.lstrip("#")
+            if number.isdecimal() and 1 < len(number) < _PHONE_DIGITS:
+                if asking:
+                    yield _Read((number,))
+                if before.isupper() and before.isalpha() and len(before) in (2, 3):  # BA 9613
+                    yield _Read((f"{before}{number}".lower(),))
+        before = "" if chunk[-1:] in ".!?:;," else word
+    if digits and _DIGIT.search(text):
+        yield from _numeric(text)
+
+
+def _remember(chunk: str) -> _Read:
+    if len(chunk) > _LONGEST:
+        return _NOTHING
+    if len(_cache) >= _KNOWN:
+        _cache.clear()
+    number = chunk.strip(_STRIP + "$€£¥+-")
+    if _DECIMAL.fullmatch(number):
+        found = _cache[sys.intern(chunk)] = _number(number)
+        return found
+    pieces = [read for piece in _PIECES.split(chunk) if (read := _piece(piece)) is not _NOTHING]
+    if not pieces:
+        found = _NOTHING
+    elif len(pieces) == 1:
+        found = pieces[0]
+    else:
+        exact = [term for read in pieces for term in read.exact]
+        found = _Read(tuple(exact), tuple(term for read in pieces for term in read.more))
+    _cache[sys.intern(chunk)] = found
+    return found
+
+
+def _number(number: str) -> _Read:
+    """Digits with dots and commas: an amount, a version, a list."""
+    if _DATE.fullmatch(number):
+        return _NOTHING
+    exact, parts = numbers(number), number.split(".")
+    heads = [f"~{'.'.join(parts[:count])}" for count in range(2, len(parts))] if "," not in number else []
+    return _Read(exact, tuple(heads), (f"~{number}",) if len(parts) > 1 and "," not in number else ())
+
+
+def _title(before: str, word: str, stop: frozenset[str]) -> Iterator[_Read]:
+    """Two capitalised stop words are a name: *The The*."""
+    if word.lower() in stop and "I" not in (before, word):
+        yield _Read((f"{before}.{word}".lower(),))
+
+
+def _letter(
+    before: str,
+    letter: str,
+    chunk: str,
+    after: str,
+    stem: Callable[[str], str],
+    stop: frozenset[str],
+    *,
+    asking: bool,
+) -> Iterator[_Read]:
+    """A single letter that names something, with the word before it: *plan A*, *vitamin D*."""
+    low, noun = letter.lower(), before.lower()
+    if not noun.isalpha() or len(noun) < 2 or noun in stop:
+        return
+    named = noun in _NAMING
+    if low == "a" and not (
+        letter == "A" or (named and (not after or chunk[-1:] in ".?!,;:" or after in _VERBS))
+    ):
+        return
+    if low == "i" and not named:
+        return
+    if asking or letter.isupper() or named or low != "a":
+        yield _Read((f"{stem(noun)}.{low}",))
+
+
+def _piece(piece: str) -> _Read:
+    """What one piece without blanks and brackets gives."""
+    if _SUFFIXED.fullmatch(piece.strip(".:!?…")):
+        return _Read((piece.strip(".:!?…").lower(),))
+    if _FLAG.fullmatch(piece):
+        return _Read((piece.lower(),))
+    piece = piece.rstrip("?!…:")
+    if _ACRONYM.fullmatch(piece):
+        return _Read((piece.replace(".", "").lower(),))
+    piece = _SCHEME.sub("", piece.strip(_STRIP + "_")).strip("/\\")
+    low = piece.lower()
+    if not piece or piece.isdecimal() or _UNSPACED.search(piece) or _DATE.fullmatch(piece):
+        return _NOTHING
+    if _UUID.fullmatch(low):
+        return _hexadecimal(low.replace("-", ""))
+    if _HEX.fullmatch(low):
+        return _hexadecimal(low.removeprefix("0x"))
+    parts = _parts(piece)
+    if len(parts) < 2:
+        return _Read((low,)) if _DIGIT.search(low) and low.isalnum() else _NOTHING
+    if not _is_code(piece, parts):
+        return _NOTHING
+    whole = ".".join(parts)
+    segments = [_parts(segment) for segment in _SEGMENTS.split(piece)]
+    inner = [".".join(segment) for segment in segments if 1 < len(segment) < len(parts)]
+    heads = [f"~{'.'.join(parts[:count])}" for count in range(2, min(len(parts), 7))]
+    return _Read((whole,), (*inner, *heads), (f"~{whole}",))
+
+
+def _parts(piece: str) -> list[str]:
+    found = [hump.lower() for part in _SEPARATORS.split(piece) if part for hump in _HUMP.split(part)]
+    if found and _VERSION.fullmatch(piece):
+        found[0] = found[0][1:]
+    return found
+
+
+def _is_code(piece: str, parts: list[str]) -> bool:
+    """Whether a piece with inner separators is an identifier, and not two words with a hyphen or a slash."""
+    if _DIGIT.search(piece) or any(mark in piece for mark in ("_", "\\", "@", "::")):
+        return True
+    if len(parts) > len([part for part in _SEPARATORS.split(piece) if part]):  # humps
+        return sum(len(part) > 1 for part in parts) > 1
+    if _DOTTED.fullmatch(piece) or piece.count("/") > 1:
+        return True
+    return ":" in piece.strip(":") and len(min(parts, key=len)) > 1
+
+
+def _hexadecimal(low: str) -> _Read:
+    heads = tuple(f"~{low[:size]}" for size in _HEX_HEADS)
+    if len(low) >= _LONG_HEX:
+        return _Read((low,), heads, ())
+    nearest = max(size for size in _HEX_HEADS if size <= len(low))
+    return _Read((low,), (), (f"~{low[:nearest]}",))
+
+
+def _numeric(text: str) -> Iterator[_Read]:
+    """Measures, phone numbers, and codes in groups."""
+    for match in _MEASURE.finditer(text):
+        number, unit = match[1].replace(",", "."), match[2].lower()
+        if unit == "k":
+            thousands = float(number) * 1000
+            yield _Read((f"{thousands:.0f}",))
+        else:
+            yield _Read((f"{number}{unit}",), (number,))
+    if not _MANY_DIGITS.search(text):
+        return
+    for match in _GROUPED_CODE.finditer(text):
+        yield _Read((match[0].replace(" ", "").lower(),))
+    for match in _PHONE.finditer(text):
+        digits = re.sub(r"\D", "", match[0])
+        if _PHONE_DIGITS <= len(digits) <= 15 and (match[0].isdecimal() or _is_phone(match[0])):
+            yield _Read((digits,), (f"~{digits[-8:]}",), (f"~{digits[-8:]}",))
+
+
+def _is_phone(found: str) -> bool:
+    """Whether groups of digits are no date and no version."""
+    return not _DATE.match(found) and not re.fullmatch(r"[\d.]+", found)
