@@ -2,7 +2,7 @@
 
 Index terms are stems (Porter2, http://snowball.tartarus.org/algorithms/english/stemmer.html) of folded words without
 stop words. Scripts written without spaces give overlapping pairs of characters, as in Lucene's CJKAnalyzer, and Chinese
-characters also stand alone. Identifiers have terms of their own (see `memwell.retrieval.analysis.identifiers`). A term
+characters also are terms of their own. Identifiers have terms of their own (see `memwell.retrieval.analysis.identifiers`). A term
 contains no space, so `" ".join(analyze(text))` can be stored in a database column and split again.
 
 Stores keep the terms beside the record. So a change of what this module or `features` makes of a text needs a higher
@@ -79,7 +79,7 @@ LABELS = frozenset(
     hinweis notiz achtung adresse aufgabe fehler frage antwort termin ort telefon titel datum passwort nota aviso
     dirección direccion tarea pregunta respuesta remarque adresse tâche tache""".split()
 )
-"""Folded words that begin a text as a label, as in "Note: …"; nobody of this name speaks."""
+"""Folded words that begin a text as a label, as in "Note: …", and are no speakers."""
 
 _ASCII_WORD = re.compile(r"[a-z0-9]+(?:[.,'-][a-z0-9]+)*")
 _UNSPACED = (
