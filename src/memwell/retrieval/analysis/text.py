@@ -1,9 +1,9 @@
 """Index terms of a text, and what a question says besides its terms.
 
 Index terms are stems (Porter2, http://snowball.tartarus.org/algorithms/english/stemmer.html) of folded words without
-stop words. Scripts written without spaces give overlapping pairs of characters, as in Lucene's CJKAnalyzer, and Chinese
-characters also are terms of their own. Identifiers have terms of their own (see `memwell.retrieval.analysis.identifiers`). A term
-contains no space, so `" ".join(analyze(text))` can be stored in a database column and split again.
+stop words. Scripts written without spaces give overlapping pairs of characters, as in Lucene's CJKAnalyzer, and each
+Chinese character is a term too. Identifiers have terms of their own (see `memwell.retrieval.analysis.identifiers`). A
+term contains no space, so `" ".join(analyze(text))` can be stored in a database column and split again.
 
 Stores keep the terms beside the record. So a change of what this module or `features` makes of a text needs a higher
 `ANALYSIS`: stores analyse their records again when newer code opens them.
