@@ -13,6 +13,7 @@ from tests.testing.mutants.indexes import INDEXES
 from tests.testing.mutants.keyvalues import KEYVALUES
 from tests.testing.mutants.logs import LOGS
 from tests.testing.mutants.stores_fed import FED
+from tests.testing.mutants.stores_overlooked import OVERLOOKED
 from tests.testing.mutants.stores_read import READ
 from tests.testing.mutants.stores_searched import SEARCHED
 from tests.testing.mutants.stores_written import WRITTEN
@@ -71,7 +72,7 @@ def _embedder(suite: Any, part: type[Port]) -> Mapping[str, Any]:
 
 
 SUITES: dict[str, tuple[type, type[Port], Fixtures, list[Mutant]]] = {
-    "store": (StoreConformance, MemoryStore, _store, [*WRITTEN, *READ, *SEARCHED, *FED]),
+    "store": (StoreConformance, MemoryStore, _store, [*WRITTEN, *READ, *SEARCHED, *FED, *OVERLOOKED]),
     "index": (VectorIndexConformance, Exact, _index, INDEXES),
     "keyvalue": (KeyValueConformance, MemoryKeyValue, _keyvalue, KEYVALUES),
     "log": (LogConformance, MemoryLog, _log, LOGS),

@@ -11,7 +11,7 @@ class TestMine(EmbedderConformance):
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import pytest
 
@@ -139,12 +139,13 @@ class EmbedderConformance:
         if embedder.window is not None:
             pytest.skip("the model reads no more than its window; longer texts are chunked before")
         start = "many words of no interest " * 400
-        ends = run(
-            embedder, embedder.embed([start + "lighthouse", start + "invoice", "lighthouse", "invoice"])
-        )
-        assert float(abs(ends[0] - ends[1]).max()) > 0
-        assert float(ends[0] @ ends[2]) > float(ends[1] @ ends[2])
-        assert float(ends[1] @ ends[3]) > float(ends[0] @ ends[3])
+        texts = [start + "lighthouse", start + "invoice", "lighthouse", "invoice"]
+        kinds: tuple[Literal["document", "query"], ...] = ("document", "query")
+        for kind in kinds:
+            ends = run(embedder, embedder.embed(texts, kind=kind))
+            assert float(abs(ends[0] - ends[1]).max()) > 0, kind
+            assert float(ends[0] @ ends[2]) > float(ends[1] @ ends[2]), kind
+            assert float(ends[1] @ ends[3]) > float(ends[0] @ ends[3]), kind
 
     def test_queries_and_documents_live_in_one_space(self, embedder: Embedder) -> None:
         documents = run(embedder, embedder.embed(MIXED, kind="document"))

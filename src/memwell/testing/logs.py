@@ -102,14 +102,15 @@ class LogConformance(LogSuite):
             start + end for start in ("k" * 254, "k" * 1023, "ż" * 511, "🐢" * 255) for end in ("", "a", "b")
         ]
         odd = ["żółw", "🐢" * 256, "a:b/c.d*%", "line\nbreak", "'; DROP TABLE x; --", "a", "ab", "b"]
-        names = [*LOOKALIKES, *long, *odd]
-        for number, name in enumerate(names):
-            run(log, log.append(name, [b"%d" % number]))
+        pathlike = ["a/", "/a", "a//", "a.", "./a", "a:", "a\\", "a?", "a#", "A"]
+        names = [*LOOKALIKES, *long, *odd, *pathlike]
+        given = [run(log, log.append(name, [b"%d" % number])) for number, name in enumerate(names)]
         for number, name in enumerate(names):
             assert _data(log, name) == [b"%d" % number], name[-9:]
         for number, name in enumerate(names):
             if number % 3 == 0:
-                assert run(log, log.trim(name)) == 1
+                through = given[number][0] if number % 2 else None
+                assert run(log, log.trim(name, through=through)) == 1
         left = {name: _data(log, name) for name in names}
         assert left == {name: [b"%d" % n] if n % 3 else [] for n, name in enumerate(names)}
 
@@ -129,6 +130,14 @@ class LogConformance(LogSuite):
         assert _data(log, "s", limit=10_100) == entries
         assert run(log, log.trim("s", keep=10_040)) == 10
         assert _data(log, "s", limit=10_100) == entries[10:]
+        assert run(log, log.trim("s", through=given[10_019])) == 10_010
+        assert _data(log, "s") == entries[10_020:]
+
+    def test_a_list_that_was_returned_may_be_changed(self, log: Log) -> None:
+        given = run(log, log.append("s", [b"one", b"two"]))
+        given.clear()
+        run(log, log.read("s")).clear()
+        assert _data(log, "s") == [b"one", b"two"]
 
     def test_nothing_goes_that_was_not_trimmed(self, log: Log) -> None:
         for number in range(0, 3_000, 100):

@@ -104,3 +104,11 @@ class ShortSpans(Hashing):
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         return super().spans(text)[:100]
+
+
+embedding(
+    "CutQuestions",
+    "A long question is cut.",
+    END,
+    lambda p, t, k: p._rows([text[:1_000] for text in t] if k == "query" else t),
+)

@@ -190,3 +190,17 @@ class TakesAnything(MemoryKeyValue):
 
     async def get(self, key: str) -> bytes | None:
         return (await self._get_many([key])).get(key)
+
+
+@breaks("test_a_counter_reads_as_decimal_text")
+class PadsCounters(MemoryKeyValue):
+    """A counter that loses a digit is padded with a space, as memcached does."""
+
+    async def _increment(self, key: str, by: int, ttl: float | None) -> int:
+        before = (await self._get_many([key])).get(key, b"")
+        if before != before.rstrip():
+            self._entries[key] = (before.rstrip(), self._entries[key][1])
+        total = await super()._increment(key, by, ttl)
+        if by < 0:
+            self._entries[key] = (b"%d" % total).ljust(len(before)), self._entries[key][1]
+        return total

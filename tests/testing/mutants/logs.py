@@ -149,3 +149,35 @@ class TakesAnything(MemoryLog):
 
     async def append(self, stream: str, entries: Any) -> list[str]:
         return await self._append(stream, entries)
+
+
+named("Slashless", "A slash at the end of a name is lost.", lambda name: name.rstrip("/"))
+
+
+@breaks("test_ten_thousand_entries_in_one_call")
+class CountsToThousand(MemoryLog):
+    """A trim reports at most 1,000 entries."""
+
+    async def _trim(self, stream: str, keep: int, through: str | None) -> int:
+        return min(await super()._trim(stream, keep, through), 1_000)
+
+
+@breaks(NAMES)
+class TrimsByPrefix(MemoryLog):
+    """A trim up to a position also trims streams whose names begin alike."""
+
+    async def _trim(self, stream: str, keep: int, through: str | None) -> int:
+        gone = await super()._trim(stream, keep, through)
+        for other in list(self._streams):
+            if through is not None and other != stream and other.startswith(stream):
+                await super()._trim(other, 0, None)
+        return gone
+
+
+@breaks("test_a_list_that_was_returned_may_be_changed")
+class GivesItsOwnList(MemoryLog):
+    """A read of the whole stream returns the list in which it is stored."""
+
+    async def _read(self, stream: str, after: str | None, limit: int) -> list[Entry]:
+        held = self._streams.get(stream, [])
+        return held if after is None and len(held) <= limit else await super()._read(stream, after, limit)

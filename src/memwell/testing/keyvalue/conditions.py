@@ -119,6 +119,9 @@ class Conditions(KeyValueSuite):
         run(keyvalue, keyvalue.increment("count", -42))
         assert run(keyvalue, keyvalue.get("count")) == b"-42"
         assert run(keyvalue, keyvalue.get_many(["count"])) == {"count": b"-42"}
+        for by, expected in ((142, b"100"), (-1, b"99"), (-90, b"9"), (-9, b"0"), (10, b"10")):
+            run(keyvalue, keyvalue.increment("count", by))
+            assert run(keyvalue, keyvalue.get("count")) == expected
 
     def test_decimal_text_can_be_counted_up(self, keyvalue: KeyValue) -> None:
         run(keyvalue, keyvalue.set("count", b"5"))

@@ -30,6 +30,7 @@ from memwell.testing.stores.feeding import Feeding
 from memwell.testing.stores.filtering import Filtering
 from memwell.testing.stores.inserting import Inserting
 from memwell.testing.stores.keeping import Keeping
+from memwell.testing.stores.overlooked import Overlooked
 from memwell.testing.stores.reading import Reading
 from memwell.testing.stores.scopes import Scopes
 from memwell.testing.stores.searching import Searching
@@ -54,5 +55,6 @@ class StoreConformance(
     Keeping,
     ChangeFeed,
     Feeding,
+    Overlooked,
 ):
     """Subclass it and give the fixture `store`: an open, empty store."""

@@ -92,6 +92,16 @@ class Batches(StoreSuite):
             assert harness.found("apple") == {"a"}
             assert harness.found("new") == set()
 
+    def test_a_large_batch_that_fails_leaves_nothing(self, harness: Harness) -> None:
+        harness.needs("atomic_batches")
+        harness.insert("apple", "a")
+        for size in (60, 1_100):
+            inserts = [harness.insertion(f"text {number}", f"r{number}") for number in range(size)]
+            with pytest.raises(NotFound):
+                harness.write(*inserts, _missing(harness))
+            assert harness.ids() == ["a"], size
+            assert harness.get("r0", f"r{size - 1}") == []
+
     def _fail(self, harness: Harness, failing: Failing, error: type[MemwellError]) -> None:
         """A batch of everything that fails at its end."""
         with pytest.raises(error):

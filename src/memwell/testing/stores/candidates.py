@@ -14,7 +14,7 @@ import pytest
 from memwell.backends.memory.store import MemoryStore
 from memwell.filters import parse
 from memwell.ports import Embedding, Insert, Vectors
-from memwell.ports.store.search import Found, Search
+from memwell.ports.store.search import DEFAULT, Found, Search, Weights
 from memwell.testing._run import run
 from memwell.testing.samples import ANYBODY, DIMENSION, MODEL, START, direction, embedding, passages
 from memwell.testing.stores._harness import Harness, StoreSuite
@@ -37,6 +37,13 @@ WORDS = (
     "'quoted'",
 )
 SPEAKERS = ("Ana: ", "Bob: ", "user: ", "assistant: ", "", "")
+WEIGHTS = (
+    DEFAULT,
+    DEFAULT,
+    Weights(reach=0.0),
+    Weights(reach=5.0, before=0.2, after=0.1, reply=0.9, asked=2.0),
+)
+PHRASES = ((), (("appl", "pear"),), (("lisbon",), ("appl", "pear"), ("plum",)))
 TERMS = ("appl", "pear", "train", "lisbon", "quot", "7", "missing")
 
 
@@ -159,7 +166,16 @@ def _unit(rng: random.Random) -> Vectors:
 
 
 def _search(rng: random.Random) -> Search:
-    where = rng.choice((None, None, {"n": {"$gte": 3}}, {"rare": True}, {"$not": {"n": 1}}))
+    where = rng.choice(
+        (
+            None,
+            None,
+            {"n": {"$gte": 3}},
+            {"rare": True},
+            {"$not": {"n": 1}},
+            {"$or": [{"n": 2}, {"rare": True}]},
+        )
+    )
     vectors = rng.choice((0, 1, 2))
     return Search(
         scope=Scope(
@@ -169,7 +185,8 @@ def _search(rng: random.Random) -> Search:
         ),
         now=START,
         terms=tuple(rng.sample(TERMS, k=rng.randrange(5))),
-        phrases=rng.choice(((), (("appl", "pear"),))),
+        phrases=rng.choice(PHRASES),
+        weights=rng.choice(WEIGHTS),
         where=None if where is None else parse(where),
         created_until=rng.choice((None, None, START - timedelta(days=1))),
         vectors=np.stack([_unit(rng) for _ in range(vectors)]) if vectors else None,

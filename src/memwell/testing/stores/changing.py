@@ -153,6 +153,7 @@ class Changing(StoreSuite):
             harness.insert(f"text {number}", f"r{number}", metadata={"n": number})
         assert harness.delete(where={"n": {"$gte": 4}}) == ["r4", "r5"]
         assert harness.delete("r0", "r1", where={"n": 1}) == ["r1"]
+        assert harness.delete("r0", where={"n": 1}) == []
         assert harness.delete(where={"n": 99}) == []
         assert harness.ids() == ["r0", "r2", "r3"]
 
@@ -163,6 +164,16 @@ class Changing(StoreSuite):
         assert harness.delete(scope=ANN) == ["a"]
         assert harness.delete() == ["b"]
         assert harness.ids(scope=OTHER) == ["c"]
+
+    def test_what_has_expired_is_deleted_with_the_rest(self, harness: Harness) -> None:
+        for id, ttl in (("a", 10), ("b", 10), ("c", 10), ("d", None)):
+            harness.insert(f"text {id}", id, scope=ANN, ttl=ttl)
+        harness.insert("bob's", "e", scope=BOB, ttl=10)
+        harness.advance(10)
+        assert harness.delete("a", scope=ANN) == ["a"]
+        assert harness.delete(scope=ANN, where={"id": {"$in": ["a", "b"]}}) == ["b"]
+        assert harness.delete(scope=ANN) == ["c", "d"]
+        assert harness.stats().expired == 1
 
     def test_everything_that_hangs_on_a_record_goes_with_it(self, harness: Harness) -> None:
         harness.needs("vectors", "links", "history")
@@ -177,6 +188,7 @@ class Changing(StoreSuite):
             harness.history("a")
         fresh = harness.insert("apple", "a")
         assert (fresh.access_count, fresh.last_accessed_at, fresh.embedded) == (0, None, False)
+        assert harness.one("a") == fresh
         assert len(harness.history("a")) == 1
         assert harness.links("a") == harness.links("a", incoming=True) == set()
         assert harness.embeddings("a") == {}
