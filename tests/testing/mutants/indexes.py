@@ -63,7 +63,7 @@ def capped(most: int) -> None:
         part = type(f"{name}_{most}", (Exact,), {"__doc__": f"At most {most} at once.", name: hook})
         breaks("test_calls_may_name_many_ids")(part)
     part = type(f"_search_{most}", (Exact,), {"__doc__": f"At most {most} are found.", "_search": search})
-    breaks("test_a_large_limit_gives_them_all")(part)
+    breaks("test_a_large_limit_gives_them_all_and_clear_removes_them_all")(part)
 
 
 for most in (300, 1_000):
@@ -201,3 +201,96 @@ class SharesItsVectors(Exact):
     async def _search(self, vector: Vectors, limit: int, where: Where | Node | None) -> list[Match]:
         lost = {name for name, held in self.__dict__.get("shared", {}).items() if not held.any()}
         return [match for match in await super()._search(vector, limit, where) if match.id not in lost]
+
+
+@breaks("test_ids_may_be_any_text")
+class OrderedByUtf16(Exact):
+    """Ids are ordered by their UTF-16 code units."""
+
+    async def _ids(self, after: str | None, limit: int) -> list[str]:
+        units = {name.encode("utf-16-be"): name for name in await super()._ids(None, 10**6)}
+        start = "" if after is None else after
+        return [units[key] for key in sorted(units) if key > start.encode("utf-16-be")][:limit]
+
+
+@breaks("test_what_was_deleted_is_never_found")
+class StopsAtTheUnknown(Exact):
+    """A delete stops at the first unknown id."""
+
+    async def _delete(self, ids: Sequence[str]) -> None:
+        held = await self._vectors(ids)
+        unknown = [at for at, id in enumerate(ids) if id not in held]
+        await super()._delete(ids[: unknown[0]] if unknown else ids)
+
+
+def clauses(name: str, doc: str, test: str, change: Callable[[filters.Clause], Node]) -> None:
+    """Add indexes that search with other comparisons."""
+
+    def changed(node: Node) -> Node:
+        if isinstance(node, filters.Clause):
+            return change(node)
+        if isinstance(node, filters.Not):
+            return filters.Not(changed(node.part))
+        return type(node)(tuple(changed(part) for part in node.parts))
+
+    async def search(self: Exact, vector: Vectors, limit: int, where: Any) -> list[Match]:
+        return await Exact._search(self, vector, limit, changed(filters.parse(where or {})))
+
+    breaks(test)(type(name, (Exact,), {"__doc__": doc, "_search": search}))
+
+
+def _first_hundred(clause: filters.Clause) -> Node:
+    if clause.operator not in ("$in", "$nin"):
+        return clause
+    return replace(clause, operand=filters.Choices(list(clause.operand)[:100]))
+
+
+def _also_lower_case(clause: filters.Clause) -> Node:
+    if clause.operator != "$contains" or not isinstance(clause.operand, str):
+        return clause
+    return filters.Or((clause, replace(clause, operand=clause.operand.lower())))
+
+
+clauses("FirstChoices", "100 values of a list count.", "test_in_takes_many_values", _first_hundred)
+clauses(
+    "ContainsWithoutCase",
+    "Texts are searched without case.",
+    "test_nested_keys_lists_and_texts_are_searched",
+    _also_lower_case,
+)
+clauses(
+    "ThreeLevels",
+    "Three levels of a path count.",
+    "test_nested_keys_lists_and_texts_are_searched",
+    lambda clause: replace(clause, path=clause.path[:3]),
+)
+clauses(
+    "ListsAreTheirItems",
+    "A list equals each of its items.",
+    "test_nested_keys_lists_and_texts_are_searched",
+    lambda clause: (
+        filters.Or((clause, replace(clause, operator="$contains"))) if clause.operator == "$eq" else clause
+    ),
+)
+
+
+@breaks("test_what_was_deleted_is_never_found")
+class CountsTombstones(Exact):
+    """What was deleted counts towards the limit of a search."""
+
+    gone = 0
+
+    async def _delete(self, ids: Sequence[str]) -> None:
+        self.gone += len(await self._vectors(ids))
+        await super()._delete(ids)
+
+    async def _search(self, vector: Vectors, limit: int, where: Where | Node | None) -> list[Match]:
+        return (await super()._search(vector, limit, where))[: max(1, limit - self.gone)]
+
+
+@breaks("test_a_large_limit_gives_them_all_and_clear_removes_them_all")
+class ClearsThousand(Exact):
+    """A clear removes 1,000 points."""
+
+    async def _clear(self) -> None:
+        await self._delete(await self._ids(None, 1_000))

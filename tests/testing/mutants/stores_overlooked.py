@@ -284,3 +284,35 @@ class CommitsByFifty(MemoryStore):
         for at in range(0, len(operations), 50):
             results += await super()._write(operations[at : at + 50], now)
         return results
+
+
+@breaks("test_a_lease_ends_with_its_time")
+class ForgetsThePosition(MemoryStore):
+    """Whoever takes over an expired lease begins anew."""
+
+    async def _claim(self, follower: str, holder: str, seconds: float, now: datetime) -> int | None:
+        before = self._followers._known.get(follower)
+        position = await super()._claim(follower, holder, seconds, now)
+        return (
+            0 if position is not None and before is not None and before[1] not in (None, holder) else position
+        )
+
+
+@breaks("test_no_change_is_skipped_silently")
+class PositionBefore(MemoryStore):
+    """The position is that of the change before the last."""
+
+    async def _position(self) -> int:
+        return self._state.last_seq - (self._state.last_seq > 100)
+
+
+@breaks(AS_MODEL)
+class WholeQuestions(MemoryStore):
+    """A content asks, or it does not."""
+
+    async def _search(self, search: Search) -> Found:
+        found = await super()._search(search)
+        for candidate in found.candidates:
+            share = round(candidate.features.question_share)
+            candidate.features = replace(candidate.features, question_share=share)
+        return found

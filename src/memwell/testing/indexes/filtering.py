@@ -71,14 +71,24 @@ class Filtering(IndexSuite):
         points = [
             self.point("a", self.at(1), address={"city": "Łódź"}, words=["one", "two"], note="hello world"),
             self.point("b", self.at(2), address={"city": "Paris"}, words=["two"], note="world"),
-            self.point("c", self.at(3), address="Paris"),
+            self.point("c", self.at(3), address="Paris", deep={"a": {"b": {"c": {"d": 1, "e": 2}}}}),
+            self.point("d", self.at(4), deep={"a": {"b": {"c": 1, "d": 1}}}, size=[5, True, "two"]),
         ]
         run(index, index.upsert(points))
         settle(index)
+        assert self.found(index, where={"deep.a.b.c.d": 1}) == ["c"]
+        assert self.found(index, where={"deep.a.b.c": {"$exists": True}}) == ["c", "d"]
+        for item in (5, True, "two"):
+            assert self.found(index, where={"size": item}) == [], "a list is not its items"
+            assert self.found(index, where={"size": {"$in": [item]}}) == []
+            assert self.found(index, where={"size": {"$contains": item}}) == ["d"]
+        assert self.found(index, where={"size": {"$gte": 5}}) == []
         assert self.found(index, where={"address.city": "Łódź"}) == ["a"]
         assert self.found(index, where={"words": {"$contains": "two"}}) == ["a", "b"]
         assert self.found(index, where={"words": ["two"]}) == ["b"]
         assert self.found(index, where={"note": {"$contains": "hello"}}) == ["a"]
+        for other in ("HELLO", "Hello", "hello  ", "h%", "h_llo", "h.*o"):
+            assert self.found(index, where={"note": {"$contains": other}}) == [], other
         assert self.found(index, where={"address": {"city": "Paris"}}) == ["b"]
 
     def test_record_fields_and_metadata_of_one_name_are_apart(
@@ -121,6 +131,18 @@ class Filtering(IndexSuite):
         assert self.found(index, query, limit=10, where={"rare": True}) == expected
         assert self.found(index, query, limit=3, where={"rare": True}) == expected[:3]
         assert self.found(index, query, limit=50, where={"rare": True}) == expected
+
+    def test_in_takes_many_values(self, index: VectorIndex, settle: Settle) -> None:
+        points = [self.point(f"p{n:02}", self.at(n), n=n, k=f"text {n}") for n in range(60)]
+        run(index, index.upsert(points))
+        settle(index)
+        chosen, count = [f"p{n:02}" for n in range(0, 60, 7)], 1_500
+        numbers: list[Any] = [*range(1_000, 1_000 + count), *(int(name[1:]) for name in chosen)]
+        texts: list[Any] = [f"text {number}" for number in numbers]
+        rest = [f"p{n:02}" for n in range(60) if n % 7]
+        for key, values in (("n", numbers), ("k", texts)):
+            assert self.found(index, where={key: {"$in": values}}, limit=100) == chosen
+            assert self.found(index, where={key: {"$nin": values}}, limit=100) == rest
 
     def test_an_empty_filter_is_no_filter(self, index: VectorIndex, settle: Settle) -> None:
         self.put(index, settle, a=self.at(0))

@@ -80,10 +80,13 @@ class Keeping(IndexSuite):
 
     def test_ids_may_be_any_text(self, index: VectorIndex, settle: Settle) -> None:
         names = ["żółw 🐢", "'; DROP TABLE x; --", "a b\n", "00000000-0000", "1", "a/b?c#d", "%20", '"', "\\"]
-        names += ["x" * 512, *LONG_TEXTS]
+        names += ["x" * 512, *LONG_TEXTS, "🐢", "\uffee", "\U0010fffd", "Z", "z"]
         self.put(index, settle, **{name: self.at(number) for number, name in enumerate(names)})
         assert self.found(index, limit=100) == names
         assert run(index, index.ids()) == sorted(names)
+        for at in range(0, len(names), 3):
+            page = run(index, index.ids(after=sorted(names)[at], limit=4))
+            assert page == sorted(names)[at + 1 : at + 5]
         assert set(run(index, index.vectors(names))) == set(names)
         run(index, index.delete(names[::2]))
         settle(index)
@@ -121,9 +124,9 @@ class Keeping(IndexSuite):
 
     def test_what_was_deleted_is_never_found(self, index: VectorIndex, settle: Settle) -> None:
         self.put(index, settle, a=self.at(0), b=self.at(10), c=self.at(170))
-        run(index, index.delete(["a", "unknown"]))
+        run(index, index.delete(["unknown", "a", "missing"]))
         settle(index)
-        assert self.found(index) == ["b", "c"]
+        assert self.found(index) == self.found(index, limit=2) == ["b", "c"]
         assert run(index, index.count()) == 2
         assert run(index, index.ids()) == ["b", "c"]
 

@@ -41,7 +41,9 @@ class Searching(IndexSuite):
         assert self.found(index, limit=3) == ["p00", "p05", "p10"]
         assert len(self.found(index, limit=100)) == 12
 
-    def test_a_large_limit_gives_them_all(self, index: VectorIndex, settle: Settle) -> None:
+    def test_a_large_limit_gives_them_all_and_clear_removes_them_all(
+        self, index: VectorIndex, settle: Settle
+    ) -> None:
         count = min(self.many, 1_100)
         vectors = self.random(np.random.default_rng(9), count)
         points = [self.point(f"p{row}", vector, half=row % 2) for row, vector in enumerate(vectors)]
@@ -55,6 +57,10 @@ class Searching(IndexSuite):
             order = [similar[int(name[1:])] for name in found]
             assert all(nearer >= farther - 1e-5 for nearer, farther in itertools.pairwise(order))
         assert len(self.found(index, limit=self.many, where={"half": 1})) == count // 2
+        run(index, index.clear())
+        settle(index)
+        assert run(index, index.count()) == 0
+        assert self.found(index) == []
 
     def test_ties_are_ordered_by_id_also_where_the_limit_cuts(
         self, index: VectorIndex, settle: Settle

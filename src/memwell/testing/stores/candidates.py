@@ -37,6 +37,7 @@ WORDS = (
     "'quoted'",
 )
 SPEAKERS = ("Ana: ", "Bob: ", "user: ", "assistant: ", "", "")
+ENDS = (".", "?", ". Did the train go to Lisbon?")
 WEIGHTS = (
     DEFAULT,
     DEFAULT,
@@ -146,7 +147,7 @@ def _talks(rng: random.Random, size: int) -> Iterator[Insert]:
                 session_id=rng.choice(("s", "t", None)),
                 agent_id=rng.choice(("x", None)),
             ),
-            content=f"{rng.choice(SPEAKERS)}{' '.join(words)} {number}{rng.choice(('.', '?'))}",
+            content=f"{rng.choice(SPEAKERS)}{' '.join(words)} {number}{rng.choice(ENDS)}",
             metadata={"n": number % 5, "rare": number % 50 == 0},
             created_at=at,
             updated_at=at,

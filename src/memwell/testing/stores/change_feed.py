@@ -140,6 +140,7 @@ class ChangeFeed(StoreSuite):
             met += [change.id for change in found]
             at = found[-1].seq if found else at
         assert met == ids
+        assert harness.run(harness.store.position()) == at
 
     # ------------------------------------------------------------------------------------------ vectors
 

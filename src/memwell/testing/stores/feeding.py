@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+import numpy as np
 import pytest
 
 from memwell.errors import Closed, EmbeddingError, InvalidInput
@@ -75,8 +76,9 @@ class Feeding(StoreSuite):
         _claim(harness, "index", "ann", seconds=10)
         harness.advance(9)
         assert _claim(harness, "index", "bob") is None
+        assert _advance(harness, "index", "ann", 5)
         harness.advance(1)
-        assert _claim(harness, "index", "bob") == 0
+        assert _claim(harness, "index", "bob") == 5
         assert _claim(harness, "index", "ann") is None
 
     def test_a_lease_may_last_a_part_of_a_second(self, harness: Harness) -> None:
@@ -248,6 +250,9 @@ class Feeding(StoreSuite):
         assert _drop(harness, "old") == 3
         assert _models(harness) == ["new"]
         assert _drop(harness, "old") == _drop(harness, "unknown") == 0
+        wide = Embedding(model="old", vectors=np.eye(1, 12, dtype=np.float32))
+        assert harness.embed("a", "text a", wide), "a dropped model may come back with another dimension"
+        assert _drop(harness, "old") == 1
         assert harness.embeddings("a", "c", model="old") == {}
         assert harness.embeddings("a", "c", model="new").keys() == {"a"}
         assert [harness.one(id).embedded for id in "ac"] == [True, False]

@@ -70,6 +70,14 @@ class Statistics(StoreSuite):
         assert harness.stats(other).expired == 0
         assert harness.stats(other).records == 4
 
+    def test_a_session_that_two_users_share_is_counted_once(self, harness: Harness) -> None:
+        for user in ("ann", "bob"):
+            for session in ("s", "t"):
+                scope = Scope(user_id=user, session_id=session)
+                harness.insert(f"{user} in {session}", scope=scope)
+        assert (harness.stats().users, harness.stats().sessions) == (2, 2)
+        assert harness.stats(Scope(session_id="s")).users == 2
+
     def test_statistics_of_an_empty_store_are_zeros(self, harness: Harness) -> None:
         for scope in (Scope(), ANN):
             stats = harness.stats(scope)
