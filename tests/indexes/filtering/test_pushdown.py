@@ -14,7 +14,17 @@ from memwell import filters
 from memwell.errors import InvalidInput, InvalidQuery
 from memwell.filters import Not
 from memwell.indexes.filtering.field_columns import COLUMNS, columns, decoded, encoded
-from memwell.indexes.filtering.pushdown import Compare, Condition, Every, OneOf, Some, Unless, inward, pushed
+from memwell.indexes.filtering.pushdown import (
+    Compare,
+    Condition,
+    Every,
+    OneOf,
+    Some,
+    Unless,
+    inward,
+    limited,
+    pushed,
+)
 from memwell.testing.samples import START, drafts, record, wheres
 from memwell.types import Record, Scope
 
@@ -58,6 +68,10 @@ def check(made: Record, where: Mapping[str, Any]) -> None:
         assert holds(loose.condition, row) is passes
     if loose.nothing:
         assert not passes
+    for most in (1, 2, 5):
+        short = limited(loose, most)
+        assert holds(short.condition, row) or not passes
+        assert short.condition == loose.condition or not short.exact
     for each in (loose.condition, opposite.condition):
         if each is not None:
             assert holds(inward(each), row) is holds(each, row)
@@ -165,3 +179,19 @@ def test_fields_are_json() -> None:
     }
     with pytest.raises(InvalidInput, match="JSON"):
         encoded({"metadata": {"x": object()}})
+
+
+def test_a_service_that_takes_few_comparisons_is_given_the_short_part_of_a_filter() -> None:
+    topic = pushed(filters.parse({"topic": "tea"}))
+    long = {"k": {"$in": list(range(50))}}
+    assert limited(topic, 1) is topic
+    assert limited(pushed(filters.parse(long)), 50).exact
+    for where, condition in (
+        (long, None),
+        ({"k": {"$nin": list(range(50))}}, None),
+        ({"topic": "tea", **long}, topic.condition),
+        ({"$or": [{"topic": "tea"}, long]}, None),
+        ({"$and": [{"topic": {"$contains": f"{n}"}} for n in range(20)]}, None),
+    ):
+        found = limited(pushed(filters.parse(where)), 10)
+        assert (found.condition, found.exact) == (condition, False), where

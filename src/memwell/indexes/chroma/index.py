@@ -32,7 +32,16 @@ from memwell.indexes.address import address
 from memwell.indexes.chroma.transports import Folder, Found, Server, ServerError, Transport
 from memwell.indexes.filtering.field_columns import MOST, columns, decoded
 from memwell.indexes.filtering.nearest import Candidate, Question, nearest
-from memwell.indexes.filtering.pushdown import Compare, Condition, Every, OneOf, Unless, inward, pushed
+from memwell.indexes.filtering.pushdown import (
+    Compare,
+    Condition,
+    Every,
+    OneOf,
+    Unless,
+    inward,
+    limited,
+    pushed,
+)
 from memwell.indexes.folder import damaged
 from memwell.indexes.listing import Listing
 from memwell.indexes.metrics import ScoreKind, checked_metric, metric_of, similarities, similarity
@@ -58,6 +67,8 @@ MAX_POINTS: Final = 1000
 """Maximum number of points in one request."""
 MAX_BYTES: Final = 16_000_000
 """Maximum size of the points in one request."""
+MAX_COMPARISONS: Final = 400
+"""Maximum number of comparisons in one filter; the SQLite inside Chroma fails at about 1,000."""
 _NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,510}[a-zA-Z0-9]")
 
 _CODE: Final = re.compile(r"\(code: (\d+)\)")
@@ -168,7 +179,8 @@ class Chroma(VectorIndex):
 
     async def _search(self, vector: Vectors, limit: int, where: Where | Node | None) -> list[Match]:
         query = query_vector(vector, self.metric, part=self.part)
-        question = Question(query, self.metric, limit, pushed(filters.parse(where or {})))
+        known = limited(pushed(filters.parse(where or {})), MAX_COMPARISONS)
+        question = Question(query, self.metric, limit, known)
         condition = question.pushed.condition
         built = None if condition is None or question.pushed.nothing else _where(inward(condition))
 

@@ -39,6 +39,7 @@ __all__ = [
     "Some",
     "Unless",
     "inward",
+    "limited",
     "pushed",
 ]
 
@@ -122,6 +123,35 @@ def pushed(node: Node) -> Pushed:
         node=node,
         exact=loosest == _bounded(node, loose=False),
     )
+
+
+def limited(pushed: Pushed, most: int) -> Pushed:
+    """The same for a service that takes at most so many comparisons in a filter.
+
+    The longest lists of values are left out until the rest is short enough; what comes back is compared again.
+    """
+    condition, longest = pushed.condition, most
+    while condition is not None and _comparisons(condition) > most:
+        condition, longest = _without(inward(condition), longest), longest // 2
+        condition = None if condition == TRUE else condition
+    return pushed if condition is pushed.condition else Pushed(condition, pushed.node, exact=False)
+
+
+def _comparisons(condition: Condition) -> int:
+    if isinstance(condition, Every | Some):
+        return sum(map(_comparisons, condition.parts))
+    inner = condition.part if isinstance(condition, Unless) else condition
+    if isinstance(inner, OneOf):
+        return len(inner.values) if inner.listed else 1
+    return 1 if isinstance(inner, Compare) else _comparisons(inner)
+
+
+def _without(condition: Condition, longest: int) -> Condition:
+    """A looser condition, without the comparisons with more values than that. `Unless` is around `OneOf` only."""
+    if isinstance(condition, Every | Some):
+        parts = [_without(part, longest) for part in condition.parts]
+        return _every(parts) if isinstance(condition, Every) else _some(parts)
+    return TRUE if _comparisons(condition) > longest else condition
 
 
 EVERYTHING = Pushed(condition=None, node=filters.And(()), exact=True)
