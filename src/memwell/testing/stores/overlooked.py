@@ -10,7 +10,7 @@ import pytest
 
 from memwell.errors import NotFound
 from memwell.ports import Insert, SetLink, Touch
-from memwell.records.revisions import kept
+from memwell.records.revisions import stored_versions
 from memwell.testing.samples import ANYBODY, START, embedding, passages
 from memwell.testing.stores._harness import Harness, StoreSuite
 from memwell.types import Link, Scope
@@ -217,7 +217,7 @@ class Overlooked(StoreSuite):
             harness.update("a", **changes)
         versions, last = harness.history("a"), harness.one("a")
         harness.delete("a")
-        harness.write(Insert(record=last, named=True, dated=True, past=tuple(kept(versions))))
+        harness.write(Insert(record=last, named=True, dated=True, past=tuple(stored_versions(versions))))
         assert harness.history("a") == versions
         assert harness.stats().versions == 3
         harness.advance(5)
