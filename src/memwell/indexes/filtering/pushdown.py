@@ -126,7 +126,7 @@ def pushed(node: Node) -> Pushed:
 
 
 def limited(pushed: Pushed, most: int) -> Pushed:
-    """The same for a service that takes at most so many comparisons in a filter.
+    """The same for a service that takes at most `most` comparisons in a filter.
 
     The longest lists of values are left out until the rest is short enough; what comes back is compared again.
     """
