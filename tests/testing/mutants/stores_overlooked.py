@@ -76,7 +76,9 @@ viewed(
     RARE,
     lambda r: replace(r, metadata={k: v for k, v in r.metadata.items() if v != []}),
 )
-viewed("TagsAreASet", "A tag is kept once.", RARE, lambda r: replace(r, tags=tuple(dict.fromkeys(r.tags))))
+viewed(
+    "TagsAreDistinct", "A tag is kept once.", RARE, lambda r: replace(r, tags=tuple(dict.fromkeys(r.tags)))
+)
 written(
     "OverwritesNothing",
     "What an insert overwrites is ignored.",
