@@ -168,7 +168,8 @@ class Memory:
     def recall(
         self, query: str, *, where: Where | None = None, limit: int = 10, token_budget: int | None = None,
         strategy: str | Strategy = "relevant", as_of: datetime | str | None = None, mode: Mode = "hybrid",
-        explain: bool = False, superseded: Superseded = "hide", tenant_id: str | None = None,
+        explain: bool = False, superseded: Superseded = "hide", min_score: float = 0.0,
+        tenant_id: str | None = None,
         user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
         namespace: str | None = None,
     ) -> Hits:  # fmt: skip
@@ -185,6 +186,7 @@ class Memory:
           their present words.
         - `mode`: `"hybrid"` (words and vectors, as far as there are any), `"semantic"` or `"lexical"`.
         - `explain`: also fill in `Hit.why.terms`, and the matching passage of every hit.
+        - `min_score`: leave out hits with a lower score (0..1).
         - `superseded`: in place of a memory that another visible one supersedes `"hide"` gives that one; `"show"` gives
           them as they are found, with a note on the older.
         - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: search only the memories of this scope.
@@ -194,8 +196,8 @@ class Memory:
         """
         call = self._memory.recall(
             query, where=where, limit=limit, token_budget=token_budget, strategy=strategy, as_of=as_of,
-            mode=mode, explain=explain, superseded=superseded, tenant_id=tenant_id, user_id=user_id,
-            agent_id=agent_id, session_id=session_id, namespace=namespace,
+            mode=mode, explain=explain, superseded=superseded, min_score=min_score, tenant_id=tenant_id,
+            user_id=user_id, agent_id=agent_id, session_id=session_id, namespace=namespace,
         )  # fmt: skip
         return self._run(call)
 

@@ -15,12 +15,12 @@ from memwell.engine.requests import RecallRequest, Superseded
 from memwell.engine.validation import check_content, check_flag, moment_of
 from memwell.errors import InvalidInput, InvalidQuery, NotSupported, shown
 from memwell.hits import Hits, check_budget
-from memwell.ports.store.search import Found, Search
+from memwell.ports.store.search import Found, Search, is_weight
 from memwell.retrieval.analysis.dates import spans
 from memwell.retrieval.analysis.features import question
 from memwell.retrieval.analysis.text import Query, read_query
 from memwell.retrieval.ranking import strategies
-from memwell.retrieval.ranking.rank import Ranked, rank
+from memwell.retrieval.ranking.rank import Ranked, has_evidence, rank
 from memwell.retrieval.ranking.strategies import Strategy
 from memwell.types import Component, Hit, Link, Mode, Record, Why
 
@@ -77,6 +77,8 @@ def _checked(engine: Engine, request: RecallRequest) -> Strategy:
     check_budget("token_budget", request.token_budget)
     if not isinstance(request.mode, str) or request.mode not in _MODES:
         raise InvalidQuery(f"unknown mode {shown(request.mode)}; known: {', '.join(_MODES)}")
+    if not is_weight(request.min_score) or request.min_score > 1:
+        raise InvalidQuery(f"min_score is a number of 0..1, not {shown(request.min_score)}")
     if request.mode == "semantic" and engine.encoder is None:
         raise NotSupported(
             "semantic recall needs an embedder: give embedder=, or pip install 'memwell[local]' && memwell models pull",
@@ -122,6 +124,7 @@ async def _hits(
         limit=wanted + _SPARE,
         weights=weights,
     )
+    ranked = list(filter(has_evidence, ranked))
     notes = (*notes, *found.notes)
     hits = await _fetched(engine, request, search, found, ranked[:wanted], notes)
     if len(hits) < min(wanted, len(ranked)):
@@ -129,6 +132,7 @@ async def _hits(
     hits = await reranking.reranked(engine, request.query, hits, search)
     if not strategy.relevance_only:
         hits = _reweighed(hits, strategy, search.now)
+    hits = [hit for hit in hits if hit.score >= request.min_score]
     hits = await passages.attach(engine, hits[: request.limit], search, explain=request.explain)
     if request.token_budget is None:
         return hits
@@ -160,16 +164,19 @@ async def _fetched(
 def _hit(record: Record, item: Ranked, notes: tuple[str, ...]) -> Hit:
     components = [Component(name=part.name, value=part.value, weight=part.weight) for part in item.parts]
     components.sort(key=lambda component: -abs(component.points))
+    if any(component.name == "neighbours" for component in components):
+        notes = (*notes, "neighbouring turns of the conversation share words with the question")
     why = Why(components=tuple(components), notes=notes)
     return Hit(record=record, score=item.score, why=why)
 
 
 def _reweighed(hits: Sequence[Hit], strategy: Strategy, now: datetime) -> list[Hit]:
     """The hits reordered by the strategy's weighted mean."""
-    found = []
+    found, relevance = [], strategies.share_of_relevance(strategy)
     for hit in hits:
         score, more = strategies.blend(hit.score, hit.record, strategy, now)
-        why = replace(hit.why, components=(*hit.why.components, *more))
+        own = (replace(each, weight=each.weight * relevance) for each in hit.why.components)
+        why = replace(hit.why, components=(*own, *more))
         found.append(replace(hit, score=score, why=why))
     return sorted(found, key=lambda hit: -hit.score)
 

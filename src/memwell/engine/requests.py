@@ -103,6 +103,7 @@ class RecallRequest(OwnedRequest):
     mode: Mode = "hybrid"
     explain: bool = False
     superseded: Superseded = "hide"
+    min_score: float = 0.0
 
 
 @dataclass(slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from math import exp
 from typing import Any
@@ -345,7 +346,7 @@ def test_a_question_resolves_its_times_against_now() -> None:
     now = datetime(2023, 7, 19, tzinfo=UTC)
     asked = question(read_query('When did Ana say "blue heron" last week?', actors=["ana"]), now=now)
     week = (date(2023, 7, 10).toordinal(), date(2023, 7, 16).toordinal())
-    assert asked == Question(
+    assert replace(asked, light=frozenset()) == Question(
         actors=frozenset({"ana"}), named=True, intervals=(week,), asks_when=True, quotes=True
     )
 

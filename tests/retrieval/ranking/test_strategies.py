@@ -51,10 +51,9 @@ def test_recency_halves_with_every_half_life() -> None:
     assert scores == pytest.approx([1, 0.5, 0.25])
 
 
-def test_a_recall_makes_a_memory_recent_again() -> None:
+def test_a_recall_makes_no_memory_newer() -> None:
     strategy = Strategy(relevance=0, recency=1)
-    assert blend(1, memory(last_accessed_at=NOW), strategy, NOW)[0] == 1
-    assert blend(1, memory(last_accessed_at=START - timedelta(days=9)), strategy, START)[0] == 1
+    assert blend(1, memory(last_accessed_at=NOW), strategy, NOW) == blend(1, memory(), strategy, NOW)
 
 
 def test_a_memory_of_the_future_is_as_recent_as_can_be() -> None:

@@ -19,6 +19,8 @@ from memwell.retrieval.analysis.text import (
     asks_when,
     fold,
     is_speaker,
+    light_terms,
+    prefers_newest,
     question_share,
     split_actor,
     without_role,
@@ -55,6 +57,12 @@ class Question:
     """Whether it quotes a phrase."""
     identifiers: Sequence[Mapping[int, float]] = ()
     """For each identifier that it names: index of a term → how surely a memory with that term holds it, 0..1."""
+    light: frozenset[int] = frozenset()
+    """Indexes of the terms that are common words."""
+    newest: float = 0.0
+    """How much the newest is preferred of those that fit alike: 1 usually, more if it asks for the present, less than
+    nothing if it asks for the past.
+    """
 
 
 def describe(
@@ -79,10 +87,14 @@ def describe(
 
 def question(query: Query, *, now: datetime) -> Question:
     """What `query` asks for besides its terms; relative times are resolved against `now`."""
+    times = tuple(intervals(query.text, now))
+    light = light_terms()
     return Question(
         actors=query.actors,
         named=query.named,
-        intervals=tuple(intervals(query.text, now)),
+        intervals=times,
+        light=frozenset(at for at, term in enumerate(query.terms) if term in light),
+        newest=prefers_newest(query.text, dated=any(last < now.toordinal() - 1 for _, last in times)),
         asks_when=asks_when(query.text),
         quotes=bool(query.phrases),
         identifiers=tuple(_identifiers(query)),

@@ -1,16 +1,18 @@
 """Combines what is known about each candidate into one score with its reasons.
 
 No I/O: candidates in (see `memwell.ports.store.search`), ranked keys out. The score of a candidate is a weighted sum of
-at most nine parts, each 0..1:
+parts, each 0..1:
 
     semantic        cosine of the window, scaled from the mean cosine of all records (0) to the best candidate (1)
-    lexical         BM25 of the window, relative to the best candidate
+    lexical         BM25 of the record, relative to the best candidate; common words such as *get* or *thing* count less
+    neighbours      what the words of neighbouring turns in the same conversation add to that
     actor           said by someone whom the question names
     role            said by the one meant by "I" or "you"
     time            closeness of the record, or a time that it mentions, to the time in the question
     when            the question asks for a time and the record mentions one
     identifier      share of the question's identifiers (versions, paths, keys, numbers, …) that the record contains
     phrase          share of the quoted phrases that the record contains
+    newer           of records that fit alike, how new one is; negative if the question asks how things were
     session         score of the best candidate of the same session
     question_share  share of the record that only asks (with a negative weight)
 
@@ -23,14 +25,25 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
 from math import exp
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from memwell.ports.store.search import DEFAULT, Candidate, Features, Interval, Statistics, Weights
 from memwell.retrieval.analysis.days import distance
 from memwell.retrieval.analysis.features import Question
 from memwell.retrieval.index.postings import idf
 
-__all__ = ["Part", "Ranked", "rank"]
+__all__ = ["Part", "Ranked", "has_evidence", "rank"]
+
+_EVIDENCE: Final = frozenset({"semantic", "lexical", "neighbours", "identifier", "phrase", "time", "actor"})
+"""Parts of which a hit has at least one."""
+_LEAST: Final = 0.005
+"""What is less is no evidence."""
+_HALF_LIFE: Final = 180.0
+"""Days after which a record counts half as new."""
+_FLOOR: Final = 0.2
+"""The share of their weight that words keep beside meaning where no record contains any."""
+_LIGHT: Final = 0.35
+"""What a common word counts beside others."""
 
 Column: TypeAlias = tuple[str, float, list[float]]
 """Name, weight and one value 0..1 per candidate."""
@@ -73,9 +86,10 @@ def rank(
     Ties keep the order of `candidates`. If no candidate has a cosine, there is no semantic part; if none has a matching
     term, there is no lexical part. Without both, all scores are 0 and the other signals decide the order.
     """
+    rarity = _rarity(statistics, question)
     parts = (
         _semantic(candidates, statistics, weights),
-        _lexical(candidates, statistics, weights),
+        *_lexical(candidates, rarity, weights),
         _actor(candidates, question, weights),
         _time(candidates, question, weights),
         _when(candidates, question, weights),
@@ -83,7 +97,7 @@ def rank(
         _phrase(candidates, question, weights),
     )
     columns = [column for column in parts if column is not None]
-    in_use = sum(weight for _, weight, _ in columns) or 1.0
+    in_use = sum(weight for name, weight, _ in columns if name != "neighbours") or 1.0
     columns.append(
         ("question_share", -weights.question_share, [each.features.question_share for each in candidates])
     )
@@ -93,7 +107,18 @@ def rank(
         totals = _add([session], totals)
         in_use += weights.session
         columns.append(session)
-    return _best(candidates, columns, totals, _strength(candidates, statistics) / in_use, limit)
+    newer = _newer(candidates, totals, question, weights)
+    if newer is not None:
+        totals = _add([newer], totals)
+        in_use += max(0.0, newer[1])
+        columns.append(newer)
+    return _best(candidates, columns, totals, _strength(candidates, columns, rarity) / in_use, limit)
+
+
+def has_evidence(item: Ranked) -> bool:
+    """Whether something of the record or its conversation speaks for it, and not only its age or its session."""
+    found = any(part.name in _EVIDENCE and part.weight * part.value > 0 for part in item.parts)
+    return found and item.score >= _LEAST
 
 
 def _add(columns: list[Column], totals: list[float]) -> list[float]:
@@ -115,6 +140,23 @@ def _best(
         )
         for i in nlargest(limit, range(len(candidates)), key=totals.__getitem__)
     ]
+
+
+def _newer(
+    candidates: Sequence[Candidate], totals: list[float], question: Question, weights: Weights
+) -> Column | None:
+    """How new a record is beside the newest that fits about as well, in half-lives; less for those that fit less."""
+    top = max(totals, default=0.0)
+    weight = weights.newer * question.newest
+    if not weight or top <= 0:
+        return None
+    days = [candidate.features.day or 0 for candidate in candidates]
+    latest = max(day for day, total in zip(days, totals, strict=True) if total >= top / 2)
+    values = [
+        0.5 ** (max(0, latest - day) / _HALF_LIFE) * max(0.0, total / top)
+        for day, total in zip(days, totals, strict=True)
+    ]
+    return "newer", weight, values
 
 
 def _session(candidates: Sequence[Candidate], totals: list[float], weights: Weights) -> Column | None:
@@ -163,30 +205,52 @@ def _shrunk(mean_cosine: float, documents: int) -> float:
     return mean_cosine * documents / (documents + 1)
 
 
-def _lexical(candidates: Sequence[Candidate], statistics: Statistics, weights: Weights) -> Column | None:
-    """BM25 with term counts and lengths summed over the window, as BM25F sums over fields."""
+def _lexical(candidates: Sequence[Candidate], rarity: list[float], weights: Weights) -> tuple[Column, ...]:
+    """BM25 with term counts and lengths summed over the window, as BM25F sums over fields, in two parts: what the
+    record's own terms give, and what neighbours add.
+
+    Beside meaning, words count less the smaller the share of the question is that some record contains: a paraphrase
+    shares only common words with its answer.
+    """
     if not weights.lexical or not any(candidate.matches for candidate in candidates):
-        return None
-    scores = _bm25(candidates, _rarity(statistics), weights)
-    best = max(scores)
-    return "lexical", weights.lexical, [s / best for s in scores]
+        return ()
+    whole, own = _bm25(candidates, rarity, weights)
+    best = max(whole) or 1.0
+    weight = weights.lexical
+    if weights.semantic and any(candidate.cosine is not None for candidate in candidates):
+        weight *= min(1.0, _FLOOR + _share(candidates, rarity))
+    around = [(w - o) / best for w, o in zip(whole, own, strict=True)]
+    lexical: Column = ("lexical", weight, [o / best for o in own])
+    return (lexical, ("neighbours", weight, around)) if any(around) else (lexical,)
 
 
-def _bm25(candidates: Sequence[Candidate], rarity: list[float], weights: Weights) -> list[float]:
-    """Okapi BM25 without its constant factor; lengths are relative to the mean of the candidates."""
+def _bm25(
+    candidates: Sequence[Candidate], rarity: list[float], weights: Weights
+) -> tuple[list[float], list[float]]:
+    """Okapi BM25 without its constant factor, of the window, and the share of it that the record's own terms have;
+    lengths are relative to the mean of the candidates."""
     mean = sum([candidate.length for candidate in candidates]) / len(candidates) or 1.0
     flat, slope = weights.k1 * (1 - weights.b), weights.k1 * weights.b / mean
-    scores = []
+    whole, own = [], []
     for candidate in candidates:
-        score, norm = 0.0, flat + slope * candidate.length
+        score, mine, norm = 0.0, 0.0, flat + slope * candidate.length
+        matches = dict(candidate.matches)
         for term, count in candidate.counts.items():
-            score += rarity[term] * count / (count + norm)
-        scores.append(score)
-    return scores
+            part = rarity[term] * count / (count + norm)
+            score += part
+            mine += part * min(1.0, matches.get(term, 0) / count)
+        whole.append(score)
+        own.append(mine)
+    return whole, own
 
 
-def _rarity(statistics: Statistics) -> list[float]:
-    return [idf(statistics.documents, f) for f in statistics.frequencies]
+def _rarity(statistics: Statistics, question: Question) -> list[float]:
+    """The idf of each query term; common words count less, also where they are rare."""
+    light = question.light
+    return [
+        idf(statistics.documents, f) * (_LIGHT if at in light else 1.0)
+        for at, f in enumerate(statistics.frequencies)
+    ]
 
 
 def _actor(candidates: Sequence[Candidate], question: Question, weights: Weights) -> Column | None:
@@ -244,15 +308,23 @@ def _phrase(candidates: Sequence[Candidate], question: Question, weights: Weight
     return "phrase", weights.phrase, [candidate.phrases for candidate in candidates]
 
 
-def _strength(candidates: Sequence[Candidate], statistics: Statistics) -> float:
+def _strength(candidates: Sequence[Candidate], columns: list[Column], rarity: list[float]) -> float:
     """Strength of the best match, 0..1, the same for all candidates. It makes scores of different queries comparable.
 
-    `1 - (1 - best cosine) * (1 - largest share of the query's idf matched by one candidate)`.
+    `1 - (1 - best cosine) * (1 - largest share of the query's idf matched by one candidate)`. Where neither says
+    anything, a time in the question counts by half.
     """
     cosine = max((candidate.cosine for candidate in candidates if candidate.cosine is not None), default=0.0)
-    rarity = _rarity(statistics)
+    share = _share(candidates, rarity)
+    found = 1 - (1 - min(1.0, max(0.0, cosine))) * (1 - share)
+    if found:
+        return found
+    return max([value / 2 for name, _, values in columns if name == "time" for value in values], default=0.0)
+
+
+def _share(candidates: Sequence[Candidate], rarity: list[float]) -> float:
+    """The largest share of the query's idf that one candidate matches, 0..1."""
     mass = 0.0
     for matches in {tuple([term for term, _ in candidate.matches]) for candidate in candidates}:
         mass = max(mass, sum([rarity[term] for term in matches]))
-    share = mass / sum(rarity) if rarity else 0.0
-    return 1 - (1 - min(1.0, max(0.0, cosine))) * (1 - share)
+    return mass / sum(rarity) if mass else 0.0

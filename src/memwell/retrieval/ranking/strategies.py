@@ -13,7 +13,7 @@ from memwell.errors import InvalidQuery, shown
 from memwell.ports.store.search import DEFAULT, Weights, is_weight
 from memwell.types import Component, Record
 
-__all__ = ["STRATEGIES", "Strategy", "blend", "resolve"]
+__all__ = ["STRATEGIES", "Strategy", "blend", "resolve", "share_of_relevance"]
 
 _DAY = 86_400.0
 
@@ -25,7 +25,7 @@ class Strategy:
     relevance: float = 1.0
     """Weight of how well the memory answers the query."""
     recency: float = 0.0
-    """Weight of 0.5 ** (age / half_life); the age counts from `created_at` or the last recall, whichever is later."""
+    """Weight of 0.5 ** (age / half_life); the age counts from `created_at`: being recalled makes nothing newer."""
     importance: float = 0.0
     """Weight of the record's importance."""
     frequency: float = 0.0
@@ -73,13 +73,20 @@ def resolve(strategy: str | Strategy) -> Strategy:
     return STRATEGIES[strategy]
 
 
+def share_of_relevance(strategy: Strategy) -> float:
+    """What relevance counts under a strategy, 0..1."""
+    return strategy.relevance / (
+        strategy.relevance + strategy.recency + strategy.importance + strategy.frequency
+    )
+
+
 def blend(
     relevance: float, record: Record, strategy: Strategy, now: datetime
 ) -> tuple[float, tuple[Component, ...]]:
-    """The score of a record under a strategy, 0..1, and the components other than relevance."""
+    """The score of a record under a strategy, 0..1, and the components other than relevance. Those of relevance count
+    `share_of_relevance` each."""
     total = strategy.relevance + strategy.recency + strategy.importance + strategy.frequency
-    touched = max(record.created_at, record.last_accessed_at or record.created_at)
-    age = max(0.0, (now - touched).total_seconds()) / _DAY
+    age = max(0.0, (now - record.created_at).total_seconds()) / _DAY
     uses = record.access_count + record.reinforced
     values = (
         ("recency", 0.5 ** (age / strategy.half_life), strategy.recency),

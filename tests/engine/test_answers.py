@@ -1,0 +1,87 @@
+"""What recall promises of its answers and of their scores, on small memories without a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from memwell import STRATEGIES, InvalidQuery, Memory
+
+NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+def memory() -> Iterator[Memory]:
+    with Memory("memory://", embedder="hashing", clock=lambda: NOW) as opened:
+        yield opened
+
+
+def first(memory: Memory, question: str, **options: object) -> str:
+    return memory.recall(question, **options)[0].content  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "lexical", "semantic"])
+def test_what_holds_the_identifier_is_first_in_every_mode(memory: Memory, mode: str) -> None:
+    memory.remember("Release v1.1.2 fixed the login loop")
+    memory.remember("Release v1.2.1 fixed the printer driver, and what did v1 fix")
+    hit = memory.recall("what did v1.1.2 fix?", mode=mode)[0]  # type: ignore[arg-type]
+    assert hit.content == "Release v1.1.2 fixed the login loop"
+    assert "identifier" in [part.name for part in hit.why.components]
+
+
+def test_the_newer_of_two_alike_comes_first_unless_the_past_is_asked(memory: Memory) -> None:
+    memory.remember("Mira works at the Harbour Bank", created_at="2024-02-01")
+    memory.remember("Mira works at the Harbour Cafe", created_at="2026-02-01")
+    assert first(memory, "where does Mira work now?").endswith("Cafe")
+    assert first(memory, "where does Mira work?").endswith("Cafe")
+    assert first(memory, "where did Mira previously work?").endswith("Bank")
+
+
+def test_being_read_changes_no_answer(memory: Memory) -> None:
+    memory.remember("Mira works at the Harbour Bank", created_at="2024-02-01")
+    memory.remember("Mira works at the Harbour Cafe", created_at="2026-02-01")
+    asked = [first(memory, "where does Mira work?", strategy="recent") for _ in range(4)]
+    assert asked == ["Mira works at the Harbour Cafe"] * 4
+
+
+@pytest.mark.parametrize("strategy", list(STRATEGIES))
+def test_the_parts_add_up_to_the_score(memory: Memory, strategy: str) -> None:
+    for number in range(5):
+        memory.remember(f"Ana saw {number} herons at the lake", created_at=f"2026-0{number + 1}-01")
+    for hit in memory.recall("herons at the lake", strategy=strategy):
+        assert sum(part.points for part in hit.why.components) == pytest.approx(hit.score, abs=1e-6)
+
+
+def test_a_label_lends_no_evidence_and_what_has_none_is_not_returned() -> None:
+    with Memory("memory://", embedder=None) as memory:
+        memory.remember("Note: The wifi password is pinecone42")
+        memory.remember("Note: Bob's birthday is in May")
+        assert [hit.content for hit in memory.recall("wifi password")] == [
+            "Note: The wifi password is pinecone42"
+        ]
+
+
+def test_a_neighbours_words_are_a_part_of_their_own_with_a_note() -> None:
+    with Memory("memory://", embedder=None) as memory:
+        memory.remember(
+            "Ana: Where is the harbour festival?", session_id="talk", created_at="2026-05-01T10:00"
+        )
+        memory.remember("Bo: Down by the old pier", session_id="talk", created_at="2026-05-01T10:01")
+        hits = {hit.content: hit for hit in memory.recall("harbour festival")}
+        why = hits["Bo: Down by the old pier"].why
+        assert "neighbours" in [part.name for part in why.components]
+        assert "lexical" not in [part.name for part in why.components]
+        assert any("neighbouring" in note for note in why.notes)
+
+
+def test_min_score_leaves_out_what_is_below(memory: Memory) -> None:
+    memory.remember("Ana likes green tea")
+    memory.remember("The green boat is sold")
+    hits = memory.recall("does Ana like green tea?")
+    least = hits[0].score
+    assert [hit.id for hit in memory.recall("does Ana like green tea?", min_score=least)] == [hits[0].id]
+    for wrong in (-0.1, 1.5, "0.5", True):
+        with pytest.raises(InvalidQuery, match="min_score"):
+            memory.recall("tea", min_score=wrong)  # type: ignore[arg-type]
