@@ -43,12 +43,10 @@ async def recall(engine: Engine, request: RecallRequest) -> Hits:
         request.query, actors=await engine.store.actors(scope), times=spans(request.query, moment)
     )
     vectors, notes = await _vectors(engine, request.mode, query)
-    if request.mode == "semantic":
-        query = replace(query, terms=_certain(query))
     search = Search(
         scope=scope,
         now=moment,
-        terms=query.terms,
+        terms=query.terms if request.mode != "semantic" else _certain(query),
         phrases=query.phrases,
         where=None if request.where is None else filters.parse(request.where),
         created_until=None if request.as_of is None else moment,
@@ -119,12 +117,13 @@ async def _hits(
     wanted = reranking.reach(engine, wanted)
     ranked = rank(
         found.candidates,
-        question=question(query, now=search.now),
+        question=question(replace(query, terms=search.terms), now=search.now),
         statistics=found.statistics,
         limit=wanted + _SPARE,
         weights=weights,
     )
-    ranked = list(filter(has_evidence, ranked))
+    if request.mode != "semantic":  # which gives the nearest, however far
+        ranked = list(filter(has_evidence, ranked))
     notes = (*notes, *found.notes)
     hits = await _fetched(engine, request, search, found, ranked[:wanted], notes)
     if len(hits) < min(wanted, len(ranked)):
@@ -136,7 +135,7 @@ async def _hits(
     hits = await passages.attach(engine, hits[: request.limit], search, explain=request.explain)
     if request.token_budget is None:
         return hits
-    return budget.within(hits, request.token_budget, engine.count, search.terms or query.terms)
+    return budget.within(hits, request.token_budget, engine.count, query.terms)
 
 
 async def _fetched(
