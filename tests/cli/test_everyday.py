@@ -41,7 +41,9 @@ def filled(cli: Call) -> Call:
         (["--since", f"{NOW - timedelta(days=1):%Y-%m-%d}"], "new recent"),
         (["--since", "2 weeks ago", "--category", "work"], "recent"),
     ],
-    ids=" ".join,
+    ids=str.split(
+        "tag tags category where since day-in-words until-a-day until-a-time since-a-day weeks-in-words"
+    ),
 )
 def test_list_and_recall_are_narrowed_alike(filled: Call, options: list[str], found: str) -> None:
     for command in (["list"], ["recall", "tea"]):
