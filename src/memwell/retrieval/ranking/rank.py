@@ -152,10 +152,8 @@ def _newer(
         return None
     days = [candidate.features.day or 0 for candidate in candidates]
     latest = max(day for day, total in zip(days, totals, strict=True) if total >= top / 2)
-    values = [
-        0.5 ** (max(0, latest - day) / _HALF_LIFE) * max(0.0, total / top)
-        for day, total in zip(days, totals, strict=True)
-    ]
+    fading = {day: 0.5 ** (max(0, latest - day) / _HALF_LIFE) / top for day in set(days)}
+    values = [fading[day] * total if total > 0 else 0.0 for day, total in zip(days, totals, strict=True)]
     return "newer", weight, values
 
 
@@ -233,8 +231,13 @@ def _bm25(
     flat, slope = weights.k1 * (1 - weights.b), weights.k1 * weights.b / mean
     whole, own = [], []
     for candidate in candidates:
-        score, mine, norm = 0.0, 0.0, flat + slope * candidate.length
-        matches = dict(candidate.matches)
+        norm = flat + slope * candidate.length
+        if candidate.length == candidate.features.length:  # no neighbours
+            alone = sum([rarity[term] * count / (count + norm) for term, count in candidate.counts.items()])
+            whole.append(alone)
+            own.append(alone)
+            continue
+        score, mine, matches = 0.0, 0.0, dict(candidate.matches)
         for term, count in candidate.counts.items():
             part = rarity[term] * count / (count + norm)
             score += part
