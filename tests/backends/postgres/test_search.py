@@ -404,7 +404,7 @@ def test_who_speaks_is_asked_again_after_a_while_or_a_write(database: Database) 
         turns = [
             Record(
                 id=f"r{n}",
-                scope=Scope(user_id="ann"),
+                scope=Scope(user_id="ann", session_id="talk"),
                 content=f"Ana: {n}",
                 created_at=START,
                 updated_at=START,

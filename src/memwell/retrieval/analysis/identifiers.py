@@ -65,6 +65,12 @@ _LONGEST = 200
 """Characters of an identifier; what is longer is data."""
 
 _cache: dict[str, _Read] = {}
+_kinds: dict[str, tuple[int, str, str]] = {}
+
+
+_PLAIN, _TITLE, _LETTER, _OTHER = range(4)
+"""What a chunk of a text, between blanks, is: a word in lower case or mere punctuation, a word with a capital, a single
+letter, or anything else. Numbers, since they are compared for each word of each text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,34 +149,55 @@ def _walk(text: str, stem: Callable[[str], str], stop: frozenset[str], *, asking
     digits = False
     before, chunks = "", text.split()
     for place, chunk in enumerate(chunks):
-        if chunk.isalpha() and (len(chunk) > 1 or not before) and (chunk.islower() or chunk.istitle()):
-            if before and before.istitle() and chunk.istitle() and before.lower() in stop:
-                yield from _title(before, chunk, stop)
-            before = chunk
-            continue
-        word = chunk.strip(_STRIP)
-        if len(word) == 1 and word.isalpha():
+        kind, word, following = _kinds.get(chunk) or _kind_of(chunk)
+        if kind == _PLAIN:
+            pass
+        elif kind == _TITLE:
+            if before.istitle() and before.lower() in stop:
+                yield from _title(before, word, stop)
+        elif kind == _LETTER:
             after = chunks[place + 1] if place + 1 < len(chunks) else ""
             yield from _letter(before, word, chunk, after, stem, stop, asking=asking)
-        elif word.isalpha() and (word.islower() or word.istitle()) and chunk[:2] != "--":
-            if before and before.istitle() and word.istitle() and before.lower() in stop:
-                yield from _title(before, word, stop)
-        elif word:
+        else:
             digits = digits or not word.isalpha()
-            read = _cache.get(chunk)
-            if read is None:
-                read = _remember(chunk)
-            if read is not _NOTHING:
-                yield read
-            number = word.lstrip("#")
-            if number.isdecimal() and 1 < len(number) < _PHONE_DIGITS:
-                if asking:
-                    yield _Read((number,))
-                if before.isupper() and before.isalpha() and len(before) in (2, 3):  # BA 9613
-                    yield _Read((f"{before}{number}".lower(),))
-        before = "" if chunk[-1:] in ".!?:;," else word
+            yield from _code(before, chunk, word, asking=asking)
+        before = following
     if digits and _DIGIT.search(text):
         yield from _numeric(text)
+
+
+def _kind_of(chunk: str) -> tuple[int, str, str]:
+    """What a chunk is, its word, and the word as what stands before the next chunk; kept for the next text."""
+    word = chunk.strip(_STRIP)
+    if not word:
+        kind = _PLAIN
+    elif len(word) == 1 and word.isalpha():
+        kind = _LETTER
+    elif not word.isalpha() or chunk[:2] == "--":
+        kind = _OTHER
+    else:
+        kind = _PLAIN if word.islower() else _TITLE if word.istitle() else _OTHER
+    found = kind, word, "" if chunk[-1:] in ".!?:;," else word
+    if len(chunk) <= _LONGEST:
+        if len(_kinds) >= _KNOWN:
+            _kinds.clear()
+        _kinds[sys.intern(chunk)] = found
+    return found
+
+
+def _code(before: str, chunk: str, word: str, *, asking: bool) -> Iterator[_Read]:
+    """What a chunk that is no plain word gives."""
+    read = _cache.get(chunk)
+    if read is None:
+        read = _remember(chunk)
+    if read is not _NOTHING:
+        yield read
+    number = word.lstrip("#")
+    if number.isdecimal() and 1 < len(number) < _PHONE_DIGITS:
+        if asking:
+            yield _Read((number,))
+        if before.isupper() and before.isalpha() and len(before) in (2, 3):  # BA 9613
+            yield _Read((f"{before}{number}".lower(),))
 
 
 def _remember(chunk: str) -> _Read:

@@ -87,9 +87,10 @@ def rank(
     term, there is no lexical part. Without both, all scores are 0 and the other signals decide the order.
     """
     rarity = _rarity(statistics, question)
+    share = _share(candidates, rarity)
     parts = (
         _semantic(candidates, statistics, weights),
-        *_lexical(candidates, rarity, weights),
+        *_lexical(candidates, rarity, share, weights),
         _actor(candidates, question, weights),
         _time(candidates, question, weights),
         _when(candidates, question, weights),
@@ -112,7 +113,7 @@ def rank(
         totals = _add([newer], totals)
         in_use += max(0.0, newer[1])
         columns.append(newer)
-    return _best(candidates, columns, totals, _strength(candidates, columns, rarity) / in_use, limit)
+    return _best(candidates, columns, totals, _strength(candidates, columns, share) / in_use, limit)
 
 
 def has_evidence(item: Ranked) -> bool:
@@ -203,7 +204,9 @@ def _shrunk(mean_cosine: float, documents: int) -> float:
     return mean_cosine * documents / (documents + 1)
 
 
-def _lexical(candidates: Sequence[Candidate], rarity: list[float], weights: Weights) -> tuple[Column, ...]:
+def _lexical(
+    candidates: Sequence[Candidate], rarity: list[float], share: float, weights: Weights
+) -> tuple[Column, ...]:
     """BM25 with term counts and lengths summed over the window, as BM25F sums over fields, in two parts: what the
     record's own terms give, and what neighbours add.
 
@@ -216,7 +219,7 @@ def _lexical(candidates: Sequence[Candidate], rarity: list[float], weights: Weig
     best = max(whole) or 1.0
     weight = weights.lexical
     if weights.semantic and any(candidate.cosine is not None for candidate in candidates):
-        weight *= min(1.0, _FLOOR + _share(candidates, rarity))
+        weight *= min(1.0, _FLOOR + share)
     around = [(w - o) / best for w, o in zip(whole, own, strict=True)]
     lexical: Column = ("lexical", weight, [o / best for o in own])
     return (lexical, ("neighbours", weight, around)) if any(around) else (lexical,)
@@ -237,11 +240,13 @@ def _bm25(
             whole.append(alone)
             own.append(alone)
             continue
-        score, mine, matches = 0.0, 0.0, dict(candidate.matches)
+        score, mine = 0.0, 0.0
+        matches = dict(candidate.matches)
         for term, count in candidate.counts.items():
             part = rarity[term] * count / (count + norm)
             score += part
-            mine += part * min(1.0, matches.get(term, 0) / count)
+            if term in matches:
+                mine += part * min(1.0, matches[term] / count)
         whole.append(score)
         own.append(mine)
     return whole, own
@@ -311,14 +316,13 @@ def _phrase(candidates: Sequence[Candidate], question: Question, weights: Weight
     return "phrase", weights.phrase, [candidate.phrases for candidate in candidates]
 
 
-def _strength(candidates: Sequence[Candidate], columns: list[Column], rarity: list[float]) -> float:
+def _strength(candidates: Sequence[Candidate], columns: list[Column], share: float) -> float:
     """Strength of the best match, 0..1, the same for all candidates. It makes scores of different queries comparable.
 
     `1 - (1 - best cosine) * (1 - largest share of the query's idf matched by one candidate)`. Where neither says
     anything, a time in the question counts by half.
     """
     cosine = max((candidate.cosine for candidate in candidates if candidate.cosine is not None), default=0.0)
-    share = _share(candidates, rarity)
     found = 1 - (1 - min(1.0, max(0.0, cosine))) * (1 - share)
     if found:
         return found
