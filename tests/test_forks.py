@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from memwell import _bridge, _forks
 from memwell._forks import fork_safe
@@ -20,8 +21,8 @@ from memwell.backends.memcached import MemcachedKeyValue
 from memwell.backends.memory.keyvalue import MemoryKeyValue
 from memwell.backends.memory.log import MemoryLog
 from memwell.backends.memory.store import MemoryStore
-from memwell.backends.redis.clients import SyncClients
-from memwell.backends.redis.settings import Settings
+from memwell.backends.redis.clients import _Sync
+from memwell.backends.sharing import Shared
 from memwell.followers.index_projection import follower_of
 from memwell.followers.replay import Replay
 from memwell.indexes.exact import Exact
@@ -130,7 +131,8 @@ OBJECTS: dict[str, Callable[[], Any]] = {
     "cached store": lambda: CachedStore(open_store("memory://")),
     "cached embedder": lambda: _Recent(1, 1),
     "memcached": lambda: MemcachedKeyValue("127.0.0.1", 9),
-    "redis": lambda: SyncClients(Settings()),
+    "shared connections": Shared,
+    "redis": lambda: _Sync(Redis),
     "follower": lambda: follower_of(open_store("memory://"), Exact(2), "model")[0],
     "replay": lambda: Replay(open_store("memory://"), open_log("memory://")),
 }

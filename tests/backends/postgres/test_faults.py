@@ -17,6 +17,7 @@ import pytest
 from tests.backends.network import Network
 
 from memwell import AsyncMemory, Memory
+from memwell.backends.postgres.pool import Pool
 from memwell.backends.postgres.store import PostgresStore
 from memwell.backends.postgres.store.lineage import Lineage, State
 from memwell.errors import ConfigError, NotSupported, Unavailable
@@ -57,6 +58,13 @@ def using(url: str, action: Callable[[PostgresStore], Awaitable[Any]]) -> Any:
             return await action(store)
 
     return asyncio.run(run())
+
+
+def pool_of(store: PostgresStore) -> Pool:
+    """The pool of the running loop."""
+    pool = store._database._primary._access().pool
+    assert pool is not None
+    return pool
 
 
 async def put(store: PostgresStore, id: str, content: str = "") -> None:
@@ -153,15 +161,12 @@ def test_a_connection_that_breaks_under_a_read_is_replaced_and_under_a_write_is_
         await put(store, "a")
 
         async def broken(operation: Callable[[], Awaitable[Any]]) -> Any:
-            taken = store._database._primary._pool()
-            [(_, connection)] = taken._idle
+            [(_, connection)] = pool_of(store)._idle
             with psycopg.connect(postgres.url, autocommit=True) as server:
                 server.execute("SELECT pg_terminate_backend(%s, 5000)", (connection.pgconn.backend_pid,))
             # As where the last words of the server are lost: nothing tells before something is sent.
-            from memwell.backends.postgres import pools
-
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(pools, "alive", lambda _: True)
+                patch.setattr("memwell.backends.postgres.pool.alive", lambda _: True)
                 return await operation()
 
         assert await broken(lambda: ids(store)) == ["a"]
@@ -279,7 +284,7 @@ def test_a_cancelled_call_drops_a_silent_connection_soon(url: str, network: Netw
 def test_a_cancelled_statement_ends_on_the_server_and_its_connection_is_used_on(url: str) -> None:
     async def run(store: PostgresStore) -> None:
         await put(store, "a")
-        pool = store._database._primary._pool()
+        pool = pool_of(store)
         [(_, before)] = pool._idle
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.2):

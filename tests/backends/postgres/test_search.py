@@ -17,10 +17,11 @@ import pytest
 
 from memwell import filters
 from memwell.backends.memory.store import MemoryStore
+from memwell.backends.postgres import SESSION
 from memwell.backends.postgres.adapt import ADAPTERS
 from memwell.backends.postgres.store import indexes
 from memwell.backends.postgres.store.rows import COLUMNS, columns_of, vector_of
-from memwell.backends.postgres.store.search import SESSION, Searcher
+from memwell.backends.postgres.store.search import Searcher
 from memwell.errors import ConfigError, InvalidInput, Unavailable
 from memwell.ports import Delete, Embedding, Insert
 from memwell.ports.store.search import Found, Search

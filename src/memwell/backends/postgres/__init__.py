@@ -4,7 +4,7 @@ URL: `postgresql://user:password@host:port/database`, several hosts separated by
 for the local socket (`?host=/folder`). Options:
 
 - `schema=memwell`: the schema of all tables; created if the user may.
-- `pool=10`: maximum number of connections of a process; `timeout=30`: seconds to wait for a free one.
+- `pool=10`: most connections of a process, for all parts that share them; `timeout=30`: seconds to wait for a free one.
 - `connect_timeout=10`: seconds, at least 1; `statement_timeout=0`: seconds, 0 for no limit.
 - `replica=host:port` (or a whole URL): a read replica that answers searches; while it cannot be reached, the primary
   answers.
@@ -14,8 +14,9 @@ for the local socket (`?host=/folder`). Options:
 - `migrate=off`: never create or change tables; a missing table is a `ConfigError`.
 - parameters of libpq: `sslmode`, `sslrootcert`, `application_name`, `target_session_attrs` and others.
 
-Nothing is opened before the first use. Connections belong to the event loop that opened them, and to the process: a
-forked child opens its own. Numbered migrations run at the first use, under a lock: any number of processes may start at
+Nothing is opened before the first use. Connections belong to the event loop they were opened on, and to the process: a
+forked child opens its own. Parts that connect in the same way share them (`pool`); the last one to close closes them.
+Numbered migrations run at the first use, under a lock: any number of processes may start at
 once.
 
 A write whose connection breaks raises `Unavailable`; nothing of it is stored unless the commit had been sent. A read is

@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from functools import partial
 from math import ceil
 from typing import Any, Final, TypeVar
 
@@ -18,9 +17,10 @@ from memwell.backends.postgres.connections import Connection, Lost, connect
 from memwell.backends.postgres.errors import translate
 from memwell.backends.postgres.migrations import runner as migrations
 from memwell.backends.postgres.migrations.runner import Component, Derived, Status
+from memwell.backends.postgres.pool import Terms
 from memwell.backends.postgres.pools import Pools
 from memwell.backends.postgres.settings import Settings
-from memwell.backends.postgres.watch import ANSWERS_WITHIN, Watch
+from memwell.backends.postgres.watch import ANSWERS_WITHIN, Patience
 from memwell.errors import ConfigError, MemwellError, Unavailable
 
 __all__ = ["SESSION", "Database"]
@@ -28,8 +28,16 @@ __all__ = ["SESSION", "Database"]
 SESSION: Final[Mapping[str, str]] = {
     "timezone": "UTC",
     "jit": "off",
+    "hnsw.ef_search": "200",
+    "hnsw.iterative_scan": "relaxed_order",
+    "ivfflat.probes": "10",
+    "ivfflat.iterative_scan": "relaxed_order",
+    "max_parallel_workers_per_gather": "0",
+    "plan_cache_mode": "force_generic_plan",
+    "random_page_cost": "1.1",
 }
-"""Settings of every session, besides the search path. `jit` costs more than it saves on short statements."""
+"""How every session is set, beside the search path: the same for all parts, since they share connections. Statements
+are short, so that `jit` costs more than it gives, and searches are to be quick and find what is there."""
 
 _REST: Final = 10.0
 """Seconds for which a failed replica is not used, because each attempt may take long."""
@@ -41,14 +49,10 @@ _log = logging.getLogger("memwell.backends.postgres")
 
 
 class Database:
-    """See the package. `components` are those of the part that owns the database; their migrations run at the first
-    use. `session`: settings of sessions in addition to `SESSION`."""
+    """See the package. `components` are those of the part that owns it; their migrations run at the first use."""
 
-    def __init__(
-        self, settings: Settings, *components: Component, session: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, settings: Settings, *components: Component) -> None:
         self.settings = settings
-        self._sessions = {**SESSION, **(session or {})}
         self.missing: dict[str, str] = {}
         """Component → why it is not available (the server lacks an extension); filled at the first use."""
         self.outdated = False
@@ -56,15 +60,13 @@ class Database:
         self._components = components
         self._path: str | None = None
         limit = settings.statement_timeout
-        watch = partial(
-            Watch,
-            patience=min(_PATIENCE, limit + 0.5) if limit else _PATIENCE,
+        self._patience = Patience(
+            seconds=min(_PATIENCE, limit + 0.5) if limit else _PATIENCE,
             times=1 if limit else 2,
             direct=settings.prepare,
         )
-        pools = partial(Pools, settings.pool, settings.timeout, watch=watch)
-        self._primary = pools(self._prepare)
-        self._replica = pools(self._prepare_replica)
+        self._primary = Pools(self._prepare)
+        self._replica = Pools(self._prepare_replica)
         self._replica_rests = 0.0
         """Until when, by the monotonic clock."""
 
@@ -163,7 +165,7 @@ class Database:
         return await self.migrate(components)
 
     async def close(self) -> None:
-        """Close every connection. Twice is fine."""
+        """Close every connection that other parts do not use. Twice is fine."""
         await self._primary.close()
         await self._replica.close()
 
@@ -193,7 +195,7 @@ class Database:
             _refuse_other_encoding(connection)
             yield connection
 
-    async def _prepare(self) -> Mapping[str, Any]:
+    async def _prepare(self) -> Terms:
         async with self._direct() as connection:
             found = await migrations.status_of(connection, self.settings, self._components)
             if any(status.pending for status in found) and self.settings.migrate:
@@ -211,7 +213,7 @@ class Database:
             late_terms = await migrations.outdated(connection, self.settings, self._components)
         for derived in late_terms:
             self.outdated = not (self.settings.migrate and await self._renewed(derived))
-        return self._arguments(self.settings.target)
+        return self._terms(self.settings.target)
 
     async def _renewed(self, derived: Derived) -> bool:
         """Whether columns could be written again; a database that takes no writes is searched as it is."""
@@ -227,18 +229,27 @@ class Database:
         async with await connect(target) as connection:
             await derived.renew(connection, self._local() + b"; SET LOCAL statement_timeout = 0")
 
-    async def _prepare_replica(self) -> Mapping[str, Any]:
+    async def _prepare_replica(self) -> Terms:
         if self._path is None:
             async with self._primary.connection():
                 pass
         target = self.settings.replica or self.settings.target
         probe = await connect({"autocommit": True, **target})
         await probe.close()
-        return self._arguments(target)
+        return self._terms(target)
+
+    def _terms(self, target: Mapping[str, Any]) -> Terms:
+        return Terms.of(
+            self._arguments(target),
+            session=self._session(),
+            size=self.settings.pool,
+            timeout=self.settings.timeout,
+            patience=self._patience,
+        )
 
     def _session(self) -> dict[str, str]:
         limit = str(ceil(self.settings.statement_timeout * 1000))
-        return {**self._sessions, "search_path": self._path or "", "statement_timeout": limit}
+        return {**SESSION, "search_path": self._path or "", "statement_timeout": limit}
 
     def _local(self) -> bytes:
         """The session's settings for a transaction. They take no snapshot, so its isolation can be set afterwards."""

@@ -10,7 +10,8 @@ server works on may take any time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import psycopg
@@ -18,7 +19,7 @@ from psycopg.pq import TransactionStatus
 
 from memwell.backends.postgres.connections import ServerConnection, connect, cut
 
-__all__ = ["ANSWERS_WITHIN", "Watch"]
+__all__ = ["ANSWERS_WITHIN", "Patience", "Watch"]
 
 ANSWERS_WITHIN: Final = 4.0
 """Seconds within which a server must answer a check."""
@@ -27,17 +28,24 @@ _WORKING: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """When a connection without an answer is given up."""
+
+    seconds: float
+    """That a statement takes before the server is asked about it."""
+    times: int
+    """How often the server is asked before the connection is cut."""
+    direct: bool
+    """False behind a pooler, whose sessions are not those of the server."""
+
+
 class Watch:
-    """The connections of one pool that are in use.
+    """The connections of one pool that are in use. `arguments`: how to open another one to the same server."""
 
-    `patience`: seconds that a statement may take before it is checked. `times`: failed checks before the connection is
-    broken. `direct` is false behind a pooler, whose sessions are not those of the server.
-    """
-
-    def __init__(
-        self, arguments: Callable[[], Mapping[str, Any]], *, patience: float, times: int, direct: bool
-    ) -> None:
-        self._arguments, self._patience, self._times, self._direct = arguments, patience, times, direct
+    def __init__(self, arguments: Mapping[str, Any], patience: Patience) -> None:
+        self._arguments, self._direct = arguments, patience.direct
+        self._patience, self._times = patience.seconds, patience.times
         self._since: dict[ServerConnection, float] = {}
         self._doubts: dict[ServerConnection, int] = {}
         """Connection → number of failed checks."""
@@ -45,7 +53,7 @@ class Watch:
         self._asking: asyncio.Task[None] | None = None
 
     def add(self, connection: ServerConnection) -> None:
-        """Start to watch a connection."""
+        """A call begins to use a connection."""
         loop = asyncio.get_running_loop()
         self._since[connection] = loop.time()
         if self._timer is None and self._asking is None:
@@ -103,7 +111,7 @@ class Watch:
         """Which of these sessions the server works on; `None` when it does not answer."""
         try:
             async with asyncio.timeout(ANSWERS_WITHIN):
-                connection = await connect(self._arguments())
+                connection = await connect(self._arguments)
                 try:
                     cursor = await connection.execute(_WORKING, (pids,))
                     found = {row[0] for row in await cursor.fetchall()}

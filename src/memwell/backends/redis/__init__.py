@@ -3,7 +3,8 @@
 | module | contents |
 |---|---|
 | `settings` | the URL: hosts, login, TLS, Sentinel, Cluster, pool, timeouts, key prefix |
-| `clients` | one client per event loop (`Clients`) or per process (`SyncClients`), created at the first use |
+| `connections` | how redis-py connects: to a server, by Sentinel, to a Cluster |
+| `clients` | a client for each event loop (`Clients`) or each process (`SyncClients`), shared by parts |
 | `scripts` | Lua scripts, loaded where they are missing; many commands in one round trip |
 | `errors` | maps errors of the driver and the server to memwell's errors |
 

@@ -1,38 +1,90 @@
-"""Clients of redis-py: created at the first use, one for each event loop or process, closed with the part.
+"""Clients of redis-py, one for each event loop or process: made when first asked for, shared by the parts that connect
+in the same way, closed with the last of them.
 
-A client that the caller passes is used unchanged, stays open, and must belong to the loop it is used on.
+A client that was passed in is used as it is, stays open, and must come from the loop it is used on.
 """
 
 from __future__ import annotations
 
 import asyncio
-import queue
 import re
 import threading
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final
 
-import redis
-import redis.asyncio
-import redis.asyncio.cluster
-import redis.asyncio.sentinel
-import redis.cluster
 import redis.exceptions
-import redis.sentinel
-from redis.asyncio.retry import Retry as AsyncRetry
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from memwell._forks import fork_safe, leave_to_parent
+from memwell.backends.redis.connections import AsyncClient, SyncClient, async_client, release, sync_client
 from memwell.backends.redis.settings import Settings
-from memwell.errors import ConfigError
+from memwell.backends.sharing import Shared, Used
+from memwell.errors import Closed, ConfigError
 
-__all__ = ["AsyncClient", "Clients", "SyncClient", "SyncClients"]
+__all__ = ["Clients", "SyncClients"]
 
-AsyncClient: TypeAlias = "redis.asyncio.Redis | redis.asyncio.RedisCluster"
-SyncClient: TypeAlias = "redis.Redis | redis.RedisCluster"
 LEAST = (6, 2)
-_VERIFY = {"full": "required", "ca": "required", "none": "none"}
+
+
+class _Async(Used):
+    """The client of one loop, and whether its server was looked at."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        super().__init__()
+        self.client = client
+        self.checked = False
+
+    async def get(self) -> AsyncClient:
+        if not self.checked:
+            await _check(self.client)
+            self.checked = True
+        return self.client
+
+
+class _Sync(Used):
+    """The synchronous client of a process, made when first asked for."""
+
+    def __init__(self, make: Callable[[], SyncClient]) -> None:
+        super().__init__()
+        self._make = make
+        self._client: SyncClient | None = None
+        self._checked = self._closed = False
+        self._reset()
+        fork_safe(self._reset)
+
+    def get(self) -> SyncClient:
+        client = self._client or self._made()
+        if not self._checked:
+            _refuse_old(_version(lambda: client.info("server")))
+            self._checked = True
+        return client
+
+    def close(self) -> None:
+        with self._lock:
+            client, self._client, self._closed = self._client, None, True
+        if client is not None:
+            client.close()
+
+    def _made(self) -> SyncClient:
+        made = self._make()  # outside the lock: that of a Cluster connects
+        with self._lock:
+            if self._client is None and not self._closed:
+                self._client = made
+            client = self._client
+        if client is not made:  # another thread was faster, or closed the part
+            made.close()
+        if client is None:
+            raise Closed("the part was closed", part="redis")
+        return client
+
+    def _reset(self) -> None:
+        self._lock = threading.RLock()  # a signal handler may call while its own thread does
+
+
+_async: Final[Shared[_Async]] = Shared()
+"""By event loop and settings."""
+_sync: Final[Shared[_Sync]] = Shared()
+"""By settings."""
 
 
 class Clients:
@@ -40,247 +92,77 @@ class Clients:
 
     def __init__(self, settings: Settings, client: AsyncClient | None = None) -> None:
         self.settings = settings
-        self._given = client
-        self._own: dict[asyncio.AbstractEventLoop, AsyncClient] = {}
-        self._checked: set[int] = set()
+        self._connection = _without_prefix(settings)
+        self._given = None if client is None else _Async(client)
+        self._own: dict[asyncio.AbstractEventLoop, _Async] = {}
         fork_safe(self._reset)
 
     async def get(self) -> AsyncClient:
         """The client of the running loop. Raises `ConfigError` for a server that is too old."""
-        client = self._given or self._made()
-        if id(client) not in self._checked:
-            await _check(client)
-            self._checked.add(id(client))
-        return client
+        return await (self._given or self._joined()).get()
 
     async def close(self) -> None:
-        """Close the clients that were created here: on this loop, and on others that still run."""
+        """Leave the clients of this loop and of others that still run; those without other users are closed."""
         here = asyncio.get_running_loop()
-        for loop, client in list(self._own.items()):
-            del self._own[loop]
+        for loop in list(self._own):
+            used = self._own.pop(loop, None)
+            if used is None or not _async.leave((loop, self._connection), used, self):
+                continue
             if loop is here:
-                await _release(client)
+                await release(used.client)
             elif loop.is_running():
-                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_release(client), loop))
+                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(release(used.client), loop))
 
-    def _made(self) -> AsyncClient:
+    def _joined(self) -> _Async:
         loop = asyncio.get_running_loop()
         found = self._own.get(loop)
         if found is None:
-            for other, unused in list(self._own.items()):
-                if other.is_closed():
-                    self._own.pop(other, None)
-                    self._checked.discard(id(unused))
-            found = self._own[loop] = _async_client(self.settings)
+            for other in list(self._own):
+                if other.is_closed() and (unused := self._own.pop(other, None)):
+                    _async.leave((other, self._connection), unused, self)
+            key = (loop, self._connection)
+            found = self._own[loop] = _async.join(key, self, lambda: _Async(async_client(self.settings)))
         return found
 
     def _reset(self) -> None:
         leave_to_parent(self._own)  # their event loop's poll set is the parent's too
-        self._own, self._checked = {}, set()
+        self._own = {}
 
 
 class SyncClients:
-    """The synchronous client of one part, shared by threads; a forked child creates its own."""
+    """The synchronous client of one part, for all threads; a forked child makes its own."""
 
     def __init__(self, settings: Settings, client: SyncClient | None = None) -> None:
         self.settings = settings
-        self._given = client
-        self._own: SyncClient | None = None
-        self._checked: set[int] = set()
-        self._reset()
+        self._connection = _without_prefix(settings)
+        self._given = None if client is None else _Sync(lambda: client)
+        self._own: _Sync | None = None
         fork_safe(self._reset)
 
     def get(self) -> SyncClient:
         """The client of this process. Raises `ConfigError` for a server that is too old."""
-        client = self._given or self._made()
-        if id(client) not in self._checked:
-            _refuse_old(_version(lambda: client.info("server")))
-            self._checked.add(id(client))
-        return client
+        return (self._given or self._own or self._joined()).get()
 
     def close(self) -> None:
-        """Close the client that was created here."""
-        client, self._own = self._own, None
-        if client is not None:
-            client.close()
+        """Leave the client; without other users it is closed."""
+        used, self._own = self._own, None
+        if used is not None and _sync.leave(self._connection, used, self):
+            used.close()
 
-    def _made(self) -> SyncClient:
-        if self._own is not None:
-            return self._own
-        made = _sync_client(self.settings)  # outside the lock: that of a Cluster connects
-        with self._lock:
-            if self._own is None:
-                self._own = made
-            client = self._own
-        if client is not made:  # another thread was faster
-            made.close()
-        return client
+    def _joined(self) -> _Sync:
+        # Threads that come at once join the same one.
+        used = _sync.join(self._connection, self, lambda: _Sync(lambda: sync_client(self.settings)))
+        self._own = used
+        return used
 
     def _reset(self) -> None:
         leave_to_parent(self._own)
-        self._lock, self._own, self._checked = threading.Lock(), None, set()
+        self._own = None
 
 
-class Steady:
-    """A connection with its own timeouts. The driver uses `asyncio.wait_for`, which can lose a cancellation before
-    Python 3.12."""
-
-    def __init__(self, *, patience: float, **options: Any) -> None:
-        super().__init__(**options)
-        self._patience = patience
-
-    async def send_packed_command(self, *args: Any, **options: Any) -> None:
-        """As in the driver, within the time limit."""
-        await self._limited(super().send_packed_command(*args, **options))  # type: ignore[misc]
-
-    async def read_response(self, *args: Any, **options: Any) -> Any:
-        """As in the driver, within the time limit. The driver drops a connection whose answer was not read."""
-        return await self._limited(super().read_response(*args, **options))  # type: ignore[misc]
-
-    async def _limited(self, step: Coroutine[Any, Any, Any]) -> Any:
-        limit = asyncio.timeout(self._patience)
-        try:
-            async with limit:
-                return await step
-        except TimeoutError as error:
-            raise redis.exceptions.TimeoutError("Timeout on an open connection") from error
-
-
-class SteadyConnection(Steady, redis.asyncio.Connection):  # type: ignore[misc]
-    """A connection to a server."""
-
-
-class SteadySecure(Steady, redis.asyncio.SSLConnection):  # type: ignore[misc]
-    """A connection to a server with TLS."""
-
-
-class SteadySentinel(Steady, redis.asyncio.sentinel.SentinelManagedConnection):  # type: ignore[misc]
-    """A connection to the current master."""
-
-
-class SteadySecureSentinel(Steady, redis.asyncio.sentinel.SentinelManagedSSLConnection):  # type: ignore[misc]
-    """A connection to the current master with TLS."""
-
-
-class Gate:
-    """Limits the concurrent calls to a Cluster and their time: the driver's pools for it raise instead of waiting."""
-
-    def __init__(self, width: int, patience: float, limit: float) -> None:
-        self._places = asyncio.Semaphore(width)
-        self._patience, self._limit = patience, limit
-
-    async def through(self, call: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-        """The call's result. Raises `MaxConnectionsError` after waiting `patience` seconds, and `TimeoutError` when the
-        call takes longer than the limit."""
-        try:
-            async with asyncio.timeout(self._patience):
-                await self._places.acquire()
-        except TimeoutError as error:
-            raise redis.exceptions.MaxConnectionsError from error
-        try:
-            async with asyncio.timeout(self._limit):
-                return await call()
-        finally:
-            self._places.release()
-
-
-class Cluster(redis.asyncio.RedisCluster):  # type: ignore[misc]
-    """A Cluster's client behind a gate."""
-
-    gate: Gate
-
-    async def execute_command(self, *args: Any, **options: Any) -> Any:
-        """As in the driver, once fewer calls are running than the limit."""
-        return await self.gate.through(lambda: super(Cluster, self).execute_command(*args, **options))
-
-
-class ReentrantQueue(queue.LifoQueue[Any]):
-    """The free connections. A signal handler may take one while its own thread is about to."""
-
-    def __init__(self, maxsize: int = 0) -> None:
-        super().__init__(maxsize)
-        self.mutex = threading.RLock()  # type: ignore[assignment]
-        self.not_empty = threading.Condition(self.mutex)
-        self.not_full = threading.Condition(self.mutex)
-        self.all_tasks_done = threading.Condition(self.mutex)
-
-
-class Sentinels(redis.asyncio.sentinel.SentinelConnectionPool, redis.asyncio.BlockingConnectionPool):  # type: ignore[misc]
-    """Connections to the current master; calls wait for a free one."""
-
-
-class SyncSentinels(redis.sentinel.SentinelConnectionPool, redis.BlockingConnectionPool):  # type: ignore[misc]
-    """Connections to the current master; threads wait for a free one."""
-
-
-def _async_client(settings: Settings) -> AsyncClient:
-    common = _connection(settings, AsyncRetry(NoBackoff(), 0)) | {"socket_timeout": None}
-    if settings.cluster:
-        nodes = [redis.asyncio.cluster.ClusterNode(host, port) for host, port in settings.hosts]
-        # Pipelines pass the gate as one call and take a connection of every node.
-        client = Cluster(startup_nodes=nodes, max_connections=2 * settings.pool + 2, **common)
-        client.gate = Gate(settings.pool, settings.timeout, settings.timeout + settings.connect_timeout)
-        return client
-    pool = {"max_connections": settings.pool, "timeout": settings.timeout, "db": settings.db}
-    steady = {"patience": settings.timeout}
-    if settings.sentinel:
-        sentinel = _watch(settings, common) | {"socket_timeout": settings.timeout}
-        watch = redis.asyncio.sentinel.Sentinel(settings.hosts, sentinel_kwargs=sentinel)
-        kind = SteadySecureSentinel if common.pop("ssl", False) else SteadySentinel
-        connections = Sentinels(settings.sentinel, watch, connection_class=kind, **pool, **steady, **common)
-    else:
-        kind = SteadySecure if common.pop("ssl", False) else SteadyConnection
-        host, port = settings.hosts[0]
-        connections = redis.asyncio.BlockingConnectionPool(
-            connection_class=kind, host=host, port=port, **pool, **steady, **common
-        )
-    return redis.asyncio.Redis.from_pool(connections)
-
-
-def _sync_client(settings: Settings) -> SyncClient:
-    common = _connection(settings, Retry(NoBackoff(), 0))
-    if settings.cluster:  # Its pools cannot wait, and have no bound: threads take a connection each.
-        nodes = [redis.cluster.ClusterNode(host, port) for host, port in settings.hosts]
-        return redis.RedisCluster(startup_nodes=nodes, **common)
-    pool = {"max_connections": settings.pool, "timeout": settings.timeout, "db": settings.db}
-    if settings.sentinel:
-        watch = redis.sentinel.Sentinel(settings.hosts, sentinel_kwargs=_watch(settings, common))
-        connections = SyncSentinels(settings.sentinel, watch, **pool, **common)
-    else:
-        kind = redis.SSLConnection if common.pop("ssl", False) else redis.Connection
-        host, port = settings.hosts[0]
-        connections = redis.BlockingConnectionPool(
-            queue_class=ReentrantQueue, connection_class=kind, host=host, port=port, **pool, **common
-        )
-    return redis.Redis.from_pool(connections)
-
-
-def _connection(settings: Settings, retry: object) -> dict[str, Any]:
-    options: dict[str, Any] = {
-        "username": settings.user,
-        "password": settings.password,
-        "socket_timeout": settings.timeout,
-        "socket_connect_timeout": settings.connect_timeout,
-        "socket_keepalive": True,
-        "protocol": 2,
-        "retry": retry,
-        "client_name": "memwell",
-    }
-    if tls := settings.tls:
-        options |= {
-            "ssl": True,
-            "ssl_ca_certs": tls.ca,
-            "ssl_certfile": tls.cert,
-            "ssl_keyfile": tls.key,
-            "ssl_cert_reqs": _VERIFY[tls.verify],
-            "ssl_check_hostname": tls.verify == "full",
-        }
-    return options
-
-
-def _watch(settings: Settings, common: dict[str, Any]) -> dict[str, Any]:
-    login = {"username": settings.sentinel_user, "password": settings.sentinel_password}
-    return {**common, **login, "client_name": None}
+def _without_prefix(settings: Settings) -> Settings:
+    """What matters for a connection: parts with equal ones share it."""
+    return replace(settings, prefix="")
 
 
 async def _check(client: AsyncClient) -> None:
@@ -299,14 +181,7 @@ def _version(ask: Callable[[], dict[str, Any]]) -> str:
 
 
 def _refuse_old(version: str) -> None:
-    """Raise `ConfigError` for a server that is too old. One that hides its version is accepted."""
+    """A server that does not give its version is trusted."""
     numbers = re.match(r"(\d+)\.(\d+)", version)
     if numbers and (int(numbers[1]), int(numbers[2])) < LEAST:
         raise ConfigError(f"this is Redis {version}; memwell needs 6.2 or later", part="redis")
-
-
-async def _release(client: AsyncClient) -> None:
-    await client.aclose()
-    manager = getattr(getattr(client, "connection_pool", None), "sentinel_manager", None)
-    for sentinel in manager.sentinels if manager else ():
-        await sentinel.aclose()

@@ -17,7 +17,7 @@ from math import ceil
 from typing import Any, Self
 
 from memwell.backends.redis import Clients, Script, Settings, together, translate, twice
-from memwell.backends.redis.clients import AsyncClient
+from memwell.backends.redis.connections import AsyncClient
 from memwell.backends.redis.memory import refuse_full
 from memwell.errors import MemwellError
 from memwell.ports import KeyValue

@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from memwell.backends.redis import Clients, Script, Settings, translate, twice
-from memwell.backends.redis.clients import AsyncClient
+from memwell.backends.redis.connections import AsyncClient
 from memwell.backends.redis.memory import refuse_full
 from memwell.errors import Corrupt, InvalidInput, InvalidQuery, MemwellError
 from memwell.ports import Entry, Log

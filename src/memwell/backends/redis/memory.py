@@ -11,7 +11,7 @@ from typing import Any, Final
 import redis.asyncio.cluster
 import redis.exceptions
 
-from memwell.backends.redis.clients import AsyncClient
+from memwell.backends.redis.connections import AsyncClient
 from memwell.errors import BackendError
 
 __all__ = ["evicting", "full", "refuse_full"]

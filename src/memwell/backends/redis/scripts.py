@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import redis.exceptions
 
-from memwell.backends.redis.clients import AsyncClient, Cluster, SyncClient
+from memwell.backends.redis.connections import AsyncClient, Cluster, SyncClient
 from memwell.backends.redis.errors import broke
 
 __all__ = ["Script", "together", "twice"]

@@ -36,18 +36,7 @@ if TYPE_CHECKING:
     from memwell.backends.postgres import Connection
     from memwell.ports import Vectors
 
-__all__ = ["SESSION", "Searcher"]
-
-SESSION: Final[Mapping[str, str]] = {
-    "hnsw.ef_search": "200",
-    "hnsw.iterative_scan": "relaxed_order",
-    "ivfflat.probes": "10",
-    "ivfflat.iterative_scan": "relaxed_order",
-    "max_parallel_workers_per_gather": "0",
-    "plan_cache_mode": "force_generic_plan",
-    "random_page_cost": "1.1",
-}
-"""Settings of each session that make searches fast and complete."""
+__all__ = ["Searcher"]
 
 _LEAST: Final = 3
 """A speaker of this many records is an actor."""

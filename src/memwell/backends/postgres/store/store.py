@@ -35,7 +35,7 @@ from memwell.backends.postgres.store.hot_owners import HotOwners
 from memwell.backends.postgres.store.lineage import Lineage
 from memwell.backends.postgres.store.reanalysis import TERMS
 from memwell.backends.postgres.store.rows import SELECT, condition, record_of, rows_of, select, visible
-from memwell.backends.postgres.store.search import SESSION, Searcher
+from memwell.backends.postgres.store.search import Searcher
 from memwell.backends.postgres.store.writes import removing
 from memwell.backends.sql import PLACES
 from memwell.capabilities import Capabilities
@@ -66,7 +66,7 @@ class PostgresStore(Store):
     part = "postgres"
 
     def __init__(self, settings: Settings) -> None:
-        self._database = Database(settings, *COMPONENTS, session=SESSION)
+        self._database = Database(settings, *COMPONENTS)
         self._models = models.Models(self._database)
         self._searcher = Searcher(part=self.part)
         self._lineage = Lineage()

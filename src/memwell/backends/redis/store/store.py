@@ -39,7 +39,7 @@ from redis.exceptions import RedisError
 
 from memwell import filters
 from memwell.backends.redis import Settings, SyncClients, translate
-from memwell.backends.redis.clients import SyncClient
+from memwell.backends.redis.connections import SyncClient
 from memwell.backends.redis.memory import evicting, full
 from memwell.backends.redis.store import models
 from memwell.backends.redis.store.mirror import Mirror, Source
