@@ -312,7 +312,6 @@ def test_each_loop_has_one_pool_and_closing_on_one_leaves_the_other(server: Serv
 
     async def work(leaves: Part, stays: Part, last: bool) -> None:
         await together()
-        await asyncio.gather(use(leaves), use(stays))
         await use(leaves)
         await use(stays)
         await together()
