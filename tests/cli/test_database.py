@@ -194,7 +194,7 @@ def test_what_takes_long_is_not_bound_to_the_limits_of_calls(cli: Call, postgres
 def test_an_index_that_cannot_be_is_refused(db: Call, postgres_url: str) -> None:
     assert db("index", "--json").json == []
     with_vectors(postgres_url, 1)
-    assert "there are of: hashing" in db("index", "--model", "other").err
+    assert "models with vectors: hashing" in db("index", "--model", "other").err
     assert db("index", "--lists", "4").code == 2
     assert db("index", "--type", "flat").code == 2
 
