@@ -230,7 +230,9 @@ class Overlooked(StoreSuite):
     def test_speakers_who_came_or_went_are_noticed(self, harness: Harness) -> None:
         for name in ("Ana", "Bob"):
             for number in range(4):
-                harness.insert(f"{name}: I saw {number} boats", f"{name} {number}", scope=ANN)
+                harness.insert(
+                    f"{name}: I saw {number} boats", f"{name} {number}", scope=replace(ANN, session_id="talk")
+                )
             expected = {"ana"} if name == "Ana" else {"ana", "bob"}
             assert harness.run(harness.store.actors(ANN)) in (expected, frozenset())
         harness.delete(*(f"Ana {number}" for number in range(4)))
