@@ -55,8 +55,19 @@ def following(store: Store, index: Any, model: str, clock: Any = None) -> Follow
     return follower_of(store, index, model, clock)[0]
 
 
+NEIGHBOURS = "neighbouring turns of the conversation share words with the question"
+
+
 def answers(hits: list[Hit]) -> list[tuple[str, float]]:
-    return [(hit.record.id, round(hit.score, 4)) for hit in hits]
+    return [(hit.record.id, hit.score) for hit in hits]
+
+
+def alike(found: list[tuple[str, float]], expected: list[tuple[str, float]]) -> bool:
+    """The same ids in the same order, with scores that differ by one in the sixth digit at most: rounding alone would
+    tell two apart that lie on either side of a half."""
+    return [id for id, _ in found] == [id for id, _ in expected] and all(
+        abs(one - other) <= 1e-6 for (_, one), (_, other) in zip(found, expected, strict=True)
+    )
 
 
 def notes(hits: list[Hit]) -> str:
@@ -91,7 +102,8 @@ def test_scores_are_those_of_the_store_alone(path: Path, index: Durable) -> None
         ]
         found = [answers(memory.recall("ripe pear", limit=5, **options)) for options in asked]
     with opened(path, None) as memory:
-        assert found == [answers(memory.recall("ripe pear", limit=5, **options)) for options in asked]
+        again = [answers(memory.recall("ripe pear", limit=5, **options)) for options in asked]
+        assert all(map(alike, found, again))
     assert found[0]
 
 
@@ -215,7 +227,7 @@ def test_while_the_index_is_down_the_store_answers_and_says_so(
         expected = answers(memory.recall("ripe pear"))
         index.stop()
         hits = memory.recall("ripe pear")
-        assert answers(hits) == expected
+        assert alike(answers(hits), expected)
         assert "the index was stopped" in notes(hits)
         assert memory.remember("written meanwhile", id="x").embedded
         memory.forget("t001")
@@ -350,13 +362,13 @@ def test_a_long_backlog_is_delivered_a_little_with_every_call(
         hits = memory.recall("ripe pear")
         assert "not up to date" in notes(hits)
         with opened(path, None) as other:
-            assert answers(hits) == answers(other.recall("ripe pear"))
+            assert alike(answers(hits), answers(other.recall("ripe pear")))
         left = [len(TALK) - len(names(index))]
         while left[-1] > 0:
             memory.recall("ripe pear")
             left.append(len(TALK) + 1 - len(names(index)))
             assert left[-2] - left[-1] in (3, 4, 5)
-        assert "not up to date" not in notes(memory.recall("ripe pear"))
+        assert {note for hit in memory.recall("ripe pear") for note in hit.why.notes} <= {NEIGHBOURS}
 
 
 def test_on_a_loop_the_rest_of_a_backlog_is_delivered_in_the_background(
