@@ -248,12 +248,11 @@ def _docstrings(source: str, owner: str) -> dict[str, ast.expr]:
     return {node.name: node.body[0].value for node in found if isinstance(node.body[0], ast.Expr)}
 
 
-def with_docstrings(sync: str) -> str:
-    """The module of `Memory` with the docstrings of `AsyncMemory`."""
-    model = (SOURCE / "memory.py").read_text("utf-8")
-    wanted = _docstrings(model, "AsyncMemory")
+def with_docstrings(sync: str, model: str, owner: str) -> str:
+    """The module of the class `owner` with the docstrings of `Async…`, which stands in `model`."""
+    wanted = _docstrings(model, f"Async{owner}")
     lines = sync.splitlines(keepends=True)
-    stale = sorted(_docstrings(sync, "Memory").items(), key=lambda item: -item[1].lineno)
+    stale = sorted(_docstrings(sync, owner).items(), key=lambda item: -item[1].lineno)
     for name, old in stale:
         new = wanted[name]
         text = model.splitlines(keepends=True)[new.lineno - 1 : new.end_lineno]
@@ -268,7 +267,11 @@ def main() -> int:
     check = parser.parse_args().check
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     sources: dict[Path, Callable[[str], str]] = dict.fromkeys(pages, renewed)
-    sources[SOURCE / "sync.py"] = with_docstrings
+    model = (SOURCE / "memory.py").read_text("utf-8")
+    sources[SOURCE / "sync.py"] = lambda text: with_docstrings(text, model, "Memory")
+    for path in sorted((SOURCE / "faces").glob("[!_b]*.py")):
+        owner = path.stem.capitalize()
+        sources[path] = lambda text, owner=owner: with_docstrings(text, text, owner)  # type: ignore[misc]
     stale = 0
     for path, renew in sources.items():
         old = path.read_text("utf-8")

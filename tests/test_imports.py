@@ -26,7 +26,7 @@ ROOMS = (
     {"retrieval", "registry"},
     {"followers", "coordination"},
     {"backends", "indexes", "embedders", "rerankers", "wrappers"},
-    {"engine", "scoped", "memory", "policies", "security"},
+    {"engine", "faces", "scoped", "memory", "policies", "security"},
     {"sync"},
     {"cli", "testing", "__main__", "compat", "server", "mcp", "web", "integrations", "client"},
 )

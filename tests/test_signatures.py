@@ -20,7 +20,7 @@ from memwell.testing.memory import OnALoop
 
 def public(cls: type) -> dict[str, Callable[..., Any]]:
     """The public methods of a class, and how it is made and used as a context."""
-    return {name: value for name, value in vars(cls).items() if inspect.isfunction(value) and name[0] != "_"}
+    return {name: value for name, value in inspect.getmembers(cls, inspect.isfunction) if name[0] != "_"}
 
 
 NAMES = sorted(public(AsyncMemory))
@@ -146,7 +146,7 @@ def test_every_option_stands_in_the_signature(name: str) -> None:
         (lambda m: m.remember("tea", importanse=1), "'importanse' .*'importance'"),
         (lambda m: m.remember("tea", where={}), "'where'(?! \\(did)"),
         (lambda m: m.forget(all=True), "'all' .*'everything'"),
-        (lambda m: m.health(deep=True), "'deep'; it takes no arguments"),
+        (lambda m: m.health(deep=True), r"Memory.health\(\) .*'deep'; it takes no arguments"),
         (lambda m: type(m)(path="a.db"), r"Memory\(\) .*'path' \(did you mean 'url'\?\)"),
     ],
 )

@@ -13,37 +13,32 @@ from datetime import datetime, timedelta
 from os import PathLike
 from typing import Any, Self, TypeAlias, cast, overload
 
-from memwell.engine import assembly, links, lookup, recall, remember, upkeep
+from memwell.engine import assembly, links, lookup, recall, remember
 from memwell.engine import clock as clocks
 from memwell.engine.context import Engine
 from memwell.engine.keywords import explain_keywords
 from memwell.engine.requests import (
     CountRequest,
-    ExportRequest,
     ForgetRequest,
     GetRequest,
     HistoryRequest,
-    ImportRequest,
     ListRequest,
     OnDuplicate,
     RecallRequest,
-    ReembedRequest,
     RelatedRequest,
     RelateRequest,
     RememberRequest,
     RestoreRequest,
-    StatsRequest,
     Superseded,
     UnrelateRequest,
     UpdateRequest,
 )
 from memwell.events import Handler
+from memwell.faces.upkeep import AsyncUpkeep
 from memwell.hits import Hits, Tokenizer, counter
 from memwell.ports import Embedder, KeyValue, Reranker, Store, VectorIndex
 from memwell.retrieval.ranking.strategies import Strategy
 from memwell.types import (
-    Health,
-    Imported,
     Link,
     Message,
     Mode,
@@ -52,10 +47,7 @@ from memwell.types import (
     Page,
     Progress,
     Record,
-    Reembedded,
     Related,
-    Report,
-    Stats,
     Version,
     Where,
 )
@@ -69,7 +61,7 @@ Ids: TypeAlias = list[str]
 
 
 @explain_keywords
-class AsyncMemory:
+class AsyncMemory(AsyncUpkeep):
     """Memory for AI agents, with `await`: stores what they learn and finds it again, ranked and explained.
 
     - `url`: the store: the path of a SQLite file such as `"notes.db"`, a URL (`sqlite:///notes.db?durability=full`,
@@ -407,100 +399,6 @@ class AsyncMemory:
             namespace=namespace,
         )  # fmt: skip
         return await lookup.count(self._engine, request)
-
-    async def stats(
-        self, *, tenant_id: str | None = None, user_id: str | None = None, agent_id: str | None = None,
-        session_id: str | None = None, namespace: str | None = None,
-    ) -> Stats:  # fmt: skip
-        """Counts by kind, category and embedding model, and the size of the store in bytes.
-
-        All but the size are of the scope: `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`.
-        """
-        request = StatsRequest(
-            tenant_id=tenant_id,
-            user_id=user_id,
-            agent_id=agent_id,
-            session_id=session_id,
-            namespace=namespace,
-        )
-        return await lookup.stats(self._engine, request)
-
-    async def health(self) -> Health:
-        """Ask every part whether it works. Never raises; `ok` is false if one of them does not."""
-        return await upkeep.health(self._engine)
-
-    async def export(
-        self, path: str | PathLike[str], *, vectors: bool = True, progress: Progress | None = None,
-        tenant_id: str | None = None, user_id: str | None = None, agent_id: str | None = None,
-        session_id: str | None = None, namespace: str | None = None,
-    ) -> int:  # fmt: skip
-        """Write memories with their history, links and vectors to a file of checksummed JSON lines; return how many.
-
-        - `path`: the file. It appears under this name only when it is complete. An export cut short is continued by the
-          next call with the same path and scope.
-        - `vectors`: whether to write the vectors; without them an import embeds again.
-        - `progress(done, total)`: called along the way.
-        - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: export only the memories of this scope.
-
-        Raises `BackendError` if the file cannot be written.
-        """
-        from memwell.engine import export
-
-        request = ExportRequest(
-            path=path, vectors=vectors, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
-            session_id=session_id, namespace=namespace,
-        )  # fmt: skip
-        return await export.export(self._engine, request, progress)
-
-    async def import_(self, path: str | PathLike[str], *, progress: Progress | None = None) -> Imported:
-        """Read the export at `path`: check it, then store every memory under its own id and scope, with its vectors.
-
-        Memories that are stored already as exported are skipped, so an import cut short is continued by running it
-        again. `progress(done, total)` is called along the way. Raises `Corrupt` for a damaged file, and `Conflict` for
-        an id that another memory has, or the same memory in a changed form; what was imported before that stays.
-        """
-        from memwell.engine import import_
-
-        return await import_.import_(self._engine, ImportRequest(path=path), progress)
-
-    async def doctor(self) -> Report:
-        """Compare the words, vectors and links of the store with its records; `ok` if all of them agree."""
-        return await upkeep.doctor(self._engine)
-
-    async def repair(self, *, progress: Progress | None = None) -> Report:
-        """Rebuild what `doctor` finds wrong, remove expired memories, and embed those without vectors.
-
-        `progress(done, total)` is called while memories are embedded. If searches use another model than this memory's
-        embedder, nothing is embedded and the report says so; `reembed` changes the model.
-        """
-        return await upkeep.repair(self._engine, progress)
-
-    async def reembed(
-        self, *, batch: int = 64, drop_old: bool = False, skip_failed: bool = False,
-        progress: Progress | None = None,
-    ) -> Reembedded:  # fmt: skip
-        """Move the store to this memory's embedder: embed every memory of every tenant, then let searches use the new
-        vectors, in one step.
-
-        - `batch`: how many memories are embedded and stored at a time.
-        - `drop_old`: remove the vectors of older models afterwards.
-        - `skip_failed`: go on without the memories that cannot be embedded; only words find them then. Otherwise they
-          stop the move with an `EmbeddingError` that names them.
-        - `progress(done, total)`: called along the way.
-
-        Other processes keep working with the old model until the move is complete. Afterwards, one that still searches
-        with the old model gets an `EmbeddingError` that says what to do; what it writes is stored and embedded later. A
-        call cut short is continued by the next one. Raises `NotSupported` without an embedder, and what the embedder
-        raises if it fails altogether.
-        """
-        from memwell.engine import reembed
-
-        request = ReembedRequest(batch=batch, drop_old=drop_old, skip_failed=skip_failed)
-        return await reembed.reembed(self._engine, request, progress)
-
-    async def sweep(self) -> int:
-        """Remove the expired memories of every tenant for good, and return how many. Also happens by itself."""
-        return await upkeep.sweep(self._engine)
 
     def scoped(
         self, *, tenant_id: str | None = None, user_id: str | None = None, agent_id: str | None = None,

@@ -5,10 +5,10 @@ The docstrings of the methods are those of `AsyncMemory`, copied by `make docs`;
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from os import PathLike
-from typing import Any, Self, TypeVar, cast, overload
+from typing import Any, Self, cast, overload
 
 from memwell import _bridge
 from memwell.engine import assembly
@@ -18,13 +18,12 @@ from memwell.engine.keywords import explain_keywords
 from memwell.engine.requests import OnDuplicate, Superseded
 from memwell.errors import ConfigError
 from memwell.events import Handler
+from memwell.faces.upkeep import Upkeep
 from memwell.hits import Hits, Tokenizer, counter
 from memwell.memory import AsyncMemory, Ids, Records, RelatedRecords, Versions
 from memwell.ports import Embedder, KeyValue, Reranker, Store, VectorIndex
 from memwell.retrieval.ranking.strategies import Strategy
 from memwell.types import (
-    Health,
-    Imported,
     Link,
     Message,
     Mode,
@@ -33,19 +32,14 @@ from memwell.types import (
     Page,
     Progress,
     Record,
-    Reembedded,
-    Report,
-    Stats,
     Where,
 )
 
 __all__ = ["Memory"]
 
-T = TypeVar("T")
-
 
 @explain_keywords
-class Memory:
+class Memory(Upkeep):
     """Memory for AI agents: stores what they learn and finds it again, ranked and explained.
 
     - `url`: the store: the path of a SQLite file such as `"notes.db"`, a URL (`sqlite:///notes.db?durability=full`,
@@ -68,6 +62,8 @@ class Memory:
     that you pass as objects stay open at `close`. Raises `ConfigError` for an argument that it cannot use.
     """
 
+    _memory: AsyncMemory
+
     def __init__(
         self,
         url: str | PathLike[str] | Store | None = None,
@@ -84,9 +80,6 @@ class Memory:
         parts = assembly.open_parts(url, embedder, index, cache, reranker)
         self._loop = None if parts.blocking else _bridge.Loop()
         self._memory = AsyncMemory._of(Engine(parts if self._loop is None else parts.threaded(), now, count))
-
-    def _run(self, call: Coroutine[Any, Any, T]) -> T:
-        return _bridge.drive(call) if self._loop is None else self._loop.run(call)
 
     @overload
     def remember(  # type: ignore[overload-overlap]  # a str is a Sequence[str] too
@@ -381,93 +374,6 @@ class Memory:
             namespace=namespace,
         )  # fmt: skip
         return self._run(call)
-
-    def stats(
-        self, *, tenant_id: str | None = None, user_id: str | None = None, agent_id: str | None = None,
-        session_id: str | None = None, namespace: str | None = None,
-    ) -> Stats:  # fmt: skip
-        """Counts by kind, category and embedding model, and the size of the store in bytes.
-
-        All but the size are of the scope: `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`.
-        """
-        call = self._memory.stats(
-            tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
-            namespace=namespace,
-        )  # fmt: skip
-        return self._run(call)
-
-    def health(self) -> Health:
-        """Ask every part whether it works. Never raises; `ok` is false if one of them does not."""
-        return self._run(self._memory.health())
-
-    def export(
-        self, path: str | PathLike[str], *, vectors: bool = True, progress: Progress | None = None,
-        tenant_id: str | None = None, user_id: str | None = None, agent_id: str | None = None,
-        session_id: str | None = None, namespace: str | None = None,
-    ) -> int:  # fmt: skip
-        """Write memories with their history, links and vectors to a file of checksummed JSON lines; return how many.
-
-        - `path`: the file. It appears under this name only when it is complete. An export cut short is continued by the
-          next call with the same path and scope.
-        - `vectors`: whether to write the vectors; without them an import embeds again.
-        - `progress(done, total)`: called along the way.
-        - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: export only the memories of this scope.
-
-        Raises `BackendError` if the file cannot be written.
-        """
-        call = self._memory.export(
-            path, vectors=vectors, progress=progress, tenant_id=tenant_id, user_id=user_id,
-            agent_id=agent_id, session_id=session_id, namespace=namespace,
-        )  # fmt: skip
-        return self._run(call)
-
-    def import_(self, path: str | PathLike[str], *, progress: Progress | None = None) -> Imported:
-        """Read the export at `path`: check it, then store every memory under its own id and scope, with its vectors.
-
-        Memories that are stored already as exported are skipped, so an import cut short is continued by running it
-        again. `progress(done, total)` is called along the way. Raises `Corrupt` for a damaged file, and `Conflict` for
-        an id that another memory has, or the same memory in a changed form; what was imported before that stays.
-        """
-        return self._run(self._memory.import_(path, progress=progress))
-
-    def doctor(self) -> Report:
-        """Compare the words, vectors and links of the store with its records; `ok` if all of them agree."""
-        return self._run(self._memory.doctor())
-
-    def repair(self, *, progress: Progress | None = None) -> Report:
-        """Rebuild what `doctor` finds wrong, remove expired memories, and embed those without vectors.
-
-        `progress(done, total)` is called while memories are embedded. If searches use another model than this memory's
-        embedder, nothing is embedded and the report says so; `reembed` changes the model.
-        """
-        return self._run(self._memory.repair(progress=progress))
-
-    def reembed(
-        self, *, batch: int = 64, drop_old: bool = False, skip_failed: bool = False,
-        progress: Progress | None = None,
-    ) -> Reembedded:  # fmt: skip
-        """Move the store to this memory's embedder: embed every memory of every tenant, then let searches use the new
-        vectors, in one step.
-
-        - `batch`: how many memories are embedded and stored at a time.
-        - `drop_old`: remove the vectors of older models afterwards.
-        - `skip_failed`: go on without the memories that cannot be embedded; only words find them then. Otherwise they
-          stop the move with an `EmbeddingError` that names them.
-        - `progress(done, total)`: called along the way.
-
-        Other processes keep working with the old model until the move is complete. Afterwards, one that still searches
-        with the old model gets an `EmbeddingError` that says what to do; what it writes is stored and embedded later. A
-        call cut short is continued by the next one. Raises `NotSupported` without an embedder, and what the embedder
-        raises if it fails altogether.
-        """
-        call = self._memory.reembed(
-            batch=batch, drop_old=drop_old, skip_failed=skip_failed, progress=progress,
-        )  # fmt: skip
-        return self._run(call)
-
-    def sweep(self) -> int:
-        """Remove the expired memories of every tenant for good, and return how many. Also happens by itself."""
-        return self._run(self._memory.sweep())
 
     def scoped(
         self, *, tenant_id: str | None = None, user_id: str | None = None, agent_id: str | None = None,

@@ -77,16 +77,18 @@ def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
     """The method, looked at only when Python has refused its arguments, so that a right call costs nothing more."""
     known = tuple(inspect.signature(method).parameters)[1:]
 
-    def explain(given: Mapping[str, Any], error: TypeError) -> None:
+    def explain(self: object, given: Mapping[str, Any], error: TypeError) -> None:
         if not given.keys() <= set(known):
-            raise TypeError(_message(method, given, known)) from error
+            name = type(self).__name__
+            name += "" if method.__name__ == "__init__" else f".{method.__name__}"
+            raise TypeError(_message(name, given, known)) from error
 
     @functools.wraps(method)
     def call(self: object, /, *arguments: Any, **given: Any) -> Any:
         try:
             return method(self, *arguments, **given)
         except TypeError as error:
-            explain(given, error)
+            explain(self, given, error)
             raise
 
     @functools.wraps(method)
@@ -94,19 +96,18 @@ def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
         try:
             pending = method(self, *arguments, **given)
         except TypeError as error:
-            explain(given, error)
+            explain(self, given, error)
             raise
         return await pending
 
     return acall if inspect.iscoroutinefunction(method) else call
 
 
-def _message(method: Callable[..., Any], given: Iterable[str], known: Collection[str]) -> str:
+def _message(called: str, given: Iterable[str], known: Collection[str]) -> str:
     wrong = [f"{name!r}{_suggestion(name, known)}" for name in given if name not in known]
-    name = method.__qualname__.removesuffix(".__init__")
     plural = "s" if len(wrong) > 1 else ""
     valid = f"valid keywords: {', '.join(known)}" if known else "it takes no arguments"
-    return f"{name}() got unexpected keyword argument{plural} {', '.join(wrong)}; {valid}"
+    return f"{called}() got unexpected keyword argument{plural} {', '.join(wrong)}; {valid}"
 
 
 def _suggestion(name: str, known: Collection[str]) -> str:

@@ -1,0 +1,206 @@
+"""The methods that look after a whole store: health, statistics, export and import, repair, another embedder."""
+
+from __future__ import annotations
+
+from os import PathLike
+
+from memwell.engine import lookup, upkeep
+from memwell.engine.keywords import explain_keywords
+from memwell.engine.requests import ExportRequest, ImportRequest, ReembedRequest, StatsRequest
+from memwell.faces.base import AsyncFace, Face
+from memwell.types import Health, Imported, Progress, Reembedded, Report, Stats
+
+__all__ = ["AsyncUpkeep", "Upkeep"]
+
+
+@explain_keywords
+class AsyncUpkeep(AsyncFace):
+    """Upkeep of a store, with `await`."""
+
+    async def stats(
+        self, *, tenant_id: str | None = None, user_id: str | None = None, agent_id: str | None = None,
+        session_id: str | None = None, namespace: str | None = None,
+    ) -> Stats:  # fmt: skip
+        """Counts by kind, category and embedding model, and the size of the store in bytes.
+
+        All but the size are of the scope: `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`.
+        """
+        request = StatsRequest(
+            tenant_id=tenant_id,
+            user_id=user_id,
+            agent_id=agent_id,
+            session_id=session_id,
+            namespace=namespace,
+        )
+        return await lookup.stats(self._engine, request)
+
+    async def health(self) -> Health:
+        """Ask every part whether it works. Never raises; `ok` is false if one of them does not."""
+        return await upkeep.health(self._engine)
+
+    async def export(
+        self, path: str | PathLike[str], *, vectors: bool = True, progress: Progress | None = None,
+        tenant_id: str | None = None, user_id: str | None = None, agent_id: str | None = None,
+        session_id: str | None = None, namespace: str | None = None,
+    ) -> int:  # fmt: skip
+        """Write memories with their history, links and vectors to a file of checksummed JSON lines; return how many.
+
+        - `path`: the file. It appears under this name only when it is complete. An export cut short is continued by the
+          next call with the same path and scope.
+        - `vectors`: whether to write the vectors; without them an import embeds again.
+        - `progress(done, total)`: called along the way.
+        - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: export only the memories of this scope.
+
+        Raises `BackendError` if the file cannot be written.
+        """
+        from memwell.engine import export
+
+        request = ExportRequest(
+            path=path, vectors=vectors, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
+            session_id=session_id, namespace=namespace,
+        )  # fmt: skip
+        return await export.export(self._engine, request, progress)
+
+    async def import_(self, path: str | PathLike[str], *, progress: Progress | None = None) -> Imported:
+        """Read the export at `path`: check it, then store every memory under its own id and scope, with its vectors.
+
+        Memories that are stored already as exported are skipped, so an import cut short is continued by running it
+        again. `progress(done, total)` is called along the way. Raises `Corrupt` for a damaged file, and `Conflict` for
+        an id that another memory has, or the same memory in a changed form; what was imported before that stays.
+        """
+        from memwell.engine import import_
+
+        return await import_.import_(self._engine, ImportRequest(path=path), progress)
+
+    async def doctor(self) -> Report:
+        """Compare the words, vectors and links of the store with its records; `ok` if all of them agree."""
+        return await upkeep.doctor(self._engine)
+
+    async def repair(self, *, progress: Progress | None = None) -> Report:
+        """Rebuild what `doctor` finds wrong, remove expired memories, and embed those without vectors.
+
+        `progress(done, total)` is called while memories are embedded. If searches use another model than this memory's
+        embedder, nothing is embedded and the report says so; `reembed` changes the model.
+        """
+        return await upkeep.repair(self._engine, progress)
+
+    async def reembed(
+        self, *, batch: int = 64, drop_old: bool = False, skip_failed: bool = False,
+        progress: Progress | None = None,
+    ) -> Reembedded:  # fmt: skip
+        """Move the store to this memory's embedder: embed every memory of every tenant, then let searches use the new
+        vectors, in one step.
+
+        - `batch`: how many memories are embedded and stored at a time.
+        - `drop_old`: remove the vectors of older models afterwards.
+        - `skip_failed`: go on without the memories that cannot be embedded; only words find them then. Otherwise they
+          stop the move with an `EmbeddingError` that names them.
+        - `progress(done, total)`: called along the way.
+
+        Other processes keep working with the old model until the move is complete. Afterwards, one that still searches
+        with the old model gets an `EmbeddingError` that says what to do; what it writes is stored and embedded later. A
+        call cut short is continued by the next one. Raises `NotSupported` without an embedder, and what the embedder
+        raises if it fails altogether.
+        """
+        from memwell.engine import reembed
+
+        request = ReembedRequest(batch=batch, drop_old=drop_old, skip_failed=skip_failed)
+        return await reembed.reembed(self._engine, request, progress)
+
+    async def sweep(self) -> int:
+        """Remove the expired memories of every tenant for good, and return how many. Also happens by itself."""
+        return await upkeep.sweep(self._engine)
+
+
+@explain_keywords
+class Upkeep(Face):
+    """Upkeep of a store, without `await`. Its docstrings are those of `AsyncUpkeep`, copied by `make docs`."""
+
+    _memory: AsyncUpkeep
+
+    def stats(
+        self, *, tenant_id: str | None = None, user_id: str | None = None, agent_id: str | None = None,
+        session_id: str | None = None, namespace: str | None = None,
+    ) -> Stats:  # fmt: skip
+        """Counts by kind, category and embedding model, and the size of the store in bytes.
+
+        All but the size are of the scope: `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`.
+        """
+        call = self._memory.stats(
+            tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
+            namespace=namespace,
+        )  # fmt: skip
+        return self._run(call)
+
+    def health(self) -> Health:
+        """Ask every part whether it works. Never raises; `ok` is false if one of them does not."""
+        return self._run(self._memory.health())
+
+    def export(
+        self, path: str | PathLike[str], *, vectors: bool = True, progress: Progress | None = None,
+        tenant_id: str | None = None, user_id: str | None = None, agent_id: str | None = None,
+        session_id: str | None = None, namespace: str | None = None,
+    ) -> int:  # fmt: skip
+        """Write memories with their history, links and vectors to a file of checksummed JSON lines; return how many.
+
+        - `path`: the file. It appears under this name only when it is complete. An export cut short is continued by the
+          next call with the same path and scope.
+        - `vectors`: whether to write the vectors; without them an import embeds again.
+        - `progress(done, total)`: called along the way.
+        - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: export only the memories of this scope.
+
+        Raises `BackendError` if the file cannot be written.
+        """
+        call = self._memory.export(
+            path, vectors=vectors, progress=progress, tenant_id=tenant_id, user_id=user_id,
+            agent_id=agent_id, session_id=session_id, namespace=namespace,
+        )  # fmt: skip
+        return self._run(call)
+
+    def import_(self, path: str | PathLike[str], *, progress: Progress | None = None) -> Imported:
+        """Read the export at `path`: check it, then store every memory under its own id and scope, with its vectors.
+
+        Memories that are stored already as exported are skipped, so an import cut short is continued by running it
+        again. `progress(done, total)` is called along the way. Raises `Corrupt` for a damaged file, and `Conflict` for
+        an id that another memory has, or the same memory in a changed form; what was imported before that stays.
+        """
+        return self._run(self._memory.import_(path, progress=progress))
+
+    def doctor(self) -> Report:
+        """Compare the words, vectors and links of the store with its records; `ok` if all of them agree."""
+        return self._run(self._memory.doctor())
+
+    def repair(self, *, progress: Progress | None = None) -> Report:
+        """Rebuild what `doctor` finds wrong, remove expired memories, and embed those without vectors.
+
+        `progress(done, total)` is called while memories are embedded. If searches use another model than this memory's
+        embedder, nothing is embedded and the report says so; `reembed` changes the model.
+        """
+        return self._run(self._memory.repair(progress=progress))
+
+    def reembed(
+        self, *, batch: int = 64, drop_old: bool = False, skip_failed: bool = False,
+        progress: Progress | None = None,
+    ) -> Reembedded:  # fmt: skip
+        """Move the store to this memory's embedder: embed every memory of every tenant, then let searches use the new
+        vectors, in one step.
+
+        - `batch`: how many memories are embedded and stored at a time.
+        - `drop_old`: remove the vectors of older models afterwards.
+        - `skip_failed`: go on without the memories that cannot be embedded; only words find them then. Otherwise they
+          stop the move with an `EmbeddingError` that names them.
+        - `progress(done, total)`: called along the way.
+
+        Other processes keep working with the old model until the move is complete. Afterwards, one that still searches
+        with the old model gets an `EmbeddingError` that says what to do; what it writes is stored and embedded later. A
+        call cut short is continued by the next one. Raises `NotSupported` without an embedder, and what the embedder
+        raises if it fails altogether.
+        """
+        call = self._memory.reembed(
+            batch=batch, drop_old=drop_old, skip_failed=skip_failed, progress=progress,
+        )  # fmt: skip
+        return self._run(call)
+
+    def sweep(self) -> int:
+        """Remove the expired memories of every tenant for good, and return how many. Also happens by itself."""
+        return self._run(self._memory.sweep())
