@@ -34,6 +34,7 @@ from memwell.engine.requests import (
     UpdateRequest,
 )
 from memwell.events import Handler
+from memwell.faces.management import AsyncManagement
 from memwell.faces.upkeep import AsyncUpkeep
 from memwell.hits import Hits, Tokenizer, counter
 from memwell.ports import Embedder, KeyValue, Reranker, Store, VectorIndex
@@ -61,7 +62,7 @@ Ids: TypeAlias = list[str]
 
 
 @explain_keywords
-class AsyncMemory(AsyncUpkeep):
+class AsyncMemory(AsyncUpkeep, AsyncManagement):
     """Memory for AI agents, with `await`: stores what they learn and finds it again, ranked and explained.
 
     - `url`: the store: the path of a SQLite file such as `"notes.db"`, a URL (`sqlite:///notes.db?durability=full`,

@@ -18,6 +18,7 @@ from memwell.engine.keywords import explain_keywords
 from memwell.engine.requests import OnDuplicate, Superseded
 from memwell.errors import ConfigError
 from memwell.events import Handler
+from memwell.faces.management import Management
 from memwell.faces.upkeep import Upkeep
 from memwell.hits import Hits, Tokenizer, counter
 from memwell.memory import AsyncMemory, Ids, Records, RelatedRecords, Versions
@@ -39,7 +40,7 @@ __all__ = ["Memory"]
 
 
 @explain_keywords
-class Memory(Upkeep):
+class Memory(Upkeep, Management):
     """Memory for AI agents: stores what they learn and finds it again, ranked and explained.
 
     - `url`: the store: the path of a SQLite file such as `"notes.db"`, a URL (`sqlite:///notes.db?durability=full`,
