@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from memwell.retrieval.analysis.text import analyze, read_query
+from memwell.retrieval.analysis.identifiers import identifiers
+from memwell.retrieval.analysis.text import STOP_WORDS, analyze, read_query, word_terms
 
 
 def meets(stored: str, question: str) -> bool:
@@ -104,3 +107,20 @@ def test_format_characters_and_compatibility_forms_fold_away(written: str, plain
 
 def test_a_single_chinese_character_is_found() -> None:
     assert set(read_query("茶").terms) <= set(analyze("我喜欢喝茶"))
+
+
+CHUNKS = st.one_of(
+    st.sampled_from(
+        "The the The, And I'm Don'T A a, I i V x plan Part part, Ana tea, BA 9613 12 12, kg 1,234.5 +49 151 98765 "
+        "v1.2.3 db-prod-3 well-being /srv/a --all -- C++ U.S.A. e.g. fooBar HTTPServer a@b.c #12 don't".split()
+    ),
+    st.text("aAiI19.,-_/@#+:'", min_size=1, max_size=6),
+)
+
+
+@given(st.lists(CHUNKS, max_size=8).map(" ".join))
+def test_leaving_out_chunks_that_hold_no_identifier_changes_no_term(said: str) -> None:
+    everywhere = identifiers(said, lambda word: word_terms(word)[0], STOP_WORDS)
+    words = word_terms(said)
+    more = [term for term in dict.fromkeys(everywhere) if term not in words]
+    assert analyze(said) == [*words, *more]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from memwell.retrieval.analysis import text
+from memwell.retrieval.analysis import identifiers, text
 from memwell.retrieval.analysis.text import (
     STOP_WORDS,
     analyze,
@@ -96,6 +96,9 @@ def test_terms_can_be_kept_in_one_column_and_split_again(said: str) -> None:
 def test_the_same_text_gives_the_same_terms_whatever_was_seen_before(said: str) -> None:
     warm = analyze(said)
     text._cache.clear()
+    text._plain_chunks.clear()
+    text._odd_chunks.clear()
+    identifiers._cache.clear()
     assert analyze(said) == warm
 
 
@@ -121,13 +124,15 @@ def test_a_text_of_one_giant_word_is_no_trouble(word: str) -> None:
 
 def test_giant_words_are_not_kept_in_memory() -> None:
     analyze("g" * 100_000)
-    assert max(map(len, text._cache)) <= 64
+    for kept in (text._cache, text._plain_chunks, text._odd_chunks):
+        assert max(map(len, kept), default=0) <= 64
 
 
 def test_the_kept_words_do_not_grow_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text, "_CACHED_WORDS", 10)
-    analyze(" ".join(f"word{i}" for i in range(100)))
-    assert len(text._cache) <= 10
+    analyze(" ".join(f"word{i} word{'x' * i}" for i in range(100)))
+    for kept in (text._cache, text._plain_chunks, text._odd_chunks):
+        assert len(kept) <= 10
 
 
 @given(st.text())

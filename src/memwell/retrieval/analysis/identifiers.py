@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from enum import IntEnum
 
-__all__ = ["Asked", "asked", "identifiers", "numbers"]
+__all__ = ["Asked", "Kind", "asked", "identifiers", "kind_of", "numbers"]
 
 _STRIP = ".,:;!?…-–—*~^&\"'“”„«»()[]{}<>|`="
 _PIECES = re.compile(r"[\"'“”„«»()\[\]{}<>,;|`…]+")
@@ -65,12 +66,21 @@ _LONGEST = 200
 """Characters of an identifier; what is longer is data."""
 
 _cache: dict[str, _Read] = {}
-_kinds: dict[str, tuple[int, str, str]] = {}
 
 
-_PLAIN, _TITLE, _LETTER, _OTHER = range(4)
-"""What a chunk of a text, between blanks, is: a word in lower case or mere punctuation, a word with a capital, a single
-letter, or anything else. Numbers, since they are compared for each word of each text."""
+class Kind(IntEnum):
+    """What a chunk of a text, between blanks, is for identifiers."""
+
+    WORD = 0
+    """Nothing of an identifier: a plain word, mere punctuation, or the letter of "a" and "I"."""
+    TITLE = 1
+    """A capitalised stop word: two of them are a name."""
+    NAMING = 2
+    """A word after which even the letters `a` and `i` are names."""
+    LETTER = 3
+    """A single letter."""
+    CODE = 4
+    """Anything else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +108,39 @@ class _Read:
 _NOTHING = _Read()
 
 
-def identifiers(text: str, stem: Callable[[str], str], stop: frozenset[str]) -> list[str]:
-    """The terms of all identifiers in a text, in order; `stem` and `stop` are those of the analyzer."""
+def identifiers(
+    text: str, stem: Callable[[str], str], stop: frozenset[str], places: Iterable[int] | None = None
+) -> list[str]:
+    """The terms of all identifiers in a text, in order; `stem` and `stop` are those of the analyzer.
+
+    `places` says which chunks can be identifiers, by their numbers (all of them, if it is missing).
+    """
     found: list[str] = []
-    for read in _walk(text, stem, stop, asking=False):
+    for read in _walk(text, stem, stop, places, asking=False):
         found += read.exact
         found += read.more
     return found
 
 
+def kind_of(chunk: str, stop: frozenset[str]) -> Kind:
+    """What a chunk is."""
+    word = chunk.strip(_STRIP)
+    low = word.lower()
+    if low in stop and word.istitle() and word != "I":
+        return Kind.LETTER if len(word) == 1 else Kind.TITLE
+    if len(word) == 1 and word.isalpha():
+        return Kind.WORD if low in "ai" else Kind.LETTER
+    if low in _NAMING:
+        return Kind.NAMING
+    if not word or (word.isalpha() and chunk[:2] != "--" and (word.islower() or word.istitle())):
+        return Kind.WORD
+    return Kind.WORD if _DIGIT.search(chunk) is None and _read(chunk) is _NOTHING else Kind.CODE
+
+
 def asked(text: str, stem: Callable[[str], str], stop: frozenset[str]) -> list[Asked]:
     """The identifiers of a question."""
     found: dict[tuple[str, ...], Asked] = {}
-    for read in _walk(text, stem, stop, asking=True):
+    for read in _walk(text, stem, stop, None, asking=True):
         if read.exact:
             found.setdefault(read.exact, Asked(read.exact, read.loose))
     long = [
@@ -145,51 +175,43 @@ def numbers(word: str) -> tuple[str, ...]:
     return tuple(number for part in word.split(",") for number in numbers(part))
 
 
-def _walk(text: str, stem: Callable[[str], str], stop: frozenset[str], *, asking: bool) -> Iterator[_Read]:
+def _walk(
+    text: str,
+    stem: Callable[[str], str],
+    stop: frozenset[str],
+    places: Iterable[int] | None,
+    *,
+    asking: bool,
+) -> Iterator[_Read]:
     digits = False
-    before, chunks = "", text.split()
-    for place, chunk in enumerate(chunks):
-        kind, word, following = _kinds.get(chunk) or _kind_of(chunk)
-        if kind == _PLAIN:
-            pass
-        elif kind == _TITLE:
-            if before.istitle() and before.lower() in stop:
-                yield from _title(before, word, stop)
-        elif kind == _LETTER:
-            after = chunks[place + 1] if place + 1 < len(chunks) else ""
+    chunks = text.split()
+    last = len(chunks) - 1
+    for place in range(last + 1) if places is None else places:
+        if place > last:
+            break
+        chunk = chunks[place]
+        word = chunk.strip(_STRIP)
+        before = _before(chunks[place - 1]) if place else ""
+        if len(word) == 1 and word.isalpha():
+            after = chunks[place + 1] if place < last else ""
             yield from _letter(before, word, chunk, after, stem, stop, asking=asking)
-        else:
+        elif word.isalpha() and word.istitle() and chunk[:2] != "--":
+            yield from _title(before, word, stop)
+        elif word and not (word.islower() and word.isalpha() and chunk[:2] != "--"):
             digits = digits or not word.isalpha()
             yield from _code(before, chunk, word, asking=asking)
-        before = following
     if digits and _DIGIT.search(text):
         yield from _numeric(text)
 
 
-def _kind_of(chunk: str) -> tuple[int, str, str]:
-    """What a chunk is, its word, and the word as what stands before the next chunk; kept for the next text."""
-    word = chunk.strip(_STRIP)
-    if not word:
-        kind = _PLAIN
-    elif len(word) == 1 and word.isalpha():
-        kind = _LETTER
-    elif not word.isalpha() or chunk[:2] == "--":
-        kind = _OTHER
-    else:
-        kind = _PLAIN if word.islower() else _TITLE if word.istitle() else _OTHER
-    found = kind, word, "" if chunk[-1:] in ".!?:;," else word
-    if len(chunk) <= _LONGEST:
-        if len(_kinds) >= _KNOWN:
-            _kinds.clear()
-        _kinds[sys.intern(chunk)] = found
-    return found
+def _before(chunk: str) -> str:
+    """The word of the chunk that stands before another; empty if it ends a clause."""
+    return "" if chunk[-1:] in ".!?:;," else chunk.strip(_STRIP)
 
 
 def _code(before: str, chunk: str, word: str, *, asking: bool) -> Iterator[_Read]:
     """What a chunk that is no plain word gives."""
-    read = _cache.get(chunk)
-    if read is None:
-        read = _remember(chunk)
+    read = _read(chunk)
     if read is not _NOTHING:
         yield read
     number = word.lstrip("#")
@@ -198,6 +220,12 @@ def _code(before: str, chunk: str, word: str, *, asking: bool) -> Iterator[_Read
             yield _Read((number,))
         if before.isupper() and before.isalpha() and len(before) in (2, 3):  # BA 9613
             yield _Read((f"{before}{number}".lower(),))
+
+
+def _read(chunk: str) -> _Read:
+    """What a chunk gives, kept for the next text."""
+    found = _cache.get(chunk)
+    return _remember(chunk) if found is None else found
 
 
 def _remember(chunk: str) -> _Read:
@@ -232,7 +260,9 @@ def _number(number: str) -> _Read:
 
 def _title(before: str, word: str, stop: frozenset[str]) -> Iterator[_Read]:
     """Two capitalised stop words are a name: *The The*."""
-    if word.lower() in stop and "I" not in (before, word):
+    if not before.istitle() or "I" in (before, word):
+        return
+    if before.lower() in stop and word.lower() in stop:
         yield _Read((f"{before}.{word}".lower(),))
 
 

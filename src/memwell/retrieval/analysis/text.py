@@ -16,10 +16,11 @@ import sys
 import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
+from itertools import chain
 from typing import Final
 
-from memwell.retrieval.analysis.identifiers import Asked, asked, identifiers, numbers
+from memwell.retrieval.analysis.identifiers import Asked, Kind, asked, identifiers, kind_of, numbers
 
 __all__ = [
     "ANALYSIS",
@@ -142,6 +143,10 @@ current latest recent recently"""
 
 _cache: dict[str, tuple[str, ...]] = {}
 """Folded word → its index terms, for recent words."""
+_plain_chunks: dict[str, tuple[str, ...]] = {}
+"""What stands between blanks and holds no identifier → the terms of its words."""
+_odd_chunks: dict[str, tuple[tuple[str, ...], Kind]] = {}
+"""The same of what may be one, or a part of one."""
 _CACHED_WORDS = 50_000
 _WORD_LENGTH = 64
 """Characters. Anything longer is hardly a word: its terms are not cached, and endings such as 's are not removed."""
@@ -182,14 +187,59 @@ def analyze(text: str) -> list[str]:
     gives the same terms in every process and in every release with the same `ANALYSIS`.
     `analyze("Went hiking, re-painted 3,600 cafés!")` → `["went", "hike", "re", "paint", "repaint", "3600", "cafe"]`.
     """
-    terms = word_terms(text)
-    more = identifiers(_plain(text), _stem(), STOP_WORDS)
-    if not text.isascii():
-        more = [*_HAN.findall(unicodedata.normalize("NFKC", text)), *filter(_is_folded, more)]
+    chunks = text.split()
+    found = [*map(_plain_chunks.get, chunks)]
+    if None not in found:
+        return [*chain.from_iterable(found)]  # type: ignore[arg-type]
+    places = _look_up(chunks, found)
+    terms = [*chain.from_iterable(found)]  # type: ignore[arg-type]
+    if not places:
+        return terms
+    if text.isascii():
+        more = identifiers(text, _stem(), STOP_WORDS, sorted(places))
+    else:
+        more = [*_HAN.findall(unicodedata.normalize("NFKC", text))]
+        more += filter(_is_folded, identifiers(_plain(text), _stem(), STOP_WORDS))
     if more:
         known = set(terms)
         terms += [term for term in dict.fromkeys(more) if term not in known]
     return terms
+
+
+def _look_up(chunks: list[str], found: list[tuple[str, ...] | None]) -> set[int]:
+    """Fill in the terms of the words of chunks that are not known to be plain ones. Returns the places of those that
+    may be identifiers.
+    """
+    places: set[int] = set()
+    at, before = 0, -2
+    for _ in range(found.count(None)):
+        at = found.index(None, at)
+        chunk = chunks[at]
+        found[at], kind = _odd_chunks.get(chunk) or _read_chunk(chunk)
+        if kind is Kind.NAMING:
+            places.add(at + 1)
+        elif kind is not Kind.WORD and (kind is not Kind.TITLE or before == at - 1):
+            places.add(at)
+        if kind is not Kind.WORD:
+            before = at
+    return places
+
+
+def _read_chunk(chunk: str) -> tuple[tuple[str, ...], Kind]:
+    """The terms of the words of a chunk, and its kind; kept for the next text."""
+    terms = tuple(word_terms(chunk))
+    pieces = _plain(chunk).split()
+    one = len(pieces) == 1 and not _HAN.search(unicodedata.normalize("NFKC", chunk))
+    kind = kind_of(pieces[0], STOP_WORDS) if one else Kind.CODE
+    if len(chunk) <= _WORD_LENGTH:
+        for kept in (_plain_chunks, _odd_chunks):
+            if len(kept) >= _CACHED_WORDS:
+                kept.clear()
+        if kind is Kind.WORD:
+            _plain_chunks[sys.intern(chunk)] = terms
+        else:
+            _odd_chunks[sys.intern(chunk)] = terms, kind
+    return terms, kind
 
 
 def word_terms(text: str) -> list[str]:
@@ -262,6 +312,7 @@ def _terms_of_parts(word: str) -> tuple[str, ...]:
 
 _LONGEST_ACTOR = 160
 """Characters within which the colon after an actor must occur."""
+_CACHED_PREFIXES = 1024
 
 
 def split_actor(text: str) -> tuple[str | None, str]:
@@ -276,12 +327,15 @@ def split_actor(text: str) -> tuple[str | None, str]:
     return (match[1], text[match.end() :]) if match else (None, text)
 
 
+@lru_cache(_CACHED_PREFIXES)
 def is_speaker(prefix: str, *, in_session: bool) -> bool:
     """Whether the prefix of a text is who says it, and not a label such as "Note": a role, or a name in a session."""
-    name = fold(prefix)
-    if name in USER_ROLES or name in ASSISTANT_ROLES:
-        return True
-    return in_session and LABELS.isdisjoint(name.split())
+    return _is_role(prefix) or (in_session and LABELS.isdisjoint(fold(prefix).split()))
+
+
+@lru_cache(_CACHED_PREFIXES)
+def _is_role(prefix: str) -> bool:
+    return fold(prefix) in USER_ROLES | ASSISTANT_ROLES
 
 
 def without_role(text: str) -> str:
@@ -290,7 +344,7 @@ def without_role(text: str) -> str:
     Names stay, because they are words of the text. See `split_actor` for the actor.
     """
     actor, body = split_actor(text)
-    return body if actor and fold(actor) in USER_ROLES | ASSISTANT_ROLES else text
+    return body if actor and _is_role(actor) else text
 
 
 def trusted_actors(counts: Mapping[str, int], *, least: int = 3) -> frozenset[str]:
