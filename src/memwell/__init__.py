@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         with_timeout,
     )
     from memwell.retrieval.ranking.strategies import STRATEGIES, Strategy
+    from memwell.security.receipts import Erased, Receipt
     from memwell.sync import Memory
     from memwell.types import (
         Component,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
         Report,
         Scope,
         Stats,
+        Trace,
         Version,
         Why,
     )
@@ -71,6 +73,7 @@ __all__ = [
     "Conflict",
     "Corrupt",
     "EmbeddingError",
+    "Erased",
     "Event",
     "Health",
     "Hit",
@@ -89,6 +92,7 @@ __all__ = [
     "Page",
     "Problem",
     "Rate",
+    "Receipt",
     "Record",
     "Reembedded",
     "Related",
@@ -98,6 +102,7 @@ __all__ = [
     "Strategy",
     "SyncLock",
     "TimedOut",
+    "Trace",
     "Unavailable",
     "Version",
     "Why",
@@ -120,11 +125,13 @@ _HOME = {
     "LIMITS": "fields",
     "STRATEGIES": "retrieval.ranking.strategies",
     "AsyncMemory": "memory",
+    "Erased": "security.receipts",
     "Event": "events",
     "Hits": "hits",
     "Lock": "coordination.locks",
     "Memory": "sync",
     "Rate": "coordination.rate_limit",
+    "Receipt": "security.receipts",
     "Strategy": "retrieval.ranking.strategies",
     "SyncLock": "coordination.locks",
     "CircuitBreaker": "resilience.decorators",

@@ -32,6 +32,7 @@ __all__ = [
     "Report",
     "Scope",
     "Stats",
+    "Trace",
     "Version",
     "Where",
     "Why",
@@ -507,3 +508,16 @@ class Report(Value):
     """Records looked at."""
     problems: tuple[Problem, ...] = ()
     repaired: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace(Value):
+    """One place where something was kept that was to be removed, and what is there now."""
+
+    place: str
+    """Such as `sqlite: rows`, `index`, or `mirror copy: redis: server`."""
+    state: Literal["gone", "pending", "remains", "returned"]
+    """`gone`: read back, and nothing found. `pending`: could not be reached or finished, and is tried again.
+    `remains`: cannot be removed from here. `returned`: gone, but stored again by another writer since.
+    """
+    detail: str = ""

@@ -1,0 +1,1 @@
+"""What proves and protects: signed receipts, the audit log, encryption."""
