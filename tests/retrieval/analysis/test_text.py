@@ -12,10 +12,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from memwell.retrieval.analysis import identifiers, text
+from memwell.retrieval.analysis.intent import asks_when
 from memwell.retrieval.analysis.text import (
     STOP_WORDS,
     analyze,
-    asks_when,
     fold,
     phrase_share,
     question_share,

@@ -13,14 +13,12 @@ from typing import Any
 
 from memwell.ports.store.search import Features, Interval
 from memwell.retrieval.analysis.dates import intervals
+from memwell.retrieval.analysis.intent import asks_when, light_terms, prefers_newest
 from memwell.retrieval.analysis.text import (
     Query,
     analyze,
-    asks_when,
     fold,
     is_speaker,
-    light_terms,
-    prefers_newest,
     question_share,
     split_actor,
     without_role,

@@ -30,12 +30,9 @@ __all__ = [
     "USER_ROLES",
     "Query",
     "analyze",
-    "asks_when",
     "fold",
     "is_speaker",
-    "light_terms",
     "phrase_share",
-    "prefers_newest",
     "question_share",
     "read_query",
     "split_actor",
@@ -120,27 +117,6 @@ _SPACES = re.compile(r"\s{2,}")
 _SENTENCE = re.compile(r"[^.!?？！。…\n]+[.!?？！。…\n]*")
 _IMAGE = re.compile(r"\[[^\]\n]{0,400}\]")
 _SELF = re.compile(r"\b(?:i|i'm|i've|i'd|i'll|my|me|we|our)\b")
-_WHEN = re.compile(
-    r"\bwhen\b|\b(?:what|which) (?:date|day|month|year|time)\b|\bhow long ago\b|\bhow recently\b"
-)
-
-_NOW = re.compile(
-    r"\b(?:now|nowadays|currently|current|latest|newest|today|still|these days|at the moment|at present|any ?more"
-    r"|most recent|most recently|up to date|so far|jetzt|aktuell\w*|derzeit|momentan|heute|noch immer|ahora"
-    r"|actualmente|maintenant|actuellement|attualmente|adesso|agora|nu|nog steeds)\b"
-)
-_ONCE = re.compile(
-    r"\b(?:used to|previously|originally|formerly|former|at first|initially|back then|in the beginning|early on"
-    r"|fruher|damals|ursprunglich|antes|avant|autrefois|prima)\b"
-)
-_EARLIER = re.compile(r"\b(?:before|previous|earlier|past|old|older|first|ago|original|history|ever)\b")
-_LIGHT_WORDS = """ask become begin bring call came come do does end feel find gave get gets getting give gives go goes
-going gone good got great happen have help keep kept kind know last let like long look lot made make makes making many
-mean much need never new often old one people place put really said say see seem show start still stop take taken takes
-taking talk tell tend thing things think time took try turn use used usually want way week went work working year
-day always ever every else other anything something someone anyone everything everyone please name called currently
-current latest recent recently"""
-
 _cache: dict[str, tuple[str, ...]] = {}
 """Folded word → its index terms, for recent words."""
 _plain_chunks: dict[str, tuple[str, ...]] = {}
@@ -476,28 +452,6 @@ def question_share(text: str) -> float:
         if sentence.rstrip()[-1:] in ("?", "？") and not _SELF.search(sentence):
             asking += words
     return asking / max(1, total)
-
-
-def asks_when(question: str) -> bool:
-    """Whether the answer to `question` is a time."""
-    return bool(_WHEN.search(fold(question)))
-
-
-def prefers_newest(question: str, *, dated: bool) -> float:
-    """How much of memories that fit alike the newer is preferred: 3 if the question asks for the present, 0 if it names
-    a time or asks for something earlier, below 0 if it asks how things were, else 1."""
-    folded = fold(question)
-    if _ONCE.search(folded):
-        return -1.0
-    if _NOW.search(folded):
-        return 3.0
-    return 0.0 if dated or _EARLIER.search(folded) else 1.0
-
-
-@cache
-def light_terms() -> frozenset[str]:
-    """Index terms of common words, which say little about a topic."""
-    return frozenset(word_terms(_LIGHT_WORDS))
 
 
 def phrase_share(terms: Sequence[str], phrases: Sequence[Sequence[str]]) -> float:
