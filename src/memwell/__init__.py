@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         retry_with_backoff,
         with_timeout,
     )
+    from memwell.retrieval.ranking.rules import Boost
     from memwell.retrieval.ranking.strategies import STRATEGIES, Strategy
     from memwell.security.receipts import Erased, Receipt
     from memwell.sync import Memory
@@ -66,6 +67,7 @@ __all__ = [
     "STRATEGIES",
     "AsyncMemory",
     "BackendError",
+    "Boost",
     "CircuitBreaker",
     "Closed",
     "Component",
@@ -125,6 +127,7 @@ _HOME = {
     "LIMITS": "fields",
     "STRATEGIES": "retrieval.ranking.strategies",
     "AsyncMemory": "memory",
+    "Boost": "retrieval.ranking.rules",
     "Erased": "security.receipts",
     "Event": "events",
     "Hits": "hits",

@@ -30,7 +30,9 @@ def recall(
     ] = "hybrid",
     strategy: Annotated[
         str,
-        typer.Option("--strategy", metavar="NAME", help="relevant, balanced, recent, important or frequent."),
+        typer.Option(
+            "--strategy", metavar="NAME", help="relevant, balanced, recent, important, frequent or memoric."
+        ),
     ] = "relevant",
     as_of: Annotated[
         str | None,

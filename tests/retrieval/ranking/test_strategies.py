@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memwell.errors import InvalidQuery
-from memwell.retrieval.ranking.strategies import STRATEGIES, Strategy, blend, resolve
+from memwell.retrieval.ranking.rules import Boost
+from memwell.retrieval.ranking.strategies import STRATEGIES, Strategy, blend, resolve, score, to_100
 from memwell.testing.samples import START, record
 from memwell.types import Record
 
@@ -109,3 +110,85 @@ def test_the_named_strategies_cannot_be_changed() -> None:
     table: Any = STRATEGIES
     with pytest.raises(TypeError):
         table["relevant"] = Strategy(recency=1)
+
+
+# ------------------------------------------------------------------------------------------- rules and trust
+
+boosts = st.builds(
+    Boost,
+    points=st.floats(-1, 1),
+    topics=st.sampled_from([(), ("tea",), ("rain",)]),
+    entities=st.sampled_from([("ana",), ("Ana", "Bo"), ("nothing",)]),
+    older=st.sampled_from([None, timedelta(days=10)]),
+)
+
+
+@given(
+    rules=st.lists(boosts, max_size=4),
+    importance=st.floats(0, 1),
+    days=st.floats(0, 400),
+    source=st.sampled_from([None, "chat", "web"]),
+)
+def test_components_add_up_to_the_score_under_any_rules(
+    rules: list[Boost], importance: float, days: float, source: str | None
+) -> None:
+    strategy = Strategy(
+        relevance=0.4,
+        importance=1,
+        recency=1,
+        trust=0.5,
+        linear=100,
+        sources={"chat": 1.0},
+        rules=tuple(rules),
+    )
+    found = record("Ana met Bo", id="a", importance=importance, source=source, metadata={"topic": "Tea"})
+    now = START + timedelta(days=days)
+    for total, parts in (score(found, strategy, now), blend(0.0, found, strategy, now)):
+        assert total == pytest.approx(sum(part.points for part in parts))
+        assert -1e-9 <= total <= 1 + 1e-9
+
+
+def test_a_boost_counts_once_for_a_topic_and_once_for_each_entity() -> None:
+    found = record("Ana met Bo", id="a", metadata={"topic": "Tea", "entities": ["Cleo"]})
+    assert Boost(points=0.1, topics=("TEA",)).hits(found, NOW) == 1
+    assert Boost(points=0.1, entities=("ana", "bo", "cleo", "met B")).hits(found, NOW) == 3
+    assert Boost(points=0.1, topics=("tea",), entities=("dora",)).hits(found, NOW) == 0
+    assert Boost(points=0.1, where={"category": "x"}).hits(found, NOW) == 0
+    assert [Boost(points=-0.15, older=timedelta(days=d)).hits(found, NOW) for d in (29, 30)] == [1, 0]
+
+
+def test_a_function_is_a_rule_and_its_name_that_of_the_component() -> None:
+    def long_texts(record: Record, _now: Any) -> float:
+        return -0.2 if len(record.content) > 3 else 0
+
+    strategy = Strategy(relevance=0, importance=1, rules=(long_texts,))
+    total, parts = score(memory(importance=0.5), strategy, NOW)
+    assert (total, parts[-1].name, parts[-1].points) == (pytest.approx(0.3), "long_texts", -0.2)
+    with pytest.raises(InvalidQuery, match="the rule <lambda>"):
+        score(memory(), Strategy(importance=1, rules=(lambda _record, _now: 7,)), NOW)
+
+
+def test_the_weights_of_memoric_on_its_scale() -> None:
+    """round(100 · (0.5 · importance + 0.3 · recency + 0.2 · repetition)), recency falling to 0 within 60 days."""
+    found = memory(importance=0.8)
+    assert to_100(score(found, STRATEGIES["memoric"], START)[0]) == 70
+    assert to_100(score(found, STRATEGIES["memoric"], START + timedelta(days=30))[0]) == 55
+    assert to_100(score(found, STRATEGIES["memoric"], START + timedelta(days=999))[0]) == 40
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Boost(points=2, topics=("a",)), "points"),
+        (lambda: Boost(points=0.1), "needs a condition"),
+        (lambda: Boost(points=0.1, topics=("",)), "topics"),
+        (lambda: Boost(points=0.1, where={"$no": 1}), "no"),
+        (lambda: Strategy(trust=1, sources={"web": 2}), "'web'"),
+        (lambda: Strategy(linear=0), "linear"),
+        (lambda: Strategy(rules=("tea",)), "rule"),  # type: ignore[arg-type]
+        (lambda: score(memory(), Strategy(), NOW), "without a question"),
+    ],
+)
+def test_what_makes_no_rule_or_strategy_is_refused_by_name(make: Any, message: str) -> None:
+    with pytest.raises(InvalidQuery, match=message):
+        make()
