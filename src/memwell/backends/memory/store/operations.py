@@ -70,7 +70,8 @@ def _update(state: State, operation: Update, now: datetime) -> Record:
     vectors = _vectors(state, operation.embedding) if "content" in changed else row.vectors
     before = replace(found, links=(), embedded=False)
     past = (*row.past, Version(record=before, changed_at=now, changed=changed))
-    state.replace_row(key, replace(row_of(record, vectors, past), links=row.links))
+    again = row_of(record, vectors, past, None if {"content", "metadata"} & {*changed} else row)
+    state.replace_row(key, replace(again, links=row.links))
     return state.record(key)
 
 

@@ -181,10 +181,12 @@ def sees(scope: Scope, record: Record, now: datetime) -> bool:
     return scope.sees(record.scope) and alive(record, now)
 
 
-def row_of(record: Record, vectors: dict[str, Embedding], past: tuple[Version, ...]) -> Row:
-    """A row of a record, without its relationships and accesses."""
+def row_of(
+    record: Record, vectors: dict[str, Embedding], past: tuple[Version, ...], alike: Row | None = None
+) -> Row:
+    """A row of a record, without its relationships and accesses. `alike` is a row with the same text and metadata."""
     plain = replace(record, links=(), embedded=False, access_count=0, last_accessed_at=None)
-    lexemes, signals = lexemes_and_signals(record)
+    lexemes, signals = lexemes_and_signals(record) if alike is None else (alike.lexemes, alike.signals)
     return Row(
         record=plain,
         digest=digest(record),

@@ -15,6 +15,7 @@ from memwell.backends.postgres.store import filter_sql, tsvector
 from memwell.errors import Corrupt
 from memwell.fields import FIELDS, STORED, Type
 from memwell.ports import Embedding
+from memwell.records.codec import digest as digest_of
 from memwell.records.codec import dumps, loads
 from memwell.records.rows import reader, writer
 from memwell.retrieval.analysis.features import lexemes_and_signals
@@ -36,6 +37,7 @@ __all__ = [
     "rows_of",
     "select",
     "sent",
+    "values_at",
     "vector_of",
     "visible",
 ]
@@ -52,9 +54,13 @@ _TYPES: Final[dict[Type, str]] = {
     "time": "timestamptz",
 }  # fmt: skip
 
-COLUMNS: Final = {name: _TYPES[FIELDS[name].type] for name in STORED} | {
-    "embedded": "boolean", "digest": "bigint", "signals": "text", "instants": "jsonb", "lexemes": "text",
-    "length": "integer", "repeats": "jsonb", "words": "tsvector",
+_ANALYSED: Final = {
+    "signals": "text", "instants": "jsonb", "lexemes": "text", "length": "integer", "repeats": "jsonb",
+    "words": "tsvector",
+}  # fmt: skip
+COLUMNS: Final = {
+    **{name: _TYPES[FIELDS[name].type] for name in STORED},
+    "embedded": "boolean", "digest": "bigint", **_ANALYSED,
 }  # fmt: skip
 """The columns of `records` except the key, with their types, in the order of `columns_of`."""
 
@@ -147,10 +153,25 @@ async def select(
 
 def columns_of(record: Record, digest: int, embedded: bool) -> tuple[Any, ...]:
     """The values of `COLUMNS` for a record."""
+    return (*_values_of(record), embedded, digest, *_analysed(record))
+
+
+def values_at(columns: Sequence[str], record: Record) -> list[Any]:
+    """The values of some of `COLUMNS` for a record. Its text is analysed only if one of them needs it."""
+    values = dict(zip(STORED, _values_of(record), strict=True)) | {"embedded": record.embedded}
+    if "digest" in columns:
+        values["digest"] = digest_of(record)
+    if not _ANALYSED.keys().isdisjoint(columns):
+        values |= zip(_ANALYSED, _analysed(record), strict=True)
+    return [values[name] for name in columns]
+
+
+def _analysed(record: Record) -> tuple[Any, ...]:
+    """The values of the columns that an analysis of the text and the metadata gives."""
     lexemes, signals = lexemes_and_signals(record)
     length, repeats, indexed = tsvector.columns(record.scope, lexemes)
     instants = filter_sql.instants(record.metadata) if record.metadata else None
-    return (*_values_of(record), embedded, digest, signals, instants, lexemes, length, repeats, indexed)
+    return signals, instants, lexemes, length, repeats, indexed
 
 
 def vector_of(embedding: Embedding) -> Vector:

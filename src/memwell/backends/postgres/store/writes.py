@@ -7,7 +7,7 @@ statements in a transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
@@ -24,13 +24,14 @@ from memwell.backends.postgres.store.rows import (
     condition,
     record_of,
     rows_of,
+    values_at,
     vector_of,
     visible,
 )
 from memwell.backends.sql import touched
 from memwell.errors import Conflict, NotFound
 from memwell.ports import Delete, Embed, Embedding, Insert, Operation, SetLink, Touch, Unlink, Update
-from memwell.records.codec import digest, digest_of, dumps, record_to_json
+from memwell.records.codec import digest_of, dumps, record_to_json
 from memwell.records.revisions import overwriting, reinforced, revised
 from memwell.types import Record, Scope, Version
 
@@ -278,7 +279,6 @@ async def _revise(
     embedding: Embedding | None,
 ) -> bool:
     touched = _touched(changed)
-    columns = dict(zip(COLUMNS, columns_of(record, digest(record), record.embedded), strict=True))
     setting = ", ".join(f"{name} = %s::{COLUMNS[name]}" for name in touched)
     extra = f", past AS ({_HISTORY.format('hit')})"
     if "content" not in changed:
@@ -288,7 +288,7 @@ async def _revise(
         if write.models.there:
             extra += f", gone AS (DELETE FROM vectors v USING hit WHERE v.key = hit.key{keep})"
     past = _version(Version(record=found, changed_at=write.now, changed=changed))
-    values = [*map(columns.__getitem__, touched), *row]
+    values = [*values_at(touched, record), *row]
     return await _change(write, setting, "r.key = %s AND r.xmin = %s::xid", values, embedding, extra, past)
 
 
@@ -298,7 +298,8 @@ def _version(version: Version) -> list[Any]:
     return [version.record.version, version.changed_at, dumps(version.changed), body]
 
 
-def _touched(changed: Iterable[str]) -> tuple[str, ...]:
+@cache
+def _touched(changed: tuple[str, ...]) -> tuple[str, ...]:
     """The columns to write when these fields have changed; unchanged columns need no update of their indexes."""
     found = {column for name in changed for column in _TOUCHED.get(name, (name,))}
     return tuple(sorted(found | {"version", "updated_at"}))

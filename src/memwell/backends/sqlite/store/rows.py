@@ -11,6 +11,7 @@ from memwell import filters
 from memwell.backends import sql
 from memwell.backends.sqlite.store import filter_sql
 from memwell.fields import STORED
+from memwell.records.codec import digest as digest_of
 from memwell.records.codec import to_micros
 from memwell.records.rows import reader, writer
 from memwell.retrieval.analysis.features import lexemes_and_signals
@@ -26,6 +27,7 @@ __all__ = [
     "record_of",
     "select",
     "select_ids",
+    "values_at",
 ]
 
 SELECT: Final = sql.select(
@@ -37,7 +39,8 @@ SELECT: Final = sql.select(
 SELECT_BY_ID: Final = SELECT.replace("records r", "records r INDEXED BY records_id")
 """The same, where ids are given: without statistics SQLite would rather walk all that the user has."""
 
-COLUMNS: Final = (*STORED, "embedded", "digest", "signals", "lexemes")
+_ANALYSED: Final = ("signals", "lexemes")
+COLUMNS: Final = (*STORED, "embedded", "digest", *_ANALYSED)
 """The columns of `records` but its key, in the order of `columns_of`."""
 
 record_of: Final = reader(
@@ -102,3 +105,14 @@ def columns_of(record: Record, digest: int, embedded: bool) -> tuple[Any, ...]:
     """The values of `COLUMNS` for a record."""
     lexemes, signals = lexemes_and_signals(record)
     return (*_values_of(record), int(embedded), digest, signals, lexemes)
+
+
+def values_at(columns: Sequence[str], record: Record) -> list[Any]:
+    """The values of some of `COLUMNS` for a record. Its text is analysed only if one of them needs it."""
+    values = dict(zip(STORED, _values_of(record), strict=True)) | {"embedded": int(record.embedded)}
+    if "digest" in columns:
+        values["digest"] = digest_of(record)
+    if not set(_ANALYSED).isdisjoint(columns):
+        lexemes, signals = lexemes_and_signals(record)
+        values |= {"signals": signals, "lexemes": lexemes}
+    return [values[name] for name in columns]

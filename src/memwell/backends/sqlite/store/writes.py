@@ -12,10 +12,18 @@ from typing import Any
 from memwell import filters
 from memwell.backends.sql import touched
 from memwell.backends.sqlite.store import models
-from memwell.backends.sqlite.store.rows import COLUMNS, SELECT, SELECT_BY_ID, columns_of, condition, record_of
+from memwell.backends.sqlite.store.rows import (
+    COLUMNS,
+    SELECT,
+    SELECT_BY_ID,
+    columns_of,
+    condition,
+    record_of,
+    values_at,
+)
 from memwell.errors import BackendError, Conflict, EmbeddingError, NotFound
 from memwell.ports import Delete, Embed, Embedding, Insert, Operation, SetLink, Touch, Unlink, Update
-from memwell.records.codec import digest, digest_of, dumps, record_to_json, to_micros
+from memwell.records.codec import digest_of, dumps, record_to_json, to_micros
 from memwell.records.revisions import overwriting, reinforced, revised
 from memwell.types import Record, Scope, Version
 
@@ -199,14 +207,14 @@ def _update(write: Transaction, operation: Update) -> Record:
         write.drop_vectors([key], but=None if embedding is None else embedding.model)
         if embedding is not None:
             write.put_vectors(key, embedding)
-    columns = dict(zip(COLUMNS, columns_of(record, digest(record), record.embedded), strict=True))
     touched = _touched(changed)
-    write.connection.execute(_setting(touched), [*map(columns.__getitem__, touched), key])
+    write.connection.execute(_setting(touched), [*values_at(touched, record), key])
     write.note(key)
     return record
 
 
-def _touched(changed: Iterable[str]) -> tuple[str, ...]:
+@cache
+def _touched(changed: tuple[str, ...]) -> tuple[str, ...]:
     """The columns to write when these fields have changed: no index is rewritten without need."""
     found = {column for name in changed for column in _TOUCHED.get(name, (name,))}
     return tuple(sorted(found | {"version", "updated_at"}))
