@@ -154,7 +154,6 @@ def test_the_roles_of_a_store_are_known_from_its_operations() -> None:
         "write",
         "sweep",
         "serve",
-        "drop_model",
     }
 
 

@@ -56,9 +56,12 @@ class Embeddings(Port):
         """
         return await self._serve(model, lacking)
 
-    @operation(Effect.UPKEEP, feeds=True)
+    @operation(Effect.UPKEEP)
     async def drop_model(self, model: str) -> int:
-        """Remove all vectors of a model; of how many records. Raises `InvalidInput` for the one that serves."""
+        """Remove all vectors of a model; of how many records. Raises `InvalidInput` for the one that serves.
+
+        Followers need not hear of it: they carry the vectors of the model that serves.
+        """
         return await self._drop_model(model)
 
     async def _embeddings(self, scope: Scope, ids: Sequence[str], model: str) -> dict[str, Embedding]:
