@@ -181,6 +181,8 @@ def test_every_record_field_can_be_asked() -> None:
         tags=("a", "b"),
         importance=0.7,
         expires_at=NOW + timedelta(days=1),
+        valid_from=NOW,
+        valid_to=NOW,
         last_accessed_at=NOW,
         access_count=3,
         reinforced=2,

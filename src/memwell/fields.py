@@ -114,6 +114,8 @@ TABLE: Final = (
     Field("access_count", "count", 0, stored=False),
     Field("last_accessed_at", "time", None, stored=False),
     Field("links", "links", (), filterable=False, stored=False),
+    Field("valid_from", "time", None, digest=True, given=True, updatable=True),
+    Field("valid_to", "time", None, digest=True, given=True, updatable=True),
 )
 
 
@@ -142,5 +144,5 @@ STORED: Final = named(stored=True)
 """What stands in a record's own row."""
 CLEARED: Final = dict(_cleared())
 """What `update` can empty → what it is then."""
-RESTORED: Final = tuple(name for name in named(updatable=True) if FIELDS[name].type != "time")
-"""What `restore` takes from the older version; its times have passed."""
+RESTORED: Final = tuple(name for name in named(updatable=True) if name != "expires_at")
+"""What `restore` takes from the older version; its expiry may have passed."""

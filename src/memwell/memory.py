@@ -113,8 +113,10 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement):
         tags: Sequence[str] | None = None, category: str | None = None, importance: float | None = None,
         kind: str | None = None, tier: str | None = None, source: str | None = None,
         ttl: float | timedelta | None = None, expires_at: datetime | str | None = None, id: str | None = None,
-        created_at: datetime | str | None = None, on_duplicate: OnDuplicate = "reinforce",
-        supersedes: str | None = None, progress: Progress | None = None, tenant_id: str | None = None,
+        created_at: datetime | str | None = None, valid_from: datetime | str | None = None,
+        valid_to: datetime | str | None = None, on_duplicate: OnDuplicate = "reinforce",
+        supersedes: str | None = None,
+        progress: Progress | None = None, tenant_id: str | None = None,
         user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
         namespace: str | None = None,
     ) -> Record: ...  # fmt: skip
@@ -124,8 +126,10 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement):
         tags: Sequence[str] | None = None, category: str | None = None, importance: float | None = None,
         kind: str | None = None, tier: str | None = None, source: str | None = None,
         ttl: float | timedelta | None = None, expires_at: datetime | str | None = None, id: str | None = None,
-        created_at: datetime | str | None = None, on_duplicate: OnDuplicate = "reinforce",
-        supersedes: str | None = None, progress: Progress | None = None, tenant_id: str | None = None,
+        created_at: datetime | str | None = None, valid_from: datetime | str | None = None,
+        valid_to: datetime | str | None = None, on_duplicate: OnDuplicate = "reinforce",
+        supersedes: str | None = None,
+        progress: Progress | None = None, tenant_id: str | None = None,
         user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
         namespace: str | None = None,
     ) -> Records: ...  # fmt: skip
@@ -136,8 +140,10 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement):
         category: str | None = None, importance: float | None = None, kind: str | None = None,
         tier: str | None = None, source: str | None = None, ttl: float | timedelta | None = None,
         expires_at: datetime | str | None = None, id: str | None = None,
-        created_at: datetime | str | None = None, on_duplicate: OnDuplicate = "reinforce",
-        supersedes: str | None = None, progress: Progress | None = None, tenant_id: str | None = None,
+        created_at: datetime | str | None = None, valid_from: datetime | str | None = None,
+        valid_to: datetime | str | None = None, on_duplicate: OnDuplicate = "reinforce",
+        supersedes: str | None = None,
+        progress: Progress | None = None, tenant_id: str | None = None,
         user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
         namespace: str | None = None,
     ) -> Record | Records: ...  # fmt: skip
@@ -147,8 +153,10 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement):
         category: str | None = None, importance: float | None = None, kind: str | None = None,
         tier: str | None = None, source: str | None = None, ttl: float | timedelta | None = None,
         expires_at: datetime | str | None = None, id: str | None = None,
-        created_at: datetime | str | None = None, on_duplicate: OnDuplicate = "reinforce",
-        supersedes: str | None = None, progress: Progress | None = None, tenant_id: str | None = None,
+        created_at: datetime | str | None = None, valid_from: datetime | str | None = None,
+        valid_to: datetime | str | None = None, on_duplicate: OnDuplicate = "reinforce",
+        supersedes: str | None = None,
+        progress: Progress | None = None, tenant_id: str | None = None,
         user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
         namespace: str | None = None,
     ) -> Record | Records:  # fmt: skip
@@ -163,12 +171,14 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement):
           texts of your own; `kind`: a text, `"memory"` by default; `importance`: 0..1, 0.5 by default.
         - `ttl`: seconds or a timedelta from now; or `expires_at`: a datetime or ISO 8601 text.
         - `id`: an id of your own, for one memory; `created_at`: when it was learnt, if not now.
+        - `valid_from`, `valid_to`: from when on it is true, and from when on no longer; not the time of its storing.
         - `on_duplicate`: what happens to a memory that is stored already, with the same owner, content, kind,
           category, tags and metadata (and `id` and `created_at`, if given). `"reinforce"` adds one to `reinforced`,
           lets the later expiry win, and keeps the stored `importance`, `tier` and `source`. `"update"` also takes over
           what is given of `importance`, `tier`, `source` and the expiry, as a new version if any of it differs.
         - `supersedes`: the id of a memory of the same user that this one replaces: both are kept, linked in the same
-          transaction, and `recall` shows the new one. For one memory, not for a list.
+          transaction, and `recall` shows the new one. With a `valid_from`, the `valid_to` of the old one is set to it.
+          For one memory, not for a list.
         - `progress(done, total)`: called while a list is embedded, and when it is stored.
         - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: whose memory it is.
 
@@ -179,16 +189,17 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement):
         request = RememberRequest(
             content=content, metadata=metadata, tags=tags, category=category, importance=importance, kind=kind,
             tier=tier, source=source, ttl=ttl, expires_at=expires_at, id=id, created_at=created_at,
-            on_duplicate=on_duplicate, supersedes=supersedes, tenant_id=tenant_id, user_id=user_id,
+            valid_from=valid_from, valid_to=valid_to, on_duplicate=on_duplicate,
+            supersedes=supersedes, tenant_id=tenant_id, user_id=user_id,
             agent_id=agent_id, session_id=session_id, namespace=namespace,
         )  # fmt: skip
         return await remember.remember(self._engine, request, progress)
 
     async def recall(
         self, query: str, *, where: Where | None = None, limit: int = 10, token_budget: int | None = None,
-        strategy: str | Strategy = "relevant", as_of: datetime | str | None = None, mode: Mode = "hybrid",
-        explain: bool = False, superseded: Superseded = "hide", min_score: float = 0.0,
-        tenant_id: str | None = None,
+        strategy: str | Strategy = "relevant", as_of: datetime | str | None = None,
+        valid_at: datetime | str | None = None, mode: Mode = "hybrid", explain: bool = False,
+        superseded: Superseded = "hide", min_score: float = 0.0, tenant_id: str | None = None,
         user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
         namespace: str | None = None,
     ) -> Hits:  # fmt: skip
@@ -201,8 +212,10 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement):
           for what is left is given by its best passage (`hit.excerpt`; `hit.text` is what to hand on), or left out.
         - `strategy`: how relevance is weighed against recency, importance and frequency: a name of
           `memwell.STRATEGIES` or a `Strategy`.
-        - `as_of`: answer with what was stored at that time, in the versions of that time. Memories are still found by
-          their present words.
+        - `as_of`: answer with what was stored at that time, in the words and fields of that time. What was forgotten
+          or has expired since is gone.
+        - `valid_at`: only what is true at that time, by `valid_from` and `valid_to`. With `as_of`: what was believed
+          then to be true at that time.
         - `mode`: `"hybrid"` (words and vectors, as far as there are any), `"semantic"` or `"lexical"`.
         - `explain`: also fill in `Hit.why.terms`, and the matching passage of every hit.
         - `min_score`: leave out hits with a lower score (0..1).
@@ -215,35 +228,38 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement):
         """
         request = RecallRequest(
             query=query, where=where, limit=limit, token_budget=token_budget, strategy=strategy, as_of=as_of,
-            mode=mode, explain=explain, superseded=superseded, min_score=min_score, tenant_id=tenant_id,
-            user_id=user_id, agent_id=agent_id, session_id=session_id, namespace=namespace,
+            valid_at=valid_at, mode=mode, explain=explain, superseded=superseded, min_score=min_score,
+            tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
+            namespace=namespace,
         )  # fmt: skip
         return await recall.recall(self._engine, request)
 
     async def get(
-        self, id: str, *, tenant_id: str | None = None, user_id: str | None = None,
-        agent_id: str | None = None, session_id: str | None = None, namespace: str | None = None,
+        self, id: str, *, as_of: datetime | str | None = None, tenant_id: str | None = None,
+        user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
+        namespace: str | None = None,
     ) -> Record:  # fmt: skip
-        """The memory with this `id`.
+        """The memory with this `id`; with `as_of`, as it was at that time.
 
         Raises `NotFound` if there is none in the scope (`tenant_id`, `user_id`, `agent_id`, `session_id`,
-        `namespace`), or if it has expired.
+        `namespace`), if it has expired, or if it was not there at the time of `as_of`.
         """
         request = GetRequest(
-            id=id, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
+            id=id, as_of=as_of, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
             namespace=namespace,
         )  # fmt: skip
         return await lookup.get(self._engine, request)
 
     async def list(
         self, *, where: Where | None = None, order: str = "created_at", descending: bool = True,
-        limit: int = 100, cursor: str | None = None, tenant_id: str | None = None,
-        user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
-        namespace: str | None = None,
+        limit: int = 100, cursor: str | None = None, valid_at: datetime | str | None = None,
+        tenant_id: str | None = None, user_id: str | None = None, agent_id: str | None = None,
+        session_id: str | None = None, namespace: str | None = None,
     ) -> Page:  # fmt: skip
         """A page of memories, newest first. Pass `page.cursor` as `cursor` to get the next page.
 
         - `where`: a filter (see `memwell.filters`); `limit`: how many at most.
+        - `valid_at`: only what is true at that time, by `valid_from` and `valid_to`.
         - `order`: `created_at`, `updated_at`, `importance` or `id`; `descending`: largest first.
         - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: list only the memories of this scope.
 
@@ -252,8 +268,9 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement):
         its order, filter and scope; with others it raises `InvalidQuery`.
         """
         request = ListRequest(
-            where=where, order=order, descending=descending, limit=limit, cursor=cursor, tenant_id=tenant_id,
-            user_id=user_id, agent_id=agent_id, session_id=session_id, namespace=namespace,
+            where=where, order=order, descending=descending, limit=limit, cursor=cursor, valid_at=valid_at,
+            tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
+            namespace=namespace,
         )  # fmt: skip
         return await lookup.page(self._engine, request)
 
@@ -262,15 +279,17 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement):
         tags: Sequence[str] | None = None, category: str | None = None, importance: float | None = None,
         kind: str | None = None, tier: str | None = None, source: str | None = None,
         ttl: float | timedelta | None = None, expires_at: datetime | str | None = None,
+        valid_from: datetime | str | None = None, valid_to: datetime | str | None = None,
         clear: Sequence[str] = (), expected_version: int | None = None, tenant_id: str | None = None,
         user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
         namespace: str | None = None,
     ) -> Record:  # fmt: skip
         """Change fields of the memory with this `id`, keep the version before, and return the new one.
 
-        - `content`, `category`, `importance`, `kind`, `tier`, `source`, `ttl`, `expires_at`: as in `remember`; what is
-          not given stays as it is. `metadata` and `tags` replace the stored ones as a whole.
-        - `clear`: names of fields to empty: `category`, `tier`, `source`, `expires_at`, `metadata`, `tags`.
+        - `content`, `category`, `importance`, `kind`, `tier`, `source`, `ttl`, `expires_at`, `valid_from`, `valid_to`:
+          as in `remember`; what is not given stays as it is. `metadata` and `tags` replace the stored ones as a whole.
+        - `clear`: names of fields to empty: `category`, `tier`, `source`, `expires_at`, `metadata`, `tags`,
+          `valid_from`, `valid_to`.
         - `expected_version`: change only this version, so that a concurrent change is not overwritten.
         - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: the scope that holds the memory.
 
@@ -279,7 +298,8 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement):
         """
         request = UpdateRequest(
             id=id, content=content, metadata=metadata, tags=tags, category=category, importance=importance,
-            kind=kind, tier=tier, source=source, ttl=ttl, expires_at=expires_at, clear=clear,
+            kind=kind, tier=tier, source=source, ttl=ttl, expires_at=expires_at,
+            valid_from=valid_from, valid_to=valid_to, clear=clear,
             expected_version=expected_version, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
             session_id=session_id, namespace=namespace,
         )  # fmt: skip
@@ -344,8 +364,10 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement):
         """Link the memory with the id `source` to the one with the id `target`.
 
         `kind` is `supersedes`, `contradicts`, `extends`, `related`, or a word of your own; `strength` is in 0..1. The
-        same link again changes its strength. Raises `NotFound` if either memory is not in the scope (`tenant_id`,
-        `user_id`, `agent_id`, `session_id`, `namespace`), and `InvalidInput` for a memory and itself.
+        same link again changes its strength. With `supersedes`, recall gives `source` in place of `target`, and if
+        `source` has a `valid_from`, the `valid_to` of `target` is set to it. Raises `NotFound` if either memory is not
+        in the scope (`tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`), and `InvalidInput` for a memory
+        and itself, or if `target` supersedes `source` already.
         """
         request = RelateRequest(
             source=source, target=target, kind=kind, strength=strength, tenant_id=tenant_id, user_id=user_id,
@@ -389,15 +411,16 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement):
         return await links.related(self._engine, request)
 
     async def count(
-        self, *, where: Where | None = None, tenant_id: str | None = None, user_id: str | None = None,
-        agent_id: str | None = None, session_id: str | None = None, namespace: str | None = None,
+        self, *, where: Where | None = None, valid_at: datetime | str | None = None,
+        tenant_id: str | None = None, user_id: str | None = None, agent_id: str | None = None,
+        session_id: str | None = None, namespace: str | None = None,
     ) -> int:  # fmt: skip
         """How many memories there are in the scope (`tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`) that
-        the filter `where` matches.
+        the filter `where` matches; with `valid_at`, of those true at that time.
         """
         request = CountRequest(
-            where=where, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
-            namespace=namespace,
+            where=where, valid_at=valid_at, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
+            session_id=session_id, namespace=namespace,
         )  # fmt: skip
         return await lookup.count(self._engine, request)
 
@@ -415,7 +438,8 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement):
         from memwell import scoped
 
         owner = Owner(
-            tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id, namespace=namespace
+            tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
+            namespace=namespace,
         )  # fmt: skip
         return scoped.view(self, cast("Mapping[str, str | None]", owner))
 

@@ -140,6 +140,10 @@ class Record(Value):
     """Outgoing relationships."""
     embedded: bool = False
     """Whether vectors of some model are stored for the current content."""
+    valid_from: datetime | None = None
+    """From when on it is true; `None`: from ever."""
+    valid_to: datetime | None = None
+    """From when on it is no longer true; `None`: until further notice."""
 
     def __post_init__(self) -> None:
         if type(self.metadata) is not FrozenDict:
@@ -290,6 +294,8 @@ class NewMemory:
     ttl: float | timedelta | None = None
     expires_at: datetime | str | None = None
     created_at: datetime | str | None = None
+    valid_from: datetime | str | None = None
+    valid_to: datetime | str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -334,6 +340,10 @@ class Hit(_OfRecord):
     why: Why
     excerpt: str | None = None
     """The passage in place of a content that is too long for the `token_budget`."""
+    contradicted_by: tuple[str, ...] = ()
+    """Ids of the visible memories that contradict it, whichever of the two holds the link."""
+    superseded_by: str | None = None
+    """Id of the memory that supersedes it, with `superseded="show"`."""
 
     @property
     def text(self) -> str:

@@ -94,6 +94,7 @@ def records(draw: st.DrawFn) -> Record:
         tags=tuple(draw(st.lists(texts, max_size=3))),
         created_at=draw(moments),
         expires_at=draw(st.none() | moments),
+        valid_from=draw(st.none() | moments),
         access_count=count,
         last_accessed_at=draw(moments) if count else None,
     )

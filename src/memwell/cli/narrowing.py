@@ -9,7 +9,7 @@ import typer
 
 from memwell.filters import instant
 
-__all__ = ["Category", "Since", "Tags", "Until", "moment", "narrowed"]
+__all__ = ["Category", "Since", "Tags", "Until", "ValidAt", "moment", "narrowed"]
 
 Tags = Annotated[
     list[str] | None,
@@ -23,6 +23,10 @@ Since = Annotated[
 Until = Annotated[
     str | None,
     typer.Option("--until", metavar="WHEN", help="Only learnt until then; a day or month counts as a whole."),
+]
+ValidAt = Annotated[
+    str | None,
+    typer.Option("--valid-at", metavar="WHEN", help="Only what is true then, such as 2026-05-01 or today."),
 ]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, cast
 
 import typer
 
-from memwell.cli.narrowing import Category, Since, Tags, Until, moment, narrowed
+from memwell.cli.narrowing import Category, Since, Tags, Until, ValidAt, moment, narrowed
 from memwell.cli.output import Output
 from memwell.cli.shared import Cli, Where, content_of
 from memwell.cli.views import hit_to_json, plain_hit, shown_hit
@@ -42,6 +42,7 @@ def recall(
             help="Answer with what was stored then, such as 2026-05-01 or yesterday.",
         ),
     ] = None,
+    valid_at: ValidAt = None,
     token_budget: Annotated[
         int | None,
         typer.Option("--token-budget", metavar="N", help="Stop before the contents exceed N tokens."),
@@ -51,6 +52,7 @@ def recall(
     """Find the memories that answer a question, best first."""
     chosen = narrowed(cli.filter(where), tag, category, since, until)
     then = None if as_of is None else moment(as_of, "--as-of", end=True)
+    true_at = None if valid_at is None else moment(valid_at, "--valid-at", end=True)
     text = content_of(query)
     with cli.memory(embeds=mode != "lexical") as memory:
         started = time.perf_counter()
@@ -61,6 +63,7 @@ def recall(
             token_budget=token_budget,
             strategy=strategy,
             as_of=then,
+            valid_at=true_at,
             mode=cast("Mode", mode),
             explain=explain,
             **cli.owner,

@@ -29,6 +29,13 @@ Ttl = Annotated[
 Expires = Annotated[
     str | None, typer.Option("--expires-at", metavar="WHEN", help="When it expires (ISO 8601).")
 ]
+ValidFrom = Annotated[
+    str | None, typer.Option("--valid-from", metavar="WHEN", help="From when on it is true (ISO 8601).")
+]
+ValidTo = Annotated[
+    str | None,
+    typer.Option("--valid-to", metavar="WHEN", help="From when on it is no longer true (ISO 8601)."),
+]
 Expected = Annotated[
     int | None,
     typer.Option("--expected-version", metavar="N", help="Fail if the stored version is not N."),
@@ -50,6 +57,8 @@ def remember(
     source: Source = None,
     ttl: Ttl = None,
     expires_at: Expires = None,
+    valid_from: ValidFrom = None,
+    valid_to: ValidTo = None,
     id: Annotated[str | None, typer.Option("--id", metavar="ID", help="Your own id for it.")] = None,
     created_at: Annotated[
         str | None,
@@ -74,6 +83,8 @@ def remember(
         "source": source,
         "ttl": duration(ttl),
         "expires_at": expires_at,
+        "valid_from": valid_from,
+        "valid_to": valid_to,
         "id": id,
         "created_at": created_at,
         "on_duplicate": "update" if update else "reinforce",
@@ -100,6 +111,8 @@ def update(
     source: Source = None,
     ttl: Ttl = None,
     expires_at: Expires = None,
+    valid_from: ValidFrom = None,
+    valid_to: ValidTo = None,
     clear: Annotated[
         list[str] | None, typer.Option("--clear", metavar="FIELD", help="A field to empty. May be repeated.")
     ] = None,
@@ -120,6 +133,8 @@ def update(
             source=source,
             ttl=duration(ttl),
             expires_at=expires_at,
+            valid_from=valid_from,
+            valid_to=valid_to,
             clear=clear or (),
             expected_version=expected_version,
             **cli.owner,

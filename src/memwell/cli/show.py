@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from typing import Annotated
 
 import typer
 
-from memwell.cli.narrowing import Category, Since, Tags, Until, narrowed
+from memwell.cli.narrowing import Category, Since, Tags, Until, ValidAt, moment, narrowed
 from memwell.cli.output import flat, short, when
 from memwell.cli.remember import Id
 from memwell.cli.shared import Cli, Where
 from memwell.cli.views import owner_of, shown_record
-from memwell.sync import Memory
-from memwell.types import Record, Stats
+from memwell.types import Page, Record, Stats
 
 __all__ = ["history", "list_", "show", "stats"]
+
+AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="WHEN", help="As it was then, such as 2026-05-01 or yesterday."),
+]
 
 _PAGE = 500
 
@@ -27,6 +32,7 @@ def list_(
     since: Since = None,
     until: Until = None,
     where: Where = None,
+    valid_at: ValidAt = None,
     order: Annotated[
         str, typer.Option("--order", metavar="FIELD", help="created_at, updated_at, importance or id.")
     ] = "created_at",
@@ -40,13 +46,15 @@ def list_(
 ) -> None:
     """List memories, newest first."""
     chosen = narrowed(cli.filter(where), tag, category, since, until)
+    true_at = None if valid_at is None else moment(valid_at, "--valid-at", end=True)
     with cli.memory() as memory:
-        if everything:
-            _print(cli, _walk(cli, memory, chosen, order, not ascending))
-            return
-        page = memory.list(
-            where=chosen, order=order, descending=not ascending, limit=limit, cursor=cursor, **cli.owner
+        listing = functools.partial(
+            memory.list, where=chosen, order=order, descending=not ascending, valid_at=true_at, **cli.owner
         )
+        if everything:
+            _print(cli, _walk(listing))
+            return
+        page = listing(limit=limit, cursor=cursor)
     _print(cli, iter(page.records))
     if page.cursor:
         cli.out.note(f"There are more: use --all, or --cursor {page.cursor}")
@@ -54,14 +62,10 @@ def list_(
         cli.out.note("No memories. Is this the right owner? See --user, --where and `memwell stats`.")
 
 
-def _walk(
-    cli: Cli, memory: Memory, where: dict[str, object] | None, order: str, descending: bool
-) -> Iterator[Record]:
+def _walk(listing: Callable[..., Page]) -> Iterator[Record]:
     cursor: str | None = None
     while True:
-        page = memory.list(
-            where=where, order=order, descending=descending, limit=_PAGE, cursor=cursor, **cli.owner
-        )
+        page = listing(limit=_PAGE, cursor=cursor)
         yield from page.records
         cursor = page.cursor
         if cursor is None:
@@ -83,10 +87,11 @@ def _print(cli: Cli, records: Iterator[Record]) -> None:
             cli.out.table(("id", "when", "who", "content"), rows, wide="content")
 
 
-def show(cli: Cli, id: Id) -> None:
+def show(cli: Cli, id: Id, as_of: AsOf = None) -> None:
     """Show one memory in full."""
+    then = None if as_of is None else moment(as_of, "--as-of", end=True)
     with cli.memory() as memory:
-        record = memory.get(cli.find(memory, id), **cli.owner)
+        record = memory.get(cli.find(memory, id), as_of=then, **cli.owner)
     if cli.out.as_json:
         cli.out.json(record.to_dict())
     else:

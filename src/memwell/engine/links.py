@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from memwell.engine import validation
+from memwell.engine import superseding, validation
 from memwell.engine.context import Engine
 from memwell.engine.requests import RelatedRequest, RelateRequest, UnrelateRequest
 from memwell.engine.validation import check_id, check_link
@@ -18,11 +18,16 @@ MAX_DEPTH = 10
 
 
 async def relate(engine: Engine, request: RelateRequest) -> Link:
-    """Set a link between two memories of the scope. Raises `NotFound` for either of them."""
+    """Set a link between two memories of the scope. Raises `NotFound` for either of them, and `InvalidInput` for a
+    memory and itself, also over a chain of memories that supersede each other.
+    """
     now, scope, source = engine.clock(), request.scope(), check_id(request.source)
     link = validation.link(request.target, request.kind, request.strength, now)
     if source == link.target:
         raise InvalidInput("a memory cannot be related to itself")
+    if link.kind == superseding.SUPERSEDES:
+        await superseding.link(engine, scope, source, link, now)
+        return link
     await engine.store.write([SetLink(scope=scope, source=source, link=link)], now=now)
     engine.emit("related", scope, (source, link.target), kind=link.kind, strength=link.strength)
     return link

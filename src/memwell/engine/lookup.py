@@ -8,9 +8,10 @@ import json
 from datetime import datetime
 from typing import Any
 
+from memwell.engine import past
 from memwell.engine.context import Engine
 from memwell.engine.requests import CountRequest, GetRequest, HistoryRequest, ListRequest, StatsRequest
-from memwell.engine.validation import check_flag, check_id
+from memwell.engine.validation import check_flag, check_id, moment_of, true_at
 from memwell.errors import InvalidInput, InvalidQuery, NotFound, shown
 from memwell.filters import instant, parse
 from memwell.records.codec import dumps
@@ -27,14 +28,17 @@ async def get(engine: Engine, request: GetRequest) -> Record:
     """One memory of the scope. Raises `NotFound`."""
     scope = request.scope()
     found = await engine.store.get(scope, [check_id(request.id)], now=engine.clock())
+    if found and request.as_of is not None:
+        found = await past.versions_at(engine, scope, found, moment_of("as_of", request.as_of))
     if not found:
-        raise NotFound(f"no memory {request.id!r} in this scope", part="memory", operation="get")
+        then = "" if request.as_of is None else f" at {shown(request.as_of)}"
+        raise NotFound(f"no memory {request.id!r} in this scope{then}", part="memory", operation="get")
     return found[0]
 
 
 async def page(engine: Engine, request: ListRequest) -> Page:
     """A page of the scope's memories. Raises `InvalidQuery` for an unknown order, filter or cursor."""
-    where, order, limit = request.where, request.order, request.limit
+    where, order, limit = true_at(request.where, request.valid_at), request.order, request.limit
     if not isinstance(order, str) or order not in ORDERS:
         raise InvalidQuery(f"cannot order by {shown(order)}; known: {', '.join(ORDERS)}")
     check_limit(limit)
@@ -65,9 +69,10 @@ async def history(engine: Engine, request: HistoryRequest) -> list[Version]:
 
 async def count(engine: Engine, request: CountRequest) -> int:
     """How many memories of the scope the filter matches."""
-    if request.where is not None:
-        parse(request.where)
-    return await engine.store.count(request.scope(), now=engine.clock(), where=request.where)
+    where = true_at(request.where, request.valid_at)
+    if where is not None:
+        parse(where)
+    return await engine.store.count(request.scope(), now=engine.clock(), where=where)
 
 
 async def stats(engine: Engine, request: StatsRequest) -> Stats:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, get_args
 
 from memwell import filters
-from memwell.engine import budget, passages, reranking
+from memwell.engine import budget, passages, past, reranking, succession
 from memwell.engine.context import Engine
 from memwell.engine.lookup import check_limit
 from memwell.engine.requests import RecallRequest, Superseded
-from memwell.engine.validation import check_content, check_flag, moment_of
+from memwell.engine.validation import check_content, check_flag, moment_of, true_at
 from memwell.errors import InvalidInput, InvalidQuery, NotSupported, shown
 from memwell.hits import Hits, check_budget
 from memwell.ports.store.search import Found, Search, is_weight
@@ -22,7 +22,7 @@ from memwell.retrieval.analysis.text import Query, read_query
 from memwell.retrieval.ranking import strategies
 from memwell.retrieval.ranking.rank import Ranked, has_evidence, rank
 from memwell.retrieval.ranking.strategies import Strategy
-from memwell.types import Component, Hit, Link, Mode, Record, Why
+from memwell.types import Component, Hit, Mode, Record, Why
 
 if TYPE_CHECKING:
     from memwell.ports import Vectors
@@ -39,6 +39,7 @@ async def recall(engine: Engine, request: RecallRequest) -> Hits:
     now, scope = engine.clock(), request.scope()
     strategy = _checked(engine, request)
     moment = now if request.as_of is None else moment_of("as_of", request.as_of)
+    where = true_at(request.where, request.valid_at)
     query = read_query(
         request.query, actors=await engine.store.actors(scope), times=spans(request.query, moment)
     )
@@ -48,14 +49,14 @@ async def recall(engine: Engine, request: RecallRequest) -> Hits:
         now=moment,
         terms=query.terms if request.mode != "semantic" else _certain(query),
         phrases=query.phrases,
-        where=None if request.where is None else filters.parse(request.where),
+        where=None if where is None else filters.parse(where),
         created_until=None if request.as_of is None else moment,
         vectors=vectors,
         model=None if vectors is None or engine.encoder is None else engine.encoder.model,
         pool=max(48, 3 * reranking.reach(engine, request.limit)),
         weights=strategy.signals,
     )
-    found = await engine.store.search(search)
+    found = await past.search(engine, search)
     if vectors is not None and any(candidate.cosine is None for candidate in found.candidates):
         engine.note_unembedded(now)
     hits = await _hits(engine, request, strategy, search, query, found, notes)
@@ -153,11 +154,18 @@ async def _fetched(
     )  # a record that has expired by today is not returned for an earlier time either
     records = {record.id: record for record in await engine.store.get(search.scope, ids, now=today)}
     hits = [_hit(records[id], item, notes) for id, item in zip(ids, ranked, strict=True) if id in records]
-    hits = await _superseded(engine, hits, search, today, found.incoming, show=request.superseded == "show")
-    if request.as_of is None:
-        return hits
-    past = [replace(hit, record=await _version_at(engine, hit.record, search)) for hit in hits]
-    return [hit for hit in past if search.where is None or filters.matches(hit.record, search.where)]
+    show = request.superseded == "show"
+    if search.created_until is not None:
+        hits = await _of_then(engine, hits, search, search.created_until)
+    return await succession.settled(engine, hits, search, today, found.incoming, show=show)
+
+
+async def _of_then(engine: Engine, hits: Sequence[Hit], search: Search, moment: datetime) -> list[Hit]:
+    """The hits in the versions of `as_of`, as far as the filter matches these."""
+    then = [
+        replace(hit, record=await past.version_at(engine, search.scope, hit.record, moment)) for hit in hits
+    ]
+    return [hit for hit in then if search.where is None or filters.matches(hit.record, search.where)]
 
 
 def _hit(record: Record, item: Ranked, notes: tuple[str, ...]) -> Hit:
@@ -178,106 +186,3 @@ def _reweighed(hits: Sequence[Hit], strategy: Strategy, now: datetime) -> list[H
         why = replace(hit.why, components=(*own, *more))
         found.append(replace(hit, score=score, why=why))
     return sorted(found, key=lambda hit: -hit.score)
-
-
-async def _superseded(
-    engine: Engine,
-    hits: list[Hit],
-    search: Search,
-    today: datetime,
-    incoming: Sequence[tuple[str, Link]] | None,
-    *,
-    show: bool,
-) -> list[Hit]:
-    """The hits with each superseded record replaced by its latest successor, or with `show` noted, and with notes
-    about contradictions.
-    """
-    ids = {hit.record.id for hit in hits}
-    known = None if incoming is None else [item for item in incoming if item[1].target in ids]
-    successors, contradicted_by = await _newer(engine, [hit.record.id for hit in hits], search, today, known)
-    if not successors and not contradicted_by:
-        return hits
-    if show:
-        return [_noted(hit, successors, contradicted_by) for hit in hits]
-    fresh = {record.id for record in successors.values()} - successors.keys()
-    while fresh:
-        more, _ = await _newer(engine, sorted(fresh), search, today)
-        successors.update(more)
-        fresh = {record.id for record in more.values()} - successors.keys()
-    found: dict[str, Hit] = {}
-    for hit in hits:
-        record = _latest(successors, hit.record)
-        note: tuple[str, ...] = ()
-        if record.id != hit.record.id:
-            note = (f"supersedes {hit.record.id}",)
-        elif record.id in contradicted_by:
-            note = (f"contradicted by {contradicted_by[record.id]}",)
-        if record.id not in found:
-            found[record.id] = replace(
-                hit, record=record, why=replace(hit.why, notes=(*hit.why.notes, *note))
-            )
-    return list(found.values())
-
-
-def _noted(hit: Hit, successors: Mapping[str, Record], contradicted_by: Mapping[str, str]) -> Hit:
-    notes = [f"superseded by {successors[hit.id].id}"] if hit.id in successors else []
-    notes += [f"contradicted by {contradicted_by[hit.id]}"] if hit.id in contradicted_by else []
-    return replace(hit, why=replace(hit.why, notes=(*hit.why.notes, *notes)))
-
-
-async def _newer(
-    engine: Engine,
-    ids: Sequence[str],
-    search: Search,
-    today: datetime,
-    links: Sequence[tuple[str, Link]] | None = None,
-) -> tuple[dict[str, Record], dict[str, str]]:
-    """For each id the record that supersedes it, and the id of a record that contradicts it: only records visible at
-    the time of the search, and of several links the latest. `links` are those that point to the ids, if known.
-    """
-    if links is None:
-        supported = engine.store.capabilities.links
-        links = await engine.store.links(search.scope, ids, incoming=True) if supported else []
-    links = [
-        item
-        for item in links
-        if item[1].kind in ("supersedes", "contradicts") and _existed(item[1].created_at, search)
-    ]
-    if not links:
-        return {}, {}
-    links.sort(key=lambda item: (item[1].created_at or search.now, item[0]))
-    sources = sorted({source for source, _ in links})
-    records = await engine.store.get(search.scope, sources, now=today)
-    known = {r.id: await _version_at(engine, r, search) for r in records if _existed(r.created_at, search)}
-    matching = {
-        id: record
-        for id, record in known.items()
-        if search.where is None or filters.matches(record, search.where)
-    }
-    successors = {
-        link.target: matching[id] for id, link in links if link.kind == "supersedes" and id in matching
-    }
-    return successors, {link.target: id for id, link in links if link.kind == "contradicts" and id in known}
-
-
-def _latest(successors: Mapping[str, Record], start: Record) -> Record:
-    """The last record of a chain of successors; the start itself if the chain is a cycle."""
-    seen, at = {start.id}, start
-    while at.id in successors and successors[at.id].id not in seen:
-        at = successors[at.id]
-        seen.add(at.id)
-    return start if at.id in successors and successors[at.id].id == start.id else at
-
-
-def _existed(moment: datetime | None, search: Search) -> bool:
-    """Whether something of this moment existed at the time of `as_of`; without it, always."""
-    return search.created_until is None or moment is None or moment <= search.created_until
-
-
-async def _version_at(engine: Engine, record: Record, search: Search) -> Record:
-    """The record in the version that was current at the time of `as_of`; without it, as it is."""
-    if search.created_until is None or record.updated_at <= search.now:
-        return record
-    versions = await engine.store.history(search.scope, record.id, now=search.now)
-    older = [version.record for version in versions if version.record.updated_at <= search.now]
-    return older[-1] if older else record

@@ -86,6 +86,8 @@ class RememberRequest(OwnedRequest):
     expires_at: datetime | str | None = None
     id: str | None = None
     created_at: datetime | str | None = None
+    valid_from: datetime | str | None = None
+    valid_to: datetime | str | None = None
     on_duplicate: OnDuplicate = "reinforce"
     supersedes: str | None = None
 
@@ -100,6 +102,7 @@ class RecallRequest(OwnedRequest):
     token_budget: int | None = None
     strategy: str | Strategy = "relevant"
     as_of: datetime | str | None = None
+    valid_at: datetime | str | None = None
     mode: Mode = "hybrid"
     explain: bool = False
     superseded: Superseded = "hide"
@@ -111,6 +114,7 @@ class GetRequest(OwnedRequest):
     """`get`: one memory."""
 
     id: str
+    as_of: datetime | str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -122,6 +126,7 @@ class ListRequest(OwnedRequest):
     descending: bool = True
     limit: int = 100
     cursor: str | None = None
+    valid_at: datetime | str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -139,6 +144,8 @@ class UpdateRequest(OwnedRequest):
     source: str | None = None
     ttl: float | timedelta | None = None
     expires_at: datetime | str | None = None
+    valid_from: datetime | str | None = None
+    valid_to: datetime | str | None = None
     clear: Sequence[str] = ()
     """Names of fields to empty."""
     expected_version: int | None = None
@@ -204,6 +211,7 @@ class CountRequest(OwnedRequest):
     """`count`: how many memories there are."""
 
     where: Where | None = None
+    valid_at: datetime | str | None = None
 
 
 @dataclass(slots=True, kw_only=True)

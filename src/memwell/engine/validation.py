@@ -12,7 +12,8 @@ from memwell.engine.metadata import check_metadata, encoded
 from memwell.errors import InvalidInput, InvalidQuery, shown
 from memwell.fields import FIELDS, LIMITS, SCOPE, Type, named
 from memwell.filters import instant
-from memwell.types import Link, NewMemory, Record, Scope
+from memwell.records.revisions import check_validity
+from memwell.types import Link, NewMemory, Record, Scope, Where
 
 __all__ = [
     "LIMITS",
@@ -27,6 +28,7 @@ __all__ = [
     "expiry_after",
     "moment_of",
     "scope_of",
+    "true_at",
 ]
 
 
@@ -71,7 +73,7 @@ class Template:
 
     def record(self, content: object, new_id: Callable[[], str]) -> Record:
         """The record of one content."""
-        return Record(id=self.id or new_id(), content=check_content(content), **self._fields)
+        return check_validity(Record(id=self.id or new_id(), content=check_content(content), **self._fields))
 
     def _take(self, given: Mapping[str, Any]) -> None:
         """Check and keep the given fields, but for the scope."""
@@ -109,7 +111,8 @@ def check_stored(record: Record) -> Record:
     once, and no other way leads them back into a store.
     """
     checked = {name: _checked_again(name, getattr(record, name)) for name in (*_GIVEN, "content", "id")}
-    return replace(record, scope=scope_of(*(getattr(record.scope, name) for name in SCOPE)), **checked)
+    scope = scope_of(*(getattr(record.scope, name) for name in SCOPE))
+    return check_validity(replace(record, scope=scope, **checked))
 
 
 def _checked_again(name: str, value: Any) -> Any:
@@ -189,6 +192,16 @@ def moment_of(name: str, value: object) -> datetime:
             f"{name} is a datetime or ISO 8601 text such as 2024-05-31T12:00:00+00:00, not {shown(value)}"
         )
     return moment
+
+
+def true_at(where: Where | None, valid_at: object) -> Where | None:
+    """A filter that also asks for what is true at a moment, if one is given."""
+    if valid_at is None:
+        return where
+    moment = moment_of("valid_at", valid_at)
+    begun: Where = {"$or": [{"valid_from": None}, {"valid_from": {"$lte": moment}}]}
+    going: Where = {"$or": [{"valid_to": None}, {"valid_to": {"$gt": moment}}]}
+    return {"$and": [begun, going, *([] if where is None else [where])]}
 
 
 def _future(value: object, now: datetime) -> datetime:

@@ -8,12 +8,20 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from memwell.errors import Conflict, Corrupt
+from memwell.errors import Conflict, Corrupt, InvalidInput
 from memwell.ports import Insert, Update
 from memwell.records.codec import version_from_json
 from memwell.types import Record, Version
 
-__all__ = ["chain", "overwriting", "reinforced", "revised", "stored_version", "stored_versions"]
+__all__ = [
+    "chain",
+    "check_validity",
+    "overwriting",
+    "reinforced",
+    "revised",
+    "stored_version",
+    "stored_versions",
+]
 
 
 def reinforced(found: Record, again: Record) -> Record:
@@ -35,7 +43,7 @@ def overwriting(insert: Insert, stored: Record) -> Update | None:
 def revised(found: Record, update: Update, now: datetime) -> tuple[Record, tuple[str, ...]]:
     """The next version of a record and the names of the fields that differ; no name, no change.
 
-    Raises `Conflict` when the stored version is not the expected one.
+    Raises `Conflict` when the stored version is not the expected one, and as `check_validity`.
     """
     expected = update.expected_version
     if expected is not None and expected != found.version:
@@ -47,7 +55,18 @@ def revised(found: Record, update: Update, now: datetime) -> tuple[Record, tuple
     if not changed:
         return found, ()
     moment = max(now, found.updated_at)
-    return replace(found, **update.changes, version=found.version + 1, updated_at=moment), changed
+    revision = replace(found, **update.changes, version=found.version + 1, updated_at=moment)
+    return check_validity(revision), changed
+
+
+def check_validity(record: Record) -> Record:
+    """The record, if it does not end before it begins. Raises `InvalidInput`."""
+    begins, ends = record.valid_from, record.valid_to
+    if begins is not None and ends is not None and ends < begins:
+        raise InvalidInput(
+            f"valid_to {ends.isoformat()} is before valid_from {begins.isoformat()}; nothing was stored"
+        )
+    return record
 
 
 def chain(past: Sequence[Version], current: Record) -> list[Version]:

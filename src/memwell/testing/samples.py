@@ -165,6 +165,8 @@ def drafts(draw: st.DrawFn) -> dict[str, Any]:
         "created_at": created,
         "updated_at": created,
         "expires_at": draw(st.none() | st.just(START + timedelta(days=9))),
+        "valid_from": draw(st.none() | st.just(START - timedelta(days=9))),
+        "valid_to": draw(st.none() | _moments),
         "user_id": draw(optional),
         "session_id": draw(optional),
     }

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from secrets import token_hex
@@ -16,7 +18,9 @@ import redis as driver
 from tests.backends.old_files.contents import ANA, FIRST, NOW, SECOND, describe, describe_parts
 from tests.backends.old_files.make import PREFIX
 
-from memwell.errors import NotSupported
+from memwell.backends.sqlite.migrations.runner import _bring_up_to_date
+from memwell.backends.sqlite.store.store import _scripts
+from memwell.errors import ConfigError, NotSupported
 from memwell.ports import Change, Insert, Port, Store
 from memwell.ports.store.search import Search
 from memwell.registry import open_keyvalue, open_log, open_store
@@ -175,6 +179,11 @@ def test_what_an_older_analysis_stored_is_found_by_todays(url: str, store: Store
 
 def test_a_file_that_cannot_be_written_is_analysed_as_it_is_read(sqlite_file: str) -> None:
     path = sqlite_file.removeprefix("sqlite:///")
+    with pytest.raises(ConfigError, match="open it once where it can be written"):
+        open_store(f"{sqlite_file}?mode=ro")
+    with closing(sqlite3.connect(path)) as connection:  # all of an opening but the analysis
+        _bring_up_to_date(connection, "store", _scripts(), path)
+        connection.commit()
     before = Path(path).read_bytes()
     store = open_store(f"{sqlite_file}?mode=ro")
     try:

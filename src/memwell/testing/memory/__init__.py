@@ -31,6 +31,7 @@ from memwell.testing.memory.remembering import Remembering
 from memwell.testing.memory.scoping import Scoping
 from memwell.testing.memory.talking import Talking
 from memwell.testing.memory.transferring import Transferring
+from memwell.testing.memory.validity import Validity
 
 __all__ = ["MemoryConformance", "MemoryFrontage", "OnALoop", "Words"]
 
@@ -43,6 +44,7 @@ class MemoryConformance(
     Relating,
     Scoping,
     Talking,
+    Validity,
     Transferring,
     Lifecycle,
     Reembedding,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from memwell.errors import InvalidInput
 from memwell.events import Event
 from memwell.sync import Memory
 from memwell.testing.memory._harness import MemorySuite, ids_of
@@ -59,14 +62,18 @@ class Relating(MemorySuite):
         assert any("supersedes" in note for note in hits[0].why.notes)
         assert memory.get("a").content == "apple a"
 
-    def test_a_circle_of_supersedings_hides_nothing(self, memory: Memory) -> None:
+    def test_a_circle_of_supersedings_is_refused(self, memory: Memory) -> None:
         remember_letters(memory, "abc")
-        for source, target in (("a", "b"), ("b", "c"), ("c", "a")):
-            memory.relate(source, target, "supersedes")
-        hits = memory.recall("apple")
-        assert sorted(ids_of(hits)) == ["a", "b", "c"]
-        assert all(hit.why.notes == () for hit in hits)
-        assert memory.recall("apple b", limit=1)[0].record.id == "b"
+        memory.relate("b", "a", "supersedes")
+        memory.relate("c", "b", "supersedes")
+        for source, target in (("a", "b"), ("a", "c"), ("a", "a")):
+            with pytest.raises(InvalidInput):
+                memory.relate(source, target, "supersedes")
+        with pytest.raises(InvalidInput, match="created_at="):  # it is the memory "a" again
+            memory.remember("apple a", supersedes="c")
+        assert ids_of(memory.recall("apple")) == ["c"]
+        back = memory.remember("apple a", supersedes="c", valid_from="2024-06-01")
+        assert ids_of(memory.recall("apple")) == [back.id]
 
     def test_only_what_is_visible_supersedes(self, memory: Memory, clock: Clock) -> None:
         memory.remember("apple mine", id="mine", user_id="ann")
@@ -88,8 +95,19 @@ class Relating(MemorySuite):
         memory.remember("apple foreign", id="foreign", user_id="bob")
         memory.relate("two", "one", "contradicts")
         memory.relate("foreign", "two", "contradicts")
-        notes = {hit.record.id: hit.why.notes for hit in memory.recall("apple", user_id="ann")}
-        assert notes == {"one": ("contradicted by two",), "two": ()}
+        hits = {hit.id: hit for hit in memory.recall("apple", user_id="ann")}
+        assert {id: hit.contradicted_by for id, hit in hits.items()} == {"one": ("two",), "two": ("one",)}
+        assert {id: hit.why.notes for id, hit in hits.items()} == {
+            "one": ("contradicted by two",),
+            "two": ("contradicted by one",),
+        }
+        memory.remember("apple newest", id="newest", user_id="ann", supersedes="one")
+        shown = {hit.id: hit for hit in memory.recall("apple", user_id="ann", superseded="show")}
+        assert {id: hit.superseded_by for id, hit in shown.items()} == {
+            "one": "newest",
+            "two": None,
+            "newest": None,
+        }
 
     # --------------------------------------------------------------------------------------- relationships
 
