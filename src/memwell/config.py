@@ -43,6 +43,8 @@ class Settings:
     """Default for `--tenant`."""
     namespace: str | None = None
     """Default for `--namespace`."""
+    timezone: str | None = None
+    """The time zone of days and times, such as `Europe/Berlin`, or `local`; UTC by default."""
     model_dir: str | None = None
     """Folder with the weights of the local model."""
     debug: bool = False

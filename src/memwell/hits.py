@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, tzinfo
 from typing import Any, SupportsIndex, TypeAlias, overload
 
 from memwell.errors import ConfigError, InvalidQuery, shown
 from memwell.types import Hit
-from memwell.values import html_table
+from memwell.values import html_table, local
 
 __all__ = ["Hits", "Tokenizer", "check_budget", "counter", "four_bytes"]
 
@@ -18,11 +19,16 @@ Tokenizer: TypeAlias = Callable[[str], "int | Sequence[Any]"]
 class Hits(list[Hit]):
     """Hits, best first; a list like any other, shown with one hit a line."""
 
-    __slots__ = ("_count",)
+    __slots__ = ("_count", "_zone")
 
-    def __init__(self, hits: Iterable[Hit] = (), count: Callable[[str], int] | None = None) -> None:
-        """`count` gives the number of a text's tokens, four bytes each if it is not given."""
+    def __init__(
+        self, hits: Iterable[Hit] = (), count: Callable[[str], int] | None = None, zone: tzinfo = UTC
+    ) -> None:
+        """`count` gives the number of a text's tokens, four bytes each if it is not given; the days of `as_text` are
+        those of `zone`.
+        """
         super().__init__(hits)
+        self._zone = zone
         self._count = four_bytes if count is None else count
 
     def as_text(self, budget: int | None = None) -> str:
@@ -36,7 +42,7 @@ class Hits(list[Hit]):
         lines: list[str] = []
         for hit in self:
             for text in dict.fromkeys((hit.text, hit.why.passage or hit.text)):
-                longer = [*lines, _line(hit, text)]
+                longer = [*lines, _line(hit, text, self._zone)]
                 if budget is None or self._count("\n".join(longer)) <= budget:
                     lines = longer
                     break
@@ -48,7 +54,7 @@ class Hits(list[Hit]):
     def __getitem__(self, at: slice, /) -> Hits: ...
     def __getitem__(self, at: SupportsIndex | slice, /) -> Hit | Hits:
         if isinstance(at, slice):
-            return Hits(super().__getitem__(at), self._count)
+            return Hits(super().__getitem__(at), self._count, self._zone)
         return super().__getitem__(at)
 
     def __repr__(self) -> str:
@@ -61,12 +67,12 @@ class Hits(list[Hit]):
         return Hits, (list(self),)
 
 
-def _line(hit: Hit, text: str) -> str:
+def _line(hit: Hit, text: str, zone: tzinfo) -> str:
     speaker = next((hit.metadata[key] for key in ("speaker", "role") if hit.metadata.get(key)), "")
     said = f"{speaker}: " if isinstance(speaker, str) and speaker else ""
     if text.casefold().startswith(said.casefold().strip()):
         said = ""
-    return f"- [{hit.created_at:%Y-%m-%d}] {said}{text}".replace("\n", "\n  ")
+    return f"- [{local(hit.created_at, zone):%Y-%m-%d}] {said}{text}".replace("\n", "\n  ")
 
 
 def four_bytes(text: str) -> int:

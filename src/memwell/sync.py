@@ -6,7 +6,7 @@ The docstrings of the methods are those of `AsyncMemory`, copied by `make docs`;
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from os import PathLike
 from typing import Any, Self, cast, overload
 
@@ -56,6 +56,8 @@ class Memory(Upkeep, Management):
     - `clock`: a function that gives the current time as an aware datetime; for tests.
     - `tokenizer`: a function that gives the number of a text's tokens, or the tokens (`encoding.encode` of tiktoken);
       `token_budget` and `Hits.as_text` count with it. By default four bytes count as one token.
+    - `timezone`: the time zone of the user, as an IANA name (`"America/Los_Angeles"`), `"local"` or a tzinfo; UTC by
+      default. It says what "today" is and on which day a memory was learnt, and is that of times given without one.
 
     Safe to share between threads, after a fork, and inside a running event loop (a notebook). If every part is a
     blocking one (SQLite, in memory, local models), calls run in the caller's thread without an event loop; otherwise
@@ -75,12 +77,15 @@ class Memory(Upkeep, Management):
         reranker: str | Reranker | Callable[..., Any] | object | None = None,
         clock: Callable[[], datetime] | None = None,
         tokenizer: Tokenizer | None = None,
+        timezone: str | tzinfo | None = None,
     ) -> None:
-        now = clocks.checked(clock)
+        now, zone = clocks.checked(clock), clocks.zone_of(timezone)
         count = counter(tokenizer)
         parts = assembly.open_parts(url, embedder, index, cache, reranker)
         self._loop = None if parts.blocking else _bridge.Loop()
-        self._memory = AsyncMemory._of(Engine(parts if self._loop is None else parts.threaded(), now, count))
+        self._memory = AsyncMemory._of(
+            Engine(parts if self._loop is None else parts.threaded(), now, count, zone)
+        )
 
     @overload
     def remember(  # type: ignore[overload-overlap]  # a str is a Sequence[str] too
@@ -174,7 +179,8 @@ class Memory(Upkeep, Management):
         self, query: str, *, where: Where | None = None, limit: int = 10, token_budget: int | None = None,
         strategy: str | Strategy = "relevant", as_of: datetime | str | None = None,
         valid_at: datetime | str | None = None, mode: Mode = "hybrid", explain: bool = False,
-        superseded: Superseded = "hide", min_score: float = 0.0, tenant_id: str | None = None,
+        superseded: Superseded = "hide", min_score: float = 0.0,
+        timezone: str | tzinfo | None = None, tenant_id: str | None = None,
         user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
         namespace: str | None = None,
     ) -> Hits:  # fmt: skip
@@ -196,6 +202,7 @@ class Memory(Upkeep, Management):
         - `min_score`: leave out hits with a lower score (0..1).
         - `superseded`: in place of a memory that another visible one supersedes `"hide"` gives that one; `"show"` gives
           them as they are found, with a note on the older.
+        - `timezone`: the time zone of the user who asks, if it is not that of the memory.
         - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: search only the memories of this scope.
 
         Raises `InvalidQuery` for an empty query and an unknown mode, strategy or filter, and `NotSupported` for
@@ -204,7 +211,7 @@ class Memory(Upkeep, Management):
         call = self._memory.recall(
             query, where=where, limit=limit, token_budget=token_budget, strategy=strategy, as_of=as_of,
             valid_at=valid_at, mode=mode, explain=explain, superseded=superseded, min_score=min_score,
-            tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
+            timezone=timezone, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
             namespace=namespace,
         )  # fmt: skip
         return self._run(call)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any, TypeAlias
 
-__all__ = ["Short", "Value", "html_table", "plain", "shortened"]
+__all__ = ["Short", "Value", "html_table", "local", "plain", "shortened"]
 
 Short: TypeAlias = Iterator[tuple[str | None, Any]]
 """Name (`None` for what needs none) and value of what a short form shows."""
@@ -88,3 +88,13 @@ def _cell(value: Any) -> str:
     if isinstance(value, tuple | list):
         return ", ".join(map(str, value))
     return "" if value is None else str(value)
+
+
+def local(moment: datetime, zone: tzinfo) -> datetime:
+    """An aware datetime as the time of a zone; as it is where that lies outside the years 1 to 9999."""
+    if zone is UTC:
+        return moment
+    try:
+        return moment.astimezone(zone)
+    except OverflowError:
+        return moment

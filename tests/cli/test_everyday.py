@@ -54,6 +54,20 @@ def test_list_and_recall_are_narrowed_alike(filled: Call, options: list[str], fo
         assert sorted(line["id"] for line in everything) == sorted(found.split())
 
 
+def test_days_are_those_of_the_time_zone(cli: Call) -> None:
+    zone = "Pacific/Kiritimati"  # the day begins at ten in the morning of UTC
+    assert cli("remember", "kava", "--id", "a", "--created-at", "2026-03-05", "--timezone", zone).code == 0
+    for options, found in ((["--timezone", zone], ["a"]), ([], [])):
+        day = ["--since", "2026-03-05", "--until", "2026-03-05", *options]
+        for command in (["list"], ["recall", "kava"]):
+            assert [line["id"] for line in cli(*command, *day, "--json").lines] == found
+    assert "2026-03-05 00:00" in cli("list", "--timezone", zone).out
+    assert "2026-03-04 10:00" in cli("list").out
+    assert cli("list", "--since", "20260304", "--until", "4 March 2026", "--json").lines
+    wrong = cli("list", "--timezone", "Pacific/Kiritimat")
+    assert (wrong.code, "Did you mean 'Pacific/Kiritimati'?" in wrong.err) == (6, True)
+
+
 def test_a_time_may_be_written_as_in_a_question(filled: Call) -> None:
     assert [line["id"] for line in filled("recall", "tea", "--as-of", "2 weeks ago", "--json").lines] == [
         "old"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, tzinfo
 from typing import Annotated, Any
 
 import typer
 
 from memwell.filters import instant
+from memwell.values import local
 
 __all__ = ["Category", "Since", "Tags", "Until", "ValidAt", "moment", "narrowed"]
 
@@ -36,31 +37,31 @@ def narrowed(
     category: str | None,
     since: str | None,
     until: str | None,
+    zone: tzinfo,
 ) -> dict[str, Any] | None:
-    """The filter of `--where` and of the options beside it: all must hold."""
+    """The filter of `--where` and of the options beside it: all must hold. Days are those of `zone`."""
     parts: list[dict[str, Any]] = [] if where is None else [where]
     parts += [{"tags": {"$contains": tag}} for tag in tags or ()]
     parts += [] if category is None else [{"category": category}]
-    parts += [] if since is None else [{"created_at": {"$gte": moment(since, "--since", end=False)}}]
-    parts += [] if until is None else [{"created_at": {"$lte": moment(until, "--until", end=True)}}]
+    parts += [] if since is None else [{"created_at": {"$gte": moment(since, "--since", zone, end=False)}}]
+    parts += [] if until is None else [{"created_at": {"$lte": moment(until, "--until", zone, end=True)}}]
     return {"$and": parts} if len(parts) > 1 else parts[0] if parts else None
 
 
-def moment(text: str, option: str, *, end: bool) -> datetime:
-    """A time in ISO 8601, or a day or period as in a question ("yesterday", "last May"): its first moment, or with
-    `end` its last.
+def moment(text: str, option: str, zone: tzinfo, *, end: bool) -> datetime:
+    """A time in ISO 8601, or a day or period in `zone` as in a question ("yesterday", "last May"): its first moment, or
+    with `end` its last.
     """
     from memwell.retrieval.analysis.dates import intervals
 
-    now = datetime.now(UTC)
-    exact = instant(text)
+    exact = instant(text, zone)
     if exact is not None and len(text) > len("2026-05-01"):
         return exact
-    found = intervals(text, now) if exact is None else [(exact.toordinal(), exact.toordinal())]
+    day = None if exact is None else local(exact, zone).toordinal()
+    found = intervals(text, datetime.now(zone)) if day is None else [(day, day)]
     if not found:
         raise typer.BadParameter(
             f"{option} {text!r} is no time; write 2026-05-01, 2026-05-01T09:30, yesterday or 'last May'"
         )
-    day = date.fromordinal(found[0][1] if end else found[0][0])
-    start = datetime.combine(day, time.min, UTC)
-    return start + timedelta(days=1) - timedelta(microseconds=1) if end else start
+    bound = date.fromordinal(found[0][1] if end else found[0][0])
+    return datetime.combine(bound, time.max if end else time.min, zone)

@@ -10,10 +10,11 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from memwell.cli.failures import complain
+from memwell.values import local
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -41,16 +42,18 @@ def short(id: str) -> str:
     return id if len(id) <= 12 else id[-8:]
 
 
-def when(moment: datetime | None) -> str:
-    """A moment to the minute, in UTC."""
-    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
+def when(moment: datetime | None, zone: tzinfo = UTC) -> str:
+    """A moment to the minute, in a time zone."""
+    return "" if moment is None else f"{local(moment, zone):%Y-%m-%d %H:%M}"
 
 
 class Output:
     """Stdout in one of three formats."""
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, *, as_json: bool, zone: tzinfo = UTC) -> None:
         self.as_json = as_json
+        self.zone = zone
+        """The time zone of what people read; JSON has UTC."""
         terminal = sys.stdout.isatty() or bool(os.environ.get("FORCE_COLOR"))
         self.fancy = terminal and not as_json
         self._console: Console | None = None

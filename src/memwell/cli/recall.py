@@ -50,9 +50,10 @@ def recall(
     explain: Annotated[bool, typer.Option("--explain", "-x", help="Show the signals of each score.")] = False,
 ) -> None:
     """Find the memories that answer a question, best first."""
-    chosen = narrowed(cli.filter(where), tag, category, since, until)
-    then = None if as_of is None else moment(as_of, "--as-of", end=True)
-    true_at = None if valid_at is None else moment(valid_at, "--valid-at", end=True)
+    zone = cli.out.zone
+    chosen = narrowed(cli.filter(where), tag, category, since, until, zone)
+    then = None if as_of is None else moment(as_of, "--as-of", zone, end=True)
+    true_at = None if valid_at is None else moment(valid_at, "--valid-at", zone, end=True)
     text = content_of(query)
     with cli.memory(embeds=mode != "lexical") as memory:
         started = time.perf_counter()
@@ -81,6 +82,6 @@ def _print(out: Output, hits: list[Hit], *, explain: bool) -> None:
         if out.as_json:
             out.json(hit_to_json(rank, hit))
         elif out.fancy:
-            out.show(shown_hit(rank, hit, explain=explain))
+            out.show(shown_hit(rank, hit, explain=explain, zone=out.zone))
         else:
             plain_hit(out, rank, hit, explain=explain)

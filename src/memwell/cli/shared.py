@@ -19,6 +19,7 @@ import typer
 from memwell.cli.local import remedy
 from memwell.cli.output import Output, short
 from memwell.config import Settings, load
+from memwell.engine.clock import zone_of
 from memwell.errors import InvalidInput, NotFound
 from memwell.fields import LIMITS
 from memwell.sync import Memory
@@ -41,6 +42,7 @@ _OPTIONS: Final[Mapping[str, tuple[str, str]]] = {
     "session": ("ID", "The conversation."),
     "tenant": ("ID", "The tenant. No command sees another tenant."),
     "namespace": ("NAME", "The namespace."),
+    "timezone": ("ZONE", "The time zone of days and times, such as Europe/Berlin, or local. Default: UTC."),
 }
 SHARED: Final = (*_OPTIONS, "json")
 _SHORTEST: Final = 4
@@ -71,7 +73,7 @@ class Cli:
         settings = found.with_options(**chosen)
         named = {f"{name}_id" if name != "namespace" else name: getattr(settings, name) for name in OWNER}
         owner: Any = {name: value for name, value in named.items() if value}
-        return cls(settings, owner, Output(as_json=bool(given.get("json"))))
+        return cls(settings, owner, Output(as_json=bool(given.get("json")), zone=zone_of(settings.timezone)))
 
     def memory(self, *, embeds: bool = False) -> Memory:
         """The memory of this call. Without `embeds` the model is loaded only if an index has to follow the writes."""
@@ -86,7 +88,7 @@ class Cli:
                 )
         index = settings.index if embeds or embedder is not None else None
         cache = None if embedder is None else settings.cache
-        return Memory(settings.url, embedder=embedder, index=index, cache=cache)
+        return Memory(settings.url, embedder=embedder, index=index, cache=cache, timezone=self.out.zone)
 
     def embedder(self) -> str | None:
         """The embedder for the engine."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
+from datetime import tzinfo
 from typing import Annotated
 
 import typer
@@ -45,8 +46,9 @@ def list_(
     everything: Annotated[bool, typer.Option("--all", help="Show all of them.")] = False,
 ) -> None:
     """List memories, newest first."""
-    chosen = narrowed(cli.filter(where), tag, category, since, until)
-    true_at = None if valid_at is None else moment(valid_at, "--valid-at", end=True)
+    zone = cli.out.zone
+    chosen = narrowed(cli.filter(where), tag, category, since, until, zone)
+    true_at = None if valid_at is None else moment(valid_at, "--valid-at", zone, end=True)
     with cli.memory() as memory:
         listing = functools.partial(
             memory.list, where=chosen, order=order, descending=not ascending, valid_at=true_at, **cli.owner
@@ -78,10 +80,11 @@ def _print(cli: Cli, records: Iterator[Record]) -> None:
             cli.out.json(record.to_dict())
     elif not cli.out.fancy:
         for r in records:
-            cli.out.cells((r.id, when(r.created_at), owner_of(r), r.content))
+            cli.out.cells((r.id, when(r.created_at, cli.out.zone), owner_of(r), r.content))
     else:
         rows = [
-            (short(r.id), f"{r.created_at:%Y-%m-%d}", owner_of(r), flat(r.content)[:300]) for r in records
+            (short(r.id), when(r.created_at, cli.out.zone)[:10], owner_of(r), flat(r.content)[:300])
+            for r in records
         ]
         if rows:
             cli.out.table(("id", "when", "who", "content"), rows, wide="content")
@@ -89,7 +92,7 @@ def _print(cli: Cli, records: Iterator[Record]) -> None:
 
 def show(cli: Cli, id: Id, as_of: AsOf = None) -> None:
     """Show one memory in full."""
-    then = None if as_of is None else moment(as_of, "--as-of", end=True)
+    then = None if as_of is None else moment(as_of, "--as-of", cli.out.zone, end=True)
     with cli.memory() as memory:
         record = memory.get(cli.find(memory, id), as_of=then, **cli.owner)
     if cli.out.as_json:
@@ -109,7 +112,7 @@ def history(cli: Cli, id: Id) -> None:
     rows = [
         (
             v.version,
-            when(v.record.updated_at),
+            when(v.record.updated_at, cli.out.zone),
             "now" if v.current else "",
             ", ".join(v.changed),
             flat(v.record.content),
@@ -126,10 +129,10 @@ def stats(cli: Cli) -> None:
     if cli.out.as_json:
         cli.out.json(found.to_dict())
     else:
-        cli.out.pairs(_lines(found))
+        cli.out.pairs(_lines(found, cli.out.zone))
 
 
-def _lines(found: Stats) -> dict[str, object]:
+def _lines(found: Stats, zone: tzinfo) -> dict[str, object]:
     lines: dict[str, object] = {
         "memories": f"{found.records:,}",
         "users": f"{found.users:,}",
@@ -142,7 +145,7 @@ def _lines(found: Stats) -> dict[str, object]:
     lines |= {f"vectors of {name}": f"{count:,}" for name, count in sorted(found.embedded.items())}
     lines |= {"without vectors": f"{found.unembedded:,}", "expired, not yet removed": f"{found.expired:,}"}
     if found.oldest and found.newest:
-        lines |= {"oldest": when(found.oldest), "newest": when(found.newest)}
+        lines |= {"oldest": when(found.oldest, zone), "newest": when(found.newest, zone)}
     if found.bytes is not None:
         lines["size"] = f"{found.bytes / 1e6:,.1f} MB"
     return lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from memwell.cli.output import Output, flat, printable, short, when
@@ -32,7 +33,14 @@ def plain_hit(out: Output, rank: int, hit: Hit, *, explain: bool) -> None:
     """A hit as tab-separated lines: rank, score, id, time, owner, content; then the components, indented by a tab."""
     record = hit.record
     out.cells(
-        (rank, f"{hit.score:.3f}", record.id, when(record.created_at), owner_of(record), record.content)
+        (
+            rank,
+            f"{hit.score:.3f}",
+            record.id,
+            when(record.created_at, out.zone),
+            owner_of(record),
+            record.content,
+        )
     )
     if not explain:
         return
@@ -53,7 +61,7 @@ def bar(score: float, width: int = 10) -> Text:
     return Text.assemble((_FULL * full, colour), (_EMPTY * (width - full), "bright_black"))
 
 
-def shown_hit(rank: int, hit: Hit, *, explain: bool, width: int = 600) -> Table:
+def shown_hit(rank: int, hit: Hit, *, explain: bool, width: int = 600, zone: tzinfo = UTC) -> Table:
     """A hit for the terminal: rank, bar, content, date, owner; with `explain` the components below."""
     from rich.table import Table
     from rich.text import Text
@@ -65,7 +73,8 @@ def shown_hit(rank: int, hit: Hit, *, explain: bool, width: int = 600) -> Table:
     grid.add_column(ratio=1)
     text = hit.why.passage or hit.record.content
     grid.add_row(f"{rank}", bar(hit.score), f"{hit.score:.2f}", marked(_cut(text, width), hit.why.terms))
-    about = (when(hit.record.created_at), owner_of(hit.record), " ".join(f"#{t}" for t in hit.record.tags))
+    tags = " ".join(f"#{t}" for t in hit.record.tags)
+    about = (when(hit.record.created_at, zone), owner_of(hit.record), tags)
     line = "  ".join(x for x in (*about, short(hit.record.id)) if x)
     grid.add_row("", "", "", Text(printable(line), style="dim"))
     for note in hit.why.notes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from memwell.engine.assembly import Parts
 from memwell.engine.encoding import Encoder
@@ -27,15 +27,20 @@ _BACKFILL_EVERY = timedelta(minutes=10)
 
 class Engine:
     """One instance of the engine. Safe to share between tasks and threads. `clock` is one of `clock.checked`, `count`
-    gives the number of a text's tokens.
+    gives the number of a text's tokens, `zone` says on which day a moment falls and is that of times without one.
     """
 
     def __init__(
-        self, parts: Parts, clock: Callable[[], datetime], count: Callable[[str], int] = four_bytes
+        self,
+        parts: Parts,
+        clock: Callable[[], datetime],
+        count: Callable[[str], int] = four_bytes,
+        zone: tzinfo = UTC,
     ) -> None:
         self.parts = parts
         self.clock = clock
         self.count = count
+        self.zone = zone
         self.events = Events()
         self.encoder = None if parts.embedder is None else Encoder(parts.embedder)
         self.closed = False

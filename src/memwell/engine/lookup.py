@@ -13,7 +13,7 @@ from memwell.engine.context import Engine
 from memwell.engine.requests import CountRequest, GetRequest, HistoryRequest, ListRequest, StatsRequest
 from memwell.engine.validation import check_flag, check_id, moment_of, true_at
 from memwell.errors import InvalidInput, InvalidQuery, NotFound, shown
-from memwell.filters import instant, parse
+from memwell.filters import instant
 from memwell.records.codec import dumps
 from memwell.types import Page, Record, Scope, Stats, Version, Where
 
@@ -29,7 +29,7 @@ async def get(engine: Engine, request: GetRequest) -> Record:
     scope = request.scope()
     found = await engine.store.get(scope, [check_id(request.id)], now=engine.clock())
     if found and request.as_of is not None:
-        found = await past.versions_at(engine, scope, found, moment_of("as_of", request.as_of))
+        found = await past.versions_at(engine, scope, found, moment_of("as_of", request.as_of, engine.zone))
     if not found:
         then = "" if request.as_of is None else f" at {shown(request.as_of)}"
         raise NotFound(f"no memory {request.id!r} in this scope{then}", part="memory", operation="get")
@@ -38,13 +38,11 @@ async def get(engine: Engine, request: GetRequest) -> Record:
 
 async def page(engine: Engine, request: ListRequest) -> Page:
     """A page of the scope's memories. Raises `InvalidQuery` for an unknown order, filter or cursor."""
-    where, order, limit = true_at(request.where, request.valid_at), request.order, request.limit
+    where, order, limit = true_at(request.where, request.valid_at, engine.zone), request.order, request.limit
     if not isinstance(order, str) or order not in ORDERS:
         raise InvalidQuery(f"cannot order by {shown(order)}; known: {', '.join(ORDERS)}")
     check_limit(limit)
     check_flag("descending", request.descending)
-    if where is not None:
-        parse(where)
     scope = request.scope()
     seal = _seal(scope, where, order, request.descending)
     after = None if request.cursor is None else _after(request.cursor, seal, order)
@@ -69,9 +67,7 @@ async def history(engine: Engine, request: HistoryRequest) -> list[Version]:
 
 async def count(engine: Engine, request: CountRequest) -> int:
     """How many memories of the scope the filter matches."""
-    where = true_at(request.where, request.valid_at)
-    if where is not None:
-        parse(where)
+    where = true_at(request.where, request.valid_at, engine.zone)
     return await engine.store.count(request.scope(), now=engine.clock(), where=where)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, get_args
 
 from memwell import filters
 from memwell.engine import budget, passages, past, reranking, succession
+from memwell.engine.clock import zone_of
 from memwell.engine.context import Engine
 from memwell.engine.lookup import check_limit
 from memwell.engine.requests import RecallRequest, Superseded
@@ -23,6 +24,7 @@ from memwell.retrieval.ranking import strategies
 from memwell.retrieval.ranking.rank import Ranked, has_evidence, rank
 from memwell.retrieval.ranking.strategies import Strategy
 from memwell.types import Component, Hit, Mode, Record, Why
+from memwell.values import local
 
 if TYPE_CHECKING:
     from memwell.ports import Vectors
@@ -36,13 +38,12 @@ _SPARE = 5
 
 async def recall(engine: Engine, request: RecallRequest) -> Hits:
     """The memories of the scope that answer the question, best first."""
-    now, scope = engine.clock(), request.scope()
+    now, scope, zone = engine.clock(), request.scope(), _zone(engine, request)
     strategy = _checked(engine, request)
-    moment = now if request.as_of is None else moment_of("as_of", request.as_of)
-    where = true_at(request.where, request.valid_at)
-    query = read_query(
-        request.query, actors=await engine.store.actors(scope), times=spans(request.query, moment)
-    )
+    moment = now if request.as_of is None else moment_of("as_of", request.as_of, zone)
+    where = true_at(request.where, request.valid_at, zone)
+    times = spans(request.query, local(moment, zone))
+    query = read_query(request.query, actors=await engine.store.actors(scope), times=times)
     vectors, notes = await _vectors(engine, request.mode, query)
     search = Search(
         scope=scope,
@@ -59,11 +60,15 @@ async def recall(engine: Engine, request: RecallRequest) -> Hits:
     found = await past.search(engine, search)
     if vectors is not None and any(candidate.cosine is None for candidate in found.candidates):
         engine.note_unembedded(now)
-    hits = await _hits(engine, request, strategy, search, query, found, notes)
+    hits = await _hits(engine, request, strategy, search, query, found, notes, zone)
     engine.note_access(scope.tenant_id, [hit.record.id for hit in hits], now)
     engine.emit("recalled", scope, tuple(hit.record.id for hit in hits), query=request.query)
     await engine.housekeeping(now)
-    return Hits(hits, engine.count)
+    return Hits(hits, engine.count, zone)
+
+
+def _zone(engine: Engine, request: RecallRequest) -> tzinfo:
+    return engine.zone if request.timezone is None else zone_of(request.timezone, InvalidQuery)
 
 
 def _checked(engine: Engine, request: RecallRequest) -> Strategy:
@@ -112,13 +117,14 @@ async def _hits(
     query: Query,
     found: Found,
     notes: tuple[str, ...],
+    zone: tzinfo,
 ) -> list[Hit]:
     weights = strategy.signals if request.mode != "semantic" else replace(strategy.signals, lexical=0.0)
     wanted = request.limit if strategy.relevance_only else max(50, 3 * request.limit)
     wanted = reranking.reach(engine, wanted)
     ranked = rank(
         found.candidates,
-        question=question(replace(query, terms=search.terms), now=search.now),
+        question=question(replace(query, terms=search.terms), now=search.now, zone=zone),
         statistics=found.statistics,
         limit=wanted + _SPARE,
         weights=weights,

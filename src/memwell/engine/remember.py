@@ -28,7 +28,7 @@ from memwell.engine.validation import (
 )
 from memwell.errors import InvalidInput, NotFound, shown
 from memwell.fields import CLEARED, RESTORED, SCOPE, named
-from memwell.filters import parse
+from memwell.filters import in_zone
 from memwell.ports import Delete, Embedding, Insert, Update
 from memwell.records.codec import digest
 from memwell.records.ids import new_id
@@ -81,7 +81,10 @@ def _inserts(engine: Engine, request: RememberRequest, now: datetime) -> list[In
         known = ", ".join(get_args(OnDuplicate))
         raise InvalidInput(f"unknown on_duplicate {shown(request.on_duplicate)}; known: {known}")
     given = {name: getattr(request, name) for name in _GIVEN}
-    base, content = Template(given, now, embedded=engine.encoder is not None), request.content
+    base, content = (
+        Template(given, now, embedded=engine.encoder is not None, zone=engine.zone),
+        request.content,
+    )
     if isinstance(content, _ONE):
         return [_insert(content, base, request)]
     if not isinstance(content, Sequence) or isinstance(content, bytes):
@@ -192,7 +195,7 @@ async def update(engine: Engine, request: UpdateRequest) -> Record:
     """Change what is given, keep the version before; returns the new one. Raises `NotFound`, `Conflict`."""
     now = engine.clock()
     given = {name: value for name in _CHANGED if (value := getattr(request, name)) is not None}
-    changes = check_changes(given, now)
+    changes = check_changes(given, now, engine.zone)
     if request.ttl is not None:
         if "expires_at" in changes:
             raise InvalidInput("give ttl or expires_at, not both")
@@ -266,9 +269,8 @@ def _check_version(name: str, version: object) -> None:
 async def forget(engine: Engine, request: ForgetRequest) -> list[str]:
     """Remove memories of the scope for good; returns their ids. Raises `NotFound` for a single id."""
     now, scope, store = engine.clock(), request.scope(), engine.store
-    ids, where = request.ids, request.where
-    if where is not None:
-        parse(where)
+    ids = request.ids
+    where = in_zone(request.where, engine.zone)
     check_flag("everything", request.everything)
     if ids is None and not request.narrowed() and not request.everything:
         raise InvalidInput(_WHOLE_TENANT)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from operator import attrgetter
 from os import PathLike
 from typing import Any, Literal, TypeAlias
@@ -107,6 +107,8 @@ class RecallRequest(OwnedRequest):
     explain: bool = False
     superseded: Superseded = "hide"
     min_score: float = 0.0
+    timezone: str | tzinfo | None = None
+    """`None` means that of the memory."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from typing import Any, Final
 
 from memwell.engine.metadata import check_metadata, encoded
 from memwell.errors import InvalidInput, InvalidQuery, shown
-from memwell.fields import FIELDS, LIMITS, SCOPE, Type, named
-from memwell.filters import instant
+from memwell.fields import FIELDS, LIMITS, SCOPE, Type, named, of_type
+from memwell.filters import in_zone, instant
 from memwell.records.revisions import check_validity
 from memwell.types import Link, NewMemory, Record, Scope, Where
 
@@ -42,11 +42,15 @@ def scope_of(*parts: object) -> Scope:
 class Template:
     """What the records of one `remember` call have in common, checked once."""
 
-    __slots__ = ("_fields", "_now", "dated", "id")
+    __slots__ = ("_fields", "_now", "_zone", "dated", "id")
 
-    def __init__(self, given: Mapping[str, Any], now: datetime, *, embedded: bool) -> None:
-        """`given` are fields of `NewMemory` and a tenant; `embedded`: vectors are going to be stored."""
-        self._now = now
+    def __init__(
+        self, given: Mapping[str, Any], now: datetime, *, embedded: bool, zone: tzinfo = UTC
+    ) -> None:
+        """`given` are fields of `NewMemory` and a tenant; `embedded`: vectors are going to be stored; `zone`: that of
+        times without one.
+        """
+        self._now, self._zone = now, zone
         self.id: str | None = None
         self.dated = False
         self._fields: dict[str, Any] = {
@@ -63,7 +67,7 @@ class Template:
         if not own:
             return self
         found = object.__new__(Template)
-        found._now, found.id, found.dated = self._now, self.id, self.dated
+        found._now, found._zone, found.id, found.dated = self._now, self._zone, self.id, self.dated
         found._fields = dict(self._fields)
         if not own.keys().isdisjoint(SCOPE):
             base = found._fields["scope"]
@@ -77,7 +81,7 @@ class Template:
 
     def _take(self, given: Mapping[str, Any]) -> None:
         """Check and keep the given fields, but for the scope."""
-        fields = self._fields
+        fields, given = self._fields, _placed(given, self._zone)
         for name, check in _GIVEN.items():
             value = given.get(name)
             if value is not None:
@@ -92,12 +96,20 @@ class Template:
             fields["expires_at"] = _expiry(ttl, expires_at, self._now)
 
 
+_TIMES: Final = of_type("time")
 _ITEM: Final = tuple(name for name in NewMemory.__dataclass_fields__ if name != "content")
 
 
-def check_changes(changes: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+def check_changes(changes: Mapping[str, Any], now: datetime, zone: tzinfo = UTC) -> dict[str, Any]:
     """The fields of a change, checked and normalised; `None` clears those that a record may lack."""
-    return {name: _changed(name, value, now) for name, value in changes.items()}
+    return {name: _changed(name, value, now) for name, value in _placed(changes, zone).items()}
+
+
+def _placed(given: Mapping[str, Any], zone: tzinfo) -> Mapping[str, Any]:
+    """The same with times without a zone as times of `zone`."""
+    if zone is UTC:
+        return given
+    return {name: instant(value, zone) or value if name in _TIMES else value for name, value in given.items()}
 
 
 def _changed(name: str, value: Any, now: datetime) -> Any:
@@ -184,9 +196,9 @@ def _unit(name: str, value: object) -> float:
     return float(value)
 
 
-def moment_of(name: str, value: object) -> datetime:
-    """A time argument as an instant in UTC."""
-    moment = instant(value)
+def moment_of(name: str, value: object, zone: tzinfo = UTC) -> datetime:
+    """A time argument as an instant in UTC; one without a zone is in `zone`."""
+    moment = instant(value, zone)
     if moment is None:
         raise InvalidInput(
             f"{name} is a datetime or ISO 8601 text such as 2024-05-31T12:00:00+00:00, not {shown(value)}"
@@ -194,11 +206,14 @@ def moment_of(name: str, value: object) -> datetime:
     return moment
 
 
-def true_at(where: Where | None, valid_at: object) -> Where | None:
-    """A filter that also asks for what is true at a moment, if one is given."""
+def true_at(where: Where | None, valid_at: object, zone: tzinfo) -> Where | None:
+    """The checked filter, which also asks for what is true at a moment, if one is given. Times without a zone are in
+    `zone`.
+    """
+    where = in_zone(where, zone)
     if valid_at is None:
         return where
-    moment = moment_of("valid_at", valid_at)
+    moment = moment_of("valid_at", valid_at, zone)
     begun: Where = {"$or": [{"valid_from": None}, {"valid_from": {"$lte": moment}}]}
     going: Where = {"$or": [{"valid_to": None}, {"valid_to": {"$gt": moment}}]}
     return {"$and": [begun, going, *([] if where is None else [where])]}

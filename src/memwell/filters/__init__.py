@@ -21,7 +21,8 @@ Meaning, the same on every backend (`matches` is the definition):
 - Lists and mappings are equal as wholes. `$contains` is true for a list that has the element, or a text that
   has the substring (case matters).
 - A `datetime` operand compares instants: with record times, and with metadata text in ISO 8601. For record
-  times, ISO text is accepted too. Times without a zone are taken as UTC.
+  times, ISO text is accepted too. Times without a zone are those of the memory's `timezone` beside record
+  times, and UTC beside metadata.
 - Texts are ordered by code point.
 
 Limits: 20 levels, 500 comparisons and 10,000 values in a filter. The words of other systems (`AND`, `{"gte": 3}`) raise
@@ -44,6 +45,7 @@ from memwell.filters.tree import (
     Or,
     clauses,
 )
+from memwell.filters.zones import in_zone
 
 __all__ = [
     "FIELDS",
@@ -64,6 +66,7 @@ __all__ = [
     "clauses",
     "fields",
     "holds",
+    "in_zone",
     "instant",
     "matches",
     "matches_fields",

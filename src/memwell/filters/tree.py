@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, tzinfo
 from typing import Any, Final, TypeAlias
 
 from memwell.fields import named, of_type
@@ -106,20 +106,23 @@ def type_of(value: Any) -> str:
     return "text" if isinstance(value, str) else ""
 
 
-def instant(value: Any) -> datetime | None:
-    """A datetime, date or ISO 8601 text as an instant in UTC; `None` when it is none of these."""
+def instant(value: Any, zone: tzinfo = UTC) -> datetime | None:
+    """A datetime, date or ISO 8601 text as an instant in UTC; `None` when it is none of these. `zone` is that of a time
+    that names none.
+    """
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)
         except ValueError:
             return None
     elif isinstance(value, date) and not isinstance(value, datetime):
-        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+        value = datetime.combine(value, time.min)
     if not isinstance(value, datetime):
         return None
     try:
         moment = value if type(value) is datetime else _plain(value)
-        return moment.replace(tzinfo=UTC) if moment.utcoffset() is None else moment.astimezone(UTC)
+        moment = moment.replace(tzinfo=zone) if moment.utcoffset() is None else moment
+        return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
     except Exception:  # noqa: BLE001  outside the years 1 to 9999, or a time zone class of the caller that fails
         return None
 

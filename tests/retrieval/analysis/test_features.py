@@ -23,21 +23,23 @@ def spoken(content: str, at: datetime = SAID, **metadata: Any) -> Record:
 
 
 def signals(content: str, **metadata: Any) -> tuple[str | None, float, Any]:
-    return read_signals(lexemes_and_signals(spoken(content, **metadata))[1])
+    return read_signals(lexemes_and_signals(spoken(content, **metadata))[1])[:3]
 
 
 def test_a_plain_note_has_words_and_no_line() -> None:
     assert lexemes_and_signals(spoken("The cats like oat milk")) == ("cat like oat milk", "")
     assert lexemes_and_signals(spoken("of the")) == ("", "")
-    assert read_signals("") == (None, 0.0, ())
+    assert read_signals("") == (None, 0.0, (), {})
 
 
 def test_the_line_has_the_speaker_the_idle_share_and_the_times() -> None:
     lexemes, line = lexemes_and_signals(spoken("user: Were you there yesterday or in May?"))
     first, last = date(2023, 5, 1).toordinal(), date(2023, 5, 31).toordinal()
     assert lexemes == "yesterday"
-    assert line == f"user\t1.00\t{DAY - 1}-{DAY - 1},{first}-{last}"
-    assert read_signals(line) == ("user", 1.0, ((DAY - 1, DAY - 1), (first, last)))
+    days = [f"{day}-{day},{first}-{last}" for day in (DAY - 1, DAY - 2, DAY)]
+    assert line == "\t".join(["user", "1.00", *days])
+    assert read_signals(line)[:3] == ("user", 1.0, ((DAY - 1, DAY - 1), (first, last)))
+    assert lexemes_and_signals(spoken("Were you there in May?"))[1] == f"\t1.00\t{first}-{last}"
 
 
 def test_each_signal_may_stand_alone() -> None:
@@ -76,9 +78,11 @@ def test_a_name_before_a_colon_speaks_in_a_session_and_a_label_never() -> None:
         assert read_signals(lexemes_and_signals(made)[1])[0] == speaker, said
 
 
-@pytest.mark.parametrize("line", ["ana", "ana\t0.5", "a\tb\tc", "\t\t5", "\t\tx-y", "\t\t1-2,", "a\t\t\t"])
+@pytest.mark.parametrize(
+    "line", ["ana", "ana\t0.5", "a\tb\tc", "\t\t5", "\t\tx-y", "\t\t1-2,", "a\t\t\t", "a\t\t\t\t\t"]
+)
 def test_anything_else_is_refused(line: str) -> None:
-    with pytest.raises(ValueError, match=r"unpack|invalid literal|could not convert"):
+    with pytest.raises(ValueError, match=r"unpack|columns|invalid literal|could not convert"):
         read_signals(line)
 
 
@@ -93,8 +97,11 @@ def test_any_record_comes_back_from_its_line(content: str, speaker: str | None, 
     lexemes, line = lexemes_and_signals(made)
     actor = " ".join(speaker.split()) if speaker else None
     terms, features = describe(content, created_at=at, actor=actor, in_session=False)
-    actor, question_share, times = read_signals(line)
+    actor, question_share, times, shifted = read_signals(line)
     assert lexemes.split() == terms
     assert (actor or "", times) == (features.actor or "", features.intervals)
+    assert {shift: shifted.get(shift, times) for shift in (-1, 1)} == {
+        shift: features.shifted.get(shift, times) for shift in (-1, 1)
+    }
     assert question_share == pytest.approx(features.question_share, abs=0.005)
     assert "\n" not in line

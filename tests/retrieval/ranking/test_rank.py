@@ -331,7 +331,9 @@ def test_facts_of_a_record() -> None:
         length=3,
         actor="ana",
         day=DAY,
+        second=9 * 3600,
         intervals=((DAY - 1, DAY - 1),),
+        shifted={-1: ((DAY - 2, DAY - 2),), 1: ((DAY, DAY),)},
         question_share=features.question_share,
     )
     assert 0 < features.question_share < 1

@@ -7,7 +7,7 @@ whole contract between a store and `memwell.retrieval.ranking.rank`: some hundre
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, TypeAlias, cast
 
@@ -79,9 +79,9 @@ class Weights:
     """BM25: normalisation by length."""
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            if not is_weight(value := getattr(self, field.name)):
-                raise InvalidQuery(f"the weight {field.name} is a number of at least 0, not {shown(value)}")
+        for each in fields(self):
+            if not is_weight(value := getattr(self, each.name)):
+                raise InvalidQuery(f"the weight {each.name} is a number of at least 0, not {shown(value)}")
 
 
 def is_weight(value: object) -> bool:
@@ -102,9 +102,13 @@ class Features:
     actor: str | None = None
     """Folded name or role of the speaker."""
     day: int | None = None
-    """Ordinal of the day it was said."""
+    """Ordinal of the day it was said, in UTC."""
+    second: int = 0
+    """Second of that day."""
     intervals: Sequence[Interval] = ()
     """Times its text mentions, resolved against that day."""
+    shifted: Mapping[int, Sequence[Interval]] = field(default_factory=dict)
+    """The same for a zone where it was said on the day before (-1) or after (1), as far as they differ."""
     question_share: float = 0.0
     """Share of the text, 0..1, that only asks."""
 

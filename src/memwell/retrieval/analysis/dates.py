@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 
 from memwell.ports.store.search import Interval
@@ -25,7 +25,7 @@ from memwell.retrieval.analysis.days import (
 )
 from memwell.retrieval.analysis.text import analyze
 
-__all__ = ["intervals", "spans"]
+__all__ = ["intervals", "readings", "spans"]
 
 _MONTHS = "january february march april may june july august september october november december".split()
 _WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
@@ -128,6 +128,8 @@ _MARGIN = 40
 _BEGIN = r"(?:(?<!\w)(?=\w)|(?<!\d)(?=\d))"
 """Where an expression can begin. Tested once for all patterns, so that most positions of a text cost almost nothing."""
 
+_DAY_LONG = timedelta(days=1)
+_SECOND, _LAST_BUT_ONE = date.min + _DAY_LONG, date.max - _DAY_LONG
 _DIGIT = re.compile(r"\d")
 _CAPITAL_MONTH = re.compile(r"\b(?:May|March)\b")
 
@@ -241,7 +243,25 @@ def intervals(
     """
     if terms is not None and _has_no_time(text, terms):
         return []
-    return list(dict.fromkeys(interval for interval, _ in _expressions(text, reference)))
+    ref = _day_of(reference)
+    return list(dict.fromkeys(found for match in _expressions(text) if (found := _resolved(match, ref))))
+
+
+def readings(
+    text: str, reference: datetime | date, *, terms: Collection[str] | None = None
+) -> tuple[tuple[Interval, ...], tuple[Interval, ...], tuple[Interval, ...]]:
+    """As `intervals`, for the day before the reference, for its day, and for the day after: a text was said on one of
+    them, depending on the time zone.
+    """
+    matches = [] if terms is not None and _has_no_time(text, terms) else list(_expressions(text))
+    if not matches:
+        return (), (), ()
+    day = _day_of(reference)
+    around = (max(day, _SECOND) - _DAY_LONG, day, min(day, _LAST_BUT_ONE) + _DAY_LONG)
+    before, own, after = (
+        tuple(dict.fromkeys(found for match in matches if (found := _resolved(match, ref)))) for ref in around
+    )
+    return before, own, after
 
 
 def spans(text: str, reference: datetime | date) -> list[tuple[int, int, bool]]:
@@ -251,7 +271,21 @@ def spans(text: str, reference: datetime | date) -> list[tuple[int, int, bool]]:
     """
     if len(text.lower()) != len(text):
         return []
-    return [(match.start(), match.end(), _says_when(match)) for _, match in _expressions(text, reference)]
+    ref = _day_of(reference)
+    return [
+        (match.start(), match.end(), _says_when(match))
+        for match in _expressions(text)
+        if _resolved(match, ref) is not None
+    ]
+
+
+def _day_of(reference: datetime | date) -> date:
+    return reference.date() if isinstance(reference, datetime) else reference
+
+
+def _resolved(match: re.Match[str], ref: date) -> Interval | None:
+    named = _RESOLVE[match.lastgroup or ""](match, ref)
+    return named and on_calendar(named)
 
 
 def _says_when(match: re.Match[str]) -> bool:
@@ -263,8 +297,8 @@ def _says_when(match: re.Match[str]) -> bool:
     return match.lastgroup not in ("weekday", "month")
 
 
-def _expressions(text: str, reference: datetime | date) -> Iterator[tuple[Interval, re.Match[str]]]:
-    """The times that a text mentions, and where."""
+def _expressions(text: str) -> Iterator[re.Match[str]]:
+    """The times that a text may mention."""
     low = text.lower()
     seen = set(_GATE_WORD.findall(low))
     if "May" not in text:
@@ -272,15 +306,9 @@ def _expressions(text: str, reference: datetime | date) -> Iterator[tuple[Interv
     expression = _expression(_kinds(seen, numbers=_DIGIT.search(low) is not None))
     if expression is None:
         return
-    ref = reference.date() if isinstance(reference, datetime) else reference
     for match in expression.finditer(low, *_stretch(low, seen)):
-        kind = match.lastgroup or ""
-        if kind in ("month", "near") and _is_verb(match, text):
-            continue
-        named = _RESOLVE[kind](match, ref)
-        interval = named and on_calendar(named)
-        if interval is not None:
-            yield interval, match
+        if match.lastgroup not in ("month", "near") or not _is_verb(match, text):
+            yield match
 
 
 def _has_no_time(text: str, terms: Collection[str]) -> bool:

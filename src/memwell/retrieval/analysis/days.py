@@ -6,14 +6,16 @@ integers, cheap to store, compare and index.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, time, tzinfo
 from typing import Final
 
 from memwell.ports.store.search import Interval
+from memwell.values import local
 
 __all__ = [
     "SEASONS",
     "around_span",
+    "day_shift",
     "day_span",
     "distance",
     "month_span",
@@ -117,3 +119,10 @@ def on_calendar(interval: Interval) -> Interval | None:
 def distance(a: Interval, b: Interval) -> int:
     """Days between two intervals; 0 if they share a day."""
     return max(0, a[0] - b[1], b[0] - a[1])
+
+
+def day_shift(day: int, seconds: int, zone: tzinfo) -> int:
+    """What is to be added to a day in UTC, at that second of it, to get the day in a zone: -1, 0 or 1."""
+    hours, rest = divmod(seconds, 3600)
+    moment = datetime.combine(date.fromordinal(day), time(hours, rest // 60, rest % 60), UTC)
+    return local(moment, zone).toordinal() - day

@@ -1,18 +1,19 @@
 """The features of a record, extracted once when it is written, and those of a question.
 
 Stores keep the features of a record as one line of text, its *signals*: `actor TAB question share TAB day-day,…`. So a
-search need not parse any content.
+search need not parse any content. What a text mentions relative to its own day ("yesterday") depends on the time zone
+of who reads it. So its times may stand there three times: for the day in UTC, for the day before and for the day after.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime, tzinfo
+from typing import Any, TypeAlias
 
 from memwell.ports.store.search import Features, Interval
-from memwell.retrieval.analysis.dates import intervals
+from memwell.retrieval.analysis.dates import intervals, readings
 from memwell.retrieval.analysis.intent import asks_when, light_terms, prefers_newest
 from memwell.retrieval.analysis.text import (
     Query,
@@ -24,6 +25,7 @@ from memwell.retrieval.analysis.text import (
     without_role,
 )
 from memwell.types import Record
+from memwell.values import local
 
 __all__ = [
     "Question",
@@ -36,6 +38,9 @@ __all__ = [
 
 _LOOSE = 0.6
 """How surely a memory holds an identifier if it has a longer or another form of it."""
+_SHIFTS = (-1, 1)
+"""Days that the day of a record can be away from that in UTC."""
+Times: TypeAlias = tuple[Interval, ...]
 _ACTOR_KEYS = ("speaker", "role", "author", "actor", "name")
 
 
@@ -49,6 +54,8 @@ class Question:
     """Whether it names them; false if it says only "I" or "you"."""
     intervals: Sequence[Interval] = ()
     """Times it mentions."""
+    zone: tzinfo = UTC
+    """The time zone whose days these are."""
     asks_when: bool = False
     """Whether the answer is a time."""
     quotes: bool = False
@@ -73,24 +80,29 @@ def describe(
     """
     prefix, body = split_actor(content)
     terms = analyze(without_role(content))
+    before, times, after = readings(body, created_at, terms=terms)
     speaker = actor or (prefix if prefix and is_speaker(prefix, in_session=in_session) else None)
     return terms, Features(
         length=len(terms),
         actor=fold(speaker) if speaker else None,
         day=created_at.toordinal(),
-        intervals=tuple(intervals(body, created_at, terms=terms)),
+        second=(created_at.hour * 60 + created_at.minute) * 60 + created_at.second,
+        intervals=times,
+        shifted={shift: found for shift, found in ((-1, before), (1, after)) if found != times},
         question_share=question_share(body),
     )
 
 
-def question(query: Query, *, now: datetime) -> Question:
-    """What `query` asks for besides its terms; relative times are resolved against `now`."""
+def question(query: Query, *, now: datetime, zone: tzinfo = UTC) -> Question:
+    """What `query` asks for besides its terms; relative times are resolved against `now` in `zone`."""
+    now = local(now, zone)
     times = tuple(intervals(query.text, now))
     light = light_terms()
     return Question(
         actors=query.actors,
         named=query.named,
         intervals=times,
+        zone=zone,
         light=frozenset(at for at, term in enumerate(query.terms) if term in light),
         newest=prefers_newest(query.text, dated=any(last < now.toordinal() - 1 for _, last in times)),
         asks_when=asks_when(query.text),
@@ -120,22 +132,35 @@ def lexemes_and_signals_of(
     """As `lexemes_and_signals`, from the parts of a record that they depend on."""
     terms, features = describe(content, created_at=created_at, actor=_actor(metadata), in_session=in_session)
     actor, share, times = features.actor, features.question_share, features.intervals
-    if actor is None and not share and not times:
+    if actor is None and not share and not times and not features.shifted:
         return " ".join(terms), ""
-    spans = ",".join([f"{first}-{last}" for first, last in times])
+    days = [times]
+    if features.shifted:
+        days += [features.shifted.get(shift, times) for shift in _SHIFTS]
+    spans = "\t".join([",".join([f"{first}-{last}" for first, last in each]) for each in days])
     return " ".join(terms), f"{actor or ''}\t{f'{share:.2f}' if share else ''}\t{spans}"
 
 
-def read_signals(line: str) -> tuple[str | None, float, tuple[Interval, ...]]:
-    """Actor, question share and times mentioned. Raises `ValueError` for an invalid line."""
+def read_signals(line: str) -> tuple[str | None, float, Times, Mapping[int, Times]]:
+    """Actor, question share and times mentioned, in UTC and for the day before (-1) and after (1). Raises `ValueError`
+    for an invalid line.
+    """
     if not line:
-        return None, 0.0, ()
-    actor, share, spans = line.split("\t")
+        return None, 0.0, (), {}
+    actor, share, *spans = line.split("\t")
+    if len(spans) not in (1, 1 + len(_SHIFTS)):
+        raise ValueError(f"signals with {len(spans)} columns of times")
+    times, *others = [_times(each) for each in spans]
+    shifted = dict(zip(_SHIFTS, others, strict=False))
+    return actor or None, float(share) if share else 0.0, times, shifted
+
+
+def _times(spans: str) -> Times:
     found: list[Interval] = []
     for span in spans.split(",") if spans else ():
         first, _, last = span.partition("-")
         found.append((int(first), int(last)))
-    return actor or None, float(share) if share else 0.0, tuple(found)
+    return tuple(found)
 
 
 def _actor(metadata: Mapping[str, Any]) -> str | None:

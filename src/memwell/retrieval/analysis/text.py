@@ -41,7 +41,7 @@ __all__ = [
     "word_terms",
 ]
 
-ANALYSIS: Final = 2
+ANALYSIS: Final = 3
 """The number of this analysis. What says none was written with number 1."""
 
 STOP_WORDS = frozenset(

@@ -123,12 +123,15 @@ class Corpus:
         """The features of a record."""
         found = self._features.get(slot)
         if found is None:
-            actor, question_share, times = read_signals(self._signals[slot])
+            actor, question_share, times, shifted = read_signals(self._signals[slot])
+            day, rest = divmod(self._created[slot], _DAY)
             found = self._features[slot] = Features(
                 length=self.postings.length(slot),
                 actor=actor,
-                day=self._created[slot] // _DAY + _EPOCH_DAY,
+                day=day + _EPOCH_DAY,
+                second=rest // 1_000_000,
                 intervals=times,
+                shifted=shifted,
                 question_share=question_share,
             )
         return found

@@ -23,12 +23,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from heapq import nlargest
 from math import exp
 from typing import Final, TypeAlias
 
 from memwell.ports.store.search import DEFAULT, Candidate, Features, Interval, Statistics, Weights
-from memwell.retrieval.analysis.days import distance
+from memwell.retrieval.analysis.days import day_shift, distance
 from memwell.retrieval.analysis.features import Question
 from memwell.retrieval.index.postings import idf
 
@@ -272,20 +273,30 @@ def _time(candidates: Sequence[Candidate], question: Question, weights: Weights)
     """Closeness of the question's times to the record's day and to the times that it mentions."""
     if not question.intervals or not weights.time:
         return None
-    times = question.intervals
-    values = [max([_closeness(each, candidate.features) for each in times]) for candidate in candidates]
+    times, zone = question.intervals, question.zone
+    days = [_days(candidate.features, zone) for candidate in candidates]
+    values = [max([_closeness(each, *of_record) for each in times]) for of_record in days]
     return "time", weights.time, values
 
 
-def _closeness(time: Interval, features: Features) -> float:
+def _days(features: Features, zone: tzinfo) -> tuple[int | None, Sequence[Interval]]:
+    """The day of a record and the times that it mentions, in a zone."""
+    day, intervals = features.day, features.intervals
+    if day is None or zone is UTC:
+        return day, intervals
+    shift = day_shift(day, features.second, zone)
+    return day + shift, features.shifted.get(shift, intervals)
+
+
+def _closeness(time: Interval, day: int | None, intervals: Sequence[Interval]) -> float:
     """1 on the same day, falling with the days between. Days before the time count thrice, because people talk about
     things after they happened."""
     best = 0.0
-    if features.day is not None:
-        late = features.day - time[1]
-        days = late if late > 0 else 3 * max(0, time[0] - features.day)
+    if day is not None:
+        late = day - time[1]
+        days = late if late > 0 else 3 * max(0, time[0] - day)
         best = exp(-days / 5)
-    for mentioned in features.intervals:
+    for mentioned in intervals:
         precision = (time[1] - time[0] + 8) / (mentioned[1] - mentioned[0] + 8)
         best = max(best, min(1.0, precision) * exp(-2 * distance(time, mentioned) / 5))
     return best

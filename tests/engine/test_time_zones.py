@@ -1,0 +1,171 @@
+"""The days of questions, memories and filters are those of the user's time zone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memwell import AsyncMemory, ConfigError, InvalidQuery, Memory, Record
+from memwell.engine.clock import zone_of
+from memwell.retrieval.analysis.dates import intervals, readings
+from memwell.retrieval.analysis.days import day_shift
+
+HERE = "America/Los_Angeles"
+EVENING = datetime(2026, 3, 6, 4, 0, tzinfo=UTC)
+"""20:00 on 5 March in Los Angeles."""
+
+
+def naive(year: int, month: int = 1, day: int = 1, hour: int = 0) -> datetime:
+    """A time without a zone."""
+    return datetime(year, month, day, hour)  # noqa: DTZ001
+
+
+def opened(zone: object = HERE, now: datetime = EVENING) -> Memory:
+    return Memory("memory://", embedder=None, clock=lambda: now, timezone=zone)  # type: ignore[arg-type]
+
+
+def first(memory: Memory, question: str, **options: str) -> str:
+    return memory.recall(question, **options)[0].content  # type: ignore[arg-type]
+
+
+def test_today_is_the_day_of_the_user() -> None:
+    with opened() as memory:
+        for day in (4, 5, 6):  # in the evening, which is the next day in UTC
+            memory.remember(f"Plumber, visit {day}", created_at=f"2026-03-0{day}T17:00:00-08:00")
+        for when, day in (("today", 5), ("yesterday", 4), ("on 4 March", 4), ("tomorrow", 6)):
+            assert first(memory, f"the visit of the plumber {when}") == f"Plumber, visit {day}"
+
+
+def test_a_memory_across_midnight_means_the_days_of_its_place() -> None:
+    """Late in the evening, when it is the next day in UTC already, `tomorrow` is the next day there."""
+    with opened() as memory:
+        memory.remember("Dentist tomorrow at nine", created_at="2026-03-03T23:00:00-08:00")
+        memory.remember("Dentist in the afternoon tomorrow", created_at="2026-03-05T12:00:00-08:00")
+        assert first(memory, "dentist on 4 March") == "Dentist tomorrow at nine"
+        assert first(memory, "dentist on 5 March", timezone="Asia/Tokyo") == "Dentist tomorrow at nine"
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12", "Asia/Kathmandu", "UTC", HERE])
+def test_the_zone_of_a_call_counts_before_that_of_the_memory(zone: str) -> None:
+    with opened() as memory:
+        local = EVENING.astimezone(ZoneInfo(zone))
+        memory.remember("The kettle whistled", created_at=local.replace(hour=12))
+        memory.remember("The kettle leaked", created_at=local.replace(hour=12) - timedelta(days=1))
+        memory.remember("The kettle broke", created_at=local.replace(hour=12) + timedelta(days=1))
+        assert first(memory, "the kettle today", timezone=zone) == "The kettle whistled"
+
+
+def test_times_without_a_zone_are_those_of_the_memory() -> None:
+    with opened() as memory:
+        made = memory.remember("A walk", created_at="2026-03-05", expires_at=naive(2026, 3, 9, 12))
+        assert made.created_at == datetime(2026, 3, 5, 8, tzinfo=UTC)
+        assert made.expires_at == datetime(2026, 3, 9, 19, tzinfo=UTC)  # summer time has begun
+        changed = memory.update(made.id, expires_at="2026-03-08T00:00")
+        assert changed.expires_at == datetime(2026, 3, 8, 8, tzinfo=UTC)
+        for where in (
+            {"created_at": {"$gte": "2026-03-05", "$lt": "2026-03-05T00:01"}},
+            {"$or": [{"$not": {"created_at": {"$ne": naive(2026, 3, 5)}}}, {"tags": {"$contains": "x"}}]},
+            {"created_at": {"$in": ["2026-03-05"]}},
+        ):
+            assert memory.count(where=where) == len(memory.list(where=where).records) == 1
+            assert memory.recall("walk", where=where)
+        assert memory.count(where={"created_at": "2026-03-05T00:00:00Z"}) == 0
+        assert not memory.recall("walk", as_of="2026-03-04T23:59")
+        assert memory.recall("walk", as_of="2026-03-05T00:00")
+        assert "[2026-03-05]" in memory.recall("walk").as_text()
+        assert memory.forget(where={"created_at": "2026-03-05"}, everything=True) == [made.id]
+
+
+def test_what_is_stored_depends_on_no_zone(tmp_path: Path) -> None:
+    """One file, two users in two places, both at once."""
+    path, said = tmp_path / "notes.db", datetime(2026, 3, 5, 1, 30, tzinfo=UTC)
+    with (
+        Memory(path, embedder=None, timezone=HERE, clock=lambda: EVENING) as west,
+        Memory(path, embedder=None, timezone="Asia/Tokyo", clock=lambda: EVENING) as east,
+    ):
+        west.remember("The parcel arrives tomorrow", created_at=said)  # 4 March there, 5 March here
+        west.remember("The parcel arrives on a bicycle", created_at=said - timedelta(days=9))
+        for memory, day in ((west, "5 March"), (east, "6 March"), (west, "today"), (east, "today")):
+            hit = memory.recall(f"which parcel arrives on {day}?")[0]
+            time = next(part for part in hit.why.components if part.name == "time")
+            assert (hit.content, time.value) == ("The parcel arrives tomorrow", 1.0)
+    with Memory(path, embedder=None) as memory:
+        assert memory.doctor().ok
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("Europe/Berln", "Did you mean 'Europe/Berlin'?"),
+        ("los angeles", "Did you mean 'America/Los_Angeles'?"),
+        ("+02:00", "unknown time zone '+02:00'. Give an IANA name"),
+        ("", "unknown time zone ''"),
+        ("../../etc/passwd", "unknown time zone"),
+        ("Zürich\0", "unknown time zone"),
+        (3, "timezone= is 3; give an IANA name such as 'Europe/Berlin'"),
+    ],
+)
+def test_a_wrong_zone_says_what_to_give(given: object, said: str) -> None:
+    with pytest.raises(ConfigError) as wrong:
+        opened(given)
+    assert said in str(wrong.value)
+    with opened() as memory, pytest.raises(InvalidQuery) as asked:
+        memory.recall("tea", timezone=given)  # type: ignore[arg-type]
+    assert said in str(asked.value)
+
+
+def test_the_asynchronous_face_has_it_too() -> None:
+    async def made() -> Record:
+        async with AsyncMemory("memory://", embedder=None, timezone=timezone(timedelta(hours=-8))) as memory:
+            return await memory.remember("A walk", created_at="2026-03-05")
+
+    assert asyncio.run(made()).created_at == datetime(2026, 3, 5, 8, tzinfo=UTC)
+
+
+@contextmanager
+def machine_in(name: str) -> Iterator[None]:
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = name
+    time.tzset()
+    try:
+        yield
+    finally:
+        os.environ.pop("TZ")
+        os.environ |= {} if before is None else {"TZ": before}
+        time.tzset()
+
+
+@given(st.datetimes(naive(1990), naive(2037), timezones=st.just(UTC)))
+def test_local_is_the_zone_of_the_machine_with_its_summer_times(moment: datetime) -> None:
+    with machine_in(HERE):
+        local, named = zone_of("local"), ZoneInfo(HERE)
+        there = moment.astimezone(local)
+        assert there.replace(tzinfo=None) == moment.astimezone(named).replace(tzinfo=None)
+        assert there.utcoffset() == moment.astimezone(named).utcoffset()
+
+
+ZONES = st.sampled_from([HERE, "Asia/Tokyo", "Pacific/Kiritimati", "Etc/GMT+12", "Asia/Kathmandu", "UTC"])
+RELATIVE = st.sampled_from(
+    "yesterday|today|tomorrow|last week|next month|last Friday|on Monday|two weeks ago|in 3 days|last May|in June"
+    "|this weekend|recently|last year|5 May|March 5".split("|")
+)
+
+
+@given(RELATIVE, st.datetimes(naive(2000), naive(2040), timezones=st.just(UTC)), ZONES)
+def test_one_of_the_three_readings_of_a_text_is_that_of_its_place(
+    text: str, said: datetime, zone: str
+) -> None:
+    there = said.astimezone(ZoneInfo(zone))
+    shift = day_shift(said.toordinal(), said.hour * 3600 + said.minute * 60 + said.second, ZoneInfo(zone))
+    assert said.toordinal() + shift == there.toordinal()
+    assert readings(text, said)[shift + 1] == tuple(intervals(text, there))
