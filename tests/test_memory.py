@@ -16,6 +16,10 @@ from memwell.ports import Store
 from memwell.registry import open_embedder, open_store
 from memwell.testing import run
 from memwell.testing.memory import MemoryConformance, MemoryFrontage, OnALoop, Words
+from memwell.testing.memory.changing import Changing
+from memwell.testing.memory.recalling import Recalling
+from memwell.testing.memory.relating import Relating
+from memwell.testing.memory.remembering import Remembering
 from memwell.testing.samples import Clock
 from memwell.wrappers.threaded import threaded
 
@@ -54,16 +58,12 @@ class TestAsync(MemoryConformance):
         return lambda *a, **o: cast("Memory", OnALoop(AsyncMemory(*a, **o)))
 
 
-class TestInMemory(MemoryConformance):
-    """The model."""
+class TestInMemory(Remembering, Changing, Recalling, Relating):
+    """What touches storage. The store is the model of `memwell.testing.machine`, and passes the suite of stores."""
 
     @pytest.fixture
     def url(self) -> str:
         return "memory://"
-
-    @pytest.fixture
-    def lasting(self) -> str:
-        pytest.skip("memory:// lasts no longer than it is open")
 
 
 TALK = [

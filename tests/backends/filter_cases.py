@@ -17,7 +17,7 @@ from memwell.types import Record, Scope
 
 __all__ = ["EXAMPLES", "FilterCases", "Select", "agree", "record"]
 
-EXAMPLES = int(os.environ.get("MEMWELL_EXAMPLES", "500"))
+EXAMPLES = int(os.environ.get("MEMWELL_EXAMPLES", "200"))
 Select = Callable[[Sequence[Record], Any], list[int]]
 CHECKS = [HealthCheck.too_slow, HealthCheck.differing_executors]
 T0 = datetime(2024, 5, 1, 12, tzinfo=UTC)

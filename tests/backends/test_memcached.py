@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import re
 import time
@@ -14,6 +13,7 @@ import pytest
 from pymemcache import exceptions as native
 from pymemcache.client.base import Client, PooledClient
 from tests.backends.network import Network
+from tests.processes import PROCESSES
 
 from memwell._bridge import drive
 from memwell.backends.memcached import MemcachedKeyValue
@@ -22,9 +22,10 @@ from memwell.ports import KeyValue
 from memwell.registry import open_keyvalue
 from memwell.testing import run
 from memwell.testing.keyvalue import KeyValueConformance
+from memwell.testing.keyvalue.expiry import Expiry
 from memwell.testing.services import MemcachedServer, Service
 
-PROCESSES = 4
+MANY = 4
 
 
 class Clock:
@@ -76,8 +77,8 @@ class TestMemcachedKeyValue(KeyValueConformance):
         return clock.advance
 
 
-class TestMemcachedInRealTime(KeyValueConformance):
-    """The same without a clock of ours: what a user gets."""
+class TestMemcachedInRealTime(Expiry):
+    """Expiry without a clock of ours: what a user gets."""
 
     ttl = 0.2
 
@@ -269,11 +270,10 @@ def _race(url: str, start: Any, number: int, results: Any) -> None:
 def test_processes_that_race_lose_nothing(memcached_url: str) -> None:
     part = open_keyvalue(memcached_url)
     run(part, part.set_many({f"{kind} {name}": b"t" for kind in ("token", "swap") for name in range(30)}))
-    context = multiprocessing.get_context("spawn")
-    start, results = context.Barrier(PROCESSES), context.SimpleQueue()
+    start, results = PROCESSES.Barrier(MANY), PROCESSES.SimpleQueue()
     workers = [
-        context.Process(target=_race, args=(memcached_url, start, number, results))
-        for number in range(PROCESSES)
+        PROCESSES.Process(target=_race, args=(memcached_url, start, number, results))
+        for number in range(MANY)
     ]
     for worker in workers:
         worker.start()
@@ -281,7 +281,7 @@ def test_processes_that_race_lose_nothing(memcached_url: str) -> None:
     for worker in workers:
         worker.join()
     assert sorted(name for names in won for name in names) == list(range(30))
-    assert sorted(-n for some in counts for n in some) == list(range(1, 100 * PROCESSES + 1))
+    assert sorted(-n for some in counts for n in some) == list(range(1, 100 * MANY + 1))
     assert sum(removed) == sum(swapped) == 30
     run(part, part.close())
 

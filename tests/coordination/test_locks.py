@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
 import signal
 import threading
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.processes import PROCESSES
 
 from memwell import Conflict, InvalidInput, Unavailable, _bridge, lock, lock_sync
 from memwell.backends.memory.keyvalue import MemoryKeyValue
@@ -24,8 +24,6 @@ from memwell.testing import run
 from memwell.testing.flaky import Faults, Flaky
 from memwell.testing.services import MemcachedServer, RedisServer
 from memwell.wrappers import Threaded
-
-SPAWN = multiprocessing.get_context("spawn")
 
 
 class Clock:
@@ -481,8 +479,8 @@ def _work(url: str, path: str, start: Any, turns: int) -> None:
 
 def test_processes_take_turns_and_their_tokens_grow(url: str, tmp_path: Path) -> None:
     (tmp_path / "count").write_text("0")
-    start = SPAWN.Barrier(4)
-    workers = [SPAWN.Process(target=_work, args=(url, str(tmp_path), start, 15)) for _ in range(4)]
+    start = PROCESSES.Barrier(4)
+    workers = [PROCESSES.Process(target=_work, args=(url, str(tmp_path), start, 15)) for _ in range(4)]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -516,8 +514,8 @@ def holder(url: str) -> Iterator[Callable[[float, bool], tuple[Any, Any, int]]]:
     started: list[Any] = []
 
     def start(ttl: float, renew: bool) -> tuple[Any, Any, int]:
-        ours, theirs = SPAWN.Pipe()
-        process = SPAWN.Process(target=_hold, args=(url, theirs, ttl, renew))
+        ours, theirs = PROCESSES.Pipe()
+        process = PROCESSES.Process(target=_hold, args=(url, theirs, ttl, renew))
         process.start()
         started.append(process)
         return process, ours, ours.recv()

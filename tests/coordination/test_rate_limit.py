@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import multiprocessing
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.processes import PROCESSES
 
 from memwell import InvalidInput, Rate, Unavailable, _bridge, rate_limit, rate_limit_sync
 from memwell.backends.memory.keyvalue import MemoryKeyValue
@@ -20,8 +20,6 @@ from memwell.ports import KeyValue
 from memwell.registry import open_keyvalue
 from memwell.testing.flaky import Faults, Flaky
 from memwell.wrappers.base import KeyValueWrapper
-
-SPAWN = multiprocessing.get_context("spawn")
 
 
 class Clock:
@@ -230,8 +228,8 @@ def _noon() -> float:
 @pytest.mark.parametrize("kind", ["sqlite", "redis", "memcached"])
 def test_processes_share_one_limit(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/kv.db" if kind == "sqlite" else request.getfixturevalue(f"{kind}_url")
-    start, results = SPAWN.Barrier(4), SPAWN.SimpleQueue()
-    workers = [SPAWN.Process(target=_ask, args=(url, start, results)) for _ in range(4)]
+    start, results = PROCESSES.Barrier(4), PROCESSES.SimpleQueue()
+    workers = [PROCESSES.Process(target=_ask, args=(url, start, results)) for _ in range(4)]
     for worker in workers:
         worker.start()
     allowed = sum(results.get() for _ in workers)

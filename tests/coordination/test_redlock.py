@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.processes import PROCESSES
 
 from memwell import Conflict, InvalidInput, Unavailable, _bridge, redlock, redlock_sync
 from memwell.backends.memory.keyvalue import MemoryKeyValue
@@ -20,8 +20,6 @@ from memwell.registry import open_keyvalue
 from memwell.testing import run
 from memwell.testing.flaky import Faults, Flaky
 from memwell.testing.services import RedisServer
-
-SPAWN = multiprocessing.get_context("spawn")
 
 
 class Clock:
@@ -242,9 +240,9 @@ def test_there_is_one_holder_at_a_time_among_processes_while_servers_die(
     servers: list[RedisServer], tmp_path: Path
 ) -> None:
     (tmp_path / "count").write_text("0")
-    start = SPAWN.Barrier(5)
+    start = PROCESSES.Barrier(5)
     urls = [server.url for server in servers]
-    workers = [SPAWN.Process(target=_work, args=(urls, str(tmp_path), start, 10)) for _ in range(4)]
+    workers = [PROCESSES.Process(target=_work, args=(urls, str(tmp_path), start, 10)) for _ in range(4)]
     for worker in workers:
         worker.start()
     start.wait()

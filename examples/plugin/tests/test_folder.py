@@ -14,7 +14,8 @@ from memwell_folder import FolderStore
 
 
 class TestFolderStore(StoreConformance):
-    many = 5_000  # a file for each, and a search reads them all
+    many = 2_000  # a file for each, and a search reads them all
+    plenty = 1_050
 
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[FolderStore]:

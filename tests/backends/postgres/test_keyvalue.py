@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
 import pytest
+from tests.processes import PROCESSES
 
 from memwell.backends.postgres import Settings
 from memwell.backends.postgres.keyvalue import PostgresKeyValue
@@ -16,8 +16,9 @@ from memwell.ports import KeyValue
 from memwell.registry import Url, open_keyvalue
 from memwell.testing import race, run, services
 from memwell.testing.keyvalue import KeyValueConformance
+from memwell.testing.keyvalue.conditions import Conditions
 
-PROCESSES = 4
+MANY = 4
 
 
 class Clock:
@@ -66,12 +67,16 @@ class TestPostgresKeyValue(KeyValueConformance):
         return clock.advance
 
 
-class TestBehindAPooler(TestPostgresKeyValue):
+class TestBehindAPooler(Conditions):
     """Every call in a transaction of its own that sets the session up, without prepared statements."""
 
     @pytest.fixture
     def postgres_url(self, postgres_url: str) -> str:
         return f"{postgres_url}&prepare=false"
+
+    @pytest.fixture
+    def keyvalue(self, part: PostgresKeyValue) -> KeyValue:
+        return part
 
 
 def test_values_counters_and_expiries_outlive_the_server() -> None:
@@ -195,11 +200,10 @@ def _race(url: str, start: Any, number: int, results: Any) -> None:
 
 
 def test_processes_that_race_on_one_server_lose_nothing(postgres_url: str) -> None:
-    context = multiprocessing.get_context("spawn")
-    start, results = context.Barrier(PROCESSES + 1), context.SimpleQueue()
+    start, results = PROCESSES.Barrier(MANY + 1), PROCESSES.SimpleQueue()
     workers = [
-        context.Process(target=_race, args=(postgres_url, start, number + 1, results))
-        for number in range(PROCESSES)
+        PROCESSES.Process(target=_race, args=(postgres_url, start, number + 1, results))
+        for number in range(MANY)
     ]
     for worker in workers:
         worker.start()
@@ -211,10 +215,10 @@ def test_processes_that_race_on_one_server_lose_nothing(postgres_url: str) -> No
     for worker in workers:
         worker.join()
     assert sorted(name for won, _, _, _ in outcomes for name in won) == list(range(30))
-    assert sorted(n for _, counts, _, _ in outcomes for n in counts) == list(range(1, 200 * PROCESSES + 1))
+    assert sorted(n for _, counts, _, _ in outcomes for n in counts) == list(range(1, 200 * MANY + 1))
     assert sum(removed for _, _, removed, _ in outcomes) == 30
     assert sum(replaced for _, _, _, replaced in outcomes) == 30
-    assert run(part, part.get("count")) == b"%d" % (200 * PROCESSES)
+    assert run(part, part.get("count")) == b"%d" % (200 * MANY)
     run(part, part.close())
 
 
@@ -226,11 +230,10 @@ def _first(url: str, start: Any, results: Any) -> None:
 
 
 def test_processes_that_start_at_once_on_an_empty_database_share_one_table(postgres_url: str) -> None:
-    context = multiprocessing.get_context("spawn")
-    start, results = context.Barrier(PROCESSES), context.SimpleQueue()
-    workers = [context.Process(target=_first, args=(postgres_url, start, results)) for _ in range(PROCESSES)]
+    start, results = PROCESSES.Barrier(MANY), PROCESSES.SimpleQueue()
+    workers = [PROCESSES.Process(target=_first, args=(postgres_url, start, results)) for _ in range(MANY)]
     for worker in workers:
         worker.start()
-    assert sorted(results.get() for _ in workers) == list(range(1, PROCESSES + 1))
+    assert sorted(results.get() for _ in workers) == list(range(1, MANY + 1))
     for worker in workers:
         worker.join()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 import pytest
+from tests.processes import PROCESSES
 
 from memwell.backends.postgres import Settings
 from memwell.backends.postgres.log import PostgresLog
@@ -19,7 +19,7 @@ from memwell.registry import Url, open_log
 from memwell.testing import run, services
 from memwell.testing.logs import LogConformance
 
-PROCESSES = 4
+MANY = 4
 
 
 def opened(url: str, clock: Callable[[], float] | None = None) -> PostgresLog:
@@ -40,12 +40,14 @@ class TestPostgresLog(LogConformance):
         run(part, part.close())
 
 
-class TestBehindAPooler(TestPostgresLog):
-    """Every call in a transaction of its own that sets the session up, without prepared statements."""
-
-    @pytest.fixture
-    def postgres_url(self, postgres_url: str) -> str:
-        return f"{postgres_url}&prepare=false"
+def test_behind_a_pooler_every_call_has_a_transaction_of_its_own(postgres_url: str) -> None:
+    """It sets the session up, without prepared statements."""
+    log, suite = open_log(f"{postgres_url}&prepare=false"), LogConformance()
+    try:
+        suite.test_calls_at_once_lose_nothing_and_keep_each_call_together(log)
+        suite.test_random_operations_equal_a_list(log)
+    finally:
+        run(log, log.close())
 
 
 def test_streams_outlive_the_server_and_positions_grow_on() -> None:
@@ -126,11 +128,10 @@ def _write(url: str, start: Any, writer: int, results: Any) -> None:
 
 
 def test_processes_that_append_to_one_stream_lose_nothing_and_a_reader_sees_all(postgres_url: str) -> None:
-    context = multiprocessing.get_context("spawn")
-    start, results = context.Barrier(PROCESSES + 1), context.SimpleQueue()
+    start, results = PROCESSES.Barrier(MANY + 1), PROCESSES.SimpleQueue()
     workers = [
-        context.Process(target=_write, args=(postgres_url, start, number, results))
-        for number in range(PROCESSES)
+        PROCESSES.Process(target=_write, args=(postgres_url, start, number, results))
+        for number in range(MANY)
     ]
     for worker in workers:
         worker.start()
@@ -138,7 +139,7 @@ def test_processes_that_append_to_one_stream_lose_nothing_and_a_reader_sees_all(
 
     async def follow() -> list[tuple[str, bytes]]:
         seen: list[tuple[str, bytes]] = []
-        while len(seen) < PROCESSES * 300:
+        while len(seen) < MANY * 300:
             page = await part.read("s", after=seen[-1][0] if seen else None, limit=50)
             seen += [(entry.position, entry.data) for entry in page]
         return seen
@@ -149,8 +150,8 @@ def test_processes_that_append_to_one_stream_lose_nothing_and_a_reader_sees_all(
     for worker in workers:
         worker.join()
     assert [at for at, _ in seen] == sorted(at for calls in given for call in calls for at in call)
-    assert [data for _, data in seen[1::2]] == [b"-"] * (PROCESSES * 150)
-    for writer in range(PROCESSES):
+    assert [data for _, data in seen[1::2]] == [b"-"] * (MANY * 150)
+    for writer in range(MANY):
         own = [data for _, data in seen if data.startswith(b"%d " % writer)]
         assert own == [b"%d %d" % (writer, number) for number in range(150)]
     run(part, part.close())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -13,6 +12,7 @@ import pytest
 import redis as native
 from redis import asyncio as native_asyncio
 from redis import exceptions as errors
+from tests.processes import PROCESSES
 
 from memwell.backends.redis import Clients, Script, Settings, SyncClients, together, translate
 from memwell.backends.redis.keyvalue import RedisKeyValue
@@ -506,8 +506,7 @@ def test_a_cluster_that_is_none_is_configuration(here: Settings) -> None:
 
 
 def test_spawned_processes_take_settings_with_them(here: Settings) -> None:
-    context = multiprocessing.get_context("spawn")
-    child = context.Process(target=_write, args=(here,))
+    child = PROCESSES.Process(target=_write, args=(here,))
     child.start()
     child.join()
     clients = SyncClients(here)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 import redis as native
 from redis import asyncio as native_asyncio
+from tests.processes import PROCESSES
 
 from memwell.backends.redis import Settings
 from memwell.backends.redis.keyvalue import RedisKeyValue
@@ -21,7 +21,7 @@ from memwell.testing import run
 from memwell.testing.keyvalue import KeyValueConformance
 from memwell.testing.services import RedisServer, Service
 
-PROCESSES = 4
+MANY = 4
 
 
 class RealTime(KeyValueConformance):
@@ -184,10 +184,9 @@ def _race(url: str, start: Any, number: int, results: Any) -> None:
 def test_processes_that_race_lose_nothing(redis_url: str) -> None:
     part = open_keyvalue(redis_url)
     run(part, part.set_many({f"{kind} {name}": b"t" for kind in ("token", "swap") for name in range(30)}))
-    context = multiprocessing.get_context("spawn")
-    start, results = context.Barrier(PROCESSES), context.SimpleQueue()
+    start, results = PROCESSES.Barrier(MANY), PROCESSES.SimpleQueue()
     workers = [
-        context.Process(target=_race, args=(redis_url, start, number, results)) for number in range(PROCESSES)
+        PROCESSES.Process(target=_race, args=(redis_url, start, number, results)) for number in range(MANY)
     ]
     for worker in workers:
         worker.start()
@@ -195,7 +194,7 @@ def test_processes_that_race_lose_nothing(redis_url: str) -> None:
     for worker in workers:
         worker.join()
     assert sorted(name for names in won for name in names) == list(range(30))
-    assert sorted(n for some in counts for n in some) == list(range(1, 200 * PROCESSES + 1))
-    assert sorted(n for some in brief for n in some) == list(range(1, 100 * PROCESSES + 1))
+    assert sorted(n for some in counts for n in some) == list(range(1, 200 * MANY + 1))
+    assert sorted(n for some in brief for n in some) == list(range(1, 100 * MANY + 1))
     assert sum(removed) == sum(swapped) == 30
     run(part, part.close())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 import redis as native
 from redis import asyncio as native_asyncio
+from tests.processes import PROCESSES
 
 from memwell.backends.redis import Settings
 from memwell.backends.redis.keyvalue import RedisKeyValue
@@ -22,7 +22,7 @@ from memwell.testing import run
 from memwell.testing.logs import LogConformance
 from memwell.testing.services import RedisServer, Service
 
-PROCESSES = 4
+MANY = 4
 LAST = f"{2**64 - 1:020d}"
 
 
@@ -169,11 +169,9 @@ def _write(url: str, start: Any, writer: int, results: Any) -> None:
 
 
 def test_processes_that_append_to_one_stream_lose_nothing(redis_url: str, log: Log) -> None:
-    context = multiprocessing.get_context("spawn")
-    start, results = context.Barrier(PROCESSES), context.SimpleQueue()
+    start, results = PROCESSES.Barrier(MANY), PROCESSES.SimpleQueue()
     workers = [
-        context.Process(target=_write, args=(redis_url, start, number, results))
-        for number in range(PROCESSES)
+        PROCESSES.Process(target=_write, args=(redis_url, start, number, results)) for number in range(MANY)
     ]
     for worker in workers:
         worker.start()
@@ -182,6 +180,6 @@ def test_processes_that_append_to_one_stream_lose_nothing(redis_url: str, log: L
         worker.join()
     entries = run(log, log.read("s", limit=10_000))
     assert [entry.position for entry in entries] == sorted(p for some in given for ps in some for p in ps)
-    for writer in range(PROCESSES):
+    for writer in range(MANY):
         own = [entry.data for entry in entries if entry.data.startswith(b"%d " % writer)]
         assert own == [b"%d %d" % (writer, number) for number in range(150)]

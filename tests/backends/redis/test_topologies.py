@@ -17,6 +17,7 @@ from memwell.ports import KeyValue, Log, Port
 from memwell.registry import Url, open_keyvalue, open_log
 from memwell.testing import race, run
 from memwell.testing.keyvalue import KeyValueConformance
+from memwell.testing.keyvalue.conditions import Conditions
 from memwell.testing.logs import LogConformance
 from memwell.testing.services import RedisServer, Service
 from memwell.testing.services.redis_topologies import RedisCluster, WatchedRedis, call
@@ -137,16 +138,18 @@ def watched() -> Iterator[WatchedRedis]:
         yield started
 
 
-class TestKeyValueByWayOfSentinel(RealTime):
+class TestKeyValueByWayOfSentinel(Conditions):
+    """The clients are those of one server, but for the way to it; here are the calls that carry a script."""
+
     @pytest.fixture
     def keyvalue(self, watched: WatchedRedis) -> Iterator[KeyValue]:
         yield from opened(open_keyvalue(fresh(watched.url)))
 
 
-class TestLogByWayOfSentinel(LogConformance):
-    @pytest.fixture
-    def log(self, watched: WatchedRedis) -> Iterator[Log]:
-        yield from opened(open_log(fresh(watched.url)))
+def test_a_log_goes_by_way_of_sentinel_too(watched: WatchedRedis) -> None:
+    for log in opened(open_log(fresh(watched.url))):
+        LogConformance().test_calls_at_once_lose_nothing_and_keep_each_call_together(log)
+        LogConformance().test_random_operations_equal_a_list(log)
 
 
 def patiently(part: Port, again: Callable[[], Awaitable[T]]) -> T:

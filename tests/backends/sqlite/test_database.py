@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import multiprocessing
 import os
 import signal
 import sqlite3
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.processes import PROCESSES
 
 from memwell.backends.sqlite.connect import connections
 from memwell.backends.sqlite.database import Database, translate
@@ -666,9 +666,8 @@ def _start(path: Path, start: Any, results: Any) -> None:
 
 
 def test_any_number_of_processes_may_create_one_file_at_once(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    start, results = context.Barrier(6), context.SimpleQueue()
-    workers = [context.Process(target=_start, args=(tmp_path / "a.db", start, results)) for _ in range(6)]
+    start, results = PROCESSES.Barrier(6), PROCESSES.SimpleQueue()
+    workers = [PROCESSES.Process(target=_start, args=(tmp_path / "a.db", start, results)) for _ in range(6)]
     for worker in workers:
         worker.start()
     assert [results.get() for _ in workers] == [1] * 6

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.processes import PROCESSES
 
 from memwell.backends.sqlite.keyvalue import SqliteKeyValue
 from memwell.errors import ConfigError, Corrupt
@@ -16,7 +16,7 @@ from memwell.ports import KeyValue
 from memwell.testing import run
 from memwell.testing.keyvalue import KeyValueConformance
 
-PROCESSES = 6
+MANY = 6
 
 
 class Clock:
@@ -116,11 +116,10 @@ def _race(path: Path, start: Any, number: int, results: Any) -> None:
 def test_processes_that_race_on_one_file_lose_nothing(tmp_path: Path) -> None:
     part = SqliteKeyValue(tmp_path / "kv.db")
     run(part, part.set_many({f"token {name}": b"t" for name in range(30)}))
-    context = multiprocessing.get_context("spawn")
-    start, results = context.Barrier(PROCESSES), context.SimpleQueue()
+    start, results = PROCESSES.Barrier(MANY), PROCESSES.SimpleQueue()
     workers = [
-        context.Process(target=_race, args=(tmp_path / "kv.db", start, number, results))
-        for number in range(PROCESSES)
+        PROCESSES.Process(target=_race, args=(tmp_path / "kv.db", start, number, results))
+        for number in range(MANY)
     ]
     for worker in workers:
         worker.start()
@@ -128,9 +127,7 @@ def test_processes_that_race_on_one_file_lose_nothing(tmp_path: Path) -> None:
     for worker in workers:
         worker.join()
     assert sorted(name for won, _, _ in outcomes for name in won) == list(range(30))
-    assert sorted(count for _, counts, _ in outcomes for count in counts) == list(
-        range(1, 200 * PROCESSES + 1)
-    )
+    assert sorted(count for _, counts, _ in outcomes for count in counts) == list(range(1, 200 * MANY + 1))
     assert sum(removed for _, _, removed in outcomes) == 30
-    assert run(part, part.get("count")) == b"%d" % (200 * PROCESSES)
+    assert run(part, part.get("count")) == b"%d" % (200 * MANY)
     run(part, part.close())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.processes import PROCESSES
 
 from memwell.backends.sqlite.keyvalue import SqliteKeyValue
 from memwell.backends.sqlite.log import SqliteLog
@@ -17,7 +17,7 @@ from memwell.ports import Log
 from memwell.testing import run
 from memwell.testing.logs import LogConformance
 
-PROCESSES = 4
+MANY = 4
 
 
 class TestSqliteLog(LogConformance):
@@ -75,11 +75,10 @@ def _write(path: Path, start: Any, writer: int, results: Any) -> None:
 
 
 def test_processes_that_append_to_one_file_lose_nothing(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    start, results = context.Barrier(PROCESSES), context.SimpleQueue()
+    start, results = PROCESSES.Barrier(MANY), PROCESSES.SimpleQueue()
     workers = [
-        context.Process(target=_write, args=(tmp_path / "log.db", start, number, results))
-        for number in range(PROCESSES)
+        PROCESSES.Process(target=_write, args=(tmp_path / "log.db", start, number, results))
+        for number in range(MANY)
     ]
     for worker in workers:
         worker.start()
@@ -89,7 +88,7 @@ def test_processes_that_append_to_one_file_lose_nothing(tmp_path: Path) -> None:
     part = SqliteLog(tmp_path / "log.db")
     entries = run(part, part.read("s", limit=10_000))
     assert [entry.position for entry in entries] == sorted(p for some in given for ps in some for p in ps)
-    for writer in range(PROCESSES):
+    for writer in range(MANY):
         own = [entry.data for entry in entries if entry.data.startswith(b"%d " % writer)]
         assert own == [b"%d %d" % (writer, number) for number in range(150)]
     run(part, part.close())
