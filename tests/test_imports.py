@@ -19,14 +19,14 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src"
 PORTS = {"Store", "VectorIndex", "Embedder", "Reranker", "KeyValue", "Log"}
 ROOMS = (
-    {"types", "values", "hits", "errors", "capabilities", "frozen", "fields", "_forks"},
+    {"types", "values", "hits", "errors", "capabilities", "frozen", "fields", "sealed", "_forks"},
     {"filters", "masking", "_bridge"},
     {"ports", "events", "config"},
     {"records", "network", "urls", "resilience", "importers"},
     {"retrieval", "registry"},
-    {"followers", "coordination"},
+    {"followers", "coordination", "security"},
     {"backends", "indexes", "embedders", "rerankers", "wrappers"},
-    {"engine", "faces", "scoped", "memory", "policies", "security"},
+    {"engine", "faces", "scoped", "memory", "policies"},
     {"sync"},
     {"cli", "testing", "__main__", "compat", "server", "mcp", "web", "integrations", "client"},
 )

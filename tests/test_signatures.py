@@ -121,6 +121,7 @@ def test_what_is_given_arrives_in_the_request(name: str, monkeypatch: pytest.Mon
 ENGINE = dict.fromkeys(("get", "list", "history", "count", "stats"), "lookup")
 ENGINE |= dict.fromkeys(("relate", "unrelate", "related"), "links")
 ENGINE |= dict.fromkeys(("update", "forget", "restore"), "remember")
+ENGINE["shred"] = "keys"
 
 
 @pytest.mark.parametrize("name", NAMES)

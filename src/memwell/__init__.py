@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     )
     from memwell.retrieval.ranking.rules import Boost
     from memwell.retrieval.ranking.strategies import STRATEGIES, Strategy
+    from memwell.security.keyring import Keyring, KeyService
     from memwell.security.receipts import Erased, Receipt
     from memwell.sync import Memory
     from memwell.types import (
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
         Health,
         Hit,
         Imported,
+        KeyStatus,
         Link,
         NewMemory,
         Owner,
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
         Reembedded,
         Related,
         Report,
+        Rotated,
         Scope,
         Stats,
         Trace,
@@ -83,6 +86,9 @@ __all__ = [
     "Imported",
     "InvalidInput",
     "InvalidQuery",
+    "KeyService",
+    "KeyStatus",
+    "Keyring",
     "Link",
     "Lock",
     "Memory",
@@ -99,6 +105,7 @@ __all__ = [
     "Reembedded",
     "Related",
     "Report",
+    "Rotated",
     "Scope",
     "Stats",
     "Strategy",
@@ -131,6 +138,8 @@ _HOME = {
     "Erased": "security.receipts",
     "Event": "events",
     "Hits": "hits",
+    "KeyService": "security.keyring",
+    "Keyring": "security.keyring",
     "Lock": "coordination.locks",
     "Memory": "sync",
     "Rate": "coordination.rate_limit",

@@ -33,6 +33,8 @@ class Settings:
     """URL of a key-value part that keeps embeddings across processes."""
     index: str | None = None
     """URL of a vector index that answers instead of the store."""
+    encryption_key: str | None = field(default=None, repr=False)
+    """Master keys in base64, separated by commas: the first encrypts, all decrypt."""
     user: str | None = None
     """Default for `--user`."""
     agent: str | None = None

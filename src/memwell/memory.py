@@ -39,6 +39,7 @@ from memwell.faces.upkeep import AsyncUpkeep
 from memwell.hits import Hits, Tokenizer, counter
 from memwell.ports import Embedder, KeyValue, Reranker, Store, VectorIndex
 from memwell.retrieval.ranking.strategies import Strategy
+from memwell.security.keyring import Keyring
 from memwell.types import (
     Link,
     Message,
@@ -75,6 +76,8 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement):
     - `cache`: a `KeyValue` or its URL; it keeps embeddings across processes.
     - `reranker`: a name such as `"cohere:rerank-v3.5"`, a `Reranker`, or a function or object that turns a question and
       texts into scores; it reorders the best candidates of each recall.
+    - `encryption`: a `Keyring`; everything that memories say is encrypted before it is stored. What is not, and what it
+      costs, is in docs/encryption.md.
     - `clock`: a function that gives the current time as an aware datetime; for tests.
     - `tokenizer`: a function that gives the number of a text's tokens, or the tokens (`encoding.encode` of tiktoken);
       `token_budget` and `Hits.as_text` count with it. By default four bytes count as one token.
@@ -93,6 +96,7 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement):
         index: str | VectorIndex | None = None,
         cache: str | KeyValue | None = None,
         reranker: str | Reranker | Callable[..., Any] | object | None = None,
+        encryption: Keyring | None = None,
         clock: Callable[[], datetime] | None = None,
         tokenizer: Tokenizer | None = None,
         timezone: str | tzinfo | None = None,
@@ -100,7 +104,10 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement):
         now, zone = clocks.checked(clock), clocks.zone_of(timezone)
         count = counter(tokenizer)
         self._engine = Engine(
-            assembly.open_parts(url, embedder, index, cache, reranker).threaded(), now, count, zone
+            assembly.open_parts(url, embedder, index, cache, reranker, encryption).threaded(),
+            now,
+            count,
+            zone,
         )
 
     @classmethod

@@ -24,6 +24,7 @@ from memwell.hits import Hits, Tokenizer, counter
 from memwell.memory import AsyncMemory, Ids, Records, RelatedRecords, Versions
 from memwell.ports import Embedder, KeyValue, Reranker, Store, VectorIndex
 from memwell.retrieval.ranking.strategies import Strategy
+from memwell.security.keyring import Keyring
 from memwell.types import (
     Link,
     Message,
@@ -53,6 +54,8 @@ class Memory(Upkeep, Management):
     - `cache`: a `KeyValue` or its URL; it keeps embeddings across processes.
     - `reranker`: a name such as `"cohere:rerank-v3.5"`, a `Reranker`, or a function or object that turns a question and
       texts into scores; it reorders the best candidates of each recall.
+    - `encryption`: a `Keyring`; everything that memories say is encrypted before it is stored. What is not, and what it
+      costs, is in docs/encryption.md.
     - `clock`: a function that gives the current time as an aware datetime; for tests.
     - `tokenizer`: a function that gives the number of a text's tokens, or the tokens (`encoding.encode` of tiktoken);
       `token_budget` and `Hits.as_text` count with it. By default four bytes count as one token.
@@ -75,13 +78,14 @@ class Memory(Upkeep, Management):
         index: str | VectorIndex | None = None,
         cache: str | KeyValue | None = None,
         reranker: str | Reranker | Callable[..., Any] | object | None = None,
+        encryption: Keyring | None = None,
         clock: Callable[[], datetime] | None = None,
         tokenizer: Tokenizer | None = None,
         timezone: str | tzinfo | None = None,
     ) -> None:
         now, zone = clocks.checked(clock), clocks.zone_of(timezone)
         count = counter(tokenizer)
-        parts = assembly.open_parts(url, embedder, index, cache, reranker)
+        parts = assembly.open_parts(url, embedder, index, cache, reranker, encryption)
         self._loop = None if parts.blocking else _bridge.Loop()
         self._memory = AsyncMemory._of(
             Engine(parts if self._loop is None else parts.threaded(), now, count, zone)

@@ -20,6 +20,7 @@ __all__ = [
     "Health",
     "Hit",
     "Imported",
+    "KeyStatus",
     "Link",
     "NewMemory",
     "Owner",
@@ -30,6 +31,7 @@ __all__ = [
     "Reembedded",
     "Related",
     "Report",
+    "Rotated",
     "Scope",
     "Stats",
     "Trace",
@@ -495,6 +497,39 @@ class Reembedded(Value):
     """tenant/id/version of those that could not be embedded and are found by words only."""
     dropped: int = 0
     """Vectors of older models that were removed, in memories."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyStatus(Value):
+    """The keys of an encrypted store."""
+
+    first: str
+    """Name of the master key that wraps what is new."""
+    tenants: int
+    """Tenants that have keys."""
+    masters: Mapping[str, int]
+    """Name of a master key → tenants whose keys it wraps. After a rotation only the first is left."""
+    destroyed: int = 0
+    """Tenants whose keys were destroyed."""
+    leftover: int = 0
+    """Older states of keys that an interrupted rotation has left; the next one removes them."""
+
+    @property
+    def rotated(self) -> bool:
+        """Whether everything is wrapped by the first master key, so that the others can be thrown away."""
+        return not self.leftover and set(self.masters) <= {self.first}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotated(Value):
+    """What a rotation of keys did."""
+
+    first: str
+    """Name of the master key that wraps all keys now."""
+    tenants: int
+    """Tenants looked at."""
+    rewrapped: int
+    """Tenants whose keys were wrapped again; the others were already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

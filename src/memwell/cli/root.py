@@ -13,7 +13,20 @@ from typing import Any, Final
 import typer
 from typer.core import TyperGroup
 
-from memwell.cli import about, bench, demo, models, recall, relate, remember, settings, show, transfer, upkeep
+from memwell.cli import (
+    about,
+    bench,
+    demo,
+    keys,
+    models,
+    recall,
+    relate,
+    remember,
+    settings,
+    show,
+    transfer,
+    upkeep,
+)
 from memwell.cli.database import commands as database
 from memwell.cli.failures import Code, Notices, complain, report
 from memwell.cli.shared import command, shared_parameters
@@ -45,6 +58,7 @@ _SYNONYMS: Final = {
         "repair": "fix",
         "db": "database migrate",
         "models": "download model pull",
+        "keys": "encrypt encryption key rotate",
         "config": "settings",
         "version": "about",
     }.items()
@@ -181,6 +195,7 @@ def _build() -> None:
         app.command(name, rich_help_panel=panel)(command(function))
     groups = (
         ("db", database.HELP, database.COMMANDS, _CARE),
+        ("keys", keys.HELP, keys.COMMANDS, _CARE),
         ("models", models.HELP, models.COMMANDS, _ABOUT),
         ("config", settings.HELP, settings.COMMANDS, _ABOUT),
     )

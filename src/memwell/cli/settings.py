@@ -46,6 +46,8 @@ def check(cli: Cli) -> None:
 
 def _value(cli: Cli, name: str) -> str | None:
     value = getattr(cli.settings, name)
+    if name == "encryption_key" and (keyring := cli.keyring()) is not None:
+        return f"keys {', '.join(keyring.ids)}"
     if value is None and name == "url":
         from memwell.engine.assembly import default_url
 

@@ -22,6 +22,7 @@ from memwell.config import Settings, load
 from memwell.engine.clock import zone_of
 from memwell.errors import InvalidInput, NotFound
 from memwell.fields import LIMITS
+from memwell.security.keyring import Keyring
 from memwell.sync import Memory
 from memwell.types import Owner
 
@@ -88,7 +89,19 @@ class Cli:
                 )
         index = settings.index if embeds or embedder is not None else None
         cache = None if embedder is None else settings.cache
-        return Memory(settings.url, embedder=embedder, index=index, cache=cache, timezone=self.out.zone)
+        return Memory(
+            settings.url,
+            embedder=embedder,
+            index=index,
+            cache=cache,
+            encryption=self.keyring(),
+            timezone=self.out.zone,
+        )
+
+    def keyring(self) -> Keyring | None:
+        """The master keys of `MEMWELL_ENCRYPTION_KEY`, if there are any."""
+        text = self.settings.encryption_key
+        return None if text is None else Keyring.from_text(text)
 
     def embedder(self) -> str | None:
         """The embedder for the engine."""

@@ -6,19 +6,20 @@ import logging
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from memwell import _bridge, registry
 from memwell.errors import ConfigError, MemwellError
 from memwell.ports import Embedder, KeyValue, Metric, Port, Reranker, Store, VectorIndex
+from memwell.security.keyring import Keyring
 from memwell.urls import of_file
 
 if TYPE_CHECKING:
     from memwell.wrappers.threaded import Threaded
 
-__all__ = ["Parts", "default_url", "open_parts"]
+__all__ = ["Parts", "default_url", "guard_of", "keyring_of", "open_parts"]
 
 log = logging.getLogger("memwell")
 _advised: set[str] = set()
@@ -49,7 +50,8 @@ class Parts:
         return self.store.blocking and plain and self.reranker is None
 
     def threaded(self) -> Parts:
-        """The same with blocking parts off the event loop, those inside a store with an index too."""
+        """The same with blocking parts off the event loop, those inside a store with an index or keys too."""
+        from memwell.wrappers.encrypted import Encrypted
         from memwell.wrappers.indexed import Indexed
         from memwell.wrappers.threaded import Threaded, threaded
 
@@ -59,7 +61,10 @@ class Parts:
         def off(part: Any) -> Any:
             if part is not None and id(part) not in made:
                 mixed = isinstance(part, Indexed) and not part.blocking
-                wrapper = part.over(off(part.inner), off(part.index)) if mixed else threaded(part)
+                if isinstance(part, Encrypted):
+                    wrapper: Any = part.over(off(part.inner))
+                else:
+                    wrapper = part.over(off(part.inner), off(part.index)) if mixed else threaded(part)
                 made[id(part)] = wrapper
                 if wrapper is not part and isinstance(wrapper, Threaded):
                     threads.append(wrapper)
@@ -95,12 +100,14 @@ def open_parts(
     index: str | VectorIndex | None,
     cache: str | KeyValue | None,
     reranker: str | Reranker | Callable[..., Any] | object | None = None,
+    encryption: Keyring | None = None,
 ) -> Parts:
     """Open the parts that are named, and use those that are passed. If one fails to open, those opened before are
     closed."""
     owned: list[Port] = []
     try:
-        return _opened(url, embedder, index, cache, reranker, owned)
+        parts = _opened(url, embedder, index, cache, reranker, owned)
+        return parts if encryption is None else _encrypted(parts, encryption)
     except BaseException:
         for part in owned:
             if part.blocking:  # others open nothing before they are used
@@ -136,6 +143,33 @@ def _opened(
         reranker=_reranker(reranker, owned),
         owned=tuple(owned),
     )
+
+
+def _encrypted(parts: Parts, keyring: Keyring) -> Parts:
+    """The same parts with all that is stored encrypted. Raises `ConfigError` for anything but a `Keyring`."""
+    from memwell.wrappers.encrypted import Encrypted
+
+    if keyring_of(parts.store) is not None:
+        raise ConfigError("the store that you passed is encrypted already; omit encryption=")
+    return replace(parts, store=Encrypted(parts.store, keyring))
+
+
+def keyring_of(store: Port) -> Keyring | None:
+    """The keyring of a store that encrypts; `None` for any other."""
+    part: object = store
+    while part is not None:
+        found = getattr(part, "keyring", None)
+        if isinstance(found, Keyring):
+            return found
+        part = getattr(part, "inner", None)
+    return None
+
+
+def guard_of(store: Store) -> Store:
+    """The store for its first call: it refuses one that is encrypted, if there is no keyring."""
+    from memwell.wrappers.unkeyed import Unkeyed
+
+    return store if keyring_of(store) is not None else Unkeyed(store)
 
 
 def _reranker(given: object, owned: list[Port]) -> Reranker | None:

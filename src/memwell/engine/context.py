@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from memwell.engine.assembly import Parts
+from memwell.engine.assembly import Parts, guard_of
 from memwell.engine.encoding import Encoder
 from memwell.errors import BackendError, Closed, ConfigError, MemwellError, Unavailable
 from memwell.events import Event, Events
@@ -44,6 +44,8 @@ class Engine:
         self.events = Events()
         self.encoder = None if parts.embedder is None else Encoder(parts.embedder)
         self.closed = False
+        self._guard = guard_of(parts.store)
+        self._guarded = True
         self._accesses: deque[tuple[str, str, datetime]] = deque()
         self._last_sweep: datetime | None = None
         self._last_backfill: datetime | None = None
@@ -54,7 +56,10 @@ class Engine:
         """The store, if the engine is still open."""
         if self.closed:
             raise Closed("this memory was closed; open it again to use it", part="memory")
-        return self.parts.store
+        if not self._guarded:
+            return self.parts.store
+        self._guarded = not getattr(self._guard, "passed", True)
+        return self._guard if self._guarded else self.parts.store
 
     def emit(
         self, name: str, scope: Scope, ids: tuple[str, ...], records: tuple[Record, ...] = (), **data: object

@@ -35,6 +35,7 @@ __all__ = [
     "RelatedRequest",
     "RememberRequest",
     "RestoreRequest",
+    "ShredRequest",
     "StatsRequest",
     "Superseded",
     "UnrelateRequest",
@@ -214,6 +215,15 @@ class CountRequest(OwnedRequest):
 
     where: Where | None = None
     valid_at: datetime | str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class ShredRequest:
+    """See `AsyncMemory.shred`."""
+
+    tenant: str
+    reason: str
+    actor: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)

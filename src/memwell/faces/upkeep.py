@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from os import PathLike
 
-from memwell.engine import lookup, upkeep
+from memwell.engine import keys, lookup, upkeep
 from memwell.engine.keywords import explain_keywords
-from memwell.engine.requests import ExportRequest, ImportRequest, ReembedRequest, StatsRequest
+from memwell.engine.requests import ExportRequest, ImportRequest, ReembedRequest, ShredRequest, StatsRequest
 from memwell.faces.base import AsyncFace, Face
-from memwell.types import Health, Imported, Progress, Reembedded, Report, Stats
+from memwell.security.receipts import Receipt
+from memwell.types import Health, Imported, KeyStatus, Progress, Reembedded, Report, Rotated, Stats
 
 __all__ = ["AsyncUpkeep", "Upkeep"]
 
@@ -111,6 +112,31 @@ class AsyncUpkeep(AsyncFace):
         """Remove the expired memories of every tenant for good, and return how many. Also happens by itself."""
         return await upkeep.sweep(self._engine)
 
+    async def rotate_keys(self, *, progress: Progress | None = None) -> Rotated:
+        """Wrap the data keys of every tenant by the first key of the keyring, while everybody works; the others can be
+        thrown away afterwards.
+
+        `progress(done, total)` is called along the way. What is stored is not written again. A call cut short is
+        continued by the next one. Raises `ConfigError` when the keyring lacks a key in use, and `NotSupported` without
+        encryption.
+        """
+        return await keys.rotate_keys(self._engine, progress)
+
+    async def key_status(self) -> KeyStatus:
+        """The master keys in use, and how many tenants each serves. Raises `NotSupported` without encryption."""
+        return await keys.key_status(self._engine)
+
+    async def shred(self, tenant: str, *, reason: str, actor: str | None = None) -> Receipt:
+        """Destroy the keys of a tenant, so that no copy of what it stored can be decrypted, and remove its memories.
+
+        - `tenant`: its id. It may store again afterwards, under new keys.
+        - `reason`, `actor`: why, and who asked for it; both stand in the receipt.
+
+        A call cut short is continued by the next one. Other processes notice within 30 seconds. The receipt names what
+        remains. Raises `NotFound` for a tenant that never had keys, and `NotSupported` without encryption.
+        """
+        return await keys.shred(self._engine, ShredRequest(tenant=tenant, reason=reason, actor=actor))
+
 
 @explain_keywords
 class Upkeep(Face):
@@ -204,3 +230,28 @@ class Upkeep(Face):
     def sweep(self) -> int:
         """Remove the expired memories of every tenant for good, and return how many. Also happens by itself."""
         return self._run(self._memory.sweep())
+
+    def rotate_keys(self, *, progress: Progress | None = None) -> Rotated:
+        """Wrap the data keys of every tenant by the first key of the keyring, while everybody works; the others can be
+        thrown away afterwards.
+
+        `progress(done, total)` is called along the way. What is stored is not written again. A call cut short is
+        continued by the next one. Raises `ConfigError` when the keyring lacks a key in use, and `NotSupported` without
+        encryption.
+        """
+        return self._run(self._memory.rotate_keys(progress=progress))
+
+    def key_status(self) -> KeyStatus:
+        """The master keys in use, and how many tenants each serves. Raises `NotSupported` without encryption."""
+        return self._run(self._memory.key_status())
+
+    def shred(self, tenant: str, *, reason: str, actor: str | None = None) -> Receipt:
+        """Destroy the keys of a tenant, so that no copy of what it stored can be decrypted, and remove its memories.
+
+        - `tenant`: its id. It may store again afterwards, under new keys.
+        - `reason`, `actor`: why, and who asked for it; both stand in the receipt.
+
+        A call cut short is continued by the next one. Other processes notice within 30 seconds. The receipt names what
+        remains. Raises `NotFound` for a tenant that never had keys, and `NotSupported` without encryption.
+        """
+        return self._run(self._memory.shred(tenant, reason=reason, actor=actor))

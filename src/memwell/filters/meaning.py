@@ -9,6 +9,7 @@ from typing import Any, Final
 from memwell.fields import SCOPE, of_type
 from memwell.filters.parsing import parse
 from memwell.filters.tree import FIELDS, TIMES, Choices, Clause, Node, Not, Or, instant, type_of
+from memwell.sealed import visible
 from memwell.types import Record, Where
 
 __all__ = ["MISSING", "fields", "holds", "instant", "matches", "matches_fields", "value_of"]
@@ -55,7 +56,7 @@ def value_of(record: Record, clause: Clause) -> Any:
 
 def fields(record: Record) -> dict[str, Any]:
     """For indexes: the filterable values by name, metadata under `metadata`, times as ISO 8601 text."""
-    found: dict[str, Any] = {"metadata": dict(record.metadata)}
+    found: dict[str, Any] = {"metadata": dict(visible(record.metadata))}
     for name in _INDEXED:
         value = value_of(record, Clause(name, (), "$eq", None))
         if value is not MISSING:

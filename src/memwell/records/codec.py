@@ -21,6 +21,7 @@ from memwell.frozen import EMPTY, FrozenDict, freeze
 from memwell.ports import Embedding, Insert
 from memwell.records.compiled import values_of
 from memwell.records.faults import faults
+from memwell.sealed import identity, visible
 from memwell.types import Link, Record, Scope, Version
 
 __all__ = [
@@ -90,13 +91,14 @@ def from_micros(micros: int) -> datetime:
 _digested: Callable[[Record], tuple[str | None, ...]] = values_of(
     named(digest=True),
     {
+        "content": "identity(value)",
         "count": "str(value)",
-        "metadata": "ordered(value) if value else None",
+        "metadata": "ordered(visible(value)) if value else None",
         "share": "repr(value)",
         "tags": "dumps(value) if value else None",
         "time": "value.isoformat()",
     },
-    {"dumps": dumps, "ordered": _ordered.encode},
+    {"dumps": dumps, "identity": identity, "ordered": _ordered.encode, "visible": visible},
 )
 
 

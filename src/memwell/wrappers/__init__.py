@@ -12,6 +12,7 @@
 | `MirroredStore`, `MirroredKeyValue`, `MirroredLog` | these | keep copies |
 | `NamespacedStore`, `NamespacedIndex`, `NamespacedKeyValue`, `NamespacedLog` | these | share one part |
 | `Indexed` | a store | searches its vectors in a `VectorIndex` |
+| `Encrypted` | a store | encrypts what memories say |
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from memwell.wrappers.breaker import Breaker
     from memwell.wrappers.cached import CachedEmbedder
     from memwell.wrappers.cached_store import CachedStore
+    from memwell.wrappers.encrypted import Encrypted
     from memwell.wrappers.fallback import Fallback
     from memwell.wrappers.indexed import Indexed
     from memwell.wrappers.mirrored import MirroredKeyValue, MirroredLog
@@ -38,6 +40,7 @@ __all__ = [
     "Breaker",
     "CachedEmbedder",
     "CachedStore",
+    "Encrypted",
     "Fallback",
     "Indexed",
     "MirroredKeyValue",
@@ -56,6 +59,7 @@ _HOME = {
     "Breaker": "breaker",
     "CachedEmbedder": "cached",
     "CachedStore": "cached_store",
+    "Encrypted": "encrypted",
     "Fallback": "fallback",
     "Indexed": "indexed",
     "MirroredKeyValue": "mirrored",

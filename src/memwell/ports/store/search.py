@@ -111,6 +111,8 @@ class Features:
     """The same for a zone where it was said on the day before (-1) or after (1), as far as they differ."""
     question_share: float = 0.0
     """Share of the text, 0..1, that only asks."""
+    sealed: str | None = None
+    """Share and times, encrypted; the two are 1 or 0, and empty, then. An actor is encrypted as well."""
 
 
 @dataclass(slots=True)

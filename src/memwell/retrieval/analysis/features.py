@@ -24,16 +24,19 @@ from memwell.retrieval.analysis.text import (
     split_actor,
     without_role,
 )
+from memwell.sealed import analysed
 from memwell.types import Record
 from memwell.values import local
 
 __all__ = [
     "Question",
     "describe",
+    "encrypted_part",
     "lexemes_and_signals",
     "lexemes_and_signals_of",
     "question",
     "read_signals",
+    "speaker_in",
 ]
 
 _LOOSE = 0.6
@@ -129,7 +132,10 @@ def lexemes_and_signals(record: Record) -> tuple[str, str]:
 def lexemes_and_signals_of(
     content: str, metadata: Mapping[str, Any], created_at: datetime, *, in_session: bool
 ) -> tuple[str, str]:
-    """As `lexemes_and_signals`, from the parts of a record that they depend on."""
+    """As `lexemes_and_signals`, from the parts of a record that they depend on. An encrypted content brings its own."""
+    known = analysed(content, metadata)
+    if known is not None:
+        return known
     terms, features = describe(content, created_at=created_at, actor=_actor(metadata), in_session=in_session)
     actor, share, times = features.actor, features.question_share, features.intervals
     if actor is None and not share and not times and not features.shifted:
@@ -142,12 +148,14 @@ def lexemes_and_signals_of(
 
 
 def read_signals(line: str) -> tuple[str | None, float, Times, Mapping[int, Times]]:
-    """Actor, question share and times mentioned, in UTC and for the day before (-1) and after (1). Raises `ValueError`
-    for an invalid line.
+    """Actor, question share and times mentioned, in UTC and for the day before (-1) and after (1); of an encrypted line
+    only what can be known. Raises `ValueError` for an invalid line.
     """
     if not line:
         return None, 0.0, (), {}
     actor, share, *spans = line.split("\t")
+    if spans and spans[0][:1] == "~":
+        return actor or None, float(share) if share else 0.0, (), {}
     if len(spans) not in (1, 1 + len(_SHIFTS)):
         raise ValueError(f"signals with {len(spans)} columns of times")
     times, *others = [_times(each) for each in spans]
@@ -161,6 +169,17 @@ def _times(spans: str) -> Times:
         first, _, last = span.partition("-")
         found.append((int(first), int(last)))
     return tuple(found)
+
+
+def encrypted_part(line: str) -> str | None:
+    """Question share and times of an encrypted line, as ciphertext; `None` for any other line."""
+    return line[line.rindex("\t~") + 2 :] if "\t~" in line else None
+
+
+def speaker_in(metadata: Mapping[str, Any]) -> str | None:
+    """The folded speaker that metadata name; `None` where they name none."""
+    actor = _actor(metadata)
+    return fold(actor) if actor else None
 
 
 def _actor(metadata: Mapping[str, Any]) -> str | None:

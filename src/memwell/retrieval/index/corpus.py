@@ -15,7 +15,7 @@ from datetime import date
 from typing import Any, Final, Protocol, TypeAlias
 
 from memwell.ports.store.search import Features
-from memwell.retrieval.analysis.features import read_signals
+from memwell.retrieval.analysis.features import encrypted_part, read_signals
 from memwell.retrieval.analysis.text import trusted_actors
 from memwell.retrieval.index.conversations import Conversations
 from memwell.retrieval.index.postings import Postings
@@ -123,7 +123,8 @@ class Corpus:
         """The features of a record."""
         found = self._features.get(slot)
         if found is None:
-            actor, question_share, times, shifted = read_signals(self._signals[slot])
+            line = self._signals[slot]
+            actor, question_share, times, shifted = read_signals(line)
             day, rest = divmod(self._created[slot], _DAY)
             found = self._features[slot] = Features(
                 length=self.postings.length(slot),
@@ -133,6 +134,7 @@ class Corpus:
                 intervals=times,
                 shifted=shifted,
                 question_share=question_share,
+                sealed=encrypted_part(line),
             )
         return found
 

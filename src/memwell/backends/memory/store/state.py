@@ -12,6 +12,7 @@ from memwell.errors import NotFound
 from memwell.ports import Embedding, Insert
 from memwell.records.codec import digest
 from memwell.retrieval.analysis.features import lexemes_and_signals
+from memwell.sealed import same_content
 from memwell.types import Link, Record, Scope, Version
 
 __all__ = ["Row", "State", "alive", "row_of", "sees"]
@@ -105,7 +106,7 @@ class State:
         """The key of the record that an insert would reinforce."""
         for key in sorted(self.digests.get(digest, ())):
             found = self.rows[key].record
-            if found.content != insert.record.content or found.scope != insert.record.scope:
+            if not same_content(found.content, insert.record.content) or found.scope != insert.record.scope:
                 continue
             if insert.named and found.id != insert.record.id:
                 continue

@@ -33,6 +33,7 @@ from memwell.errors import Conflict, NotFound
 from memwell.ports import Delete, Embed, Embedding, Insert, Operation, SetLink, Touch, Unlink, Update
 from memwell.records.codec import digest_of, dumps, record_to_json
 from memwell.records.revisions import overwriting, reinforced, revised
+from memwell.sealed import same_content
 from memwell.types import Record, Scope, Version
 
 __all__ = ["Interrupted", "Write", "duplicate", "removing"]
@@ -109,7 +110,7 @@ async def duplicate(write: Write, insert: Insert) -> tuple[int, Record] | None:
     record = insert.record
     for row in rows:
         found = record_of(row)
-        if found.content != record.content or found.scope != record.scope:
+        if not same_content(found.content, record.content) or found.scope != record.scope:
             continue
         if insert.named and found.id != record.id:
             continue

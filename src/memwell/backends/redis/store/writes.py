@@ -34,6 +34,7 @@ from memwell.errors import Conflict, EmbeddingError, NotFound
 from memwell.ports import Delete, Embed, Embedding, Insert, Operation, SetLink, Touch, Unlink, Update
 from memwell.records.codec import digest, digest_of
 from memwell.records.revisions import overwriting, reinforced, revised
+from memwell.sealed import same_content
 from memwell.types import Link, Record, Scope, Version
 
 __all__ = ["Write"]
@@ -76,7 +77,11 @@ class Write:
         rows = sorted(filter(None, map(self.transaction.row, names)), key=lambda row: row.key)
         for row in rows:
             found = row.record
-            if row.digest != mark or found.content != record.content or found.scope != record.scope:
+            if (
+                row.digest != mark
+                or not same_content(found.content, record.content)
+                or found.scope != record.scope
+            ):
                 continue
             if alive(found, self.now) and (not insert.dated or found.created_at == record.created_at):
                 return row

@@ -25,6 +25,7 @@ from memwell.errors import BackendError, Conflict, EmbeddingError, NotFound
 from memwell.ports import Delete, Embed, Embedding, Insert, Operation, SetLink, Touch, Unlink, Update
 from memwell.records.codec import digest_of, dumps, record_to_json, to_micros
 from memwell.records.revisions import overwriting, reinforced, revised
+from memwell.sealed import same_content
 from memwell.types import Record, Scope, Version
 
 __all__ = ["INSERT", "MODEL_SHIFT", "PUT", "Transaction", "delete_keys", "duplicate"]
@@ -124,7 +125,7 @@ def duplicate(connection: sqlite3.Connection, insert: Insert, now: datetime) -> 
     ).fetchall()
     for row in rows:
         found = record_of(row)
-        if found.content != record.content or found.scope != record.scope:
+        if not same_content(found.content, record.content) or found.scope != record.scope:
             continue
         if insert.named and found.id != record.id:
             continue

@@ -1,0 +1,155 @@
+"""The keys of an encrypted store: their state, their rotation, and their destruction."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from typing import Any, Final, Protocol, cast
+
+from memwell.engine.context import Engine, report
+from memwell.engine.requests import ShredRequest
+from memwell.engine.validation import check_progress
+from memwell.errors import Conflict, InvalidInput, NotFound, NotSupported, shown
+from memwell.ports import Delete, Store
+from memwell.ports.store.visibility import EVER
+from memwell.records.ids import new_id
+from memwell.security import tenant_keys
+from memwell.security.keyring import Keyring
+from memwell.security.receipts import Receipt, signed
+from memwell.security.tenant_keys import KEYS_TENANT, TenantKeys
+from memwell.types import KeyStatus, Progress, Rotated, Scope, Trace
+
+__all__ = ["key_status", "rotate_keys", "shred"]
+
+_BATCH: Final = 500
+
+
+class _Encrypted(Protocol):
+    """What encrypts the store: `memwell.wrappers.encrypted.Encrypted`."""
+
+    inner: Store
+    keyring: Keyring
+
+    def forget_keys(self) -> None: ...
+
+
+def _encrypted(engine: Engine) -> _Encrypted:
+    part: Any = engine.store
+    while part is not None:
+        if isinstance(getattr(part, "keyring", None), Keyring):
+            return cast("_Encrypted", part)
+        part = getattr(part, "inner", None)
+    raise NotSupported("this memory is not encrypted: it has no keys; open it with encryption=Keyring(…)")
+
+
+async def key_status(engine: Engine) -> KeyStatus:
+    """See `AsyncMemory.key_status`."""
+    found = _encrypted(engine)
+    masters: Counter[str] = Counter()
+    tenants = destroyed = leftover = 0
+    async for keys in tenant_keys.every(found.inner):
+        tenants += keys.destroyed_at is None
+        destroyed += keys.destroyed_at is not None
+        leftover += len(keys.older)
+        masters.update(keys.masters)
+    first = found.keyring.first.id
+    return KeyStatus(
+        first=first, tenants=tenants, masters=dict(masters), destroyed=destroyed, leftover=leftover
+    )
+
+
+async def rotate_keys(engine: Engine, progress: Progress | None) -> Rotated:
+    """See `AsyncMemory.rotate_keys`."""
+    check_progress(progress)
+    found = _encrypted(engine)
+    total = await found.inner.count(Scope(tenant_id=KEYS_TENANT), now=EVER)
+    tenants = rewrapped = 0
+    report(progress, 0, total)
+    async for keys in tenant_keys.every(found.inner):
+        rewrapped += await _rotated(found, keys, engine.clock())
+        tenants += 1
+        report(progress, tenants, max(total, tenants))
+    return Rotated(first=found.keyring.first.id, tenants=tenants, rewrapped=rewrapped)
+
+
+async def _rotated(found: _Encrypted, keys: TenantKeys | None, now: datetime) -> bool:
+    """Wrap the keys of one tenant by the first master key; whether that was necessary."""
+    while keys is not None:
+        if keys.masters <= {found.keyring.first.id}:
+            await tenant_keys.remove_older(found.inner, keys, now)
+            return False
+        try:
+            await tenant_keys.store_next(found.inner, tenant_keys.rewrapped(keys, found.keyring, now), now)
+            return True
+        except Conflict:  # another process changes them just now
+            keys = await tenant_keys.find(found.inner, keys.tenant)
+    return False
+
+
+async def shred(engine: Engine, request: ShredRequest) -> Receipt:
+    """See `AsyncMemory.shred`."""
+    for name in ("tenant", "reason"):
+        if not isinstance(value := getattr(request, name), str) or not value.strip():
+            raise InvalidInput(f"shred needs a {name}, not {shown(value)}")
+    if request.actor is not None and not isinstance(request.actor, str):
+        raise InvalidInput(f"actor is a text, not {shown(request.actor)}")
+    found, begun = _encrypted(engine), engine.clock()
+    await _destroy(found, request.tenant, begun)
+    gone = await _remove(found.inner, Scope(tenant_id=request.tenant), begun)
+    traces = await _read_back(found.inner, request.tenant, gone)
+    pending = any(trace.state == "pending" for trace in traces)
+    receipt = Receipt(
+        id=new_id(),
+        action="shred",
+        scope=Scope(tenant_id=request.tenant),
+        reason=request.reason,
+        actor=request.actor,
+        begun_at=begun,
+        finished_at=None if pending else engine.clock(),
+        traces=traces,
+    )
+    return signed(receipt, getattr(engine, "receipt_key", None))
+
+
+async def _destroy(found: _Encrypted, tenant: str, now: datetime) -> None:
+    """Replace a tenant's keys by a note of when they were destroyed. From here on nothing of it can be read."""
+    while True:
+        keys = await tenant_keys.find(found.inner, tenant)
+        if keys is None:
+            raise NotFound(f"tenant {tenant!r} has no keys: nothing of it was ever encrypted here")
+        found.forget_keys()
+        if keys.destroyed_at is not None:
+            return
+        try:
+            await tenant_keys.store_next(found.inner, tenant_keys.destroyed(keys, now), now)
+        except Conflict:
+            continue
+        found.forget_keys()
+        return
+
+
+async def _remove(store: Store, scope: Scope, now: datetime) -> int:
+    """Remove what is left of a tenant: unreadable ciphertexts, ids, tags, vectors. Returns how many."""
+    total = 0
+    while records := await store.scan(scope, now=EVER, order="id", limit=_BATCH):
+        ids = tuple(record.id for record in records)
+        await store.write([Delete(scope=scope, ids=ids)], now=now)
+        total += len(ids)
+    return total
+
+
+async def _read_back(store: Store, tenant: str, removed: int) -> tuple[Trace, ...]:
+    keys = await tenant_keys.find(store, tenant)
+    left = await store.count(Scope(tenant_id=tenant), now=EVER)
+    gone = keys is not None and keys.destroyed_at is not None and not keys.keys
+    records = f"{removed} removed" if not left else f"{left} were stored again meanwhile"
+    return (
+        Trace(place="keys", state="gone" if gone else "returned", detail="the data keys of the tenant"),
+        Trace(place="records", state="returned" if left else "gone", detail=records),
+        Trace(
+            place="backups",
+            state="remains",
+            detail="what was copied from the store cannot be decrypted unless the keys were copied with it and a"
+            " master key is known",
+        ),
+    )

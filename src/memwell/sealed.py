@@ -1,0 +1,91 @@
+"""The form in which a store holds an encrypted record. Pure, and without keys: see `memwell.wrappers.encrypted`.
+
+An encrypted content is an *envelope*, a text of five lines: the mark `memwell-sealed:1`; a keyed hash of the plain
+content (its fingerprint); the ciphertext; the signals; the index terms as keyed hashes, joined by spaces. So a store
+that analyses an envelope finds what the wrapper has put there (`analysed`), and whatever it stores again is the same.
+
+Encrypted metadata has its keys and, in place of each value, a keyed hash, so that equality can be tested; the entry
+`~sealed` holds the ciphertext of all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from memwell.frozen import FrozenDict
+
+__all__ = [
+    "ENTRY",
+    "MARK",
+    "Envelope",
+    "analysed",
+    "identity",
+    "is_sealed",
+    "same_content",
+    "visible",
+]
+
+MARK: Final = "memwell-sealed:1\n"
+ENTRY: Final = "~sealed"
+"""Key of the metadata that holds the ciphertext: `SPEAKER:CIPHERTEXT`."""
+_LINES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """The parts of an encrypted content."""
+
+    fingerprint: str
+    ciphertext: str
+    signals: str = ""
+    lexemes: str = ""
+
+    def text(self) -> str:
+        """The envelope as it is stored."""
+        return f"{MARK}{self.fingerprint}\n{self.ciphertext}\n{self.signals}\n{self.lexemes}"
+
+    @classmethod
+    def read(cls, content: str) -> Envelope | None:
+        """The parts of an envelope; `None` for any other text."""
+        if not is_sealed(content):
+            return None
+        parts = content.split("\n")
+        return cls(*parts[1:]) if len(parts) == _LINES else None
+
+
+def is_sealed(content: object) -> bool:
+    """Whether a content looks like an envelope."""
+    return isinstance(content, str) and content.startswith(MARK)
+
+
+def identity(content: str) -> str:
+    """What two contents have in common if they are the same: the fingerprint of an envelope, or the text itself."""
+    if not content.startswith(MARK):
+        return content
+    parts = content.split("\n", 2)
+    return f"{parts[0]}\n{parts[1]}" if len(parts) > 2 else content
+
+
+def same_content(one: str, other: str) -> bool:
+    """Whether two contents are the same text, encrypted or not."""
+    return one == other or (one.startswith(MARK) and identity(one) == identity(other))
+
+
+def visible(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Metadata without the ciphertext: what exact duplicates agree in, and what indexes hold."""
+    if ENTRY not in metadata:
+        return metadata
+    return FrozenDict({key: value for key, value in metadata.items() if key != ENTRY})
+
+
+def analysed(content: str, metadata: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Index terms and signals of an envelope; `None` for any other text. The speaker of the metadata comes first."""
+    envelope = Envelope.read(content)
+    if envelope is None:
+        return None
+    speaker, signals = str(metadata.get(ENTRY, "")).partition(":")[0], envelope.signals
+    if speaker:
+        signals = "\t".join((speaker, signals.partition("\t")[2] or "\t"))
+    return envelope.lexemes, signals

@@ -1,0 +1,150 @@
+"""The cipher of one tenant: what is encrypted (AES-256-GCM) and what is hashed with a key (BLAKE2b), each with a key
+of its own that is derived from the tenant's data keys.
+
+Each ciphertext is bound to the tenant, the record and the field (associated data), so that one that was moved or
+changed is refused. Index terms, metadata values and contents are also hashed, so that a store can compare them.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import os
+from collections.abc import Mapping
+from typing import Any, Final
+
+from memwell.errors import ConfigError, Corrupt
+from memwell.security.keyring import NONCE, aesgcm
+
+__all__ = ["TenantCipher"]
+
+_TERM: Final = 6
+"""Bytes of the hash of a term: two of 100,000 different terms of a tenant meet once in 56,000 tenants."""
+_REMEMBERED: Final = 50_000
+"""Terms and speakers whose hashes are remembered."""
+
+
+class TenantCipher:
+    """Encrypts and hashes for one tenant. `index` is the key of all hashes, `data` the keys of ciphertexts by name, of
+    which `current` encrypts. Safe for threads.
+    """
+
+    def __init__(self, tenant: str, index: bytes, data: Mapping[str, bytes], current: str) -> None:
+        self.tenant = tenant
+        self.current = current
+        self._bound = tenant.encode()
+        self._keys = {name: derived(index, name) for name in ("terms", "content", "metadata")}
+        self._siv = _siv(derived(index, "speaker-1") + derived(index, "speaker-2"))
+        self._ciphers = {name: aesgcm(derived(key, "encrypt")) for name, key in data.items()}
+        self._terms: dict[str, str] = {}
+        self._speakers: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"TenantCipher({self.tenant!r})"
+
+    def encrypt(self, text: str, id: str, field: str, more: str = "") -> str:
+        """`KEY.BASE64` of a text of a record, bound to tenant, record, field and `more`."""
+        nonce = os.urandom(NONCE)
+        sealed = self._ciphers[self.current].encrypt(nonce, text.encode(), self._context(id, field, more))
+        return f"{self.current}.{binascii.b2a_base64(nonce + sealed, newline=False).decode()}"
+
+    def decrypt(self, ciphertext: str, id: str, field: str, more: str = "") -> str:
+        """The inverse of `encrypt`. Raises `KeyError` for a data key that is not known here, and `Corrupt` for what
+        was changed or belongs elsewhere.
+        """
+        name, _, body = ciphertext.partition(".")
+        cipher = self._ciphers[name]
+        try:
+            raw = binascii.a2b_base64(body, strict_mode=True)
+            return str(cipher.decrypt(raw[:NONCE], raw[NONCE:], self._context(id, field, more)).decode())
+        except Exception as error:
+            raise Corrupt(
+                f"the {field} of memory {id!r} cannot be decrypted: it was changed, or belongs to another memory;"
+                " restore it from a backup, or forget it",
+                part="encrypted",
+            ) from error
+
+    def term(self, term: str) -> str:
+        """The keyed hash of an index term: 8 characters."""
+        found = self._terms.get(term)
+        if found is None:
+            raw = hashlib.blake2b(term.encode(), key=self._keys["terms"], digest_size=_TERM).digest()
+            found = base64.urlsafe_b64encode(raw).decode()
+            _remember(self._terms, term, found)
+        return found
+
+    def fingerprint(self, content: str) -> str:
+        """The keyed hash of a content: 32 characters."""
+        raw = hashlib.blake2b(content.encode(), key=self._keys["content"], digest_size=24).digest()
+        return base64.urlsafe_b64encode(raw).decode()
+
+    def value(self, value: Any, path: str = "") -> Any:
+        """A value of the metadata with each scalar in it hashed with its type and its path; null stays null."""
+        if value is None:
+            return None
+        if isinstance(value, Mapping):
+            return {key: self.value(each, f"{path}\0{key}") for key, each in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.value(each, path) for each in value]
+        text = f"{path}\0{_canonical(value)}".encode()
+        raw = hashlib.blake2b(text, key=self._keys["metadata"], digest_size=15).digest()
+        return "~" + base64.urlsafe_b64encode(raw).decode()
+
+    def speaker(self, name: str) -> str:
+        """The name of a speaker, encrypted so that the same name gives the same text; lower case letters and digits."""
+        found = self._speakers.get(name)
+        if found is None:
+            raw = self._siv.encrypt(name.encode(), [self._bound])
+            found = base64.b32encode(raw).decode().rstrip("=").lower()
+            _remember(self._speakers, name, found)
+            _remember(self._speakers, f"\0{found}", name)
+        return found
+
+    def spoken_by(self, token: str) -> str:
+        """The inverse of `speaker`. Raises `Corrupt` for anything else."""
+        found = self._speakers.get(f"\0{token}")
+        if found is None:
+            try:
+                raw = base64.b32decode(token.upper() + "=" * (-len(token) % 8))
+                found = str(self._siv.decrypt(raw, [self._bound]).decode())
+            except Exception as error:
+                raise Corrupt(
+                    "the speaker of a memory cannot be decrypted; run `memwell doctor`", part="encrypted"
+                ) from error
+            _remember(self._speakers, f"\0{token}", found)
+        return found
+
+    def _context(self, id: str, field: str, more: str) -> bytes:
+        return b"\0".join((self._bound, id.encode(), field.encode(), more.encode()))
+
+
+def derived(key: bytes, name: str) -> bytes:
+    """A key of 32 bytes for one purpose, from another key."""
+    return hashlib.blake2b(name.encode(), key=key, digest_size=32, person=b"memwell-derived").digest()
+
+
+def _siv(key: bytes) -> Any:
+    try:
+        from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+    except ImportError as error:
+        raise ConfigError(
+            "encryption needs cryptography; run: pip install 'memwell[encryption]'", part="encrypted"
+        ) from error
+    return AESSIV(key)
+
+
+def _canonical(value: Any) -> str:
+    """Values that a filter finds equal have the same: numbers by value, never across types."""
+    if isinstance(value, bool):
+        return f"b{value}"
+    if isinstance(value, int | float):
+        whole = isinstance(value, int) or value.is_integer()
+        return f"n{int(value)}" if whole else f"n{value!r}"
+    return f"s{value}"
+
+
+def _remember(known: dict[str, str], key: str, value: str) -> None:
+    if len(known) >= _REMEMBERED:
+        known.clear()
+    known[key] = value

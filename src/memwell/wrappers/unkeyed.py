@@ -1,0 +1,51 @@
+"""A store without a keyring: its first call finds out whether it is encrypted, so that nothing is read as gibberish and
+nothing is written in plain text beside what is encrypted.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from memwell.errors import ConfigError, InvalidInput, NotFound
+from memwell.ports import Declaration, Store
+from memwell.ports.store.visibility import EVER
+from memwell.security.keyring import VARIABLE
+from memwell.security.tenant_keys import KEYS_TENANT
+from memwell.types import Scope
+from memwell.wrappers.base import StoreWrapper
+
+__all__ = ["Unkeyed"]
+
+
+class Unkeyed(StoreWrapper):
+    """`Unkeyed(store)` forwards every call, unless the store holds wrapped keys: then `ConfigError`. Closing it closes
+    nothing.
+    """
+
+    part = "unkeyed"
+    inner: Store
+
+    def __init__(self, inner: Store) -> None:
+        self.inner = inner
+        self.passed = False
+        """Whether the store is known to be a plain one."""
+
+    async def _call(self, operation: Declaration, arguments: tuple[Any, ...]) -> Any:
+        if not self.passed and operation.name != "ping":
+            await self._check_plain()
+        return await super()._call(operation, arguments)
+
+    async def _check_plain(self) -> None:
+        try:
+            keys = await self.inner.scan(Scope(tenant_id=KEYS_TENANT), now=EVER, limit=1)
+        except (InvalidInput, NotFound):  # a store that is confined to one tenant
+            keys = []
+        if keys:
+            raise ConfigError(
+                f"this memory is encrypted: open it with encryption=Keyring(…), or set {VARIABLE} for the command line",
+                part=self.inner.part,
+            )
+        self.passed = True
+
+    async def _close(self) -> None:
+        """The store inside stays open."""
