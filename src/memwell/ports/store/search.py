@@ -49,7 +49,7 @@ class Weights:
     """Said by a person whom the question names."""
     role: float = 0.2
     """Said by the user ("did I …") or the assistant ("what did you recommend")."""
-    time: float = 0.25
+    time: float = 0.4
     """Nearness to a time in the question."""
     when: float = 0.15
     """Mentions a time, when the question asks for one."""
@@ -57,7 +57,7 @@ class Weights:
     """Holds the identifiers of the question: more than all nearness of meaning can outweigh."""
     phrase: float = 0.3
     """Holds the words that the question puts in quotation marks, in their order."""
-    newer: float = 0.15
+    newer: float = 0.3
     """Is newer than others that fit as well; three times as much if the question asks for the present."""
     session: float = 0.1
     """Belongs to the session of a record that fits well."""
@@ -67,11 +67,11 @@ class Weights:
     """Distance in index terms at which a neighbour counts 1/e; 0 switches the window off."""
     before: float = 0.9
     """Share of the turns before a record in its window, at distance 0."""
-    after: float = 0.6
+    after: float = 0.4
     """Share of the turns after a record in its window, at distance 0."""
     reply: float = 0.35
     """Least share of the next turn in the cosine, when another speaker said it."""
-    asked: float = 0.5
+    asked: float = 1.0
     """How much more a question counts in the window of the turn that answers it."""
     k1: float = 1.2
     """BM25: saturation of repeated terms."""

@@ -19,10 +19,12 @@ _NOW = re.compile(
     r"|actualmente|maintenant|actuellement|attualmente|adesso|agora|nu|nog steeds)\b"
 )
 _ONCE = re.compile(
-    r"\b(?:used to|previously|originally|formerly|former|at first|initially|back then|in the beginning|early on"
+    r"(?<!'ve )(?<!have )(?<!has )(?<!was )(?<!were )(?<!is )(?<!are )(?<!be )(?<!been )\bused to\b|\buse to\b"
+    r"|\b(?:previously|originally|formerly|former|at first|initially|back then|in the beginning|early on"
     r"|fruher|damals|ursprunglich|antes|avant|autrefois|prima)\b"
 )
 _EARLIER = re.compile(r"\b(?:before|previous|earlier|past|old|older|first|ago|original|history|ever)\b")
+_PAST = re.compile(r"\b(?:did|was|were|had|happened|took|went|came)\b")
 _LIGHT_WORDS = """ask become begin bring call came come do does end feel find gave get gets getting give gives go goes
 going gone good got great happen have help keep kept kind know last let like long look lot made make makes making many
 mean much need never new often old one people place put really said say see seem show start still stop take taken takes
@@ -38,12 +40,14 @@ def asks_when(question: str) -> bool:
 
 def prefers_newest(question: str, *, dated: bool) -> float:
     """How much of memories that fit alike the newer is preferred: 3 if the question asks for the present, 0 if it names
-    a time or asks for something earlier, below 0 if it asks how things were, else 1."""
+    a time, tells what was or asks for something earlier, below 0 if it asks how things were, else 1."""
     folded = fold(question)
     if _ONCE.search(folded):
         return -1.0
     if _NOW.search(folded):
         return 3.0
+    if _PAST.search(folded):
+        return 0.0
     return 0.0 if dated or _EARLIER.search(folded) else 1.0
 
 

@@ -41,9 +41,11 @@ _LEAST: Final = 0.005
 """What is less is no evidence."""
 _HALF_LIFE: Final = 180.0
 """Days after which a record counts half as new."""
-_FLOOR: Final = 0.2
+_ALIKE: Final = 3.0
+"""How fast newness counts less for what fits less: the power of its share of the best."""
+_FLOOR: Final = 0.1
 """The share of their weight that words keep beside meaning where no record contains any."""
-_LIGHT: Final = 0.35
+_LIGHT: Final = 0.5
 """What a common word counts beside others."""
 
 Column: TypeAlias = tuple[str, float, list[float]]
@@ -95,7 +97,7 @@ def rank(
         _actor(candidates, question, weights),
         _time(candidates, question, weights),
         _when(candidates, question, weights),
-        _identifier(candidates, question, weights),
+        _identifier(candidates, question, statistics, weights),
         _phrase(candidates, question, weights),
     )
     columns = [column for column in parts if column is not None]
@@ -154,9 +156,9 @@ def _newer(
         return None
     days = [candidate.features.day or 0 for candidate in candidates]
     latest = max(day for day, total in zip(days, totals, strict=True) if total >= top / 2)
-    fading = {day: 0.5 ** (max(0, latest - day) / _HALF_LIFE) / top for day in set(days)}
-    values = [fading[day] * total if total > 0 else 0.0 for day, total in zip(days, totals, strict=True)]
-    return "newer", weight, values
+    fading = {day: 0.5 ** (max(0, latest - day) / _HALF_LIFE) for day in set(days)}
+    fits = [max(0.0, total / top) ** _ALIKE for total in totals]
+    return "newer", weight, [fading[day] * fit for day, fit in zip(days, fits, strict=True)]
 
 
 def _session(candidates: Sequence[Candidate], totals: list[float], weights: Weights) -> Column | None:
@@ -308,15 +310,20 @@ def _when(candidates: Sequence[Candidate], question: Question, weights: Weights)
     return "when", weights.when, [float(bool(candidate.features.intervals)) for candidate in candidates]
 
 
-def _identifier(candidates: Sequence[Candidate], question: Question, weights: Weights) -> Column | None:
-    """The identifiers of the question that the record itself holds; another form of one counts less."""
+def _identifier(
+    candidates: Sequence[Candidate], question: Question, statistics: Statistics, weights: Weights
+) -> Column | None:
+    """The identifiers of the question that the record itself holds; another form of one counts less, and so does one
+    that many records hold."""
     asked = question.identifiers
     if not asked or not weights.identifier:
         return None
+    most = idf(statistics.documents, 1)
+    rare = [min(1.0, idf(statistics.documents, f) / most) for f in statistics.frequencies]
     values = []
     for candidate in candidates:
         held = {term for term, _ in candidate.matches}
-        found = [max([sure for term, sure in one.items() if term in held], default=0.0) for one in asked]
+        found = [max([sure * rare[t] for t, sure in one.items() if t in held], default=0.0) for one in asked]
         values.append(sum(found) / len(asked))
     return "identifier", weights.identifier, values
 
