@@ -8,8 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from memwell.retrieval.analysis.calendar_words import MONTHS
 from memwell.retrieval.analysis.dates import intervals
 from memwell.retrieval.analysis.days import distance, month_span, on_calendar, weekday_span
+from memwell.retrieval.analysis.foreign_dates import ENGLISH_MONTHS
 from memwell.retrieval.analysis.text import analyze
 
 SAID = date(2023, 7, 19)
@@ -174,6 +176,10 @@ def test_counts_may_be_words() -> None:
         "February 29, 2023",
         "0000-01-01",
         "a mayor marched in the augustan decor",
+        "the server 10.20.30.40 runs 1.12.24-rc1",
+        "Guten Morgen, wir wohnen hier",
+        "I walk por la mañana",
+        "5 out of 10, in Mars",
         "",
     ],
 )
@@ -232,6 +238,95 @@ def test_case_does_not_matter_but_for_may_and_march() -> None:
     assert named("Fünf am 2022-03-05, İstanbul") == [("2022-03-05", "2022-03-05")]
 
 
+# ------------------------------------------------------------------------------------- other languages
+
+ABROAD = {
+    text: days
+    for days, texts in {
+        -5: "letzten Freitag|vendredi dernier|el viernes pasado|hace cinco días",
+        -3: "vor drei Tagen|il y a 3 jours|tre giorni fa|drie dagen geleden|3 дня назад",
+        -2: "Vorgestern war es kalt|avant-hier|för två dagar sedan",
+        -1: "gestern|hier il a plu|ayer llovió|ieri sera|gisteren|i går|eilen|вчера|dün|tegnap|昨天下雨了|어제",
+        0: "Aujourd’hui|heute Abend|今日は雨",
+        1: "Wir fahren morgen|Mañana no puedo|amanhã|imorgon",
+        2: "nächsten Freitag|übermorgen",
+    }.items()
+    for text in texts.split("|")
+}
+"""Text → days from the day it was said."""
+
+
+@pytest.mark.parametrize(("text", "days"), ABROAD.items())
+def test_days_relative_to_today_in_other_languages(text: str, days: int) -> None:
+    day = date.fromordinal(SAID.toordinal() + days).isoformat()
+    assert named(text) == named(text.upper() if "orgen" not in text else text) == [(day, day)]
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [
+        ("letzte Woche", "2023-07-10", "2023-07-16"),
+        ("l'année dernière", "2022-01-01", "2022-12-31"),
+        ("el mes pasado", "2023-06-01", "2023-06-30"),
+        ("на прошлой неделе", "2023-07-10", "2023-07-16"),
+        ("im Mai", "2023-05-01", "2023-05-31"),
+        ("en mayo", "2023-05-01", "2023-05-31"),
+        ("w maju", "2023-05-01", "2023-05-31"),
+        ("в мае", "2023-05-01", "2023-05-31"),
+        ("am Freitag", "2023-07-14", "2023-07-21"),
+        ("2024年", "2024-01-01", "2024-12-31"),
+        ("2024年5月", "2024-05-01", "2024-05-31"),
+        ("2 ago 2024", "2024-08-02", "2024-08-02"),
+    ],
+)
+def test_periods_in_other_languages(text: str, first: str, last: str) -> None:
+    assert named(text) == [(first, last)]
+
+
+MONTH_NAMES = [
+    (word, number)
+    for line in MONTHS.values()
+    for number, words in enumerate(line.split(), 1)
+    for word in words.split("/")
+    if word not in ENGLISH_MONTHS
+]
+DIGITS = [str.maketrans("0123456789", digits) for digits in ("0123456789", "٠١٢٣٤٥٦٧٨٩", "०१२३४५६७८९")]
+WITH_WORDS = [
+    "{d} {m} {y}", "{d}. {m} {y}", "{d} de {m} de {y}", "{d} {m}, {y}", "{y}. {m} {d}.", "le {d} {m} {y}",
+    "am {d}. {m} {y} um 14:30 Uhr", "({d} {m} {y})", "{d} {m} {y} г.",
+]  # fmt: skip
+IN_DIGITS = [
+    "{y}-{n:02}-{d:02}", "{y}/{n}/{d}", "{y}.{n:02}.{d:02}", "{d:02}.{n:02}.{y}", "{d}. {n}. {y}", "{d}.{n}.{y}",
+    "{d}-{n:02}-{y}", "{n}/{d}/{y}", "{y}年{n}月{d}日", "{y}년 {n}월 {d}일", "{d:02}.{n:02}.{y:.2s}",
+    "{y}-{n:02}-{d:02}T14:30",
+]  # fmt: skip
+
+
+@given(
+    st.sampled_from(MONTH_NAMES),
+    st.integers(1, 28),
+    st.integers(2000, 2099),
+    st.sampled_from(DIGITS),
+    st.data(),
+)
+def test_a_date_in_any_form_and_language_is_that_day(
+    month: tuple[str, int], day: int, year: int, digits: dict[int, str], data: st.DataObject
+) -> None:
+    name, number = month
+    form = data.draw(st.sampled_from(WITH_WORDS) | st.sampled_from(IN_DIGITS))
+    name = data.draw(st.sampled_from([name, name.title(), name.upper()]))
+    shown = year % 100 if ":.2s" in form else year
+    text = form.replace(":.2s", ":02").format(d=day, m=name, n=number, y=shown).translate(digits)
+    expected = date(year, number, day).isoformat()
+    assert named(text) == named(f"Bo · {text}") == [(expected, expected)]
+    assert intervals(text, SAID, terms=analyze(text)) == intervals(text, SAID)
+
+
+@pytest.mark.parametrize("text", ["25/04/2024", "04/25/2024", "25-04-2024", "04-25-2024", "25.04.2024"])
+def test_of_two_readings_that_which_exists_is_taken(text: str) -> None:
+    assert named(text) == [("2024-04-25", "2024-04-25")]
+
+
 # --------------------------------------------------------------------------------------------- any text
 
 WORDS = (
@@ -256,7 +351,7 @@ def test_any_text_gives_ordered_days_of_the_calendar(text: str, said: date) -> N
         assert date.min.toordinal() <= first <= last <= date.max.toordinal()
 
 
-@given(TEXTS.filter(str.isascii), st.dates())
+@given(TEXTS.filter(str.isascii) | st.sampled_from([*ABROAD]), st.dates())
 @example("the other day", SAID)
 @example("It may be", SAID)
 @example("In May", SAID)

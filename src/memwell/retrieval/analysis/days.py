@@ -6,25 +6,45 @@ integers, cheap to store, compare and index.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, tzinfo
-from typing import Final
+from typing import Final, TypeAlias
 
 from memwell.ports.store.search import Interval
 from memwell.values import local
 
 __all__ = [
     "SEASONS",
+    "Mention",
+    "Resolve",
     "around_span",
     "day_shift",
     "day_span",
     "distance",
     "month_span",
+    "nearest_year",
     "on_calendar",
     "season_span",
     "unit_span",
     "weekday_span",
     "year_span",
 ]
+
+Resolve: TypeAlias = Callable[[date], Interval | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A time that a text mentions."""
+
+    start: int
+    end: int
+    says_when: bool
+    """Whether it says when and nothing else: a weekday may also be a word of what recurs."""
+    resolve: Resolve
+    """The days it means in a text of a given day."""
+
 
 SEASONS: Final = {"spring": 3, "summer": 6, "fall": 9, "autumn": 9, "winter": 12}
 """First month of each season on the northern hemisphere."""
@@ -56,6 +76,14 @@ def month_span(year: int, month: int, part: str | None = None) -> Interval | Non
     if "mid" in part:
         return first + 9, first + 20
     return (first + 20, last) if part.startswith("late") or "end" in part else (first, first + 10)
+
+
+def nearest_year(month: int, ref: date) -> int:
+    """The year whose `month` is closest to `ref`: that is the one people leave out."""
+    return min(
+        (ref.year - 1, ref.year, ref.year + 1),
+        key=lambda y: abs((y - ref.year) * 12 + month - ref.month),
+    )
 
 
 def season_span(year: int, name: str) -> Interval | None:

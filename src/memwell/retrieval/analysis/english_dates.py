@@ -1,0 +1,271 @@
+"""Time expressions in English, and dates and years in digits (`05.03.2024`, `2024/05/04`, `in 2023`)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import date
+from functools import cache, partial
+
+from memwell.ports.store.search import Interval
+from memwell.retrieval.analysis.days import (
+    SEASONS,
+    Mention,
+    around_span,
+    day_span,
+    month_span,
+    nearest_year,
+    season_span,
+    unit_span,
+    weekday_span,
+    year_span,
+)
+
+__all__ = ["DIGIT", "TRIGGERS", "mentions"]
+
+_MONTHS = "january february march april may june july august september october november december".split()
+_WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
+_COUNTS = {
+    "a": 1, "an": 1, "one": 1, "two": 2, "couple": 2, "a couple of": 2, "a couple": 2, "three": 3,
+    "few": 3, "a few": 3, "several": 4, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
+    "nine": 9, "ten": 10, "eleven": 11, "twelve": 12,
+}  # fmt: skip
+_UNIT_DAYS = {"day": 1, "night": 1, "week": 7, "weekend": 7, "fortnight": 14, "month": 30, "year": 365}
+_MONTH_WORDS = {m: i + 1 for i, m in enumerate(_MONTHS)} | {
+    m[:3]: i + 1 for i, m in enumerate(_MONTHS) if m != "may"
+} | {"sept": 9}  # fmt: skip
+_WEEKDAY_WORDS = {d: i for i, d in enumerate(_WEEKDAYS)}
+_NAMED_DAYS = {
+    "the day before yesterday": -2, "yesterday": -1, "last night": -1, "today": 0, "tonight": 0,
+    "this morning": 0, "this afternoon": 0, "this evening": 0, "tomorrow": 1,
+    "the day after tomorrow": 2,
+}  # fmt: skip
+
+_QUALIFIERS = frozenset(
+    "ago back earlier last past previous this next coming upcoming following in from these".split()
+)
+_GATE_WORD = re.compile(r"[^\W\d_]{2,}|\d{4}|\d\d?/\d")
+
+_MONTH = "(?:" + "|".join(sorted(_MONTH_WORDS, key=len, reverse=True)) + r")\b\.?"
+_DAY = "(?:" + "|".join(_WEEKDAYS) + ")"
+_SEASON = "(?:" + "|".join(SEASONS) + ")"
+_UNIT = r"(?:day|night|weekend|week|fortnight|month|year)"
+_COUNT = (
+    r"(?:\d{1,3}|a couple of|a couple|couple|a few|few|several|an?|one|two|three|four|"
+    r"five|six|seven|eight|nine|ten|eleven|twelve)"
+)
+_NTH = r"(?:st|nd|rd|th|\.|er|º|°)?"
+_PART = r"(?:early|mid|middle of|late|(?:the )?(?:beginning|start|end) of)"
+
+_PATTERNS: dict[str, str] = {
+    "iso": r"(?<![\w-])(?P<iso_y>\d{4})-(?P<iso_m>\d\d?)(?:-(?P<iso_d>\d\d?))?(?![\da-su-z]|-\w)",
+    "ymd": r"(?<![\d/.])(?P<ymd_y>(?:19|20)\d\d)(?P<ymd_s>[/.])(?P<ymd_m>\d\d?)(?P=ymd_s)(?P<ymd_d>\d\d?)"
+    r"(?![\d/]|\.\d)",
+    "dots": r"(?<![\d/.])(?P<dot_d>\d\d?)\. ?(?P<dot_m>\d\d?)\. ?(?P<dot_y>(?:19|20)\d\d)(?![\d/]|\.\d)",
+    "short": r"(?<![\w./-])(?P<sh_d>\d\d)\.(?P<sh_m>\d\d)\.(?P<sh_y>\d\d)(?![\w/-]|\.\w)",
+    "dashes": r"(?<![\w-])(?P<da_a>\d\d?)-(?P<da_b>\d\d?)-(?P<da_y>(?:19|20)\d\d)(?![\w-])",
+    "slash": r"(?<![\d/])(?P<sl_a>\d\d?)/(?P<sl_b>\d\d?)/(?P<sl_y>\d{4}|\d\d)(?![\d/])",
+    "dmy": rf"\b(?P<dmy_d>\d\d?){_NTH} (?:of )?(?P<dmy_m>{_MONTH})(?:,? (?P<dmy_y>\d{{4}}))?",
+    "mdy": rf"\b(?P<mdy_m>{_MONTH}) (?:the )?(?P<mdy_d>\d\d?){_NTH}(?:\s?[-–]\s?(?P<mdy_e>\d\d?))?"
+    r"(?![\d:])(?:,? (?P<mdy_y>\d{4}))?",
+    "my": rf"\b(?:(?P<my_p>{_PART})[ -])?(?P<my_m>{_MONTH}),?(?: of)? (?P<my_y>\d{{4}})\b",
+    "season": rf"\b(?P<sea_s>{_SEASON}),?(?: of)? (?P<sea_y>\d{{4}})\b",
+    "day": r"\b(?P<day_w>" + "|".join(sorted(_NAMED_DAYS, key=len, reverse=True)) + r")\b",
+    "ago": rf"\b(?P<ago_n>{_COUNT}) (?P<ago_u>{_UNIT})s? (?:ago|back|earlier)\b",
+    "ahead": rf"\b(?:in (?P<in_n>{_COUNT}) (?P<in_u>{_UNIT})s?\b"
+    rf"|(?P<fro_n>{_COUNT}) (?P<fro_u>{_UNIT})s? from now)",
+    "span": rf"\b(?P<sp_k>last|past|next|coming) (?P<sp_n>{_COUNT}) (?P<sp_u>{_UNIT})s?\b",
+    "near": rf"\b(?P<ne_k>last|past|previous|this past|this|next|coming|upcoming|following) "
+    rf"(?P<ne_u>{_UNIT}|{_DAY}|{_SEASON}|{_MONTH})\b",
+    "recent": r"\b(?P<rec>recently|lately|the other day)\b",
+    "weekday": rf"\b(?:on )?(?P<wd>{_DAY})\b",
+    "month": rf"\b(?:(?P<mo_p>{_PART})[ -])?(?P<mo_m>{_MONTH})(?!\w)",
+    "year": r"\b(?:in|since|of|by|during|until|till|from|year) (?P<yr>(?:19|20)\d\d)\b(?![-/])"
+    r"|(?<![\d.])\b(?P<yr_end>(?:19|20)\d\d)(?=[?!,;)]|\.(?!\d)|$)",
+}
+_CLASSES: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {
+    "month": (frozenset(_MONTH_WORDS), ("dmy", "mdy", "my", "near", "month")),
+    "weekday": (frozenset(_WEEKDAYS), ("near", "weekday")),
+    "unit": (
+        frozenset(u + s for u in _UNIT_DAYS for s in ("", "s")),
+        ("ago", "ahead", "span", "near"),
+    ),
+    "season": (frozenset(SEASONS), ("season", "near")),
+    "day": (frozenset("yesterday today tonight tomorrow night".split()), ("day",)),
+    "part": (frozenset("morning afternoon evening".split()), ("day",)),
+    "recent": (frozenset("recently lately other".split()), ("recent",)),
+}
+"""Trigger words by class, and the patterns in which each class occurs."""
+
+TRIGGERS = frozenset().union(*(triggers for triggers, _ in _CLASSES.values()))
+_NUMERIC = frozenset({"iso", "ymd", "dots", "short", "dashes", "slash", "year"})
+"""Patterns that need no trigger word, only a digit."""
+
+_MARGIN = 40
+"""Characters on either side of a trigger word to which an expression can extend."""
+
+_BEGIN = r"(?:(?<!\w)(?=\w)|(?<!\d)(?=\d))"
+"""Where an expression can begin. Tested once for all patterns, so that most positions of a text cost almost nothing."""
+
+DIGIT = re.compile(r"\d")
+_CAPITAL_MONTH = re.compile(r"\b(?:May|March)\b")
+
+
+def _count(word: str) -> int:
+    return int(word) if word.isdigit() else _COUNTS[word]
+
+
+def _month_number(word: str) -> int:
+    return _MONTH_WORDS[word.rstrip(".")]
+
+
+def _iso(g: re.Match[str], ref: date) -> Interval | None:
+    year, month = int(g["iso_y"]), int(g["iso_m"])
+    return day_span(year, month, int(g["iso_d"])) if g["iso_d"] else month_span(year, month)
+
+
+def _slash(g: re.Match[str], ref: date) -> Interval | None:
+    a, b, year = int(g["sl_a"]), int(g["sl_b"]), int(g["sl_y"])
+    year += 2000 if year < 100 else 0
+    return day_span(year, a, b) or day_span(year, b, a)
+
+
+def _dashes(g: re.Match[str], ref: date) -> Interval | None:
+    a, b, year = int(g["da_a"]), int(g["da_b"]), int(g["da_y"])
+    return day_span(year, b, a) or day_span(year, a, b)
+
+
+def _dmy(g: re.Match[str], ref: date) -> Interval | None:
+    month = _month_number(g["dmy_m"])
+    year = int(g["dmy_y"]) if g["dmy_y"] else nearest_year(month, ref)
+    return day_span(year, month, int(g["dmy_d"]))
+
+
+def _mdy(g: re.Match[str], ref: date) -> Interval | None:
+    month = _month_number(g["mdy_m"])
+    year = int(g["mdy_y"]) if g["mdy_y"] else nearest_year(month, ref)
+    first = day_span(year, month, int(g["mdy_d"]))
+    last = day_span(year, month, int(g["mdy_e"])) if g["mdy_e"] else first
+    return (first[0], max(first[0], last[1])) if first and last else first
+
+
+def _ago(g: re.Match[str], ref: date) -> Interval | None:
+    return around_span(ref, -_count(g["ago_n"]) * _UNIT_DAYS[g["ago_u"]], g["ago_u"])
+
+
+def _ahead(g: re.Match[str], ref: date) -> Interval | None:
+    number, unit = g["in_n"] or g["fro_n"], g["in_u"] or g["fro_u"]
+    return around_span(ref, _count(number) * _UNIT_DAYS[unit], unit)
+
+
+def _span(g: re.Match[str], ref: date) -> Interval:
+    days, now = _count(g["sp_n"]) * _UNIT_DAYS[g["sp_u"]], ref.toordinal()
+    return (now - days, now) if g["sp_k"] in ("last", "past") else (now, now + days)
+
+
+def _near(g: re.Match[str], ref: date) -> Interval | None:
+    """A unit, weekday, season or month relative to `ref`: "last May", "this weekend", "next Friday"."""
+    kind, word = g["ne_k"].removeprefix("this "), g["ne_u"].rstrip(".")
+    step = -1 if kind in ("last", "past", "previous") else 0 if kind == "this" else 1
+    if word in _WEEKDAY_WORDS:
+        return weekday_span(_WEEKDAY_WORDS[word], ref, step)
+    if word in _MONTH_WORDS:
+        month = _MONTH_WORDS[word]
+        turn = (step > 0 and month <= ref.month) - (step < 0 and month >= ref.month)
+        return month_span(ref.year + turn, month)
+    if word in SEASONS:
+        begun = SEASONS[word] <= ref.month
+        return season_span(ref.year - (step < 0 and not begun) + (step > 0 and begun), word)
+    return unit_span(word, ref, step)
+
+
+def _bare_month(g: re.Match[str], ref: date) -> Interval | None:
+    month = _month_number(g["mo_m"])
+    return month_span(nearest_year(month, ref), month, g["mo_p"])
+
+
+_RESOLVE: dict[str, Callable[[re.Match[str], date], Interval | None]] = {
+    "iso": _iso,
+    "ymd": lambda g, ref: day_span(int(g["ymd_y"]), int(g["ymd_m"]), int(g["ymd_d"])),
+    "dots": lambda g, ref: day_span(int(g["dot_y"]), int(g["dot_m"]), int(g["dot_d"])),
+    "short": lambda g, ref: day_span(2000 + int(g["sh_y"]), int(g["sh_m"]), int(g["sh_d"])),
+    "dashes": _dashes,
+    "slash": _slash,
+    "dmy": _dmy,
+    "mdy": _mdy,
+    "my": lambda g, ref: month_span(int(g["my_y"]), _month_number(g["my_m"]), g["my_p"]),
+    "season": lambda g, ref: season_span(int(g["sea_y"]), g["sea_s"]),
+    "day": lambda g, ref: around_span(ref, _NAMED_DAYS[g["day_w"]], "day"),
+    "ago": _ago,
+    "ahead": _ahead,
+    "span": _span,
+    "near": _near,
+    "recent": lambda g, ref: (ref.toordinal() - 14, ref.toordinal()),
+    "weekday": lambda g, ref: weekday_span(_WEEKDAY_WORDS[g["wd"]], ref, 0),
+    "month": _bare_month,
+    "year": lambda g, ref: year_span(int(g["yr"] or g["yr_end"])),
+}
+
+
+def _says_when(match: re.Match[str]) -> bool:
+    groups = match.groupdict()
+    if match.lastgroup == "near":
+        return groups["ne_u"] in _UNIT_DAYS
+    if match.lastgroup in ("dmy", "mdy"):
+        return bool(groups[f"{match.lastgroup}_y"])
+    return match.lastgroup not in ("weekday", "month")
+
+
+def mentions(low: str, text: str) -> Iterator[Mention]:
+    """The times that a text mentions, in order. `low` is its plain form (see `foreign_dates.plain`)."""
+    seen = set(_GATE_WORD.findall(low))
+    if "May" not in text:
+        seen.discard("may")
+    expression = _expression(_kinds(seen, numbers=DIGIT.search(low) is not None))
+    if expression is None:
+        return
+    for match in expression.finditer(low, *_stretch(low, seen)):
+        kind = match.lastgroup or ""
+        if kind not in ("month", "near") or not _is_verb(match, text):
+            yield Mention(match.start(), match.end(), _says_when(match), partial(_RESOLVE[kind], match))
+
+
+def _stretch(low: str, seen: set[str]) -> tuple[int, int]:
+    """Start and end of the part of a text that contains all trigger words and digits, with a margin."""
+    words = TRIGGERS & seen
+    places = [low.find(word) for word in words] + [low.rfind(word) for word in words]
+    number = DIGIT.search(low)
+    if number is not None:
+        places += [number.start(), max(map(low.rfind, "0123456789"))]
+    first = max(0, min(places) - _MARGIN)
+    return low.rfind(" ", 0, first) + 1, max(places) + _MARGIN
+
+
+def _kinds(seen: set[str], *, numbers: bool) -> frozenset[str]:
+    """Names of the patterns that could match, given the trigger words that occur."""
+    if TRIGGERS.isdisjoint(seen):
+        return _NUMERIC if numbers else frozenset()
+    qualified = not _QUALIFIERS.isdisjoint(seen)
+    kinds: set[str] = set()
+    for name, (triggers, opened) in _CLASSES.items():
+        if not triggers.isdisjoint(seen) and (qualified or name not in ("unit", "part")):
+            kinds.update(opened)
+    return frozenset(kinds) | _NUMERIC if numbers else frozenset(kinds)
+
+
+@cache
+def _expression(kinds: frozenset[str]) -> re.Pattern[str] | None:
+    """One regular expression for the `kinds`, which are tried in the order of `_PATTERNS`."""
+    if not kinds:
+        return None
+    patterns = "|".join(f"(?P<{k}>{p})" for k, p in _PATTERNS.items() if k in kinds)
+    return re.compile(f"{_BEGIN}(?:{patterns})")
+
+
+def _is_verb(match: re.Match[str], text: str) -> bool:
+    """Whether "may" or "march" is the verb, not the month: it is in lower case."""
+    groups = match.groupdict("")
+    word = (groups.get("mo_m") or groups["ne_u"]).rstrip(".")
+    if word not in ("may", "march") or len(match.string) != len(text):
+        return False
+    return not _CAPITAL_MONTH.search(text, match.start(), match.end())

@@ -1,0 +1,338 @@
+"""Time expressions in other languages than English: dates with month names, weekdays, and words such as *gestern*.
+
+They are read in a text in lower case in which each character with a diacritic is the plain one, and each digit an ASCII
+digit (`plain`). So places in it are places in the text. The languages are those of
+`memwell.retrieval.analysis.calendar_words`, and Chinese, Japanese and Korean.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from datetime import date
+from functools import cache
+from typing import Final
+
+from memwell.ports.store.search import Interval
+from memwell.retrieval.analysis.calendar_words import MONTHS, SHORT_MONTHS, WEEKDAYS
+from memwell.retrieval.analysis.days import (
+    Mention,
+    Resolve,
+    around_span,
+    day_span,
+    month_span,
+    nearest_year,
+    unit_span,
+    weekday_span,
+    year_span,
+)
+
+__all__ = ["PIECE", "mentions", "named_words", "plain", "triggers"]
+
+_NAMED_DAYS: Final = {
+    "gestern": -1, "vorgestern": -2, "heute": 0, "ubermorgen": 2,
+    "aujourd'hui": 0, "demain": 1, "avant-hier": -2, "apres-demain": 2, "hier soir": -1, "hier matin": -1,
+    "ayer": -1, "anteayer": -2, "hoy": 0, "pasado manana": 2,
+    "ieri": -1, "oggi": 0, "domani": 1, "l'altro ieri": -2, "dopodomani": 2,
+    "ontem": -1, "anteontem": -2, "hoje": 0, "amanha": 1, "depois de amanha": 2,
+    "gisteren": -1, "eergisteren": -2, "vandaag": 0, "overmorgen": 2,
+    "igar": -1, "i gar": -1, "i forgar": -2, "forrgar": -2, "idag": 0, "i dag": 0, "imorgon": 1, "i morgon": 1,
+    "i overmorgon": 2, "i morgen": 1, "i overmorgen": 2,
+    "eilen": -1, "toissapaivana": -2, "tanaan": 0, "huomenna": 1, "ylihuomenna": 2,
+    "вчера": -1, "позавчера": -2, "сегодня": 0, "завтра": 1, "послезавтра": 2,
+    "вчора": -1, "сьогодні": 0, "wczoraj": -1, "przedwczoraj": -2, "dzisiaj": 0, "dzis": 0, "jutro": 1, "pojutrze": 2,
+    "vcera": -1, "predevcirem": -2, "dnes": 0, "zitra": 1, "pozitri": 2,
+    "dun": -1, "bugun": 0, "yarin": 1, "tegnap": -1, "tegnapelott": -2, "holnap": 1, "holnaputan": 2,
+    "alaltaieri": -2, "astazi": 0, "poimaine": 2, "ahir": -1, "avui": 0, "dema": 1,
+    "χθες": -1, "χτες": -1, "προχθες": -2, "σημερα": 0, "αυριο": 1, "μεθαυριο": 2,
+    "kemarin": -1, "hari ini": 0, "besok": 1, "امس": -1, "اليوم": 0, "غدا": 1, "आज": 0,
+}  # fmt: skip
+_CJK_DAYS: Final = {
+    "昨天": -1, "前天": -2, "今天": 0, "明天": 1, "后天": 2, "昨日": -1, "一昨日": -2, "今日": 0, "明日": 1,
+    "明後日": 2, "어제": -1, "그저께": -2, "오늘": 0, "내일": 1, "모레": 2,
+}  # fmt: skip
+_FRENCH: Final = re.compile(
+    r"\b(?:j|je|nous|vous|elle|ils?|on|le|les|du|une?|est|etait|a|au|aux|avec|qui|que|quoi)\b"
+)
+_GERMAN: Final = re.compile(r"\b(?:ich|ist|der|das|und|wir|nicht|ein|eine|hier ist)\b")
+_STEPS: Final = {
+    word: step
+    for step, words in (
+        (-1, "letzte letzten letzter letztes vorige vorigen voriges vergangene vergangenen dernier derniere passe "
+             "passee pasado pasada scorso scorsa passato passata passado passada afgelopen vorig forra sidste "
+             "forrige siste прошлыи прошлую прошлои прошлом прошлое gecen trecut trecuta viime mult zeszly "
+             "zeszlym zeszlego minuly minulou minulyi"),
+        (1, "nachste nachsten nachster nachstes kommende kommenden kommender kommendes prochain prochaine proximo "
+            "proxima prossimo prossima volgende komende nasta naste neste следующии следующую следующеи следующем "
+            "следующее gelecek onumuzdeki viitor viitoare ensi jovo przyszly przyszlym pristi"),
+    )
+    for word in words.split()
+}  # fmt: skip
+_UNITS: Final = {
+    word: unit
+    for unit, words in (
+        ("day", "tage tagen jour jours dia dias giorno giorni dag dagen dagar dage dager день дня днеи gun gunde zi "
+                "zile paiva paivaa nappal dni dzien dzen"),
+        ("week", "woche wochen semaine semaines semana semanas settimana settimane week weken vecka veckan veckor uge "
+                 "ugen uger uke uken uker неделя неделю недели неделе недель hafta haftada saptamana saptamani viikko "
+                 "viikolla viikkoa het heten hettel tydzien tygodniu tygodnie tyden"),
+        ("month", "monat monats monate monaten mois mes meses mese mesi mesos maand maanden manad manaden manader "
+                  "maned maneden maneder месяц месяца месяцев месяце ay luna luni kuukausi kuukautta honap honapban "
+                  "honappal miesiac miesiacu miesiace mesic"),
+        ("year", "jahr jahre jahren jahres ans annee annees ano anos anno anni jaar ar aret år год года лет году yil "
+                 "anul ani vuosi vuotta vuonna ev evben evvel rok roku lata"),
+    )
+    for word in words.split()
+}  # fmt: skip
+_COUNTS: Final = {
+    word: count
+    for count, words in enumerate(
+        ("ein einem einer einen eine un une una uno um uma een en ett et",
+         "zwei deux dos due dois duas twee tva to два две",
+         "drei trois tres tre drie три", "vier quatre cuatro quattro quatro fyra fire четыре",
+         "funf cinq cinco cinque vijf fem пять", "sechs six seis sei zes sex seks шесть",
+         "sieben sept siete sette sete zeven sju syv семь", "acht huit ocho otto oito atta otte atte восемь",
+         "neun neuf nueve nove negen nio ni девять", "zehn dix diez dieci dez tien tio ti десять"),
+        1,
+    )
+    for word in words.split()
+}  # fmt: skip
+_BEFORE: Final = {
+    "de": "im", "fr": "en", "es": "en", "it": "a in", "pt": "em", "nl": "in", "sv": "i", "nb": "i", "da": "i",
+    "ru": "в", "pl": "w", "cs": "v", "ro": "in", "uk": "у в", "ca": "al", "id": "bulan",
+}  # fmt: skip
+"""Language → what stands before a month without a day or year. *In Mars* is no March, so French asks for *en*."""
+
+ENGLISH_MONTHS: Final = frozenset(
+    "january february march april may june july august september october november december "
+    "jan feb mar apr jun jul aug sep sept oct nov dec".split()
+)
+PIECE: Final = re.compile(r"[^\s!-@\[-`{-~\d“”«»„…—–·]{2,}")
+"""Part of a word."""
+_WORD: Final = re.compile(r"[^\s\d.,;:!?()\[\]\"“”«»„/\\…—–]+")
+_LINK: Final = r"(?:de |di |do |d['’]|of )?"
+_DATE: Final = re.compile(
+    rf"(?<![\w.,:/-])(\d\d?)(?:\.|er|º|ª|°|:e|-?(?:го|е)(?=\s))? ?{_LINK}({_WORD.pattern})"
+    r"\.?(?:,? (?:de |del |do |din )?(\d{4})(?!\d))?"
+)
+_MONTH_FIRST: Final = re.compile(rf"(?:(?<!\d)(\d{{4}})\.?,? (?:m\. )?)?({_WORD.pattern}) (\d\d?)(?![\d:])")
+_MONTH_YEAR: Final = re.compile(rf"({_WORD.pattern})\.?,? (?:de |del |do |din )?(\d{{4}})(?!\d)")
+_AGO: Final = re.compile(
+    rf"(?:\b(?:vor|il y a|hace|ha|for|acum) )(\d{{1,3}}|{_WORD.pattern}) ({_WORD.pattern})"
+    rf"|(?<!\w)(\d{{1,3}}|{_WORD.pattern}) ({_WORD.pattern})"
+    r" (?:fa|geleden|sedan|siden|назад|once|sitten|ezelott|temu)\b"
+)
+_QUALIFIERS: Final = frozenset(
+    [*_STEPS, *"vor hace ha for acum fa geleden sedan siden назад once sitten ezelott temu".split(), "il"]
+)
+"""Words without which a unit is no time."""
+_CJK_DATE: Final = re.compile(
+    r"(?:(?<!\d)(\d{4}) ?[年년] ?)(?:(\d\d?) ?[月월] ?(?:(\d\d?) ?[日号號일])?)?"
+    r"|(?<!\d)(\d\d?) ?[月월] ?(\d\d?) ?[日号號일]"
+)
+_CJK_WORDS: Final = re.compile("|".join(sorted(_CJK_DAYS, key=len, reverse=True)))
+_CJK: Final = re.compile("[年월월月年昨今明前后어오내그모一年]")
+
+
+@cache
+def _months() -> dict[str, int]:
+    return _numbered(MONTHS)
+
+
+@cache
+def _all_months() -> dict[str, int]:
+    """With the short names, which count beside a day and a year only."""
+    return _numbered(SHORT_MONTHS) | _months()
+
+
+@cache
+def _weekdays() -> dict[str, int]:
+    return {word: number - 1 for word, number in _numbered(WEEKDAYS).items()}
+
+
+def _numbered(table: dict[str, str]) -> dict[str, int]:
+    return {
+        word: number
+        for line in table.values()
+        for number, words in enumerate(line.split(), 1)
+        for word in words.split("/")
+        if word != "-"
+    }
+
+
+@cache
+def _bare_months() -> frozenset[str]:
+    """A preposition and a month."""
+    return frozenset(
+        f"{before} {word}"
+        for language, words in _BEFORE.items()
+        for before in words.split()
+        for word in MONTHS[language].replace("/", " ").split()
+        if not (before == "in" and word in ("mars", "april", "august", "september", "november"))
+    )
+
+
+@cache
+def triggers() -> frozenset[str]:
+    """Pieces (`PIECE`) of which a text has one if it mentions such a time, but for Chinese, Japanese and Korean. The
+    months that English has too are left out.
+    """
+    words = {*_all_months(), *_weekdays(), *named_words()} - ENGLISH_MONTHS
+    return (
+        frozenset(max(pieces, key=len) for word in words if (pieces := PIECE.findall(word))) - ENGLISH_MONTHS
+    )
+
+
+def named_words() -> set[str]:
+    """The last words of days by name, and units."""
+    last = {phrase.rsplit(None, 1)[-1] for phrase in _NAMED_DAYS}
+    return last | {"hier", "morgen", "manana"} | _UNITS.keys() | _CJK_DAYS.keys()
+
+
+@cache
+def _plain_characters() -> dict[int, str]:
+    table = {
+        ord("ı"): "i",
+        ord("ø"): "o",
+        ord("ł"): "l",
+        ord("đ"): "d",
+        ord("’"): "'",
+        0xA0: " ",
+        0x202F: " ",
+    }
+    for code in (*range(0xC0, 0x250), *range(0x370, 0x530), *range(0x620, 0x650), *range(0x1E00, 0x2000)):
+        base = unicodedata.normalize("NFD", chr(code))
+        if len(base) > 1 and len(bare := "".join(c for c in base if not unicodedata.combining(c))) == 1:
+            table[code] = bare
+    for start in (0x660, 0x6F0, 0x966, 0x9E6, 0xE50, 0xFF10):
+        table |= {start + digit: str(digit) for digit in range(10)}
+    return table
+
+
+def plain(text: str) -> str:
+    """A text in lower case, with plain characters in place of those with diacritics, and with ASCII digits."""
+    low = text.lower()
+    return low if low.isascii() else low.translate(_plain_characters())
+
+
+def mentions(low: str, text: str) -> Iterator[Mention]:
+    """The times that a text mentions, in any order. `low` is its plain form."""
+    yield from _cjk_mentions(low)
+    pieces = PIECE.findall(low)
+    seen = triggers().intersection(pieces)
+    counted = not seen.isdisjoint(_UNITS) and not _QUALIFIERS.isdisjoint(pieces)
+    if not counted and seen <= _UNITS.keys():  # "for years" is no time
+        return
+    yield from _dates(low)
+    yield from _words(low, text if len(text) == len(low) else low)
+    if counted:
+        yield from _ago(low)
+
+
+def _cjk_mentions(low: str) -> Iterator[Mention]:
+    """Times in Chinese, Japanese and Korean."""
+    if low.isascii() or _CJK.search(low) is None:
+        return
+    for match in _CJK_DATE.finditer(low):
+        year, month, day, other_month, other_day = (int(part) if part else None for part in match.groups())
+        yield Mention(
+            match.start(), match.end(), year is not None, _dated(year, month or other_month, day or other_day)
+        )
+    for match in _CJK_WORDS.finditer(low):
+        yield Mention(match.start(), match.end(), True, _named(_CJK_DAYS[match[0]]))
+
+
+def _dates(low: str) -> Iterator[Mention]:
+    for match in _DATE.finditer(low):
+        known = _all_months() if match[3] else _months()
+        if (month := known.get(match[2])) is not None:
+            year = int(match[3]) if match[3] else None
+            yield Mention(match.start(), match.end(), year is not None, _dated(year, month, int(match[1])))
+    for match in _MONTH_FIRST.finditer(low):
+        if (month := _months().get(match[2])) is not None:
+            year = int(match[1]) if match[1] else None
+            yield Mention(match.start(), match.end(), year is not None, _dated(year, month, int(match[3])))
+    for match in _MONTH_YEAR.finditer(low):
+        if (month := _months().get(match[1])) is not None:
+            yield Mention(match.start(), match.end(), True, _dated(int(match[2]), month, None))
+
+
+def _words(low: str, text: str) -> Iterator[Mention]:
+    """Named days, weekdays, units and bare months, by one or two words and their neighbours."""
+    words = list(_WORD.finditer(low))
+    for at, word in enumerate(words):
+        before = words[at - 1][0] if at else ""
+        for length in (3, 2, 1):
+            first = words[at - length + 1] if at + 1 >= length else None
+            days = None if first is None else _NAMED_DAYS.get(low[first.start() : word.end()])
+            if first is not None and days is not None:
+                yield Mention(first.start(), word.end(), True, _named(days))
+                break
+        else:
+            if (days := _in_context(word[0], before, low, text[word.start()])) is not None:
+                yield Mention(word.start(), word.end(), True, _named(days))
+        yield from _beside(words, at)
+        if f"{before} {word[0]}" in _bare_months():
+            yield Mention(word.start(), word.end(), False, _dated(None, _months()[word[0]], None))
+
+
+def _in_context(word: str, before: str, low: str, letter: str) -> int | None:
+    """Days from today of words that mean a day in one language or context only."""
+    if word == "hier" and _FRENCH.search(low) and not _GERMAN.search(low):
+        return -1
+    if (
+        word == "morgen"
+        and letter == "m"
+        and before not in ("guten", "heute", "gestern", "goede", "god", "jeden", "i")
+    ):
+        return 1
+    if word == "manana" and before not in ("la", "esta", "cada", "una", "de", "pasado"):
+        return 1
+    return None
+
+
+def _beside(words: list[re.Match[str]], at: int) -> Iterator[Mention]:
+    """A weekday or unit with a word for the last or next one before or after it; a weekday also alone."""
+    word = words[at][0].rpartition("'")[2]
+    weekday, unit = _weekdays().get(word), _UNITS.get(word)
+    if weekday is None and unit is None:
+        return
+    start, end, step = words[at].start(), words[at].end(), 0
+    for other in words[max(0, at - 1) : at + 2]:
+        if other[0] in _STEPS:
+            start, end, step = min(start, other.start()), max(end, other.end()), _STEPS[other[0]]
+            break
+    if weekday is not None:
+        yield Mention(start, end, bool(step), lambda ref: weekday_span(weekday, ref, step))
+    elif unit is not None and step:
+        yield Mention(start, end, True, lambda ref: unit_span(unit, ref, step))
+
+
+def _ago(low: str) -> Iterator[Mention]:
+    for match in _AGO.finditer(low):
+        number, unit = match[1] or match[3], _UNITS.get(match[2] or match[4])
+        count = int(number) if number.isdigit() else _COUNTS.get(number)
+        if unit is not None and count is not None:
+            days = -count * {"day": 1, "week": 7, "month": 30, "year": 365}[unit]
+            yield Mention(match.start(), match.end(), True, _around(days, unit))
+
+
+def _around(days: int, unit: str) -> Resolve:
+    return lambda ref: around_span(ref, days, unit)
+
+
+def _named(days: int) -> Resolve:
+    return lambda ref: around_span(ref, days, "day")
+
+
+def _dated(year: int | None, month: int | None, day: int | None) -> Resolve:
+    """A day or month; without a year of the nearest one."""
+
+    def resolve(ref: date) -> Interval | None:
+        if month is None:
+            return None if year is None else year_span(year)
+        of = nearest_year(month, ref) if year is None else year
+        return month_span(of, month) if day is None else day_span(of, month, day)
+
+    return resolve
