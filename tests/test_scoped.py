@@ -11,7 +11,8 @@ import pytest
 from memwell import AsyncMemory, Event, InvalidInput, Memory, NotSupported, Owner
 from memwell.fields import SCOPE
 
-WHOLE_STORE = {"doctor", "repair", "sweep", "import_", "reembed"}
+WHOLE_STORE = {"doctor", "repair", "sweep", "import_", "reembed", "verify_audit", "audit_head"}
+WHOLE_STORE |= {"rotate_keys", "key_status", "shred"}
 FREE = {"on", "health", "close"}
 
 

@@ -55,7 +55,7 @@ SCOPE = {field.name for field in fields(requests.OwnedRequest)}
 
 def request_of(name: str) -> type[Any] | None:
     """The request dataclass of a method, if it has one."""
-    kind = name.rstrip("_").capitalize() + "Request"
+    kind = "".join(word.capitalize() for word in name.split("_")) + "Request"
     return getattr(requests, kind, None)
 
 
@@ -122,6 +122,15 @@ ENGINE = dict.fromkeys(("get", "list", "history", "count", "stats"), "lookup")
 ENGINE |= dict.fromkeys(("relate", "unrelate", "related"), "links")
 ENGINE |= dict.fromkeys(("update", "forget", "restore"), "remember")
 ENGINE["shred"] = "keys"
+ENGINE |= dict.fromkeys(("receipts", "complete_receipts"), "erase")
+ENGINE |= dict.fromkeys(("audit_log", "verify_audit"), "audit")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_call_meets_the_audit_log(name: str) -> None:
+    """A group of methods without `@audited` would leave no trace of its calls."""
+    quiet = {*AT_ONCE, "close", "health"}
+    assert getattr(public(AsyncMemory)[name], "audited", False) is (name not in quiet)
 
 
 @pytest.mark.parametrize("name", NAMES)

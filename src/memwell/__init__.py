@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     )
     from memwell.retrieval.ranking.rules import Boost
     from memwell.retrieval.ranking.strategies import STRATEGIES, Strategy
+    from memwell.security.acting import acting
+    from memwell.security.chain import AuditHead
+    from memwell.security.entries import AuditEntry
+    from memwell.security.journal import Receipts
     from memwell.security.keyring import Keyring, KeyService
     from memwell.security.receipts import Erased, Receipt
     from memwell.sync import Memory
@@ -69,6 +73,8 @@ __all__ = [
     "LIMITS",
     "STRATEGIES",
     "AsyncMemory",
+    "AuditEntry",
+    "AuditHead",
     "BackendError",
     "Boost",
     "CircuitBreaker",
@@ -101,6 +107,7 @@ __all__ = [
     "Problem",
     "Rate",
     "Receipt",
+    "Receipts",
     "Record",
     "Reembedded",
     "Related",
@@ -115,6 +122,7 @@ __all__ = [
     "Unavailable",
     "Version",
     "Why",
+    "acting",
     "create_resilient_caller",
     "fallback",
     "lock",
@@ -135,6 +143,8 @@ _HOME = {
     "STRATEGIES": "retrieval.ranking.strategies",
     "AsyncMemory": "memory",
     "Boost": "retrieval.ranking.rules",
+    "AuditEntry": "security.entries",
+    "AuditHead": "security.chain",
     "Erased": "security.receipts",
     "Event": "events",
     "Hits": "hits",
@@ -144,9 +154,11 @@ _HOME = {
     "Memory": "sync",
     "Rate": "coordination.rate_limit",
     "Receipt": "security.receipts",
+    "Receipts": "security.journal",
     "Strategy": "retrieval.ranking.strategies",
     "SyncLock": "coordination.locks",
     "CircuitBreaker": "resilience.decorators",
+    "acting": "security.acting",
     "create_resilient_caller": "resilience.decorators",
     "fallback": "resilience.decorators",
     "lock": "coordination.locks",

@@ -47,6 +47,10 @@ class Settings:
     """Default for `--namespace`."""
     timezone: str | None = None
     """The time zone of days and times, such as `Europe/Berlin`, or `local`; UTC by default."""
+    audit: str | None = None
+    """URL of the log that keeps the audit log."""
+    receipt_key: str | None = field(default=None, repr=False)
+    """The key that signs receipts, as `memwell receipt key` makes one."""
     model_dir: str | None = None
     """Folder with the weights of the local model."""
     debug: bool = False

@@ -17,6 +17,7 @@ from memwell.engine import assembly, links, lookup, recall, remember
 from memwell.engine import clock as clocks
 from memwell.engine.context import Engine
 from memwell.engine.keywords import explain_keywords
+from memwell.engine.proof import Proof
 from memwell.engine.requests import (
     CountRequest,
     ForgetRequest,
@@ -34,11 +35,15 @@ from memwell.engine.requests import (
     UpdateRequest,
 )
 from memwell.events import Handler
+from memwell.faces.base import audited
 from memwell.faces.management import AsyncManagement
+from memwell.faces.proof import AsyncProof
 from memwell.faces.upkeep import AsyncUpkeep
 from memwell.hits import Hits, Tokenizer, counter
-from memwell.ports import Embedder, KeyValue, Reranker, Store, VectorIndex
+from memwell.ports import Embedder, KeyValue, Log, Reranker, Store, VectorIndex
 from memwell.retrieval.ranking.strategies import Strategy
+from memwell.security.audit import AuditMode
+from memwell.security.journal import Receipts
 from memwell.security.keyring import Keyring
 from memwell.types import (
     Link,
@@ -62,8 +67,9 @@ RelatedRecords: TypeAlias = list[Related]
 Ids: TypeAlias = list[str]
 
 
+@audited
 @explain_keywords
-class AsyncMemory(AsyncUpkeep, AsyncManagement):
+class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncProof):
     """Memory for AI agents, with `await`: stores what they learn and finds it again, ranked and explained.
 
     - `url`: the store: the path of a SQLite file such as `"notes.db"`, a URL (`sqlite:///notes.db?durability=full`,
@@ -83,6 +89,11 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement):
       `token_budget` and `Hits.as_text` count with it. By default four bytes count as one token.
     - `timezone`: the time zone of the user, as an IANA name (`"America/Los_Angeles"`), `"local"` or a tzinfo; UTC by
       default. It says what "today" is and on which day a memory was learnt, and is that of times given without one.
+    - `audit`: a `Log` or its URL, such as `"sqlite:///audit.db"`: every call gets an entry in a chain of hashes there.
+    - `audit_mode`: `"durable"` returns when the entry of a call is in the log; `"batched"` at once, and writes it
+      within about a second.
+    - `receipts`: the key that signs receipts of `erase` (`memwell receipt key` makes one), or a
+      `memwell.security.journal.Receipts`, which also says where they are kept.
 
     Safe to share between tasks. Several processes may use one store, unless it lives in memory. Parts that you pass as
     objects stay open at `close`. Raises `ConfigError` for an argument that it cannot use.
@@ -100,15 +111,14 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement):
         clock: Callable[[], datetime] | None = None,
         tokenizer: Tokenizer | None = None,
         timezone: str | tzinfo | None = None,
+        audit: str | Log | None = None,
+        audit_mode: AuditMode = "durable",
+        receipts: str | Receipts | None = None,
     ) -> None:
         now, zone = clocks.checked(clock), clocks.zone_of(timezone)
         count = counter(tokenizer)
-        self._engine = Engine(
-            assembly.open_parts(url, embedder, index, cache, reranker, encryption).threaded(),
-            now,
-            count,
-            zone,
-        )
+        parts = assembly.open_parts(url, embedder, index, cache, reranker, encryption, audit).threaded()
+        self._engine = Engine(parts, now, count, zone, Proof(parts, now, receipts, audit_mode))
 
     @classmethod
     def _of(cls, engine: Engine) -> Self:
@@ -444,7 +454,8 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement):
         `session_id`, `namespace`) as bound, and see and write nothing outside.
 
         A call on it that names another owner raises `InvalidInput`, also in a `NewMemory`; one may name further parts.
-        What works on the whole store (`doctor`, `repair`, `sweep`, `import_`, `reembed`) raises `NotSupported`.
+        What works on the whole store (`doctor`, `repair`, `sweep`, `import_`, `reembed`, `verify_audit`, `audit_head`)
+        raises `NotSupported`.
         `on` brings the events of calls that lie in this scope. `close` does nothing: the memory closes the parts.
         """
         from memwell import scoped

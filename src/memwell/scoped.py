@@ -14,8 +14,9 @@ from typing import Any, Final, TypeAlias, TypeVar, cast
 
 from memwell import _bridge
 from memwell.engine.validation import scope_of
-from memwell.errors import InvalidInput, NotSupported
+from memwell.errors import InvalidInput, MemwellError, NotSupported
 from memwell.events import Event
+from memwell.faces import base
 from memwell.fields import NARROWING, SCOPE
 from memwell.types import DEFAULT_TENANT, NewMemory, Scope
 
@@ -78,15 +79,36 @@ def _method(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(method)
     def call(self: Any, /, *arguments: Any, **given: Any) -> Any:
-        prepared = prepare(self, name, (arguments, given))
+        try:
+            prepared = prepare(self, name, (arguments, given))
+        except MemwellError as error:
+            _refused(self, method, (arguments, given), error)
+            raise
         return prepared and method(self, *prepared[0], **prepared[1])
 
     @wraps(method)
     async def acall(self: Any, /, *arguments: Any, **given: Any) -> Any:
-        prepared = prepare(self, name, (arguments, given))
+        try:
+            prepared = prepare(self, name, (arguments, given))
+        except MemwellError as error:
+            if audit := self._engine.proof.audit:
+                await audit.refused(name, base.arguments(method, arguments, given) | dict(self._owner), error)
+            raise
         return prepared and await method(self, *prepared[0], **prepared[1])
 
     return acall if inspect.iscoroutinefunction(method) else call
+
+
+def _refused(view: Any, method: Callable[..., Any], call: Arguments, error: MemwellError) -> None:
+    """Enter a refused call into the audit log, if there is one, as a call of the view's owner."""
+    memory = getattr(view, "_memory", None)
+    if (audit := (memory or view)._engine.proof.audit) is None:
+        return
+    known = base.arguments(method, *call) | dict(view._owner)
+    if memory is None:  # a method that is not awaited: the entry is written with the next one
+        audit.note_refused(method.__name__, known, error)
+    else:
+        view._run(audit.refused(method.__name__, known, error))
 
 
 def _with_owner(view: _View, name: str, call: Arguments) -> Arguments:

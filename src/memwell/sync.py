@@ -13,17 +13,21 @@ from typing import Any, Self, cast, overload
 from memwell import _bridge
 from memwell.engine import assembly
 from memwell.engine import clock as clocks
+from memwell.engine import proof as engine_proof
 from memwell.engine.context import Engine
 from memwell.engine.keywords import explain_keywords
 from memwell.engine.requests import OnDuplicate, Superseded
 from memwell.errors import ConfigError
 from memwell.events import Handler
 from memwell.faces.management import Management
+from memwell.faces.proof import Proof
 from memwell.faces.upkeep import Upkeep
 from memwell.hits import Hits, Tokenizer, counter
 from memwell.memory import AsyncMemory, Ids, Records, RelatedRecords, Versions
-from memwell.ports import Embedder, KeyValue, Reranker, Store, VectorIndex
+from memwell.ports import Embedder, KeyValue, Log, Reranker, Store, VectorIndex
 from memwell.retrieval.ranking.strategies import Strategy
+from memwell.security.audit import AuditMode
+from memwell.security.journal import Receipts
 from memwell.security.keyring import Keyring
 from memwell.types import (
     Link,
@@ -41,7 +45,7 @@ __all__ = ["Memory"]
 
 
 @explain_keywords
-class Memory(Upkeep, Management):
+class Memory(Upkeep, Management, Proof):
     """Memory for AI agents: stores what they learn and finds it again, ranked and explained.
 
     - `url`: the store: the path of a SQLite file such as `"notes.db"`, a URL (`sqlite:///notes.db?durability=full`,
@@ -61,6 +65,11 @@ class Memory(Upkeep, Management):
       `token_budget` and `Hits.as_text` count with it. By default four bytes count as one token.
     - `timezone`: the time zone of the user, as an IANA name (`"America/Los_Angeles"`), `"local"` or a tzinfo; UTC by
       default. It says what "today" is and on which day a memory was learnt, and is that of times given without one.
+    - `audit`: a `Log` or its URL, such as `"sqlite:///audit.db"`: every call gets an entry in a chain of hashes there.
+    - `audit_mode`: `"durable"` returns when the entry of a call is in the log; `"batched"` at once, and writes it
+      within about a second.
+    - `receipts`: the key that signs receipts of `erase` (`memwell receipt key` makes one), or a
+      `memwell.security.journal.Receipts`, which also says where they are kept.
 
     Safe to share between threads, after a fork, and inside a running event loop (a notebook). If every part is a
     blocking one (SQLite, in memory, local models), calls run in the caller's thread without an event loop; otherwise
@@ -82,14 +91,17 @@ class Memory(Upkeep, Management):
         clock: Callable[[], datetime] | None = None,
         tokenizer: Tokenizer | None = None,
         timezone: str | tzinfo | None = None,
+        audit: str | Log | None = None,
+        audit_mode: AuditMode = "durable",
+        receipts: str | Receipts | None = None,
     ) -> None:
         now, zone = clocks.checked(clock), clocks.zone_of(timezone)
         count = counter(tokenizer)
-        parts = assembly.open_parts(url, embedder, index, cache, reranker, encryption)
+        parts = assembly.open_parts(url, embedder, index, cache, reranker, encryption, audit)
         self._loop = None if parts.blocking else _bridge.Loop()
-        self._memory = AsyncMemory._of(
-            Engine(parts if self._loop is None else parts.threaded(), now, count, zone)
-        )
+        parts = parts if self._loop is None else parts.threaded()
+        proof = engine_proof.Proof(parts, now, receipts, audit_mode)
+        self._memory = AsyncMemory._of(Engine(parts, now, count, zone, proof))
 
     @overload
     def remember(  # type: ignore[overload-overlap]  # a str is a Sequence[str] too
@@ -418,7 +430,8 @@ class Memory(Upkeep, Management):
         `session_id`, `namespace`) as bound, and see and write nothing outside.
 
         A call on it that names another owner raises `InvalidInput`, also in a `NewMemory`; one may name further parts.
-        What works on the whole store (`doctor`, `repair`, `sweep`, `import_`, `reembed`) raises `NotSupported`.
+        What works on the whole store (`doctor`, `repair`, `sweep`, `import_`, `reembed`, `verify_audit`, `audit_head`)
+        raises `NotSupported`.
         `on` brings the events of calls that lie in this scope. `close` does nothing: the memory closes the parts.
         """
         from memwell import scoped

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 from memwell import _bridge, registry
 from memwell.errors import ConfigError, MemwellError
-from memwell.ports import Embedder, KeyValue, Metric, Port, Reranker, Store, VectorIndex
+from memwell.ports import Embedder, KeyValue, Log, Metric, Port, Reranker, Store, VectorIndex
 from memwell.security.keyring import Keyring
 from memwell.urls import of_file
 
 if TYPE_CHECKING:
     from memwell.wrappers.threaded import Threaded
 
-__all__ = ["Parts", "default_url", "guard_of", "keyring_of", "open_parts"]
+__all__ = ["Parts", "default_url", "guard_of", "keyring_of", "open_journal", "open_parts"]
 
 log = logging.getLogger("memwell")
 _advised: set[str] = set()
@@ -39,6 +39,10 @@ class Parts:
     cache: KeyValue | None = None
     """The one inside the embedder, likewise."""
     reranker: Reranker | None = None
+    audit: Log | None = None
+    """Where the audit log is kept."""
+    url: str | None = None
+    """The URL of the store, if it was opened here by one."""
     owned: tuple[Port, ...] = ()
     threads: tuple[Threaded, ...] = ()
     """Wrappers that the engine put around parts, also around those of the caller: their threads end with the engine."""
@@ -47,7 +51,8 @@ class Parts:
     def blocking(self) -> bool:
         """Whether no part ever suspends. With a reranker they do: a recall waits for it no longer than its timeout."""
         plain = self.embedder is None or self.embedder.blocking
-        return self.store.blocking and plain and self.reranker is None
+        logs = self.audit is None or self.audit.blocking
+        return self.store.blocking and plain and logs and self.reranker is None
 
     def threaded(self) -> Parts:
         """The same with blocking parts off the event loop, those inside a store with an index or keys too."""
@@ -76,6 +81,8 @@ class Parts:
             index=off(self.index),
             cache=off(self.cache),
             reranker=off(self.reranker),
+            audit=off(self.audit),
+            url=self.url,
             owned=tuple(made.get(id(part)) or threaded(part) for part in self.owned),
             threads=tuple(threads),
         )
@@ -101,12 +108,13 @@ def open_parts(
     cache: str | KeyValue | None,
     reranker: str | Reranker | Callable[..., Any] | object | None = None,
     encryption: Keyring | None = None,
+    audit: str | Log | None = None,
 ) -> Parts:
     """Open the parts that are named, and use those that are passed. If one fails to open, those opened before are
     closed."""
     owned: list[Port] = []
     try:
-        parts = _opened(url, embedder, index, cache, reranker, owned)
+        parts = _opened(url, embedder, index, cache, reranker, audit, owned)
         return parts if encryption is None else _encrypted(parts, encryption)
     except BaseException:
         for part in owned:
@@ -122,9 +130,11 @@ def _opened(
     index: str | VectorIndex | None,
     cache: str | KeyValue | None,
     reranker: str | Reranker | Callable[..., Any] | object | None,
+    audit: str | Log | None,
     owned: list[Port],
 ) -> Parts:
-    store = url if isinstance(url, Store) else registry.open_store(url if url is not None else default_url())
+    place = url if url is not None else default_url()
+    store = place if isinstance(place, Store) else registry.open_store(place)
     if store is not url:
         owned.append(store)
     coder, cached = _embedder(_allowed(embedder, store), cache, owned)
@@ -141,6 +151,8 @@ def _opened(
         index=found if isinstance(found, VectorIndex) else None,
         cache=cached,
         reranker=_reranker(reranker, owned),
+        audit=_log(audit, owned),
+        url=None if isinstance(place, Store) else os.fspath(place),
         owned=tuple(owned),
     )
 
@@ -183,6 +195,32 @@ def _reranker(given: object, owned: list[Port]) -> Reranker | None:
         part = as_reranker(given)
     owned.append(part)
     return part
+
+
+def _log(given: object, owned: list[Port]) -> Log | None:
+    if given is None or isinstance(given, Log):
+        return given
+    if not isinstance(given, str):
+        raise ConfigError(f"audit is a Log or its URL such as sqlite:///audit.db, not {given!r:.100}")
+    opened = registry.open_log(given)
+    owned.append(opened)
+    return opened
+
+
+def open_journal(given: str | Log | None, url: str | None, *, blocking: bool) -> tuple[Log, Port | None]:
+    """The log that keeps receipts, and what of it was opened here: the one given, else one beside the store of the URL,
+    else one in this process.
+    """
+    from memwell.wrappers.completed import completed
+    from memwell.wrappers.threaded import threaded
+
+    fit = completed if blocking else threaded
+    if isinstance(given, Log):
+        return fit(given), None
+    if given is None and (url is None or url.partition(":")[0] not in (*registry.known("logs"), url)):
+        url = "memory://"
+    opened = fit(registry.open_log(given or url or "memory://"))
+    return opened, opened
 
 
 def _allowed(embedder: object, store: Store) -> object:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from memwell.engine.assembly import Parts, guard_of
 from memwell.engine.encoding import Encoder
+from memwell.engine.proof import Proof
 from memwell.errors import BackendError, Closed, ConfigError, MemwellError, Unavailable
 from memwell.events import Event, Events
 from memwell.hits import four_bytes
@@ -36,12 +37,14 @@ class Engine:
         clock: Callable[[], datetime],
         count: Callable[[str], int] = four_bytes,
         zone: tzinfo = UTC,
+        proof: Proof | None = None,
     ) -> None:
         self.parts = parts
         self.clock = clock
         self.count = count
         self.zone = zone
         self.events = Events()
+        self.proof = Proof(parts, clock) if proof is None else proof
         self.encoder = None if parts.embedder is None else Encoder(parts.embedder)
         self.closed = False
         self._guard = guard_of(parts.store)
@@ -129,7 +132,10 @@ class Engine:
             await self.housekeeping(self.clock(), fully=True)
         finally:
             self.closed = True
-            await self.parts.close()
+            try:
+                await self.proof.close()
+            finally:
+                await self.parts.close()
 
     async def _flush(self, now: datetime) -> None:
         accesses: dict[str, dict[str, tuple[int, datetime]]] = {}

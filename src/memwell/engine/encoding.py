@@ -74,6 +74,14 @@ class Encoder:
                 log.debug("embedding contents with their roles: %s", error)
         return await self._encoded(contents, [0] * len(contents))
 
+    def texts(self, contents: Sequence[str]) -> list[str]:
+        """Every text that was embedded for these contents: their passages, with and without their roles."""
+        found: dict[str, None] = {}
+        for content in contents:
+            for offset in {0, len(content) - len(without_role(content))}:
+                found |= dict.fromkeys(content[a:b] for a, b in self._passages(content, offset))
+        return list(found)
+
     async def _encoded(self, contents: Sequence[str], offsets: Sequence[int]) -> list[Embedding]:
         passages = [
             self._passages(content, offset) for content, offset in zip(contents, offsets, strict=True)

@@ -14,6 +14,8 @@ from memwell.ports import Delete, Store
 from memwell.ports.store.visibility import EVER
 from memwell.records.ids import new_id
 from memwell.security import tenant_keys
+from memwell.security.acting import current
+from memwell.security.journal import Pending
 from memwell.security.keyring import Keyring
 from memwell.security.receipts import Receipt, signed
 from memwell.security.tenant_keys import KEYS_TENANT, TenantKeys
@@ -103,12 +105,15 @@ async def shred(engine: Engine, request: ShredRequest) -> Receipt:
         action="shred",
         scope=Scope(tenant_id=request.tenant),
         reason=request.reason,
-        actor=request.actor,
+        actor=request.actor or current().actor,
         begun_at=begun,
         finished_at=None if pending else engine.clock(),
         traces=traces,
     )
-    return signed(receipt, getattr(engine, "receipt_key", None))
+    done = signed(receipt, engine.proof.key)
+    if done.complete:
+        await (await engine.proof.journal()).put(Pending(receipt=done))
+    return done
 
 
 async def _destroy(found: _Encrypted, tenant: str, now: datetime) -> None:

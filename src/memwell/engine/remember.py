@@ -12,6 +12,7 @@ from memwell.engine.backfill import embed_pending_quietly
 from memwell.engine.context import Engine, report
 from memwell.engine.messages import memory_of, with_text
 from memwell.engine.requests import (
+    EraseRequest,
     ForgetRequest,
     OnDuplicate,
     RememberRequest,
@@ -32,9 +33,9 @@ from memwell.filters import in_zone
 from memwell.ports import Delete, Embedding, Insert, Update
 from memwell.records.codec import digest
 from memwell.records.ids import new_id
-from memwell.types import NewMemory, Progress, Record, Scope
+from memwell.types import NewMemory, Progress, Record, Scope, Where
 
-__all__ = ["forget", "remember", "restore", "update"]
+__all__ = ["forget", "remember", "restore", "selection", "update"]
 
 _GIVEN: Final = tuple(
     f.name for f in fields(RememberRequest) if f.name not in ("content", "on_duplicate", "supersedes")
@@ -49,7 +50,7 @@ _ONE: Final = (str, NewMemory, Mapping)
 _SLICE: Final = 256
 """Contents embedded between two calls of `progress`."""
 _WHOLE_TENANT: Final = (
-    "without an owner this would forget memories of every user of the tenant; name ids or an owner (user_id, agent_id,"
+    "without an owner this would {} memories of every user of the tenant; name ids or an owner (user_id, agent_id,"
     " session_id, namespace), or say everything=True"
 )
 
@@ -269,21 +270,29 @@ def _check_version(name: str, version: object) -> None:
 async def forget(engine: Engine, request: ForgetRequest) -> list[str]:
     """Remove memories of the scope for good; returns their ids. Raises `NotFound` for a single id."""
     now, scope, store = engine.clock(), request.scope(), engine.store
-    ids = request.ids
-    where = in_zone(request.where, engine.zone)
-    check_flag("everything", request.everything)
-    if ids is None and not request.narrowed() and not request.everything:
-        raise InvalidInput(_WHOLE_TENANT)
-    if ids is not None and not isinstance(ids, Iterable):
-        raise InvalidInput(f"forget takes an id or several, not {type(ids).__name__}")
-    chosen = None if ids is None else tuple(check_id(id) for id in ([ids] if isinstance(ids, str) else ids))
+    chosen, where = selection(engine, request, "forget")
     gone: list[str] = []
     if chosen is None or chosen:
         operation = Delete(scope=scope, ids=chosen, where=where)
         gone = (await store.write([operation], now=now))[0]
-    if isinstance(ids, str) and not gone:
-        raise NotFound(f"no memory {ids!r} in this scope", part="memory", operation="forget")
+    if isinstance(request.ids, str) and not gone:
+        raise NotFound(f"no memory {request.ids!r} in this scope", part="memory", operation="forget")
     if gone:
         engine.emit("forgotten", scope, tuple(gone))
     await engine.housekeeping(now)
     return gone
+
+
+def selection(
+    engine: Engine, request: ForgetRequest | EraseRequest, name: str
+) -> tuple[tuple[str, ...] | None, Where | None]:
+    """The ids that a call of `forget` or `erase` names, `None` if the scope and the filter choose, and its filter."""
+    ids = request.ids
+    where = in_zone(request.where, engine.zone)
+    check_flag("everything", request.everything)
+    if ids is None and not request.narrowed() and not request.everything:
+        raise InvalidInput(_WHOLE_TENANT.format(name))
+    if ids is not None and not isinstance(ids, Iterable):
+        raise InvalidInput(f"{name} takes an id or several, not {type(ids).__name__}")
+    chosen = None if ids is None else tuple(check_id(id) for id in ([ids] if isinstance(ids, str) else ids))
+    return chosen, where

@@ -20,7 +20,10 @@ from memwell.retrieval.ranking.strategies import Strategy
 from memwell.types import Message, Mode, NewMemory, Scope, Where
 
 __all__ = [
+    "AuditLogRequest",
+    "CompleteReceiptsRequest",
     "CountRequest",
+    "EraseRequest",
     "ExportRequest",
     "ForgetRequest",
     "GetRequest",
@@ -30,6 +33,7 @@ __all__ = [
     "OnDuplicate",
     "OwnedRequest",
     "RecallRequest",
+    "ReceiptsRequest",
     "ReembedRequest",
     "RelateRequest",
     "RelatedRequest",
@@ -40,6 +44,7 @@ __all__ = [
     "Superseded",
     "UnrelateRequest",
     "UpdateRequest",
+    "VerifyAuditRequest",
 ]
 
 OnDuplicate: TypeAlias = Literal["reinforce", "update"]
@@ -161,6 +166,49 @@ class ForgetRequest(OwnedRequest):
     ids: str | Iterable[str] | None = None
     where: Where | None = None
     everything: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class EraseRequest(OwnedRequest):
+    """`erase`: remove memories from everywhere, with a receipt."""
+
+    reason: str
+    ids: str | Iterable[str] | None = None
+    where: Where | None = None
+    everything: bool = False
+    audit: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class ReceiptsRequest(OwnedRequest):
+    """`receipts`: the receipts that were given."""
+
+    pending: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class CompleteReceiptsRequest(OwnedRequest):
+    """`complete_receipts`: finish what could not be erased at first."""
+
+
+@dataclass(slots=True, kw_only=True)
+class AuditLogRequest(OwnedRequest):
+    """`audit_log`: entries of the audit log."""
+
+    actor: str | None = None
+    id: str | None = None
+    operation: str | None = None
+    correlation_id: str | None = None
+    since: datetime | str | None = None
+    until: datetime | str | None = None
+    limit: int = 100
+
+
+@dataclass(slots=True, kw_only=True)
+class VerifyAuditRequest:
+    """`verify_audit`: check the chain of the audit log."""
+
+    head: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)

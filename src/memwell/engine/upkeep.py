@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 
+from memwell.engine import erase
 from memwell.engine.backfill import embed_pending, serves
 from memwell.engine.context import Engine
 from memwell.engine.context import report as report_progress
@@ -99,7 +100,24 @@ async def repair(engine: Engine, progress: Progress | None) -> Report:
         if report.ok:
             raise
         log.warning("unreadable memories were not embedded: %s", error)  # the report has them too
-    return replace(report, repaired=report.repaired + total)
+    return await _with_receipts(engine, replace(report, repaired=report.repaired + total))
+
+
+async def _with_receipts(engine: Engine, report: Report) -> Report:
+    """The report with what is still pending of receipts, after another attempt."""
+    try:
+        done = await erase.complete_all(engine)
+    except MemwellError as error:
+        problem = Problem(kind="receipts", detail=f"the journal cannot be read: {error}", repairable=False)
+        return replace(report, ok=False, problems=(*report.problems, problem))
+    completed = sum(receipt.complete for receipt in done)
+    left = tuple(
+        Problem(kind="receipts", id=receipt.id, detail=f"{trace.place}: {trace.detail}")
+        for receipt in done
+        for trace in receipt.pending
+    )
+    ok, repaired = report.ok and not left, report.repaired + completed
+    return replace(report, ok=ok, problems=(*report.problems, *left), repaired=repaired)
 
 
 async def _unserved(engine: Engine) -> Problem:

@@ -1,16 +1,21 @@
-"""What each group of methods works with."""
+"""What each group of methods works with, and the one place where their calls meet the audit log."""
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+import functools
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, Final, TypeVar
 
 from memwell import _bridge
 from memwell.engine.context import Engine
 
-__all__ = ["AsyncFace", "Face"]
+__all__ = ["AsyncFace", "Face", "arguments", "audited"]
 
 T = TypeVar("T")
+
+_QUIET: Final = frozenset({"close", "health"})
+"""What touches no memory."""
 
 
 class AsyncFace:
@@ -28,3 +33,34 @@ class Face:
 
     def _run(self, call: Coroutine[Any, Any, T]) -> T:
         return _bridge.drive(call) if self._loop is None else self._loop.run(call)
+
+
+def audited(cls: type[T]) -> type[T]:
+    """A class decorator: each call of a public coroutine method gets an entry in the audit log, if there is one."""
+    for name, method in list(vars(cls).items()):
+        if inspect.iscoroutinefunction(method) and not name.startswith("_") and name not in _QUIET:
+            setattr(cls, name, _around(name, method))
+    return cls
+
+
+def arguments(method: Callable[..., Any], given: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a call by name, without `self`."""
+    return {**dict(zip(_names(method), given, strict=False)), **named}
+
+
+@functools.cache
+def _names(method: Callable[..., Any]) -> tuple[str, ...]:
+    return tuple(inspect.signature(method).parameters)[1:]
+
+
+def _around(name: str, method: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    async def call(self: Any, /, *given: Any, **named: Any) -> Any:
+        audit = self._engine.proof.audit
+        if audit is None:
+            return await method(self, *given, **named)
+        known = arguments(method, given, named)
+        return await audit.around(name, known, lambda: method(self, *given, **named))
+
+    call.audited = True  # type: ignore[attr-defined]
+    return call

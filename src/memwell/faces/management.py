@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from memwell.engine.keywords import explain_keywords
-from memwell.faces.base import AsyncFace, Face
+from memwell.faces.base import AsyncFace, Face, audited
 
 __all__ = ["AsyncManagement", "Management"]
 
 
+@audited
 @explain_keywords
 class AsyncManagement(AsyncFace):
     """Management of what is stored, with `await`."""

@@ -7,13 +7,14 @@ from os import PathLike
 from memwell.engine import keys, lookup, upkeep
 from memwell.engine.keywords import explain_keywords
 from memwell.engine.requests import ExportRequest, ImportRequest, ReembedRequest, ShredRequest, StatsRequest
-from memwell.faces.base import AsyncFace, Face
+from memwell.faces.base import AsyncFace, Face, audited
 from memwell.security.receipts import Receipt
 from memwell.types import Health, Imported, KeyStatus, Progress, Reembedded, Report, Rotated, Stats
 
 __all__ = ["AsyncUpkeep", "Upkeep"]
 
 
+@audited
 @explain_keywords
 class AsyncUpkeep(AsyncFace):
     """Upkeep of a store, with `await`."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
@@ -19,11 +19,11 @@ from memwell import _bridge
 from memwell._forks import fork_safe
 from memwell.errors import MemwellError, Unavailable
 from memwell.followers.lease import Lease
-from memwell.ports import Log, Operation, Store, Update
+from memwell.ports import Entry, Log, Operation, Store, Update
 from memwell.records.operations import pack, unpack
 from memwell.resilience.circuit_breaker import blames_backend
 from memwell.resilience.unknown_outcome import Key, happened, key_of, targets
-from memwell.types import Record
+from memwell.types import Record, Trace
 
 __all__ = ["REFUSED", "REPLAY", "Replay"]
 
@@ -91,6 +91,36 @@ class Replay:
             self._replayed = recorded
         finally:
             self._busy.release()
+
+    async def purge(self, tenant_id: str, ids: Collection[str], texts: Sequence[str] | None) -> list[Trace]:
+        """Take these records out of the refused writes, and say whether writes that wait still name them."""
+        wanted = {(tenant_id, id) for id in ids}
+        try:
+            async for entry in self._naming(REFUSED, wanted):
+                operations, now = unpack(entry.data)
+                rest = [operation for operation in operations if key_of(operation) not in wanted]
+                if rest:
+                    await self._log.append(REFUSED, [pack(rest, now)])
+                await self._log.remove(REFUSED, [entry.position])
+            waiting = len([entry async for entry in self._naming(REPLAY, wanted)])
+            cleared = await self._log.purge(texts=texts)
+        except MemwellError as error:
+            return [Trace(place="replay log", state="pending", detail=str(error))]
+        if waiting:
+            return [
+                Trace(place="replay log", state="pending", detail=f"{waiting} writes that wait name them")
+            ]
+        inside = [replace(trace, place=f"replay log: {trace.place}") for trace in cleared]
+        return [Trace(place="replay log", state="gone"), *inside]
+
+    async def _naming(self, stream: str, wanted: Collection[Key]) -> AsyncIterator[Entry]:
+        after: str | None = None
+        while entries := await self._log.read(stream, after=after, limit=_BATCH):
+            for entry in entries:
+                operations, _ = unpack(entry.data)
+                if any(key_of(operation) in wanted for operation in operations):
+                    yield entry
+            after = entries[-1].position
 
     async def _acquire(self) -> bool:
         """Be the one who looks into the log. Another call that looks is soon done; one that replays may take long."""

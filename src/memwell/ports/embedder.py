@@ -53,6 +53,13 @@ class Embedder(Port):
             return np.empty((0, self.dimension or 0), dtype=np.float32)
         return self._unit(await self._embed(texts, kind), len(texts))
 
+    @operation(Effect.WRITES)
+    async def discard(self, texts: Sequence[str], *, keys: Sequence[str] = ()) -> list[str]:
+        """Remove what was cached of these texts, or under these keys. Returns the keys that could not be removed: pass
+        them as `keys` to try again. An embedder without a cache has nothing to remove.
+        """
+        return await self._discard(texts, keys)
+
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Character range of each token, in order; the default takes about four characters a token."""
         return [(at, min(at + 4, len(text))) for at in range(0, len(text), 4)]
@@ -78,6 +85,9 @@ class Embedder(Port):
 
     async def _prepare(self) -> None:
         return None
+
+    async def _discard(self, texts: Sequence[str], keys: Sequence[str]) -> list[str]:  # noqa: ARG002
+        return []
 
     @required
     async def _embed(self, texts: Sequence[str], kind: Literal["document", "query"]) -> Any:

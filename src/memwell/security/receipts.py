@@ -18,7 +18,7 @@ from memwell.security.signing import UNSIGNED, Key, Signature, seal, unseal
 from memwell.types import Scope, Trace
 from memwell.values import Short, Value
 
-__all__ = ["Erased", "Receipt", "canonical", "signed", "verify"]
+__all__ = ["Erased", "Receipt", "canonical", "parse", "signed", "verify"]
 
 FORM: Final = "memwell receipt 1"
 
@@ -95,17 +95,25 @@ def verify(text: str | bytes, key: Key | None = None) -> Receipt:
     `ConfigError` for an HMAC without its secret. Without a key, Ed25519 is verified by the public key that the receipt
     itself names: compare that with the one you trust.
     """
+    receipt = parse(text)
+    if receipt.signature is None:
+        raise Corrupt("the receipt cannot be trusted: it is not signed")
+    wrong = unseal(canonical(_payload(receipt)).encode(), receipt.signature, key)
+    if wrong is not None:
+        raise Corrupt(f"the receipt cannot be trusted: {wrong}")
+    return receipt
+
+
+def parse(text: str | bytes) -> Receipt:
+    """The receipt of a text in its one canonical form, signed by any key or none. Raises `Corrupt`."""
     try:
         given = text.decode("utf-8") if isinstance(text, bytes) else text
         receipt = _receipt(json.loads(given))
         same = receipt.to_json() == given
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise Corrupt(f"this is not a receipt: {type(error).__name__}") from error
-    wrong = None if same else "it was changed"
-    if wrong is None and receipt.signature is not None:
-        wrong = unseal(canonical(_payload(receipt)).encode(), receipt.signature, key)
-    if wrong or receipt.signature is None:
-        raise Corrupt(f"the receipt cannot be trusted: {wrong or 'it is not signed'}")
+    if not same:
+        raise Corrupt("the receipt cannot be trusted: it was changed")
     return receipt
 
 

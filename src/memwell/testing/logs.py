@@ -237,6 +237,70 @@ class LogConformance(LogSuite):
         assert after[0] > before[-1]
         assert _data(log, "s", after=before[-1]) == [b"three"]
 
+    # ------------------------------------------------------------------- conditional appends, removing
+
+    def test_append_if_adds_only_where_nothing_follows(self, log: Log) -> None:
+        first = run(log, log.append_if("s", [b"one", b"two"], last=None))
+        assert first is not None
+        assert run(log, log.append_if("s", [b"x"], last=None)) is None
+        assert run(log, log.append_if("s", [b"x"], last=first[0])) is None
+        second = run(log, log.append_if("s", [b"three"], last=first[1]))
+        assert second is not None
+        assert [e.position for e in run(log, log.read("s"))] == [*first, *second]
+        assert run(log, log.append_if("other", [b"four"], last=second[0])) is not None
+        assert _data(log, "s") == [b"one", b"two", b"three"]
+
+    def test_append_if_goes_on_where_entries_were_removed_or_trimmed(self, log: Log) -> None:
+        given = run(log, log.append("s", [b"one", b"two"]))
+        assert run(log, log.remove("s", [given[1]])) == 1
+        again = run(log, log.append_if("s", [b"three"], last=given[0]))
+        assert again is not None
+        assert again[0] > given[1]
+        run(log, log.trim("s"))
+        assert run(log, log.append_if("s", [b"four"], last=None)) is not None
+        assert _data(log, "s") == [b"four"]
+
+    def test_of_several_conditional_appends_at_once_one_succeeds(self, log: Log) -> None:
+        async def write(writer: int) -> list[str]:
+            done: list[str] = []
+            last = None
+            while len(done) < 5:
+                positions = await log.append_if("s", [b"%d %d" % (writer, len(done))], last=last)
+                if positions is None:
+                    last = (await log.read("s", after=last, limit=1000))[-1].position
+                else:
+                    last = positions[-1]
+                    done += positions
+            return done
+
+        given = race(log, [_writing(write, writer) for writer in range(THREADS)])
+        entries = run(log, log.read("s", limit=1000))
+        assert sorted(p for some in given for p in some) == [entry.position for entry in entries]
+        assert len(entries) == 5 * THREADS
+
+    def test_last_is_the_newest_entry_that_is_there(self, log: Log) -> None:
+        assert run(log, log.last("s")) is None
+        given = run(log, log.append("s", [b"one", b"two"]))
+        run(log, log.append("other", [b"x"]))
+        assert run(log, log.last("s")) == run(log, log.read("s"))[1]
+        run(log, log.remove("s", [given[1]]))
+        assert run(log, log.last("s")) == run(log, log.read("s"))[0]
+        run(log, log.trim("s"))
+        assert run(log, log.last("s")) is None
+
+    def test_remove_drops_single_entries(self, log: Log) -> None:
+        given = run(log, log.append("s", [b"one", b"two", b"three"]))
+        kept = run(log, log.append("other", [b"kept"]))
+        assert run(log, log.remove("s", [given[1], given[1]])) == 1
+        assert run(log, log.remove("s", [given[1]])) == 0
+        assert [e.position for e in run(log, log.read("s"))] == [given[0], given[2]]
+        assert run(log, log.remove("unknown", kept)) == 0
+        assert run(log, log.remove("s", [])) == 0
+        assert _data(log, "other") == [b"kept"]
+        with pytest.raises(InvalidQuery):
+            run(log, log.remove("s", [given[0], "x"]))
+        assert len(_data(log, "s")) == 2
+
     # ----------------------------------------------------------------------------------- many at once
 
     def test_calls_at_once_lose_nothing_and_keep_each_call_together(self, log: Log) -> None:

@@ -127,6 +127,22 @@ class CachedEmbedder(Embedder):
         rows = bytearray().join([found[digest] for digest in digests])
         return np.frombuffer(rows, dtype=np.float32).reshape(len(digests), -1)
 
+    async def _discard(self, texts: Sequence[str], keys: Sequence[str]) -> list[str]:
+        kinds: tuple[Kind, ...] = ("document",) if self.symmetric else ("document", "query")
+        digests = {kind: [self._digest(text, kind) for text in texts] for kind in kinds}
+        self._recent.drop([digest for some in digests.values() for digest in some])
+        wanted = [*keys, *(key for kind, some in digests.items() for key in self._keys(some, kind))]
+        if self.keyvalue is None or not wanted:
+            return []
+        try:
+            for key in wanted:
+                await self._reach(self.keyvalue, self.keyvalue.delete(key))
+            left: dict[str, bytes] = await self._reach(self.keyvalue, self.keyvalue.get_many(wanted))
+        except MemwellError as error:
+            log.warning("cached embeddings of what is erased could not be removed yet: %s", error)
+            return wanted
+        return list(left)
+
     async def _fresh(self, missing: Mapping[Digest, str], kind: Kind) -> Vectors:
         """Embed these texts, and store their vectors in the caches."""
         call = self.inner.embed(list(missing.values()), kind=kind)
@@ -226,6 +242,14 @@ class _Recent:
                     self._entries.move_to_end(digest)
                     found[digest] = row
         return found
+
+    def drop(self, digests: Sequence[Digest]) -> None:
+        """Forget these."""
+        with self._lock:
+            for digest in digests:
+                row = self._entries.pop(digest, None)
+                if row is not None:
+                    self._size -= len(row) + OVERHEAD
 
     def put(self, rows: Mapping[Digest, bytes]) -> None:
         """Keep these, and as many others as there is room for."""

@@ -18,7 +18,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
@@ -28,7 +28,7 @@ from memwell.errors import ConfigError, MemwellError, NotSupported
 from memwell.filters import clauses
 from memwell.ports import Declaration, Effect, Store, unsupported
 from memwell.ports.store.search import Found, Search
-from memwell.types import Scope
+from memwell.types import Scope, Trace
 from memwell.wrappers.base import StoreWrapper
 
 __all__ = ["CachedStore"]
@@ -103,6 +103,12 @@ class CachedStore(StoreWrapper):
         if not found.notes:
             await self._keep(owner, key, search.now, found, position)
         return found
+
+    async def _purge(self, scope: Scope, ids: Sequence[str], texts: Sequence[str] | None) -> list[Trace]:
+        found: list[Trace] = await super()._purge(
+            scope, ids, texts
+        )  # which clears the cache, as all upkeep does
+        return [*found, Trace(place="cached searches", state="gone")]
 
     async def _asked(self, search: Search) -> Found:
         self.misses += 1

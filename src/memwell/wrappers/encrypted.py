@@ -32,7 +32,7 @@ from memwell.security import sealing, tenant_keys
 from memwell.security.cipher import TenantCipher
 from memwell.security.keyring import SIZE, Keyring
 from memwell.security.tenant_keys import KEYS_TENANT
-from memwell.types import Problem, Record, Report, Scope, Version, Where
+from memwell.types import Problem, Record, Report, Scope, Trace, Version, Where
 from memwell.wrappers.base import StoreWrapper
 
 __all__ = ["Encrypted"]
@@ -319,6 +319,12 @@ class Encrypted(StoreWrapper):
 
     async def _key_records(self) -> int:
         return await self.inner.count(Scope(tenant_id=KEYS_TENANT), now=EVER)
+
+    async def _purge(self, scope: Scope, ids: Sequence[str], texts: Sequence[str] | None) -> list[Trace]:  # noqa: ARG002
+        self._sealed.clear()
+        self._features.clear()
+        found: list[Trace] = await super()._purge(scope, ids, None)  # no file holds the texts as they are
+        return found
 
     async def _check(self, repair: bool) -> Report:
         report: Report = await super()._check(repair)

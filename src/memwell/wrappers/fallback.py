@@ -17,6 +17,8 @@ that order (`memwell.followers.replay`):
   looks into the log before it goes on.
 - A write that cannot be recorded raises, though the stand-in may hold it until the replay.
 
+What is erased (`Memory.erase`) is deleted in every part, and from the log of recorded and of refused writes.
+
 The change sequence comes from the first part only: two stores number their changes differently. Something else keeps
 the others up to date, such as `MirroredStore` or the database's own replication; they may lag behind.
 
@@ -29,14 +31,16 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar, cast
 
-from memwell.errors import ConfigError, Unavailable
+from memwell.errors import ConfigError, MemwellError, Unavailable
 from memwell.followers.replay import REFUSED, REPLAY, Replay
-from memwell.ports import Declaration, Embedder, Log, Port, Store, VectorIndex, call, declared
+from memwell.ports import Declaration, Delete, Embedder, Log, Port, Store, VectorIndex, call, declared
 from memwell.ports.store.changes import Changes
 from memwell.ports.store.search import Found
 from memwell.resilience.circuit_breaker import CircuitBreaker
+from memwell.types import Scope, Trace
 from memwell.wrappers.base import Wrapper, close_all, require_same_mode
 
 __all__ = ["REFUSED", "REPLAY", "Fallback"]
@@ -46,6 +50,7 @@ log = logging.getLogger("memwell.fallback")
 P = TypeVar("P", bound=Port)
 
 _WRITE: Final = declared(Store.write)
+_PURGE: Final = declared(Store.purge)
 _SAME: Final[dict[type[Port], tuple[str, ...]]] = {
     Embedder: ("model",),
     VectorIndex: ("dimension", "metric"),
@@ -102,6 +107,29 @@ class Fallback(Wrapper):
         return next((dimension for dimension in dimensions if dimension is not None), None)
 
     async def _call(self, operation: Declaration, arguments: tuple[Any, ...]) -> Any:
+        answer = await self._answer(operation, arguments)
+        if operation is _PURGE:
+            answer = [*answer, *await self._purge_others(*arguments)]
+        return answer
+
+    async def _purge_others(
+        self, scope: Scope, ids: Sequence[str], texts: Sequence[str] | None
+    ) -> list[Trace]:
+        """Erase in the stand-ins too, which no deletion reaches by itself, and in the log of replayed writes."""
+        found: list[Trace] = []
+        for part in self._parts[1:]:
+            store, place = cast("Store", part), f"fallback {part.part}"
+            try:
+                await store.write([Delete(scope=scope, ids=tuple(ids))], now=datetime.now(UTC))
+                inside = await store.purge(scope, ids, texts=texts)
+            except MemwellError as error:
+                inside = [Trace(place="store", state="pending", detail=str(error))]
+            found += [replace(trace, place=f"{place}: {trace.place}") for trace in inside]
+        if self._replay is not None:
+            found += await self._replay.purge(scope.tenant_id, ids, texts)
+        return found
+
+    async def _answer(self, operation: Declaration, arguments: tuple[Any, ...]) -> Any:
         try:
             return await self._breakers[0].run(
                 lambda: self._on_first(operation, arguments), name=self.inner.part

@@ -33,11 +33,11 @@ from memwell.fields import NARROWING
 from memwell.followers.follower import BATCH
 from memwell.followers.index_projection import follower_of, middle
 from memwell.followers.index_projection.comparison import differences
-from memwell.followers.index_projection.points import key_of
+from memwell.followers.index_projection.points import key_of, name_of
 from memwell.followers.lease import LEASE
 from memwell.ports import Operation, Store, VectorIndex, unsupported
 from memwell.ports.store.search import Found, Search
-from memwell.types import Problem, Report, Scope
+from memwell.types import Problem, Report, Scope, Trace
 from memwell.wrappers.base import StoreWrapper
 
 __all__ = ["Indexed"]
@@ -115,6 +115,28 @@ class Indexed(StoreWrapper):
         gone = await self.inner.sweep(now)
         await self._catch_up()
         return gone
+
+    async def _purge(self, scope: Scope, ids: Sequence[str], texts: Sequence[str] | None) -> list[Trace]:
+        found: list[Trace] = await super()._purge(scope, ids, texts)
+        try:
+            current = await self._catch_up_fully()
+            names = [name_of(scope.tenant_id, id) for id in ids]
+            stored = [
+                n
+                for at in range(0, len(names), BATCH)
+                for n in await self.index.vectors(names[at : at + BATCH])
+            ]
+            left = set(stored) - (await self._projection.expected(stored)).keys()
+        except MemwellError as error:
+            self._failed(error)
+            return [*found, Trace(place="index", state="pending", detail=f"could not be updated: {error}")]
+        if left or not current:
+            detail = f"{len(left)} points still there" if left else "another process is updating it right now"
+            return [*found, Trace(place="index", state="pending", detail=detail)]
+        return [
+            *found,
+            Trace(place="index", state="gone", detail=f"{self.index.part}: no point under these ids"),
+        ]
 
     async def _search(self, search: Search) -> Found:
         if search.vectors is None or search.model != self.model or search.similar is not None:

@@ -10,7 +10,8 @@ for `recovery_timeout` seconds. `lag()` returns how many writes wait for each mi
   the same value. The time to live is that of the write; an existing counter keeps its own, as in the first part. If a
   process dies between the first part and the mirror, or two processes write one key at once, the mirror may hold the
   older value until the key is written again. Use a mirror to continue after a loss, not to compare.
-- Entries of a log arrive at least once, those of one writer in order, with the mirror's own positions and times.
+- Entries of a log arrive at least once, those of one writer in order, with the mirror's own positions and times. An
+  entry that is removed from the first log is found in a mirror by its bytes.
 
 `MirroredStore` follows the first store's change sequence instead, and loses nothing.
 """
@@ -18,16 +19,19 @@ for `recovery_timeout` seconds. `lag()` returns how many writes wait for each mi
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
 from memwell import _bridge
 from memwell.errors import ConfigError, MemwellError
-from memwell.ports import Declaration, KeyValue, Log, Port, declared
+from memwell.ports import Declaration, Entry, KeyValue, Log, Port, declared
 from memwell.resilience.circuit_breaker import CircuitBreaker
+from memwell.types import Trace
 from memwell.wrappers.base import KeyValueWrapper, LogWrapper, close_all, require_same_mode
 
 __all__ = ["MirroredKeyValue", "MirroredLog"]
@@ -195,9 +199,28 @@ class MirroredLog(LogWrapper):
 
     async def _append(self, stream: str, entries: Sequence[bytes]) -> list[str]:
         positions = await super()._append(stream, entries)
-        data = [base64.b64encode(each).decode() for each in entries]
-        await self._pass_on({"stream": stream, "data": data})
+        await self._pass_on(_appended(stream, entries))
         return positions
+
+    async def _append_if(self, stream: str, entries: Sequence[bytes], last: str | None) -> list[str] | None:
+        positions = await super()._append_if(stream, entries, last)
+        if positions is not None:
+            await self._pass_on(_appended(stream, entries))
+        return positions
+
+    async def _remove(self, stream: str, positions: Sequence[str]) -> int:
+        wanted = set(positions)
+        digests = [_digest(e.data) async for e in _entries(self.inner, stream) if e.position in wanted]
+        gone = await super()._remove(stream, positions)
+        if digests:
+            await self._pass_on({"stream": stream, "removed": digests})
+        return gone
+
+    async def _purge(self, texts: Sequence[str] | None) -> list[Trace]:
+        found: list[Trace] = await super()._purge(texts)
+        for part in self._parts[1:]:
+            found += [replace(t, place=f"mirror: {t.place}") for t in await part.purge(texts=texts)]
+        return found
 
     async def _trim(self, stream: str, keep: int, through: str | None) -> int:
         gone = await super()._trim(stream, keep, through)
@@ -214,11 +237,33 @@ class MirroredLog(LogWrapper):
 
 
 async def _entries_to(mirror: Log, entry: Any) -> None:
-    """Append to a mirror, or drop as many of its oldest entries as the first log has dropped."""
+    """Append to a mirror, drop as many of its oldest entries as the first log has dropped, or those with these
+    digests."""
     stream = entry["stream"]
+    if "removed" in entry:
+        digests = set(entry["removed"])
+        gone = [e.position async for e in _entries(mirror, stream) if _digest(e.data) in digests]
+        await mirror.remove(stream, gone)
+        return
     if "data" in entry:
         await mirror.append(stream, [base64.b64decode(each) for each in entry["data"]])
         return
     oldest = await mirror.read(stream, limit=entry["gone"])
     if oldest:
         await mirror.trim(stream, through=oldest[-1].position)
+
+
+def _appended(stream: str, entries: Sequence[bytes]) -> dict[str, Any]:
+    return {"stream": stream, "data": [base64.b64encode(each).decode() for each in entries]}
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+async def _entries(part: Log, stream: str) -> AsyncIterator[Entry]:
+    after: str | None = None
+    while page := await part.read(stream, after=after, limit=_BATCH):
+        for entry in page:
+            yield entry
+        after = page[-1].position

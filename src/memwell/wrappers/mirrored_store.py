@@ -30,7 +30,7 @@ from memwell.followers.keys import NEVER_EXPIRED
 from memwell.followers.replica import Replica
 from memwell.ports import Declaration, Delete, Operation, Store, declared, unsupported
 from memwell.resilience.circuit_breaker import CircuitBreaker
-from memwell.types import Problem, Report, Scope
+from memwell.types import Problem, Report, Scope, Trace
 from memwell.wrappers.base import StoreWrapper, close_all, require_same_mode
 
 __all__ = ["MirroredStore"]
@@ -130,6 +130,21 @@ class MirroredStore(StoreWrapper):
             if operation is _WRITE:
                 _warn_of_forgotten(arguments[0], up_to_date)
         return answer
+
+    async def _purge(self, scope: Scope, ids: Sequence[str], texts: Sequence[str] | None) -> list[Trace]:
+        found: list[Trace] = await super()._purge(scope, ids, texts)
+        for name, replica in self._replicas.items():
+            place = f"mirror {name}"
+            if not await self._caught_up(name):
+                detail = "could not be updated; it may still hold what was erased"
+                found.append(Trace(place=place, state="pending", detail=detail))
+                continue
+            try:
+                inside = await replica.store.purge(scope, ids, texts=texts)
+            except MemwellError as error:
+                inside = [Trace(place="store", state="pending", detail=str(error))]
+            found += [replace(trace, place=f"{place}: {trace.place}") for trace in inside]
+        return found
 
     async def _check(self, repair: bool) -> Report:
         report = await super()._check(repair)

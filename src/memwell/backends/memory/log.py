@@ -13,6 +13,7 @@ from memwell._forks import fork_safe
 from memwell.ports import Entry, Log
 from memwell.ports.positions import number, position
 from memwell.resilience.reentry import unheld
+from memwell.types import Trace
 from memwell.urls import Url
 
 __all__ = ["MemoryLog"]
@@ -30,7 +31,7 @@ class MemoryLog(Log):
         self._reset_lock()
         fork_safe(self._reset_lock)
         self._streams: dict[str, list[Entry]] = {}
-        self._last = 0
+        self._count = 0
 
     def _reset_lock(self) -> None:
         self._lock = threading.RLock()
@@ -43,13 +44,30 @@ class MemoryLog(Log):
 
     async def _append(self, stream: str, entries: Sequence[bytes]) -> list[str]:
         with unheld(self._lock, self.part):
-            at = datetime.fromtimestamp(self._clock(), UTC)
-            new = [
-                Entry(position=position(count), at=at, data=data)
-                for count, data in enumerate(entries, self._last + 1)
-            ]
-            self._streams.setdefault(stream, []).extend(new)
-            self._last += len(new)
+            return self._add(stream, entries)
+
+    async def _append_if(self, stream: str, entries: Sequence[bytes], last: str | None) -> list[str] | None:
+        after = 0 if last is None else number(last)
+        with unheld(self._lock, self.part):
+            held = self._streams.get(stream)
+            return None if held and number(held[-1].position) > after else self._add(stream, entries)
+
+    async def _remove(self, stream: str, positions: Sequence[str]) -> int:
+        gone = {number(position) for position in positions}
+        with unheld(self._lock, self.part):
+            held = self._streams.get(stream, [])
+            before = len(held)
+            held[:] = [entry for entry in held if number(entry.position) not in gone]
+            return before - len(held)
+
+    def _add(self, stream: str, entries: Sequence[bytes]) -> list[str]:
+        at = datetime.fromtimestamp(self._clock(), UTC)
+        new = [
+            Entry(position=position(count), at=at, data=data)
+            for count, data in enumerate(entries, self._count + 1)
+        ]
+        self._streams.setdefault(stream, []).extend(new)
+        self._count += len(new)
         return [entry.position for entry in new]
 
     async def _read(self, stream: str, after: str | None, limit: int) -> list[Entry]:
@@ -57,6 +75,15 @@ class MemoryLog(Log):
             entries = self._streams.get(stream, [])
             start = 0 if after is None else _following(entries, after)
             return entries[start : start + limit]
+
+    async def _purge(self, texts: Sequence[str] | None) -> list[Trace]:
+        del texts
+        return [Trace(place="memory of this process", state="gone")]
+
+    async def _last(self, stream: str) -> Entry | None:
+        with unheld(self._lock, self.part):
+            entries = self._streams.get(stream)
+            return entries[-1] if entries else None
 
     async def _trim(self, stream: str, keep: int, through: str | None) -> int:
         with unheld(self._lock, self.part):

@@ -33,20 +33,35 @@ COMPONENT: Final = Component.of("log", Path(__file__).parent / "migrations" / "l
 PARTITIONED: Final = Partitioned("memwell_log_entries", "at")
 """The one that is partitioned by month."""
 
-_APPEND: Final = """
-WITH stream AS (
-  INSERT INTO memwell_log_streams AS s (name, last) VALUES (%(stream)s, %(count)s)
-  ON CONFLICT (name) DO UPDATE SET last = s.last + excluded.last
-  RETURNING id, last, coalesce(%(now)s::timestamptz, clock_timestamp()) AS at
-), entered AS (
+_ENTER: Final = """, entered AS (
   INSERT INTO memwell_log_entries (stream, position, at, data)
   SELECT s.id, s.last - %(count)s + e.number, s.at, e.data
   FROM stream s, unnest(%(entries)s::bytea[]) WITH ORDINALITY AS e (data, number)
 )
 SELECT last FROM stream"""
+_APPEND: Final = f"""
+WITH stream AS (
+  INSERT INTO memwell_log_streams AS s (name, last) VALUES (%(stream)s, %(count)s)
+  ON CONFLICT (name) DO UPDATE SET last = s.last + excluded.last
+  RETURNING id, last, coalesce(%(now)s::timestamptz, clock_timestamp()) AS at
+){_ENTER}"""
+_APPEND_IF: Final = f"""
+WITH stream AS (
+  UPDATE memwell_log_streams SET last = last + %(count)s WHERE name = %(stream)s AND last = %(after)s
+  RETURNING id, last, coalesce(%(now)s::timestamptz, clock_timestamp()) AS at
+){_ENTER}"""
+"""The row is read as it is when it is locked: of two callers with the same position one finds it changed."""
+_LOCK: Final = """INSERT INTO memwell_log_streams (name, last) VALUES (%(stream)s, 0)
+ON CONFLICT (name) DO UPDATE SET name = excluded.name"""
+_FOLLOWING: Final = """SELECT 1 FROM memwell_log_entries
+WHERE stream = (SELECT id FROM memwell_log_streams WHERE name = %(stream)s) AND position > %(after)s LIMIT 1"""
+_REMOVE: Final = """DELETE FROM memwell_log_entries
+WHERE stream = (SELECT id FROM memwell_log_streams WHERE name = %(stream)s) AND position = ANY (%(positions)s)"""
 _READ: Final = """SELECT e.position, e.at, e.data FROM memwell_log_entries e
 WHERE e.stream = (SELECT id FROM memwell_log_streams WHERE name = %(stream)s) AND e.position > %(after)s
 ORDER BY e.position LIMIT %(limit)s"""
+_LATEST: Final = """SELECT e.position, e.at, e.data FROM memwell_log_entries e
+WHERE e.stream = (SELECT id FROM memwell_log_streams WHERE name = %(stream)s) ORDER BY e.position DESC LIMIT 1"""
 _THROUGH: Final = """DELETE FROM memwell_log_entries
 WHERE stream = (SELECT id FROM memwell_log_streams WHERE name = %(stream)s) AND position <= %(through)s"""
 _KEEP: Final = """WITH stream AS (SELECT id FROM memwell_log_streams WHERE name = %(stream)s)
@@ -74,19 +89,46 @@ class PostgresLog(Log):
         return cls(Settings.from_url(url))
 
     async def _append(self, stream: str, entries: Sequence[bytes]) -> list[str]:
-        now = None if self._clock is None else datetime.fromtimestamp(self._clock(), UTC)
-        values = {"stream": stream, "count": len(entries), "entries": list(entries), "now": now}
         async with self._database.connection() as connection:
-            row = await (await connection.execute(_APPEND, values)).fetchone()
-        last: int = row[0] if row else 0
-        return [position(count) for count in range(last - len(entries) + 1, last + 1)]
+            return await self._add(connection, _APPEND, self._values(stream, entries)) or []
+
+    async def _append_if(self, stream: str, entries: Sequence[bytes], last: str | None) -> list[str] | None:
+        values = {**self._values(stream, entries), "after": 0 if last is None else number(last)}
+        async with self._database.connection() as connection:
+            positions = await self._add(connection, _APPEND_IF, values)
+        if positions is not None:
+            return positions
+        async with self._database.transaction() as connection:  # a new stream, or entries were removed
+            await connection.execute(_LOCK, values)
+            if await (await connection.execute(_FOLLOWING, values)).fetchone():
+                return None
+            return await self._add(connection, _APPEND, values)
+
+    def _values(self, stream: str, entries: Sequence[bytes]) -> dict[str, Any]:
+        now = None if self._clock is None else datetime.fromtimestamp(self._clock(), UTC)
+        return {"stream": stream, "count": len(entries), "entries": list(entries), "now": now}
+
+    async def _add(self, connection: Connection, statement: str, values: dict[str, Any]) -> list[str] | None:
+        """The positions; `None` if the condition of the statement does not hold."""
+        row = await (await connection.execute(statement, values)).fetchone()
+        return None if row is None else [position(n) for n in range(row[0] - values["count"] + 1, row[0] + 1)]
+
+    async def _remove(self, stream: str, positions: Sequence[str]) -> int:
+        values = {"stream": stream, "positions": [number(position) for position in positions]}
+        async with self._database.connection() as connection:
+            return (await connection.execute(_REMOVE, values)).rowcount
 
     async def _read(self, stream: str, after: str | None, limit: int) -> list[Entry]:
         start = 0 if after is None else number(after)
-        values = {"stream": stream, "after": start, "limit": min(limit, 2**62)}
+        return await self._entries(_READ, {"stream": stream, "after": start, "limit": min(limit, 2**62)})
 
+    async def _last(self, stream: str) -> Entry | None:
+        found = await self._entries(_LATEST, {"stream": stream})
+        return found[0] if found else None
+
+    async def _entries(self, statement: str, values: dict[str, Any]) -> list[Entry]:
         async def ask(connection: Connection) -> list[Any]:
-            return await (await connection.execute(_READ, values, binary=True)).fetchall()
+            return await (await connection.execute(statement, values, binary=True)).fetchall()
 
         rows = await self._database.read(ask)
         return [Entry(position=position(count), at=at, data=data) for count, at, data in rows]

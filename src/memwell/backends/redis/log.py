@@ -38,6 +38,12 @@ local ids = {}
 for i = 1, #ARGV do ids[i] = redis.call('XADD', KEYS[1], '*', 'd', ARGV[i]) end
 return ids
 """)
+_APPEND_IF = Script("""
+if redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', 1)[1] then return false end
+local ids = {}
+for i = 2, #ARGV do ids[i - 1] = redis.call('XADD', KEYS[1], '*', 'd', ARGV[i]) end
+return ids
+""")
 
 
 class RedisLog(Log):
@@ -62,6 +68,20 @@ class RedisLog(Log):
         client = await self._clients.get()
         return [_position(id) for id in await _APPEND.run(client, [self._name(stream)], *entries)]
 
+    async def _append_if(self, stream: str, entries: Sequence[bytes], last: str | None) -> list[str] | None:
+        if len(entries) >= MOST:
+            raise InvalidInput(f"an append to Redis has fewer than {MOST:,} entries; append them in several")
+        following = (0, 0) if last is None else _next(_id(last))
+        client = await self._clients.get()
+        first = "{}-{}".format(*min(following, (_LAST, _LAST)))
+        ids = await _APPEND_IF.run(client, [self._name(stream)], first, *entries)
+        return None if ids is None else [_position(id) for id in ids]
+
+    async def _remove(self, stream: str, positions: Sequence[str]) -> int:
+        ids = ["{}-{}".format(*_id(position)) for position in positions]
+        client, name = await self._clients.get(), self._name(stream)
+        return sum([int(await client.xdel(name, *ids[at : at + 1000])) for at in range(0, len(ids), 1000)])
+
     async def _read(self, stream: str, after: str | None, limit: int) -> list[Entry]:
         start = (0, 0) if after is None else _next(_id(after))
         if start > (_LAST, _LAST):
@@ -70,6 +90,11 @@ class RedisLog(Log):
         first, most = "{}-{}".format(*start), min(limit, 2**62)
         rows = await twice(lambda: client.xrange(self._name(stream), first, "+", most))
         return [_entry(id, fields) for id, fields in rows]
+
+    async def _last(self, stream: str) -> Entry | None:
+        client = await self._clients.get()
+        rows = await twice(lambda: client.xrevrange(self._name(stream), "+", "-", 1))
+        return _entry(*rows[0]) if rows else None
 
     async def _trim(self, stream: str, keep: int, through: str | None) -> int:
         first = (_LAST + 1, 0) if through is None else _next(_id(through))

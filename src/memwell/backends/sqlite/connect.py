@@ -48,6 +48,7 @@ class Opening:
         self._patiently(lambda: _use_wal(connection))
         connection.execute(f"PRAGMA synchronous={self.durability}")
         connection.execute(f"PRAGMA journal_size_limit={WAL_KEPT}")
+        connection.execute("PRAGMA secure_delete=ON")
         return self._set_up(connection)
 
     def reader(self) -> Connection:

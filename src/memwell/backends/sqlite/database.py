@@ -191,6 +191,24 @@ class Database:
         finally:
             self._release(ticket)
 
+    def empty_log(self, patience: float = 2.0) -> bool:
+        """Move the write-ahead log into the file and cut it to nothing. Returns whether it was possible: a connection
+        that reads an older state prevents it, and is waited for `patience` seconds.
+        """
+        ticket = Ticket()
+        try:
+            self._queue.take(ticket)
+            connection = self._writer or self._open_writer()
+            usual = connection.execute("PRAGMA busy_timeout").fetchone()[0]
+            connection.execute(f"PRAGMA busy_timeout={int(patience * 1000)}")
+            try:
+                busy: int = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            finally:
+                connection.execute(f"PRAGMA busy_timeout={usual}")
+            return not busy
+        finally:
+            self._release(ticket)
+
     def check_file(self, *, writing: bool = False) -> None:
         """Raise `Unavailable` when the file was deleted or replaced since it was opened. Takes some microseconds."""
         if self._identity is not None:

@@ -9,7 +9,7 @@ from typing import Any, cast
 from memwell.errors import BackendError
 from memwell.ports.base import Port, unsupported
 from memwell.ports.declaration import Effect, operation, required
-from memwell.ports.store import derived
+from memwell.ports.store import derived, readback
 from memwell.ports.store.operations import Insert, Operation
 from memwell.ports.store.visibility import (
     visible_links,
@@ -17,7 +17,7 @@ from memwell.ports.store.visibility import (
     visible_results,
     visible_versions,
 )
-from memwell.types import Link, Record, Report, Scope, Stats, Version, Where
+from memwell.types import Link, Record, Report, Scope, Stats, Trace, Version, Where
 
 __all__ = ["Records"]
 
@@ -27,7 +27,7 @@ class Records(Port):
 
     An adapter writes `_write`, `_get`, `_scan` and `_sweep`. The defaults of `_count`, `_duplicates` and `_stats` need
     no more. Those of `_history`, `_links` and `_check` raise `NotSupported`: an adapter that has the first two says so
-    with the capabilities `history` and `links`.
+    with the capabilities `history` and `links`. That of `_purge` says that it knows nothing of its files.
     """
 
     @operation(Effect.CONDITIONAL, feeds=True)
@@ -116,6 +116,19 @@ class Records(Port):
         """
         return await self._check(repair)
 
+    @operation(Effect.UPKEEP)
+    async def purge(
+        self, scope: Scope, ids: Sequence[str], *, texts: Sequence[str] | None = None
+    ) -> list[Trace]:
+        """Clear away what deleted records leave behind, and read back each place that may still hold some of it.
+
+        Call it after the `Delete` of these ids was committed. `texts` are what the records said: a store may look for
+        them in its files; with `None` it does as much as if they were found. Of a place that cannot be reached the
+        answer says so, instead of an error.
+        """
+        found = await readback.traces(cast("Any", self), scope, ids)
+        return [*found, *await self._purge(scope, ids, texts)]
+
     def _inside(self, scope: Scope, records: list[Record]) -> list[Record]:
         for record in records:
             if not scope.sees(record.scope):
@@ -161,6 +174,11 @@ class Records(Port):
 
     async def _links(self, scope: Scope, ids: Sequence[str], incoming: bool) -> list[tuple[str, Link]]:
         raise unsupported(self.part, "links", "keep relationships in the metadata, or use another store")
+
+    async def _purge(self, scope: Scope, ids: Sequence[str], texts: Sequence[str] | None) -> list[Trace]:
+        del scope, ids, texts
+        detail = "this store does not say when deleted bytes leave its files, logs and backups"
+        return [Trace(place=f"{self.part} storage", state="remains", detail=detail)]
 
     async def _check(self, repair: bool) -> Report:
         raise unsupported(self.part, "check", "check it with the tools of its own backend")

@@ -29,7 +29,7 @@ from memwell.resilience.reentry import unheld
 from memwell.retrieval.analysis.features import lexemes_and_signals
 from memwell.retrieval.index.corpora import Corpora
 from memwell.retrieval.ranking.candidates import find
-from memwell.types import Link, Problem, Record, Report, Scope, Stats, Version, Where
+from memwell.types import Link, Problem, Record, Report, Scope, Stats, Trace, Version, Where
 from memwell.urls import Url
 
 __all__ = ["MemoryStore"]
@@ -244,6 +244,12 @@ class MemoryStore(Store):
             newest=max(times, default=None),
             bytes=None,
         )
+
+    async def _purge(self, scope: Scope, ids: Sequence[str], texts: Sequence[str] | None) -> list[Trace]:
+        self._corpora.drop(scope)
+        if self.capabilities.durable:
+            return await super()._purge(scope, ids, texts)
+        return [Trace(place="memory of this process", state="gone")]
 
     async def _check(self, repair: bool) -> Report:
         problems: list[Problem] = []

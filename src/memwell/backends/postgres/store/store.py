@@ -30,7 +30,7 @@ from typing import Any, Final, Self
 import psycopg
 
 from memwell.backends.postgres import Component, Connection, Database, Settings
-from memwell.backends.postgres.store import batches, followers, indexes, models, reads
+from memwell.backends.postgres.store import batches, followers, indexes, models, purging, reads
 from memwell.backends.postgres.store.hot_owners import HotOwners
 from memwell.backends.postgres.store.lineage import Lineage
 from memwell.backends.postgres.store.reanalysis import TERMS
@@ -42,7 +42,7 @@ from memwell.capabilities import Capabilities
 from memwell.errors import MemwellError
 from memwell.ports import Change, Embedding, Insert, Operation, Store
 from memwell.ports.store.search import Found, Search
-from memwell.types import Link, Record, Report, Scope, Stats, Version, Where
+from memwell.types import Link, Record, Report, Scope, Stats, Trace, Version, Where
 from memwell.urls import Url
 
 __all__ = ["COMPONENTS", "PostgresStore"]
@@ -299,6 +299,9 @@ class PostgresStore(Store):
         )
         query = removing(some)
         return len(await rows_of(connection, query, [now, _SWEEP_BATCH, now, 0]))
+
+    async def _purge(self, scope: Scope, ids: Sequence[str], texts: Sequence[str] | None) -> list[Trace]:  # noqa: ARG002
+        return await purging.purge(self._database, vectors=self._models.there)
 
     async def _stats(self, scope: Scope, now: datetime) -> Stats:
         async def ask(reader: Connection) -> Stats:

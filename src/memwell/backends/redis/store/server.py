@@ -242,6 +242,19 @@ class Server:
             return {}
         return found
 
+    def kept_on_disk(self) -> str:
+        """Where the server may still have deleted values, and until when, by its `INFO persistence`."""
+        client = self.clients.get()
+        try:
+            found: dict[str, Any] = client.info("persistence", **self._shard(client))
+        except redis.exceptions.ResponseError:
+            return (
+                "the server does not say how it persists: its files, replicas and backups may still hold it"
+            )
+        log = int(found.get("aof_enabled", 0) or 0)
+        where = "its append-only file until the next rewrite (BGREWRITEAOF), " if log else ""
+        return f"gone from memory; {where}its dump until the next one (BGSAVE), and backups of both"
+
     def _shard(self, client: Any) -> dict[str, Any]:
         """Arguments that select the node of the store in a Cluster."""
         if not isinstance(client, redis.cluster.RedisCluster):

@@ -57,7 +57,7 @@ from memwell.ports.store.search import Found, Search
 from memwell.records.codec import to_micros
 from memwell.retrieval.index.corpora import Corpora
 from memwell.retrieval.ranking.candidates import find
-from memwell.types import Link, Record, Report, Scope, Stats, Version, Where
+from memwell.types import Link, Record, Report, Scope, Stats, Trace, Version, Where
 from memwell.urls import Url
 
 __all__ = ["RedisStore"]
@@ -230,6 +230,10 @@ class RedisStore(Store):
         Write(transaction, self._mirror, now).remove(expired)
         models.trim(transaction)
         return len(expired)
+
+    async def _purge(self, scope: Scope, ids: Sequence[str], texts: Sequence[str] | None) -> list[Trace]:  # noqa: ARG002
+        self._corpora.drop(scope)
+        return [Trace(place="redis server", state="remains", detail=self._server.kept_on_disk())]
 
     async def _stats(self, scope: Scope, now: datetime) -> Stats:
         return self._reading.stats(scope, now)

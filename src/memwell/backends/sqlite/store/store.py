@@ -18,9 +18,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from memwell.backends.sqlite import purging
 from memwell.backends.sqlite.database import Database, translate
 from memwell.backends.sqlite.part import SqlitePart, options_of
-from memwell.backends.sqlite.store import batches, filter_sql, followers, models, reanalysis, search, writes
+from memwell.backends.sqlite.store import (
+    batches,
+    filter_sql,
+    followers,
+    models,
+    reanalysis,
+    search,
+    writes,
+)
 from memwell.backends.sqlite.store.history import versions
 from memwell.backends.sqlite.store.rows import SELECT_BY_ID, condition, record_of, select, select_ids
 from memwell.capabilities import Capabilities
@@ -31,7 +40,7 @@ from memwell.records.codec import from_micros, to_micros
 from memwell.records.revisions import chain
 from memwell.retrieval.index.corpora import Corpora
 from memwell.retrieval.ranking.candidates import find
-from memwell.types import Link, Record, Report, Scope, Stats, Version, Where
+from memwell.types import Link, Record, Report, Scope, Stats, Trace, Version, Where
 from memwell.urls import Url
 
 __all__ = ["SqliteStore"]
@@ -243,6 +252,10 @@ class SqliteStore(SqlitePart, Store):
             if gone < _SWEEP_BATCH:
                 return total
 
+    async def _purge(self, scope: Scope, ids: Sequence[str], texts: Sequence[str] | None) -> list[Trace]:  # noqa: ARG002
+        self._corpora.drop(scope)
+        return purging.purge(self._database, texts)
+
     async def _stats(self, scope: Scope, now: datetime) -> Stats:
         return search.stats(self._database.read(), scope, now)
 
@@ -262,7 +275,6 @@ def _sweep_some(connection: sqlite3.Connection, now: datetime) -> int:
 
 
 def _set_up(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA secure_delete = ON")
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute("PRAGMA cache_size = -16000")
     pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
