@@ -14,7 +14,8 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
@@ -93,7 +94,8 @@ def capabilities() -> str:
     modules = importlib.import_module("memwell.capabilities"), importlib.import_module("memwell.registry")
     with tempfile.TemporaryDirectory() as folder:
         stores = {url.partition(":")[0]: modules[1].open_store(url.format(folder=folder)) for url in STORES}
-    return _promises(modules[0].Capabilities, stores)
+        with closing(stores):
+            return _promises(modules[0].Capabilities, stores)
 
 
 def index_capabilities() -> str:
@@ -105,7 +107,8 @@ def index_capabilities() -> str:
             name: modules[1].open_index(f"{url.format(folder=folder)}?dimension=8")
             for name, url in INDEXES.items()
         }
-    return _promises(modules[0].IndexCapabilities, indexes)
+        with closing(indexes):
+            return _promises(modules[0].IndexCapabilities, indexes)
 
 
 def small_parts() -> str:
@@ -118,6 +121,15 @@ def small_parts() -> str:
             found.setdefault(PROOFS[registry._class(kind, name).proof], []).append(f"`{name}`")
         rows += [f"| {shown} | {', '.join(names)} | {proof} |" for proof, names in found.items()]
     return "\n".join(rows)
+
+
+@contextmanager
+def closing(parts: Mapping[str, Any]) -> Iterator[None]:
+    """Close the parts in the end."""
+    yield
+    run = importlib.import_module("memwell.testing").run
+    for part in parts.values():
+        run(part, part.close())
 
 
 def _promises(owner: type, parts: Mapping[str, Any]) -> str:

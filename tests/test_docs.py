@@ -2,8 +2,8 @@
 
 Each page is one process in its own temporary folder, its blocks in reading order. In a `console` block only
 the lines that call memwell are run; they must succeed. The servers that the pages name by example are real ones here.
-Then all pages run one after the other in one folder, as somebody does who follows them; cheaply, in one process, where
-commands that need no shell run in that process, too.
+The commands of the README are processes of their own; on other pages those that need no shell run in that of the page.
+Then all pages run one after the other in one folder, as somebody does who follows them.
 """
 
 from __future__ import annotations
@@ -54,20 +54,8 @@ def commands(text: str) -> list[str]:
     return [line[2:].split("  # ")[0] for line in joined.splitlines() if line.startswith("$ memwell ")]
 
 
-def program(page: Path) -> str:
-    """The page as one Python program with the page's own line numbers in tracebacks."""
-    lines = ["import subprocess, sys"]
-    for language, text, first in blocks(page):
-        if language == "python":
-            source = "\n" * (first - 1) + text
-            lines.append(f"exec(compile({source!r}, {str(page)!r}, 'exec'), globals())")
-        else:
-            lines.extend(f"subprocess.run({command!r}, shell=True, check=True)" for command in commands(text))
-    return "\n".join(lines)
-
-
-TOGETHER = """
-import os, shlex, subprocess
+COMMAND = """
+import os, shlex, subprocess, sys
 from memwell.cli.root import run
 
 def command(text):
@@ -76,20 +64,34 @@ def command(text):
     elif (code := run(shlex.split(text)[1:])) != 0:
         raise SystemExit(f"{text} returned {code}")
 """
+PROCESS = """
+import subprocess
+
+def command(text):
+    subprocess.run(text, shell=True, check=True)
+"""
+
+
+def program(page: Path) -> str:
+    """The page as one Python program with the page's own line numbers in tracebacks."""
+    return "\n".join([PROCESS if page.name == "README.md" else COMMAND, *steps(page)])
 
 
 def together(pages: list[Path]) -> str:
     """All pages as one Python program: each has names of its own, and they share the folder."""
-    lines = [TOGETHER]
-    for page in pages:
-        lines.append("names = {}")
-        for language, text, first in blocks(page):
-            if language == "python":
-                source = "\n" * (first - 1) + text
-                lines.append(f"exec(compile({source!r}, {str(page)!r}, 'exec'), names)")
-            else:
-                lines.extend(f"command({each!r})" for each in commands(text))
-    return "\n".join(lines)
+    return "\n".join([COMMAND, *(step for page in pages for step in steps(page))])
+
+
+def steps(page: Path) -> list[str]:
+    """The statements that run the blocks of a page."""
+    lines = ["names = {}"]
+    for language, text, first in blocks(page):
+        if language == "python":
+            source = "\n" * (first - 1) + text
+            lines.append(f"exec(compile({source!r}, {str(page)!r}, 'exec'), names)")
+        else:
+            lines.extend(f"command({each!r})" for each in commands(text))
+    return lines
 
 
 def served(source: str, request: pytest.FixtureRequest) -> str:
@@ -155,10 +157,3 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
         if not path.exists() or (anchor and path.suffix == ".md" and anchor not in anchors(path)):
             broken.append(found[0])
     assert not broken
-
-
-def test_the_generated_parts_are_up_to_date() -> None:
-    done = subprocess.run(
-        [sys.executable, "scripts/docs.py", "--check"], cwd=ROOT, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
