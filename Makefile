@@ -25,7 +25,7 @@ demo: $(READY) ## Take in a conversation and answer questions about it
 	@$(BIN)/memwell demo
 
 test: $(READY) ## Run all tests
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist worksteal
 
 check: $(READY) ## Check format, lint, types and the generated docs; the rest is in the tests
 	$(BIN)/ruff format --check .

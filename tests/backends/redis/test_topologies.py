@@ -244,7 +244,9 @@ def front(redis: Service, authority: Authority) -> Iterator[TlsFront]:
 
 def test_tls_with_our_authority_serves_keyvalue_and_log(front: TlsFront, authority: Authority) -> None:
     for host in ("127.0.0.1", "localhost"):
-        url = fresh(f"rediss://{host}:{front.port}/3?ca={authority.certificate}")
+        url = fresh(
+            f"rediss://{host}:{front.port}/3?ca={authority.certificate}&connect_timeout=60&timeout=60"
+        )
         keyvalue, log = open_keyvalue(url), open_log(url)
         run(keyvalue, keyvalue.set("key", b"x" * 300_000))
         assert race(keyvalue, [lambda: keyvalue.increment("n") for _ in range(50)])  # noqa: B023

