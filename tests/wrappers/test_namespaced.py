@@ -55,7 +55,7 @@ def _declined(suite: type, *names: str) -> Any:
     return decline
 
 
-class Told(
+class Confined(
     Inserting,
     Changing,
     Reading,
@@ -72,7 +72,7 @@ class Told(
 
 
 @_declined(
-    Told,
+    Confined,
     "test_a_model_serves_once_every_record_has_its_vectors",
     "test_searches_use_the_model_that_serves",
     "test_expired_records_count_until_they_are_swept",
@@ -81,7 +81,7 @@ class Told(
     "test_an_empty_store_moves_at_once_and_still_takes_what_comes_first",
     "test_vectors_of_a_model_are_dropped_but_not_of_the_one_that_serves",
 )
-class TestStore(Told):
+class TestStore(Confined):
     many = 2_000
     owners = ("tenant_id", "user_id", "agent_id", "session_id")
 
