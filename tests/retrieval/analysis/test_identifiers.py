@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memwell.retrieval.analysis.identifiers import identifiers
-from memwell.retrieval.analysis.text import STOP_WORDS, analyze, read_query, word_terms
+from memwell.retrieval.analysis.text import STOP_WORDS, analyze, read_query
+from memwell.retrieval.analysis.words import word_terms
 
 
 def meets(stored: str, question: str) -> bool:

@@ -11,15 +11,13 @@ from memwell.ports.store.search import Interval
 from memwell.retrieval.analysis import english_dates, foreign_dates
 from memwell.retrieval.analysis.calendar_words import MONTHS, WEEKDAYS
 from memwell.retrieval.analysis.days import Mention, on_calendar
-from memwell.retrieval.analysis.text import analyze
+from memwell.retrieval.analysis.stemmers import stemmer
+from memwell.retrieval.analysis.words import word_terms
 
 __all__ = ["intervals", "readings", "spans"]
 
 _DAY: Final = timedelta(days=1)
 _SECOND, _LAST_BUT_ONE = date.min + _DAY, date.max - _DAY
-_STEMMERS: Final = {"ca": "catalan", "da": "danish", "de": "german", "es": "spanish", "fi": "finnish", "fr": "french",
-                    "hu": "hungarian", "it": "italian", "nb": "norwegian", "nl": "dutch", "pt": "portuguese",
-                    "ro": "romanian", "ru": "russian", "sv": "swedish", "tr": "turkish"}  # fmt: skip
 
 
 def intervals(
@@ -95,7 +93,8 @@ def _parted(mentions: list[Mention]) -> list[Mention]:
 
 
 def _has_no_time(text: str, terms: Collection[str]) -> bool:
-    """Whether the text certainly mentions no time: no trigger word, no digit, no trigger that is also a stop word."""
+    """Whether the text certainly mentions no time: no trigger word, no digit, no trigger that is also a stop word of
+    English. One that is a stop word in the language of the text (*hier*) is none."""
     return (
         _stems().isdisjoint(terms) and "May" not in text and "other day" not in text and not _has_digit(text)
     )
@@ -113,12 +112,11 @@ def _has_digit(text: str) -> bool:
 @cache
 def _stems() -> frozenset[str]:
     """What the analysis of a text may make of the words that a time has, in English and in the language of the word."""
-    import Stemmer  # type: ignore[import-not-found, unused-ignore]
-
-    stems = set(analyze(" ".join([*english_dates.TRIGGERS, *foreign_dates.triggers()])))
-    stems |= foreign_dates.triggers()
+    triggers = foreign_dates.triggers()
+    found = {*word_terms(" ".join([*english_dates.TRIGGERS, *triggers])), *triggers}
     named = foreign_dates.named_words()
-    for code, name in _STEMMERS.items():
-        own = (*WEEKDAYS[code].replace("/", " ").split(), *MONTHS[code].replace("/", " ").split())
-        stems.update(Stemmer.Stemmer(name, 0).stemWords([*own, *named]))
-    return frozenset(stems)
+    for code in MONTHS:
+        stem = stemmer("no" if code == "nb" else code)
+        words = (*WEEKDAYS[code].replace("/", " ").split(), *MONTHS[code].replace("/", " ").split(), *named)
+        found.update(map(stem, words))
+    return frozenset(found)

@@ -281,6 +281,8 @@ def _letter(
     if not noun.isalpha() or len(noun) < 2 or noun in stop:
         return
     named = noun in _NAMING
+    if low in stop and low not in "ai" and letter.islower() and not named:
+        return
     if low == "a" and not (
         letter == "A" or (named and (not after or chunk[-1:] in ".?!,;:" or after in _VERBS))
     ):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from memwell.retrieval.analysis.text import fold, word_terms
+from memwell.retrieval.analysis.english import COMMON
+from memwell.retrieval.analysis.folding import fold
+from memwell.retrieval.analysis.words import word_terms
 
 __all__ = ["asks_when", "light_terms", "prefers_newest"]
 
@@ -25,12 +27,6 @@ _ONCE = re.compile(
 )
 _EARLIER = re.compile(r"\b(?:before|previous|earlier|past|old|older|first|ago|original|history|ever)\b")
 _PAST = re.compile(r"\b(?:did|was|were|had|happened|took|went|came)\b")
-_LIGHT_WORDS = """ask become begin bring call came come do does end feel find gave get gets getting give gives go goes
-going gone good got great happen have help keep kept kind know last let like long look lot made make makes making many
-mean much need never new often old one people place put really said say see seem show start still stop take taken takes
-taking talk tell tend thing things think time took try turn use used usually want way week went work working year
-day always ever every else other anything something someone anyone everything everyone please name called currently
-current latest recent recently"""
 
 
 def asks_when(question: str) -> bool:
@@ -54,4 +50,4 @@ def prefers_newest(question: str, *, dated: bool) -> float:
 @cache
 def light_terms() -> frozenset[str]:
     """Index terms of common words, which say little about a topic."""
-    return frozenset(word_terms(_LIGHT_WORDS))
+    return frozenset(word_terms(" ".join(COMMON)))

@@ -1,9 +1,9 @@
 """Index terms of a text, and what a question says besides its terms.
 
-Index terms are stems (Porter2, http://snowball.tartarus.org/algorithms/english/stemmer.html) of folded words without
-stop words. Scripts written without spaces give overlapping pairs of characters, as in Lucene's CJKAnalyzer, and each
-Chinese character is a term too. Identifiers have terms of their own (see `memwell.retrieval.analysis.identifiers`). A
-term contains no space, so `" ".join(analyze(text))` can be stored in a database column and split again.
+Index terms are stems of words without stop words, each in the language of its text (see `words` and `languages`).
+Scripts written without spaces give overlapping pairs of characters (see `unspaced`). Identifiers have terms of their
+own (see `identifiers`). A term contains no space, so `" ".join(analyze(text))` can be stored in a database column and
+split again.
 
 Stores keep the terms beside the record. So a change of what this module or `features` makes of a text needs a higher
 `ANALYSIS`: stores analyse their records again when newer code opens them.
@@ -14,13 +14,19 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import chain
 from typing import Final
 
-from memwell.retrieval.analysis.identifiers import Asked, Kind, asked, identifiers, kind_of, numbers
+from memwell.retrieval.analysis.english import STOP_WORDS
+from memwell.retrieval.analysis.folding import APOSTROPHES, fold, join_groups, plain
+from memwell.retrieval.analysis.identifiers import Asked, Kind, asked, identifiers, kind_of
+from memwell.retrieval.analysis.languages import hints_at_another
+from memwell.retrieval.analysis.stemmers import stemmer
+from memwell.retrieval.analysis.unspaced import characters
+from memwell.retrieval.analysis.words import ENGLISH, LONGEST, Languages, languages, stop_words, word_terms
 
 __all__ = [
     "ANALYSIS",
@@ -44,21 +50,6 @@ __all__ = [
 ANALYSIS: Final = 3
 """The number of this analysis. What says none was written with number 1."""
 
-STOP_WORDS = frozenset(
-    """a about above after again all also am an and any are aren't as at be because been before
-    being between both but by can can't cannot could couldn't did didn't do does doesn't doing
-    don't down during each for from had hadn't has hasn't have haven't having he he'd he'll he's
-    her here hers herself him himself his how i i'd i'll i'm i've if in into is isn't it it'd
-    it'll it's its itself just let's may me might more most must my myself no nor not now of off
-    on once only or other our ours ourselves out over own same shall she she'd she'll she's
-    should shouldn't so some such than that that's the their theirs them themselves then there
-    there's these they they'd they'll they're they've this those through to too under until up
-    us very was wasn't we we'd we'll we're we've were weren't what what's when where where's
-    which while who who's whom whose why will with won't would wouldn't yes you you'd you'll
-    you're you've your yours yourself yourselves""".split()
-)
-"""English words without a topic, left out of the index and of every query."""
-
 USER_ROLES = frozenset({"user", "human", "customer", "me"})
 """Actors that a first-person question ("did I …") is about."""
 
@@ -81,24 +72,6 @@ LABELS = frozenset(
 )
 """Folded words that begin a text as a label, as in "Note: …", and are no speakers."""
 
-_ASCII_WORD = re.compile(r"[a-z0-9]+(?:[.,'-][a-z0-9]+)*")
-_UNSPACED = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
-    "\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
-)
-_UNSPACED_RUN = re.compile(f"[{_UNSPACED}]+")
-_APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "ʼ": "'"})
-_LETTERS = _APOSTROPHES | str.maketrans(
-    {"ø": "o", "đ": "d", "ł": "l", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"}
-)
-_DIACRITIC = re.compile("[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f]")
-_FORMAT = re.compile("[\u00ad\u0640\u180e\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f\ufeff]")
-"""Characters without a shape of their own, within words: soft hyphens, joiners, marks of direction, tatweel."""
-_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
-_SUFFIXED = re.compile(r"(?<!\w)[a-z](?:\+\+|#)(?!\w)")
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_ENDINGS = frozenset({"s", "re", "ve", "ll", "d", "m", "t"})
-_JOINT = re.compile(r"[.,'-]+")
 _PREFIX = re.compile(r"\s*([^\W\d_][\w.'’-]*(?: [\w.'’-]+){0,2}):\s+(?=\S)")
 _NAME = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _QUOTED = re.compile(r"\"([^\"]{2,80})\"|“([^”]{2,80})”|«([^»]{2,80})»|「([^」]{1,40})」")
@@ -117,43 +90,11 @@ _SPACES = re.compile(r"\s{2,}")
 _SENTENCE = re.compile(r"[^.!?？！。…\n]+[.!?？！。…\n]*")
 _IMAGE = re.compile(r"\[[^\]\n]{0,400}\]")
 _SELF = re.compile(r"\b(?:i|i'm|i've|i'd|i'll|my|me|we|our)\b")
-_cache: dict[str, tuple[str, ...]] = {}
-"""Folded word → its index terms, for recent words."""
 _plain_chunks: dict[str, tuple[str, ...]] = {}
-"""What stands between blanks and holds no identifier → the terms of its words."""
-_odd_chunks: dict[str, tuple[tuple[str, ...], Kind]] = {}
-"""The same of what may be one, or a part of one."""
-_CACHED_WORDS = 50_000
-_WORD_LENGTH = 64
-"""Characters. Anything longer is hardly a word: its terms are not cached, and endings such as 's are not removed."""
-
-
-def fold(text: str) -> str:
-    """Case-folded, normalised text without diacritics: `"Ünïté’s"` gives `"unite's"`."""
-    if text.isascii():
-        return text.replace("`", "'").lower()
-    text = _FORMAT.sub("", text.translate(_APOSTROPHES))
-    if text.isascii():
-        return text.lower()
-    plain = _FORMAT.sub("", _DIACRITIC.sub("", unicodedata.normalize("NFKD", text).casefold()))
-    return unicodedata.normalize("NFC", plain).translate(_LETTERS)
-
-
-@cache
-def _stem() -> Callable[[str], str]:
-    """The English Porter2 stemmer. PyStemmer is imported on first use."""
-    import Stemmer  # type: ignore[import-not-found, unused-ignore]
-
-    stem: Callable[[str], str] = Stemmer.Stemmer("english", 0).stemWord
-    return stem
-
-
-@cache
-def _any_word() -> re.Pattern[str]:
-    """Words of any script; combining vowel signs (Devanagari, Tamil, …) belong to their word."""
-    marks = [c for c in map(chr, range(0x300, 0x3100)) if unicodedata.category(c) in ("Mn", "Mc")]
-    mark = "".join(marks)
-    return re.compile(rf"[^\W_](?:[^\W_]|[{mark}])*(?:[.,'-](?:[^\W_]|[{mark}])+)*")
+"""What stands between blanks and holds no identifier and no word of another language → the terms of its words."""
+_odd_chunks: dict[str, tuple[tuple[str, ...], Kind, bool]] = {}
+"""Of other chunks, the same terms, what they are, and whether they hint at another language."""
+_CACHED_CHUNKS = 50_000
 
 
 def analyze(text: str) -> list[str]:
@@ -167,123 +108,64 @@ def analyze(text: str) -> list[str]:
     found = [*map(_plain_chunks.get, chunks)]
     if None not in found:
         return [*chain.from_iterable(found)]  # type: ignore[arg-type]
-    places = _look_up(chunks, found)
-    terms = [*chain.from_iterable(found)]  # type: ignore[arg-type]
+    if not text.isascii() and (joined := join_groups(text)) != text:
+        return analyze(joined)
+    places, foreign = _look_up(chunks, found)
+    spoken = languages(text) if foreign else ENGLISH
+    terms = word_terms(text, spoken) if spoken else [*chain.from_iterable(found)]  # type: ignore[arg-type]
     if not places:
         return terms
     if text.isascii():
-        more = identifiers(text, _stem(), STOP_WORDS, sorted(places))
+        more = identifiers(text, stemmer("en"), stop_words(spoken), sorted(places))
     else:
-        more = [*_HAN.findall(unicodedata.normalize("NFKC", text))]
-        more += filter(_is_folded, identifiers(_plain(text), _stem(), STOP_WORDS))
+        more = characters(unicodedata.normalize("NFKC", text))
+        more += filter(_is_folded, identifiers(plain(text), stemmer("en"), stop_words(spoken)))
     if more:
         known = set(terms)
         terms += [term for term in dict.fromkeys(more) if term not in known]
     return terms
 
 
-def _look_up(chunks: list[str], found: list[tuple[str, ...] | None]) -> set[int]:
+def _look_up(chunks: list[str], found: list[tuple[str, ...] | None]) -> tuple[set[int], bool]:
     """Fill in the terms of the words of chunks that are not known to be plain ones. Returns the places of those that
-    may be identifiers.
+    may be identifiers, and whether one hints at another language.
     """
     places: set[int] = set()
-    at, before = 0, -2
+    at, before, foreign = 0, -2, False
     for _ in range(found.count(None)):
         at = found.index(None, at)
         chunk = chunks[at]
-        found[at], kind = _odd_chunks.get(chunk) or _read_chunk(chunk)
+        found[at], kind, hints = _odd_chunks.get(chunk) or _read_chunk(chunk)
+        foreign = foreign or hints
         if kind is Kind.NAMING:
             places.add(at + 1)
         elif kind is not Kind.WORD and (kind is not Kind.TITLE or before == at - 1):
             places.add(at)
         if kind is not Kind.WORD:
             before = at
-    return places
+    return places, foreign
 
 
-def _read_chunk(chunk: str) -> tuple[tuple[str, ...], Kind]:
-    """The terms of the words of a chunk, and its kind; kept for the next text."""
+def _read_chunk(chunk: str) -> tuple[tuple[str, ...], Kind, bool]:
+    """The terms of the words of a chunk, what it is, and whether it hints at another language; kept."""
     terms = tuple(word_terms(chunk))
-    pieces = _plain(chunk).split()
-    one = len(pieces) == 1 and not _HAN.search(unicodedata.normalize("NFKC", chunk))
+    pieces = [chunk] if chunk.isascii() else plain(chunk).split()
+    one = len(pieces) == 1 and not characters(pieces[0])
     kind = kind_of(pieces[0], STOP_WORDS) if one else Kind.CODE
-    if len(chunk) <= _WORD_LENGTH:
+    hints = hints_at_another(chunk)
+    if len(chunk) <= LONGEST:
         for kept in (_plain_chunks, _odd_chunks):
-            if len(kept) >= _CACHED_WORDS:
+            if len(kept) >= _CACHED_CHUNKS:
                 kept.clear()
-        if kind is Kind.WORD:
+        if kind is Kind.WORD and not hints:
             _plain_chunks[sys.intern(chunk)] = terms
         else:
-            _odd_chunks[sys.intern(chunk)] = terms, kind
-    return terms, kind
-
-
-def word_terms(text: str) -> list[str]:
-    """The terms of the words of a text, in order, as `analyze` puts them first."""
-    folded = fold(text)
-    if "#" in folded or "++" in folded:
-        folded = _SUFFIXED.sub(" ", folded)
-    words = (_ASCII_WORD if folded.isascii() else _any_word()).findall(folded)
-    terms: list[str] = []
-    for word in words:
-        found = _cache.get(word)
-        if found is None:
-            found = _analyze_word(word)
-        terms += found
-    return terms
-
-
-def _plain(text: str) -> str:
-    """A text with its upper case and without diacritics, format characters and compatibility forms."""
-    if text.isascii():
-        return text
-    plain = _DIACRITIC.sub("", unicodedata.normalize("NFKD", text.translate(_APOSTROPHES)))
-    return unicodedata.normalize("NFC", _FORMAT.sub("", plain))
+            _odd_chunks[sys.intern(chunk)] = terms, kind, hints
+    return terms, kind, hints
 
 
 def _is_folded(term: str) -> bool:
     return fold(term) == term and not any(map(str.isspace, term))
-
-
-def _analyze_word(word: str) -> tuple[str, ...]:
-    """The terms of a word that is not in the cache; adds it."""
-    if len(word) > _WORD_LENGTH:
-        return _terms_of(word)
-    if len(_cache) >= _CACHED_WORDS:
-        _cache.clear()
-    found = _cache[sys.intern(word)] = tuple(map(sys.intern, _terms_of(word)))
-    return found
-
-
-def _terms_of(word: str) -> tuple[str, ...]:
-    """Index terms of one folded word: its stem, or its parts and the compound."""
-    if word in STOP_WORDS:
-        return ()
-    if not word.isascii() and (runs := _UNSPACED_RUN.findall(word)):
-        rest = [term for part in _UNSPACED_RUN.split(word) if part for term in _terms_of(part)]
-        pairs = [run[i : i + 2] for run in runs for i in range(max(1, len(run) - 1))]
-        return (*rest, *pairs)
-    if word.isalnum():
-        return (_stem()(word),)
-    if _NUMBER.fullmatch(word):
-        return numbers(word)
-    base, _, tail = word.rpartition("'")
-    if base and tail in _ENDINGS and len(word) <= _WORD_LENGTH:
-        return _terms_of(base)
-    return _terms_of_parts(word)
-
-
-def _terms_of_parts(word: str) -> tuple[str, ...]:
-    """Index terms of a word with inner hyphens, dots, commas or apostrophes: its parts, and the compound of two
-    parts.
-    """
-    parts = [part for part in _JOINT.split(word) if part]
-    if len(parts) < 2:
-        return tuple(parts)
-    terms = [term for part in parts for term in _terms_of(part)]
-    if len(parts) == 2 and not any(part.isdigit() for part in parts):
-        terms.append(_stem()("".join(parts)))
-    return tuple(terms)
 
 
 _LONGEST_ACTOR = 160
@@ -396,23 +278,27 @@ def read_query(
     `memwell.retrieval.analysis.dates.spans` gives: what is understood as a time is no identifier, and what says
     nothing else is no word either, unless there is no other.
     """
-    plain = text.translate(_APOSTROPHES)
-    named = _actors_in(plain, actors)
-    bare, first_person = _without(plain, [(first, last) for first, last, sure in times if sure]), plain
+    plain_text = text.translate(APOSTROPHES)
+    named = _actors_in(plain_text, actors)
+    bare, first_person = (
+        _without(plain_text, [(first, last) for first, last, sure in times if sure]),
+        plain_text,
+    )
     for word in sorted(named, key=len, reverse=True):
         name = rf"(?<!\w){re.escape(word)}('s)?(?!\w)"
         bare = re.sub(name, " ", bare)
         first_person = re.sub(name, lambda m: "my" if m[1] else "I", first_person)
     quoted = [next(g for g in m.groups() if g) for m in _QUOTED.finditer(text)]
     about = frozenset().union(*named.values()) or _role_of(fold(text), actors)
-    terms = tuple(dict.fromkeys(_asked_terms(bare)))
-    named_by = tuple(_asked(_without(plain, [(first, last) for first, last, _ in times])))
+    spoken = languages(plain_text)
+    terms = tuple(dict.fromkeys(_asked_terms(bare, spoken)))
+    named_by = tuple(_asked(_without(plain_text, [(first, last) for first, last, _ in times]), spoken))
     keys = [term for one in named_by for term in (*one.exact, *one.loose)]
-    rewritten = first_person if _ENGLISH.search(plain) else _SPACES.sub(" ", bare).strip()
+    rewritten = first_person if _ENGLISH.search(plain_text) else _SPACES.sub(" ", bare).strip()
     return Query(
         text=text,
-        terms=tuple(dict.fromkeys([*(terms or _asked_terms(plain)), *keys])),
-        phrases=tuple(t for q in quoted if (t := tuple(word_terms(q)))),
+        terms=tuple(dict.fromkeys([*(terms or _asked_terms(plain_text, spoken)), *keys])),
+        phrases=tuple(t for q in quoted if (t := tuple(word_terms(q, spoken)))),
         identifiers=named_by,
         actors=about,
         named=bool(named),
@@ -427,14 +313,14 @@ def _without(text: str, spans: Collection[tuple[int, int]]) -> str:
     return text
 
 
-def _asked_terms(text: str) -> list[str]:
+def _asked_terms(text: str, spoken: Languages) -> list[str]:
     """The terms of the words of a question, and its single Chinese characters."""
-    return [*word_terms(text), *_HAN.findall(text)]
+    return [*word_terms(text, spoken), *characters(text)]
 
 
-def _asked(text: str) -> list[Asked]:
+def _asked(text: str, spoken: Languages) -> list[Asked]:
     """The identifiers of a question whose terms can be in the index."""
-    found = asked(_plain(text), _stem(), STOP_WORDS)
+    found = asked(plain(text), stemmer("en"), stop_words(spoken))
     return [one for one in found if text.isascii() or all(map(_is_folded, (*one.exact, *one.loose)))]
 
 
