@@ -120,6 +120,7 @@ def test_what_is_given_arrives_in_the_request(name: str, monkeypatch: pytest.Mon
 
 ENGINE = dict.fromkeys(("get", "list", "history", "count", "stats"), "lookup")
 ENGINE |= dict.fromkeys(("relate", "unrelate", "related"), "links")
+ENGINE |= {"plan": "planning", "apply": "applying"}
 ENGINE |= dict.fromkeys(("update", "forget", "restore"), "remember")
 ENGINE["shred"] = "keys"
 ENGINE |= dict.fromkeys(("receipts", "complete_receipts"), "erase")

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from memwell.fields import LIMITS
     from memwell.hits import Hits
     from memwell.memory import AsyncMemory
+    from memwell.policies.model import Policies
+    from memwell.policies.plans import Applied, Plan
     from memwell.resilience.decorators import (
         CircuitBreaker,
         create_resilient_caller,
@@ -72,6 +74,7 @@ __all__ = [
     "EVENTS",
     "LIMITS",
     "STRATEGIES",
+    "Applied",
     "AsyncMemory",
     "AuditEntry",
     "AuditHead",
@@ -104,6 +107,8 @@ __all__ = [
     "NotSupported",
     "Owner",
     "Page",
+    "Plan",
+    "Policies",
     "Problem",
     "Rate",
     "Receipt",
@@ -138,6 +143,9 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOME = {
+    "Applied": "policies.plans",
+    "Plan": "policies.plans",
+    "Policies": "policies.model",
     "EVENTS": "events",
     "LIMITS": "fields",
     "STRATEGIES": "retrieval.ranking.strategies",

@@ -51,6 +51,8 @@ class Settings:
     """URL of the log that keeps the audit log."""
     receipt_key: str | None = field(default=None, repr=False)
     """The key that signs receipts, as `memwell receipt key` makes one."""
+    policies: str | None = None
+    """File with the policies that `memwell tidy` applies."""
     model_dir: str | None = None
     """Folder with the weights of the local model."""
     debug: bool = False

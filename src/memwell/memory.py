@@ -40,6 +40,7 @@ from memwell.faces.management import AsyncManagement
 from memwell.faces.proof import AsyncProof
 from memwell.faces.upkeep import AsyncUpkeep
 from memwell.hits import Hits, Tokenizer, counter
+from memwell.policies.loading import Source, load
 from memwell.ports import Embedder, KeyValue, Log, Reranker, Store, VectorIndex
 from memwell.retrieval.ranking.strategies import Strategy
 from memwell.security.audit import AuditMode
@@ -94,6 +95,8 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncProof):
       within about a second.
     - `receipts`: the key that signs receipts of `erase` (`memwell receipt key` makes one), or a
       `memwell.security.journal.Receipts`, which also says where they are kept.
+    - `policies`: a file, a dict or `Policies` (see `memwell.policies`): new memories go to the tiers that their write
+      rules name, with the time to live of those; `plan` and `memwell tidy` enforce the rest.
 
     Safe to share between tasks. Several processes may use one store, unless it lives in memory. Parts that you pass as
     objects stay open at `close`. Raises `ConfigError` for an argument that it cannot use.
@@ -114,11 +117,13 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncProof):
         audit: str | Log | None = None,
         audit_mode: AuditMode = "durable",
         receipts: str | Receipts | None = None,
+        policies: Source | None = None,
     ) -> None:
         now, zone = clocks.checked(clock), clocks.zone_of(timezone)
         count = counter(tokenizer)
+        rules = None if policies is None else load(policies)
         parts = assembly.open_parts(url, embedder, index, cache, reranker, encryption, audit).threaded()
-        self._engine = Engine(parts, now, count, zone, Proof(parts, now, receipts, audit_mode))
+        self._engine = Engine(parts, now, count, zone, Proof(parts, now, receipts, audit_mode), rules)
 
     @classmethod
     def _of(cls, engine: Engine) -> Self:

@@ -165,7 +165,17 @@ def _own_events(view: _View, _name: str, call: Arguments) -> Arguments:
     return ((arguments[0], own), given) if len(arguments) > 1 else (arguments, given | {"handler": own})
 
 
+def _own_plan(view: _View, _name: str, call: Arguments) -> Arguments:
+    """A plan for memories that are the view's."""
+    arguments, given = call
+    scope = getattr(arguments[0] if arguments else given.get("plan"), "scope", None)
+    if isinstance(scope, Scope) and not view._scope.sees(scope):
+        raise InvalidInput(f"this plan is for {scope}, which this view cannot reach; make it with the view")
+    return call
+
+
 _OTHERS: Final[Mapping[str, Callable[[_View, str, Arguments], Arguments | None]]] = {
+    "apply": _own_plan,
     "close": lambda _view, _name, _call: None,
     "health": lambda _view, _name, call: call,
     "on": _own_events,

@@ -24,6 +24,7 @@ from memwell.faces.proof import Proof
 from memwell.faces.upkeep import Upkeep
 from memwell.hits import Hits, Tokenizer, counter
 from memwell.memory import AsyncMemory, Ids, Records, RelatedRecords, Versions
+from memwell.policies.loading import Source, load
 from memwell.ports import Embedder, KeyValue, Log, Reranker, Store, VectorIndex
 from memwell.retrieval.ranking.strategies import Strategy
 from memwell.security.audit import AuditMode
@@ -70,6 +71,8 @@ class Memory(Upkeep, Management, Proof):
       within about a second.
     - `receipts`: the key that signs receipts of `erase` (`memwell receipt key` makes one), or a
       `memwell.security.journal.Receipts`, which also says where they are kept.
+    - `policies`: a file, a dict or `Policies` (see `memwell.policies`): new memories go to the tiers that their write
+      rules name, with the time to live of those; `plan` and `memwell tidy` enforce the rest.
 
     Safe to share between threads, after a fork, and inside a running event loop (a notebook). If every part is a
     blocking one (SQLite, in memory, local models), calls run in the caller's thread without an event loop; otherwise
@@ -94,14 +97,16 @@ class Memory(Upkeep, Management, Proof):
         audit: str | Log | None = None,
         audit_mode: AuditMode = "durable",
         receipts: str | Receipts | None = None,
+        policies: Source | None = None,
     ) -> None:
         now, zone = clocks.checked(clock), clocks.zone_of(timezone)
         count = counter(tokenizer)
+        rules = None if policies is None else load(policies)
         parts = assembly.open_parts(url, embedder, index, cache, reranker, encryption, audit)
         self._loop = None if parts.blocking else _bridge.Loop()
         parts = parts if self._loop is None else parts.threaded()
         proof = engine_proof.Proof(parts, now, receipts, audit_mode)
-        self._memory = AsyncMemory._of(Engine(parts, now, count, zone, proof))
+        self._memory = AsyncMemory._of(Engine(parts, now, count, zone, proof, rules))
 
     @overload
     def remember(  # type: ignore[overload-overlap]  # a str is a Sequence[str] too

@@ -24,6 +24,7 @@ from memwell.cli import (
     remember,
     settings,
     show,
+    tidy,
     transfer,
     upkeep,
 )
@@ -56,6 +57,7 @@ _SYNONYMS: Final = {
         "stats": "count info size status",
         "doctor": "check health verify",
         "repair": "fix",
+        "tidy": "clean cleanup evict expire sweep",
         "db": "database migrate",
         "models": "download model pull",
         "keys": "encrypt encryption key rotate",
@@ -173,6 +175,7 @@ _COMMANDS: Final[Sequence[tuple[str, Callable[..., None], str]]] = (
     ("doctor", upkeep.doctor, _CARE),
     ("repair", upkeep.repair, _CARE),
     ("reembed", upkeep.reembed, _CARE),
+    ("tidy", tidy.tidy, _CARE),
     ("demo", demo.demo, _ABOUT),
     ("version", about.version, _ABOUT),
 )
@@ -196,6 +199,7 @@ def _build() -> None:
     groups = (
         ("db", database.HELP, database.COMMANDS, _CARE),
         ("keys", keys.HELP, keys.COMMANDS, _CARE),
+        ("policies", tidy.HELP, tidy.COMMANDS, _CARE),
         ("models", models.HELP, models.COMMANDS, _ABOUT),
         ("config", settings.HELP, settings.COMMANDS, _ABOUT),
     )

@@ -22,6 +22,7 @@ from memwell.config import Settings, load
 from memwell.engine.clock import zone_of
 from memwell.errors import InvalidInput, NotFound
 from memwell.fields import LIMITS
+from memwell.policies import durations
 from memwell.security.keyring import Keyring
 from memwell.sync import Memory
 from memwell.types import Owner
@@ -213,17 +214,11 @@ def content_of(text: str) -> str:
         ) from error
 
 
-_UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
-
-
 def duration(text: str | None) -> timedelta | None:
     """A duration such as `90` (seconds), `30m`, `12h`, `7d` or `2w`."""
     if text is None:
         return None
-    number, unit = (text[:-1], text[-1].lower()) if text[-1:].isalpha() else (text, "s")
     try:
-        return timedelta(seconds=float(number) * _UNITS[unit])
-    except (ValueError, KeyError, OverflowError) as error:
-        raise typer.BadParameter(
-            f"--ttl {text!r} is not a valid duration; write 90 (seconds), 30m, 12h, 7d or 2w"
-        ) from error
+        return durations.duration(text)
+    except InvalidInput as error:
+        raise typer.BadParameter(f"--ttl {error.message}") from error

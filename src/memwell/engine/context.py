@@ -13,6 +13,7 @@ from memwell.engine.proof import Proof
 from memwell.errors import BackendError, Closed, ConfigError, MemwellError, Unavailable
 from memwell.events import Event, Events
 from memwell.hits import four_bytes
+from memwell.policies.model import Policies
 from memwell.ports import Store, Touch
 from memwell.types import Progress, Record, Scope
 
@@ -38,11 +39,13 @@ class Engine:
         count: Callable[[str], int] = four_bytes,
         zone: tzinfo = UTC,
         proof: Proof | None = None,
+        policies: Policies | None = None,
     ) -> None:
         self.parts = parts
         self.clock = clock
         self.count = count
         self.zone = zone
+        self.policies = policies
         self.events = Events()
         self.proof = Proof(parts, clock) if proof is None else proof
         self.encoder = None if parts.embedder is None else Encoder(parts.embedder)

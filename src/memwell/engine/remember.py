@@ -30,6 +30,7 @@ from memwell.engine.validation import (
 from memwell.errors import InvalidInput, NotFound, shown
 from memwell.fields import CLEARED, RESTORED, SCOPE, named
 from memwell.filters import in_zone
+from memwell.policies.judging import placed
 from memwell.ports import Delete, Embedding, Insert, Update
 from memwell.records.codec import digest
 from memwell.records.ids import new_id
@@ -87,7 +88,7 @@ def _inserts(engine: Engine, request: RememberRequest, now: datetime) -> list[In
         request.content,
     )
     if isinstance(content, _ONE):
-        return [_insert(content, base, request)]
+        return [_insert(engine, content, base, request, now)]
     if not isinstance(content, Sequence) or isinstance(content, bytes):
         raise InvalidInput(
             f"remember takes a text, a NewMemory, a chat message or a list of them, not {_type(content)}"
@@ -96,10 +97,12 @@ def _inserts(engine: Engine, request: RememberRequest, now: datetime) -> list[In
         raise InvalidInput("one id cannot name several memories; give each NewMemory its own")
     if request.supersedes is not None:
         raise InvalidInput("supersedes is for one memory, not for a list; call remember for each")
-    return [_insert(item, base, request) for item in content if with_text(item)]
+    return [_insert(engine, item, base, request, now) for item in content if with_text(item)]
 
 
-def _insert(item: object, template: Template, request: RememberRequest) -> Insert:
+def _insert(
+    engine: Engine, item: object, template: Template, request: RememberRequest, now: datetime
+) -> Insert:
     content: object = item
     sources: tuple[object, ...] = (request,)
     if isinstance(item, Mapping):
@@ -109,6 +112,8 @@ def _insert(item: object, template: Template, request: RememberRequest) -> Inser
     elif not isinstance(item, str):
         raise InvalidInput(f"content is a text, a NewMemory or a chat message, not {_type(item)}")
     record = template.record(content, new_id)
+    if engine.policies is not None:
+        record = placed(engine.policies, record, now)
     return Insert(
         record=record,
         named=template.id is not None,

@@ -16,10 +16,14 @@ from typing import Any, Literal, TypeAlias
 
 from memwell.engine.validation import scope_of
 from memwell.fields import NARROWING, SCOPE
+from memwell.policies.loading import Source
+from memwell.policies.plans import Plan
+from memwell.policies.summaries import Summariser
 from memwell.retrieval.ranking.strategies import Strategy
 from memwell.types import Message, Mode, NewMemory, Scope, Where
 
 __all__ = [
+    "ApplyRequest",
     "AuditLogRequest",
     "CompleteReceiptsRequest",
     "CountRequest",
@@ -32,6 +36,7 @@ __all__ = [
     "ListRequest",
     "OnDuplicate",
     "OwnedRequest",
+    "PlanRequest",
     "RecallRequest",
     "ReceiptsRequest",
     "ReembedRequest",
@@ -277,6 +282,22 @@ class ShredRequest:
 @dataclass(slots=True, kw_only=True)
 class StatsRequest(OwnedRequest):
     """`stats`: counts by kind, category and model."""
+
+
+@dataclass(slots=True, kw_only=True)
+class PlanRequest(OwnedRequest):
+    """`plan`: what policies would do."""
+
+    policies: Source | None = None
+    """`None` means those of the memory."""
+    summariser: Summariser | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class ApplyRequest:
+    """`apply`: take the steps of a plan."""
+
+    plan: Plan
 
 
 @dataclass(slots=True, kw_only=True)

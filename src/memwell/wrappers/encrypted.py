@@ -25,6 +25,7 @@ from memwell.ports import (
     Touch,
     Update,
 )
+from memwell.ports.store.outlines import Outline
 from memwell.ports.store.search import Features, Found, Search
 from memwell.ports.store.visibility import EVER
 from memwell.sealed import Envelope
@@ -242,6 +243,10 @@ class Encrypted(StoreWrapper):
     async def _scan(self, scope: Scope, now: datetime, where: Where | None, *rest: Any) -> list[Record]:
         where = await self._where(scope, where)
         return await self._opened(await super()._scan(scope, now, where, *rest))
+
+    async def _outlines(self, scope: Scope, now: datetime, limit: int, after: str | None) -> list[Outline]:
+        """From whole records: the store inside knows the length of what is encrypted only."""
+        return await Store._outlines(self, scope, now, limit, after)
 
     async def _count(self, scope: Scope, now: datetime, where: Where | None) -> int:
         return int(await super()._count(scope, now, await self._where(scope, where)))

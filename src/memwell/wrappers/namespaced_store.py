@@ -31,6 +31,7 @@ from memwell.ports import (
     Update,
     unsupported,
 )
+from memwell.ports.store.outlines import Outline
 from memwell.ports.store.search import Found, Search
 from memwell.types import DEFAULT_TENANT, Record, Scope, Version
 from memwell.wrappers.base import StoreWrapper
@@ -89,6 +90,10 @@ class NamespacedStore(StoreWrapper):
 
     async def _scan(self, scope: Scope, *arguments: Any) -> list[Record]:
         return [self._shown(record, scope) for record in await super()._scan(scope, *arguments)]
+
+    async def _outlines(self, scope: Scope, *arguments: Any) -> list[Outline]:
+        shown = {name: getattr(scope, name) for name in self._fixed if name != "tenant_id"}
+        return [replace(outline, **shown) for outline in await super()._outlines(scope, *arguments)]
 
     async def _history(self, scope: Scope, id: str, now: datetime) -> list[Version]:
         versions = await super()._history(scope, id, now)

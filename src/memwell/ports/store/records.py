@@ -11,6 +11,7 @@ from memwell.ports.base import Port, unsupported
 from memwell.ports.declaration import Effect, operation, required
 from memwell.ports.store import derived, readback
 from memwell.ports.store.operations import Insert, Operation
+from memwell.ports.store.outlines import Outline, outline_of
 from memwell.ports.store.visibility import (
     visible_links,
     visible_pairs,
@@ -25,9 +26,10 @@ __all__ = ["Records"]
 class Records(Port):
     """The role of a store that keeps records: the one that every store has.
 
-    An adapter writes `_write`, `_get`, `_scan` and `_sweep`. The defaults of `_count`, `_duplicates` and `_stats` need
-    no more. Those of `_history`, `_links` and `_check` raise `NotSupported`: an adapter that has the first two says so
-    with the capabilities `history` and `links`. That of `_purge` says that it knows nothing of its files.
+    An adapter writes `_write`, `_get`, `_scan` and `_sweep`. The defaults of `_outlines`, `_count`, `_duplicates` and
+    `_stats` need no more. Those of `_history`, `_links` and `_check` raise `NotSupported`: an adapter that has the
+    first two says so with the capabilities `history` and `links`. That of `_purge` says that it knows nothing of its
+    files.
     """
 
     @operation(Effect.CONDITIONAL, feeds=True)
@@ -74,6 +76,15 @@ class Records(Port):
         """
         found = await self._scan(scope, now, where, order, descending, limit, after)
         return await visible_links(self, scope, self._inside(scope, found), now)
+
+    @operation(Effect.READS)
+    async def outlines(
+        self, scope: Scope, *, now: datetime, limit: int = 1000, after: str | None = None
+    ) -> list[Outline]:
+        """Up to `limit` records as outlines, in the order of their ids, those after an id if one is given: a listing of
+        everything that need not read texts. The same records as `scan` with `order="id"`.
+        """
+        return await self._outlines(scope, now, limit, after)
 
     @operation(Effect.READS)
     async def count(self, scope: Scope, *, now: datetime, where: Where | None = None) -> int:
@@ -159,6 +170,12 @@ class Records(Port):
     @required
     async def _sweep(self, now: datetime) -> int:
         raise NotImplementedError
+
+    async def _outlines(self, scope: Scope, now: datetime, limit: int, after: str | None) -> list[Outline]:
+        position = None if after is None else (after, after)
+        return [
+            outline_of(record) for record in await self._scan(scope, now, None, "id", False, limit, position)
+        ]
 
     async def _count(self, scope: Scope, now: datetime, where: Where | None) -> int:
         return await derived.count(cast("Any", self), scope, now, where)

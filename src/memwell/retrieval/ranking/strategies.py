@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Final
 
 from memwell.errors import InvalidQuery, shown
+from memwell.ports.store.outlines import Outline
 from memwell.ports.store.search import DEFAULT, Weights, is_weight
 from memwell.retrieval.ranking.rules import Rule, adjusted, check_rules, is_share
 from memwell.types import Component, Record
@@ -125,7 +126,7 @@ def blend(
     return adjusted(points, found, strategy.rules, record, now)
 
 
-def score(record: Record, strategy: Strategy, now: datetime) -> tuple[float, tuple[Component, ...]]:
+def score(record: Record | Outline, strategy: Strategy, now: datetime) -> tuple[float, tuple[Component, ...]]:
     """The score of a memory by itself, without a question, 0..1, and its components, which add up to it.
 
     Raises `InvalidQuery` for a strategy in which only relevance counts.
@@ -135,8 +136,15 @@ def score(record: Record, strategy: Strategy, now: datetime) -> tuple[float, tup
         raise InvalidQuery(
             "without a question relevance is unknown: give recency, importance or another weight"
         )
+    if strategy.rules and isinstance(record, Outline):
+        raise InvalidQuery("the rules of a strategy need whole records, not outlines")
     found = _components(record, strategy, now, total)
-    return adjusted(sum(c.points for c in found), found, strategy.rules, record, now)
+    points = sum(c.points for c in found)
+    return (
+        (points, found)
+        if isinstance(record, Outline)
+        else adjusted(points, found, strategy.rules, record, now)
+    )
 
 
 def to_100(score: float) -> int:
@@ -144,7 +152,9 @@ def to_100(score: float) -> int:
     return round(100 * score)
 
 
-def _components(record: Record, strategy: Strategy, now: datetime, total: float) -> tuple[Component, ...]:
+def _components(
+    record: Record | Outline, strategy: Strategy, now: datetime, total: float
+) -> tuple[Component, ...]:
     """What counts besides relevance, in shares of `total`."""
     age = max(0.0, (now - record.created_at).total_seconds()) / _DAY
     uses = record.access_count + record.reinforced

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from memwell.testing.samples import START
+from memwell.ports.store.outlines import outline_of
+from memwell.testing.samples import ANYBODY, START
 from memwell.testing.stores._harness import Harness, StoreSuite
+from memwell.types import Scope
 
 __all__ = ["Reading"]
 
@@ -118,6 +120,22 @@ class Reading(StoreSuite):
         _populate(harness)
         assert len(harness.scan(limit=1000)) == 24
         assert harness.scan(limit=1000, after=(START.replace(year=2500), "z")) == []
+
+    def test_outlines_are_those_of_the_listing_in_pages(self, harness: Harness) -> None:
+        _populate(harness)
+        harness.insert("żółw 🐢", "turtle", tags=("a", "b"), category="c", tier="short_term", source="chat")
+        ben = Scope(user_id="ben")
+        harness.insert("of another", "other", scope=ben)
+        harness.touch("r07")
+        store, scope = harness.store, ANYBODY
+        found, after = [], None
+        while page := harness.run(store.outlines(scope, now=harness.now, limit=7, after=after)):
+            found += page
+            after = page[-1].id
+        assert found == [outline_of(record) for record in harness.scan(order="id", limit=100)]
+        assert [one.size for one in found if one.id == "turtle"] == [12]
+        narrow = harness.run(store.outlines(ben, now=harness.now))
+        assert [(one.id, one.user_id) for one in narrow] == [("other", "ben")]
 
     # --------------------------------------------------------------------------------------------- counts
 

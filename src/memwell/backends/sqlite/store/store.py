@@ -26,6 +26,7 @@ from memwell.backends.sqlite.store import (
     filter_sql,
     followers,
     models,
+    outlines,
     reanalysis,
     search,
     writes,
@@ -35,6 +36,7 @@ from memwell.backends.sqlite.store.rows import SELECT_BY_ID, condition, record_o
 from memwell.capabilities import Capabilities
 from memwell.errors import ConfigError, NotFound
 from memwell.ports import Change, Embedding, Insert, Operation, Store
+from memwell.ports.store.outlines import Outline
 from memwell.ports.store.search import Found, Search
 from memwell.records.codec import from_micros, to_micros
 from memwell.records.revisions import chain
@@ -149,6 +151,9 @@ class SqliteStore(SqlitePart, Store):
         way = "DESC" if descending else "ASC"
         tail = f"ORDER BY r.{order} {way}, r.id {way} LIMIT ?"
         return select(self._database.read(), (text, values), tail, [limit])
+
+    async def _outlines(self, scope: Scope, now: datetime, limit: int, after: str | None) -> list[Outline]:
+        return outlines.page(self._database.read(), scope, now, limit, after)
 
     async def _count(self, scope: Scope, now: datetime, where: Where | None) -> int:
         text, values = condition(scope, now, where)
