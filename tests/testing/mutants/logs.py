@@ -115,7 +115,7 @@ class BeginsAnew(MemoryLog):
     async def _trim(self, stream: str, keep: int, through: str | None) -> int:
         gone = await super()._trim(stream, keep, through)
         if not self._streams:
-            self._last = 0
+            self._count = 0
         return gone
 
 
