@@ -242,20 +242,40 @@ def test_with_neither_the_actor_still_orders() -> None:
     assert [(item.key, item.score) for item in found] == [(2, 0), (1, 0)]
 
 
-def test_the_score_tells_how_good_the_best_evidence_is() -> None:
-    [weak] = ranked(candidate(1, cosine=0.2, words=()))
-    [strong] = ranked(candidate(1, cosine=0.9, words=()))
-    assert weak.score == pytest.approx(0.2)
-    assert strong.score == pytest.approx(0.9)
-    [worded] = ranked(candidate(1, cosine=None, words=[(0, 1)]))
-    assert worded.score == pytest.approx(idf(100, 2) / (idf(100, 2) + idf(100, 30)))
-    [both] = ranked(candidate(1, cosine=0.9, words=[(0, 1), (1, 1)]))
-    assert both.score == pytest.approx(1)
-    [partly] = ranked(candidate(1, cosine=0.5, words=[(0, 1)]))
-    assert partly.score == pytest.approx(1 - (1 - 0.5) * (1 - worded.score))
-    no_terms = Statistics(documents=9, frequencies=[], mean_cosine=0.0)
-    [wordless] = ranked(candidate(1, cosine=0.4, words=()), statistics=no_terms)
-    assert wordless.score == pytest.approx(0.4)
+def score(*, ask: Question = ANYTHING, documents: int = 100, **given: Any) -> float:
+    known = Statistics(documents=documents, frequencies=[2, 30], mean_cosine=0.0)
+    return ranked(candidate(1, **given), ask=ask, statistics=known)[0].score
+
+
+def test_the_score_tells_how_surely_the_record_answers() -> None:
+    nothing: list[tuple[int, int]] = []
+    one, both = [(0, 1)], [(0, 1), (1, 1)]
+    assert score(cosine=0.2, words=nothing) < 0.25 < score(cosine=0.8, words=nothing) < 0.6
+    assert score(cosine=0.5, words=nothing) < score(cosine=0.5, words=one) < score(cosine=0.5, words=both)
+    assert score(cosine=0.7, words=both) > 0.9
+    assert score(cosine=None, words=one) < 0.7 < score(cosine=None, words=both)
+    common = Question(light=frozenset({1}))
+    assert score(cosine=0.5, words=one, ask=common) == score(cosine=0.5, words=both)
+
+
+def test_the_same_about_another_person_is_evidence_against() -> None:
+    tomas = Question(names=frozenset({1}))
+    assert score(cosine=0.6, words=[(0, 1)], ask=tomas) < 0.5
+    assert score(cosine=0.6, words=[(0, 1), (1, 1)], ask=tomas) > 0.8
+
+
+def test_an_identifier_that_is_lacking_is_evidence_against() -> None:
+    version = Question(identifiers=({0: 1.0},))
+    assert score(cosine=0.6, words=[(1, 1)], ask=version) < score(cosine=0.6, words=[(1, 1)]) - 0.05
+    assert score(cosine=0.6, words=[(0, 1), (1, 1)], ask=version) > 0.9
+
+
+def test_a_score_is_the_same_whatever_else_is_stored_that_fits_less() -> None:
+    tea = candidate(1, cosine=0.6, words=[(0, 1)])
+    others = [candidate(key, cosine=0.05 * key, words=[(1, 1)] * (key % 2)) for key in range(2, 9)]
+    assert [ranked(tea)[0].score] == [ranked(tea, *others)[0].score]
+    better = candidate(9, cosine=0.9, words=[(0, 1), (1, 1)])
+    assert ranked(tea, better)[1].score == ranked(tea)[0].score
 
 
 def test_ties_keep_the_order_of_the_candidates() -> None:

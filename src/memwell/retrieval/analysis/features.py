@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from memwell.ports.store.search import Features, Interval
 from memwell.retrieval.analysis.dates import intervals, readings
-from memwell.retrieval.analysis.intent import asks_when, light_terms, prefers_newest
+from memwell.retrieval.analysis.intent import asks_when, light_terms, name_terms, prefers_newest
 from memwell.retrieval.analysis.text import (
     Query,
     analyze,
@@ -67,6 +67,8 @@ class Question:
     """For each identifier that it names: index of a term → how surely a memory with that term holds it, 0..1."""
     light: frozenset[int] = frozenset()
     """Indexes of the terms that are common words."""
+    names: frozenset[int] = frozenset()
+    """Indexes of the terms that are names of people, places or things."""
     newest: float = 0.0
     """How much the newest is preferred of those that fit alike: 1 usually, more if it asks for the present, less than
     nothing if it asks for the past.
@@ -100,13 +102,14 @@ def question(query: Query, *, now: datetime, zone: tzinfo = UTC) -> Question:
     """What `query` asks for besides its terms; relative times are resolved against `now` in `zone`."""
     now = local(now, zone)
     times = tuple(intervals(query.text, now))
-    light = light_terms()
+    light, names = light_terms(), name_terms(query.text)
     return Question(
         actors=query.actors,
         named=query.named,
         intervals=times,
         zone=zone,
         light=frozenset(at for at, term in enumerate(query.terms) if term in light),
+        names=frozenset(at for at, term in enumerate(query.terms) if term in names),
         newest=prefers_newest(query.text, dated=any(last < now.toordinal() - 1 for _, last in times)),
         asks_when=asks_when(query.text),
         quotes=bool(query.phrases),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from memwell.retrieval.analysis.english import COMMON
+from memwell.retrieval.analysis.english import COMMON, STOP_WORDS
 from memwell.retrieval.analysis.folding import fold
-from memwell.retrieval.analysis.words import word_terms
+from memwell.retrieval.analysis.words import languages, word_terms
 
-__all__ = ["asks_when", "light_terms", "prefers_newest"]
+__all__ = ["asks_when", "light_terms", "name_terms", "prefers_newest"]
 
 _WHEN = re.compile(
     r"\bwhen\b|\b(?:what|which) (?:date|day|month|year|time)\b|\bhow long ago\b|\bhow recently\b"
@@ -20,6 +20,8 @@ _NOW = re.compile(
     r"|most recent|most recently|up to date|so far|jetzt|aktuell\w*|derzeit|momentan|heute|noch immer|ahora"
     r"|actualmente|maintenant|actuellement|attualmente|adesso|agora|nu|nog steeds)\b"
 )
+_WORD = re.compile(r"([^\W\d_]+(?:[-'’][^\W\d_]+)*?)(['’]s)?(?![\w'’])")
+_BEGINNING = frozenset(".?!:")
 _ONCE = re.compile(
     r"(?<!'ve )(?<!have )(?<!has )(?<!was )(?<!were )(?<!is )(?<!are )(?<!be )(?<!been )\bused to\b|\buse to\b"
     r"|\b(?:previously|originally|formerly|former|at first|initially|back then|in the beginning|early on"
@@ -51,3 +53,22 @@ def prefers_newest(question: str, *, dated: bool) -> float:
 def light_terms() -> frozenset[str]:
     """Index terms of common words, which say little about a topic."""
     return frozenset(word_terms(" ".join(COMMON)))
+
+
+def name_terms(question: str) -> frozenset[str]:
+    """Index terms of the names in an English question: words with a capital that begin no sentence, and a first word
+    with *'s*. None in other languages, and none where most words have capitals."""
+    if question.islower() or languages(question):
+        return frozenset()
+    words = list(_WORD.finditer(question))
+    if sum([word[0][0].isupper() for word in words]) * 2 > len(words) + 1:
+        return frozenset()
+    named = [word[1] for word in words if _is_name(word, question)]
+    return frozenset(term for name in named for term in word_terms(name)) - light_terms()
+
+
+def _is_name(word: re.Match[str], question: str) -> bool:
+    if not word[1][0].isupper() or word[1].lower() in STOP_WORDS or word[0].lower() in STOP_WORDS:
+        return False
+    before = question[: word.start()].rstrip()
+    return bool(word[2]) or (before != "" and before[-1] not in _BEGINNING)

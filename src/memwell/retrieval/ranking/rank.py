@@ -16,15 +16,17 @@ parts, each 0..1:
     session         score of the best candidate of the same session
     question_share  share of the record that only asks (with a negative weight)
 
-divided by the sum of the weights in use, and multiplied by the strength of the best match of the query.
+scaled so that they add up to how surely the candidate answers (see `memwell.retrieval.ranking.calibration`), and to no
+more than the scores before it in the order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from heapq import nlargest
+from itertools import accumulate
 from math import exp
 from typing import Final, TypeAlias
 
@@ -32,6 +34,7 @@ from memwell.ports.store.search import DEFAULT, Candidate, Features, Interval, S
 from memwell.retrieval.analysis.days import day_shift, distance
 from memwell.retrieval.analysis.features import Question
 from memwell.retrieval.index.postings import idf
+from memwell.retrieval.ranking.calibration import sureness
 
 __all__ = ["Part", "Ranked", "has_evidence", "rank"]
 
@@ -73,7 +76,7 @@ class Ranked:
     score: float
     """0..1, higher is better."""
     parts: tuple[Part, ...]
-    """The reasons; their sum is the score before it is clipped to 0..1."""
+    """The reasons; they add up to the score."""
 
 
 def rank(
@@ -87,7 +90,7 @@ def rank(
     """The best `limit` candidates, best first, each with the reasons for its score.
 
     Ties keep the order of `candidates`. If no candidate has a cosine, there is no semantic part; if none has a matching
-    term, there is no lexical part. Without both, all scores are 0 and the other signals decide the order.
+    term, there is no lexical part. Without both, the other signals decide the order. What nothing speaks for scores 0.
     """
     rarity = _rarity(statistics, question)
     share = _share(candidates, rarity)
@@ -101,7 +104,6 @@ def rank(
         _phrase(candidates, question, weights),
     )
     columns = [column for column in parts if column is not None]
-    in_use = sum(weight for name, weight, _ in columns if name != "neighbours") or 1.0
     columns.append(
         ("question_share", -weights.question_share, [each.features.question_share for each in candidates])
     )
@@ -109,14 +111,19 @@ def rank(
     session = _session(candidates, totals, weights)
     if session is not None:
         totals = _add([session], totals)
-        in_use += weights.session
         columns.append(session)
     newer = _newer(candidates, totals, question, weights)
     if newer is not None:
         totals = _add([newer], totals)
-        in_use += max(0.0, newer[1])
         columns.append(newer)
-    return _best(candidates, columns, totals, _strength(candidates, columns, share) / in_use, limit)
+    best = nlargest(limit, range(len(candidates)), key=totals.__getitem__)
+    times = next((values for name, _, values in columns if name == "time"), [0.0] * len(candidates))
+    words = weights.lexical > 0
+    sure = [
+        sureness(candidates[at], question, statistics, words=words, time=times[at]) if totals[at] > 0 else 0.0
+        for at in best
+    ]
+    return _explained(candidates, columns, totals, zip(best, accumulate(sure, min), strict=True))
 
 
 def has_evidence(item: Ranked) -> bool:
@@ -132,18 +139,19 @@ def _add(columns: list[Column], totals: list[float]) -> list[float]:
     return totals
 
 
-def _best(
-    candidates: Sequence[Candidate], columns: list[Column], totals: list[float], scale: float, limit: int
+def _explained(
+    candidates: Sequence[Candidate],
+    columns: list[Column],
+    totals: list[float],
+    best: Iterable[tuple[int, float]],
 ) -> list[Ranked]:
-    """The `limit` candidates with the largest totals, with their reasons."""
-    return [
-        Ranked(
-            candidates[i].key,
-            min(1.0, max(0.0, totals[i] * scale)),
-            tuple(Part(name, w * scale, values[i]) for name, w, values in columns if values[i]),
-        )
-        for i in nlargest(limit, range(len(candidates)), key=totals.__getitem__)
-    ]
+    """The candidates at these places with these scores, and with parts that add up to them."""
+    found = []
+    for at, score in best:
+        scale = score / totals[at] if totals[at] > 0 else 0.0
+        parts = tuple([Part(name, w * scale, values[at]) for name, w, values in columns if values[at]])
+        found.append(Ranked(candidates[at].key, score, parts))
+    return found
 
 
 def _newer(
@@ -332,19 +340,6 @@ def _phrase(candidates: Sequence[Candidate], question: Question, weights: Weight
     if not question.quotes or not weights.phrase:
         return None
     return "phrase", weights.phrase, [candidate.phrases for candidate in candidates]
-
-
-def _strength(candidates: Sequence[Candidate], columns: list[Column], share: float) -> float:
-    """Strength of the best match, 0..1, the same for all candidates. It makes scores of different queries comparable.
-
-    `1 - (1 - best cosine) * (1 - largest share of the query's idf matched by one candidate)`. Where neither says
-    anything, a time in the question counts by half.
-    """
-    cosine = max((candidate.cosine for candidate in candidates if candidate.cosine is not None), default=0.0)
-    found = 1 - (1 - min(1.0, max(0.0, cosine))) * (1 - share)
-    if found:
-        return found
-    return max([value / 2 for name, _, values in columns if name == "time" for value in values], default=0.0)
 
 
 def _share(candidates: Sequence[Candidate], rarity: list[float]) -> float:
