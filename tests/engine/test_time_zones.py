@@ -46,6 +46,34 @@ def test_today_is_the_day_of_the_user() -> None:
             assert first(memory, f"the visit of the plumber {when}") == f"Plumber, visit {day}"
 
 
+def test_of_decisions_on_several_days_that_of_the_day_comes_first() -> None:
+    decided = {
+        19: "We decided to move the launch",
+        21: "We decided to use PostgreSQL for the audit log",
+        22: "We decided to hire Bo",
+        23: "We decided on blue",
+    }
+    with opened() as memory:
+        for day, text in decided.items():
+            memory.remember(text, created_at=f"2025-11-{day}T18:00")
+        for day, text in decided.items():
+            for asked in (
+                f"on November {day}",
+                f"on {day} November 2025",
+                f"am {day}.11.2025",
+                f"le {day} novembre",
+            ):
+                assert first(memory, f"what did we decide {asked}?") == text
+
+
+def test_a_year_in_a_question_is_a_time_and_not_a_word() -> None:
+    with opened() as memory:
+        memory.remember("Mira works at the observatory", created_at="2025-06-01")
+        memory.remember("Mira bought a telescope for Christmas 2025, a 2025 model", created_at="2026-01-02")
+        assert first(memory, "where did Mira work in 2025?") == "Mira works at the observatory"
+        assert "telescope" in first(memory, "which 2025 model did Mira buy?")
+
+
 def test_a_memory_across_midnight_means_the_days_of_its_place() -> None:
     """Late in the evening, when it is the next day in UTC already, `tomorrow` is the next day there."""
     with opened() as memory:

@@ -131,8 +131,9 @@ def around(first: int, last: int) -> Question:
     [
         ((0, 0), {"day": DAY}, 1),
         ((-3, 3), {"day": DAY}, 1),
-        ((0, 0), {"day": DAY + 5}, exp(-1)),
-        ((0, 0), {"day": DAY - 5}, exp(-3)),
+        ((0, 0), {"day": DAY + 5}, 0.6 * exp(-1)),
+        ((-1, 0), {"day": DAY + 5}, exp(-1)),
+        ((0, 0), {"day": DAY - 5}, 0.6 * exp(-3)),
         ((0, 0), {"day": None}, 0),
         ((0, 0), {"day": None, "intervals": ((DAY, DAY),)}, 1),
         ((0, 6), {"day": None, "intervals": ((DAY + 6, DAY + 6),)}, 1),

@@ -67,7 +67,7 @@ _PATTERNS: dict[str, str] = {
     "slash": r"(?<![\d/])(?P<sl_a>\d\d?)/(?P<sl_b>\d\d?)/(?P<sl_y>\d{4}|\d\d)(?![\d/])",
     "dmy": rf"\b(?P<dmy_d>\d\d?){_NTH} (?:of )?(?P<dmy_m>{_MONTH})(?:,? (?P<dmy_y>\d{{4}}))?",
     "mdy": rf"\b(?P<mdy_m>{_MONTH}) (?:the )?(?P<mdy_d>\d\d?){_NTH}(?:\s?[-–]\s?(?P<mdy_e>\d\d?))?"
-    r"(?![\d:])(?:,? (?P<mdy_y>\d{4}))?",
+    r"(?!\d|:\d)(?:,? (?P<mdy_y>\d{4}))?",
     "my": rf"\b(?:(?P<my_p>{_PART})[ -])?(?P<my_m>{_MONTH}),?(?: of)? (?P<my_y>\d{{4}})\b",
     "season": rf"\b(?P<sea_s>{_SEASON}),?(?: of)? (?P<sea_y>\d{{4}})\b",
     "day": r"\b(?P<day_w>" + "|".join(sorted(_NAMED_DAYS, key=len, reverse=True)) + r")\b",

@@ -116,7 +116,7 @@ _DATE: Final = re.compile(
     rf"(?<![\w.,:/-])(\d\d?)(?:\.|er|º|ª|°|:e|-?(?:го|е)(?=\s))? ?{_LINK}({_WORD.pattern})"
     r"\.?(?:,? (?:de |del |do |din )?(\d{4})(?!\d))?"
 )
-_MONTH_FIRST: Final = re.compile(rf"(?:(?<!\d)(\d{{4}})\.?,? (?:m\. )?)?({_WORD.pattern}) (\d\d?)(?![\d:])")
+_MONTH_FIRST: Final = re.compile(rf"(?:(?<!\d)(\d{{4}})\.?,? (?:m\. )?)?({_WORD.pattern}) (\d\d?)(?!\d|:\d)")
 _MONTH_YEAR: Final = re.compile(rf"({_WORD.pattern})\.?,? (?:de |del |do |din )?(\d{{4}})(?!\d)")
 _AGO: Final = re.compile(
     rf"(?:\b(?:vor|il y a|hace|ha|for|acum) )(\d{{1,3}}|{_WORD.pattern}) ({_WORD.pattern})"

@@ -48,6 +48,8 @@ _ALIKE: Final = 3.0
 """How fast newness counts less for what fits less: the power of its share of the best."""
 _FLOOR: Final = 0.1
 """The share of their weight that words keep beside meaning where no record contains any."""
+_OTHER_DAY: Final = 0.6
+"""What a record of another day counts, if the question names one day."""
 _LIGHT: Final = 0.5
 """What a common word counts beside others."""
 
@@ -305,7 +307,7 @@ def _closeness(time: Interval, day: int | None, intervals: Sequence[Interval]) -
     if day is not None:
         late = day - time[1]
         days = late if late > 0 else 3 * max(0, time[0] - day)
-        best = exp(-days / 5)
+        best = exp(-days / 5) * (_OTHER_DAY if days and time[0] == time[1] else 1.0)
     for mentioned in intervals:
         precision = (time[1] - time[0] + 8) / (mentioned[1] - mentioned[0] + 8)
         best = max(best, min(1.0, precision) * exp(-2 * distance(time, mentioned) / 5))
