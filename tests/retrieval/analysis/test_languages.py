@@ -135,6 +135,7 @@ def test_a_name_meets_across_languages() -> None:
     assert set(analyze("Gestern hat uns die Frau Petersen besucht")) & set(
         read_query("who is Petersen?").terms
     )
+    assert set(analyze("Наш сосед Müller купил дачу")) & set(read_query("who is Müller?").terms)
     assert set(analyze("Petersen is our neighbour")) & set(
         read_query("Wo wohnt eigentlich die Petersen?").terms
     )

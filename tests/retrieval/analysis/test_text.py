@@ -88,6 +88,7 @@ def test_terms_are_repeated_as_often_as_they_occur() -> None:
 @given(st.text())
 @example("x" + "'s" * 5000)
 @example("a\u0301" * 50 + "'s")
+@example("0Ӵ")
 def test_terms_can_be_kept_in_one_column_and_split_again(said: str) -> None:
     terms = analyze(said)
     assert " ".join(terms).split() == terms

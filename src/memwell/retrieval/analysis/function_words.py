@@ -17,21 +17,21 @@ denselben der derer derselbe derselben derzeit des desselben dessen dich die die
 dieselben diesem diesen dieser dieses dir doch dort du durch durfen eben ein eine einem einen einer
 eines einig einige einigem einigen einiger einiges einmal er es etwa etwas euch euer eure eurem
 euren eurer eures fur furs gab ganz gegen geht gemacht gerade gern gerne gewesen gibt ging hab habe
-haben habt hat hatte hatten heissen heisst hier hiess hin hinter ich ihm ihn ihnen ihr ihre ihrem
-ihren ihrer ihres im immer in indem ins ist ja jede jedem jeden jeder jedes jemand jene jenem jenen
-jener jenes jetzt kam kann kein keine keinem keinen keiner keines kommt konnen konnte lautet liegt
-machen macht mag mal man manche manchem manchen mancher manches mein meine meinem meinen meiner
-meines mich mir mit mochte mochten muss mussen musste nach nein nicht nichts nie niemand noch nun
-nur ob oder ohne schon sehr sei sein seine seinem seinen seiner seines seit selbst sich sie sind so
-solche solchem solchen solcher solches soll sollte sondern sonst steht uber um und uns unse unsem
-unsen unser unsere unserem unseren unserer unseres unses unter viel viele vieler vom von vor wahrend
-wann war ware waren warst warum was weg weil weiter welche welchem welchen welcher welches wem wen
-wenn wer werde werden weshalb wessen wie wieder wieso wieviel will wir wird wirst wo wofur woher
-wohin wollen wollte womit woran woruber wozu wurde wurden zu zum zur zurzeit zwar zwischen""",
+haben habt hat hatte hatten heissen heisst hiess hin hinter ich ihm ihn ihnen ihr ihre ihrem ihren
+ihrer ihres im immer in indem ins ist ja jede jedem jeden jeder jedes jemand jene jenem jenen jener
+jenes jetzt kam kann kein keine keinem keinen keiner keines kommt konnen konnte lautet liegt machen
+macht mag mal man manche manchem manchen mancher manches mein meine meinem meinen meiner meines mich
+mir mit mochte mochten muss mussen musste nach nein nicht nichts nie niemand noch nun nur ob oder
+ohne schon sehr sei sein seine seinem seinen seiner seines seit selbst sich sie sind so solche
+solchem solchen solcher solches soll sollte sondern sonst steht uber um und uns unse unsem unsen
+unser unsere unserem unseren unserer unseres unses unter viel viele vieler vom von vor wahrend wann
+war ware waren warst warum was weg weil weiter welche welchem welchen welcher welches wem wen wenn
+wer werde werden weshalb wessen wie wieder wieso wieviel will wir wird wirst wo wofur woher wohin
+wollen wollte womit woran woruber wozu wurde wurden zu zum zur zurzeit zwar zwischen""",
     "nl": """aan al alle alles als altijd andere ben bij daar dan dat de deed der deze die dit doch doen doet
 door dus een eens en er gaat ge gedaan geen geweest geworden ging graag haar had hadden heb hebben
-heeft heel heet hem het heten hier hij hoe hoeveel hun iemand iets ik in is ja je jullie kan komt
-kon kreeg krijgt kunnen kwam ligt maakt maar mag me meer men met mij mijn moest moet moeten mogen na
+heeft heel heet hem het heten hij hoe hoeveel hun iemand iets ik in is ja je jullie kan komt kon
+kreeg krijgt kunnen kwam ligt maakt maar mag me meer men met mij mijn moest moet moeten mogen na
 naar nee niet niets nog nooit nu of om omdat onder ons onze ook op over reeds sinds staat te tegen
 toch toen tot u uit uw van veel voor waar waarmee waarom waarvoor wanneer want waren was wat wel
 welk welke werd werden wezen wie wiens wil wilde willen worden wordt zal ze zelf zich zij zijn zo
@@ -293,43 +293,43 @@ post povas pri se sed sen si sia sub sur tio tiu tre vi via""",
 DAILY_WORDS: Final = {
     "de": """ab abends adresse alt alte arbeit arbeite arbeitet arzt auto bruder dezember dienstag dienstags
 donnerstag donnerstags essen euro fahrt februar frau freitag freitags freund freundin geburtstag
-gekauft genommen gestern handy haus heute hund isst jahr jahre januar juli juni katze kennwort kind
-kinder klasse kosten kostet kostete krankenhaus mai mann marz mittwoch mittwochs monat montag
+gekauft genommen gestern handy haus heute hier hund isst jahr jahre januar juli juni katze kennwort
+kind kinder klasse kosten kostet kostete krankenhaus mai mann marz mittwoch mittwochs monat montag
 montags morgen morgens mutter neu neue neuer neues nummer oktober oma opa operation passwort
 rechnung samstag samstags schlussel schule schwester sohn sonntag sonntags spielt strasse stuck
 tablette tag telefon termin tochter trinkt uhr urlaub vater verkauft versicherung woche wohne wohnen
 wohnt wohnung zahlt zahnarzt""",
-    "fr": """achete adresse allergie allergique ami amie an ancien annee anniversaire ans aout appartement avril
-boit boutique change chat chien chiffre cle clef comprime contrat coute decembre dimanche docteur
-ecole enfant enfants euros facture femme fevrier fille fils frere gagne habite habitent habitons
-heure heures janvier jeudi joue jour juillet juin lundi magasin mai maison mange mardi mari mars
-matin medecin mercredi mere mois mot nouveau nouvelle novembre nuit numero octobre passe pere police
-portable prix rendez rue samedi semaine septembre signe soeur soir telephone travail travaille
-vacances vendredi vendu vieux voiture""",
-    "es": """abril agosto alergia alergica alergico amiga amigo ano anos aprobado bebe boda calle casa cita clave
-coche colegio come compre contrasena cuesta cumpleanos dia diciembre direccion doctor domingo
-encargo enero escuela euros examen factura febrero gato hermana hermano hija hijo hora horas juega
-jueves julio junio llave lunes madre manana marido martes marzo mayo medico mes miercoles movil
-mujer nieta nieto nina nino noche novia noviembre novio nueva nuevo numero octubre padre pastilla
-perro piso precio sabado semana septiembre tarde telefono trabaja trabajo vacaciones vendi vieja
-viejo viernes vive vivimos vivo""",
-    "pt": """abril agosto alergia alergica amiga amigo aniversario ano anos apartamento bebe cachorro cao carro
-casa celular chave come comprei comprimido consulta crianca custa dezembro dia domingo doutor
-endereco escola euros fatura ferias fevereiro filha filho gato hora horas irma irmao janeiro joga
-julho junho mae maio manha marco marido medico mes mora moro mulher noite nova novembro novo numero
-outubro pai palavra preco quarta quinta reais rua sabado segunda semana senha setembro sexta tarde
-telefone telemovel terca trabalha trabalho velho vendi vive""",
+    "fr": """achete adresse allergie allergique ami amie an ancien annee anniversaire ans aout appartement
+aujourd avril boit boutique change chat chien chiffre cle clef comprime contrat coute decembre
+demain dimanche docteur ecole enfant enfants euros facture femme fevrier fille fils frere gagne
+habite habitent habitons heure heures hier hui janvier jeudi joue jour juillet juin lundi magasin
+mai maison mange mardi mari mars matin medecin mercredi mere mois mot nouveau nouvelle novembre nuit
+numero octobre passe pere police portable prix rendez rue samedi semaine septembre signe soeur soir
+telephone travail travaille vacances vendredi vendu vieux voiture""",
+    "es": """abril agosto alergia alergica alergico amiga amigo ano anos aprobado ayer bebe boda calle casa cita
+clave coche colegio come compre contrasena cuesta cumpleanos dia diciembre direccion doctor domingo
+encargo enero escuela euros examen factura febrero gato hermana hermano hija hijo hora horas hoy
+juega jueves julio junio llave lunes madre manana marido martes marzo mayo medico mes miercoles
+movil mujer nieta nieto nina nino noche novia noviembre novio nueva nuevo numero octubre padre
+pastilla perro piso precio sabado semana septiembre tarde telefono trabaja trabajo vacaciones vendi
+vieja viejo viernes vive vivimos vivo""",
+    "pt": """abril agosto alergia alergica amanha amiga amigo aniversario ano anos apartamento bebe cachorro cao
+carro casa celular chave come comprei comprimido consulta crianca custa dezembro dia domingo doutor
+endereco escola euros fatura ferias fevereiro filha filho gato hoje hora horas irma irmao janeiro
+joga julho junho mae maio manha marco marido medico mes mora moro mulher noite nova novembro novo
+numero ontem outubro pai palavra preco quarta quinta reais rua sabado segunda semana senha setembro
+sexta tarde telefone telemovel terca trabalha trabalho velho vendi vive""",
     "it": """abita abitiamo abito agosto allergia allergica allergico amica amico anni anno appartamento
 appuntamento aprile automobile bambina bambino beve bottega cane casa cellulare chiave chiavi
-compleanno comprato compressa costa dicembre domenica dopo dottor euro fattura febbraio figlia
-figlio fratello gatto gennaio gioca giorno giovedi giugno indirizzo lavora lavoro luglio lunedi
-macchina madre maggio mangia marito martedi marzo matrimonio mattina medicoe mercoledi mese modello
-moglie negozio notte novembre nozze numero nuova nuovo ore ottobre padre parola passaporto passato
-prezzo prima regalo sabato scade scuola sera settembre settimana sorella tecnico telefono tiene
-vacanze vecchia vecchio venduto venerdi via""",
+compleanno comprato compressa costa dicembre domani domenica dopo dottor euro fattura febbraio
+figlia figlio fratello gatto gennaio gioca giorno giovedi giugno ieri indirizzo lavora lavoro luglio
+lunedi macchina madre maggio mangia marito martedi marzo matrimonio mattina medicoe mercoledi mese
+modello moglie negozio notte novembre nozze numero nuova nuovo oggi ore ottobre padre parola
+passaporto passato prezzo prima regalo sabato scade scuola sera settembre settimana sorella tecnico
+telefono tiene vacanze vecchia vecchio venduto venerdi via""",
     "nl": """adres afspraak allergisch appartement augustus auto avond broer dag dinsdag dochter dokter donderdag
-drinkt eet euro februari fiets gekocht gisteren hond huis huisarts jaar januari jaren juli juni kat
-kind kinderen kost kostte maand maandag maart man mobiel moeder morgen nacht nieuw nieuwe nummer
+drinkt eet euro februari fiets gekocht gisteren hier hond huis huisarts jaar januari jaren juli juni
+kat kind kinderen kost kostte maand maandag maart man mobiel moeder morgen nacht nieuw nieuwe nummer
 ochtend oktober oma opa oud oude pil poes prijs rekening school sleutel speelt straat tandarts
 telefoon uur vader vakantie vandaag verjaardag verkocht vriend vriendin vrijdag vrouw wachtwoord
 week werk werkt woensdag wonen woont zaterdag zondag zoon zus""",

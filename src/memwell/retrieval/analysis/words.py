@@ -108,8 +108,9 @@ def _terms_in(text: str, spoken: Languages) -> Iterator[str]:
     if "#" in cleaned or "++" in cleaned:
         cleaned = _SUFFIXED.sub(" ", cleaned)
     names = {clean(name) for name in _NAME.findall(text) if name[0].isupper()}
-    for word in _any_word().findall(cleaned):
-        language = _language(spoken.get(script_of(word[0]) or "latin", "en"))
+    for found_word in _any_word().findall(cleaned):
+        language = _language(spoken.get(script_of(found_word[0]) or "latin", "en"))
+        word = fold(found_word) if language.code == "en" else found_word
         found = language.kept.get(word)
         if found is None:
             found = _look_up(word, language)
