@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
+from typing import Final
 
 from memwell.engine.chunking import chunks
 from memwell.errors import MemwellError
@@ -14,6 +16,10 @@ __all__ = ["Encoder"]
 
 log = logging.getLogger("memwell.embedding")
 
+_ENGLISH: Final = re.compile(
+    r"(?i)(?:^|[-_/])(?:en|english)(?:[-_.]|$)|/?all-(?:minilm|mpnet|distilroberta)|multi-qa-|/e5-(?:small|base|large)"
+    r"|/gte-(?:small|base|large)$|potion-(?:base|retrieval)"
+)
 _SPECIAL = 2
 """Tokens that a model adds around a text."""
 
@@ -37,6 +43,11 @@ class Encoder:
     def model(self) -> str:
         """Name under which vectors are stored."""
         return self.embedder.model
+
+    @property
+    def english(self) -> bool:
+        """Whether the model, by its name, knows English only."""
+        return _ENGLISH.search(self.model) is not None
 
     async def prepare(self) -> None:
         """Let the embedder learn its dimension, before it is first used. Raises `Unavailable` while it cannot."""

@@ -16,7 +16,7 @@ from memwell.engine.requests import RecallRequest, Superseded
 from memwell.engine.validation import check_content, check_flag, moment_of, true_at
 from memwell.errors import InvalidInput, InvalidQuery, NotSupported, shown
 from memwell.hits import Hits, check_budget
-from memwell.ports.store.search import Found, Search, is_weight
+from memwell.ports.store.search import Found, Search, Weights, is_weight
 from memwell.retrieval.analysis.dates import spans
 from memwell.retrieval.analysis.features import question
 from memwell.retrieval.analysis.text import Query, read_query
@@ -34,6 +34,8 @@ __all__ = ["recall"]
 _MODES = ("hybrid", "semantic", "lexical")
 _SPARE = 5
 """Records ranked beyond the limit, to fill the places of superseded ones."""
+_UNKNOWN_LANGUAGE = 0.35
+"""What meaning keeps of its weight where the model does not know the language of the question."""
 
 
 async def recall(engine: Engine, request: RecallRequest) -> Hits:
@@ -119,7 +121,7 @@ async def _hits(
     notes: tuple[str, ...],
     zone: tzinfo,
 ) -> list[Hit]:
-    weights = strategy.signals if request.mode != "semantic" else replace(strategy.signals, lexical=0.0)
+    weights = _weights(engine, request.mode, strategy, query)
     wanted = request.limit if strategy.relevance_only else max(50, 3 * request.limit)
     wanted = reranking.reach(engine, wanted)
     ranked = rank(
@@ -143,6 +145,15 @@ async def _hits(
     if request.token_budget is None:
         return hits
     return budget.within(hits, request.token_budget, engine.count, query.terms)
+
+
+def _weights(engine: Engine, mode: Mode, strategy: Strategy, query: Query) -> Weights:
+    """The weights of the signals: words count more beside the vectors of a model that does not know the language."""
+    if mode == "semantic":
+        return replace(strategy.signals, lexical=0.0)
+    if query.foreign and engine.encoder is not None and engine.encoder.english:
+        return replace(strategy.signals, semantic=strategy.signals.semantic * _UNKNOWN_LANGUAGE)
+    return strategy.signals
 
 
 async def _fetched(

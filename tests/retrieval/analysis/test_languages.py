@@ -167,6 +167,21 @@ def test_marks_and_digits_of_other_scripts_fold_away(said: str, same: str) -> No
     assert analyze(said) == analyze(same)
 
 
+@pytest.mark.parametrize(
+    ("said", "foreign"),
+    [
+        ("Where is Ana?", False),
+        ("Wo ist Ana?", True),
+        ("where is my дача?", False),
+        ("茶", True),
+        ("Где ключ?", True),
+        ("", False),
+    ],
+)
+def test_a_question_says_whether_it_is_in_another_language(said: str, foreign: bool) -> None:
+    assert read_query(said).foreign is foreign
+
+
 def test_the_lists_of_words_are_folded() -> None:
     for lists in (FUNCTION_WORDS, DAILY_WORDS):
         for code, words in lists.items():

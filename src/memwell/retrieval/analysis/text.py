@@ -26,7 +26,15 @@ from memwell.retrieval.analysis.identifiers import Asked, Kind, asked, identifie
 from memwell.retrieval.analysis.languages import hints_at_another
 from memwell.retrieval.analysis.stemmers import stemmer
 from memwell.retrieval.analysis.unspaced import characters
-from memwell.retrieval.analysis.words import ENGLISH, LONGEST, Languages, languages, stop_words, word_terms
+from memwell.retrieval.analysis.words import (
+    ENGLISH,
+    LONGEST,
+    Languages,
+    is_foreign,
+    languages,
+    stop_words,
+    word_terms,
+)
 
 __all__ = [
     "ANALYSIS",
@@ -232,6 +240,8 @@ class Query:
     A name dominates the vector of a small embedding model, and people call themselves "I", so "When did Ana move?"
     becomes "When did I move?". If the question has no English function words, the name is only removed.
     """
+    foreign: bool = False
+    """Whether it is in another language than English."""
 
 
 def _actors_in(text: str, actors: Collection[str]) -> dict[str, frozenset[str]]:
@@ -303,6 +313,7 @@ def read_query(
         actors=about,
         named=bool(named),
         embed_text=rewritten if named and terms else text,
+        foreign=is_foreign(plain_text, spoken),
     )
 
 

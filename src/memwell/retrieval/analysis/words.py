@@ -23,7 +23,7 @@ from memwell.retrieval.analysis.languages import languages_of, script_of
 from memwell.retrieval.analysis.stemmers import Stem, stemmer
 from memwell.retrieval.analysis.unspaced import UNSPACED_RUN, pairs
 
-__all__ = ["ENGLISH", "Languages", "languages", "stop_words", "word_terms"]
+__all__ = ["ENGLISH", "Languages", "is_foreign", "languages", "stop_words", "word_terms"]
 
 Languages = Mapping[str, str]
 """Script → the language (ISO 639-1) of the words in it."""
@@ -58,6 +58,14 @@ class _Language:
 def _language(code: str) -> _Language:
     stop = STOP_WORDS if code == "en" else frozenset(FUNCTION_WORDS.get(code, "").split())
     return _Language(code, stop, stemmer(code))
+
+
+def is_foreign(text: str, spoken: Languages) -> bool:
+    """Whether most of a text is in another language than English."""
+    if spoken.get("latin", "en") != "en":
+        return True
+    letters = [letter for letter in text if letter.isalpha()]
+    return 2 * sum(script_of(letter) != "latin" for letter in letters) > len(letters)
 
 
 def stop_words(spoken: Languages) -> frozenset[str]:
