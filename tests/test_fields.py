@@ -80,6 +80,7 @@ def test_keywords_are_those_of_the_table() -> None:
         "content",
         "ttl",
         "on_duplicate",
+        "on_echo",
         "supersedes",
     }
     assert declared(UpdateRequest).keys() == updatable | {*SCOPE, "id", "ttl", "clear", "expected_version"}

@@ -49,8 +49,9 @@ class Event(Value):
     records: tuple[Record, ...] = ()
     """These records as stored, where they still exist."""
     data: Mapping[str, Any] = field(default_factory=dict)
-    """Details by event: `recalled` has `query`; `updated` has `previous`, the version number before; `related` has
-    `kind` and `strength`; `unrelated` has `kind` (`None`: every kind) and `count`; `expired` has `count`.
+    """Details by event: `reinforced` has `reason` if the text was an echo (see `on_echo` of `remember`); `recalled`
+    has `query`; `updated` has `previous`, the version number before; `related` has `kind` and `strength`; `unrelated`
+    has `kind` (`None`: every kind) and `count`; `expired` has `count`.
     """
 
 

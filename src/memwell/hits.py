@@ -31,9 +31,9 @@ class Hits(list[Hit]):
         self._zone = zone
         self._count = four_bytes if count is None else count
 
-    def as_text(self, budget: int | None = None) -> str:
+    def as_text(self, budget: int | None = None, *, ids: bool = False) -> str:
         """The hits as a block for a prompt: for each a line such as `- [2026-05-01] Ana: I like tea`, with the day when
-        it was learnt, and who said it if the metadata tell.
+        it was learnt, and who said it if the metadata tell; with `ids`, `- [2026-05-01 #ID] …`.
 
         `budget` is how many tokens the block may have at most: a hit that is too long for what is left is given by its
         passage, or left out. Raises `InvalidQuery` for a budget below 1.
@@ -42,7 +42,7 @@ class Hits(list[Hit]):
         lines: list[str] = []
         for hit in self:
             for text in dict.fromkeys((hit.text, hit.why.passage or hit.text)):
-                longer = [*lines, _line(hit, text, self._zone)]
+                longer = [*lines, _line(hit, text, self._zone, ids=ids)]
                 if budget is None or self._count("\n".join(longer)) <= budget:
                     lines = longer
                     break
@@ -67,12 +67,13 @@ class Hits(list[Hit]):
         return Hits, (list(self),)
 
 
-def _line(hit: Hit, text: str, zone: tzinfo) -> str:
+def _line(hit: Hit, text: str, zone: tzinfo, *, ids: bool) -> str:
     speaker = next((hit.metadata[key] for key in ("speaker", "role") if hit.metadata.get(key)), "")
     said = f"{speaker}: " if isinstance(speaker, str) and speaker else ""
     if text.casefold().startswith(said.casefold().strip()):
         said = ""
-    return f"- [{local(hit.created_at, zone):%Y-%m-%d}] {said}{text}".replace("\n", "\n  ")
+    day = f"{local(hit.created_at, zone):%Y-%m-%d}" + (f" #{hit.id}" if ids else "")
+    return f"- [{day}] {said}{text}".replace("\n", "\n  ")
 
 
 def four_bytes(text: str) -> int:

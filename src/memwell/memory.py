@@ -25,6 +25,7 @@ from memwell.engine.requests import (
     HistoryRequest,
     ListRequest,
     OnDuplicate,
+    OnEcho,
     RecallRequest,
     RelatedRequest,
     RelateRequest,
@@ -140,7 +141,7 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncProof):
         ttl: float | timedelta | None = None, expires_at: datetime | str | None = None, id: str | None = None,
         created_at: datetime | str | None = None, valid_from: datetime | str | None = None,
         valid_to: datetime | str | None = None, on_duplicate: OnDuplicate = "reinforce",
-        supersedes: str | None = None,
+        on_echo: OnEcho = "reinforce", supersedes: str | None = None,
         progress: Progress | None = None, tenant_id: str | None = None,
         user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
         namespace: str | None = None,
@@ -153,7 +154,7 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncProof):
         ttl: float | timedelta | None = None, expires_at: datetime | str | None = None, id: str | None = None,
         created_at: datetime | str | None = None, valid_from: datetime | str | None = None,
         valid_to: datetime | str | None = None, on_duplicate: OnDuplicate = "reinforce",
-        supersedes: str | None = None,
+        on_echo: OnEcho = "reinforce", supersedes: str | None = None,
         progress: Progress | None = None, tenant_id: str | None = None,
         user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
         namespace: str | None = None,
@@ -167,7 +168,7 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncProof):
         expires_at: datetime | str | None = None, id: str | None = None,
         created_at: datetime | str | None = None, valid_from: datetime | str | None = None,
         valid_to: datetime | str | None = None, on_duplicate: OnDuplicate = "reinforce",
-        supersedes: str | None = None,
+        on_echo: OnEcho = "reinforce", supersedes: str | None = None,
         progress: Progress | None = None, tenant_id: str | None = None,
         user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
         namespace: str | None = None,
@@ -180,7 +181,7 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncProof):
         expires_at: datetime | str | None = None, id: str | None = None,
         created_at: datetime | str | None = None, valid_from: datetime | str | None = None,
         valid_to: datetime | str | None = None, on_duplicate: OnDuplicate = "reinforce",
-        supersedes: str | None = None,
+        on_echo: OnEcho = "reinforce", supersedes: str | None = None,
         progress: Progress | None = None, tenant_id: str | None = None,
         user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
         namespace: str | None = None,
@@ -201,6 +202,9 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncProof):
           category, tags and metadata (and `id` and `created_at`, if given). `"reinforce"` adds one to `reinforced`,
           lets the later expiry win, and keeps the stored `importance`, `tier` and `source`. `"update"` also takes over
           what is given of `importance`, `tier`, `source` and the expiry, as a new version if any of it differs.
+        - `on_echo`: what happens to a text that `recall` gave before, said again in nearly the same words, with or
+          without its date, quotation marks or an "As I recall": `"reinforce"` counts it as a duplicate of that memory,
+          `"refuse"` raises `Conflict`, `"store"` stores it like any other text.
         - `supersedes`: the id of a memory of the same user that this one replaces: both are kept, linked in the same
           transaction, and `recall` shows the new one. With a `valid_from`, the `valid_to` of the old one is set to it.
           For one memory, not for a list.
@@ -214,7 +218,7 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncProof):
         request = RememberRequest(
             content=content, metadata=metadata, tags=tags, category=category, importance=importance, kind=kind,
             tier=tier, source=source, ttl=ttl, expires_at=expires_at, id=id, created_at=created_at,
-            valid_from=valid_from, valid_to=valid_to, on_duplicate=on_duplicate,
+            valid_from=valid_from, valid_to=valid_to, on_duplicate=on_duplicate, on_echo=on_echo,
             supersedes=supersedes, tenant_id=tenant_id, user_id=user_id,
             agent_id=agent_id, session_id=session_id, namespace=namespace,
         )  # fmt: skip

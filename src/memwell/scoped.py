@@ -123,11 +123,24 @@ def _with_owner(view: _View, name: str, call: Arguments) -> Arguments:
                 part="memory",
                 operation="remember",
             )
+        if "session_id" in view._owner:
+            given = _without_echoes(given)
         content = arguments[0] if arguments else given.get("content")
         for item in content if isinstance(content, Sequence) else [content]:
             if isinstance(item, NewMemory):
                 _check(view, {name: getattr(item, name) for name in NARROWING})
     return arguments, given | dict(view._owner)
+
+
+def _without_echoes(given: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of `remember` for a view of one session: an echo may be one of a memory in another session."""
+    if given.get("on_echo", "store") != "store":
+        raise NotSupported(
+            "on_echo looks at all sessions of an owner; this view is bound to session_id, too: leave on_echo out",
+            part="memory",
+            operation="remember",
+        )
+    return given | {"on_echo": "store"}
 
 
 def _check(view: _View, given: Mapping[str, Any]) -> None:

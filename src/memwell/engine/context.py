@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from memwell.engine.assembly import Parts, guard_of
+from memwell.engine.echoes import Recalled
 from memwell.engine.encoding import Encoder
 from memwell.engine.proof import Proof
 from memwell.errors import BackendError, Closed, ConfigError, MemwellError, Unavailable
@@ -49,6 +50,7 @@ class Engine:
         self.events = Events()
         self.proof = Proof(parts, clock) if proof is None else proof
         self.encoder = None if parts.embedder is None else Encoder(parts.embedder)
+        self.recalled = Recalled()
         self.closed = False
         self._guard = guard_of(parts.store)
         self._guarded = True

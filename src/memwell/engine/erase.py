@@ -196,6 +196,7 @@ class _Erasure:
         contents = [content for record in meant for content in await self._contents(record)]
         self._remember(contents)
         await self._discard(contents)
+        self.engine.recalled.drop(record.id for record in meant)
         operation = Delete(scope=scope, ids=tuple(record.id for record in meant), where=self.where)
         self.gone += (await store.write([operation], now=self.engine.clock()))[0]
 

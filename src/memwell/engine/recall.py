@@ -63,6 +63,7 @@ async def recall(engine: Engine, request: RecallRequest) -> Hits:
     if vectors is not None and any(candidate.cosine is None for candidate in found.candidates):
         engine.note_unembedded(now)
     hits = await _hits(engine, request, strategy, search, query, found, notes, zone)
+    engine.recalled.note([hit.record for hit in hits])
     engine.note_access(scope.tenant_id, [hit.record.id for hit in hits], now)
     engine.emit("recalled", scope, tuple(hit.record.id for hit in hits), query=request.query)
     await engine.housekeeping(now)

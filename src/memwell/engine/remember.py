@@ -7,14 +7,16 @@ from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any, Final, get_args
 
-from memwell.engine import superseding
+from memwell.engine import echoes, superseding
 from memwell.engine.backfill import embed_pending_quietly
 from memwell.engine.context import Engine, report
+from memwell.engine.echoes import Echo
 from memwell.engine.messages import memory_of, with_text
 from memwell.engine.requests import (
     EraseRequest,
     ForgetRequest,
     OnDuplicate,
+    OnEcho,
     RememberRequest,
     RestoreRequest,
     UpdateRequest,
@@ -39,7 +41,9 @@ from memwell.types import NewMemory, Progress, Record, Scope, Where
 __all__ = ["forget", "remember", "restore", "selection", "update"]
 
 _GIVEN: Final = tuple(
-    f.name for f in fields(RememberRequest) if f.name not in ("content", "on_duplicate", "supersedes")
+    f.name
+    for f in fields(RememberRequest)
+    if f.name not in ("content", "on_duplicate", "on_echo", "supersedes")
 )
 _CHANGED: Final = tuple(
     f.name for f in fields(UpdateRequest) if f.name not in (*SCOPE, "id", "ttl", "clear", "expected_version")
@@ -48,6 +52,7 @@ _BESIDE: Final = (*named(updatable=True, digest=False), "ttl")
 """What may differ between two memories that are otherwise the same."""
 _ONE: Final = (str, NewMemory, Mapping)
 """What is one memory, and no list."""
+_CHOICES: Final = {"on_duplicate": get_args(OnDuplicate), "on_echo": get_args(OnEcho)}
 _SLICE: Final = 256
 """Contents embedded between two calls of `progress`."""
 _WHOLE_TENANT: Final = (
@@ -63,6 +68,10 @@ async def remember(
     now, store = engine.clock(), engine.store
     check_progress(progress)
     inserts = _inserts(engine, request, now)
+    wanted = len(inserts)
+    repeated: dict[int, Echo] = {}
+    if request.on_echo != "store" and request.supersedes is None:
+        inserts, repeated = await echoes.settled(engine, inserts, request.on_echo, now)
     report(progress, 0, len(inserts))
     if engine.encoder is not None:
         inserts = await _embedded(engine, inserts, now, progress)
@@ -71,17 +80,18 @@ async def remember(
     else:
         records = [await superseding.store(engine, inserts[0], request.supersedes, now)]
     report(progress, len(inserts), len(inserts))
-    _publish(engine, inserts, records, now)
+    _publish(engine, inserts, records, repeated, now)
     await engine.housekeeping(now)
     if engine.encoder is not None and engine.encoder.pending and any(r.embedded for r in records):
         await embed_pending_quietly(engine)
-    return records[0] if isinstance(request.content, _ONE) else records
+    return records[0] if isinstance(request.content, _ONE) else records[:wanted]
 
 
 def _inserts(engine: Engine, request: RememberRequest, now: datetime) -> list[Insert]:
-    if not isinstance(request.on_duplicate, str) or request.on_duplicate not in get_args(OnDuplicate):
-        known = ", ".join(get_args(OnDuplicate))
-        raise InvalidInput(f"unknown on_duplicate {shown(request.on_duplicate)}; known: {known}")
+    for name, choices in _CHOICES.items():
+        value = getattr(request, name)
+        if not isinstance(value, str) or value not in choices:
+            raise InvalidInput(f"unknown {name} {shown(value)}; known: {', '.join(choices)}")
     given = {name: getattr(request, name) for name in _GIVEN}
     base, content = (
         Template(given, now, embedded=engine.encoder is not None, zone=engine.zone),
@@ -179,12 +189,19 @@ def _with_vectors(insert: Insert, embedding: Embedding | None) -> Insert:
     return replace(insert, record=record, embedding=embedding)
 
 
-def _publish(engine: Engine, inserts: Sequence[Insert], records: Sequence[Record], now: datetime) -> None:
+def _publish(
+    engine: Engine,
+    inserts: Sequence[Insert],
+    records: Sequence[Record],
+    repeated: Mapping[int, Echo],
+    now: datetime,
+) -> None:
     if not any(map(engine.events.wanted, ("remembered", "reinforced", "updated", "unembedded"))):
         return
-    for insert, record in zip(inserts, records, strict=True):
+    for at, (insert, record) in enumerate(zip(inserts, records, strict=True)):
         name = "reinforced" if record.reinforced else "remembered"
-        engine.emit(name, record.scope, (record.id,), (record,))
+        why = {"reason": repeated[at].reason} if at in repeated else {}
+        engine.emit(name, record.scope, (record.id,), (record,), **why)
         if insert.overwrite and record.reinforced:
             _publish_update(engine, record, now)
         if engine.encoder is not None and insert.embedding is None and not record.embedded:
@@ -282,6 +299,7 @@ async def forget(engine: Engine, request: ForgetRequest) -> list[str]:
         gone = (await store.write([operation], now=now))[0]
     if isinstance(request.ids, str) and not gone:
         raise NotFound(f"no memory {request.ids!r} in this scope", part="memory", operation="forget")
+    engine.recalled.drop(gone)
     if gone:
         engine.emit("forgotten", scope, tuple(gone))
     await engine.housekeeping(now)

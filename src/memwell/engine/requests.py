@@ -35,6 +35,7 @@ __all__ = [
     "ImportRequest",
     "ListRequest",
     "OnDuplicate",
+    "OnEcho",
     "OwnedRequest",
     "PlanRequest",
     "RecallRequest",
@@ -53,6 +54,7 @@ __all__ = [
 ]
 
 OnDuplicate: TypeAlias = Literal["reinforce", "update"]
+OnEcho: TypeAlias = Literal["reinforce", "refuse", "store"]
 Superseded: TypeAlias = Literal["hide", "show"]
 
 _scope_parts = attrgetter(*SCOPE)
@@ -100,6 +102,7 @@ class RememberRequest(OwnedRequest):
     valid_from: datetime | str | None = None
     valid_to: datetime | str | None = None
     on_duplicate: OnDuplicate = "reinforce"
+    on_echo: OnEcho = "reinforce"
     supersedes: str | None = None
 
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from memwell.testing.memory._harness import OnALoop, Words
 from memwell.testing.memory.changing import Changing
+from memwell.testing.memory.echoing import Echoing
 from memwell.testing.memory.frontage import MemoryFrontage
 from memwell.testing.memory.lifecycle import Lifecycle
 from memwell.testing.memory.reading import Reading
@@ -42,6 +43,7 @@ class MemoryConformance(
     Changing,
     Recalling,
     Relating,
+    Echoing,
     Scoping,
     Talking,
     Validity,

@@ -1,0 +1,242 @@
+"""Loop safety: recalled text that is remembered again is recognised, and counted instead of stored.
+
+An agent that stores what it says soon stores what it recalled, recalls the copy, and so on. Two things are looked at:
+what this instance has recalled lately, which costs no access to the store, and texts with the marks of a recalled one
+(`- [2026-05-01] …`, *As I recall, …*, quotation marks), for which the store is searched. A memory is an echo only of
+one with the same owner; the session may be another.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from memwell.errors import Conflict
+from memwell.fields import SCOPE
+from memwell.ports import Insert
+from memwell.ports.store.search import Search
+from memwell.records.codec import digest
+from memwell.retrieval.analysis.rewording import Marked, marked, repetition, roots
+from memwell.retrieval.analysis.text import analyze, fold
+from memwell.types import Record, Scope
+
+if TYPE_CHECKING:
+    from memwell.engine.context import Engine
+    from memwell.engine.requests import OnEcho
+
+__all__ = ["Echo", "Recalled", "settled"]
+
+_OWNERS: Final = 256
+_EACH: Final = 40
+"""Memories of one owner that count as recalled lately."""
+_LONG: Final = 20_000
+"""Characters up to which recalled texts are noted."""
+_LINES: Final = 100
+"""Statements of one text that are looked at."""
+_TERMS: Final = 24
+_POOL: Final = 8
+_Owner: TypeAlias = tuple[str | None, ...]
+_owner: Final[Callable[[Scope], _Owner]] = attrgetter(*(name for name in SCOPE if name != "session_id"))
+_SPEAKERS: Final = ("speaker", "role", "author", "actor", "name")
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """A stored memory, and how a new text repeats it."""
+
+    record: Record
+    reason: str
+
+
+class Recalled:
+    """What was recalled lately, by owner."""
+
+    def __init__(self) -> None:
+        self._by_owner: OrderedDict[_Owner, _Seen] = OrderedDict()
+
+    def note(self, records: Iterable[Record]) -> None:
+        """These were given to the caller."""
+        for record in records:
+            if len(record.content) > _LONG:
+                continue
+            owner = _owner(record.scope)
+            seen = self._by_owner.get(owner)
+            if seen is None:
+                seen = self._by_owner[owner] = _Seen()
+                _shorten(self._by_owner, _OWNERS)
+            seen.add(record)
+
+    def drop(self, ids: Iterable[str]) -> None:
+        """Keep nothing of these records, which were forgotten."""
+        gone = set(ids)
+        for seen in [*self._by_owner.values()]:
+            seen.drop(gone)
+
+    def like(self, scope: Scope, text: str) -> list[str]:
+        """The ids of those of the same owner that contain its longest words, or other forms of them."""
+        seen = self._by_owner.get(_owner(scope))
+        return [] if seen is None or len(text) > 2 * _LONG else seen.like(text)
+
+
+class _Seen:
+    """What was recalled of one owner lately: id → folded content, oldest first."""
+
+    __slots__ = ("_folded",)
+
+    def __init__(self) -> None:
+        self._folded: OrderedDict[str, str] = OrderedDict()
+
+    def add(self, record: Record) -> None:
+        self._folded.pop(record.id, None)
+        self._folded[record.id] = fold(record.content)
+        _shorten(self._folded, _EACH)
+
+    def drop(self, ids: Iterable[str]) -> None:
+        for id in ids:
+            self._folded.pop(id, None)
+
+    def like(self, text: str) -> list[str]:
+        found = [*self._folded.items()]
+        for root in roots(text):
+            found = [entry for entry in found if root in entry[1]]
+            if not found:
+                break
+        return [id for id, _ in found]
+
+
+def _shorten(entries: OrderedDict[Any, Any], most: int) -> None:
+    """Drop the oldest entries; another thread may do the same."""
+    while len(entries) > most:
+        entries.pop(next(iter(entries)), None)
+
+
+async def settled(
+    engine: Engine, inserts: Sequence[Insert], way: OnEcho, now: datetime
+) -> tuple[list[Insert], dict[int, Echo]]:
+    """The inserts with echoes in place of repeated texts, and the echo of each by its position.
+
+    A text that repeats several memories, as a block of `Hits.as_text` does, becomes the first of them; what
+    reinforces the others comes at the end. Raises `Conflict` for `"refuse"`.
+    """
+    made, more = list(inserts), list[Insert]()
+    echoes: dict[int, Echo] = {}
+    for at, insert in enumerate(inserts):
+        suspects = _suspects(engine, insert)
+        if not suspects:
+            continue
+        repeated = await _found(engine, insert.record, suspects, now)
+        if repeated and way == "refuse":
+            raise _refusal(repeated[0])
+        for number, echo in enumerate(repeated):
+            echoes[at if number == 0 else len(inserts) + len(more)] = echo
+            if number == 0:
+                made[at] = _counted(insert, echo)
+            else:
+                more.append(_counted(insert, echo))
+    return [*made, *more], echoes
+
+
+def _suspects(engine: Engine, insert: Insert) -> list[tuple[Marked, list[str]]]:
+    """The statements of a text and the recalled memories that each may repeat; empty if one of them repeats none, or if
+    the text has an id or a time of its own.
+    """
+    if insert.named or insert.dated:
+        return []
+    parts, suspects = marked(insert.record.content), []
+    for part in parts if len(parts) <= _LINES else ():
+        ids = engine.recalled.like(insert.record.scope, part.text)
+        if not ids and not part.marks:
+            return []
+        suspects.append((part, ids))
+    return suspects
+
+
+async def _found(
+    engine: Engine, record: Record, suspects: Sequence[tuple[Marked, list[str]]], now: datetime
+) -> list[Echo]:
+    """The stored memories that the statements repeat; none if one of them says anything else."""
+    echoes = []
+    for part, ids in suspects:
+        echo = await _match(engine, record, part, ids, now)
+        if echo is None and part.marks:
+            echo = await _match(engine, record, part, await _searched(engine, record, part, now), now)
+        if echo is None:
+            return []
+        echoes.append(echo)
+    return echoes
+
+
+async def _match(engine: Engine, new: Record, part: Marked, ids: Sequence[str], now: datetime) -> Echo | None:
+    """The first of these memories, as stored now, that the part repeats."""
+    if not ids:
+        return None
+    reach = replace(new.scope, session_id=None)
+    for stored in await engine.store.get(reach, ids, now=now):
+        if _owner(stored.scope) != _owner(new.scope) or _adds(new, stored):
+            continue
+        reason = repetition(part.text, stored.content, speaker=_speaker(new), stored_speaker=_speaker(stored))
+        if reason is not None:
+            return Echo(stored, f"{reason}, without the marks of a recalled text" if part.marks else reason)
+    return None
+
+
+async def _searched(engine: Engine, new: Record, part: Marked, now: datetime) -> list[str]:
+    """The ids of memories of the owner with the same words."""
+    ids = [] if part.id is None else [part.id]
+    terms = tuple(dict.fromkeys(analyze(part.text)))[:_TERMS]
+    if not terms or not engine.store.capabilities.lexical:
+        return ids
+    search = Search(scope=replace(new.scope, session_id=None), now=now, terms=terms, pool=_POOL)
+    result = await engine.store.search(search)
+    best = sorted(result.candidates, key=lambda each: -len(each.matches))[:_POOL]
+    return [*ids, *(result.ids[each.key] for each in best)]
+
+
+def _adds(new: Record, stored: Record) -> bool:
+    """Whether the new memory says something beside its text that the stored one does not."""
+    times = (new.valid_from, new.valid_to)
+    known, given = stored.metadata, new.metadata
+    return (
+        new.kind != stored.kind
+        or new.category not in (None, stored.category)
+        or not set(new.tags) <= set(stored.tags)
+        or (times != (None, None) and times != (stored.valid_from, stored.valid_to))
+        or any(known.get(key) != value for key, value in given.items() if key not in _SPEAKERS)
+    )
+
+
+def _speaker(record: Record) -> str | None:
+    named = (record.metadata.get(key) for key in _SPEAKERS)
+    return next((name for name in named if isinstance(name, str) and name), None)
+
+
+def _refusal(echo: Echo) -> Conflict:
+    return Conflict(
+        f"this repeats the memory {echo.record.id!r} ({echo.reason}); nothing was stored. Keep that one, or pass"
+        ' on_echo="store" if it is a new fact',
+        part="memory",
+    )
+
+
+def _counted(insert: Insert, echo: Echo) -> Insert:
+    """The insert that reinforces the memory which another repeats."""
+    kept = {name: getattr(insert.record, name) for name in insert.overwrite}
+    record = replace(
+        echo.record,
+        **kept,
+        links=(),
+        access_count=0,
+        last_accessed_at=None,
+        id=insert.record.id,
+        created_at=insert.record.created_at,
+        updated_at=insert.record.updated_at,
+        embedded=insert.record.embedded,
+        expires_at=insert.record.expires_at,
+        reinforced=0,
+        version=1,
+    )
+    return replace(insert, record=record, digest=digest(record), named=False)
