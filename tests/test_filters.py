@@ -439,6 +439,8 @@ FOREIGN: list[tuple[Any, str]] = [
     ),
     ({"$AND": [{"topic": "x"}]}, "{'$and': …}"),
     ({"$nor": [{"topic": "x"}]}, "{'$not': {'$or': […]}}"),
+    ({"$adn": [{"topic": "x"}]}, "did you mean '$and'?"),
+    ({"$orr": [{"topic": "x"}]}, "did you mean '$or'?"),
     ({"topic": {"$EQ": "x"}}, "{'topic': {'$eq': …}}"),
     ({"topic": {"$not_in": ["x"]}}, "{'topic': {'$nin': …}}"),
 ]

@@ -19,6 +19,7 @@
 | `memwell.testing.stores.StoreConformance` | `store` | a `Store` |
 | `memwell.testing.indexes.VectorIndexConformance` | `opening`, or `index` alone | a `VectorIndex` |
 | `memwell.testing.embedders.EmbedderConformance` | `embedder` | an `Embedder` |
+| `memwell.testing.rerankers.RerankerConformance` | `reranker` | a `Reranker` |
 | `memwell.testing.keyvalue.KeyValueConformance` | `keyvalue` | a `KeyValue` |
 | `memwell.testing.logs.LogConformance` | `log` | a `Log` |
 | `memwell.testing.memory.MemoryConformance` | `opening`, `url` | anything with the methods of `Memory` |
@@ -39,7 +40,7 @@ from __future__ import annotations
 
 import pytest
 
-_REWRITTEN = ("embedders", "indexes", "keyvalue", "logs", "machine", "memory", "stores")
+_REWRITTEN = ("embedders", "indexes", "keyvalue", "logs", "machine", "memory", "rerankers", "stores")
 pytest.register_assert_rewrite(*(f"{__name__}.{name}" for name in _REWRITTEN))
 
 from memwell.testing._run import race, run  # noqa: E402  the suites' assertions are to be rewritten first
