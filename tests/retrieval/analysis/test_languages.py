@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from memwell.retrieval.analysis.english import COMMON, STOP_WORDS
 from memwell.retrieval.analysis.folding import fold
 from memwell.retrieval.analysis.function_words import DAILY_WORDS, FUNCTION_WORDS
+from memwell.retrieval.analysis.intent import asks_when, prefers_newest
 from memwell.retrieval.analysis.languages import SCRIPTS
 from memwell.retrieval.analysis.text import analyze, read_query
 from memwell.retrieval.analysis.words import ENGLISH, languages
@@ -180,6 +181,30 @@ def test_marks_and_digits_of_other_scripts_fold_away(said: str, same: str) -> No
 )
 def test_a_question_says_whether_it_is_in_another_language(said: str, foreign: bool) -> None:
     assert read_query(said).foreign is foreign
+
+
+@pytest.mark.parametrize(
+    ("question", "newest"),
+    [
+        ("Wo wohnen wir zurzeit?", 3), ("Où habitons-nous actuellement ?", 3), ("Где сейчас мастерская?", 3),
+        ("今の車は何？", 3),
+        ("书店现在在哪里？", 3), ("أين نسكن الآن؟", 3), ("हम अब कहाँ रहते हैं?", 3),
+        ("Welches Auto hatten wir früher?", -1),
+        ("Vilken bil hade jag förut?", -1), ("На какой машине мы ездили раньше?", -1), ("以前の車は何だった？", -1),
+        ("पहले कौन-सी गाड़ी थी?", -1), ("Где была мастерская?", 0), ("what is the actual cost?", 1),
+        ("Wo ist der Schlüssel?", 1),
+    ],
+)  # fmt: skip
+def test_now_and_once_are_understood(question: str, newest: float) -> None:
+    assert prefers_newest(question, dated=False) == newest
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["Wann war das?", "Quand est-ce ?", "Когда?", "متى الموعد؟", "कब है?", "いつ？", "什么时候？", "Kiedy?"],
+)
+def test_questions_for_a_time_are_understood(question: str) -> None:
+    assert asks_when(question)
 
 
 def test_the_lists_of_words_are_folded() -> None:

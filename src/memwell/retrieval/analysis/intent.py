@@ -30,21 +30,43 @@ _ONCE = re.compile(
 _EARLIER = re.compile(r"\b(?:before|previous|earlier|past|old|older|first|ago|original|history|ever)\b")
 _PAST = re.compile(r"\b(?:did|was|were|had|happened|took|went|came)\b")
 
+_WHEN_ABROAD = re.compile(
+    r"\b(?:wann|quand|cuando|quando|nar|hvornar|wanneer|когда|коли|kiedy|kdy|ne zaman|ποτε|milloin|mikor|cand)\b"
+    r"|متي|कब|いつ|什么时候|什麼時候|何时|何時|언제|เมื่อไ"
+)
+_NOW_ABROAD = re.compile(
+    r"\b(?:zurzeit|gegenwartig|actuel(?:le)?s?|actualidad|attuale|attuali|oggi|hoje|atualmente|atual|huidige"
+    r"|numera|nuvarande|for narvarande|сеичас|теперь|нынешн\w+|сегодня|зараз|teraz|obecnie|nyni|simdi|nykyinen)\b"
+    r"|الان|حاليا|الحالي|अब|अभी|今|現在|现在|目前|如今|지금|ตอนนี้"
+)
+_ONCE_ABROAD = re.compile(
+    r"\b(?:vorher|ehemals|ehemalig\w+|jadis|auparavant|anteriormente|al principio|antigamente|in passato|una volta"
+    r"|tidigare|forut|brukade|tidligere|pleide|vroeger|раньше|прежде|раніше|dawniej|wczesniej|poprzednio|driv|predtim"
+    r"|eskiden|aiemmin)\b"
+    r"|سابقا|من قبل|السابق|पहले|以前|从前|從前|原来|原來|曾经|曾經|昔|前に|예전에|เมื่อก่อน"
+)
+_PAST_ABROAD = re.compile(
+    r"\b(?:waren|hatten?|wurden?|etait|etaient|avait|avaient|avions|estaba|estaban|tenia|tenian|habia|estava|tinha"
+    r"|aveva|avevo|avevamo|hade|havde|hadde|был|была|было|были)\b|كان|كنا|था|थी|थे"
+)
+"""The same in other languages; folded, and those of scripts without blanks or with marks anywhere in a text."""
+
 
 def asks_when(question: str) -> bool:
     """Whether the answer to `question` is a time."""
-    return bool(_WHEN.search(fold(question)))
+    folded = fold(question)
+    return bool(_WHEN.search(folded) or _WHEN_ABROAD.search(folded))
 
 
 def prefers_newest(question: str, *, dated: bool) -> float:
     """How much of memories that fit alike the newer is preferred: 3 if the question asks for the present, 0 if it names
     a time, tells what was or asks for something earlier, below 0 if it asks how things were, else 1."""
     folded = fold(question)
-    if _ONCE.search(folded):
+    if _ONCE.search(folded) or _ONCE_ABROAD.search(folded):
         return -1.0
-    if _NOW.search(folded):
+    if _NOW.search(folded) or _NOW_ABROAD.search(folded):
         return 3.0
-    if _PAST.search(folded):
+    if _PAST.search(folded) or _PAST_ABROAD.search(folded):
         return 0.0
     return 0.0 if dated or _EARLIER.search(folded) else 1.0
 
