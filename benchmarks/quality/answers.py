@@ -28,7 +28,7 @@ from benchmarks.quality.baselines import BASELINES, best, prepare
 from benchmarks.quality.data import Conversation, Question
 from benchmarks.quality.metrics import measure
 from benchmarks.quality.sets import NOW, SETS
-from benchmarks.quality.systems import DEPTH, MODES, STRATEGY_ROWS, System, Variant
+from benchmarks.quality.systems import DEPTH, MODES, REMOVED, STRATEGY_ROWS, System, Variant
 from memwell._bridge import drive
 from memwell.ports import Embedder
 from memwell.registry import open_embedder, open_keyvalue
@@ -97,7 +97,7 @@ def answers(
     """Name of the system → one entry a question, in the same order for every system."""
     rows = {}
     with System(conversations, embedder, clock=lambda: NOW) as system:
-        for variant in MODES[::-1]:
+        for variant in (*MODES[::-1], *REMOVED):
             rows[variant.name] = _run(progress, variant.name, conversations, _asking(system, variant))
     for variant in STRATEGY_ROWS:  # each has a store of its own: being read must not count for another
         with System(conversations, embedder, clock=lambda: NOW) as system:

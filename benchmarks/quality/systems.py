@@ -35,8 +35,9 @@ def _with(weights: Weights) -> dict[str, Any]:
 
 
 _BARE = Weights(
-    actor=0, role=0, time=0, when=0, phrase=0, question_share=0, reach=0, reply=0, asked=0, session=0
-)
+    actor=0, role=0, time=0, when=0, phrase=0, question_share=0, reach=0, reply=0, asked=0, session=0,
+    identifier=0, newer=0,
+)  # fmt: skip
 _STEPS: tuple[tuple[str, dict[str, float]], ...] = (
     ("words and meaning, fused", {}),
     ("+ neighbours in the conversation", {"reach": DEFAULT.reach}),
@@ -45,8 +46,10 @@ _STEPS: tuple[tuple[str, dict[str, float]], ...] = (
     ("+ I and you", {"role": DEFAULT.role}),
     ("+ times", {"time": DEFAULT.time, "when": DEFAULT.when}),
     ("+ quoted phrases", {"phrase": DEFAULT.phrase}),
+    ("+ identifiers", {"identifier": DEFAULT.identifier}),
     ("+ turns that only ask", {"question_share": DEFAULT.question_share, "asked": DEFAULT.asked}),
     ("+ sessions that fit", {"session": DEFAULT.session}),
+    ("+ the newer of equals", {"newer": DEFAULT.newer}),
 )
 
 

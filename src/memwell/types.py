@@ -328,6 +328,8 @@ class Why(Value):
     """The matching part of a content that was longer than the model's window."""
     terms: tuple[str, ...] = ()
     """Query terms found in the content, as stems."""
+    cosine: float | None = None
+    """Cosine of the question and the content, −1..1; `None` without vectors."""
     notes: tuple[str, ...] = ()
     """What was different from usual, such as `semantic part unavailable`."""
 

@@ -47,6 +47,10 @@ def recall(
         int | None,
         typer.Option("--token-budget", metavar="N", help="Stop before the contents exceed N tokens."),
     ] = None,
+    min_score: Annotated[
+        float,
+        typer.Option("--min-score", metavar="S", help="Leave out what scores less than S, from 0 to 1."),
+    ] = 0.0,
     explain: Annotated[bool, typer.Option("--explain", "-x", help="Show the signals of each score.")] = False,
 ) -> None:
     """Find the memories that answer a question, best first."""
@@ -67,6 +71,7 @@ def recall(
             valid_at=true_at,
             mode=cast("Mode", mode),
             explain=explain,
+            min_score=min_score,
             **cli.owner,
         )
         seconds = time.perf_counter() - started

@@ -191,7 +191,7 @@ def _hit(record: Record, item: Ranked, notes: tuple[str, ...]) -> Hit:
     components.sort(key=lambda component: -abs(component.points))
     if any(component.name == "neighbours" for component in components):
         notes = (*notes, "neighbouring turns of the conversation share words with the question")
-    why = Why(components=tuple(components), notes=notes)
+    why = Why(components=tuple(components), notes=notes, cosine=item.cosine)
     return Hit(record=record, score=item.score, why=why)
 
 

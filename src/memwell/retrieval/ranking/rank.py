@@ -79,6 +79,8 @@ class Ranked:
     """0..1, higher is better."""
     parts: tuple[Part, ...]
     """The reasons; they add up to the score."""
+    cosine: float | None = None
+    """Cosine of the question and the record."""
 
 
 def rank(
@@ -152,7 +154,7 @@ def _explained(
     for at, score in best:
         scale = score / totals[at] if totals[at] > 0 else 0.0
         parts = tuple([Part(name, w * scale, values[at]) for name, w, values in columns if values[at]])
-        found.append(Ranked(candidates[at].key, score, parts))
+        found.append(Ranked(candidates[at].key, score, parts, candidates[at].cosine))
     return found
 
 
