@@ -137,6 +137,7 @@ def test_a_name_meets_across_languages() -> None:
         read_query("who is Petersen?").terms
     )
     assert set(analyze("Наш сосед Müller купил дачу")) & set(read_query("who is Müller?").terms)
+    assert set(analyze("Holger hat die Autoschlüssel")) & set(read_query("what about Holger?").terms)
     assert set(analyze("Petersen is our neighbour")) & set(
         read_query("Wo wohnt eigentlich die Petersen?").terms
     )
@@ -146,7 +147,7 @@ def test_a_name_meets_across_languages() -> None:
     "said",
     [
         "pass\u00adword", "pass\u200bword", "p\u200dassword", "pass\u2060word", "pass\u202aword",
-        "pass\u2069word",
+        "pass\u2069word", "pass\u202fword",
         "ｐａｓｓｗｏｒｄ", "𝐩𝐚𝐬𝐬𝐰𝐨𝐫𝐝", "pa\u034fssword", "pass\ufeffword",
     ],
 )  # fmt: skip

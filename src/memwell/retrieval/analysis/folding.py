@@ -27,8 +27,10 @@ _FORMAT: Final = re.compile(
     "[\u00ad\u061c\u0640\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
 )
 """Characters without a shape of their own, within words: soft hyphens, joiners, marks of direction, tatweel."""
-_GROUPED: Final = re.compile("(?<=[0-9])[\u00a0\u2009\u202f](?=[0-9]{3}(?![0-9]))")
-"""A narrow or hard blank between the thousands of a number."""
+_GROUPED: Final = re.compile(
+    r"(?<=[0-9])[\u00a0\u2009\u202f](?=[0-9]{3}(?![0-9]))|(?<=[^\W\d_])\u202f(?=[^\W\d_])"
+)
+"""A narrow or hard blank between the thousands of a number, and a narrow one within a word."""
 
 
 def fold(text: str) -> str:
@@ -59,5 +61,5 @@ def clean(text: str) -> str:
 
 
 def join_groups(text: str) -> str:
-    """A text without the blanks between the thousands of its numbers."""
+    """A text without the blanks between the thousands of its numbers, and without narrow ones in its words."""
     return _GROUPED.sub("", text)

@@ -35,7 +35,7 @@ _SUFFIXED: Final = re.compile(r"(?<!\w)[a-z](?:\+\+|#)(?!\w)")
 _NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
 _ENDINGS: Final = frozenset({"s", "re", "ve", "ll", "d", "m", "t"})
 _JOINT: Final = re.compile(r"[.,'-]+")
-_NAME: Final = re.compile(r"(?<=[\w,;] )[^\W\d_]+")
+_NAME: Final = re.compile(r"(?<!\w)[^\W\d_]{2,}")
 _TOPICS: Final = frozenset({"år"})
 """Words with a topic that fold to one without (*är*)."""
 KEPT: int = 50_000
@@ -111,7 +111,7 @@ def word_terms(text: str, spoken: Languages = ENGLISH) -> list[str]:
 
 
 def _terms_in(text: str, spoken: Languages) -> Iterator[str]:
-    """A capitalised word within a sentence has its English term, too: questions in another language name it."""
+    """A capitalised word has its English term, too: questions in another language name it."""
     cleaned = clean(text)
     if "#" in cleaned or "++" in cleaned:
         cleaned = _SUFFIXED.sub(" ", cleaned)
@@ -123,7 +123,7 @@ def _terms_in(text: str, spoken: Languages) -> Iterator[str]:
         if found is None:
             found = _look_up(word, language)
         yield from found
-        if word in names:
+        if found and word in names:
             yield from (term for term in word_terms(word) if term not in found)
 
 
