@@ -47,6 +47,8 @@ class Settings:
     """Default for `--namespace`."""
     timezone: str | None = None
     """The time zone of days and times, such as `Europe/Berlin`, or `local`; UTC by default."""
+    actor: str | None = None
+    """Who acts, for the audit log and for receipts."""
     audit: str | None = None
     """URL of the log that keeps the audit log."""
     receipt_key: str | None = field(default=None, repr=False)

@@ -31,7 +31,7 @@ class Value:
         found: dict[str, Any] = {}
         for field in fields(self):  # type: ignore[arg-type]  # every subclass is a dataclass
             value = plain(getattr(self, field.name))
-            found |= value if field.name in _INLINE else {field.name: value}
+            found |= value if field.name in _INLINE and value is not None else {field.name: value}
         return found
 
     def _short(self) -> Short:

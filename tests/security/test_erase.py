@@ -418,3 +418,10 @@ def fresh(tmp_path: Path) -> Callable[[], Path]:
         return made[-1]
 
     return folder
+
+
+def test_a_process_killed_while_it_erases_leaves_nothing_half_done() -> None:
+    """More of it: `python -m benchmarks.reliability.erasing --kills 200`."""
+    from benchmarks.reliability.erasing import run as kill
+
+    assert kill(3, seed=1).failures == ()

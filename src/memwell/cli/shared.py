@@ -23,6 +23,7 @@ from memwell.engine.clock import zone_of
 from memwell.errors import InvalidInput, NotFound
 from memwell.fields import LIMITS
 from memwell.policies import durations
+from memwell.security.acting import acting
 from memwell.security.keyring import Keyring
 from memwell.sync import Memory
 from memwell.types import Owner
@@ -97,6 +98,8 @@ class Cli:
             cache=cache,
             encryption=self.keyring(),
             timezone=self.out.zone,
+            audit=self.settings.audit,
+            receipts=self.settings.receipt_key,
         )
 
     def keyring(self) -> Keyring | None:
@@ -148,7 +151,9 @@ def command(function: Callable[Concatenate[Cli, P], None]) -> Callable[..., None
     def call(ctx: typer.Context, **values: Any) -> None:
         given = {name: values.pop(name) for name in SHARED}
         before = ctx.obj if isinstance(ctx.obj, dict) else {}
-        function(Cli.of({n: before.get(n) if v in (None, False) else v for n, v in given.items()}), **values)  # type: ignore[call-arg]
+        cli = Cli.of({n: before.get(n) if v in (None, False) else v for n, v in given.items()})
+        with acting(actor=cli.settings.actor):
+            function(cli, **values)  # type: ignore[call-arg]
 
     update_wrapper(call, function)
     with_context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)

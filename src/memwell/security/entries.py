@@ -50,11 +50,15 @@ class Header:
     outcome: str
     detail: str
     """SHA-256 of the detail."""
+    text: str = field(init=False)
+    """This header as canonical JSON."""
+    hash: str = field(init=False)
+    """SHA-256 of that."""
 
-    @property
-    def hash(self) -> str:
-        """SHA-256 of this header."""
-        return _sha256(canonical(self.row()))
+    def __post_init__(self) -> None:
+        text = canonical(self.row())
+        object.__setattr__(self, "text", text)
+        object.__setattr__(self, "hash", _sha256(text))
 
     def row(self) -> list[Any]:
         """The fields as JSON values."""
@@ -89,7 +93,7 @@ class AuditEntry(Value):
 
 def encode(header: Header, detail: str) -> bytes:
     """The bytes of an entry. `detail` is canonical JSON, as `header` has its hash."""
-    return f'{{"detail":{detail},"hash":"{header.hash}","header":{canonical(header.row())}}}'.encode()
+    return f'{{"detail":{detail},"hash":"{header.hash}","header":{header.text}}}'.encode()
 
 
 def decode(data: bytes) -> tuple[Header, dict[str, Any]]:

@@ -21,6 +21,7 @@ from memwell.values import Short, Value
 __all__ = ["Erased", "Receipt", "canonical", "parse", "signed", "verify"]
 
 FORM: Final = "memwell receipt 1"
+_encoder = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +120,7 @@ def parse(text: str | bytes) -> Receipt:
 
 def canonical(value: Any) -> str:
     """JSON in the one form that is signed: keys in order, no spaces."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _encoder.encode(value)
 
 
 def _payload(receipt: Receipt) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Keys that sign receipts and heads of the audit log.
 
 Two algorithms: `hmac-sha256`, with a secret that signer and verifier share, needs nothing installed. `ed25519`, by
-`cryptography` (`memwell[security]`), lets everybody with the public key verify. Texts name a key:
+`cryptography` (`memwell[encryption]`), lets everybody with the public key verify. Texts name a key:
 
 - `ed25519:` and 64 hexadecimal digits: the 32 bytes of a private key, as `new_key()` makes them;
 - `hmac:` and a secret of at least 16 bytes; a text without a prefix is such a secret, too;
@@ -159,7 +159,7 @@ def _ed25519() -> Any:
         from cryptography.hazmat.primitives.asymmetric import ed25519
     except ImportError as error:
         raise ConfigError(
-            "ed25519 needs the package cryptography: pip install 'memwell[security]'; or use an hmac: secret"
+            "ed25519 needs the package cryptography: pip install 'memwell[encryption]'; or use an hmac: secret"
         ) from error
     return ed25519
 
