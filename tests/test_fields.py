@@ -81,6 +81,7 @@ def test_keywords_are_those_of_the_table() -> None:
         "ttl",
         "on_duplicate",
         "on_echo",
+        "supersede",
         "supersedes",
     }
     assert declared(UpdateRequest).keys() == updatable | {*SCOPE, "id", "ttl", "clear", "expected_version"}

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from memwell.sync import Memory
     from memwell.types import (
         Component,
+        Contradiction,
         Health,
         Hit,
         Imported,
@@ -85,6 +86,7 @@ __all__ = [
     "Component",
     "ConfigError",
     "Conflict",
+    "Contradiction",
     "Corrupt",
     "EmbeddingError",
     "Erased",

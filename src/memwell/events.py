@@ -26,6 +26,7 @@ EVENTS: Final = (
     "recalled",
     "related",
     "unrelated",
+    "conflict",
     "imported",
     "expired",
     "unembedded",
@@ -51,7 +52,8 @@ class Event(Value):
     data: Mapping[str, Any] = field(default_factory=dict)
     """Details by event: `reinforced` has `reason` if the text was an echo (see `on_echo` of `remember`); `recalled`
     has `query`; `updated` has `previous`, the version number before; `related` has `kind` and `strength`; `unrelated`
-    has `kind` (`None`: every kind) and `count`; `expired` has `count`.
+    has `kind` (`None`: every kind) and `count`; `conflict` has `kind`, `before`, `after`, `similarity`,
+    `reason` and `superseded`; `expired` has `count`.
     """
 
 

@@ -124,7 +124,7 @@ def _with_owner(view: _View, name: str, call: Arguments) -> Arguments:
                 operation="remember",
             )
         if "session_id" in view._owner:
-            given = _without_echoes(given)
+            given = _within_session(given)
         content = arguments[0] if arguments else given.get("content")
         for item in content if isinstance(content, Sequence) else [content]:
             if isinstance(item, NewMemory):
@@ -132,14 +132,15 @@ def _with_owner(view: _View, name: str, call: Arguments) -> Arguments:
     return arguments, given | dict(view._owner)
 
 
-def _without_echoes(given: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of `remember` for a view of one session: an echo may be one of a memory in another session."""
-    if given.get("on_echo", "store") != "store":
-        raise NotSupported(
-            "on_echo looks at all sessions of an owner; this view is bound to session_id, too: leave on_echo out",
-            part="memory",
-            operation="remember",
-        )
+def _within_session(given: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of `remember` for a view of one session: without what looks at other sessions of the owner."""
+    for name, harmless in (("on_echo", "store"), ("supersede", "off")):
+        if given.get(name, harmless) != harmless:
+            raise NotSupported(
+                f"{name} looks at all sessions of an owner; this view is bound to session_id, too: leave {name} out",
+                part="memory",
+                operation="remember",
+            )
     return given | {"on_echo": "store"}
 
 

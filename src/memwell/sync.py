@@ -16,7 +16,7 @@ from memwell.engine import clock as clocks
 from memwell.engine import proof as engine_proof
 from memwell.engine.context import Engine
 from memwell.engine.keywords import explain_keywords
-from memwell.engine.requests import OnDuplicate, OnEcho, Superseded
+from memwell.engine.requests import OnDuplicate, OnEcho, Supersede, Superseded
 from memwell.errors import ConfigError
 from memwell.events import Handler
 from memwell.faces.management import Management
@@ -116,7 +116,7 @@ class Memory(Upkeep, Management, Proof):
         ttl: float | timedelta | None = None, expires_at: datetime | str | None = None, id: str | None = None,
         created_at: datetime | str | None = None, valid_from: datetime | str | None = None,
         valid_to: datetime | str | None = None, on_duplicate: OnDuplicate = "reinforce",
-        on_echo: OnEcho = "reinforce", supersedes: str | None = None,
+        on_echo: OnEcho = "reinforce", supersedes: str | None = None, supersede: Supersede = "off",
         progress: Progress | None = None, tenant_id: str | None = None,
         user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
         namespace: str | None = None,
@@ -129,7 +129,7 @@ class Memory(Upkeep, Management, Proof):
         ttl: float | timedelta | None = None, expires_at: datetime | str | None = None, id: str | None = None,
         created_at: datetime | str | None = None, valid_from: datetime | str | None = None,
         valid_to: datetime | str | None = None, on_duplicate: OnDuplicate = "reinforce",
-        on_echo: OnEcho = "reinforce", supersedes: str | None = None,
+        on_echo: OnEcho = "reinforce", supersedes: str | None = None, supersede: Supersede = "off",
         progress: Progress | None = None, tenant_id: str | None = None,
         user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
         namespace: str | None = None,
@@ -143,7 +143,7 @@ class Memory(Upkeep, Management, Proof):
         expires_at: datetime | str | None = None, id: str | None = None,
         created_at: datetime | str | None = None, valid_from: datetime | str | None = None,
         valid_to: datetime | str | None = None, on_duplicate: OnDuplicate = "reinforce",
-        on_echo: OnEcho = "reinforce", supersedes: str | None = None,
+        on_echo: OnEcho = "reinforce", supersedes: str | None = None, supersede: Supersede = "off",
         progress: Progress | None = None, tenant_id: str | None = None,
         user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
         namespace: str | None = None,
@@ -156,7 +156,7 @@ class Memory(Upkeep, Management, Proof):
         expires_at: datetime | str | None = None, id: str | None = None,
         created_at: datetime | str | None = None, valid_from: datetime | str | None = None,
         valid_to: datetime | str | None = None, on_duplicate: OnDuplicate = "reinforce",
-        on_echo: OnEcho = "reinforce", supersedes: str | None = None,
+        on_echo: OnEcho = "reinforce", supersedes: str | None = None, supersede: Supersede = "off",
         progress: Progress | None = None, tenant_id: str | None = None,
         user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
         namespace: str | None = None,
@@ -183,6 +183,9 @@ class Memory(Upkeep, Management, Proof):
         - `supersedes`: the id of a memory of the same user that this one replaces: both are kept, linked in the same
           transaction, and `recall` shows the new one. With a `valid_from`, the `valid_to` of the old one is set to it.
           For one memory, not for a list.
+        - `supersede`: what happens to stored memories that say the same with another value (see `conflicts`):
+          `"propose"` publishes the event `conflict`, `"auto"` lets the newer one supersede the other, too, `"off"` does
+          not look. It happens after the memory is stored.
         - `progress(done, total)`: called while a list is embedded, and when it is stored.
         - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: whose memory it is.
 
@@ -194,7 +197,7 @@ class Memory(Upkeep, Management, Proof):
             content, metadata=metadata, tags=tags, category=category, importance=importance, kind=kind,
             tier=tier, source=source, ttl=ttl, expires_at=expires_at, id=id, created_at=created_at,
             valid_from=valid_from, valid_to=valid_to, on_duplicate=on_duplicate, on_echo=on_echo,
-            supersedes=supersedes, progress=progress, tenant_id=tenant_id,
+            supersedes=supersedes, supersede=supersede, progress=progress, tenant_id=tenant_id,
             user_id=user_id, agent_id=agent_id, session_id=session_id, namespace=namespace,
         )  # fmt: skip
         return self._run(call)

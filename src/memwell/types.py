@@ -17,6 +17,7 @@ from memwell.values import Short, Value, html_table, shortened
 
 __all__ = [
     "Component",
+    "Contradiction",
     "Health",
     "Hit",
     "Imported",
@@ -409,6 +410,24 @@ class Related(_OfRecord):
         yield "outgoing", self.outgoing
         yield "depth", self.depth
         yield "strength", round(self.strength, 3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contradiction(Value):
+    """Two memories that say the same of the same thing, with another value."""
+
+    newer: Record
+    older: Record
+    kind: Literal["number", "date", "name", "word", "negation"]
+    """What the values are; `negation`: one memory negates the other."""
+    before: str
+    """The value of the older one, as written."""
+    after: str
+    """The value of the newer one."""
+    similarity: float
+    """Share of the words of both that they have in common, 0..1."""
+    reason: str
+    """The words that both begin with, and what has changed behind them, as a sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

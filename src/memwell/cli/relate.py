@@ -1,4 +1,4 @@
-"""`relate`, `unrelate`, `related`."""
+"""`relate`, `unrelate`, `related`, `conflicts`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import typer
 from memwell.cli.failures import Code, complain
 from memwell.cli.output import flat, short
 from memwell.cli.remember import Id
-from memwell.cli.shared import Cli
+from memwell.cli.shared import Cli, Where
 
-__all__ = ["relate", "related", "unrelate"]
+__all__ = ["conflicts", "relate", "related", "unrelate"]
 
 Target = Annotated[str, typer.Argument(metavar="TARGET", help="Id of the other memory, or a part of it.")]
 
@@ -92,3 +92,34 @@ def related(
         cli.out.table(("depth", "relationship", "strength", "id", "content"), rows, wide="content")
     else:
         cli.out.note("No related memories. See `memwell relate --help`.")
+
+
+def conflicts(
+    cli: Cli,
+    where: Where = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", help="Show at most N pairs.")] = 20,
+) -> None:
+    """Show memories that say the same with another value, such as two places of residence.
+
+    `memwell relate NEWER OLDER --kind supersedes` decides a pair, `--kind contradicts` marks it.
+    """
+    with cli.memory() as memory:
+        found = memory.conflicts(where=cli.filter(where), limit=limit, **cli.owner)
+    if cli.out.as_json:
+        for one in found:
+            cli.out.json(one.to_dict())
+        return
+    rows = [
+        (
+            one.kind,
+            short(one.newer.id) if cli.out.fancy else one.newer.id,
+            short(one.older.id) if cli.out.fancy else one.older.id,
+            f"{one.similarity:.2f}",
+            flat(one.reason),
+        )
+        for one in found
+    ]
+    if rows:
+        cli.out.table(("kind", "newer", "older", "alike", "what changed"), rows, wide="what changed")
+    else:
+        cli.out.note("No contradictions found. Is this the right owner? See --user.")

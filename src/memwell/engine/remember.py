@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any, Final, get_args
 
-from memwell.engine import echoes, superseding
+from memwell.engine import conflicts, echoes, superseding
 from memwell.engine.backfill import embed_pending_quietly
 from memwell.engine.context import Engine, report
 from memwell.engine.echoes import Echo
@@ -19,6 +19,7 @@ from memwell.engine.requests import (
     OnEcho,
     RememberRequest,
     RestoreRequest,
+    Supersede,
     UpdateRequest,
 )
 from memwell.engine.validation import (
@@ -43,7 +44,7 @@ __all__ = ["forget", "remember", "restore", "selection", "update"]
 _GIVEN: Final = tuple(
     f.name
     for f in fields(RememberRequest)
-    if f.name not in ("content", "on_duplicate", "on_echo", "supersedes")
+    if f.name not in ("content", "on_duplicate", "on_echo", "supersedes", "supersede")
 )
 _CHANGED: Final = tuple(
     f.name for f in fields(UpdateRequest) if f.name not in (*SCOPE, "id", "ttl", "clear", "expected_version")
@@ -52,7 +53,11 @@ _BESIDE: Final = (*named(updatable=True, digest=False), "ttl")
 """What may differ between two memories that are otherwise the same."""
 _ONE: Final = (str, NewMemory, Mapping)
 """What is one memory, and no list."""
-_CHOICES: Final = {"on_duplicate": get_args(OnDuplicate), "on_echo": get_args(OnEcho)}
+_CHOICES: Final = {
+    "on_duplicate": get_args(OnDuplicate),
+    "on_echo": get_args(OnEcho),
+    "supersede": get_args(Supersede),
+}
 _SLICE: Final = 256
 """Contents embedded between two calls of `progress`."""
 _WHOLE_TENANT: Final = (
@@ -81,6 +86,9 @@ async def remember(
         records = [await superseding.store(engine, inserts[0], request.supersedes, now)]
     report(progress, len(inserts), len(inserts))
     _publish(engine, inserts, records, repeated, now)
+    if request.supersede != "off":
+        fresh = [record for record in records if not record.reinforced]
+        await conflicts.settle_quietly(engine, fresh, request.supersede, now)
     await engine.housekeeping(now)
     if engine.encoder is not None and engine.encoder.pending and any(r.embedded for r in records):
         await embed_pending_quietly(engine)

@@ -26,6 +26,7 @@ __all__ = [
     "ApplyRequest",
     "AuditLogRequest",
     "CompleteReceiptsRequest",
+    "ConflictsRequest",
     "CountRequest",
     "EraseRequest",
     "ExportRequest",
@@ -47,6 +48,7 @@ __all__ = [
     "RestoreRequest",
     "ShredRequest",
     "StatsRequest",
+    "Supersede",
     "Superseded",
     "UnrelateRequest",
     "UpdateRequest",
@@ -55,6 +57,7 @@ __all__ = [
 
 OnDuplicate: TypeAlias = Literal["reinforce", "update"]
 OnEcho: TypeAlias = Literal["reinforce", "refuse", "store"]
+Supersede: TypeAlias = Literal["off", "propose", "auto"]
 Superseded: TypeAlias = Literal["hide", "show"]
 
 _scope_parts = attrgetter(*SCOPE)
@@ -104,6 +107,7 @@ class RememberRequest(OwnedRequest):
     on_duplicate: OnDuplicate = "reinforce"
     on_echo: OnEcho = "reinforce"
     supersedes: str | None = None
+    supersede: Supersede = "off"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -263,6 +267,14 @@ class RelatedRequest(OwnedRequest):
     kind: str | None = None
     depth: int = 1
     min_strength: float = 0.0
+
+
+@dataclass(slots=True, kw_only=True)
+class ConflictsRequest(OwnedRequest):
+    """`conflicts`: memories that say the same with another value."""
+
+    where: Where | None = None
+    limit: int = 100
 
 
 @dataclass(slots=True, kw_only=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from memwell.engine.keywords import explain_keywords
-from memwell.engine.requests import ApplyRequest, PlanRequest
+from memwell.engine.requests import ApplyRequest, ConflictsRequest, PlanRequest
 from memwell.faces.base import AsyncFace, Face, audited
 from memwell.policies.loading import Source
 from memwell.policies.plans import Applied, Plan
 from memwell.policies.summaries import Summariser
-from memwell.types import Progress
+from memwell.types import Contradiction, Progress, Where
 
 __all__ = ["AsyncManagement", "Management"]
 
@@ -55,6 +55,30 @@ class AsyncManagement(AsyncFace):
 
         return await applying.apply(self._engine, ApplyRequest(plan=plan), progress)
 
+    async def conflicts(
+        self, *, where: Where | None = None, limit: int = 100, tenant_id: str | None = None,
+        user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
+        namespace: str | None = None,
+    ) -> list[Contradiction]:  # fmt: skip
+        """Pairs of memories of one owner that say the same of the same thing with another value, the latest first:
+        *Ana lives in Porto* and *Ana lives in Lisbon*. Reads only.
+
+        - `where`: a filter (see `memwell.filters`); `limit`: how many pairs at most.
+        - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: only memories of this scope.
+
+        They are found by rules, without a model: both begin alike, up to words after which one value is expected, and
+        differ in one place behind them, or one negates the other. Each `Contradiction` says what has changed. Left out
+        are pairs that `supersedes` or `contradicts` links, those of which one is superseded, and those that are not
+        true at the same time. Long texts are not read.
+        """
+        from memwell.engine import conflicts
+
+        request = ConflictsRequest(
+            where=where, limit=limit, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
+            session_id=session_id, namespace=namespace,
+        )  # fmt: skip
+        return await conflicts.conflicts(self._engine, request)
+
 
 @explain_keywords
 class Management(Face):
@@ -96,3 +120,25 @@ class Management(Face):
         applies a plan to the store.
         """
         return self._run(self._memory.apply(plan, progress=progress))
+
+    def conflicts(
+        self, *, where: Where | None = None, limit: int = 100, tenant_id: str | None = None,
+        user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
+        namespace: str | None = None,
+    ) -> list[Contradiction]:  # fmt: skip
+        """Pairs of memories of one owner that say the same of the same thing with another value, the latest first:
+        *Ana lives in Porto* and *Ana lives in Lisbon*. Reads only.
+
+        - `where`: a filter (see `memwell.filters`); `limit`: how many pairs at most.
+        - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: only memories of this scope.
+
+        They are found by rules, without a model: both begin alike, up to words after which one value is expected, and
+        differ in one place behind them, or one negates the other. Each `Contradiction` says what has changed. Left out
+        are pairs that `supersedes` or `contradicts` links, those of which one is superseded, and those that are not
+        true at the same time. Long texts are not read.
+        """
+        call = self._memory.conflicts(
+            where=where, limit=limit, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
+            session_id=session_id, namespace=namespace,
+        )  # fmt: skip
+        return self._run(call)

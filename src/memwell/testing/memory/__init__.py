@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from memwell.testing.memory._harness import OnALoop, Words
 from memwell.testing.memory.changing import Changing
+from memwell.testing.memory.contradicting import Contradicting
 from memwell.testing.memory.echoing import Echoing
 from memwell.testing.memory.frontage import MemoryFrontage
 from memwell.testing.memory.lifecycle import Lifecycle
@@ -44,6 +45,7 @@ class MemoryConformance(
     Recalling,
     Relating,
     Echoing,
+    Contradicting,
     Scoping,
     Talking,
     Validity,

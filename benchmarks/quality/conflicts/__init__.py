@@ -1,0 +1,1 @@
+"""Labelled pairs of statements: does the second say that something has changed?"""
