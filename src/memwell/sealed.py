@@ -5,7 +5,7 @@ content (its fingerprint); the ciphertext; the signals; the index terms as keyed
 that analyses an envelope finds what the wrapper has put there (`analysed`), and whatever it stores again is the same.
 
 Encrypted metadata has its keys and, in place of each value, a keyed hash, so that equality can be tested; the entry
-`~sealed` holds the ciphertext of all of it.
+`~sealed` holds the speaker that it names, a keyed hash of all of it, and the ciphertext.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ __all__ = [
     "analysed",
     "identity",
     "is_sealed",
+    "mark_of",
     "same_content",
     "visible",
 ]
 
 MARK: Final = "memwell-sealed:1\n"
 ENTRY: Final = "~sealed"
-"""Key of the metadata that holds the ciphertext: `SPEAKER:CIPHERTEXT`."""
+"""Key of the metadata that holds the ciphertext: `SPEAKER:FINGERPRINT:CIPHERTEXT`."""
 _LINES: Final = 5
 
 
@@ -73,8 +74,14 @@ def same_content(one: str, other: str) -> bool:
     return one == other or (one.startswith(MARK) and identity(one) == identity(other))
 
 
+def mark_of(metadata: Mapping[str, Any]) -> str | None:
+    """The fingerprint of encrypted metadata, in which exact duplicates agree; `None` for any other metadata."""
+    entry = metadata.get(ENTRY)
+    return entry.rpartition(":")[0] if isinstance(entry, str) else None
+
+
 def visible(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Metadata without the ciphertext: what exact duplicates agree in, and what indexes hold."""
+    """Metadata without the ciphertext: what indexes hold."""
     if ENTRY not in metadata:
         return metadata
     return FrozenDict({key: value for key, value in metadata.items() if key != ENTRY})
@@ -82,10 +89,12 @@ def visible(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def analysed(content: str, metadata: Mapping[str, Any]) -> tuple[str, str] | None:
     """Index terms and signals of an envelope; `None` for any other text. The speaker of the metadata comes first."""
-    envelope = Envelope.read(content)
-    if envelope is None:
+    if not content.startswith(MARK):
         return None
-    speaker, signals = str(metadata.get(ENTRY, "")).partition(":")[0], envelope.signals
-    if speaker:
+    parts = content.split("\n")
+    if len(parts) != _LINES:
+        return None
+    signals, lexemes = parts[3], parts[4]
+    if metadata and (speaker := str(metadata.get(ENTRY, "")).partition(":")[0]):
         signals = "\t".join((speaker, signals.partition("\t")[2] or "\t"))
-    return envelope.lexemes, signals
+    return lexemes, signals

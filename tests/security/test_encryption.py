@@ -182,6 +182,57 @@ def test_without_the_key_nothing_is_read_or_written(tmp_path: Path) -> None:
         assert [record.id for record in memory.list()] == ["a"]
 
 
+def test_exports_are_encrypted_unless_plain_text_is_asked_for(tmp_path: Path) -> None:
+    """An encrypted one needs one of its master keys, and moves to other keys; it is continued, too."""
+    file, plain = tmp_path / "export.jsonl", tmp_path / "plain.jsonl"
+    with Memory(tmp_path / "a.db", embedder=None, encryption=Keyring(OLD)) as memory:
+        memory.remember("Ana: quokkas", id="a", session_id="s", metadata={"k": "numbat", "role": "numbat"})
+        memory.update("a", content="Ana: wombats")
+        memory.remember("tea", id="b", importance=0.9)
+        memory.relate("a", "b")
+        assert memory.export(file) == memory.export(plain, plain=True) == 2
+        before = [memory.history(id) for id in "ab"]
+    assert not [word for word in (b"quokka", b"wombat", b"numbat", b"tea") if word in file.read_bytes()]
+    assert b"wombats" in plain.read_bytes()
+    for number, keyring in enumerate((Keyring(NEW, OLD), Keyring(OLD))):
+        with Memory(tmp_path / f"copy{number}.db", embedder=None, encryption=keyring) as copy:
+            assert copy.import_(file).added == 2
+            assert copy.import_(file).present == copy.import_(plain).present == 2
+            assert [copy.history(id) for id in "ab"] == before
+            assert copy.recall("wombats")[0].id == "a"
+            assert copy.doctor().ok
+    with Memory(tmp_path / "c.db", embedder=None) as memory:
+        with pytest.raises(ConfigError, match="is encrypted"):
+            memory.import_(file)
+        assert memory.import_(plain).added == 2
+    with Memory(tmp_path / "d.db", embedder=None, encryption=Keyring(NEW)) as memory:
+        with pytest.raises(ConfigError, match="master key"):
+            memory.import_(file)
+        assert memory.count() == 0
+
+
+def test_cached_embeddings_are_found_by_keyed_hashes(tmp_path: Path) -> None:
+    """Another key finds none of them; a key service has no key to hash with."""
+    cache = f"sqlite:///{tmp_path / 'cache.db'}"
+    asked: list[str] = []
+
+    def embed(texts: list[str]) -> list[list[float]]:
+        asked.extend(text for text in texts if text == "tea")
+        return [[1.0, float(len(text))] for text in texts]
+
+    for expected, key in ((1, OLD), (1, OLD), (2, NEW)):
+        with Memory("memory://", embedder=embed, cache=cache, encryption=Keyring(key)) as memory:
+            memory.remember("tea")
+        assert asked == ["tea"] * expected
+    with pytest.raises(ConfigError, match="omit cache="):
+        Memory(
+            "memory://",
+            embedder=embed,
+            cache=cache,
+            encryption=Keyring(KeyService("k", wrap=bytes, unwrap=bytes)),
+        )
+
+
 def test_a_plain_memory_is_not_taken_for_an_encrypted_one(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     with Memory(path, embedder=None) as memory:

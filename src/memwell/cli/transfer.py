@@ -216,17 +216,20 @@ def export(
         bool,
         typer.Option("--no-vectors", help="Omit the vectors: smaller, but the import embeds again."),
     ] = False,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Write an encrypted memory as plain text, for everyone to read.")
+    ] = False,
 ) -> None:
     """Write a backup: memories with history, relationships and vectors as checksummed JSON lines."""
     with cli.memory() as memory, cli.out.progress("Exporting") as progress:
         if file == "-":
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder, "export.jsonl")
-                memory.export(path, vectors=not no_vectors, progress=progress, **cli.owner)
+                memory.export(path, vectors=not no_vectors, plain=plain, progress=progress, **cli.owner)
                 with path.open(encoding="utf-8") as source:
                     shutil.copyfileobj(source, sys.stdout)
             return
-        count = memory.export(file, vectors=not no_vectors, progress=progress, **cli.owner)
+        count = memory.export(file, vectors=not no_vectors, plain=plain, progress=progress, **cli.owner)
     if cli.out.as_json:
         cli.out.json({"file": file, "exported": count})
     else:

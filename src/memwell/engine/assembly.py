@@ -114,7 +114,9 @@ def open_parts(
     closed."""
     owned: list[Port] = []
     try:
-        parts = _opened(url, embedder, index, cache, reranker, audit, owned)
+        if encryption is not None and not isinstance(encryption, Keyring):
+            raise ConfigError(f"encryption takes a Keyring, not {type(encryption).__name__}")
+        parts = _opened(url, embedder, index, cache, reranker, encryption, audit, owned)
         return parts if encryption is None else _encrypted(parts, encryption)
     except BaseException:
         for part in owned:
@@ -130,6 +132,7 @@ def _opened(
     index: str | VectorIndex | None,
     cache: str | KeyValue | None,
     reranker: str | Reranker | Callable[..., Any] | object | None,
+    encryption: Keyring | None,
     audit: str | Log | None,
     owned: list[Port],
 ) -> Parts:
@@ -137,7 +140,7 @@ def _opened(
     store = place if isinstance(place, Store) else registry.open_store(place)
     if store is not url:
         owned.append(store)
-    coder, cached = _embedder(_allowed(embedder, store), cache, owned)
+    coder, cached = _embedder(_allowed(embedder, store), cache, encryption, owned)
     found = getattr(store, "index", None)  # of a store that was passed with its index
     if index is not None:
         if coder is None:
@@ -247,7 +250,7 @@ def default_url() -> str:
 
 
 def _embedder(
-    given: object, cache: str | KeyValue | None, owned: list[Port]
+    given: object, cache: str | KeyValue | None, encryption: Keyring | None, owned: list[Port]
 ) -> tuple[Embedder | None, KeyValue | None]:
     coder: Embedder | None
     if given is None:
@@ -270,11 +273,11 @@ def _embedder(
         return None, None
     if coder is not given:
         owned.append(coder)
-    return _cached(coder, cache, owned)
+    return _cached(coder, cache, encryption, owned)
 
 
 def _cached(
-    coder: Embedder, cache: str | KeyValue | None, owned: list[Port]
+    coder: Embedder, cache: str | KeyValue | None, encryption: Keyring | None, owned: list[Port]
 ) -> tuple[Embedder, KeyValue | None]:
     from memwell.wrappers.cached import CachedEmbedder
 
@@ -287,7 +290,8 @@ def _cached(
         raise ConfigError(f"cache is a KeyValue or its URL such as sqlite:///cache.db, not {cache!r:.100}")
     if isinstance(cache, str) and opened is not None:
         owned.append(opened)
-    return CachedEmbedder(coder, opened), opened
+    key = b"" if encryption is None or opened is None else encryption.cache_key
+    return CachedEmbedder(coder, opened, key=key), opened
 
 
 def _local_if_available() -> Embedder | None:

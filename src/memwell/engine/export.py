@@ -7,6 +7,9 @@ Form 1::
     {"links": [[tenant, source, {link}], …]}                                   at most 1,000 a line
     {"end": true, "records": 3, "sha256": "…"}                                 digest of all lines before it
 
+The export of an encrypted memory holds the records as they are stored, encrypted, and in its first line the keys of the
+tenant, wrapped: `"keys": {…}`.
+
 An unfinished export stays beside its target as `….part` and is continued after the last record in it. `position`
 is where the store's change sequence stood when the export began: what changed since then is read again before the
 file is sealed, so that a backup holds no memory that was forgotten meanwhile. Memories that cannot be read are left
@@ -23,13 +26,16 @@ from typing import Any, Final
 
 from memwell.engine.context import Engine
 from memwell.engine.jsonl import LINE_LIMIT, path_of
+from memwell.engine.keys import encrypting
 from memwell.engine.partial_file import FORM, PartialFile
 from memwell.engine.requests import ExportRequest
 from memwell.engine.validation import check_flag, check_progress
 from memwell.errors import BackendError, Corrupt, MemwellError, NotSupported, Unavailable
-from memwell.ports import Embedding
+from memwell.ports import Embedding, Store
 from memwell.records.codec import dumps, embedding_to_json, record_to_json, version_to_json
 from memwell.records.revisions import stored_versions
+from memwell.security import tenant_keys
+from memwell.security.tenant_keys import TenantKeys
 from memwell.types import Progress, Record, Scope
 
 __all__ = ["export"]
@@ -50,8 +56,11 @@ async def export(engine: Engine, request: ExportRequest, progress: Progress | No
     scope, target, vectors = request.scope(), path_of(request.path), check_flag("vectors", request.vectors)
     check_progress(progress)
     try:
+        keys, store = None, engine.store
+        if not check_flag("plain", request.plain) and (found := encrypting(engine)) is not None:
+            keys, store = await tenant_keys.find(found.inner, scope.tenant_id), found.inner
         with PartialFile.opened(target) as file:
-            return await _Export(engine, scope, file, vectors, progress).run()
+            return await _Export(engine, store, scope, file, vectors, keys, progress).run()
     except OSError as error:
         raise BackendError(
             f"the export cannot be written: {error}; {_remedy(error)}, and run it again",
@@ -72,10 +81,19 @@ class _Export:
     """One export under way."""
 
     def __init__(
-        self, engine: Engine, scope: Scope, file: PartialFile, vectors: bool, progress: Progress | None
+        self,
+        engine: Engine,
+        store: Store,
+        scope: Scope,
+        file: PartialFile,
+        vectors: bool,
+        keys: TenantKeys | None,
+        progress: Progress | None,
     ) -> None:
         self._engine = engine
-        self._store = engine.store
+        self._store = store
+        self._keys = None if keys is None else tenant_keys.keys_to_json(keys)
+        """The keys of an encrypted export, wrapped."""
         self._scope = scope
         self._file = file
         self._vectors = vectors
@@ -130,6 +148,7 @@ class _Export:
         if (
             header is None
             or header.get("vectors") is not self._vectors
+            or header.get("keys") != self._keys
             or not self._store.capabilities.changes
         ):
             return None
@@ -170,7 +189,7 @@ class _Export:
             "position": position,
             "vectors": self._vectors,
             "at": self._engine.clock().isoformat(),
-        }
+        } | ({} if self._keys is None else {"keys": self._keys})
 
     async def _changed(self, after: int) -> tuple[int, set[str]]:
         """(position now, ids that were written or deleted since). Raises `NotSupported` when that is not known."""

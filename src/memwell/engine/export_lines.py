@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from memwell.engine.validation import LIMITS, check_id, check_link, check_stored, scope_of
 from memwell.errors import Corrupt, InvalidInput
@@ -12,7 +12,7 @@ from memwell.ports import Embed, Embedding, Insert, Operation
 from memwell.records.codec import embedding_from_json, link_from_json, record_from_json, version_from_json
 from memwell.types import Link, Record, Scope, Version
 
-__all__ = ["Line", "Links", "Memory", "line_of"]
+__all__ = ["Line", "Links", "Memory", "Opened", "line_of"]
 
 _COUNTS: Final = ("version", "access_count", "reinforced")
 _FIELDS: Final = frozenset(field.name for field in fields(Record))
@@ -59,12 +59,16 @@ class Line:
     links: tuple[Links, ...]
 
 
-def line_of(value: Mapping[str, Any]) -> Line:
+Opened: TypeAlias = Callable[[Record], Record]
+"""Decrypts a record of an encrypted export."""
+
+
+def line_of(value: Mapping[str, Any], opened: Opened | None = None) -> Line:
     """A line of an export but the first and the last. Raises `Corrupt` with the reason."""
     if not {"record", "links"} & value.keys():
         raise Corrupt("it holds neither a memory nor relationships")
     try:
-        memory = _memory(value) if "record" in value else None
+        memory = _memory(value, opened or (lambda record: record)) if "record" in value else None
         return Line(memory, tuple(_links(value.get("links", ()))))
     except Corrupt as error:
         raise Corrupt(error.message) from error
@@ -74,9 +78,10 @@ def line_of(value: Mapping[str, Any]) -> Line:
         raise Corrupt(f"it is not what an export holds: {error!r:.200}") from error
 
 
-def _memory(value: Mapping[str, Any]) -> Memory:
-    record = _checked(record_from_json(value["record"]))
-    past = tuple(version_from_json(version) for version in value.get("past", ()))
+def _memory(value: Mapping[str, Any], opened: Opened) -> Memory:
+    record = _checked(opened(record_from_json(value["record"])))
+    versions = map(version_from_json, value.get("past", ()))
+    past = tuple(replace(version, record=opened(version.record)) for version in versions)
     before = 0
     for version in past:
         old = _checked(version.record)

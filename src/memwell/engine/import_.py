@@ -5,24 +5,29 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from memwell.engine.context import Engine
-from memwell.engine.export_lines import Line, Links, Memory, line_of
+from memwell.engine.export_lines import Line, Links, Memory, Opened, line_of
 from memwell.engine.jsonl import LINE_LIMIT, lines, parsed, path_of
+from memwell.engine.keys import Encrypting, encrypting
 from memwell.engine.partial_file import FORM
 from memwell.engine.requests import ImportRequest
 from memwell.engine.validation import check_progress
-from memwell.errors import BackendError, Conflict, Corrupt, Unavailable
+from memwell.errors import BackendError, ConfigError, Conflict, Corrupt, Unavailable
 from memwell.fields import RESTORED
 from memwell.ports import Operation, SetLink
+from memwell.security import sealing, tenant_keys
+from memwell.security.cipher import TenantCipher
 from memwell.types import Imported, Progress, Record, Scope
 
 __all__ = ["import_"]
 
 _BATCH: Final = 100
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _BATCH_BYTES: Final = 4 * 2**20
 
 
@@ -35,11 +40,11 @@ async def import_(engine: Engine, request: ImportRequest, progress: Progress | N
         if not source.is_file():
             raise BackendError(f"{source} is not a file", part="memory", operation="import")
         with source.open("rb") as file:  # open until the end: what was checked is what is stored
-            check = _Check(file, source, dimensions)
+            check = _Check(file, source, dimensions, encrypting(engine))
             total = check.run()
             has_vectors = bool(check.models) and engine.store.capabilities.vectors
             served = await engine.store.serving() if has_vectors else None
-            done = await _store(engine, file, source, total, progress)
+            done = await _store(engine, file, source, check.opened, total, progress)
             if has_vectors and served is None:
                 await _serve_own(engine, check.models)
             return done
@@ -48,10 +53,15 @@ async def import_(engine: Engine, request: ImportRequest, progress: Progress | N
 
 
 async def _store(
-    engine: Engine, file: BinaryIO, source: Path, total: int, progress: Progress | None
+    engine: Engine,
+    file: BinaryIO,
+    source: Path,
+    opened: Opened | None,
+    total: int,
+    progress: Progress | None,
 ) -> Imported:
     added = present = links = expired = seen = 0
-    for batch in _batches(file, source):
+    for batch in _batches(file, source, opened):
         memories = [line.memory for line in batch if line.memory is not None]
         new, known, over = await _add(engine, memories)
         added, present, expired, seen = added + new, present + known, expired + over, seen + len(memories)
@@ -92,7 +102,12 @@ async def _dimensions(engine: Engine) -> dict[str, int]:
 class _Check:
     """The first reading of a file: its digest, and every line of it."""
 
-    def __init__(self, file: BinaryIO, source: Path, dimensions: dict[str, int]) -> None:
+    def __init__(
+        self, file: BinaryIO, source: Path, dimensions: dict[str, int], encryption: Encrypting | None
+    ) -> None:
+        self.opened: Opened | None = None
+        """Decrypts the records of an encrypted export."""
+        self._encryption = encryption
         self._file = file
         self._source = source
         self._dimensions = dimensions
@@ -121,7 +136,7 @@ class _Check:
             self._check_header(raw)
             return
         try:
-            self._check_line(line_of(_value(raw)))
+            self._check_line(line_of(_value(raw), self.opened))
         except Corrupt as error:
             raise self._damaged(error.message) from error
 
@@ -135,6 +150,21 @@ class _Check:
                 part="memory",
                 operation="import",
             )
+        if (keys := first.get("keys")) is not None:
+            self.opened = self._decrypting(keys)
+
+    def _decrypting(self, data: object) -> Opened:
+        """What opens records that were exported encrypted, with keys that the keyring can unwrap."""
+        if self._encryption is None:
+            raise ConfigError(
+                f"{self._source} is encrypted: open the memory with encryption=Keyring(…), or export with plain=True"
+            )
+        try:
+            keys = tenant_keys.keys_from_json(data, number=0, created_at=_LONG_AGO)  # type: ignore[arg-type]
+            cipher = tenant_keys.cipher_of(keys, self._encryption.keyring)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise self._damaged("the wrapped keys cannot be read") from error
+        return partial(_opened, cipher)
 
     def _check_end(self, raw: bytes, digest: str) -> None:
         if self._number == 1 and (parsed(raw) or {}).get("memwell") != "export":
@@ -172,6 +202,15 @@ class _Check:
         return Corrupt(f"{self._source} is not an export of memwell", part="memory", operation="import")
 
 
+def _opened(cipher: TenantCipher, record: Record) -> Record:
+    try:
+        return sealing.opened(cipher, record)
+    except KeyError as error:
+        raise Corrupt(f"the data key of {record.id!r} is not in the export") from error
+    except ConfigError as error:
+        raise Corrupt(f"{record.id!r} is not encrypted, unlike the export") from error
+
+
 def _value(raw: bytes) -> dict[str, object]:
     value = parsed(raw)
     if value is None:
@@ -179,7 +218,7 @@ def _value(raw: bytes) -> dict[str, object]:
     return value
 
 
-def _batches(file: BinaryIO, source: Path) -> Iterator[list[Line]]:
+def _batches(file: BinaryIO, source: Path, opened: Opened | None) -> Iterator[list[Line]]:
     """The second reading: the lines but the first and the last, some at a time."""
     batch: list[Line] = []
     size = 0
@@ -189,7 +228,7 @@ def _batches(file: BinaryIO, source: Path) -> Iterator[list[Line]]:
             raise Corrupt(f"{source} line {number} was changed while it was imported; import it again")
         if "memwell" in value or "end" in value:
             continue
-        batch.append(line_of(value))
+        batch.append(line_of(value, opened))
         size += len(raw)
         if len(batch) == _BATCH or size >= _BATCH_BYTES:
             yield batch

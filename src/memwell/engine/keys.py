@@ -21,26 +21,36 @@ from memwell.security.receipts import Receipt, signed
 from memwell.security.tenant_keys import KEYS_TENANT, TenantKeys
 from memwell.types import KeyStatus, Progress, Rotated, Scope, Trace
 
-__all__ = ["key_status", "rotate_keys", "shred"]
+__all__ = ["Encrypting", "encrypting", "key_status", "rotate_keys", "shred"]
 
 _BATCH: Final = 500
 
 
-class _Encrypted(Protocol):
+class Encrypting(Protocol):
     """What encrypts the store: `memwell.wrappers.encrypted.Encrypted`."""
 
     inner: Store
     keyring: Keyring
 
-    def forget_keys(self) -> None: ...
+    def forget_keys(self) -> None:
+        """Drop what was decrypted from the memory of this process."""
+        ...
 
 
-def _encrypted(engine: Engine) -> _Encrypted:
+def encrypting(engine: Engine) -> Encrypting | None:
+    """What encrypts the store; `None` without encryption."""
     part: Any = engine.store
     while part is not None:
         if isinstance(getattr(part, "keyring", None), Keyring):
-            return cast("_Encrypted", part)
+            return cast("Encrypting", part)
         part = getattr(part, "inner", None)
+    return None
+
+
+def _encrypted(engine: Engine) -> Encrypting:
+    found = encrypting(engine)
+    if found is not None:
+        return found
     raise NotSupported("this memory is not encrypted: it has no keys; open it with encryption=Keyring(…)")
 
 
@@ -74,7 +84,7 @@ async def rotate_keys(engine: Engine, progress: Progress | None) -> Rotated:
     return Rotated(first=found.keyring.first.id, tenants=tenants, rewrapped=rewrapped)
 
 
-async def _rotated(found: _Encrypted, keys: TenantKeys | None, now: datetime) -> bool:
+async def _rotated(found: Encrypting, keys: TenantKeys | None, now: datetime) -> bool:
     """Wrap the keys of one tenant by the first master key; whether that was necessary."""
     while keys is not None:
         if keys.masters <= {found.keyring.first.id}:
@@ -116,7 +126,7 @@ async def shred(engine: Engine, request: ShredRequest) -> Receipt:
     return done
 
 
-async def _destroy(found: _Encrypted, tenant: str, now: datetime) -> None:
+async def _destroy(found: Encrypting, tenant: str, now: datetime) -> None:
     """Replace a tenant's keys by a note of when they were destroyed. From here on nothing of it can be read."""
     while True:
         keys = await tenant_keys.find(found.inner, tenant)

@@ -321,6 +321,7 @@ class ExportRequest(OwnedRequest):
 
     path: str | PathLike[str]
     vectors: bool = True
+    plain: bool = False
 
 
 @dataclass(slots=True, kw_only=True)

@@ -41,7 +41,8 @@ class AsyncUpkeep(AsyncFace):
         return await upkeep.health(self._engine)
 
     async def export(
-        self, path: str | PathLike[str], *, vectors: bool = True, progress: Progress | None = None,
+        self, path: str | PathLike[str], *, vectors: bool = True, plain: bool = False,
+        progress: Progress | None = None,
         tenant_id: str | None = None, user_id: str | None = None, agent_id: str | None = None,
         session_id: str | None = None, namespace: str | None = None,
     ) -> int:  # fmt: skip
@@ -50,6 +51,8 @@ class AsyncUpkeep(AsyncFace):
         - `path`: the file. It appears under this name only when it is complete. An export cut short is continued by the
           next call with the same path and scope.
         - `vectors`: whether to write the vectors; without them an import embeds again.
+        - `plain`: whether to write what an encrypted memory says as plain text. Otherwise its export is as encrypted as
+          its store, and needs one of its master keys to be imported.
         - `progress(done, total)`: called along the way.
         - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: export only the memories of this scope.
 
@@ -58,7 +61,7 @@ class AsyncUpkeep(AsyncFace):
         from memwell.engine import export
 
         request = ExportRequest(
-            path=path, vectors=vectors, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
+            path=path, vectors=vectors, plain=plain, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
             session_id=session_id, namespace=namespace,
         )  # fmt: skip
         return await export.export(self._engine, request, progress)
@@ -164,7 +167,8 @@ class Upkeep(Face):
         return self._run(self._memory.health())
 
     def export(
-        self, path: str | PathLike[str], *, vectors: bool = True, progress: Progress | None = None,
+        self, path: str | PathLike[str], *, vectors: bool = True, plain: bool = False,
+        progress: Progress | None = None,
         tenant_id: str | None = None, user_id: str | None = None, agent_id: str | None = None,
         session_id: str | None = None, namespace: str | None = None,
     ) -> int:  # fmt: skip
@@ -173,13 +177,15 @@ class Upkeep(Face):
         - `path`: the file. It appears under this name only when it is complete. An export cut short is continued by the
           next call with the same path and scope.
         - `vectors`: whether to write the vectors; without them an import embeds again.
+        - `plain`: whether to write what an encrypted memory says as plain text. Otherwise its export is as encrypted as
+          its store, and needs one of its master keys to be imported.
         - `progress(done, total)`: called along the way.
         - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: export only the memories of this scope.
 
         Raises `BackendError` if the file cannot be written.
         """
         call = self._memory.export(
-            path, vectors=vectors, progress=progress, tenant_id=tenant_id, user_id=user_id,
+            path, vectors=vectors, plain=plain, progress=progress, tenant_id=tenant_id, user_id=user_id,
             agent_id=agent_id, session_id=session_id, namespace=namespace,
         )  # fmt: skip
         return self._run(call)

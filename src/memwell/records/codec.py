@@ -21,7 +21,7 @@ from memwell.frozen import EMPTY, FrozenDict, freeze
 from memwell.ports import Embedding, Insert
 from memwell.records.compiled import values_of
 from memwell.records.faults import faults
-from memwell.sealed import identity, visible
+from memwell.sealed import identity, mark_of
 from memwell.types import Link, Record, Scope, Version
 
 __all__ = [
@@ -93,12 +93,12 @@ _digested: Callable[[Record], tuple[str | None, ...]] = values_of(
     {
         "content": "identity(value)",
         "count": "str(value)",
-        "metadata": "ordered(visible(value)) if value else None",
+        "metadata": "(mark_of(value) or ordered(value)) if value else None",
         "share": "repr(value)",
         "tags": "dumps(value) if value else None",
         "time": "value.isoformat()",
     },
-    {"dumps": dumps, "identity": identity, "ordered": _ordered.encode, "visible": visible},
+    {"dumps": dumps, "identity": identity, "mark_of": mark_of, "ordered": _ordered.encode},
 )
 
 

@@ -14,13 +14,16 @@ import os
 from collections.abc import Mapping
 from typing import Any, Final
 
+from memwell._forks import fork_safe
 from memwell.errors import ConfigError, Corrupt
+from memwell.frozen import FrozenDict, FrozenList
 from memwell.security.keyring import NONCE, aesgcm
 
 __all__ = ["TenantCipher"]
 
 _TERM: Final = 6
-"""Bytes of the hash of a term: two of 100,000 different terms of a tenant meet once in 56,000 tenants."""
+"""Characters of the hash of a term, each of 6 bits: of 100,000 different terms, two are alike in one tenant of 14."""
+_DRAWN: Final = 64
 _REMEMBERED: Final = 50_000
 """Terms and speakers whose hashes are remembered."""
 
@@ -34,7 +37,7 @@ class TenantCipher:
         self.tenant = tenant
         self.current = current
         self._bound = tenant.encode()
-        self._keys = {name: derived(index, name) for name in ("terms", "content", "metadata")}
+        self._keys = {name: derived(index, name) for name in ("terms", "content", "metadata", "marks")}
         self._siv = _siv(derived(index, "speaker-1") + derived(index, "speaker-2"))
         self._ciphers = {name: aesgcm(derived(key, "encrypt")) for name, key in data.items()}
         self._terms: dict[str, str] = {}
@@ -45,7 +48,7 @@ class TenantCipher:
 
     def encrypt(self, text: str, id: str, field: str, more: str = "") -> str:
         """`KEY.BASE64` of a text of a record, bound to tenant, record, field and `more`."""
-        nonce = os.urandom(NONCE)
+        nonce = _nonce()
         sealed = self._ciphers[self.current].encrypt(nonce, text.encode(), self._context(id, field, more))
         return f"{self.current}.{binascii.b2a_base64(nonce + sealed, newline=False).decode()}"
 
@@ -66,17 +69,30 @@ class TenantCipher:
             ) from error
 
     def term(self, term: str) -> str:
-        """The keyed hash of an index term: 8 characters."""
+        """The keyed hash of an index term: 6 characters."""
         found = self._terms.get(term)
         if found is None:
             raw = hashlib.blake2b(term.encode(), key=self._keys["terms"], digest_size=_TERM).digest()
-            found = base64.urlsafe_b64encode(raw).decode()
+            found = base64.urlsafe_b64encode(raw).decode()[:_TERM]
             _remember(self._terms, term, found)
         return found
 
+    def terms(self, lexemes: str) -> str:
+        """Index terms joined by spaces, each as its keyed hash."""
+        words = lexemes.split(" ") if lexemes else ()
+        try:
+            return " ".join(map(self._terms.__getitem__, words))
+        except KeyError:
+            return " ".join(map(self.term, words))
+
     def fingerprint(self, content: str) -> str:
-        """The keyed hash of a content: 32 characters."""
-        raw = hashlib.blake2b(content.encode(), key=self._keys["content"], digest_size=24).digest()
+        """The keyed hash of a content: 20 characters."""
+        raw = hashlib.blake2b(content.encode(), key=self._keys["content"], digest_size=15).digest()
+        return base64.urlsafe_b64encode(raw).decode()
+
+    def mark(self, text: str) -> str:
+        """The keyed hash of metadata as JSON text: 16 characters."""
+        raw = hashlib.blake2b(text.encode(), key=self._keys["marks"], digest_size=12).digest()
         return base64.urlsafe_b64encode(raw).decode()
 
     def value(self, value: Any, path: str = "") -> Any:
@@ -84,11 +100,11 @@ class TenantCipher:
         if value is None:
             return None
         if isinstance(value, Mapping):
-            return {key: self.value(each, f"{path}\0{key}") for key, each in value.items()}
+            return FrozenDict({key: self.value(each, f"{path}\0{key}") for key, each in value.items()})
         if isinstance(value, list | tuple):
-            return [self.value(each, path) for each in value]
+            return FrozenList([self.value(each, path) for each in value])
         text = f"{path}\0{_canonical(value)}".encode()
-        raw = hashlib.blake2b(text, key=self._keys["metadata"], digest_size=15).digest()
+        raw = hashlib.blake2b(text, key=self._keys["metadata"], digest_size=12).digest()
         return "~" + base64.urlsafe_b64encode(raw).decode()
 
     def speaker(self, name: str) -> str:
@@ -117,6 +133,20 @@ class TenantCipher:
 
     def _context(self, id: str, field: str, more: str) -> bytes:
         return b"\0".join((self._bound, id.encode(), field.encode(), more.encode()))
+
+
+_nonces: list[bytes] = []
+"""Random numbers drawn in advance, each used once; a forked child draws its own."""
+fork_safe(_nonces.clear)
+
+
+def _nonce() -> bytes:
+    try:
+        return _nonces.pop()
+    except IndexError:
+        drawn = os.urandom(NONCE * _DRAWN)
+        _nonces.extend(drawn[at : at + NONCE] for at in range(NONCE, len(drawn), NONCE))
+        return drawn[:NONCE]
 
 
 def derived(key: bytes, name: str) -> bytes:

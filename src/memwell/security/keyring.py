@@ -55,6 +55,7 @@ class LocalKey(_Secret):
 
     def __init__(self, secret: str | bytes) -> None:
         self._cipher = aesgcm(raw := _key_bytes(secret))
+        self.cache_key = hashlib.blake2b(raw, digest_size=32, person=b"memwell-cache").digest()
         self.id = hashlib.blake2b(raw, digest_size=6, person=b"memwell-master").hexdigest()
 
     def __repr__(self) -> str:
@@ -174,6 +175,18 @@ class Keyring(_Secret):
     def first(self) -> MasterKey:
         """The key that wraps what is new."""
         return self._first
+
+    @property
+    def cache_key(self) -> bytes:
+        """What hashes the texts whose embeddings are cached; another one after a rotation. Raises `ConfigError` for a
+        `KeyService`.
+        """
+        if not isinstance(self._first, LocalKey):
+            raise ConfigError(
+                "cache= keeps hashes of texts, which need a key in this process: omit cache=, or put a key before the"
+                " KeyService"
+            )
+        return self._first.cache_key
 
     @property
     def ids(self) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any, Final
@@ -10,9 +11,10 @@ from typing import Any, Final
 from memwell import filters
 from memwell.errors import ConfigError, Corrupt, InvalidInput, NotSupported
 from memwell.filters import And, Choices, Clause, Node, Not, Or
-from memwell.frozen import EMPTY
+from memwell.frozen import EMPTY, FrozenDict
 from memwell.ports.store.search import Features
-from memwell.records.codec import dumps, json_mapping
+from memwell.records.codec import json_mapping
+from memwell.records.compiled import compiled
 from memwell.retrieval.analysis.features import lexemes_and_signals_of, read_signals, speaker_in
 from memwell.sealed import ENTRY, Envelope
 from memwell.security.cipher import TenantCipher
@@ -29,7 +31,9 @@ __all__ = [
     "sealed_where",
 ]
 
-_NAMES: Final = tuple(f.name for f in fields(Record) if f.name not in ("content", "metadata"))
+_ordered: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+_NAMES: Final = [f.name for f in fields(Record) if f.name not in ("content", "metadata")]
+_REST: Final = ", ".join(f"{name}=record.{name}" for name in _NAMES)
 
 
 def sealed(cipher: TenantCipher, record: Record) -> Record:
@@ -49,7 +53,7 @@ def sealed_content(
 ) -> str:
     """The envelope of a content, with its index terms and signals."""
     lexemes, line = lexemes_and_signals_of(content, EMPTY, created_at, in_session=in_session)
-    terms = " ".join(map(cipher.term, lexemes.split(" "))) if lexemes else ""
+    terms = cipher.terms(lexemes)
     signals = _signals(cipher, line, id) if line else ""
     fingerprint = cipher.fingerprint(content)
     ciphertext = cipher.encrypt(content, id, "content", f"{fingerprint}\n{signals}\n{terms}")
@@ -80,7 +84,9 @@ def sealed_metadata(cipher: TenantCipher, metadata: Mapping[str, Any], id: str) 
         raise InvalidInput(f"the metadata key {ENTRY!r} is used by the encryption; choose another name")
     speaker = speaker_in(metadata)
     token = cipher.speaker(speaker) if speaker else ""
-    return {**cipher.value(metadata), ENTRY: f"{token}:{cipher.encrypt(dumps(metadata), id, 'metadata')}"}
+    text = _ordered.encode(metadata)
+    entry = f"{token}:{cipher.mark(text)}:{cipher.encrypt(text, id, 'metadata')}"
+    return FrozenDict({**cipher.value(metadata), ENTRY: entry})
 
 
 def opened(cipher: TenantCipher, record: Record) -> Record:
@@ -108,12 +114,14 @@ def metadata_of(cipher: TenantCipher, record: Record) -> Mapping[str, Any]:
             f"the metadata of memory {record.id!r} lost their ciphertext; restore it from a backup, or forget it",
             part="encrypted",
         )
-    return json_mapping(cipher.decrypt(entry.partition(":")[2], record.id, "metadata"))
+    return json_mapping(cipher.decrypt(entry.rpartition(":")[2], record.id, "metadata"))
 
 
-def with_text(record: Record, content: str, metadata: Mapping[str, Any]) -> Record:
-    """The record with another content and other metadata; quicker than `dataclasses.replace`."""
-    return Record(content=content, metadata=metadata, **{name: getattr(record, name) for name in _NAMES})
+with_text: Final[Callable[[Record, str, Mapping[str, Any]], Record]] = compiled(
+    f"lambda record, content, metadata: Record(content=content, metadata=metadata, {_REST})",
+    {"Record": Record},
+)
+"""The record with another content and other metadata; quicker than `dataclasses.replace`."""
 
 
 # --------------------------------------------------------------------------------------------------- filters

@@ -33,6 +33,8 @@ __all__ = [
     "destroyed",
     "every",
     "find",
+    "keys_from_json",
+    "keys_to_json",
     "remove_older",
     "rewrapped",
     "store_next",
@@ -185,15 +187,32 @@ def _context(tenant: str, name: str) -> bytes:
     return f"{tenant}\0{name}".encode()
 
 
+def keys_to_json(keys: TenantKeys) -> dict[str, Any]:
+    """The wrapped keys of a tenant, for a record or an export."""
+    return {
+        "tenant": keys.tenant,
+        "current": keys.current,
+        "keys": [[one.name, one.master, one.key] for one in keys.keys],
+        "destroyed_at": keys.destroyed_at.isoformat() if keys.destroyed_at else None,
+    }
+
+
+def keys_from_json(data: Mapping[str, Any], *, number: int, created_at: datetime) -> TenantKeys:
+    """The inverse of `keys_to_json`. Raises `LookupError`, `TypeError` or `ValueError` for anything else."""
+    rows: Sequence[Sequence[str]] = data["keys"]
+    gone = data["destroyed_at"]
+    return TenantKeys(
+        tenant=data["tenant"],
+        number=number,
+        current=data["current"],
+        keys=tuple(Wrapped(name=name, master=master, key=key) for name, master, key in rows),
+        created_at=created_at,
+        destroyed_at=datetime.fromisoformat(gone) if gone else None,
+    )
+
+
 def _record(keys: TenantKeys) -> Record:
-    body = dumps(
-        {
-            "tenant": keys.tenant,
-            "current": keys.current,
-            "keys": [[one.name, one.master, one.key] for one in keys.keys],
-            "destroyed_at": keys.destroyed_at.isoformat() if keys.destroyed_at else None,
-        }
-    ).encode()
+    body = dumps(keys_to_json(keys)).encode()
     envelope = Envelope(hashlib.blake2b(body, digest_size=24).hexdigest(), base64.b64encode(body).decode())
     prefix = hashlib.blake2b(keys.tenant.encode(), digest_size=16).hexdigest()
     return Record(
@@ -211,16 +230,8 @@ def _read(record: Record) -> TenantKeys:
         envelope = Envelope.read(record.content)
         assert envelope is not None
         data: Mapping[str, Any] = loads(base64.b64decode(envelope.ciphertext).decode())
-        rows: Sequence[Sequence[str]] = data["keys"]
-        gone = data["destroyed_at"]
-        return TenantKeys(
-            tenant=data["tenant"],
-            number=int(record.id.rpartition("-")[2]),
-            current=data["current"],
-            keys=tuple(Wrapped(name=name, master=master, key=key) for name, master, key in rows),
-            created_at=record.created_at,
-            destroyed_at=datetime.fromisoformat(gone) if gone else None,
-        )
+        number = int(record.id.rpartition("-")[2])
+        return keys_from_json(data, number=number, created_at=record.created_at)
     except (AssertionError, LookupError, TypeError, ValueError) as error:
         raise Corrupt(
             f"the stored keys of tenant {record.user_id!r} cannot be read; restore the store from a backup",

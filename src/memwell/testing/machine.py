@@ -316,7 +316,7 @@ class MemoryMachine(RuleBasedStateMachine):
         """Into a new memory, which then holds the same."""
         self.files += 1
         path = Path(self.folder.name) / f"{self.files}.jsonl"
-        count = self.subject.export(path, tenant_id=tenant)
+        count = self.subject.export(path, plain=True, tenant_id=tenant)
         with Memory("memory://", embedder=None, clock=self.clock) as copy:
             done = copy.import_(path)
             assert done.added == count

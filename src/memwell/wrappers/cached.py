@@ -54,9 +54,12 @@ class CachedEmbedder(Embedder):
         capacity: int = 20_000,
         limit: int = 32 << 20,
         ttl: float | None = None,
+        key: bytes = b"",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`limit` is in bytes; `ttl` is how many seconds the KeyValue keeps an entry, `None` for ever."""
+        """`limit` is in bytes; `ttl` is how many seconds the KeyValue keeps an entry, `None` for ever. With a `key` (up
+        to 64 bytes) the KeyValue's keys do not tell which texts were embedded.
+        """
         if capacity < 0 or limit < 0:
             raise ConfigError("capacity and limit are at least 0", part=self.part)
         self.inner = embedder
@@ -67,6 +70,7 @@ class CachedEmbedder(Embedder):
         self.misses = 0
         """Texts that the embedder was asked for, so far."""
         self._ttl = ttl
+        self._key = key
         self._clock = clock
         self._retry_at = 0.0
         """When the KeyValue is asked again."""
@@ -188,7 +192,9 @@ class CachedEmbedder(Embedder):
 
     def _digest(self, text: str, kind: Kind) -> Digest:
         person = b"" if self.symmetric else kind.encode()
-        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=32, person=person).digest()
+        return hashlib.blake2b(
+            text.encode("utf-8", "surrogatepass"), digest_size=32, person=person, key=self._key
+        ).digest()
 
     def _keys(self, digests: Sequence[Digest], kind: Kind) -> dict[str, Digest]:
         """Key in the KeyValue → digest."""

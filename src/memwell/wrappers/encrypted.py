@@ -28,7 +28,8 @@ from memwell.ports import (
 from memwell.ports.store.outlines import Outline
 from memwell.ports.store.search import Features, Found, Search
 from memwell.ports.store.visibility import EVER
-from memwell.sealed import Envelope
+from memwell.records.codec import digest
+from memwell.sealed import Envelope, mark_of
 from memwell.security import sealing, tenant_keys
 from memwell.security.cipher import TenantCipher
 from memwell.security.keyring import SIZE, Keyring
@@ -89,12 +90,17 @@ class Encrypted(StoreWrapper):
 
     async def _known(self, tenant: str) -> TenantCipher | None:
         """The cipher of a tenant; `None` when it has no keys yet. Raises `NotFound` when they were destroyed."""
-        kept = self._ciphers.get(tenant)
-        if kept is not None and time.monotonic() < kept[1]:
-            return kept[0]
+        kept = self._trusted(tenant)
+        if kept is not None:
+            return kept
         _check_tenant(tenant)
         stored = await tenant_keys.find(self.inner, tenant)
         return None if stored is None or stored.destroyed_at else self._trust(stored)
+
+    def _trusted(self, tenant: str) -> TenantCipher | None:
+        """The cipher of a tenant whose keys were read a short time ago."""
+        kept = self._ciphers.get(tenant)
+        return kept[0] if kept is not None and time.monotonic() < kept[1] else None
 
     def _trust(self, stored: tenant_keys.TenantKeys) -> TenantCipher:
         cipher = tenant_keys.cipher_of(stored, self.keyring)
@@ -140,9 +146,19 @@ class Encrypted(StoreWrapper):
 
     async def _write(self, operations: Sequence[Operation], now: datetime) -> list[Any]:
         batch = _Batch(now, await self._stored(operations, now))
-        prepared = [await self._operation(operation, batch) for operation in operations]
+        prepared: list[Operation] = []
+        for operation in operations:
+            if isinstance(operation, Insert):
+                insert = self._insert(operation, await self._for(operation))
+                batch.note(insert.record)
+                prepared.append(insert)
+            else:
+                prepared.append(await self._operation(operation, batch))
         results = await super()._write(prepared, now)
-        return [await self._result(*each) for each in zip(operations, prepared, results, strict=True)]
+        return [
+            result if not isinstance(given, Insert | Update) else await self._result(given, written, result)
+            for given, written, result in zip(operations, prepared, results, strict=True)
+        ]
 
     async def _stored(self, operations: Sequence[Operation], now: datetime) -> dict[_Name, list[Record]]:
         """The records, as they are stored, whose text or vectors the operations change."""
@@ -161,18 +177,13 @@ class Encrypted(StoreWrapper):
 
     async def _operation(self, operation: Operation, batch: _Batch) -> Operation:
         """An operation as the store inside gets it."""
-        if isinstance(operation, Insert):
-            insert = await self._insert(operation)
-            batch.note(insert.record)
-            return insert
         if isinstance(operation, Update):
             return await self._update(operation, batch)
         if isinstance(operation, Embed):
             cipher = await self._reading(operation.tenant_id)
             content = batch.content(cipher, operation.tenant_id, operation.id, operation.content)
             return replace(operation, content=content)
-        if isinstance(operation, Touch):
-            _check_tenant(operation.tenant_id)
+        if isinstance(operation, Touch | Insert):
             return operation
         _check_tenant(operation.scope.tenant_id)
         if isinstance(operation, Delete) and operation.where is not None:
@@ -181,16 +192,21 @@ class Encrypted(StoreWrapper):
             return replace(operation, where=where)
         return operation
 
-    async def _insert(self, insert: Insert) -> Insert:
+    async def _for(self, insert: Insert) -> TenantCipher:
+        """The cipher for a new record."""
+        tenant = insert.record.scope.tenant_id
+        return self._trusted(tenant) or await self._writing(tenant)
+
+    def _insert(self, insert: Insert, cipher: TenantCipher) -> Insert:
         record = insert.record
         kept = self._sealed.get(id(record))
         if kept is not None:
-            return replace(insert, record=kept[1], digest=None)
-        cipher = await self._writing(record.scope.tenant_id)
-        past = tuple(
+            return replace(insert, record=kept[1], digest=digest(kept[1]))
+        past = insert.past and tuple(
             replace(version, record=sealing.sealed(cipher, version.record)) for version in insert.past
         )
-        return replace(insert, record=sealing.sealed(cipher, record), digest=None, past=past)
+        made = sealing.sealed(cipher, record)
+        return replace(insert, record=made, digest=digest(made), past=past)
 
     async def _update(self, update: Update, batch: _Batch) -> Update:
         """Content and metadata sealed; what is there already stays as it is stored, so that it counts as unchanged."""
@@ -210,23 +226,23 @@ class Encrypted(StoreWrapper):
                 cipher, changes["content"], stored.id, created_at=stored.created_at, in_session=spoken
             )
         if "metadata" in changes:
-            same = (await self._opened([stored]))[0].metadata == changes["metadata"]
             made = sealing.sealed_metadata(cipher, changes["metadata"], stored.id)
+            same = made and mark_of(made) == mark_of(stored.metadata)
             changes["metadata"] = stored.metadata if same else made
         batch.note(replace(stored, **{name: changes[name] for name in _TEXTS & changes.keys()}))
         return replace(update, changes=changes)
 
-    async def _result(self, given: Operation, written: Operation, result: Any) -> Any:
-        if not isinstance(given, Insert | Update):
-            return result
+    async def _result(self, given: Operation, written: Operation, result: Record) -> Record:
         if isinstance(given, Insert) and isinstance(written, Insert):
             self._sealed.pop(id(given.record), None)
+            if result is written.record:
+                return given.record
             if result.content == written.record.content:
                 return sealing.with_text(result, given.record.content, given.record.metadata)
         return (await self._opened([result]))[0]
 
     async def _duplicates(self, inserts: Sequence[Insert], now: datetime) -> list[bool]:
-        prepared = [await self._insert(insert) for insert in inserts]
+        prepared = [self._insert(insert, await self._for(insert)) for insert in inserts]
         if len(self._sealed) > _REMEMBERED:
             self._sealed.clear()
         for given, made in zip(inserts, prepared, strict=True):

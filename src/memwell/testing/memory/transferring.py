@@ -146,7 +146,7 @@ class Transferring(MemorySuite):
             whole[: len(whole) // 2],
             b"".join(lines[:-1]),
             b"".join(lines[:2] + lines[3:]),
-            whole.replace(b"apple", b"apply", 1),
+            whole.replace(b'"category":"c"', b'"category":"d"', 1),
             whole + b"{}\n",
             whole.replace(b'"form":1', b'"form":2', 1),
         ]
