@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterator
 from datetime import date
 from functools import cache
-from typing import Final
+from typing import Final, TypeAlias
 
 from memwell.ports.store.search import Interval
 from memwell.retrieval.analysis.calendar_words import MONTHS, SHORT_MONTHS, WEEKDAYS
@@ -127,6 +127,10 @@ _QUALIFIERS: Final = frozenset(
     [*_STEPS, *"vor hace ha for acum fa geleden sedan siden назад once sitten ezelott temu".split(), "il"]
 )
 """Words without which a unit is no time."""
+_DIGIT: Final = re.compile("[0-9]")
+_MARGIN: Final = 48
+"""Characters on both sides of a word within which the rest of a time stands."""
+Stretch: TypeAlias = tuple[int, int]
 _CJK_DATE: Final = re.compile(
     r"(?:(?<!\d)(\d{4}) ?[年년] ?)(?:(\d\d?) ?[月월] ?(?:(\d\d?) ?[日号號일])?)?"
     r"|(?<!\d)(\d\d?) ?[月월] ?(\d\d?) ?[日号號일]"
@@ -144,6 +148,12 @@ def _months() -> dict[str, int]:
 def _all_months() -> dict[str, int]:
     """With the short names, which count beside a day and a year only."""
     return _numbered(SHORT_MONTHS) | _months()
+
+
+@cache
+def _short_months() -> frozenset[str]:
+    """Short names of months that are no words of time without a number."""
+    return frozenset(_all_months()) - frozenset(_months()) - frozenset(_weekdays()) - named_words()
 
 
 @cache
@@ -222,12 +232,31 @@ def mentions(low: str, text: str) -> Iterator[Mention]:
     pieces = PIECE.findall(low)
     seen = triggers().intersection(pieces)
     counted = not seen.isdisjoint(_UNITS) and not _QUALIFIERS.isdisjoint(pieces)
-    if not counted and seen <= _UNITS.keys():  # "for years" is no time
+    if not counted:  # "for years" is no time
+        seen -= _UNITS.keys()
+    if seen <= _short_months() and _DIGIT.search(low) is None:
         return
-    yield from _dates(low)
-    yield from _words(low, text if len(text) == len(low) else low)
-    if counted:
-        yield from _ago(low)
+    for stretch in _stretches(low, seen):
+        yield from _dates(low, stretch)
+        yield from _words(low, text if len(text) == len(low) else low, stretch)
+        if counted:
+            yield from _ago(low, stretch)
+
+
+def _stretches(low: str, seen: frozenset[str]) -> list[Stretch]:
+    """Start and end of the parts of a text around these words, in order; they begin and end at blanks."""
+    found: list[Stretch] = []
+    for place in sorted(match.start() for word in seen for match in re.finditer(re.escape(word), low)):
+        if found and place + _MARGIN <= found[-1][1]:
+            continue
+        start = low.rfind(" ", 0, max(0, place - _MARGIN)) + 1
+        end = low.find(" ", place + _MARGIN)
+        end = len(low) if end < 0 else end
+        if found and start <= found[-1][1]:
+            found[-1] = found[-1][0], end
+        else:
+            found.append((start, end))
+    return found
 
 
 def _cjk_mentions(low: str) -> Iterator[Mention]:
@@ -243,24 +272,24 @@ def _cjk_mentions(low: str) -> Iterator[Mention]:
         yield Mention(match.start(), match.end(), True, _named(_CJK_DAYS[match[0]]))
 
 
-def _dates(low: str) -> Iterator[Mention]:
-    for match in _DATE.finditer(low):
+def _dates(low: str, stretch: Stretch) -> Iterator[Mention]:
+    for match in _DATE.finditer(low, *stretch):
         known = _all_months() if match[3] else _months()
         if (month := known.get(match[2])) is not None:
             year = int(match[3]) if match[3] else None
             yield Mention(match.start(), match.end(), year is not None, _dated(year, month, int(match[1])))
-    for match in _MONTH_FIRST.finditer(low):
+    for match in _MONTH_FIRST.finditer(low, *stretch):
         if (month := _months().get(match[2])) is not None:
             year = int(match[1]) if match[1] else None
             yield Mention(match.start(), match.end(), year is not None, _dated(year, month, int(match[3])))
-    for match in _MONTH_YEAR.finditer(low):
+    for match in _MONTH_YEAR.finditer(low, *stretch):
         if (month := _months().get(match[1])) is not None:
             yield Mention(match.start(), match.end(), True, _dated(int(match[2]), month, None))
 
 
-def _words(low: str, text: str) -> Iterator[Mention]:
+def _words(low: str, text: str, stretch: Stretch) -> Iterator[Mention]:
     """Named days, weekdays, units and bare months, by one or two words and their neighbours."""
-    words = list(_WORD.finditer(low))
+    words = list(_WORD.finditer(low, *stretch))
     for at, word in enumerate(words):
         before = words[at - 1][0] if at else ""
         for length in (3, 2, 1):
@@ -309,8 +338,8 @@ def _beside(words: list[re.Match[str]], at: int) -> Iterator[Mention]:
         yield Mention(start, end, True, lambda ref: unit_span(unit, ref, step))
 
 
-def _ago(low: str) -> Iterator[Mention]:
-    for match in _AGO.finditer(low):
+def _ago(low: str, stretch: Stretch) -> Iterator[Mention]:
+    for match in _AGO.finditer(low, *stretch):
         number, unit = match[1] or match[3], _UNITS.get(match[2] or match[4])
         count = int(number) if number.isdigit() else _COUNTS.get(number)
         if unit is not None and count is not None:
