@@ -88,10 +88,12 @@ def _mentions(text: str, terms: Collection[str] | None = None) -> list[Mention]:
 
 def _parted(mentions: list[Mention]) -> list[Mention]:
     kept: list[Mention] = []
-    for each in sorted(mentions, key=lambda one: one.start - one.end):
-        if all(each.end <= other.start or other.end <= each.start for other in kept):
+    for each in sorted(mentions, key=lambda one: (one.start, -one.end)):
+        if not kept or kept[-1].end <= each.start:
             kept.append(each)
-    return sorted(kept, key=lambda one: one.start)
+        elif each.end - each.start > kept[-1].end - kept[-1].start:
+            kept[-1] = each
+    return kept
 
 
 def _has_no_time(text: str, terms: Collection[str]) -> bool:

@@ -28,7 +28,7 @@ from memwell.retrieval.analysis.days import (
     year_span,
 )
 
-__all__ = ["PIECE", "mentions", "named_words", "plain", "triggers"]
+__all__ = ["CJK_DAYS", "PIECE", "mentions", "named_words", "plain", "triggers"]
 
 _NAMED_DAYS: Final = {
     "gestern": -1, "vorgestern": -2, "heute": 0, "ubermorgen": 2,
@@ -135,7 +135,7 @@ _CJK_DATE: Final = re.compile(
     r"(?:(?<!\d)(\d{4}) ?[年년] ?)(?:(\d\d?) ?[月월] ?(?:(\d\d?) ?[日号號일])?)?"
     r"|(?<!\d)(\d\d?) ?[月월] ?(\d\d?) ?[日号號일]"
 )
-_CJK_WORDS: Final = re.compile("|".join(sorted(_CJK_DAYS, key=len, reverse=True)))
+CJK_DAYS: Final = re.compile("|".join(sorted(_CJK_DAYS, key=len, reverse=True)))
 _CJK: Final = re.compile("[年월월月年昨今明前后어오내그모一年]")
 
 
@@ -268,7 +268,7 @@ def _cjk_mentions(low: str) -> Iterator[Mention]:
         yield Mention(
             match.start(), match.end(), year is not None, _dated(year, month or other_month, day or other_day)
         )
-    for match in _CJK_WORDS.finditer(low):
+    for match in CJK_DAYS.finditer(low):
         yield Mention(match.start(), match.end(), True, _named(_CJK_DAYS[match[0]]))
 
 
