@@ -12,7 +12,7 @@ from memwell import AsyncMemory, Event, InvalidInput, Memory, NotSupported, Owne
 from memwell.fields import SCOPE
 
 WHOLE_STORE = {"doctor", "repair", "sweep", "import_", "reembed", "verify_audit", "audit_head"}
-WHOLE_STORE |= {"rotate_keys", "key_status", "shred", "apply"}
+WHOLE_STORE |= {"rotate_keys", "key_status", "shred"}
 FREE = {"on", "health", "close"}
 
 

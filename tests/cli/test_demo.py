@@ -47,6 +47,8 @@ def test_it_fits_the_terminal(cli: Call, columns: str, monkeypatch: pytest.Monke
     assert max(len(line) for line in done.out.splitlines()) <= int(columns)
     assert "82 turns" in done.out
     assert "words only" in done.out
+    assert "✓ rows: gone" in done.out
+    assert "complete, signed (hmac-sha256)" in done.out
 
 
 def test_it_keeps_the_file_when_asked_and_may_be_repeated(cli: Call, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from memwell.cli.shared import Cli
 from memwell.cli.transfer import Result, store
 from memwell.cli.views import bar, hit_to_json, marked
 from memwell.errors import InvalidInput
+from memwell.security.signing import new_key
 from memwell.sync import Memory
 from memwell.types import Hit
 
@@ -60,12 +61,14 @@ def demo(
         missing = remedy(cli.settings.model_dir) if cli.settings.embedder == "auto" else None
         embedder = None if missing else cli.embedder()
         url = f"sqlite:///{quote(str(Path(path).absolute()))}"
-        memory = stack.enter_context(Memory(url, embedder=embedder))
+        memory = stack.enter_context(Memory(url, embedder=embedder, receipts=new_key("hmac")))
         memory.health()  # loads the model, so that it is not counted as the first question's time
         result, seconds = _store(memory, script["conversation"])
         if not cli.out.as_json:
             _opening(cli.out, script, result, seconds, embedder is not None, missing)
         answers = [_ask(cli, memory, question) for question in script["questions"]]
+        if not cli.out.as_json:
+            _erase(cli.out, memory)
     _closing(cli.out, answers, keep)
 
 
@@ -88,6 +91,23 @@ def _ask(cli: Cli, memory: Memory, question: str) -> _Answer:
     else:
         _show(cli.out, answer)
     return answer
+
+
+def _erase(out: Output, memory: Memory) -> None:
+    """Erase one memory, and show the receipt."""
+    from rich.text import Text
+
+    text = "My door code is 7351"
+    memory.remember(text, user_id=USER, id="door-code")
+    receipt = memory.erase("door-code", reason="shown in the demo", user_id=USER)
+    out.show("", Text.assemble(("❯ ", "bold cyan"), (f'Erase "{text}", with a receipt', "bold")))
+    for trace in receipt.traces:
+        mark = ("✓", "green") if trace.state == "gone" else ("…", "yellow")
+        detail = f", {trace.detail}" if trace.detail else ""
+        out.show(Text.assemble("  ", mark, f" {trace.place}: {trace.state}", (detail, "dim")))
+    state = "complete" if receipt.complete else "to be completed"
+    signed = receipt.signature.algorithm if receipt.signature else ""
+    out.show(Text(f"  Receipt {receipt.id}: {state}, signed ({signed}).", style="dim"))
 
 
 def _opening(
