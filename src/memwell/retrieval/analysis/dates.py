@@ -100,7 +100,11 @@ def _has_no_time(text: str, terms: Collection[str]) -> bool:
     """Whether the text certainly mentions no time: no trigger word, no digit, no trigger that is also a stop word of
     English. One that is a stop word in the language of the text (*hier*) is none."""
     return (
-        _stems().isdisjoint(terms) and "May" not in text and "other day" not in text and not _has_digit(text)
+        _stems().isdisjoint(terms)
+        and "May" not in text
+        and "other day" not in text
+        and not _has_digit(text)
+        and (text.isascii() or foreign_dates.CJK_DAYS.search(text) is None)
     )
 
 
