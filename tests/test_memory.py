@@ -152,14 +152,6 @@ def test_what_is_no_part_is_refused(given: dict[str, Any]) -> None:
         Memory("memory://", embedder="hashing", **given)
 
 
-def test_a_coroutine_handler_needs_a_loop() -> None:
-    async def handler(event: Event) -> None:
-        raise AssertionError(event)
-
-    with Memory("memory://", embedder=None) as memory, pytest.raises(ConfigError, match="AsyncMemory"):
-        memory.on("remembered", handler)
-
-
 def test_a_coroutine_handler_runs_beside_the_caller_and_its_failure_harms_nobody(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -329,7 +321,7 @@ def test_an_embedder_that_is_down_is_not_asked_for_every_part_of_a_long_list() -
 def test_an_update_of_a_duplicate_is_published_after_the_reinforcement() -> None:
     events: list[tuple[str, float]] = []
     with Memory("memory://", embedder=None) as memory:
-        memory.on("*", lambda event: events.append((event.name, event.records[0].importance)))
+        memory.on("*", lambda event: events.append((event.name, event.records[0].importance)), inline=True)
         for importance in (0.5, 0.9, 0.9):
             memory.remember("tea", importance=importance, on_duplicate="update")
     assert events == [("remembered", 0.5), ("reinforced", 0.9), ("updated", 0.9), ("reinforced", 0.9)]

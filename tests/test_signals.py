@@ -132,7 +132,7 @@ def test_subscribers_may_write(tmp_path: Path, kind: str) -> None:
                 memory.remember("pear")
                 memory.recall("pear")
 
-        memory.on("remembered", again)
+        memory.on("remembered", again, inline=True)
         memory.remember("apple")
         assert sorted(record.content for record in memory.list()) == ["apple", "pear"]
 

@@ -28,7 +28,7 @@ VALUES = (
     Related(record=RECORD, link=RECORD.links[0], depth=1, outgoing=True, strength=0.5),
     Page(records=(RECORD, RECORD), cursor="c" * 200),
 )
-EVERY = (*VALUES, WHY, Event(name="remembered", at=NOW, scope=RECORD.scope, records=(RECORD,)))
+EVERY = (*VALUES, WHY, Event(id="e1", name="remembered", at=NOW, scope=RECORD.scope, records=(RECORD,)))
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)

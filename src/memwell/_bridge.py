@@ -139,13 +139,14 @@ async def hop(executor: Executor, call: Callable[[], T]) -> T:
     return await asyncio.get_running_loop().run_in_executor(executor, context.run, call)
 
 
-def later(awaitable: Awaitable[Any], keep: set[Any]) -> None:
-    """Run an awaitable in the background; `keep` holds a reference to it until it is done."""
+def later(awaitable: Awaitable[Any], keep: set[Any]) -> asyncio.Future[Any]:
+    """Run an awaitable in the background; `keep` holds a reference to it until it is done. Returns its task."""
     import asyncio
 
     task = asyncio.ensure_future(awaitable)
     keep.add(task)
     task.add_done_callback(keep.discard)
+    return task
 
 
 async def pause(seconds: float, *, blocking: bool) -> None:

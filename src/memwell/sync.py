@@ -17,8 +17,7 @@ from memwell.engine import proof as engine_proof
 from memwell.engine.context import Engine
 from memwell.engine.keywords import explain_keywords
 from memwell.engine.requests import OnDuplicate, OnEcho, Supersede, Superseded
-from memwell.errors import ConfigError
-from memwell.events import Handler
+from memwell.events import Handler, Subscription
 from memwell.faces.management import Management
 from memwell.faces.proof import Proof
 from memwell.faces.upkeep import Upkeep
@@ -453,17 +452,19 @@ class Memory(Upkeep, Management, Proof):
         )  # fmt: skip
         return scoped.view(self, cast("Mapping[str, str | None]", owner))
 
-    def on(self, event: str, handler: Handler) -> Callable[[], None]:
-        """Call `handler(event)` after each event of this name (one of `memwell.EVENTS`, or `*` for all).
+    def on(self, event: str, handler: Handler, *, inline: bool = False) -> Subscription:
+        """Call `handler(event)` after each event with this name.
 
-        Returns a function that ends the subscription. A handler that fails is logged and does no harm. A coroutine
-        function runs on the event loop beside the caller; a memory that uses no event loop raises `ConfigError` for it.
+        - `event`: one of `memwell.EVENTS`, or a pattern such as `"re*"`, or `"*"` for all.
+        - `handler`: a plain function runs in a thread of its own, a coroutine function on the event loop of the memory
+          (in that thread, if the memory uses none). It gets its events one by one, in order. One that fails is logged;
+          none delays a call. When 1,000 events wait for it, the oldest is dropped, counted and logged.
+        - `inline`: run a plain function in the calling thread instead, before the call returns.
+
+        Returns the subscription: call it to end it; `dropped` counts what was dropped. `close` waits up to five seconds
+        for handlers. Events live in this process: what must arrive is delivered by webhooks (docs/events.md).
         """
-        if self._loop is None and _bridge.is_async(handler):
-            raise ConfigError(
-                "give Memory a plain function as handler, or use AsyncMemory for a coroutine function"
-            )
-        return self._memory.on(event, handler)
+        return self._memory.on(event, handler, inline=inline)
 
     def close(self) -> None:
         """Write what is pending and close the parts that were opened here. Closing twice is fine; any other call then

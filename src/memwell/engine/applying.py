@@ -54,6 +54,8 @@ async def apply(engine: Engine, request: ApplyRequest, progress: Progress | None
         if lease is not None:
             await lease.advance(_UNTRACKED, release=True)
     await engine.housekeeping(engine.clock())
+    refused, left = len(run.refused), total - done
+    engine.emit("applied", plan.scope, (), done=run.done, already=run.already, refused=refused, left=left)
     return Applied(done=run.done, already=run.already, refused=tuple(run.refused), left=total - done)
 
 

@@ -16,6 +16,8 @@ from memwell.events import Event, Events
 from memwell.hits import four_bytes
 from memwell.policies.model import Policies
 from memwell.ports import Store, Touch
+from memwell.records.ids import new_id
+from memwell.security.acting import current
 from memwell.types import Progress, Record, Scope
 
 __all__ = ["Engine", "report"]
@@ -47,7 +49,7 @@ class Engine:
         self.count = count
         self.zone = zone
         self.policies = policies
-        self.events = Events()
+        self.events = Events(blocking=parts.blocking)
         self.proof = Proof(parts, clock) if proof is None else proof
         self.encoder = None if parts.embedder is None else Encoder(parts.embedder)
         self.recalled = Recalled()
@@ -74,8 +76,19 @@ class Engine:
     ) -> None:
         """Publish an event, if anybody subscribed to it."""
         if self.events.wanted(name):
+            who = current()
             self.events.emit(
-                Event(name=name, at=self.clock(), scope=scope, ids=ids, records=records, data=data)
+                Event(
+                    id=new_id(),
+                    name=name,
+                    at=self.clock(),
+                    scope=scope,
+                    correlation_id=who.correlation_id,
+                    actor=who.actor,
+                    ids=ids,
+                    records=records,
+                    data=data,
+                )
             )
 
     def note_access(self, tenant_id: str, ids: list[str], now: datetime) -> None:
@@ -136,6 +149,7 @@ class Engine:
         try:
             await self.housekeeping(self.clock(), fully=True)
         finally:
+            await self.events.close()
             self.closed = True
             try:
                 await self.proof.close()

@@ -177,6 +177,8 @@ class _Erasure:
         await journal.put(replace(self.pending, receipt=done))
         if self.gone:
             engine.emit("forgotten", done.scope, tuple(self.gone), receipt=done.id)
+        ids = tuple(one.id for one in erased)
+        engine.emit("erased", done.scope, ids, receipt=done.id, complete=done.complete)
         await engine.housekeeping(engine.clock())
         return done
 

@@ -81,6 +81,7 @@ async def rotate_keys(engine: Engine, progress: Progress | None) -> Rotated:
         rewrapped += await _rotated(found, keys, engine.clock())
         tenants += 1
         report(progress, tenants, max(total, tenants))
+    engine.emit("rotated", Scope(), (), tenants=tenants, rewrapped=rewrapped)
     return Rotated(first=found.keyring.first.id, tenants=tenants, rewrapped=rewrapped)
 
 
@@ -123,6 +124,7 @@ async def shred(engine: Engine, request: ShredRequest) -> Receipt:
     done = signed(receipt, engine.proof.key)
     if done.complete:
         await (await engine.proof.journal()).put(Pending(receipt=done))
+    engine.emit("shredded", done.scope, (), receipt=done.id, complete=done.complete)
     return done
 
 

@@ -30,6 +30,8 @@ async def relate(engine: Engine, request: RelateRequest) -> Link:
         return link
     await engine.store.write([SetLink(scope=scope, source=source, link=link)], now=now)
     engine.emit("related", scope, (source, link.target), kind=link.kind, strength=link.strength)
+    if link.kind == "contradicts":
+        engine.emit("contradicted", scope, (source, link.target))
     return link
 
 

@@ -7,7 +7,7 @@ from memwell.engine.context import Engine, report
 from memwell.engine.requests import ReembedRequest
 from memwell.engine.validation import check_flag, check_progress
 from memwell.errors import EmbeddingError, InvalidInput, NotSupported, shown
-from memwell.types import Progress, Reembedded
+from memwell.types import Progress, Reembedded, Scope
 
 __all__ = ["reembed"]
 
@@ -51,6 +51,7 @@ async def reembed(engine: Engine, request: ReembedRequest, progress: Progress | 
         unembeddable &= {name_of(record) for record in left}
     encoder.pending, encoder.unembeddable = False, unembeddable
     gone = await _dropped(engine) if request.drop_old else 0
+    engine.emit("reembedded", Scope(), (), model=encoder.model)
     return Reembedded(
         model=encoder.model, before=before, embedded=done, failed=tuple(sorted(unembeddable)), dropped=gone
     )

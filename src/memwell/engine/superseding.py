@@ -67,6 +67,7 @@ async def link(engine: Engine, scope: Scope, source: str, link: Link, now: datet
 
 def _publish(engine: Engine, scope: Scope, source: str, link: Link, ended: list[Record]) -> None:
     engine.emit("related", scope, (source, link.target), kind=link.kind, strength=link.strength)
+    engine.emit("superseded", scope, (source, link.target))
     for record in ended:
         engine.emit("updated", record.scope, (record.id,), (record,), previous=record.version - 1)
 

@@ -57,7 +57,7 @@ class Contradicting(MemorySuite):
 
     def test_a_new_memory_proposes_or_supersedes(self, memory: Memory) -> None:
         events: list[Event] = []
-        memory.on("conflict", events.append)
+        memory.on("conflict", events.append, inline=True)
         old = memory.remember("The API runs on port 8080", user_id="ana", session_id="one")
         memory.remember("The API runs on port 8080", user_id="bob")
         new = memory.remember("The API runs on port 9090", user_id="ana", supersede="propose")

@@ -30,7 +30,7 @@ class Echoing(MemorySuite):
 
     def test_recalled_text_is_counted_and_not_stored_again(self, memory: Memory, talk: list[str]) -> None:
         events: list[Event] = []
-        memory.on("reinforced", events.append)
+        memory.on("reinforced", events.append, inline=True)
         hits = memory.recall("ferry to Naxos, and the desk", user_id="ana")
         echoes: Any = (
             FERRY,

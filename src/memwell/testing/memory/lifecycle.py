@@ -32,7 +32,7 @@ class Lifecycle(MemorySuite):
 
     def test_what_happens_is_reported_after_it_happened(self, memory: Memory) -> None:
         events: list[Event] = []
-        memory.on("*", events.append)
+        memory.on("*", events.append, inline=True)
         memory.remember("tea", id="a", user_id="ann")
         memory.remember("tea", id="a", user_id="ann")
         memory.remember("milk", id="b", user_id="ann")
@@ -64,7 +64,7 @@ class Lifecycle(MemorySuite):
 
     def test_a_handler_hears_its_event_until_it_stops(self, memory: Memory) -> None:
         events: list[str] = []
-        stop = memory.on("forgotten", lambda event: events.extend(event.ids))
+        stop = memory.on("forgotten", lambda event: events.extend(event.ids), inline=True)
         memory.remember([NewMemory(content=id, id=id) for id in "abc"])
         memory.forget("a")
         stop()
@@ -78,8 +78,8 @@ class Lifecycle(MemorySuite):
         def broken(event: Event) -> None:
             raise RuntimeError(f"broken handler of {event.name}")
 
-        memory.on("remembered", broken)
-        memory.on("remembered", lambda event: events.append(event.name))
+        memory.on("remembered", broken, inline=True)
+        memory.on("remembered", lambda event: events.append(event.name), inline=True)
         with caplog.at_level(logging.ERROR):
             record = memory.remember("tea")
         assert events == ["remembered"]
@@ -89,7 +89,7 @@ class Lifecycle(MemorySuite):
     def test_a_call_that_fails_tells_nothing(self, memory: Memory) -> None:
         memory.remember("tea", id="a")
         events: list[Event] = []
-        memory.on("*", events.append)
+        memory.on("*", events.append, inline=True)
         calls: list[Any] = [
             lambda: memory.remember("coffee", id="a"),
             lambda: memory.update("missing", content="x"),
@@ -114,7 +114,7 @@ class Lifecycle(MemorySuite):
 
     def test_what_expires_is_reported_by_whichever_call_sweeps(self, memory: Memory, clock: Clock) -> None:
         events: list[Event] = []
-        memory.on("expired", events.append)
+        memory.on("expired", events.append, inline=True)
         memory.remember("goes", ttl=60)
         clock.advance(60)
         memory.sweep()
@@ -129,7 +129,7 @@ class Lifecycle(MemorySuite):
         self, memory: Memory, words: Words
     ) -> None:
         events: list[Event] = []
-        memory.on("unembedded", events.append)
+        memory.on("unembedded", events.append, inline=True)
         words.failing = True
         record = memory.remember("a lost apple", id="a")
         assert not record.embedded

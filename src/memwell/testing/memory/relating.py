@@ -29,7 +29,7 @@ class Relating(MemorySuite):
         for source, target in (("a", "b"), ("a", "secret"), ("secret", "a"), ("b", "secret")):
             memory.relate(source, target, "contradicts")
         events: list[Event] = []
-        memory.on("*", events.append)
+        memory.on("*", events.append, inline=True)
         answers = [
             memory.get("a", user_id="ana"),
             memory.list(user_id="ana").records,

@@ -105,7 +105,7 @@ class Scoping(MemorySuite):
 
     def test_a_view_hears_of_its_own_events_alone(self, view: Memory, memory: Memory) -> None:
         heard: list[tuple[str, tuple[str, ...]]] = []
-        end = view.on("*", lambda event: heard.append((event.name, event.ids)))
+        end = view.on("*", lambda event: heard.append((event.name, event.ids)), inline=True)
         memory.remember("bob has a dog", id="dog", user_id="bob")
         memory.forget("dog")
         memory.remember("ana has a cat", id="cat", user_id="ana", session_id="s1")

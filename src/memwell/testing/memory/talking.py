@@ -89,7 +89,7 @@ class Talking(MemorySuite):
     def test_a_memory_supersedes_another_in_one_transaction(self, memory: Memory, clock: Clock) -> None:
         old = memory.remember("Ana lives in Leipzig", user_id="ana", session_id="s1")
         events: list[Event] = []
-        memory.on("related", events.append)
+        memory.on("related", events.append, inline=True)
         clock.advance(1)
         new = memory.remember("Ana lives in Porto", user_id="ana", session_id="s2", supersedes=old.id)
         assert [(link.kind, link.target) for link in new.links] == [("supersedes", old.id)]

@@ -185,7 +185,7 @@ class Transferring(MemorySuite):
         memory.remember([NewMemory(content=f"text {id}", id=id, user_id=f"user {id}") for id in "ab"])
         memory.export(tmp_path / "all.jsonl")
         events: list[Event] = []
-        second.on("imported", events.append)
+        second.on("imported", events.append, inline=True)
         for _ in range(2):
             second.import_(tmp_path / "all.jsonl")
         assert [(event.scope.user_id, event.ids) for event in events] == [
