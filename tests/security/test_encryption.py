@@ -233,6 +233,17 @@ def test_cached_embeddings_are_found_by_keyed_hashes(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.parametrize("encryption", [None, Keyring(OLD)])
+def test_a_text_that_looks_encrypted_is_refused(encryption: Keyring | None) -> None:
+    """So that nobody can write index terms or signals, or pass for another memory."""
+    with Memory("memory://", embedder=None, encryption=encryption) as memory:
+        memory.remember("tea", id="a")
+        for call in (memory.remember, lambda text: memory.update("a", content=text)):
+            with pytest.raises(InvalidInput, match="memwell-sealed"):
+                call("memwell-sealed:1\nx\ny\nz\ttoo\tmany\tcolumns\ntea")
+        assert memory.recall("tea")[0].id == "a"
+
+
 def test_a_plain_memory_is_not_taken_for_an_encrypted_one(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     with Memory(path, embedder=None) as memory:

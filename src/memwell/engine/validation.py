@@ -13,6 +13,7 @@ from memwell.errors import InvalidInput, InvalidQuery, shown
 from memwell.fields import FIELDS, LIMITS, SCOPE, Type, named, of_type
 from memwell.filters import in_zone, instant
 from memwell.records.revisions import check_validity
+from memwell.sealed import is_sealed
 from memwell.types import Link, NewMemory, Record, Scope, Where
 
 __all__ = [
@@ -139,6 +140,10 @@ def check_content(content: object) -> str:
         raise InvalidInput(f"content is a text, not {type(content).__name__}")
     if not content or content.isspace():
         raise InvalidInput("content is empty; there is nothing to remember")
+    if is_sealed(content):
+        raise InvalidInput(
+            "content begins as encrypted contents do (memwell-sealed:1); put anything before that"
+        )
     size = len(encoded("content", content))
     if size > LIMITS["content_bytes"]:
         raise InvalidInput(

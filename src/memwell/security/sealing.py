@@ -15,7 +15,7 @@ from memwell.frozen import EMPTY, FrozenDict
 from memwell.ports.store.search import Features
 from memwell.records.codec import json_mapping
 from memwell.records.compiled import compiled
-from memwell.retrieval.analysis.features import lexemes_and_signals_of, read_signals, speaker_in
+from memwell.retrieval.analysis.features import plain_lexemes_and_signals, read_signals, speaker_in
 from memwell.sealed import ENTRY, Envelope
 from memwell.security.cipher import TenantCipher
 from memwell.types import Record, Where
@@ -52,7 +52,7 @@ def sealed_content(
     cipher: TenantCipher, content: str, id: str, *, created_at: datetime, in_session: bool
 ) -> str:
     """The envelope of a content, with its index terms and signals."""
-    lexemes, line = lexemes_and_signals_of(content, EMPTY, created_at, in_session=in_session)
+    lexemes, line = plain_lexemes_and_signals(content, EMPTY, created_at, in_session=in_session)
     terms = cipher.terms(lexemes)
     signals = _signals(cipher, line, id) if line else ""
     fingerprint = cipher.fingerprint(content)

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from memwell.errors import ConfigError, InvalidInput, NotFound
-from memwell.ports import Declaration, Store
+from memwell.errors import ConfigError, Corrupt, InvalidInput, NotFound
+from memwell.ports import Declaration, Effect, Store
 from memwell.ports.store.visibility import EVER
 from memwell.security.keyring import VARIABLE
 from memwell.security.tenant_keys import KEYS_TENANT
@@ -31,8 +31,12 @@ class Unkeyed(StoreWrapper):
         """Whether the store is known to be a plain one."""
 
     async def _call(self, operation: Declaration, arguments: tuple[Any, ...]) -> Any:
-        if not self.passed and operation.name != "ping":
-            await self._check_plain()
+        if not self.passed and operation.effect is not Effect.UPKEEP and operation.name != "ping":
+            try:
+                await self._check_plain()
+            except Corrupt:  # what is read tells by itself
+                if operation.writes:
+                    raise
         return await super()._call(operation, arguments)
 
     async def _check_plain(self) -> None:

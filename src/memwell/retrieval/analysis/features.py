@@ -34,6 +34,7 @@ __all__ = [
     "encrypted_part",
     "lexemes_and_signals",
     "lexemes_and_signals_of",
+    "plain_lexemes_and_signals",
     "question",
     "read_signals",
     "speaker_in",
@@ -139,6 +140,13 @@ def lexemes_and_signals_of(
     known = analysed(content, metadata)
     if known is not None:
         return known
+    return plain_lexemes_and_signals(content, metadata, created_at, in_session=in_session)
+
+
+def plain_lexemes_and_signals(
+    content: str, metadata: Mapping[str, Any], created_at: datetime, *, in_session: bool
+) -> tuple[str, str]:
+    """As `lexemes_and_signals_of`, of a content that is not encrypted, whatever it looks like."""
     terms, features = describe(content, created_at=created_at, actor=_actor(metadata), in_session=in_session)
     actor, share, times = features.actor, features.question_share, features.intervals
     if actor is None and not share and not times and not features.shifted:
