@@ -101,6 +101,24 @@ class Changing(MemorySuite):
 
     # --------------------------------------------------------------------------------------------- forget
 
+    def test_erasing_gives_a_receipt_of_every_place(self, memory: Memory) -> None:
+        tea = memory.remember("tea", user_id="ann")
+        coffee = memory.remember("coffee", user_id="ann")
+        memory.update(tea.id, content="tea, no sugar")
+        memory.relate(coffee.id, tea.id)
+        receipt = memory.erase(tea.id, reason="asked", user_id="ann")
+        assert [(one.id, one.versions) for one in receipt.records] == [(tea.id, 2)]
+        assert receipt.complete
+        assert not [trace for trace in receipt.traces if trace.state == "returned"]
+        assert {"rows", "words"} <= {trace.place for trace in receipt.traces if trace.state == "gone"}
+        assert memory.receipts(user_id="ann") == [receipt]
+        assert memory.erase([tea.id], reason="again", user_id="ann") == receipt
+        with pytest.raises(NotFound):
+            memory.get(tea.id)
+        assert memory.get(coffee.id).links == ()
+        with pytest.raises(NotFound):
+            memory.erase(coffee.id, reason="not hers", user_id="bob")
+
     def test_forgetting_leaves_nothing_of_a_memory(self, memory: Memory) -> None:
         memory.remember(["tea", "coffee"], user_id="ann")
         tea, coffee = (

@@ -175,6 +175,21 @@ class Changing(StoreSuite):
         assert harness.delete(scope=ANN) == ["c", "d"]
         assert harness.stats().expired == 1
 
+    def test_purging_reads_back_what_was_deleted_and_names_what_is_there_again(self, harness: Harness) -> None:
+        harness.insert("one", "a", scope=ANN)
+        harness.insert("two", "b", scope=ANN)
+        harness.delete("a", "b", scope=ANN)
+
+        def states() -> dict[str, str]:
+            found = harness.run(harness.store.purge(ANN, ["a", "b"], texts=["one", "two"]))
+            return {trace.place: trace.state for trace in found}
+
+        assert states()["rows"] == "gone"
+        assert "pending" not in states().values()
+        harness.insert("three", "a", scope=ANN)
+        assert states()["rows"] == "returned"
+        assert "pending" not in states().values()
+
     def test_everything_that_hangs_on_a_record_goes_with_it(self, harness: Harness) -> None:
         harness.needs("vectors", "links", "history")
         populate(harness)
