@@ -181,3 +181,41 @@ class GivesItsOwnList(MemoryLog):
     async def _read(self, stream: str, after: str | None, limit: int) -> list[Entry]:
         held = self._streams.get(stream, [])
         return held if after is None and len(held) <= limit else await super()._read(stream, after, limit)
+
+
+@breaks("test_append_if_adds_only_where_nothing_follows")
+class Unconditional(MemoryLog):
+    """What follows the position does not matter."""
+
+    async def _append_if(self, stream: str, entries: Sequence[bytes], last: str | None) -> list[str] | None:
+        del last
+        return await self._append(stream, entries)
+
+
+@breaks("test_append_if_goes_on_where_entries_were_removed_or_trimmed")
+class AfterTheNewestEver(MemoryLog):
+    """An entry that was removed still counts as the newest."""
+
+    async def _append_if(self, stream: str, entries: Sequence[bytes], last: str | None) -> list[str] | None:
+        newest = self._count if self._streams.get(stream) else 0
+        if newest and (last is None or int(last) != newest):
+            return None
+        return await super()._append_if(stream, entries, last)
+
+
+@breaks("test_remove_drops_single_entries")
+class RemovesAllBefore(MemoryLog):
+    """Removing an entry trims all before it."""
+
+    async def _remove(self, stream: str, positions: Sequence[str]) -> int:
+        return await self._trim(stream, 0, max(positions))
+
+
+@breaks("test_last_is_the_newest_entry_that_is_there")
+class LastOfAll(MemoryLog):
+    """The newest entry of whatever stream."""
+
+    async def _last(self, stream: str) -> Entry | None:
+        del stream
+        entries = [entry for held in self._streams.values() for entry in held]
+        return max(entries, key=lambda entry: entry.position, default=None)

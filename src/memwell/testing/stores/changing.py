@@ -175,7 +175,9 @@ class Changing(StoreSuite):
         assert harness.delete(scope=ANN) == ["c", "d"]
         assert harness.stats().expired == 1
 
-    def test_purging_reads_back_what_was_deleted_and_names_what_is_there_again(self, harness: Harness) -> None:
+    def test_purging_reads_back_what_was_deleted_and_names_what_is_there_again(
+        self, harness: Harness
+    ) -> None:
         harness.insert("one", "a", scope=ANN)
         harness.insert("two", "b", scope=ANN)
         harness.delete("a", "b", scope=ANN)
