@@ -27,7 +27,10 @@ _ONCE = re.compile(
     r"|\b(?:previously|originally|formerly|former|at first|initially|back then|in the beginning|early on"
     r"|fruher|damals|ursprunglich|antes|avant|autrefois|prima)\b"
 )
-_EARLIER = re.compile(r"\b(?:before|previous|earlier|past|old|older|first|ago|original|history|ever)\b")
+_EARLIER = re.compile(
+    r"\b(?:before|previous|earlier|past|old|older|first|ago|original|history|ever"
+    r"|all|each|every|everyone|everybody|everything|list|over the years)\b"
+)
 _PAST = re.compile(r"\b(?:did|was|were|had|happened|took|went|came)\b")
 
 _WHEN_ABROAD = re.compile(

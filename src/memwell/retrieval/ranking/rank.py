@@ -47,7 +47,7 @@ _HALF_LIFE: Final = 180.0
 _ALIKE: Final = 3.0
 """How fast newness counts less for what fits less: the power of its share of the best."""
 _FLOOR: Final = 0.1
-"""The share of their weight that words keep beside meaning where no record contains any."""
+"""The share of their weight that words keep beside meaning in a conversation, even if no turn contains many."""
 _OTHER_DAY: Final = 0.6
 """What a record of another day counts, if the question names one day."""
 _LIGHT: Final = 0.5
@@ -226,7 +226,8 @@ def _lexical(
     record's own terms give, and what neighbours add.
 
     Beside meaning, words count less the smaller the share of the question is that some record contains: a paraphrase
-    shares only common words with its answer.
+    shares only common words with its answer. In a conversation, whose turns divide the words of an answer among them,
+    a small share says less than in a record outside one.
     """
     if not weights.lexical or not any(candidate.matches for candidate in candidates):
         return ()
@@ -234,7 +235,8 @@ def _lexical(
     best = max(whole) or 1.0
     weight = weights.lexical
     if weights.semantic and any(candidate.cosine is not None for candidate in candidates):
-        weight *= min(1.0, _FLOOR + share)
+        talk = any(candidate.session is not None for candidate in candidates if candidate.matches)
+        weight *= min(1.0, _FLOOR + share) if talk else share * share
     around = [(w - o) / best for w, o in zip(whole, own, strict=True)]
     lexical: Column = ("lexical", weight, [o / best for o in own])
     return (lexical, ("neighbours", weight, around)) if any(around) else (lexical,)
