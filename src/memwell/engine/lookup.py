@@ -27,11 +27,12 @@ _PLACES = {"created_at": datetime, "updated_at": datetime, "importance": float, 
 async def get(engine: Engine, request: GetRequest) -> Record:
     """One memory of the scope. Raises `NotFound`."""
     scope = request.scope()
+    moment = None if request.as_of is None else moment_of("as_of", request.as_of, engine.zone)
     found = await engine.store.get(scope, [check_id(request.id)], now=engine.clock())
-    if found and request.as_of is not None:
-        found = await past.versions_at(engine, scope, found, moment_of("as_of", request.as_of, engine.zone))
+    if moment is not None:
+        found = await past.versions_at(engine, scope, found, moment)
     if not found:
-        then = "" if request.as_of is None else f" at {shown(request.as_of)}"
+        then = "" if moment is None else f" at {moment.isoformat()}"
         raise NotFound(f"no memory {request.id!r} in this scope{then}", part="memory", operation="get")
     return found[0]
 
