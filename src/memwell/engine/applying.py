@@ -1,8 +1,9 @@
 """`apply`: take the steps of a plan, in batches, each in one transaction.
 
 A batch is written as it is planned, on the condition that no memory of it has changed. If one has, the memories are
-read, and what can still be done is written without the others. So a step is taken whole or not at all, also beside
-other writers and when the process is killed, and a second call goes on where the first one ended.
+read, and what can still be done is written without the others, in halves, so that one that changes just now holds up
+few. So a step is taken whole or not at all, also beside other writers and when the process is killed, and a second
+call goes on where the first one ended.
 
 One process applies at a time: it holds the lease `policies` of the store. The conditions hold without it; it saves two
 processes from doing the same work and refusing each other's steps.
@@ -28,7 +29,7 @@ __all__ = ["apply"]
 
 _BATCH: Final = 1000
 _ATTEMPTS: Final = 5
-"""How often a batch is written again because memories change meanwhile, before its steps are taken one by one."""
+"""How often a single step is tried again because its memory changes between reading and writing."""
 _UNTRACKED: Final = 2**63 - 1
 """A checkpoint beyond all changes: the lease keeps none of them from being trimmed."""
 
@@ -89,14 +90,19 @@ class _Run:
         if any(step.action == "summarise" for step in steps):  # stored again, one would be reinforced
             steps = await self._possible(steps)
         embeddings = await self._embeddings(steps)
-        for _ in range(_ATTEMPTS):
-            if not steps or await self._written(steps, embeddings):
-                return
-            steps = await self._possible(steps)
-        for step in steps:
-            for one in await self._possible([step]):
-                if not await self._written([one], embeddings):
-                    self._refuse(one, "the memory changes all the time")
+        waiting = [(list(steps), _ATTEMPTS)]
+        while waiting:
+            part, attempts = waiting.pop()
+            if not part or await self._written(part, embeddings):
+                continue
+            part, half = await self._possible(part), len(part) // 2
+            if half:
+                waiting += [(part[half:], attempts), (part[:half], attempts)]
+            elif attempts:
+                waiting.append((part, attempts - 1))
+            else:
+                for step in part:
+                    self._refuse(step, "the memory changes all the time")
 
     async def _written(self, steps: Sequence[Step], embeddings: dict[str, Embedding | None]) -> bool:
         """Write the steps in one transaction; whether it went through. Nothing is written if a memory has changed."""

@@ -102,6 +102,48 @@ class Batches(StoreSuite):
             assert harness.ids() == ["a"], size
             assert harness.get("r0", f"r{size - 1}") == []
 
+    @pytest.mark.parametrize("spoilt", [None, _missing, _stale])
+    def test_many_updates_at_once_are_those_one_by_one(
+        self, harness: Harness, spoilt: Failing | None
+    ) -> None:
+        ids = ["a", *(f"r{number:02}" for number in range(29))]
+        harness.write(*(harness.insertion(f"text {id}", id, importance=0.5) for id in ids))
+        harness.touch("r03")
+        changes = [
+            {"tier": "mid"},
+            {"importance": 0.25, "tags": ("x",)},
+            {"importance": 0.5},
+            {"content": "new"},
+            {},
+        ]
+        updates = [
+            Update(scope=ANYBODY, id=id, changes=changes[number % 5], expected_version=1)
+            for number, id in enumerate(ids)
+        ]
+        again = Update(scope=ANYBODY, id="a", changes={"category": "again"}, expected_version=2)
+        before = harness.get(*ids)
+        if spoilt is not None:
+            harness.needs("atomic_batches")
+            with pytest.raises((NotFound, Conflict)):
+                harness.write(*updates, spoilt(harness))
+            assert harness.get(*ids) == before
+            return
+        results = harness.write(*updates, again)
+        for number, (old, new) in enumerate(zip(before, results, strict=False)):
+            for name, value in changes[number % 5].items():
+                assert getattr(new, name) == value
+            assert new.version == (1 if number % 5 in (2, 4) else 2), number
+            assert (new.id, new.created_at) == (old.id, old.created_at)
+        assert harness.get(*ids) == [results[-1], *results[1:-1]]
+        if harness.store.capabilities.history:
+            past = [harness.history(id) for id in ids]
+            assert [len(versions) for versions in past] == [
+                record.version for record in [results[-1], *results[1:-1]]
+            ]
+            assert [versions[0].record.importance for versions in past] == [0.5] * 30
+        harness.needs("lexical")
+        assert harness.found("new") == {id for number, id in enumerate(ids) if number % 5 == 3}
+
     def _fail(self, harness: Harness, failing: Failing, error: type[MemwellError]) -> None:
         """A batch of everything that fails at its end."""
         with pytest.raises(error):

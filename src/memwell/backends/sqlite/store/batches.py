@@ -1,4 +1,4 @@
-"""Many inserts at once: records that must be new are inserted with `executemany`, the others one by one.
+"""Many inserts or updates at once: what can be written with `executemany` is, the rest one by one.
 
 The outcome is that of `Transaction.apply` for each in turn.
 """
@@ -6,29 +6,46 @@ The outcome is that of `Transaction.apply` for each in turn.
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from memwell.backends.sqlite.store.rows import columns_of
-from memwell.backends.sqlite.store.writes import INSERT, PUT, Transaction, duplicate
-from memwell.ports import Insert, Operation
+from memwell.backends.sqlite.store.rows import SELECT_BY_ID, columns_of, condition, record_of, values_at
+from memwell.backends.sqlite.store.writes import (
+    INSERT,
+    PUT,
+    PUT_VERSION,
+    Transaction,
+    duplicate,
+    setting,
+    touched_columns,
+    version_row,
+)
+from memwell.errors import NotFound
+from memwell.ports import Insert, Operation, Update
 from memwell.records.codec import digest_of, dumps
+from memwell.records.revisions import revised
+from memwell.types import Record, Scope, Version
 
 __all__ = ["apply_all", "duplicates"]
 
 _FEW = 8
-"""Up to this many inserts, one by one is faster."""
+"""Up to this many operations, one by one is faster."""
+_IDS = 500
+"""Ids in one statement."""
 
 
 def apply_all(write: Transaction, operations: Sequence[Operation]) -> list[Any]:
     """Carry out operations in order; their results."""
     results: list[Any] = []
-    for plain, group in groupby(operations, key=_is_plain):
-        run = list(group)
-        if plain and len(run) > _FEW:
-            results += _insert_all(write, run)  # type: ignore[arg-type]  # plain ones are inserts
+    for kind, group in groupby(operations, key=_plain):
+        run: list[Any] = list(group)
+        if kind is Insert and len(run) > _FEW:
+            results += _insert_all(write, run)
+        elif kind is Update and len({update.id for update in run}) == len(run) > _FEW:
+            results += _update_all(write, run)
         else:
             results += [write.apply(operation) for operation in run]
     return results
@@ -51,9 +68,13 @@ def _known(connection: sqlite3.Connection, marks: Sequence[int]) -> set[int]:
     return {row[0] for row in rows}
 
 
-def _is_plain(operation: Operation) -> bool:
-    """An insert without a past of its own."""
-    return isinstance(operation, Insert) and not operation.past and not operation.record.access_count
+def _plain(operation: Operation) -> type | None:
+    """The kind of an operation that can be written with others: an insert without a past of its own, or an update that
+    leaves content and vectors as they are.
+    """
+    if isinstance(operation, Insert) and not operation.past and not operation.record.access_count:
+        return Insert
+    return Update if isinstance(operation, Update) and "content" not in operation.changes else None
 
 
 def _insert_all(write: Transaction, inserts: Sequence[Insert]) -> list[Any]:
@@ -97,3 +118,45 @@ def _vectors(
     for key, insert in zip(keys, inserts, strict=True):
         if insert.embedding is not None:
             yield write.vector_row(key, insert.embedding)
+
+
+# ---------------------------------------------------------------------------------------------- updates
+
+
+def _update_all(write: Transaction, updates: Sequence[Update]) -> list[Record]:
+    """Change records that are all different ones. Raises `NotFound` or `Conflict` for the first that cannot be."""
+    stored = _stored(write, updates)
+    results, versions, notes = [], [], []
+    rows: defaultdict[tuple[str, ...], list[tuple[Any, ...]]] = defaultdict(list)
+    for update in updates:
+        if (update.scope, update.id) not in stored:
+            raise NotFound(f"no memory {update.id!r} in this scope", part="sqlite")
+        key, found = stored[update.scope, update.id]
+        record, changed = revised(found, update, write.now)
+        results.append(record)
+        if changed:
+            versions.append(version_row(key, Version(record=found, changed_at=write.now, changed=changed)))
+            columns = touched_columns(changed)
+            rows[columns].append((*values_at(columns, record), key))
+            notes.append((key,))
+    connection = write.connection
+    connection.executemany(PUT_VERSION, versions)
+    for columns, values in rows.items():
+        connection.executemany(setting(columns), values)
+    connection.executemany(PUT, notes)
+    return results
+
+
+def _stored(write: Transaction, updates: Sequence[Update]) -> dict[tuple[Scope, str], tuple[int, Record]]:
+    """The records to change, with their keys."""
+    found = {}
+    for scope, group in groupby(updates, key=lambda update: update.scope):
+        ids = [update.id for update in group]
+        text, values = condition(scope, write.now)
+        for start in range(0, len(ids), _IDS):
+            part = ids[start : start + _IDS]
+            query = f"{SELECT_BY_ID} WHERE r.id IN ({', '.join('?' * len(part))}) AND {text}"
+            for row in write.connection.execute(query, [*part, *values]):
+                record = record_of(row)
+                found[scope, record.id] = row[0], record
+    return found

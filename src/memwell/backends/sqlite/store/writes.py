@@ -28,12 +28,24 @@ from memwell.records.revisions import overwriting, reinforced, revised
 from memwell.sealed import same_content
 from memwell.types import Record, Scope, Version
 
-__all__ = ["INSERT", "MODEL_SHIFT", "PUT", "Transaction", "delete_keys", "duplicate"]
+__all__ = [
+    "INSERT",
+    "MODEL_SHIFT",
+    "PUT",
+    "PUT_VERSION",
+    "Transaction",
+    "delete_keys",
+    "duplicate",
+    "setting",
+    "touched_columns",
+    "version_row",
+]
 
 MODEL_SHIFT = 44
 INSERT = f"INSERT INTO records (key, {', '.join(COLUMNS)}) VALUES (?, {', '.join('?' * len(COLUMNS))})"
 """One record; without a key SQLite gives it the next."""
 PUT = "INSERT INTO changes (key, deleted) VALUES (?, 0)"
+PUT_VERSION = "INSERT OR REPLACE INTO history VALUES (?, ?, ?, ?, ?)"
 _BATCH = 500
 _TOUCHED = touched({"content": ("lexemes", "signals", "embedded"), "metadata": ("lexemes", "signals")})
 """Field of a record → the columns that a change of it writes."""
@@ -88,11 +100,7 @@ class Transaction:
 
     def put_version(self, key: int, version: Version) -> None:
         """Keep a record as it was. `changed` tells what the *next* version changed."""
-        body = dumps(record_to_json(version.record))
-        self.connection.execute(
-            "INSERT OR REPLACE INTO history VALUES (?, ?, ?, ?, ?)",
-            (key, version.record.version, to_micros(version.changed_at), dumps(version.changed), body),
-        )
+        self.connection.execute(PUT_VERSION, version_row(key, version))
 
     def _number(self, embedding: Embedding) -> int:
         dimension = embedding.vectors.shape[1]
@@ -112,6 +120,12 @@ class Transaction:
             models.settle(self.connection, known[0])
             self._served = True
         return known[0]
+
+
+def version_row(key: int, version: Version) -> tuple[Any, ...]:
+    """The row of `history` for a version of a record."""
+    body = dumps(record_to_json(version.record))
+    return key, version.record.version, to_micros(version.changed_at), dumps(version.changed), body
 
 
 def duplicate(connection: sqlite3.Connection, insert: Insert, now: datetime) -> Record | None:
@@ -208,21 +222,22 @@ def _update(write: Transaction, operation: Update) -> Record:
         write.drop_vectors([key], but=None if embedding is None else embedding.model)
         if embedding is not None:
             write.put_vectors(key, embedding)
-    touched = _touched(changed)
-    write.connection.execute(_setting(touched), [*values_at(touched, record), key])
+    touched = touched_columns(changed)
+    write.connection.execute(setting(touched), [*values_at(touched, record), key])
     write.note(key)
     return record
 
 
 @cache
-def _touched(changed: tuple[str, ...]) -> tuple[str, ...]:
+def touched_columns(changed: tuple[str, ...]) -> tuple[str, ...]:
     """The columns to write when these fields have changed: no index is rewritten without need."""
     found = {column for name in changed for column in _TOUCHED.get(name, (name,))}
     return tuple(sorted(found | {"version", "updated_at"}))
 
 
 @cache
-def _setting(columns: tuple[str, ...]) -> str:
+def setting(columns: tuple[str, ...]) -> str:
+    """The statement that writes columns of one record."""
     return f"UPDATE records SET {', '.join(f'{column} = ?' for column in columns)} WHERE key = ?"
 
 
