@@ -144,6 +144,39 @@ def cohere_rerank(path: str, headers: dict[str, str], body: Any) -> Any:
     return {"id": "1", "results": results, "meta": meta}
 
 
+def openai_chat(path: str, headers: dict[str, str], body: Any) -> Any:
+    if path != "/v1/chat/completions":
+        raise Refused(404, {"error": {"message": "Invalid URL"}})
+    if headers.get("authorization") != f"Bearer {KEY}":
+        raise Refused(401, {"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}})
+    system, user = body["messages"]
+    assert (system["role"], user["role"]) == ("system", "user")
+    message = {
+        "role": "assistant",
+        "content": f"  {len(user['content'].split(chr(10) * 2))} notes, in short.\n",
+    }
+    return {"id": "1", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+
+
+def anthropic_messages(path: str, headers: dict[str, str], body: Any) -> Any:
+    if path != "/v1/messages":
+        raise Refused(404, {"type": "error", "error": {"type": "not_found_error", "message": "Not Found"}})
+    if headers.get("x-api-key") != KEY:
+        raise Refused(
+            401, {"type": "error", "error": {"type": "authentication_error", "message": "invalid x-api-key"}}
+        )
+    assert headers["anthropic-version"] == "2023-06-01"
+    assert body["max_tokens"] > 0
+    (user,) = body["messages"]
+    text = f"{len(user['content'].split(chr(10) * 2))} notes, in short."
+    return {
+        "id": "1",
+        "role": "assistant",
+        "content": [{"type": "text", "text": text}],
+        "stop_reason": "end_turn",
+    }
+
+
 def ollama(path: str, headers: dict[str, str], body: Any) -> Any:
     if path != "/api/embed":
         raise Refused(404, "404 page not found")

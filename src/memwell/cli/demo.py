@@ -68,6 +68,7 @@ def demo(
             _opening(cli.out, script, result, seconds, embedder is not None, missing)
         answers = [_ask(cli, memory, question) for question in script["questions"]]
         if not cli.out.as_json:
+            _policies(cli.out, memory)
             _erase(cli.out, memory)
     _closing(cli.out, answers, keep)
 
@@ -172,6 +173,40 @@ def _shown(hit: Hit, *, best: bool) -> Table:
         when = f"{hit.record.created_at.day} {hit.record.created_at:%B %Y}"
         grid.add_row("", "", "", Text("  ".join((when, *parts)), style="green dim"))
     return grid
+
+
+_POLICIES: Final[dict[str, Any]] = {
+    "tier": [
+        {"name": "short_term", "capacity": 40, "overflow": "next"},
+        {"name": "long_term"},
+    ],
+    "write": [{"tier": "short_term"}],
+    "deduplicate": {"words": 0.8},
+    "summarise": [{"tier": "long_term", "at_least": 5, "characters": 120}],
+}
+
+
+def _policies(out: Output, memory: Memory) -> None:
+    """A plan of policies, which changes nothing."""
+    from rich.rule import Rule
+    from rich.text import Text
+
+    started = time.perf_counter()
+    plan = memory.plan(_POLICIES, user_id=USER)
+    seconds = time.perf_counter() - started
+    title = Text("What policies would do (a dry run)", style="bold")
+    out.show("", Rule(title, align="left", style="cyan"), "")
+    shown = {step.rule: step for step in plan.steps}
+    for rule, step in shown.items():
+        line = Text.assemble(
+            (f"  {plan.by_rule[rule]:>3} × ", "bold"),
+            (step.action, "green"),
+            f" by {rule}: ",
+            (step.reason, "dim"),
+        )
+        out.show(line)
+    moved = "; ".join(f"{tier or 'no tier'} {a} → {b}" for tier, (a, b) in plan.tiers.items())
+    out.show("", Text(f"  {len(plan)} steps for {plan.records} memories in {seconds * 1000:.0f} ms: {moved}"))
 
 
 def _closing(out: Output, answers: list[_Answer], keep: str | None) -> None:

@@ -218,5 +218,7 @@ async def _summaries(
         there = [(records[one.id], one.version) for one in group.sources if one.id in records]
         for part in parts_of(there):
             texts = [record.content for record, _ in part]
-            text = await summaries.summarised(request.summariser, texts, group.rule.characters)
+            text = await summaries.summarised(
+                request.summariser, texts, group.rule.characters, blocking=engine.parts.blocking
+            )
             yield summary_step(group, part, text)

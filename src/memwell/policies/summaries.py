@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias
 
+from memwell import _bridge
 from memwell.errors import InvalidInput, shown
 from memwell.retrieval.analysis.text import analyze, question_share
 
@@ -87,13 +88,21 @@ def cut(text: str, characters: int) -> str:
     return (head[:space] if space > characters // 2 else head).rstrip() + _ELLIPSIS
 
 
-async def summarised(summariser: Summariser | None, texts: Sequence[str], characters: int) -> str:
-    """A summary by a summariser of the caller, or else by `summary`. Raises `InvalidInput` if it gives no text."""
+async def summarised(
+    summariser: Summariser | None, texts: Sequence[str], characters: int, *, blocking: bool = False
+) -> str:
+    """A summary by a summariser of the caller, or else by `summary`. `blocking`: no event loop runs here, so that a
+    coroutine runs on one of its own. Raises `InvalidInput` if it gives no text.
+    """
     if summariser is None:
         return summary(texts, characters)
     found = summariser(texts, characters)
     if inspect.isawaitable(found):
-        found = await found
+        found = _bridge.complete(_awaited(found), blocking=False) if blocking else await found
     if not isinstance(found, str) or not found.strip():
         raise InvalidInput(f"the summariser gives a text, not {shown(found)}")
     return cut(found.strip(), characters)
+
+
+async def _awaited(found: Awaitable[str]) -> str:
+    return await found

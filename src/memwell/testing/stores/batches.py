@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -109,7 +110,7 @@ class Batches(StoreSuite):
         ids = ["a", *(f"r{number:02}" for number in range(29))]
         harness.write(*(harness.insertion(f"text {id}", id, importance=0.5) for id in ids))
         harness.touch("r03")
-        changes = [
+        changes: list[dict[str, Any]] = [
             {"tier": "mid"},
             {"importance": 0.25, "tags": ("x",)},
             {"importance": 0.5},
