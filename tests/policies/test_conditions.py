@@ -87,6 +87,8 @@ def test_intervals_as_they_are_written(
         ("importance", "> 1", "holds for no memory"),
         ("importance", "0.8..0.5", "holds for no memory"),
         ("age", ">= soon", "age is a text such as >= 7d"),
+        ("importance", ">= nan", "importance is a text such as"),
+        ("uses", "< inf", "uses is a text such as"),
         ("uses", "", "uses is a text such as >= 3"),
     ],
 )

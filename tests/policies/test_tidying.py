@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memwell import Memory, Unavailable
+from memwell import Memory, Scope, Unavailable
 from memwell.errors import ConfigError, InvalidInput, NotFound
-from memwell.policies import Plan
+from memwell.policies import Plan, Step
 from memwell.testing.memory import Words
 from memwell.testing.samples import Clock
 
@@ -327,9 +327,30 @@ def test_a_plan_that_was_applied_leaves_nothing_to_do_and_no_tier_too_full(
 # ------------------------------------------------------------------------------------------------- bad input
 
 
+def edited(**changes: Any) -> Plan:
+    """A plan by hand."""
+    step = Step(
+        **{"id": "a", "action": "update", "rule": "r", "reason": "r", "expects": {"version": 1}, **changes}
+    )
+    return Plan(made_at=Clock()(), scope=Scope(), steps=[step])
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
+        (
+            lambda m: m.apply(edited(after={"scope": "x"})),
+            InvalidInput,
+            "sets scope to 'x', which no plan does",
+        ),
+        (lambda m: m.apply(edited(after={"importance": 7})), InvalidInput, "sets importance to 7"),
+        (lambda m: m.apply(edited(expects={})), InvalidInput, "expects nothing of its memory"),
+        (lambda m: m.apply(edited(action="forget", expects={"kind": 1})), InvalidInput, "expects kind"),
+        (
+            lambda m: m.apply(edited(action="summarise", after={"content": "x"})),
+            InvalidInput,
+            "lacks 'category'",
+        ),
         (lambda m: m.plan(), ConfigError, "there are no policies"),
         (lambda m: m.plan({"teir": []}), ConfigError, "teir"),
         (lambda m: m.plan({}, summariser="gpt"), InvalidInput, "summariser is a function"),

@@ -112,8 +112,8 @@ def show_plan(out: Output, plan: Plan) -> None:
         return
     steps = islice(plan.steps, _SHOWN) if out.fancy else iter(plan.steps)
     if plan:
-        heads = ("step", "memory", "change", "rule", "why")
-        out.table(heads, _rows(steps), wide="change")
+        rows = _narrow(steps) if out.fancy else _rows(steps)
+        out.table(("step", "memory", "change, and why"), rows, wide="change, and why")
     if out.fancy and len(plan) > _SHOWN:
         out.line(f"… and {len(plan) - _SHOWN:,} more steps; in a pipe all are written\n")
     _totals(out, plan)
@@ -122,6 +122,12 @@ def show_plan(out: Output, plan: Plan) -> None:
 def _rows(steps: Iterator[Step]) -> Iterator[Sequence[object]]:
     for step in steps:
         yield step.action, short(step.id), _change(step), step.rule, step.reason
+
+
+def _narrow(steps: Iterator[Step]) -> Iterator[Sequence[object]]:
+    """For a terminal: rule and reason on a line of their own."""
+    for step in steps:
+        yield step.action, short(step.id), f"{_change(step)}\n{step.rule}: {step.reason}"
 
 
 def _change(step: Step) -> str:

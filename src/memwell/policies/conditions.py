@@ -261,6 +261,9 @@ def interval_of(name: str, value: object) -> Interval:
 
 def _bound(name: str, text: str, example: str) -> float:
     try:
-        return seconds(text) if name in _TIMES else float(text)
+        found = seconds(text) if name in _TIMES else float(text)
+        if math.isfinite(found):
+            return found
     except ValueError as error:
         raise InvalidInput(f"{name} is a text such as {example}, not {shown(text)}") from error
+    raise InvalidInput(f"{name} is a text such as {example}, not {shown(text)}")

@@ -43,7 +43,7 @@ def load(source: Source) -> Policies:
         return source
     if isinstance(source, Mapping):
         return _built(source, "policies", positions.Lines())
-    if not isinstance(source, str | PathLike):
+    if not isinstance(source, str | PathLike) or not str(source):
         raise ConfigError(f"policies are a dict or the path of a file, not {shown(source)}")
     path = File(source)
     try:
@@ -61,15 +61,9 @@ def _built(declared: Mapping[str, Any], name: str, lines: positions.Lines) -> Po
     wrong = reader.faults or list(faults(found, reader.paths))
     if wrong:
         placed = sorted((lines.of(fault.path), place, fault) for place, fault in enumerate(wrong))
-        texts = [f"{name}:{line}: {fault.message}" if line else _named(fault) for line, _, fault in placed]
+        texts = [f"{name}:{line}: {fault.message}" if line else fault.message for line, _, fault in placed]
         raise ConfigError("\n".join(texts), part="policies")
     return found
-
-
-def _named(fault: Fault) -> str:
-    """A fault without a line: its place comes first."""
-    place = ".".join(f"{part + 1}" if isinstance(part, int) else part for part in fault.path)
-    return f"{place}: {fault.message}"
 
 
 class _Reader:

@@ -19,6 +19,7 @@ __all__ = ["CHANGED", "Batch", "batch_of", "refusal", "taken"]
 
 CHANGED: Final = ("tier", "importance", "expires_at", "content")
 """The fields that a step may change."""
+_EXPECTED: Final = frozenset({"version", "reinforced", "access_count"})
 
 
 @dataclass(slots=True)
@@ -44,6 +45,7 @@ def batch_of(
     batch = Batch()
     deletes: dict[tuple[tuple[str, int], ...], list[Step]] = {}
     for step in steps:
+        _check(step)
         if step.action == "forget" and not step.requires:
             deletes.setdefault(tuple(sorted(step.expects.items())), []).append(step)
             continue
@@ -59,6 +61,15 @@ def batch_of(
     for group in deletes.values():
         _append_delete(batch, scope, group)
     return batch
+
+
+def _check(step: Step) -> None:
+    """Raise `InvalidInput` for a step that no plan has: one without the condition on its memory, or with another."""
+    if step.action != "summarise" and not {"version"} <= step.expects.keys() <= _EXPECTED:
+        raise InvalidInput(
+            f"the step for {shown(step.id)} expects {', '.join(step.expects) or 'nothing'} of its memory; a plan"
+            " expects its version: make the plan again"
+        )
 
 
 def _append_delete(batch: Batch, scope: Scope, steps: Sequence[Step]) -> None:
