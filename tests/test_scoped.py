@@ -13,7 +13,7 @@ from memwell.fields import SCOPE
 
 WHOLE_STORE = {"doctor", "repair", "sweep", "import_", "reembed", "verify_audit", "audit_head"}
 WHOLE_STORE |= {"rotate_keys", "key_status", "shred"}
-FREE = {"on", "health", "close"}
+FREE = {"on", "health", "close", "apply"}
 
 
 @pytest.mark.parametrize("face", [Memory, AsyncMemory])
