@@ -41,6 +41,9 @@ ELSEWHERE: Final = {
     "engine/validation.py": "fields with rules of their own",
     "engine/export_lines.py": "the counts of an import",
     "engine/messages.py": "the keys of a chat message",
+    "policies/conditions.py": "what a rule compares",
+    "policies/operations.py": "what a step changes",
+    "policies/planning.py": "what a plan needs of every memory",
     "wrappers/indexed.py": "what an index does not have",
     "fields.py": "the table",
 }

@@ -17,7 +17,8 @@ from memwell.engine.validation import check_content, check_flag, moment_of, true
 from memwell.errors import InvalidInput, InvalidQuery, NotSupported, shown
 from memwell.hits import Hits, check_budget
 from memwell.ports.store.search import Found, Search, Weights, is_weight
-from memwell.retrieval.analysis.dates import spans
+from memwell.retrieval.analysis.dates import intervals, spans
+from memwell.retrieval.analysis.days import day_terms
 from memwell.retrieval.analysis.features import question
 from memwell.retrieval.analysis.text import Query, read_query
 from memwell.retrieval.ranking import strategies
@@ -44,8 +45,13 @@ async def recall(engine: Engine, request: RecallRequest) -> Hits:
     strategy = _checked(engine, request)
     moment = now if request.as_of is None else moment_of("as_of", request.as_of, zone)
     where = true_at(request.where, request.valid_at, zone)
-    times = spans(request.query, local(moment, zone))
-    query = read_query(request.query, actors=await engine.store.actors(scope), times=times)
+    today = local(moment, zone)
+    query = read_query(
+        request.query,
+        actors=await engine.store.actors(scope),
+        times=spans(request.query, today),
+        days=day_terms(intervals(request.query, today)),
+    )
     vectors, notes = await _vectors(engine, request.mode, query)
     search = Search(
         scope=scope,

@@ -48,8 +48,10 @@ def load(source: Source) -> Policies:
     path = File(source)
     try:
         text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"cannot read policies from {path}: it is not UTF-8 text") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise ConfigError(f"cannot read policies from {path}: {reason}") from error
     declared, lines = positions.read(text, path)
     return _built(declared, str(path), lines)

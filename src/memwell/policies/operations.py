@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from memwell.errors import InvalidInput, shown
+from memwell.fields import NARROWING
 from memwell.filters import instant
 from memwell.policies.plans import Step
 from memwell.ports import Delete, Embedding, Insert, Operation, SetLink, Update
@@ -112,7 +113,7 @@ def _summary(step: Step, scope: Scope, now: datetime, embedding: Embedding | Non
     after = step.after
     owner = Scope(
         tenant_id=scope.tenant_id,
-        **{name: after.get(name) for name in ("user_id", "agent_id", "session_id", "namespace")},
+        **{name: after.get(name) for name in NARROWING},
     )
     try:
         record = Record(

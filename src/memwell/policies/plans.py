@@ -221,8 +221,11 @@ class Plan(Value):
         try:
             with Path(path).open("rb") as file:
                 return cls.read(file, str(path))
-        except OSError as error:
-            raise InvalidInput(f"cannot read a plan from {path}: {error.strerror or error}") from error
+        except InvalidInput:
+            raise
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise InvalidInput(f"cannot read a plan from {path}: {reason}") from error
 
     @classmethod
     def read(cls, lines: Iterable[bytes], name: str = "the plan") -> Self:

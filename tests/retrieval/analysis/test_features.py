@@ -35,7 +35,7 @@ def test_a_plain_note_has_words_and_no_line() -> None:
 def test_the_line_has_the_speaker_the_idle_share_and_the_times() -> None:
     lexemes, line = lexemes_and_signals(spoken("user: Were you there yesterday or in May?"))
     first, last = date(2023, 5, 1).toordinal(), date(2023, 5, 31).toordinal()
-    assert lexemes == "yesterday"
+    assert lexemes == "yesterday 2023-07-18"
     days = [f"{day}-{day},{first}-{last}" for day in (DAY - 1, DAY - 2, DAY)]
     assert line == "\t".join(["user", "1.00", *days])
     assert read_signals(line)[:3] == ("user", 1.0, ((DAY - 1, DAY - 1), (first, last)))

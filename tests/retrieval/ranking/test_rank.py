@@ -347,9 +347,9 @@ def test_a_limit_gives_the_beginning_of_all(candidates: list[Candidate], ask: Qu
 def test_facts_of_a_record() -> None:
     statement = datetime(2023, 7, 19, 9, tzinfo=UTC)
     terms, features = describe("Ána: I moved yesterday. And you?", created_at=statement)
-    assert terms == ["ana", "move", "yesterday"]
+    assert terms == ["ana", "move", "yesterday", "2023-07-18"]
     assert features == Features(
-        length=3,
+        length=4,
         actor="ana",
         day=DAY,
         second=9 * 3600,

@@ -6,7 +6,7 @@ integers, cheap to store, compare and index.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, tzinfo
 from typing import Final, TypeAlias
@@ -21,6 +21,7 @@ __all__ = [
     "around_span",
     "day_shift",
     "day_span",
+    "day_terms",
     "distance",
     "month_span",
     "nearest_year",
@@ -76,6 +77,11 @@ def month_span(year: int, month: int, part: str | None = None) -> Interval | Non
     if "mid" in part:
         return first + 9, first + 20
     return (first + 20, last) if part.startswith("late") or "end" in part else (first, first + 10)
+
+
+def day_terms(times: Iterable[Interval]) -> list[str]:
+    """Index terms of the times that are one day: `2024-03-05`, however a text writes it."""
+    return [f"{date.fromordinal(first)}" for first, last in times if first == last]
 
 
 def nearest_year(month: int, ref: date) -> int:

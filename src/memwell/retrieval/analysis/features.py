@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 from memwell.ports.store.search import Features, Interval
 from memwell.retrieval.analysis.dates import intervals, readings
+from memwell.retrieval.analysis.days import day_terms
 from memwell.retrieval.analysis.intent import asks_when, light_terms, name_terms, prefers_newest
 from memwell.retrieval.analysis.text import (
     Query,
@@ -79,7 +80,7 @@ class Question:
 def describe(
     content: str, *, created_at: datetime, actor: str | None = None, in_session: bool = True
 ) -> tuple[list[str], Features]:
-    """Index terms and features of a record's text.
+    """Index terms and features of a record's text; a day that it mentions is a term, too.
 
     `actor` comes from the metadata; if it is missing, a "Name: " prefix of the text is used: a role everywhere, a name
     within a session, and no label (`Note:`, `Address:`).
@@ -87,6 +88,8 @@ def describe(
     prefix, body = split_actor(content)
     terms = analyze(without_role(content))
     before, times, after = readings(body, created_at, terms=terms)
+    if times:
+        terms += day_terms(times)
     speaker = actor or (prefix if prefix and is_speaker(prefix, in_session=in_session) else None)
     return terms, Features(
         length=len(terms),

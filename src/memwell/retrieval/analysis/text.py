@@ -282,11 +282,15 @@ def _role_of(folded: str, actors: Collection[str]) -> frozenset[str]:
 
 
 def read_query(
-    text: str, *, actors: Collection[str] = (), times: Collection[tuple[int, int, bool]] = ()
+    text: str,
+    *,
+    actors: Collection[str] = (),
+    times: Collection[tuple[int, int, bool]] = (),
+    days: Sequence[str] = (),
 ) -> Query:
     """Analyse a question. `actors` are the folded, trusted actors of its scope; `times` is what
     `memwell.retrieval.analysis.dates.spans` gives: what is understood as a time is no identifier, and what says
-    nothing else is no word either, unless there is no other.
+    nothing else is no word either, unless there is no other. `days` are the terms of the days that it names.
     """
     plain_text = text.translate(APOSTROPHES)
     named = _actors_in(plain_text, actors)
@@ -307,7 +311,7 @@ def read_query(
     rewritten = first_person if _ENGLISH.search(plain_text) else _SPACES.sub(" ", bare).strip()
     return Query(
         text=text,
-        terms=tuple(dict.fromkeys([*(terms or _asked_terms(plain_text, spoken)), *keys])),
+        terms=tuple(dict.fromkeys([*(terms or days or _asked_terms(plain_text, spoken)), *keys, *days])),
         phrases=tuple(t for q in quoted if (t := tuple(word_terms(q, spoken)))),
         identifiers=named_by,
         actors=about,

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final
 
 from memwell.backends.sqlite.store.rows import condition
 from memwell.errors import Corrupt
+from memwell.fields import STORED
 from memwell.ports.store.outlines import Outline
 from memwell.records.codec import from_micros, loads
 from memwell.types import Scope
 
 __all__ = ["page"]
 
-_COLUMNS: Final = (
-    "id", "user_id", "agent_id", "session_id", "namespace", "kind", "category", "tier", "source", "importance",
-    "version", "reinforced", "created_at", "updated_at", "expires_at", "tags",
-)  # fmt: skip
+_COLUMNS: Final = tuple(field.name for field in fields(Outline) if field.name in STORED)
 _SELECT: Final = (
     f"SELECT {', '.join(f'r.{name}' for name in _COLUMNS)},"
     " coalesce(a.count, 0), a.at, length(r.content), length(CAST(r.content AS BLOB))"
