@@ -52,7 +52,7 @@ def load(source: Source) -> Policies:
         raise ConfigError(f"cannot read policies from {path}: it is not UTF-8 text") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise ConfigError(f"cannot read policies from {path}: {reason}") from error
+        raise ConfigError(f"cannot read policies from {shown(str(path))}: {reason}") from error
     declared, lines = positions.read(text, path)
     return _built(declared, str(path), lines)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path as File
 from typing import Any, Final
 
-from memwell.errors import ConfigError
+from memwell.errors import ConfigError, shown
 from memwell.policies.checks import Path
 
 __all__ = ["Lines", "read"]
@@ -39,7 +39,7 @@ def read(text: str, path: File) -> tuple[Mapping[str, Any], Lines]:
     readers = {".toml": _toml, ".yaml": _yaml, ".yml": _yaml, ".json": _json}
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise ConfigError(f"{path} is not a policies file; its name ends in {', '.join(readers)}")
+        raise ConfigError(f"{shown(str(path))} is not a policies file; its name ends in {', '.join(readers)}")
     declared, lines = reader(text, path)
     if not isinstance(declared, Mapping):
         raise ConfigError(f"{path}:1: a policies file has sections such as [[tier]], not one value")

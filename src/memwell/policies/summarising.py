@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
+from memwell.fields import NARROWING
 from memwell.filters import instant
 from memwell.policies.model import Policies, Summarise
 from memwell.policies.planning import Row
@@ -86,7 +87,7 @@ def summary_step(group: Group, sources: Sequence[tuple[Record, int]], text: str)
     records = [record for record, _ in sources]
     rule, last = group.rule, records[-1]
     of = {"by": rule.by, "which": group.name, "until": last.created_at.isoformat()}
-    owner = {name: _common(records, name) for name in ("agent_id", "session_id", "namespace")}
+    owner = {name: _common(records, name) for name in NARROWING if name != "user_id"}
     after = {
         "content": text,
         "tier": rule.tier if rule.tier is not None else _common(records, "tier"),
