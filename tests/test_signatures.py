@@ -123,6 +123,8 @@ ENGINE |= dict.fromkeys(("relate", "unrelate", "related"), "links")
 ENGINE |= {"plan": "planning", "apply": "applying"}
 ENGINE |= dict.fromkeys(("update", "forget", "restore"), "remember")
 ENGINE["shred"] = "keys"
+ENGINE |= dict.fromkeys(("add_webhook", "remove_webhook", "test_webhook"), "delivering")
+ENGINE |= dict.fromkeys(("deliver", "dead_letters", "replay_webhook"), "delivering")
 ENGINE |= dict.fromkeys(("receipts", "complete_receipts"), "erase")
 ENGINE |= dict.fromkeys(("audit_log", "verify_audit"), "audit")
 

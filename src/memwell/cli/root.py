@@ -28,6 +28,7 @@ from memwell.cli import (
     tidy,
     transfer,
     upkeep,
+    webhooks,
 )
 from memwell.cli.database import commands as database
 from memwell.cli.failures import Code, Notices, complain, report
@@ -67,6 +68,7 @@ _SYNONYMS: Final = {
         "models": "download model pull",
         "keys": "encrypt encryption key rotate",
         "config": "settings",
+        "webhooks": "deliver events hooks notify webhook",
         "version": "about",
     }.items()
     for word in words.split()
@@ -209,6 +211,7 @@ def _build() -> None:
         ("policies", tidy.HELP, tidy.COMMANDS, _CARE),
         ("receipt", proof.RECEIPT_HELP, proof.RECEIPT, _CARE),
         ("audit", proof.AUDIT_HELP, proof.AUDIT, _CARE),
+        ("webhooks", webhooks.HELP, webhooks.COMMANDS, _CARE),
         ("models", models.HELP, models.COMMANDS, _ABOUT),
         ("config", settings.HELP, settings.COMMANDS, _ABOUT),
     )

@@ -23,11 +23,14 @@ from memwell.retrieval.ranking.strategies import Strategy
 from memwell.types import Message, Mode, NewMemory, Scope, Where
 
 __all__ = [
+    "AddWebhookRequest",
     "ApplyRequest",
     "AuditLogRequest",
     "CompleteReceiptsRequest",
     "ConflictsRequest",
     "CountRequest",
+    "DeadLettersRequest",
+    "DeliverRequest",
     "EraseRequest",
     "ExportRequest",
     "ForgetRequest",
@@ -45,11 +48,14 @@ __all__ = [
     "RelateRequest",
     "RelatedRequest",
     "RememberRequest",
+    "RemoveWebhookRequest",
+    "ReplayWebhookRequest",
     "RestoreRequest",
     "ShredRequest",
     "StatsRequest",
     "Supersede",
     "Superseded",
+    "TestWebhookRequest",
     "UnrelateRequest",
     "UpdateRequest",
     "VerifyAuditRequest",
@@ -283,6 +289,54 @@ class CountRequest(OwnedRequest):
 
     where: Where | None = None
     valid_at: datetime | str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class AddWebhookRequest:
+    """`add_webhook`: where to deliver changes."""
+
+    url: str
+    secret: str | None = None
+    """`None`: one is made."""
+    records: bool = False
+    allow_private: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class RemoveWebhookRequest:
+    """`remove_webhook`: end the delivery to a webhook."""
+
+    webhook: str
+
+
+@dataclass(slots=True, kw_only=True)
+class TestWebhookRequest:
+    """`test_webhook`: send a message that says nothing."""
+
+    webhook: str
+
+
+@dataclass(slots=True, kw_only=True)
+class DeadLettersRequest:
+    """`dead_letters`: the messages for a webhook that were given up."""
+
+    webhook: str
+
+
+@dataclass(slots=True, kw_only=True)
+class ReplayWebhookRequest:
+    """`replay_webhook`: send dead letters again."""
+
+    webhook: str
+
+
+@dataclass(slots=True, kw_only=True)
+class DeliverRequest:
+    """`deliver`: send what is due."""
+
+    webhook: str | None = None
+    """`None` means all."""
+    seconds: float | None = None
 
 
 @dataclass(slots=True, kw_only=True)

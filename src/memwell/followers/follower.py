@@ -49,8 +49,9 @@ class Follower:
     """Delivers the changes of a store to a sink.
 
     The store keeps the checkpoint under `name`; without a name it lives in this object, for sinks that do not outlive
-    it. `clock` times the lease of `lease` seconds. Threads, tasks and processes may all call `catch_up`; one of them
-    delivers.
+    it. `clock` times the lease of `lease` seconds, `batch` is the most that is delivered at a time, and with
+    `replayed=False` late writes of a former holder do the sink no harm. Threads, tasks and processes may all call
+    `catch_up`; one of them delivers.
     """
 
     def __init__(
@@ -61,11 +62,16 @@ class Follower:
         name: str | None,
         clock: Callable[[], datetime] | None = None,
         lease: float | None = None,
+        replayed: bool = True,
+        batch: int = BATCH,
     ) -> None:
         self.position: int | None = None
         """Changes up to here are delivered, as far as this process knows; `None`: not known."""
         self._store, self._sink = store, sink
-        self._lease = Lease(store, name, clock or (lambda: datetime.now(UTC)), seconds=lease)
+        self._lease = Lease(
+            store, name, clock or (lambda: datetime.now(UTC)), seconds=lease, replayed=replayed
+        )
+        self._batch = batch
         self._trusted = False
         """Whether the sink was found intact since it last failed."""
         self._rebuilding: _Rebuilding | None = None
@@ -211,7 +217,7 @@ class Follower:
         while True:
             start = lease.checkpoint
             try:
-                changes = await self._store.changes(start, limit=(size := _size(until)))
+                changes = await self._store.changes(start, limit=(size := self._size(until)))
             except NotSupported:  # trimmed, or lost by the store
                 if not await self._begin() or not await self._rebuild(self._rebuilding, until):
                     return False
@@ -242,7 +248,7 @@ class Follower:
             return True
         done = False
         while not done:
-            done = await rebuilding.work.step(_size(until))
+            done = await rebuilding.work.step(self._size(until))
             if not await self._still_rebuilding(rebuilding):
                 return False
             if not done and time.monotonic() >= until:
@@ -262,7 +268,6 @@ class Follower:
         self._rebuilding, self._suspect = None, rebuilding.start
         return False
 
-
-def _size(until: float) -> int:
-    """A batch; a small one if a caller waits, since adding to a graph may take a millisecond each."""
-    return BATCH if until == float("inf") else max(1, BATCH // 4)
+    def _size(self, until: float) -> int:
+        """A batch; a small one if a caller waits, since adding to a graph may take a millisecond each."""
+        return self._batch if until == float("inf") else max(1, self._batch // 4)

@@ -1,4 +1,4 @@
-"""What a follower delivers to: a vector index, a replica, and later webhooks, queues and audit logs.
+"""What a follower delivers to: a vector index, a replica, webhooks.
 
 A sink needs one method. This one appends every change to a file::
 

@@ -1,0 +1,138 @@
+"""The methods that deliver what happens to other systems."""
+
+from __future__ import annotations
+
+from memwell.engine.keywords import explain_keywords
+from memwell.engine.requests import (
+    AddWebhookRequest,
+    DeadLettersRequest,
+    DeliverRequest,
+    RemoveWebhookRequest,
+    ReplayWebhookRequest,
+    TestWebhookRequest,
+)
+from memwell.faces.base import AsyncFace, Face, audited
+from memwell.followers.delivery.endpoints import WebhookStatus
+from memwell.followers.delivery.queue import DeadLetter
+
+__all__ = ["AsyncDelivery", "Delivery"]
+
+
+@audited
+@explain_keywords
+class AsyncDelivery(AsyncFace):
+    """Webhooks, with `await`."""
+
+    async def add_webhook(
+        self, url: str, *, secret: str | None = None, records: bool = False, allow_private: bool = False
+    ) -> WebhookStatus:  # fmt: skip
+        """Deliver every change from now on to a URL, at least once and in order for each memory (docs/events.md).
+
+        - `url`: an `https://` URL, called by Standard Webhooks, or the URL of a `Log` such as `redis://host`, whose
+          stream `memwell:events` gets the messages.
+        - `secret`: `whsec_` and 24 to 64 bytes in base64; by default one is made. The answer holds it, this once.
+        - `records`: send the whole memory with each message; by default only its id, owner and version.
+        - `allow_private`: allow `http://` and addresses of private networks.
+
+        Nothing is sent before `deliver` runs, in this or any other process. Raises `InvalidInput`, and `NotSupported`
+        for a store that reports no changes.
+        """
+        from memwell.engine import delivering
+
+        request = AddWebhookRequest(url=url, secret=secret, records=records, allow_private=allow_private)
+        return await delivering.add_webhook(self._engine, request)
+
+    async def webhooks(self) -> list[WebhookStatus]:
+        """The webhooks, oldest first, each with what is pending, waiting and dead."""
+        from memwell.engine import delivering
+
+        return await delivering.webhooks(self._engine)
+
+    async def remove_webhook(self, webhook: str) -> None:
+        """Remove a webhook, with what waits for it. `webhook` is its id, or the beginning of it. Raises `NotFound`."""
+        from memwell.engine import delivering
+
+        await delivering.remove_webhook(self._engine, RemoveWebhookRequest(webhook=webhook))
+
+    async def test_webhook(self, webhook: str) -> str | None:
+        """Send a message of the type `memwell.test` to the webhook with the id `webhook`. Returns `None` if it arrived,
+        else the reason."""
+        from memwell.engine import delivering
+
+        return await delivering.test_webhook(self._engine, TestWebhookRequest(webhook=webhook))
+
+    async def deliver(
+        self, webhook: str | None = None, *, seconds: float | None = None
+    ) -> list[WebhookStatus]:
+        """Deliver what is due to the webhook with the id `webhook` (by default to all), for about `seconds` (by default
+        until nothing is due), and return how it stands. Call it again and again, in any process: one of them delivers.
+        """
+        from memwell.engine import delivering
+
+        return await delivering.deliver(self._engine, DeliverRequest(webhook=webhook, seconds=seconds))
+
+    async def dead_letters(self, webhook: str) -> list[DeadLetter]:
+        """The messages for the webhook with the id `webhook` that were given up, oldest first."""
+        from memwell.engine import delivering
+
+        return await delivering.dead_letters(self._engine, DeadLettersRequest(webhook=webhook))
+
+    async def replay_webhook(self, webhook: str) -> int:
+        """Let the dead letters of the webhook with the id `webhook` wait to be delivered again, and enable it if it was
+        disabled. Returns how many there were; the next `deliver` sends them."""
+        from memwell.engine import delivering
+
+        return await delivering.replay_webhook(self._engine, ReplayWebhookRequest(webhook=webhook))
+
+
+@explain_keywords
+class Delivery(Face):
+    """Webhooks, without `await`."""
+
+    _memory: AsyncDelivery
+
+    def add_webhook(
+        self, url: str, *, secret: str | None = None, records: bool = False, allow_private: bool = False
+    ) -> WebhookStatus:  # fmt: skip
+        """Deliver every change from now on to a URL, at least once and in order for each memory (docs/events.md).
+
+        - `url`: an `https://` URL, called by Standard Webhooks, or the URL of a `Log` such as `redis://host`, whose
+          stream `memwell:events` gets the messages.
+        - `secret`: `whsec_` and 24 to 64 bytes in base64; by default one is made. The answer holds it, this once.
+        - `records`: send the whole memory with each message; by default only its id, owner and version.
+        - `allow_private`: allow `http://` and addresses of private networks.
+
+        Nothing is sent before `deliver` runs, in this or any other process. Raises `InvalidInput`, and `NotSupported`
+        for a store that reports no changes.
+        """
+        return self._run(
+            self._memory.add_webhook(url, secret=secret, records=records, allow_private=allow_private)
+        )
+
+    def webhooks(self) -> list[WebhookStatus]:
+        """The webhooks, oldest first, each with what is pending, waiting and dead."""
+        return self._run(self._memory.webhooks())
+
+    def remove_webhook(self, webhook: str) -> None:
+        """Remove a webhook, with what waits for it. `webhook` is its id, or the beginning of it. Raises `NotFound`."""
+        self._run(self._memory.remove_webhook(webhook))
+
+    def test_webhook(self, webhook: str) -> str | None:
+        """Send a message of the type `memwell.test` to the webhook with the id `webhook`. Returns `None` if it arrived,
+        else the reason."""
+        return self._run(self._memory.test_webhook(webhook))
+
+    def deliver(self, webhook: str | None = None, *, seconds: float | None = None) -> list[WebhookStatus]:
+        """Deliver what is due to the webhook with the id `webhook` (by default to all), for about `seconds` (by default
+        until nothing is due), and return how it stands. Call it again and again, in any process: one of them delivers.
+        """
+        return self._run(self._memory.deliver(webhook, seconds=seconds))
+
+    def dead_letters(self, webhook: str) -> list[DeadLetter]:
+        """The messages for the webhook with the id `webhook` that were given up, oldest first."""
+        return self._run(self._memory.dead_letters(webhook))
+
+    def replay_webhook(self, webhook: str) -> int:
+        """Let the dead letters of the webhook with the id `webhook` wait to be delivered again, and enable it if it was
+        disabled. Returns how many there were; the next `deliver` sends them."""
+        return self._run(self._memory.replay_webhook(webhook))
