@@ -25,8 +25,10 @@ TYPE_CHECKING = False  # type checkers take it as true; importing typing would c
 if TYPE_CHECKING:
     from memwell.coordination.locks import Lock, SyncLock, lock, lock_sync, redlock, redlock_sync
     from memwell.coordination.rate_limit import Rate, rate_limit, rate_limit_sync
-    from memwell.events import EVENTS, Event
+    from memwell.events import EVENTS, Event, Subscription
     from memwell.fields import LIMITS
+    from memwell.followers.delivery.endpoints import WebhookStatus
+    from memwell.followers.delivery.queue import DeadLetter
     from memwell.hits import Hits
     from memwell.memory import AsyncMemory
     from memwell.policies.model import Policies
@@ -88,6 +90,7 @@ __all__ = [
     "Conflict",
     "Contradiction",
     "Corrupt",
+    "DeadLetter",
     "EmbeddingError",
     "Erased",
     "Event",
@@ -123,11 +126,13 @@ __all__ = [
     "Scope",
     "Stats",
     "Strategy",
+    "Subscription",
     "SyncLock",
     "TimedOut",
     "Trace",
     "Unavailable",
     "Version",
+    "WebhookStatus",
     "Why",
     "acting",
     "create_resilient_caller",
@@ -156,7 +161,10 @@ _HOME = {
     "AuditEntry": "security.entries",
     "AuditHead": "security.chain",
     "Erased": "security.receipts",
+    "DeadLetter": "followers.delivery.queue",
     "Event": "events",
+    "Subscription": "events",
+    "WebhookStatus": "followers.delivery.endpoints",
     "Hits": "hits",
     "KeyService": "security.keyring",
     "Keyring": "security.keyring",

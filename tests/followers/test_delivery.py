@@ -130,7 +130,13 @@ def test_private_networks_are_refused_by_address_by_name_and_after_a_redirect(
         for host in ("127.0.0.1", "10.1.2.3", "169.254.169.254", "[::1]", "[::ffff:10.0.0.1]", "localhost"):
             with pytest.raises(InvalidInput, match="private network"):
                 memory.add_webhook(f"https://{host}/x")
-        for url in ("http://example.com/x", "https://u:p@example.com", "https://", "https://example.com/#a"):
+        for url in (
+            "http://example.com/x",
+            "https://u:p@example.com",
+            "https://",
+            "https://example.com/#a",
+            "https://ex ample.com",
+        ):
             with pytest.raises(InvalidInput, match="webhook"):
                 memory.add_webhook(url)
         webhook = memory.add_webhook("https://example.com/x")

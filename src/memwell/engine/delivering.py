@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
+from memwell import _bridge
 from memwell.engine.assembly import open_journal
 from memwell.engine.context import Engine
 from memwell.engine.requests import (
@@ -19,7 +20,7 @@ from memwell.engine.requests import (
     TestWebhookRequest,
 )
 from memwell.engine.validation import check_flag
-from memwell.errors import InvalidInput, NotSupported, Unavailable, shown
+from memwell.errors import InvalidInput, MemwellError, NotSupported, Unavailable, shown
 from memwell.followers import Follower
 from memwell.followers.delivery.endpoints import Endpoint, Endpoints, WebhookStatus
 from memwell.followers.delivery.messages import test_message
@@ -45,6 +46,7 @@ RETRIES = Retries()
 LEASE = 15.0
 """Seconds. After a batch that takes longer another process may deliver, too: messages are then repeated."""
 _SLICE: Final = 5.0
+_PAUSE: Final = 0.1
 _UNTRACKED: Final = 2**63 - 1
 """A checkpoint beyond all changes: none is kept for its sake."""
 
@@ -57,8 +59,12 @@ async def add_webhook(engine: Engine, request: AddWebhookRequest) -> WebhookStat
         raise NotSupported("this store reports no changes, so there is nothing to deliver", part="memory")
     if not isinstance(request.url, str):
         raise InvalidInput(f"url is a text, not {shown(request.url)}")
-    http = Url.parse(request.url).scheme in ("http", "https")
-    if http:
+    scheme = Url.parse(request.url).scheme
+    if scheme in ("", "memory"):
+        raise InvalidInput(
+            "url is an https:// URL, or that of a log other processes can read, such as redis://host"
+        )
+    if scheme in ("http", "https"):
         check_url(request.url, private=request.allow_private)
         key_of(secret := new_secret() if request.secret is None else request.secret)
     else:
@@ -73,7 +79,8 @@ async def add_webhook(engine: Engine, request: AddWebhookRequest) -> WebhookStat
         records=request.records,
         private=request.allow_private,
     )
-    async with _delivery(engine, endpoint):  # raises for a URL that nothing can open
+    async with _delivery(engine, endpoint) as delivery:
+        _ = delivery.target  # raises for a URL that nothing can open
         await _moved(engine, endpoint, await engine.store.position())
     await (await _endpoints(engine)).add(endpoint)
     return WebhookStatus.of(endpoint, secret=secret)
@@ -129,19 +136,25 @@ async def deliver(engine: Engine, request: DeliverRequest) -> list[WebhookStatus
     """See `AsyncMemory.deliver`."""
     seconds = request.seconds
     if seconds is not None and (
-        isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds <= 0
+        isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0
     ):
         raise InvalidInput(f"seconds is a number over 0, not {shown(seconds)}")
     endpoints, webhook = await _endpoints(engine), request.webhook
     chosen = await endpoints.all() if webhook is None else [await endpoints.get(webhook)]
     until = float("inf") if seconds is None else time.monotonic() + seconds
-    found = []
+    found, failures = list[WebhookStatus](), list[MemwellError]()
     for endpoint in chosen:
         async with _delivery(engine, endpoint) as delivery:
-            if endpoint.disabled is None:
-                await _delivered(engine, endpoint, delivery, until)
+            try:
+                if endpoint.disabled is None:
+                    await _delivered(engine, endpoint, delivery, until)
+            except MemwellError as error:  # the others are delivered first
+                failures.append(error)
+                continue
             now = {one.id: one for one in await endpoints.all()}.get(endpoint.id, endpoint)  # disabled?
             found.append(await _status(engine, now, delivery))
+    if failures:
+        raise failures[0]
     return found
 
 
@@ -155,6 +168,7 @@ async def _delivered(engine: Engine, endpoint: Endpoint, delivery: Delivery, unt
         replayed=False,
     )
     while True:
+        before = delivery.delivered
         try:
             done = await follower.catch_up(min(_SLICE, max(0.0, until - time.monotonic())))
         except Unavailable as error:
@@ -164,6 +178,8 @@ async def _delivered(engine: Engine, endpoint: Endpoint, delivery: Delivery, unt
         held = follower.position is None  # another process delivers
         if held or time.monotonic() >= until or (done and not delivery.due):
             return
+        if not done and delivery.delivered == before:  # the lease was lost; another process may deliver
+            await _bridge.pause(_PAUSE, blocking=engine.parts.blocking)
         follower.distrust()
 
 
@@ -185,15 +201,11 @@ async def _status(engine: Engine, endpoint: Endpoint, delivery: Delivery) -> Web
 
 @asynccontextmanager
 async def _delivery(engine: Engine, endpoint: Endpoint) -> AsyncIterator[Delivery]:
-    http = Url.parse(endpoint.url).scheme in ("http", "https")
-    target: Target = (
-        Webhook(endpoint) if http else LogStream(open_journal(endpoint.url, None, blocking=False)[0])
-    )
     delivery = Delivery(
         engine.store,
         (await _endpoints(engine)).log,
         endpoint,
-        target,
+        lambda: _target(endpoint),
         clock=engine.clock,
         blocking=engine.parts.blocking,
         retries=RETRIES,
@@ -202,6 +214,12 @@ async def _delivery(engine: Engine, endpoint: Endpoint) -> AsyncIterator[Deliver
         yield delivery
     finally:
         await delivery.close()
+
+
+def _target(endpoint: Endpoint) -> Target:
+    if Url.parse(endpoint.url).scheme in ("http", "https"):
+        return Webhook(endpoint)
+    return LogStream(open_journal(endpoint.url, None, blocking=False)[0])
 
 
 async def _moved(engine: Engine, endpoint: Endpoint, position: int) -> None:

@@ -75,14 +75,14 @@ class _Outcome:
 
 
 class Delivery(Sink):
-    """Delivers to one endpoint. `blocking`: the store and the log run without an event loop."""
+    """Delivers to one endpoint, over what `target` opens. `blocking`: the store and the log need no event loop."""
 
     def __init__(
         self,
         store: Store,
         log: Log,
         endpoint: Endpoint,
-        target: Target,
+        target: Callable[[], Target],
         *,
         clock: Callable[[], datetime],
         blocking: bool,
@@ -91,9 +91,17 @@ class Delivery(Sink):
         self.delivered = 0
         self.waiting = Queue(log, f"memwell:delivery:{endpoint.id}:waiting")
         self.dead = Queue(log, f"memwell:delivery:{endpoint.id}:dead")
-        self._store, self._log, self._endpoint, self._target = store, log, endpoint, target
+        self._store, self._log, self._endpoint = store, log, endpoint
+        self._open, self._opened = target, list[Target]()
         self._clock, self._blocking = clock, blocking
         self._retries = retries or Retries()
+
+    @property
+    def target(self) -> Target:
+        """What sends, opened when it is first needed."""
+        if not self._opened:
+            self._opened.append(self._open())
+        return self._opened[0]
 
     async def read(self) -> None:
         """Read what waits and what is dead."""
@@ -151,7 +159,7 @@ class Delivery(Sink):
 
     async def test(self, message: Message) -> Failure | None:
         """Send one message, and nothing else."""
-        return await self._elsewhere(self._target.send(message))
+        return await self._elsewhere(self.target.send(message))
 
     async def replay(self) -> int:
         """Let dead letters wait to be sent again; how many."""
@@ -164,7 +172,8 @@ class Delivery(Sink):
 
     async def close(self) -> None:
         """Close the target."""
-        await self._elsewhere(self._target.close())
+        for target in self._opened:
+            await self._elsewhere(target.close())
 
     # ------------------------------------------------------------------------------------------- attempts
 
@@ -215,7 +224,7 @@ class Delivery(Sink):
         return outcome
 
     async def _sent(self, groups: deque[list[Message]], outcome: _Outcome) -> None:
-        until = time.monotonic() + _BUDGET
+        until, target = time.monotonic() + _BUDGET, self.target
 
         def over() -> bool:
             down = len(outcome.failed) >= 2 * TOGETHER and not outcome.arrived
@@ -227,7 +236,7 @@ class Delivery(Sink):
                 for message in groups.popleft():
                     if over():
                         break
-                    failure = await self._target.send(message)
+                    failure = await target.send(message)
                     if failure is not None:
                         outcome.failed[message.seq] = failure
                         break

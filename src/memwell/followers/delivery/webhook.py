@@ -62,7 +62,7 @@ def check_url(text: str, *, private: bool) -> None:
         url = httpx2.URL(text)
     except httpx2.InvalidURL:
         raise wrong from None  # the cause may show a password
-    if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.fragment:
+    if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.fragment or "%" in url.host:
         raise wrong
     if not private and url.scheme != "https":
         raise InvalidInput(
@@ -128,7 +128,7 @@ class Webhook:
             url.copy_with(host=literal),
             content=message.body,
             headers=headers,
-            extensions={} if _is_address(url.host) else {"sni_hostname": url.host},
+            extensions={} if _is_address(url.host) else {"sni_hostname": url.raw_host.decode("ascii")},
         )
 
     def _connected(self) -> httpx2.AsyncClient:
