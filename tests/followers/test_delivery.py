@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import socket
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 from benchmarks.reliability import delivering
 from benchmarks.reliability.receiver import Receiver, once_each
 
-from memwell import InvalidInput, Memory, NotFound
+from memwell import ConfigError, InvalidInput, Memory, NotFound
 from memwell.engine import delivering as engine
 from memwell.followers.delivery.sink import Retries
 from memwell.followers.delivery.webhook import sign
@@ -154,6 +156,33 @@ def test_private_networks_are_refused_by_address_by_name_and_after_a_redirect(
         with rig.memory as memory:
             assert memory.test_webhook(rig.id) == "HTTP 302"
         assert inside.calls == 0
+
+
+def test_a_fifo_queue_gets_the_changes_of_a_memory_as_a_group(tmp_path: Path) -> None:
+    moto, boto3 = pytest.importorskip("moto"), pytest.importorskip("boto3")
+    with moto.mock_aws(), Memory(tmp_path / "a.db", embedder=None) as memory:
+        for wrong in ("sqs://", "sqs://eu-west-1", "sqs://eu-west-1/a/b", "sqs://eu-west-1/a?x=1"):
+            with pytest.raises(ConfigError):
+                memory.add_webhook(wrong)
+        memory.add_webhook("sqs://eu-west-1/events.fifo")
+        memory.remember(["a", "b"])
+        memory.update(memory.list().records[0].id, content="c")
+        found = memory.deliver()[0]
+        assert (found.delivered, found.reason) == (0, "SQS: AWS.SimpleQueueService.NonExistentQueue")
+        queue = boto3.client("sqs", region_name="eu-west-1")
+        url = queue.create_queue(QueueName="events.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+        while memory.webhooks()[0].waiting:
+            memory.deliver()
+            time.sleep(0.05)
+        asked = {"MaxNumberOfMessages": 10, "AttributeNames": ["All"], "MessageAttributeNames": ["All"]}
+        messages = queue.receive_message(QueueUrl=url, **asked)["Messages"]
+        groups: dict[str, list[int]] = {}
+        for message in messages:
+            data = json.loads(message["Body"])["data"]
+            assert message["MessageAttributes"]["webhook-id"]["StringValue"].endswith(f"_{data['seq']}")
+            groups.setdefault(message["Attributes"]["MessageGroupId"], []).append(data["seq"])
+        assert sorted(map(len, groups.values())) == [1, 2]
+        assert all(seqs == sorted(seqs) for seqs in groups.values())
 
 
 def test_a_log_gets_whole_records_where_asked_and_secrets_are_shown_once(

@@ -26,6 +26,7 @@ from memwell.followers.delivery.endpoints import Endpoint, Endpoints, WebhookSta
 from memwell.followers.delivery.messages import test_message
 from memwell.followers.delivery.queue import DeadLetter
 from memwell.followers.delivery.sink import Delivery, Retries, Target
+from memwell.followers.delivery.sqs import Sqs
 from memwell.followers.delivery.stream import LogStream
 from memwell.followers.delivery.webhook import Webhook, check_url, key_of, new_secret
 from memwell.followers.lease import Lease
@@ -219,6 +220,8 @@ async def _delivery(engine: Engine, endpoint: Endpoint) -> AsyncIterator[Deliver
 def _target(endpoint: Endpoint) -> Target:
     if Url.parse(endpoint.url).scheme in ("http", "https"):
         return Webhook(endpoint)
+    if Url.parse(endpoint.url).scheme == "sqs":
+        return Sqs(endpoint.url)
     return LogStream(open_journal(endpoint.url, None, blocking=False)[0])
 
 

@@ -29,7 +29,7 @@ class AsyncDelivery(AsyncFace):
         """Deliver every change from now on to a URL, at least once and in order for each memory (docs/events.md).
 
         - `url`: an `https://` URL, called by Standard Webhooks, or the URL of a `Log` such as `redis://host`, whose
-          stream `memwell:events` gets the messages.
+          stream `memwell:events` gets the messages, or a queue of SQS, `sqs://REGION/QUEUE`.
         - `secret`: `whsec_` and 24 to 64 bytes in base64; by default one is made. The answer holds it, this once.
         - `records`: send the whole memory with each message; by default only its id, owner and version.
         - `allow_private`: allow `http://` and addresses of private networks.
@@ -97,7 +97,7 @@ class Delivery(Face):
         """Deliver every change from now on to a URL, at least once and in order for each memory (docs/events.md).
 
         - `url`: an `https://` URL, called by Standard Webhooks, or the URL of a `Log` such as `redis://host`, whose
-          stream `memwell:events` gets the messages.
+          stream `memwell:events` gets the messages, or a queue of SQS, `sqs://REGION/QUEUE`.
         - `secret`: `whsec_` and 24 to 64 bytes in base64; by default one is made. The answer holds it, this once.
         - `records`: send the whole memory with each message; by default only its id, owner and version.
         - `allow_private`: allow `http://` and addresses of private networks.

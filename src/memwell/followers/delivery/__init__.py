@@ -6,5 +6,5 @@
 | `endpoints` | where to deliver, kept in a log beside the store |
 | `queue` | messages that wait for another attempt, and dead letters |
 | `sink` | the sink: order, attempts, what is parked and what is given up |
-| `webhook`, `stream` | HTTP by Standard Webhooks, and a stream of a `Log` |
+| `webhook`, `stream`, `sqs` | HTTP by Standard Webhooks, a stream of a `Log`, a queue of Amazon SQS |
 """
