@@ -210,7 +210,7 @@ def test_faults_in_yaml_have_lines_too(tmp_path: Path, text: str, line: int, mes
     ("given", "message"),
     [
         ({"write": [{"tier": "short_term", "importance": 3}]}, "write 1: importance is a text"),
-        ("nowhere.toml", "cannot read policies from nowhere.toml"),
+        ("nowhere.toml", "cannot read policies from 'nowhere.toml'"),
         (3, "a dict or the path of a file, not 3"),
         ("", "a dict or the path of a file, not ''"),
         ("setup.cfg", "cannot read"),
