@@ -21,7 +21,8 @@ CREATE TEMP TABLE records (
   key int PRIMARY KEY, id text, kind text, category text, tier text, source text, content text,
   tenant_id text, user_id text, agent_id text, session_id text, namespace text,
   importance float8, version int, reinforced int,
-  created_at timestamptz, updated_at timestamptz, expires_at timestamptz, tags jsonb, metadata jsonb, instants jsonb);
+  created_at timestamptz, updated_at timestamptz, expires_at timestamptz, valid_from timestamptz, valid_to timestamptz,
+  tags jsonb, metadata jsonb, instants jsonb);
 CREATE TEMP TABLE access (key int PRIMARY KEY, count int, at timestamptz);
 """
 
@@ -29,7 +30,7 @@ CREATE TEMP TABLE access (key int PRIMARY KEY, count int, at timestamptz);
 def row(key: int, r: Record) -> list[Any]:
     texts = [r.id, r.kind, r.category, r.tier, r.source, r.content]
     owner = [r.scope.tenant_id, r.scope.user_id, r.scope.agent_id, r.scope.session_id, r.scope.namespace]
-    times = [r.created_at, r.updated_at, r.expires_at]
+    times = [r.created_at, r.updated_at, r.expires_at, r.valid_from, r.valid_to]
     rest = [as_jsonb(list(r.tags)), as_jsonb(dict(r.metadata)), instants(r.metadata)]
     return [key, *texts, *owner, r.importance, r.version, r.reinforced, *times, *rest]
 
@@ -51,7 +52,7 @@ def select(database: psycopg.Connection[Any]) -> Select:
         ]
         sql, values = compile_filter(filters.parse(where))
         with database.transaction(force_rollback=True), database.cursor() as cursor:
-            marks = ", ".join(["%s"] * 21)
+            marks = ", ".join(["%s"] * 23)
             cursor.executemany(
                 f"INSERT INTO records VALUES ({marks})".encode(), [row(i, r) for i, r in enumerate(records)]
             )

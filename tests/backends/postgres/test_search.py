@@ -31,7 +31,7 @@ from memwell.testing.services import Service
 from memwell.types import Record, Scope
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-SCRIPTS = ("records/001_records.sql", "vectors/001_vectors.sql")
+SCRIPTS = ("records/001_records.sql", "records/004_validity.sql", "vectors/001_vectors.sql")
 MODEL, DIMENSION = "m", 8
 Stored: TypeAlias = tuple[Record, Embedding | None]
 

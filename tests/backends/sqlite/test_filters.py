@@ -20,7 +20,8 @@ CREATE TABLE records (
   key INTEGER PRIMARY KEY, id TEXT, kind TEXT, category TEXT, tier TEXT, source TEXT, content TEXT,
   tenant_id TEXT, user_id TEXT, agent_id TEXT, session_id TEXT, namespace TEXT,
   importance REAL, version INTEGER, reinforced INTEGER,
-  created_at INTEGER, updated_at INTEGER, expires_at INTEGER, tags TEXT, metadata TEXT);
+  created_at INTEGER, updated_at INTEGER, expires_at INTEGER, valid_from INTEGER, valid_to INTEGER,
+  tags TEXT, metadata TEXT);
 CREATE INDEX by_category ON records (category);
 CREATE TABLE access (key INTEGER PRIMARY KEY, count INTEGER, at INTEGER);
 """
@@ -29,7 +30,7 @@ CREATE TABLE access (key INTEGER PRIMARY KEY, count INTEGER, at INTEGER);
 def row(key: int, r: Record) -> list[Any]:
     texts = [r.id, r.kind, r.category, r.tier, r.source, r.content]
     owner = [r.scope.tenant_id, r.scope.user_id, r.scope.agent_id, r.scope.session_id, r.scope.namespace]
-    times = [t and to_micros(t) for t in (r.created_at, r.updated_at, r.expires_at)]
+    times = [t and to_micros(t) for t in (r.created_at, r.updated_at, r.expires_at, r.valid_from, r.valid_to)]
     rest = [dumps(list(r.tags)), dumps(dict(r.metadata))]
     return [key, *texts, *owner, r.importance, r.version, r.reinforced, *times, *rest]
 
@@ -51,7 +52,7 @@ def select(database: sqlite3.Connection) -> Select:
     def run(records: Sequence[Record], where: Any) -> list[int]:
         database.execute("DELETE FROM records")
         database.execute("DELETE FROM access")
-        marks = ", ".join("?" * 20)
+        marks = ", ".join("?" * 22)
         database.executemany(
             f"INSERT INTO records VALUES ({marks})", [row(i, r) for i, r in enumerate(records)]
         )
