@@ -1,4 +1,4 @@
-"""A part that fails on command, around a real one: for tests of what has to outlive failures.
+"""A part that fails on command, around a real one, for tests of retries and fallbacks.
 
 ::
 

@@ -1,4 +1,4 @@
-"""Filters mean on every index what `memwell.filters.matches_fields` says."""
+"""Filters: every index agrees with `memwell.filters.matches_fields`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Points are kept, replaced, listed and removed."""
+"""Putting, replacing, listing and removing points."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics, sets of points apart from each other, and what is there when an index is opened again."""
+"""Metrics, separate namespaces, and an index that is opened again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The nearest are found."""
+"""Searches: the nearest points are found, in order, with their similarities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Add, replace, increment and delete: what depends on the value there, atomically."""
+"""Atomic operations that depend on the stored value: add, replace, increment and delete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values live for their ttl and no longer."""
+"""Expiry: a value is there until its `ttl` has passed."""
 
 from __future__ import annotations
 

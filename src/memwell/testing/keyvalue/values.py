@@ -1,4 +1,4 @@
-"""Values are set, read and deleted under any key."""
+"""Setting, reading and deleting values under any key."""
 
 from __future__ import annotations
 

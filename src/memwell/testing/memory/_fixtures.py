@@ -1,4 +1,4 @@
-"""A memory with something of everything in it, and all of it read back."""
+"""A memory with every kind of content, and a function that reads all of it back."""
 
 from __future__ import annotations
 

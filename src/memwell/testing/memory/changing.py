@@ -1,4 +1,4 @@
-"""`update`, `restore`, `history`, `forget`: what memories become, and how they go."""
+"""`update`, `restore`, `history` and `forget`."""
 
 from __future__ import annotations
 

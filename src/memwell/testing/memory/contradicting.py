@@ -1,4 +1,4 @@
-"""Memories that say the same with another value."""
+"""Conflicts: near-duplicates with another value."""
 
 from __future__ import annotations
 

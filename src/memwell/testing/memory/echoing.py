@@ -1,4 +1,4 @@
-"""Recalled text that is remembered again."""
+"""Echoes: recalled text that is remembered again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is refused before any store sees it: bad arguments, cursors, limits and export files."""
+"""Validation in front of the store: bad arguments, cursors, limits and export files."""
 
 from __future__ import annotations
 

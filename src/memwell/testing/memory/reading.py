@@ -1,4 +1,4 @@
-"""`get`, `list`, `count`, `stats`: what is there, page by page."""
+"""`get`, `list`, `count` and `stats`, with pagination."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Relationships: what supersedes or contradicts what, and what is reached over how many steps."""
+"""Relationships: superseding, contradicting, and following links over several steps."""
 
 from __future__ import annotations
 

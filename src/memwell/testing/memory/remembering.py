@@ -1,4 +1,4 @@
-"""`remember`: what is stored, what is refused, what is the same again."""
+"""`remember`: what is stored, what is refused, and what counts as a duplicate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Views with the owner bound: the same methods, and nothing outside."""
+"""Views bound to one owner: the same methods, limited to its memories."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Export and import: all of it comes back, whatever was cut short, and nothing damaged gets in."""
+"""Export and import: complete, resumable, and closed to damaged files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two times: when something is true, and when it was stored."""
+"""Bi-temporal memories: when something is true, and when it was stored."""
 
 from __future__ import annotations
 

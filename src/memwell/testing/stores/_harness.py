@@ -1,4 +1,4 @@
-"""A store whose calls run to their end, with the clock and the short forms that the suite speaks in."""
+"""A store with synchronous calls, a clock and shorthands for the suite."""
 
 from __future__ import annotations
 

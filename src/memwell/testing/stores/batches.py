@@ -1,4 +1,4 @@
-"""A batch is one transaction: in order, and all or nothing."""
+"""A batch is one transaction: applied in order, all or nothing."""
 
 from __future__ import annotations
 

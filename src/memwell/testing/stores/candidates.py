@@ -1,4 +1,4 @@
-"""What a search tells of each candidate is what the in-memory store tells: the ranking depends on it."""
+"""Candidates of a search have the same features as in the in-memory store, since the ranking depends on them."""
 
 from __future__ import annotations
 

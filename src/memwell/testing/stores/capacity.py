@@ -1,4 +1,4 @@
-"""What is large is whole: many records, many ids, long texts, deep metadata."""
+"""Large inputs: many records, many ids, long texts, deep metadata."""
 
 from __future__ import annotations
 

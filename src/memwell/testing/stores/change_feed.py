@@ -1,4 +1,4 @@
-"""The change sequence: every change of a record is reported, in order, and none is skipped silently."""
+"""The change sequence reports every change of a record, in order."""
 
 from __future__ import annotations
 

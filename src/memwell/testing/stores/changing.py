@@ -1,4 +1,4 @@
-"""Updates, deletes, recalls noted, vectors added."""
+"""Updating, deleting, counting recalls, adding vectors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Filters compare texts, numbers and times exactly, and are as large as the language lets them be."""
+"""Filters compare texts, numbers and times exactly, up to the largest filter allowed."""
 
 from __future__ import annotations
 

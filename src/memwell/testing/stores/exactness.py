@@ -1,4 +1,4 @@
-"""What is stored comes back exactly, and names that only look alike are different."""
+"""Records come back exactly as stored, and names that only look alike are different."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who follows the change sequence and may feed an index, and moving from one model's vectors to another's."""
+"""Followers of the change sequence, and moving from one embedding model to another."""
 
 from __future__ import annotations
 

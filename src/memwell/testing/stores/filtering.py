@@ -1,4 +1,4 @@
-"""Filters mean on every store what `memwell.filters.matches` says."""
+"""Filters: every store agrees with `memwell.filters.matches`."""
 
 from __future__ import annotations
 

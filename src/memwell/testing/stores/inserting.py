@@ -1,4 +1,4 @@
-"""Inserts: what is stored, what is a duplicate, whose an id is."""
+"""Inserts: what is stored, what counts as a duplicate, and which record owns an id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Versions, relationships, the change sequence, sweeping, the doctor, the life of a store."""
+"""Versions, relationships, the change sequence, sweeping, the doctor, opening and closing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A scope is a wall: no filter, id, relationship or place in a listing leads through it."""
+"""Scopes: no filter, id, relationship or cursor reaches a record outside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Searches: who is found by words and by vectors, and that a search follows every write."""
+"""Searches by words and by vectors, which see every write before them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts: of the scope that asks, and of what lives at that moment."""
+"""Counts of a scope, without what has expired."""
 
 from __future__ import annotations
 
