@@ -11,6 +11,7 @@ from memwell.ports.store.search import Interval
 from memwell.retrieval.analysis import english_dates, foreign_dates
 from memwell.retrieval.analysis.calendar_words import MONTHS, WEEKDAYS
 from memwell.retrieval.analysis.days import Mention, on_calendar
+from memwell.retrieval.analysis.scanning import pieces_of
 from memwell.retrieval.analysis.stemmers import stemmer
 from memwell.retrieval.analysis.words import word_terms
 
@@ -79,10 +80,9 @@ def _mentions(text: str, terms: Collection[str] | None = None) -> list[Mention]:
     if terms is not None and _has_no_time(text, terms):
         return []
     low = foreign_dates.plain(text)
-    found = list(english_dates.mentions(low, text))
-    if terms is not None and _is_english(low, terms):
-        return found
-    more = list(foreign_dates.mentions(low, text))
+    pieces = pieces_of(low)
+    found = list(english_dates.mentions(low, text, pieces))
+    more = list(foreign_dates.mentions(low, text, pieces))
     return _parted([*found, *more]) if more else found
 
 
@@ -108,11 +108,6 @@ def _has_no_time(text: str, terms: Collection[str]) -> bool:
     )
 
 
-def _is_english(low: str, terms: Collection[str]) -> bool:
-    """Whether the text certainly mentions no time in another language."""
-    return low.isascii() and _foreign_stems().isdisjoint(terms) and not any(map(low.__contains__, _dropped()))
-
-
 def _has_digit(text: str) -> bool:
     if not text.isascii():
         return english_dates.DIGIT.search(text) is not None
@@ -125,22 +120,11 @@ def _has_digit(text: str) -> bool:
 @cache
 def _stems() -> frozenset[str]:
     """What the analysis of a text may make of the words that a time has, in English and in the language of the word."""
-    return _foreign_stems().union(word_terms(" ".join(english_dates.TRIGGERS)))
-
-
-@cache
-def _foreign_stems() -> frozenset[str]:
     triggers = foreign_dates.triggers()
-    found = {*word_terms(" ".join(triggers)), *triggers}
+    found = {*word_terms(" ".join([*english_dates.TRIGGERS, *triggers])), *triggers}
     named = foreign_dates.named_words()
     for code in MONTHS:
         stem = stemmer("no" if code == "nb" else code)
         words = (*WEEKDAYS[code].replace("/", " ").split(), *MONTHS[code].replace("/", " ").split(), *named)
         found.update(map(stem, words))
     return frozenset(found)
-
-
-@cache
-def _dropped() -> tuple[str, ...]:
-    """Words of a time that are stop words of English, such as *out* for October."""
-    return tuple(f" {word} " for word in foreign_dates.triggers() if not word_terms(word))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from datetime import date
 from functools import cache, partial
 
@@ -20,6 +20,7 @@ from memwell.retrieval.analysis.days import (
     weekday_span,
     year_span,
 )
+from memwell.retrieval.analysis.scanning import places_of, stretches
 
 __all__ = ["DIGIT", "TRIGGERS", "mentions"]
 
@@ -44,7 +45,6 @@ _NAMED_DAYS = {
 _QUALIFIERS = frozenset(
     "ago back earlier last past previous this next coming upcoming following in from these".split()
 )
-_GATE_WORD = re.compile(r"[^\W\d_]{2,}|\d{4}|\d\d?/\d")
 
 _MONTH = "(?:" + "|".join(sorted(_MONTH_WORDS, key=len, reverse=True)) + r")\b\.?"
 _DAY = "(?:" + "|".join(_WEEKDAYS) + ")"
@@ -98,11 +98,12 @@ _CLASSES: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {
 """Trigger words by class, and the patterns in which each class occurs."""
 
 TRIGGERS = frozenset().union(*(triggers for triggers, _ in _CLASSES.values()))
+_TELLING = TRIGGERS | _QUALIFIERS
 _NUMERIC = frozenset({"iso", "ymd", "dots", "short", "dashes", "slash", "year"})
 """Patterns that need no trigger word, only a digit."""
 
-_MARGIN = 40
-"""Characters on either side of a trigger word to which an expression can extend."""
+_MARGIN = 30
+"""Characters on either side of the beginning of a trigger word or number to which an expression can extend."""
 
 _BEGIN = r"(?:(?<!\w)(?=\w)|(?<!\d)(?=\d))"
 """Where an expression can begin. Tested once for all patterns, so that most positions of a text cost almost nothing."""
@@ -208,40 +209,33 @@ _RESOLVE: dict[str, Callable[[re.Match[str], date], Interval | None]] = {
 
 
 def _says_when(match: re.Match[str]) -> bool:
-    groups = match.groupdict()
-    if match.lastgroup == "near":
-        return groups["ne_u"] in _UNIT_DAYS
-    if match.lastgroup in ("dmy", "mdy"):
-        return bool(groups[f"{match.lastgroup}_y"])
-    return match.lastgroup not in ("weekday", "month")
+    kind = match.lastgroup
+    if kind == "near":
+        return match["ne_u"] in _UNIT_DAYS
+    if kind in ("dmy", "mdy"):
+        return bool(match[f"{kind}_y"])
+    return kind not in ("weekday", "month")
 
 
-def mentions(low: str, text: str) -> Iterator[Mention]:
-    """The times that a text mentions, in order. `low` is its plain form (see `foreign_dates.plain`)."""
-    seen = set(_GATE_WORD.findall(low))
+def mentions(low: str, text: str, pieces: Set[str]) -> Iterator[Mention]:
+    """The times that a text mentions, in order. `low` is its plain form (see `foreign_dates.plain`), `pieces` are
+    its words.
+    """
+    seen = _TELLING & pieces
     if "May" not in text:
-        seen.discard("may")
-    expression = _expression(_kinds(seen, numbers=DIGIT.search(low) is not None))
+        seen -= {"may"}
+    numbers = DIGIT.search(low) is not None
+    expression = _expression(_kinds(seen, numbers=numbers))
     if expression is None:
         return
-    for match in expression.finditer(low, *_stretch(low, seen)):
-        kind = match.lastgroup or ""
-        if kind not in ("month", "near") or not _is_verb(match, text):
-            yield Mention(match.start(), match.end(), _says_when(match), partial(_RESOLVE[kind], match))
+    for stretch in stretches(low, places_of(low, TRIGGERS & seen, numbers=numbers), _MARGIN):
+        for match in expression.finditer(low, *stretch):
+            kind = match.lastgroup or ""
+            if kind not in ("month", "near") or not _is_verb(match, text):
+                yield Mention(match.start(), match.end(), _says_when(match), partial(_RESOLVE[kind], match))
 
 
-def _stretch(low: str, seen: set[str]) -> tuple[int, int]:
-    """Start and end of the part of a text that contains all trigger words and digits, with a margin."""
-    words = TRIGGERS & seen
-    places = [low.find(word) for word in words] + [low.rfind(word) for word in words]
-    number = DIGIT.search(low)
-    if number is not None:
-        places += [number.start(), max(map(low.rfind, "0123456789"))]
-    first = max(0, min(places) - _MARGIN)
-    return low.rfind(" ", 0, first) + 1, max(places) + _MARGIN
-
-
-def _kinds(seen: set[str], *, numbers: bool) -> frozenset[str]:
+def _kinds(seen: Set[str], *, numbers: bool) -> frozenset[str]:
     """Names of the patterns that could match, given the trigger words that occur."""
     if TRIGGERS.isdisjoint(seen):
         return _NUMERIC if numbers else frozenset()
@@ -264,8 +258,7 @@ def _expression(kinds: frozenset[str]) -> re.Pattern[str] | None:
 
 def _is_verb(match: re.Match[str], text: str) -> bool:
     """Whether "may" or "march" is the verb, not the month: it is in lower case."""
-    groups = match.groupdict("")
-    word = (groups.get("mo_m") or groups["ne_u"]).rstrip(".")
+    word = match["mo_m" if match.lastgroup == "month" else "ne_u"].rstrip(".")
     if word not in ("may", "march") or len(match.string) != len(text):
         return False
     return not _CAPITAL_MONTH.search(text, match.start(), match.end())

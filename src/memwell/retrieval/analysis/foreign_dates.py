@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from datetime import date
 from functools import cache
-from typing import Final, TypeAlias
+from typing import Final
 
 from memwell.ports.store.search import Interval
 from memwell.retrieval.analysis.calendar_words import MONTHS, SHORT_MONTHS, WEEKDAYS
@@ -27,8 +27,9 @@ from memwell.retrieval.analysis.days import (
     weekday_span,
     year_span,
 )
+from memwell.retrieval.analysis.scanning import PIECE, Stretch, places_of, stretches
 
-__all__ = ["CJK_DAYS", "PIECE", "mentions", "named_words", "plain", "triggers"]
+__all__ = ["CJK_DAYS", "mentions", "named_words", "plain", "triggers"]
 
 _NAMED_DAYS: Final = {
     "gestern": -1, "vorgestern": -2, "heute": 0, "ubermorgen": 2,
@@ -108,8 +109,6 @@ ENGLISH_MONTHS: Final = frozenset(
     "january february march april may june july august september october november december "
     "jan feb mar apr jun jul aug sep sept oct nov dec".split()
 )
-PIECE: Final = re.compile(r"[^\s!-@\[-`{-~\d“”«»„…—–·]{2,}")
-"""Part of a word."""
 _WORD: Final = re.compile(r"[^\s\d.,;:!?()\[\]\"“”«»„/\\…—–]+")
 _LINK: Final = r"(?:de |di |do |d['’]|of )?"
 _DATE: Final = re.compile(
@@ -130,7 +129,6 @@ _QUALIFIERS: Final = frozenset(
 _DIGIT: Final = re.compile("[0-9]")
 _MARGIN: Final = 48
 """Characters on both sides of a word within which the rest of a time stands."""
-Stretch: TypeAlias = tuple[int, int]
 _CJK_DATE: Final = re.compile(
     r"(?:(?<!\d)(\d{4}) ?[年년] ?)(?:(\d\d?) ?[月월] ?(?:(\d\d?) ?[日号號일])?)?"
     r"|(?<!\d)(\d\d?) ?[月월] ?(\d\d?) ?[日号號일]"
@@ -201,6 +199,12 @@ def named_words() -> set[str]:
 
 
 @cache
+def _last_words() -> frozenset[str]:
+    """The words with which a day by name, a weekday, a unit or a month without a number ends."""
+    return frozenset({*named_words(), *_weekdays(), *_months()})
+
+
+@cache
 def _plain_characters() -> dict[int, str]:
     table = {
         ord("ı"): "i",
@@ -226,37 +230,20 @@ def plain(text: str) -> str:
     return low if low.isascii() else low.translate(_plain_characters())
 
 
-def mentions(low: str, text: str) -> Iterator[Mention]:
-    """The times that a text mentions, in any order. `low` is its plain form."""
+def mentions(low: str, text: str, pieces: Set[str]) -> Iterator[Mention]:
+    """The times that a text mentions, in any order. `low` is its plain form, `pieces` are its words."""
     yield from _cjk_mentions(low)
-    pieces = PIECE.findall(low)
-    seen = triggers().intersection(pieces)
+    seen = triggers() & pieces
     counted = not seen.isdisjoint(_UNITS) and not _QUALIFIERS.isdisjoint(pieces)
     if not counted:  # "for years" is no time
         seen -= _UNITS.keys()
     if seen <= _short_months() and _DIGIT.search(low) is None:
         return
-    for stretch in _stretches(low, seen):
+    for stretch in stretches(low, places_of(low, seen), _MARGIN):
         yield from _dates(low, stretch)
         yield from _words(low, text if len(text) == len(low) else low, stretch)
         if counted:
             yield from _ago(low, stretch)
-
-
-def _stretches(low: str, seen: frozenset[str]) -> list[Stretch]:
-    """Start and end of the parts of a text around these words, in order; they begin and end at blanks."""
-    found: list[Stretch] = []
-    for place in sorted(match.start() for word in seen for match in re.finditer(re.escape(word), low)):
-        if found and place + _MARGIN <= found[-1][1]:
-            continue
-        start = low.rfind(" ", 0, max(0, place - _MARGIN)) + 1
-        end = low.find(" ", place + _MARGIN)
-        end = len(low) if end < 0 else end
-        if found and start <= found[-1][1]:
-            found[-1] = found[-1][0], end
-        else:
-            found.append((start, end))
-    return found
 
 
 def _cjk_mentions(low: str) -> Iterator[Mention]:
@@ -290,7 +277,10 @@ def _dates(low: str, stretch: Stretch) -> Iterator[Mention]:
 def _words(low: str, text: str, stretch: Stretch) -> Iterator[Mention]:
     """Named days, weekdays, units and bare months, by one or two words and their neighbours."""
     words = list(_WORD.finditer(low, *stretch))
+    known = _last_words()
     for at, word in enumerate(words):
+        if word[0] not in known and word[0].rpartition("'")[2] not in known:
+            continue
         before = words[at - 1][0] if at else ""
         for length in (3, 2, 1):
             first = words[at - length + 1] if at + 1 >= length else None
