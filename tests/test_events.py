@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import memwell
-from memwell import AsyncMemory, Event, InvalidInput, Memory, events
+from memwell import AsyncMemory, Event, InvalidInput, Keyring, Memory, events
 
 
 def test_a_slow_handler_delays_neither_the_call_nor_the_others_and_gets_all_in_order() -> None:
@@ -154,6 +154,21 @@ def test_what_manages_the_store_is_published(tmp_path: Path) -> None:
         ("erased", (b,)),
     ]
     assert receipt.complete
+
+
+def test_keys_and_models_are_published() -> None:
+    heard: list[tuple[str, Any]] = []
+    keyring = Keyring.from_text(Keyring.generate())
+    with Memory("memory://", embedder="hashing", encryption=keyring) as memory:
+        memory.on("*", lambda event: heard.append((event.name, dict(event.data))), inline=True)
+        memory.remember("tea", tenant_id="acme")
+        memory.reembed()
+        memory.rotate_keys()
+        receipt = memory.shred("acme", reason="asked")
+    names = [name for name, _ in heard]
+    assert names == ["remembered", "reembedded", "rotated", "shredded"]
+    assert heard[2][1] == {"tenants": 1, "rewrapped": 0}
+    assert heard[3][1] == {"receipt": receipt.id, "complete": True}
 
 
 def test_what_can_never_come_is_refused() -> None:
