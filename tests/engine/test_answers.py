@@ -37,6 +37,16 @@ def test_the_newer_of_two_alike_comes_first_unless_the_past_is_asked(memory: Mem
     assert first(memory, "where does Mira work now?").endswith("Cafe")
     assert first(memory, "where does Mira work?").endswith("Cafe")
     assert first(memory, "where did Mira previously work?").endswith("Bank")
+    assert first(memory, "where did Mira work before?").endswith("Bank")
+
+
+def test_a_misspelt_word_is_read_as_the_one_that_is_there_and_a_note_says_so(memory: Memory) -> None:
+    memory.remember("Mira's library card has the number 2047188310", created_at="2024-02-01")
+    memory.remember("Mira's card for the gym is green", created_at="2026-02-01")
+    hit = memory.recall("Mira's libary card")[0]
+    assert hit.content.startswith("Mira's library")
+    assert "libari was read as librari" in hit.why.notes
+    assert not any("read as" in note for note in memory.recall("Mira's library card")[0].why.notes)
 
 
 def test_being_read_changes_no_answer(memory: Memory) -> None:

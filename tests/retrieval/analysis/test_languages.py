@@ -193,6 +193,7 @@ def test_a_question_says_whether_it_is_in_another_language(said: str, foreign: b
         ("Welches Auto hatten wir früher?", -1),
         ("Vilken bil hade jag förut?", -1), ("На какой машине мы ездили раньше?", -1), ("以前の車は何だった？", -1),
         ("पहले कौन-सी गाड़ी थी?", -1), ("Где была мастерская?", 0), ("what is the actual cost?", 1),
+        ("Which car did we have before the van?", -1), ("what must I do before the trip?", 0),
         ("Wo ist der Schlüssel?", 1),
     ],
 )  # fmt: skip

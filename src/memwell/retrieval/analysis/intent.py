@@ -27,6 +27,7 @@ _ONCE = re.compile(
     r"|\b(?:previously|originally|formerly|former|at first|initially|back then|in the beginning|early on"
     r"|fruher|damals|ursprunglich|antes|avant|autrefois|prima)\b"
 )
+_PREDECESSOR = re.compile(r"\b(?:did|was|were|had|\w+ed)\b.*\bbefore\b")
 _EARLIER = re.compile(
     r"\b(?:before|previous|earlier|past|old|older|first|ago|original|history|ever"
     r"|all|each|every|everyone|everybody|everything|list|over the years)\b"
@@ -63,9 +64,12 @@ def asks_when(question: str) -> bool:
 
 def prefers_newest(question: str, *, dated: bool) -> float:
     """How much of memories that fit alike the newer is preferred: 3 if the question asks for the present, 0 if it names
-    a time, tells what was or asks for something earlier, below 0 if it asks how things were, else 1."""
+    a time, tells what was or asks for something earlier, below 0 if it asks how things were or what was there before
+    something else, else 1."""
     folded = fold(question)
     if _ONCE.search(folded) or _ONCE_ABROAD.search(folded):
+        return -1.0
+    if not dated and _PREDECESSOR.search(folded):
         return -1.0
     if _NOW.search(folded) or _NOW_ABROAD.search(folded):
         return 3.0

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from memwell.ports.arrays import numpy
 from memwell.ports.store.search import Found, Search, Statistics, check_model
 from memwell.records.codec import to_micros
+from memwell.retrieval.analysis.spelling import meant
 from memwell.retrieval.analysis.text import phrase_share
 from memwell.retrieval.index.corpus import Corpus, Source
 from memwell.retrieval.index.vectors import VectorSet
@@ -226,10 +227,11 @@ def assemble(
     slots = _with_neighbours(corpus, nominated, allowed)
     windows = {slot: corpus.conversations.window(slot, search.weights) for slot in slots}
     involved = {*slots, *(share[0] for window in windows.values() for share in window)}
+    terms, frequencies, notes = _mended(corpus, search.terms, slots, counted[1])
     candidates = gather(
         windows,
         features=corpus.features,
-        matches=corpus.postings.matches(search.terms, involved),
+        matches=corpus.postings.matches(terms, involved),
         cosines=cosines.of(involved),
         mean_cosine=cosines.mean_cosine,
         visible=allowed,
@@ -238,14 +240,30 @@ def assemble(
         candidate.session = corpus.session_of(slot)
         if search.phrases:
             candidate.phrases = phrase_share(corpus.lexemes[slot].split(), search.phrases)
-    statistics = Statistics(documents=counted[0], frequencies=counted[1], mean_cosine=cosines.mean_cosine)
+    statistics = Statistics(documents=counted[0], frequencies=frequencies, mean_cosine=cosines.mean_cosine)
     ids: dict[int | str, str] = {slot: corpus.ids[slot] for slot in slots}
-    notes: tuple[str, ...] = ()
     if search.model is not None and counted[0] and cosines.empty:
-        notes = (
-            f"no vectors of {search.model}, so searched by words only; run `memwell repair` to add them",
+        notes.append(
+            f"no vectors of {search.model}, so searched by words only; run `memwell repair` to add them"
         )
-    return Found(candidates=candidates, statistics=statistics, ids=ids, notes=notes)
+    return Found(candidates=candidates, statistics=statistics, ids=ids, notes=tuple(notes))
+
+
+def _mended(
+    corpus: Corpus, terms: Sequence[str], slots: Iterable[int], counted: Sequence[int]
+) -> tuple[Sequence[str], Sequence[int], list[str]]:
+    """The terms of the question with those that no record contains as they were probably meant, the number of records
+    with each, and notes that say so. Only the candidates are looked at, so every store can do it."""
+    if 0 not in counted:
+        return terms, counted, []
+    texts = [f" {corpus.lexemes[slot]} " for slot in slots]
+    whole, mended, frequencies = "".join(texts), list(terms), list(counted)
+    notes: list[str] = []
+    for at, term in enumerate(terms):
+        if not counted[at] and (found := meant(term, whole, mended)):
+            mended[at], frequencies[at] = found, sum([f" {found} " in text for text in texts])
+            notes.append(f"{term} was read as {found}")
+    return mended, frequencies, notes
 
 
 def _with_neighbours(

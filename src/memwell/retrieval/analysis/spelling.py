@@ -1,0 +1,44 @@
+"""Misspelt words of a question: which of the words that are there was meant.
+
+A word that no memory contains is read as one that differs from it by one letter: one too many, one missing, one
+exchanged, or two neighbours that changed places. The first letter must be right, because few slips concern it, and
+short words are left alone, because most of them have a real word beside them (*boat* and *boot*).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+
+__all__ = ["is_near", "meant"]
+
+_SHORTEST: Final = 4
+"""Letters of a term from which on it may be misspelt."""
+_EXCHANGED: Final = 4
+"""Letters after the first, if one letter was exchanged for another: such pairs of short words are common."""
+
+
+def meant(term: str, text: str, known: Collection[str]) -> str | None:
+    """The word of `text` (index terms, each after a space) that `term`, which it does not contain, was meant to be;
+    `None` if it has none near it. Of several the most frequent, and none of the `known` terms of the question.
+    """
+    if len(term) < _SHORTEST or not term.isalpha():
+        return None
+    first, rest = term[0], term[1:]
+    lengths = (len(rest), len(rest) - 1, len(rest) + 1)
+    there = {part.partition(" ")[0] for part in text.split(f" {first}")}
+    near = [first + one for one in there if len(one) in lengths and one.isalpha() and is_near(rest, one)]
+    found = sorted(set(near).difference(known))
+    return max(found, key=lambda one: f"{text} ".count(f" {one} "), default=None)
+
+
+def is_near(term: str, other: str) -> bool:
+    """Whether two different words differ by one slip; both without their first letter."""
+    if len(term) < len(other):
+        term, other = other, term
+    at = next((i for i, (one, two) in enumerate(zip(term, other, strict=False)) if one != two), len(other))
+    if len(term) > len(other):
+        return term[at + 1 :] == other[at:]
+    if term[at + 1 :] == other[at + 1 :]:
+        return len(term) >= _EXCHANGED
+    return term[at : at + 2] == other[at : at + 2][::-1] and term[at + 2 :] == other[at + 2 :]

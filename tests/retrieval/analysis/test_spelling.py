@@ -1,0 +1,35 @@
+"""Misspelt words are read as the word that is there and differs by one slip."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memwell.retrieval.analysis.spelling import meant
+
+WORDS = " passport librari number floor choir metformin boot wife "
+
+
+@pytest.mark.parametrize("word", ["passport", "librari", "metformin"])
+@given(data=st.data())
+def test_one_slip_after_the_first_letter_is_understood(word: str, data: st.DataObject) -> None:
+    at = data.draw(st.integers(1, len(word) - 2))
+    letter = data.draw(st.sampled_from("abcdefghijklmnopqrstuvwxyzé"))
+    slips = [word[:at] + word[at + 1 :], word[:at] + letter + word[at:], word[:at] + letter + word[at + 1 :]]
+    slips.append(word[:at] + word[at + 1] + word[at] + word[at + 2 :])
+    assert {meant(slip, WORDS, ()) for slip in slips if slip != word} <= {word}
+
+
+@pytest.mark.parametrize(
+    "word", ["boat", "wire", "kassport", "pasprot2", "nmbrr", "pas", "floor.x", "passwords"]
+)
+def test_other_words_short_ones_and_identifiers_are_left_alone(word: str) -> None:
+    assert meant(word, WORDS, ()) is None
+
+
+def test_of_several_the_most_frequent_is_meant_and_none_that_the_question_has_already() -> None:
+    there = " hostel hotel  hotel room "
+    assert meant("hotels", there, ()) == "hotel"
+    assert meant("hotels", there, ("hotel",)) is None
+    assert meant("hosstel", there + "hostels ", ()) == "hostel"
