@@ -83,6 +83,8 @@ _PATTERNS: dict[str, str] = {
     "year": r"\b(?:in|since|of|by|during|until|till|from|year) (?P<yr>(?:19|20)\d\d)\b(?![-/])"
     r"|(?<![\d.])\b(?P<yr_end>(?:19|20)\d\d)(?=[?!,;)]|\.(?!\d)|$)",
 }
+_BY_DIGIT = ("iso", "ymd", "dots", "short", "dashes", "slash", "dmy")
+"""The first patterns; they begin with a digit, so that they are not tried at words."""
 _CLASSES: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {
     "month": (frozenset(_MONTH_WORDS), ("dmy", "mdy", "my", "near", "month")),
     "weekday": (frozenset(_WEEKDAYS), ("near", "weekday")),
@@ -252,8 +254,10 @@ def _expression(kinds: frozenset[str]) -> re.Pattern[str] | None:
     """One regular expression for the `kinds`, which are tried in the order of `_PATTERNS`."""
     if not kinds:
         return None
-    patterns = "|".join(f"(?P<{k}>{p})" for k, p in _PATTERNS.items() if k in kinds)
-    return re.compile(f"{_BEGIN}(?:{patterns})")
+    patterns = {name: f"(?P<{name}>{pattern})" for name, pattern in _PATTERNS.items() if name in kinds}
+    digits = "|".join(patterns.pop(name) for name in _BY_DIGIT if name in patterns)
+    others = "|".join(patterns.values())
+    return re.compile(f"{_BEGIN}(?:(?=\\d)(?:{digits})|{others})" if digits else f"{_BEGIN}(?:{others})")
 
 
 def _is_verb(match: re.Match[str], text: str) -> bool:

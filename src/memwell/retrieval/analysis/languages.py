@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from functools import cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from memwell.retrieval.analysis.english import COMMON, STOP_WORDS
 from memwell.retrieval.analysis.folding import fold
@@ -55,6 +55,7 @@ _SHARED: Final = 0.1
 _ENOUGH: Final = 0.7
 _ENOUGH_UNSURE: Final = 1.1
 """What all of it must come to, with a word that is surely not English and without one."""
+_OF_ENGLISH: Final = STOP_WORDS | COMMON
 _LONGEST: Final = 64
 """Characters; what is longer is no word."""
 _AS_IN_ENGLISH: Final = 0.2
@@ -131,15 +132,34 @@ def script_of(letter: str) -> str:
     return ""
 
 
+class _Vote(NamedTuple):
+    """What a function word says of the language of its text."""
+
+    languages: tuple[str, ...]
+    """Those that have it."""
+    weight: float
+    """What it counts for each of them."""
+    sure: bool
+    """Whether English surely does not have it."""
+
+
 @cache
-def _votes() -> dict[str, tuple[str, ...]]:
-    """Folded function word → the languages that have it."""
+def _votes() -> dict[str, _Vote]:
+    """The votes of all folded function words."""
     found: defaultdict[str, list[str]] = defaultdict(list)
     for words_of in (FUNCTION_WORDS, DAILY_WORDS):
         for code, words in words_of.items():
             for word in words.split():
                 found[word].append(code)
-    return {word: tuple(codes) for word, codes in found.items()}
+    return {word: _vote(word, tuple(codes)) for word, codes in found.items()}
+
+
+def _vote(word: str, codes: tuple[str, ...]) -> _Vote:
+    if word in STOP_WORDS:
+        return _Vote(codes, _AS_IN_ENGLISH, False)
+    if _is_unsure(word):
+        return _Vote(codes, _UNSURE, False)
+    return _Vote(codes, max(_UNSURE, 1 - _SHARED * (len(codes) - 1)), True)
 
 
 def hints_at_another(chunk: str) -> bool:
@@ -158,7 +178,7 @@ def hints_at_another(chunk: str) -> bool:
 @cache
 def _hints() -> frozenset[str]:
     return frozenset(
-        word for word in _votes() if word not in STOP_WORDS and (word in _RARE or not _is_unsure(word))
+        word for word, vote in _votes().items() if vote.sure or (word in _RARE and word not in STOP_WORDS)
     )
 
 
@@ -170,13 +190,8 @@ def _is_unsure(word: str) -> bool:
 def _words(folded: str) -> set[str]:
     """The words of a folded text. What has marks of a path or an address is none, and a single letter of ours may be
     the end of "Ana's"."""
-    return {
-        word
-        for chunk in folded.split()
-        if len(chunk) <= _LONGEST and _ADDRESS.isdisjoint(chunk)
-        for word in _APART.split(chunk)
-        if len(word) > 1 or not word.isascii()
-    }
+    chunks = [c for c in set(folded.split()) if len(c) <= _LONGEST and _ADDRESS.isdisjoint(c)]
+    return {word for word in _APART.split(" ".join(chunks)) if len(word) > 1 or not word.isascii()}
 
 
 def languages_of(text: str) -> dict[str, str]:
@@ -184,24 +199,20 @@ def languages_of(text: str) -> dict[str, str]:
     words = _words(fold(text))
     scores: defaultdict[str, float] = defaultdict(float)
     sure = {"es"} if not _SPANISH.isdisjoint(text) else set[str]()
-    for word in words:
-        known = _votes().get(word, ())
-        if word in STOP_WORDS:
-            weight = _AS_IN_ENGLISH
-        elif _is_unsure(word):
-            weight = _UNSURE
-        else:
-            sure.update(known)
-            weight = max(_UNSURE, 1 - _SHARED * (len(known) - 1))
-        for code in known:
-            scores[code] += weight
+    votes = _votes()
+    for word in votes.keys() & words:
+        vote = votes[word]
+        if vote.sure:
+            sure.update(vote.languages)
+        for code in vote.languages:
+            scores[code] += vote.weight
     said = dict(scores)
     for word in words:
         scores[_ENDINGS.get(word[-4:], _ENDINGS.get(word[-3:], ""))] += _ENDING
     letters = _LETTERS.intersection(text.lower())
     for code in _LETTERS_OF if letters else ():
         scores[code] += min(len(letters.intersection(_LETTERS_OF[code])) * _LETTER, _LETTERS_AT_MOST)
-    scripts = {script_of(word[0]) for word in words}
+    scripts = set(map(script_of, {word[0] for word in words}))
     found = {name: _best(codes, scores) for name, codes in SCRIPTS.items() if name in scripts}
     latin = _best(SCRIPTS["latin"][1:], scores)
     enough = _ENOUGH if latin in sure else _ENOUGH_UNSURE
@@ -217,10 +228,11 @@ def _best(codes: Sequence[str], scores: Mapping[str, float]) -> str:
     return max(codes, key=lambda code: scores.get(code, 0.0))
 
 
-def _english(words: Iterable[str], other: str) -> float:
+def _english(words: Set[str], other: str) -> float:
     """What speaks for English against another language."""
+    votes = _votes()
     return sum(
-        (1.0 if word in STOP_WORDS else _UNSURE) * (0.5 if other in _votes().get(word, ()) else 1.0)
-        for word in words
-        if word in STOP_WORDS or word in COMMON
+        (1.0 if word in STOP_WORDS else _UNSURE)
+        * (0.5 if word in votes and other in votes[word].languages else 1.0)
+        for word in words & _OF_ENGLISH
     )

@@ -103,6 +103,7 @@ _plain_chunks: dict[str, tuple[str, ...]] = {}
 _odd_chunks: dict[str, tuple[tuple[str, ...], Kind, bool]] = {}
 """Of other chunks, the same terms, what they are, and whether they hint at another language."""
 _CACHED_CHUNKS = 50_000
+_CLAUSE_ENDS = ".,;:!?"
 
 
 def analyze(text: str) -> list[str]:
@@ -156,11 +157,11 @@ def _look_up(chunks: list[str], found: list[tuple[str, ...] | None]) -> tuple[se
 
 def _read_chunk(chunk: str) -> tuple[tuple[str, ...], Kind, bool]:
     """The terms of the words of a chunk, what it is, and whether it hints at another language; kept."""
-    terms = tuple(word_terms(chunk))
-    pieces = [chunk] if chunk.isascii() else plain(chunk).split()
-    one = len(pieces) == 1 and not characters(pieces[0])
-    kind = kind_of(pieces[0], STOP_WORDS) if one else Kind.CODE
-    hints = hints_at_another(chunk)
+    word = chunk.rstrip(_CLAUSE_ENDS)
+    if word.isalpha() and (same := _plain_chunks.get(word)) is not None:
+        terms, kind, hints = same, Kind.WORD, False
+    else:
+        terms, kind, hints = tuple(word_terms(chunk)), _kind_of(chunk), hints_at_another(chunk)
     if len(chunk) <= LONGEST:
         for kept in (_plain_chunks, _odd_chunks):
             if len(kept) >= _CACHED_CHUNKS:
@@ -170,6 +171,12 @@ def _read_chunk(chunk: str) -> tuple[tuple[str, ...], Kind, bool]:
         else:
             _odd_chunks[sys.intern(chunk)] = terms, kind, hints
     return terms, kind, hints
+
+
+def _kind_of(chunk: str) -> Kind:
+    pieces = [chunk] if chunk.isascii() else plain(chunk).split()
+    one = len(pieces) == 1 and not characters(pieces[0])
+    return kind_of(pieces[0], STOP_WORDS) if one else Kind.CODE
 
 
 def _is_folded(term: str) -> bool:
