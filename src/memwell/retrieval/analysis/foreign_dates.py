@@ -112,7 +112,7 @@ ENGLISH_MONTHS: Final = frozenset(
 _WORD: Final = re.compile(r"[^\s\d.,;:!?()\[\]\"“”«»„/\\…—–]+")
 _LINK: Final = r"(?:de |di |do |d['’]|of )?"
 _DATE: Final = re.compile(
-    rf"(?<![\w.,:/-])(\d\d?)(?:\.|er|º|ª|°|:e|-?(?:го|е)(?=\s))? ?{_LINK}({_WORD.pattern})"
+    rf"(\d(?<![\w.,:/-]\d)\d?)(?:\.|er|º|ª|°|:e|-?(?:го|е)(?=\s))? ?{_LINK}({_WORD.pattern})"
     r"\.?(?:,? (?:de |del |do |din )?(\d{4})(?!\d))?"
 )
 _MONTH_FIRST: Final = re.compile(rf"(?:(?<!\d)(\d{{4}})\.?,? (?:m\. )?)?({_WORD.pattern}) (\d\d?)(?!\d|:\d)")
@@ -127,6 +127,8 @@ _QUALIFIERS: Final = frozenset(
 )
 """Words without which a unit is no time."""
 _DIGIT: Final = re.compile("[0-9]")
+_BEHIND_DAY: Final = 12
+"""Characters from a day to the name of its month at most."""
 _MARGIN: Final = 48
 """Characters on both sides of a word within which the rest of a time stands."""
 _CJK_DATE: Final = re.compile(
@@ -237,13 +239,20 @@ def mentions(low: str, text: str, pieces: Set[str]) -> Iterator[Mention]:
     counted = not seen.isdisjoint(_UNITS) and not _QUALIFIERS.isdisjoint(pieces)
     if not counted:  # "for years" is no time
         seen -= _UNITS.keys()
-    if seen <= _short_months() and _DIGIT.search(low) is None:
-        return
-    for stretch in stretches(low, places_of(low, seen), _MARGIN):
+    for stretch in stretches(low, _places(low, seen), _MARGIN):
         yield from _dates(low, stretch)
         yield from _words(low, text if len(text) == len(low) else low, stretch)
         if counted:
             yield from _ago(low, stretch)
+
+
+def _places(low: str, seen: Set[str]) -> Iterator[int]:
+    """Where these words stand; a short name of a month (*set* for September) only behind a number."""
+    short = _short_months()
+    yield from places_of(low, seen - short)
+    for place in places_of(low, seen & short):
+        if _DIGIT.search(low, max(0, place - _BEHIND_DAY), place):
+            yield place
 
 
 def _cjk_mentions(low: str) -> Iterator[Mention]:
@@ -260,6 +269,8 @@ def _cjk_mentions(low: str) -> Iterator[Mention]:
 
 
 def _dates(low: str, stretch: Stretch) -> Iterator[Mention]:
+    if _DIGIT.search(low, *stretch) is None:
+        return
     for match in _DATE.finditer(low, *stretch):
         known = _all_months() if match[3] else _months()
         if (month := known.get(match[2])) is not None:
