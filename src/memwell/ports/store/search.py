@@ -108,7 +108,7 @@ class Features:
     intervals: Sequence[Interval] = ()
     """Times its text mentions, resolved against that day."""
     shifted: Mapping[int, Sequence[Interval]] = field(default_factory=dict)
-    """The same for a zone where it was said on the day before (-1) or after (1), as far as they differ."""
+    """The same for a zone where it was said on the day before (-1) or after (1); empty if neither differs."""
     question_share: float = 0.0
     """Share of the text, 0..1, that only asks."""
     sealed: str | None = None

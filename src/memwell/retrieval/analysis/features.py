@@ -97,7 +97,7 @@ def describe(
         day=created_at.toordinal(),
         second=(created_at.hour * 60 + created_at.minute) * 60 + created_at.second,
         intervals=times,
-        shifted={shift: found for shift, found in ((-1, before), (1, after)) if found != times},
+        shifted={-1: before, 1: after} if before != times or after != times else {},
         question_share=question_share(body),
     )
 

@@ -40,10 +40,10 @@ _DOTTED = re.compile(r"[A-Za-z][\w-]+(?:\.[a-z][\w-]*)+")
 _DIGIT = re.compile(r"\d")
 _MANY_DIGITS = re.compile(r"\d(?:[ ()/.\u00a0\u202f-]{0,3}\d){6}")
 _DECIMAL = re.compile(r"\d[\d.,]*[.,]\d[\d.,]*")
-_PHONE = re.compile(r"(?<![\w.,-])(?:\+|\(|\d)[\d()/.\u00a0\u202f -]{5,24}\d(?![\w.,]*\w)")
+_PHONE = re.compile(r"[+(\d](?<![\w.,-][+(\d])[\d()/.\u00a0\u202f -]{5,24}\d(?![\w.,]*\w)")
 _GROUPED_CODE = re.compile(r"\b(?:[A-Za-z]{2}\d\d|\d{4})(?: [A-Za-z0-9]{4}){2,7}(?: [A-Za-z0-9]{1,3})?\b")
 _MEASURE = re.compile(  # a search is several times as fast if the pattern begins with a digit
-    r"(\d(?<![\w.,]\d)\d*(?:[.,]\d+)?)[ \u00a0\u202f]?"
+    r"(\d(?<![\w.,]\d)\d*(?:[.,]\d+)?)[ \u00a0\u202f]?(?=[a-zµ°])"
     r"(mm|cm|km|m|µm|kg|mg|g|ml|cl|l|gb|mb|kb|tb|gib|mib|ghz|mhz|khz|hz|kwh|kw|w|mah|ah|ma|kv|v|ms|px|pt|lb|lbs|oz|ft"
     r"|inch|°c|°f|bar|psi|rpm|dpi|k)(?!\w)",
     re.IGNORECASE,

@@ -81,6 +81,8 @@ _ENDINGS: Final = {
 _ADDRESS: Final = frozenset("/\\@_=")
 _MARKS: Final = ".,:;!?()[]\"'*-"
 _APART: Final = re.compile(r"[\s.,:;!?…()\[\]{}\"'“”„«»¿¡*+<>|0-9-]+")
+_BLANKED: Final = str.maketrans(dict.fromkeys(".,:;!?()[]{}\"'*+<>|0123456789-", " "))
+"""The same for a text in ASCII: several times as fast as the pattern."""
 _BOTH: Final = frozenset(
     """a ab abril actor ad ada address adres adresse aften ai air al ale ali alive all allen alt alto am an ana and
     anders animal annual any april art as at ate audio august augustus auto automobile aux avant back bag banana
@@ -190,8 +192,9 @@ def _is_unsure(word: str) -> bool:
 def _words(folded: str) -> set[str]:
     """The words of a folded text. What has marks of a path or an address is none, and a single letter of ours may be
     the end of "Ana's"."""
-    chunks = [c for c in set(folded.split()) if len(c) <= _LONGEST and _ADDRESS.isdisjoint(c)]
-    return {word for word in _APART.split(" ".join(chunks)) if len(word) > 1 or not word.isascii()}
+    kept = " ".join([c for c in set(folded.split()) if len(c) <= _LONGEST and _ADDRESS.isdisjoint(c)])
+    words = kept.translate(_BLANKED).split() if kept.isascii() else _APART.split(kept)
+    return {word for word in words if len(word) > 1 or not word.isascii()}
 
 
 def languages_of(text: str) -> dict[str, str]:
