@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final, get_args
 
 from memwell.engine import conflicts, echoes, superseding
@@ -46,6 +47,7 @@ _GIVEN: Final = tuple(
     for f in fields(RememberRequest)
     if f.name not in ("content", "on_duplicate", "on_echo", "supersedes", "supersede")
 )
+_given: Final = attrgetter(*_GIVEN)
 _CHANGED: Final = tuple(
     f.name for f in fields(UpdateRequest) if f.name not in (*SCOPE, "id", "ttl", "clear", "expected_version")
 )
@@ -58,6 +60,7 @@ _CHOICES: Final = {
     "on_echo": get_args(OnEcho),
     "supersede": get_args(Supersede),
 }
+_chosen: Final = attrgetter(*_CHOICES)
 _SLICE: Final = 256
 """Contents embedded between two calls of `progress`."""
 _WHOLE_TENANT: Final = (
@@ -96,11 +99,10 @@ async def remember(
 
 
 def _inserts(engine: Engine, request: RememberRequest, now: datetime) -> list[Insert]:
-    for name, choices in _CHOICES.items():
-        value = getattr(request, name)
+    for value, (name, choices) in zip(_chosen(request), _CHOICES.items(), strict=True):
         if not isinstance(value, str) or value not in choices:
             raise InvalidInput(f"unknown {name} {shown(value)}; known: {', '.join(choices)}")
-    given = {name: getattr(request, name) for name in _GIVEN}
+    given = {name: value for name, value in zip(_GIVEN, _given(request), strict=True) if value is not None}
     base, content = (
         Template(given, now, embedded=engine.encoder is not None, zone=engine.zone),
         request.content,

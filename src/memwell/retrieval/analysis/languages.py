@@ -174,7 +174,7 @@ def hints_at_another(chunk: str) -> bool:
         low = chunk.lower()
         if any(c in _LETTERS or script_of(c) not in ("", "latin") for c in low if ord(c) > 0x7F):
             return True
-    return any(word in _hints() for word in _words(fold(chunk)))
+    return not _hints().isdisjoint(_words(fold(chunk)))
 
 
 @cache

@@ -174,7 +174,9 @@ def _read_chunk(chunk: str) -> tuple[tuple[str, ...], Kind, bool]:
 
 
 def _kind_of(chunk: str) -> Kind:
-    pieces = [chunk] if chunk.isascii() else plain(chunk).split()
+    if chunk.isascii():
+        return kind_of(chunk, STOP_WORDS)
+    pieces = plain(chunk).split()
     one = len(pieces) == 1 and not characters(pieces[0])
     return kind_of(pieces[0], STOP_WORDS) if one else Kind.CODE
 
