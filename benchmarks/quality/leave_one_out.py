@@ -33,6 +33,7 @@ RANGES = {
     "semantic": (0.35, 0.65), "lexical": (0.35, 0.65), "actor": (0.15, 0.45), "role": (0.1, 0.3), "time": (0.1, 0.4),
     "when": (0.05, 0.25), "session": (0.0, 0.2), "question_share": (0.1, 0.4), "reach": (12.0, 36.0), "before": (0.6,
     1.1), "after": (0.3, 0.9), "reply": (0.2, 0.5), "asked": (0.0, 1.0),
+    "coverage": (0.1, 0.3),
 }  # fmt: skip
 """Weight → the range that random settings are drawn from, about half to one and a half of the default."""
 

@@ -227,7 +227,7 @@ def test_larger_weights_win() -> None:
 def test_without_vectors_words_stand_alone() -> None:
     found = ranked(candidate(1, cosine=None, words=()), candidate(2, cosine=None))
     assert [item.key for item in found] == [2, 1]
-    assert set(values(found[0])) == {"lexical"}
+    assert set(values(found[0])) == {"lexical", "coverage"}
 
 
 def test_without_matching_words_meaning_stands_alone() -> None:

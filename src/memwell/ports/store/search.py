@@ -45,6 +45,8 @@ class Weights:
     """Cosine of the query and the window of the record."""
     lexical: float = 0.5
     """BM25 of the query and the window of the record."""
+    coverage: float = 0.2
+    """Contains the words of the question, however rare each of them is."""
     actor: float = 0.3
     """Said by a person whom the question names."""
     role: float = 0.2

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from memwell.ports.store.search import Candidate, Statistics
 from memwell.retrieval.analysis.features import Question
 
-__all__ = ["sureness"]
+__all__ = ["sureness", "topic_of"]
 
 _PRIOR: Final = 30
 """Number of unrelated records, of cosine 0, as which the mean cosine is counted."""
@@ -63,14 +63,19 @@ def sureness(
         held = _held(candidate, question)
         odds += model.held * held + model.lacking * (1 - held)
     if words:
-        keyed = {term for one in question.identifiers for term in one}
-        known = set(range(len(statistics.frequencies))) - keyed
-        shared = _share(candidate, known - question.light - question.names)
+        shared = _share(candidate, topic_of(question, statistics))
         odds += model.words * shared
-        if names := known & question.names:
-            missing = 1 - _share(candidate, names)
+        keyed = {term for one in question.identifiers for term in one}
+        if names := question.names - keyed:
+            missing = 1 - _share(candidate, set(names))
             odds += model.named + missing * (model.missing + model.other * shared)
     return 1 / (1 + exp(-odds))
+
+
+def topic_of(question: Question, statistics: Statistics) -> set[int]:
+    """The terms of the question that say what it is about: all but common words, names and identifiers."""
+    keyed = {term for one in question.identifiers for term in one}
+    return set(range(len(statistics.frequencies))) - keyed - question.light - question.names
 
 
 def _meaning(candidate: Candidate, statistics: Statistics) -> float | None:

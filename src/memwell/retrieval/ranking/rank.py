@@ -5,6 +5,7 @@ parts, each 0..1:
 
     semantic        cosine of the window, scaled from the mean cosine of all records (0) to the best candidate (1)
     lexical         BM25 of the record, relative to the best candidate; common words such as *get* or *thing* count less
+    coverage        share of the question's words, common ones and names left out, that the window contains
     neighbours      what the words of neighbouring turns in the same conversation add to that
     actor           said by someone whom the question names
     role            said by the one meant by "I" or "you"
@@ -34,7 +35,7 @@ from memwell.ports.store.search import DEFAULT, Candidate, Features, Interval, S
 from memwell.retrieval.analysis.days import day_shift, distance
 from memwell.retrieval.analysis.features import Question
 from memwell.retrieval.index.postings import idf
-from memwell.retrieval.ranking.calibration import sureness
+from memwell.retrieval.ranking.calibration import sureness, topic_of
 
 __all__ = ["Part", "Ranked", "has_evidence", "rank"]
 
@@ -101,6 +102,7 @@ def rank(
     parts = (
         _semantic(candidates, statistics, weights),
         *_lexical(candidates, rarity, share, weights),
+        _coverage(candidates, topic_of(question, statistics), weights),
         _actor(candidates, question, weights),
         _time(candidates, question, weights),
         _when(candidates, question, weights),
@@ -240,6 +242,21 @@ def _lexical(
     around = [(w - o) / best for w, o in zip(whole, own, strict=True)]
     lexical: Column = ("lexical", weight, [o / best for o in own])
     return (lexical, ("neighbours", weight, around)) if any(around) else (lexical,)
+
+
+def _coverage(candidates: Sequence[Candidate], topic: set[int], weights: Weights) -> Column | None:
+    """The share of the topic's terms that the window contains, each alike: BM25 would rather have one rare term than
+    two others."""
+    if not weights.lexical or not weights.coverage or not topic:
+        return None
+    many = len(topic)
+    values = [
+        sum([min(1.0, n) for term, n in candidate.counts.items() if term in topic]) / many
+        if candidate.counts
+        else 0.0
+        for candidate in candidates
+    ]
+    return ("coverage", weights.coverage, values) if any(values) else None
 
 
 def _bm25(
