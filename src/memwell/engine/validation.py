@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final
 
 from memwell.engine.metadata import check_metadata, encoded
@@ -35,6 +35,19 @@ __all__ = [
 
 def scope_of(*parts: object) -> Scope:
     """A checked scope from its parts, in the order of `SCOPE`; no tenant means the default one."""
+    return _recent_scope(*parts) if _PLAIN.issuperset(map(type, parts)) else _checked_scope(*parts)
+
+
+_PLAIN: Final = frozenset({str, type(None)})
+"""Types of parts whose scope is kept: the hash of anything else may raise."""
+
+
+@lru_cache(maxsize=1024)
+def _recent_scope(*parts: object) -> Scope:
+    return _checked_scope(*parts)
+
+
+def _checked_scope(*parts: object) -> Scope:
     return Scope(
         **{name: _short(name, part) for name, part in zip(SCOPE, parts, strict=False) if part is not None}
     )
