@@ -252,6 +252,16 @@ class _OfRecord(Value):
         return self.record.expires_at
 
     @property
+    def valid_from(self) -> datetime | None:
+        """Since when what it says is true; `None` if nothing says so."""
+        return self.record.valid_from
+
+    @property
+    def valid_to(self) -> datetime | None:
+        """Until when what it says is true; `None` if nothing says so."""
+        return self.record.valid_to
+
+    @property
     def tenant_id(self) -> str:
         """The record's tenant."""
         return self.record.tenant_id
