@@ -17,8 +17,10 @@ from memwell.registry import open_keyvalue, open_log, open_store
 from memwell.testing import run
 from memwell.testing.samples import MODEL, direction, embedding
 from memwell.testing.stores import Harness
+from memwell.testing.stores.candidates import Candidates
 from memwell.testing.stores.change_feed import ChangeFeed
 from memwell.testing.stores.changing import Changing
+from memwell.testing.stores.exact_filtering import ExactFiltering
 from memwell.testing.stores.feeding import Feeding
 from memwell.testing.stores.filtering import Filtering
 from memwell.testing.stores.inserting import Inserting
@@ -62,7 +64,9 @@ class Confined(
     Statistics,
     Scopes,
     Filtering,
+    ExactFiltering,
     Searching,
+    Candidates,
     Keeping,
     ChangeFeed,
     Feeding,
