@@ -122,7 +122,7 @@ def test_an_interrupted_call_over_the_network_has_ended_when_that_is_reported(po
     ):
         memory.remember("before", user_id="ann")
         other.execute(f"LOCK TABLE {postgres_url.partition('schema=')[2]}.records IN ACCESS EXCLUSIVE MODE")
-        stop = threading.Thread(target=_interrupt_when_waiting, args=[postgres_url])
+        stop = threading.Thread(target=_interrupt_when_waiting, args=[postgres_url, other.info.backend_pid])
         stop.start()
         with pytest.raises(KeyboardInterrupt):
             memory.remember("interrupted", user_id="ann")
@@ -131,13 +131,10 @@ def test_an_interrupted_call_over_the_network_has_ended_when_that_is_reported(po
         assert [record.content for record in memory.list(user_id="ann").records] == ["before"]
 
 
-def _interrupt_when_waiting(url: str) -> None:
-    """Ctrl-C for the main thread, once one of its statements waits for a lock."""
-    waiting = (
-        "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        " AND strpos(query, 'pg_stat_activity') = 0"
-    )
+def _interrupt_when_waiting(url: str, holder: int) -> None:
+    """Ctrl-C for the main thread, once one of its statements waits for the connection that holds the lock."""
+    waiting = "SELECT FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
     with psycopg.connect(url.partition("?")[0], autocommit=True) as watching:
-        while watching.execute(waiting).fetchone() is None:
+        while watching.execute(waiting, [holder]).fetchone() is None:
             time.sleep(0.01)
     os.kill(os.getpid(), signal.SIGINT)

@@ -191,7 +191,7 @@ def _plugged_in(kind: str, url: Url) -> Any:
 
 def _unknown(kind: str, url: Url) -> str:
     """What to write instead of a name with an unknown scheme."""
-    names, given = known(kind), shown(url.text)
+    names, given = known(kind), _short(shown(url.text))
     close = difflib.get_close_matches(url.scheme, names, n=1, cutoff=0.75)
     if close:
         hint = f"did you mean {close[0]!r}? "
@@ -201,7 +201,11 @@ def _unknown(kind: str, url: Url) -> str:
         hint = f"a SQLite file is named by its path, such as './{given}' or '{given}.db'; "
     else:
         hint = ""
-    return f"unknown scheme {url.scheme!r} in {given!r}; {hint}known {kind}: {', '.join(names)}"
+    return f"unknown scheme {_short(url.scheme)!r} in {given!r}; {hint}known {kind}: {', '.join(names)}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 100 else f"{text[:99]}…"
 
 
 def _model_forms(name: str) -> str:

@@ -136,6 +136,12 @@ GIVEN: Final[dict[str, dict[str, Any]]] = {
     "complete_receipts": {},
     "audit_log": {},
     "verify_audit": {},
+    "add_webhook": {"url": "https://example.com/hook"},
+    "remove_webhook": {"webhook": "hook"},
+    "test_webhook": {"webhook": "hook"},
+    "deliver": {},
+    "dead_letters": {"webhook": "hook"},
+    "replay_webhook": {"webhook": "hook"},
 }
 REFUSALS: Final = (ConfigError, InvalidInput, NotFound, NotSupported, Conflict, Corrupt)
 
@@ -148,7 +154,18 @@ def keywords() -> Iterator[tuple[str, str]]:
 
 
 def test_every_method_with_arguments_is_tried() -> None:
-    silent = {"on", "close", "repair", "doctor", "health", "sweep", "rotate_keys", "key_status", "audit_head"}
+    silent = {
+        "on",
+        "close",
+        "repair",
+        "doctor",
+        "health",
+        "sweep",
+        "rotate_keys",
+        "key_status",
+        "audit_head",
+        "webhooks",
+    }
     public = {name for name, _ in inspect.getmembers(Memory, inspect.isfunction) if not name.startswith("_")}
     assert public - silent - {"scoped"} == GIVEN.keys()
 

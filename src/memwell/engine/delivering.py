@@ -137,9 +137,9 @@ async def deliver(engine: Engine, request: DeliverRequest) -> list[WebhookStatus
     """See `AsyncMemory.deliver`."""
     seconds = request.seconds
     if seconds is not None and (
-        isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0
+        isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= 1e9
     ):
-        raise InvalidInput(f"seconds is a number over 0, not {shown(seconds)}")
+        raise InvalidInput(f"seconds is a number over 0 and up to 1e9, not {shown(seconds)}")
     endpoints, webhook = await _endpoints(engine), request.webhook
     chosen = await endpoints.all() if webhook is None else [await endpoints.get(webhook)]
     until = float("inf") if seconds is None else time.monotonic() + seconds
