@@ -17,20 +17,17 @@ def core() -> dict[str, Distribution]:
     """All that memwell requires without extras, by its pyproject.toml: what is installed may be older."""
     found: dict[str, Distribution] = {}
     for text in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]:
-        closure(Requirement(text).name, found)
+        closure(Requirement(text), found)
     return found
 
 
-def closure(name: str, found: dict[str, Distribution]) -> dict[str, Distribution]:
-    """The distribution and all it requires here without extras."""
-    if name.lower() in found:
-        return found
-    found[name.lower()] = distribution(name)
-    for text in found[name.lower()].requires or ():
-        requirement = Requirement(text)
-        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-            closure(requirement.name, found)
-    return found
+def closure(wanted: Requirement, found: dict[str, Distribution]) -> None:
+    """Add what is wanted and all it requires here without extras."""
+    needed = wanted.marker is None or wanted.marker.evaluate({"extra": ""})
+    if needed and wanted.name.lower() not in found:
+        found[wanted.name.lower()] = distribution(wanted.name)
+        for text in found[wanted.name.lower()].requires or ():
+            closure(Requirement(text), found)
 
 
 def size(installed: Distribution) -> int:
