@@ -63,7 +63,7 @@ class Follower:
         clock: Callable[[], datetime] | None = None,
         lease: float | None = None,
         replayed: bool = True,
-        batch: int = BATCH,
+        batch: int | None = None,
     ) -> None:
         self.position: int | None = None
         """Changes up to here are delivered, as far as this process knows; `None`: not known."""
@@ -71,7 +71,7 @@ class Follower:
         self._lease = Lease(
             store, name, clock or (lambda: datetime.now(UTC)), seconds=lease, replayed=replayed
         )
-        self._batch = batch
+        self._batch = BATCH if batch is None else batch
         self._trusted = False
         """Whether the sink was found intact since it last failed."""
         self._rebuilding: _Rebuilding | None = None
