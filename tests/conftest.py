@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import settings
 
@@ -14,3 +15,6 @@ settings.register_profile(
 )
 settings.register_profile("thorough", deadline=None, max_examples=2000, stateful_step_count=60)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+"""A run in the background of a shell ignores Ctrl-C, and so would the processes that the tests interrupt."""
