@@ -118,7 +118,7 @@ def test_a_shell_completes_commands_and_options() -> None:
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout.split()
 
-    assert completed("memwell rec") == ["recall"]
+    assert completed("memwell reca") == ["recall"]
     assert {"--since", "--tag", "--user"} <= {*completed("memwell recall --")}
 
 
