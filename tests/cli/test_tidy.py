@@ -71,7 +71,7 @@ def test_a_saved_plan_is_applied_later(arguments: list[str], capsys: pytest.Capt
             ["tidy", "--policies", "policies.toml", "--every", "soon"],
             "--every 'soon' is not a valid duration",
         ),
-        (["tidy", "--policies", "nowhere.toml"], "cannot read policies from nowhere.toml"),
+        (["tidy", "--policies", "nowhere.toml"], "cannot read policies from 'nowhere.toml'"),
         (["tidy", "--plan", "policies.toml"], "policies.toml is not a plan of memwell"),
         (["tidy", "--plan", "a.jsonl", "--policies", "policies.toml"], "--plan applies one stored plan"),
         (["policies", "check", "bad.toml"], "bad.toml:2: tier 1: unknown key 'nam'; did you mean 'name'?"),
