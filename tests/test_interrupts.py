@@ -19,6 +19,12 @@ import pytest
 from memwell import Memory, NewMemory
 from memwell.backends.sqlite.database import Database
 
+# An interrupt between the making of a coroutine and its `await` leaves it behind, which harms nothing.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
 
 def interrupted(call: Callable[[], Any], at: int) -> bool:
     """Whether the call was interrupted: at that line of memwell, counted from its start."""
