@@ -27,11 +27,12 @@ demo: $(READY) ## Take in a conversation and answer questions about it
 test: $(READY) ## Run all tests
 	$(BIN)/pytest -n auto --dist worksteal
 
-check: $(READY) ## Check format, lint, types and the generated docs; the rest is in the tests
+check: $(READY) ## Check format, lint, types, the import rule, docstrings and generated docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python scripts/docs.py --check
+	$(BIN)/pytest -q tests/test_imports.py tests/test_docstrings.py
 	@echo 'All checks passed.'
 
 bench: $(READY) ## Measure speed and quality; tables, JSON and plots go to benchmarks/results

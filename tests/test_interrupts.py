@@ -20,10 +20,7 @@ from memwell import Memory, NewMemory
 from memwell.backends.sqlite.database import Database
 
 # An interrupt between the making of a coroutine and its `await` leaves it behind, which harms nothing.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 
 
 def interrupted(call: Callable[[], Any], at: int) -> bool:

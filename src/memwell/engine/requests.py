@@ -303,31 +303,29 @@ class AddWebhookRequest:
 
 
 @dataclass(slots=True, kw_only=True)
-class RemoveWebhookRequest:
+class _OfWebhook:
+    webhook: str
+    """Id of the webhook."""
+
+
+@dataclass(slots=True, kw_only=True)
+class RemoveWebhookRequest(_OfWebhook):
     """`remove_webhook`: end the delivery to a webhook."""
 
-    webhook: str
-
 
 @dataclass(slots=True, kw_only=True)
-class TestWebhookRequest:
+class TestWebhookRequest(_OfWebhook):
     """`test_webhook`: send a message that says nothing."""
 
-    webhook: str
-
 
 @dataclass(slots=True, kw_only=True)
-class DeadLettersRequest:
+class DeadLettersRequest(_OfWebhook):
     """`dead_letters`: the messages for a webhook that were given up."""
 
-    webhook: str
-
 
 @dataclass(slots=True, kw_only=True)
-class ReplayWebhookRequest:
+class ReplayWebhookRequest(_OfWebhook):
     """`replay_webhook`: send dead letters again."""
-
-    webhook: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -341,7 +339,7 @@ class DeliverRequest:
 
 @dataclass(slots=True, kw_only=True)
 class ShredRequest:
-    """See `AsyncMemory.shred`."""
+    """`shred`: destroy the keys of a tenant."""
 
     tenant: str
     reason: str

@@ -1,4 +1,4 @@
-"""What can be wrong in a set of policies whose parts are each well-formed: rules that conflict or never apply. Pure."""
+"""Finds rules of a set of policies that conflict or never apply. Pure."""
 
 from __future__ import annotations
 

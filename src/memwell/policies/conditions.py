@@ -32,8 +32,10 @@ __all__ = [
 ]
 
 AMOUNTS: Final = ("importance", "score", "uses", "age", "idle")
-"""The numbers that a condition bounds: `importance` and `score` 0..1, `uses` (recalls and reinforcements), `age` since
-the memory was created, `idle` since it was created or last recalled."""
+"""The numbers that a condition bounds.
+
+`importance` and `score` are 0..1. `uses` counts recalls and reinforcements, `age` is the time since the memory was
+created, and `idle` the time since it was created or last recalled."""
 WORDS: Final = ("kind", "category", "source")
 """The fields that a condition compares with words."""
 _TIMES: Final = frozenset({"age", "idle"})

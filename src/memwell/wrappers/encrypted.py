@@ -40,8 +40,7 @@ from memwell.wrappers.base import StoreWrapper
 __all__ = ["Encrypted"]
 
 TRUSTED: Final = 30.0
-"""Seconds after which the keys of a tenant are read again, so that their rotation or destruction by another process is
-noticed."""
+"""Seconds after which the keys of a tenant are read again: another process may have rotated or destroyed them."""
 _REMEMBERED: Final = 20_000
 _TEXTS: Final = frozenset({"content", "metadata"})
 _Name: TypeAlias = tuple[str, str]

@@ -1,5 +1,6 @@
-"""A store without a keyring: its first call finds out whether it is encrypted, so that nothing is read as gibberish and
-nothing is written in plain text beside what is encrypted.
+"""Refuses an encrypted store that is opened without a keyring.
+
+The first call finds out, so that no ciphertext is read as text and no plain text is written beside it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What deleted records leave behind in a SQLite file: the write-ahead log, and copies that moved cells left in pages.
+"""Removes the bytes that deleted records leave in a SQLite file and its write-ahead log.
 
 Deleted cells are overwritten (`secure_delete`), but SQLite may have moved a cell to another page before, and what it
 left there is not. So the file is rewritten by `VACUUM` when it is small, when a text is found in it, and when it is not

@@ -98,8 +98,9 @@ _CLASSES: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {
     ),
     "part": (frozenset("morning afternoon evening".split()), ("season", "near", "day", "recent")),
 }
-"""Trigger words by class, and the patterns in which each class occurs: few classes, since each set of them that a text
-has is a regular expression of its own, and to compile it takes milliseconds."""
+"""Trigger words by class, and the patterns in which each class occurs.
+
+Keep the classes few: each combination that a text contains is compiled once, which takes milliseconds."""
 
 TRIGGERS = frozenset().union(*(triggers for triggers, _ in _CLASSES.values()))
 _TELLING = TRIGGERS | _QUALIFIERS

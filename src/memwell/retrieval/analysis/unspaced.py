@@ -1,4 +1,4 @@
-"""Terms of scripts that are written without blanks between words: Chinese, Japanese, Korean, Thai and their neighbours.
+"""Index terms of Chinese, Japanese, Korean, Thai and other scripts without blanks between words.
 
 Overlapping pairs of characters, as in Lucene's CJKAnalyzer, of what is left between function words; each Chinese
 character is a term of its own, too. Korean words lose their particle.

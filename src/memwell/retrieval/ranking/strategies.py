@@ -1,4 +1,4 @@
-"""Strategies: how much recency, importance, frequency and trust count besides relevance, and rules of your own. Pure.
+"""Strategies weigh relevance, recency, importance, frequency and trust, and apply your own rules. Pure.
 
 `blend` weighs them for a hit of `recall`, `score` for a memory by itself, as policies do. The components of a score
 add up to it.
