@@ -26,7 +26,7 @@ class Entry:
 
 
 class Log(Port):
-    """Append-only streams: events, runs, audit."""
+    """Streams of entries in order: events, runs, audit. An entry never changes; it can be removed."""
 
     @operation(Effect.CONDITIONAL)
     async def append(self, stream: str, entries: Sequence[bytes]) -> list[str]:
