@@ -12,7 +12,10 @@ from tests.cli.calling import Call
 
 from memwell.cli.output import Output
 
-NOW = datetime.now(UTC)
+
+def ago(days: int) -> datetime:
+    """The time of so many days ago: asked in the test, for a run may last past midnight."""
+    return datetime.now(UTC) - timedelta(days=days)
 
 
 @pytest.fixture
@@ -22,7 +25,7 @@ def filled(cli: Call) -> Call:
         ("recent", 1, ["--tag", "tea", "--category", "work"]),
         ("old", 900, ["--tag", "home", "--category", "food"]),
     ):
-        learnt = (NOW - timedelta(days=days)).isoformat()
+        learnt = ago(days).isoformat()
         assert cli("remember", f"tea of {id}", "--id", id, "--created-at", learnt, *options).code == 0
     return cli
 
@@ -36,9 +39,9 @@ def filled(cli: Call) -> Call:
         (["--category", "food", "--tag", "home", "--where", '{"id": {"$ne": "old"}}'], "new"),
         (["--since", "yesterday"], "new recent"),
         (["--since", "yesterday", "--until", "yesterday"], "recent"),
-        (["--until", f"{NOW - timedelta(days=1):%Y-%m-%d}"], "recent old"),
-        (["--until", (NOW - timedelta(days=2)).isoformat()], "old"),
-        (["--since", f"{NOW - timedelta(days=1):%Y-%m-%d}"], "new recent"),
+        (["--until", "DAY_BEFORE"], "recent old"),
+        (["--until", "TWO_DAYS_BEFORE"], "old"),
+        (["--since", "DAY_BEFORE"], "new recent"),
         (["--since", "2 weeks ago", "--category", "work"], "recent"),
     ],
     ids=str.split(
@@ -46,6 +49,8 @@ def filled(cli: Call) -> Call:
     ),
 )
 def test_list_and_recall_are_narrowed_alike(filled: Call, options: list[str], found: str) -> None:
+    times = {"DAY_BEFORE": f"{ago(1):%Y-%m-%d}", "TWO_DAYS_BEFORE": ago(2).isoformat()}
+    options = [times.get(option, option) for option in options]
     for command in (["list"], ["recall", "tea"]):
         ids = [line["id"] for line in filled(*command, *options, "--json").lines]
         assert sorted(ids) == sorted(found.split())

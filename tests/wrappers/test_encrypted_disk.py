@@ -101,6 +101,7 @@ def all_in(url: str) -> Iterator[bytes]:
             b"set": client.smembers,
             b"zset": lambda key: client.zrange(key, 0, -1),
             b"stream": client.xrange,
+            b"none": lambda key: None,  # it expired since it was listed
         }
         for key in client.scan_iter():
             yield key + repr(read[client.type(key)](key)).encode()
