@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import os
 from collections.abc import Mapping
+from hashlib import blake2b
 from typing import Any, Final
 
 from memwell._forks import fork_safe
@@ -24,6 +24,7 @@ __all__ = ["TenantCipher"]
 _TERM: Final = 6
 """Characters of the hash of a term, each of 6 bits: of 100,000 different terms, two are alike in one tenant of 14."""
 _DRAWN: Final = 64
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 _REMEMBERED: Final = 50_000
 """Terms and speakers whose hashes are remembered."""
 
@@ -37,10 +38,13 @@ class TenantCipher:
         self.tenant = tenant
         self.current = current
         self._bound = tenant.encode()
-        self._keys = {name: derived(index, name) for name in ("terms", "content", "metadata", "marks")}
+        keys = {name: derived(index, name) for name in ("terms", "content", "metadata", "marks")}
+        self._contents = blake2b(key=keys["content"], digest_size=15)
+        self._marks = blake2b(key=keys["marks"], digest_size=12)
+        self._values = blake2b(key=keys["metadata"], digest_size=12)
         self._siv = _siv(derived(index, "speaker-1") + derived(index, "speaker-2"))
         self._ciphers = {name: aesgcm(derived(key, "encrypt")) for name, key in data.items()}
-        self._terms: dict[str, str] = {}
+        self._terms = _Terms(blake2b(key=keys["terms"], digest_size=_TERM))
         self._speakers: dict[str, str] = {}
 
     def __repr__(self) -> str:
@@ -70,30 +74,19 @@ class TenantCipher:
 
     def term(self, term: str) -> str:
         """The keyed hash of an index term: 6 characters."""
-        found = self._terms.get(term)
-        if found is None:
-            raw = hashlib.blake2b(term.encode(), key=self._keys["terms"], digest_size=_TERM).digest()
-            found = base64.urlsafe_b64encode(raw).decode()[:_TERM]
-            _remember(self._terms, term, found)
-        return found
+        return self._terms[term]
 
     def terms(self, lexemes: str) -> str:
         """Index terms joined by spaces, each as its keyed hash."""
-        words = lexemes.split(" ") if lexemes else ()
-        try:
-            return " ".join(map(self._terms.__getitem__, words))
-        except KeyError:
-            return " ".join(map(self.term, words))
+        return " ".join(map(self._terms.__getitem__, lexemes.split(" "))) if lexemes else ""
 
     def fingerprint(self, content: str) -> str:
         """The keyed hash of a content: 20 characters."""
-        raw = hashlib.blake2b(content.encode(), key=self._keys["content"], digest_size=15).digest()
-        return base64.urlsafe_b64encode(raw).decode()
+        return _hashed(self._contents, content)
 
     def mark(self, text: str) -> str:
         """The keyed hash of metadata as JSON text: 16 characters."""
-        raw = hashlib.blake2b(text.encode(), key=self._keys["marks"], digest_size=12).digest()
-        return base64.urlsafe_b64encode(raw).decode()
+        return _hashed(self._marks, text)
 
     def value(self, value: Any, path: str = "") -> Any:
         """A value of the metadata with each scalar in it hashed with its type and its path; null stays null."""
@@ -103,9 +96,7 @@ class TenantCipher:
             return FrozenDict({key: self.value(each, f"{path}\0{key}") for key, each in value.items()})
         if isinstance(value, list | tuple):
             return FrozenList([self.value(each, path) for each in value])
-        text = f"{path}\0{_canonical(value)}".encode()
-        raw = hashlib.blake2b(text, key=self._keys["metadata"], digest_size=12).digest()
-        return "~" + base64.urlsafe_b64encode(raw).decode()
+        return "~" + _hashed(self._values, f"{path}\0{_canonical(value)}")
 
     def speaker(self, name: str) -> str:
         """The name of a speaker, encrypted so that the same name gives the same text; lower case letters and digits."""
@@ -135,6 +126,25 @@ class TenantCipher:
         return b"\0".join((self._bound, id.encode(), field.encode(), more.encode()))
 
 
+class _Terms(dict[str, str]):
+    """Index terms and their keyed hashes, computed when they are first asked for."""
+
+    def __init__(self, keyed: blake2b) -> None:
+        self._keyed = keyed
+
+    def __missing__(self, term: str) -> str:
+        found = _hashed(self._keyed, term)[:_TERM]
+        _remember(self, term, found)
+        return found
+
+
+def _hashed(keyed: blake2b, text: str) -> str:
+    """The hash of a text in URL-safe base64. `keyed` has taken in its key, and stays as it is."""
+    state = keyed.copy()
+    state.update(text.encode())
+    return binascii.b2a_base64(state.digest(), newline=False).translate(_URL_SAFE).decode()
+
+
 _nonces: list[bytes] = []
 """Random numbers drawn in advance, each used once; a forked child draws its own."""
 fork_safe(_nonces.clear)
@@ -151,7 +161,7 @@ def _nonce() -> bytes:
 
 def derived(key: bytes, name: str) -> bytes:
     """A key of 32 bytes for one purpose, from another key."""
-    return hashlib.blake2b(name.encode(), key=key, digest_size=32, person=b"memwell-derived").digest()
+    return blake2b(name.encode(), key=key, digest_size=32, person=b"memwell-derived").digest()
 
 
 def _siv(key: bytes) -> Any:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from memwell.errors import Conflict, Corrupt
+from memwell.errors import Conflict, Corrupt, InvalidInput
 from memwell.ports import Delete, Insert, Operation, Store
 from memwell.ports.store.visibility import EVER
 from memwell.records.codec import dumps, loads
@@ -28,6 +28,7 @@ __all__ = [
     "KEYS_TENANT",
     "TenantKeys",
     "Wrapped",
+    "check_tenant",
     "cipher_of",
     "create",
     "destroyed",
@@ -79,6 +80,14 @@ class TenantKeys:
     def masters(self) -> frozenset[str]:
         """Names of the master keys in use."""
         return frozenset(wrapped.master for wrapped in self.keys)
+
+
+def check_tenant(tenant: str) -> None:
+    """Raise `InvalidInput` for the tenant of the keys."""
+    if tenant == KEYS_TENANT:
+        raise InvalidInput(
+            f"the tenant {KEYS_TENANT!r} holds the keys of the others; choose another name", part="encrypted"
+        )
 
 
 def cipher_of(stored: TenantKeys, keyring: Keyring) -> TenantCipher:

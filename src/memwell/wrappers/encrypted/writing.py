@@ -1,0 +1,181 @@
+"""Operations as the store inside gets them: contents, metadata and filters encrypted or hashed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final, TypeAlias
+
+from memwell.errors import NotFound
+from memwell.ports import Delete, Embed, Insert, Operation, Store, Touch, Update, call, declared
+from memwell.ports.store.visibility import EVER
+from memwell.records.codec import digest
+from memwell.sealed import Envelope, mark_of
+from memwell.security import sealing
+from memwell.security.cipher import TenantCipher
+from memwell.security.ciphers import Ciphers
+from memwell.security.tenant_keys import check_tenant
+from memwell.types import Record, Scope, Version
+
+__all__ = ["Writing"]
+
+_REMEMBERED: Final = 20_000
+_TEXTS: Final = frozenset({"content", "metadata"})
+_Name: TypeAlias = tuple[str, str]
+"""Tenant and id of a record."""
+
+
+class Writing:
+    """Seals operations for the store `inner`."""
+
+    def __init__(self, inner: Store, ciphers: Ciphers) -> None:
+        self._inner, self._ciphers = inner, ciphers
+        self._sealed: dict[int, tuple[Record, Record]] = {}
+        """Identity of a record that was asked about → it, and how it will be stored."""
+
+    def forget(self) -> None:
+        """Drop the records that were sealed ahead of their write."""
+        self._sealed.clear()
+
+    async def prepared(self, operations: Sequence[Operation], now: datetime) -> list[Operation]:
+        """The operations of one write."""
+        if all(type(operation) is Insert for operation in operations):
+            return [await self._insert(operation) for operation in operations]  # type: ignore[arg-type]
+        batch = _Batch(await self._stored(operations, now))
+        made: list[Operation] = []
+        for operation in operations:
+            if isinstance(operation, Insert):
+                insert = await self._insert(operation)
+                batch.note(insert.record)
+                made.append(insert)
+            else:
+                made.append(await self._operation(operation, batch))
+        return made
+
+    async def ahead(self, inserts: Sequence[Insert]) -> list[Insert]:
+        """Inserts that are asked about before they are written: they are sealed once."""
+        made = [await self._insert(insert) for insert in inserts]
+        if len(self._sealed) > _REMEMBERED:
+            self._sealed.clear()
+        for given, each in zip(inserts, made, strict=True):
+            if not given.past:
+                self._sealed[id(given.record)] = given.record, each.record
+        return made
+
+    def unsealed(self, given: Insert, written: Insert, result: Record) -> Record | None:
+        """What an insert stored, without decrypting it; `None` if it has another text than the one given."""
+        if self._sealed:
+            self._sealed.pop(id(given.record), None)
+        if result is written.record:
+            return given.record
+        if result.content == written.record.content:
+            return sealing.with_text(result, given.record.content, given.record.metadata)
+        return None
+
+    async def _insert(self, insert: Insert) -> Insert:
+        record, past = insert.record, insert.past
+        kept = self._sealed.get(id(record)) if self._sealed else None
+        if kept is not None:
+            made = kept[1]
+        else:
+            tenant = record.scope.tenant_id
+            cipher = self._ciphers.trusted(tenant) or await self._ciphers.writing(tenant)
+            made, past = sealing.sealed(cipher, record), past and _sealed_past(cipher, past)
+        return Insert(
+            record=made,
+            embedding=insert.embedding,
+            named=insert.named,
+            dated=insert.dated,
+            digest=digest(made),
+            past=past,
+            overwrite=insert.overwrite,
+        )
+
+    async def _stored(self, operations: Sequence[Operation], now: datetime) -> dict[_Name, list[Record]]:
+        """The records, as they are stored, whose text or vectors the operations change."""
+        named: dict[tuple[Scope, datetime], list[str]] = {}
+        for operation in operations:
+            if isinstance(operation, Embed):
+                scope = Scope(tenant_id=operation.tenant_id)
+                named.setdefault((scope, EVER), []).append(operation.id)
+            elif isinstance(operation, Update) and not _TEXTS.isdisjoint(operation.changes):
+                named.setdefault((operation.scope, now), []).append(operation.id)
+        found: dict[_Name, list[Record]] = {}
+        for (scope, moment), ids in named.items():
+            for record in await call(self._inner, declared(Store.get), (scope, ids, moment)):
+                found[scope.tenant_id, record.id] = [record]
+        return found
+
+    async def _operation(self, operation: Operation, batch: _Batch) -> Operation:
+        if isinstance(operation, Update):
+            return await self._update(operation, batch)
+        if isinstance(operation, Embed):
+            cipher = await self._ciphers.reading(operation.tenant_id)
+            content = batch.content(cipher, operation.tenant_id, operation.id, operation.content)
+            return replace(operation, content=content)
+        if isinstance(operation, Touch | Insert):
+            return operation
+        check_tenant(operation.scope.tenant_id)
+        if isinstance(operation, Delete) and operation.where is not None:
+            cipher = await self._ciphers.reading(operation.scope.tenant_id)
+            where = sealing.as_where(sealing.sealed_where(cipher, operation.where))
+            return replace(operation, where=where)
+        return operation
+
+    async def _update(self, update: Update, batch: _Batch) -> Update:
+        """Content and metadata sealed; what is there already stays as it is stored, so that it counts as unchanged."""
+        changes = dict(update.changes)
+        if _TEXTS.isdisjoint(changes):
+            check_tenant(update.scope.tenant_id)
+            return update
+        cipher = await self._ciphers.writing(update.scope.tenant_id)
+        stored = batch.latest(update.scope.tenant_id, update.id)
+        if stored is None:
+            raise NotFound(f"no memory {update.id!r} in this scope", part="encrypted")
+        if "content" in changes and _holds(cipher, stored.content, changes["content"]):
+            changes["content"] = stored.content
+        elif "content" in changes:
+            spoken = stored.session_id is not None
+            changes["content"] = sealing.sealed_content(
+                cipher, changes["content"], stored.id, created_at=stored.created_at, in_session=spoken
+            )
+        if "metadata" in changes:
+            made = sealing.sealed_metadata(cipher, changes["metadata"], stored.id)
+            same = made and mark_of(made) == mark_of(stored.metadata)
+            changes["metadata"] = stored.metadata if same else made
+        batch.note(replace(stored, **{name: changes[name] for name in _TEXTS & changes.keys()}))
+        return replace(update, changes=changes)
+
+
+class _Batch:
+    """The texts of records, as they are stored before a write and after each of its operations."""
+
+    def __init__(self, stored: dict[_Name, list[Record]]) -> None:
+        self._states = stored
+
+    def note(self, record: Record) -> None:
+        """A record is stored like this from here on, if nothing hinders it."""
+        self._states.setdefault((record.scope.tenant_id, record.id), []).append(record)
+
+    def latest(self, tenant: str, id: str) -> Record | None:
+        """How a record is stored now."""
+        states = self._states.get((tenant, id))
+        return states[-1] if states else None
+
+    def content(self, cipher: TenantCipher, tenant: str, id: str, content: str) -> str:
+        """A content of a record as it is stored; one that equals nothing when the record never had it."""
+        for record in reversed(self._states.get((tenant, id), ())):
+            if _holds(cipher, record.content, content):
+                return record.content
+        return Envelope(cipher.fingerprint(content), "").text()
+
+
+def _sealed_past(cipher: TenantCipher, past: Sequence[Version]) -> tuple[Version, ...]:
+    return tuple(replace(version, record=sealing.sealed(cipher, version.record)) for version in past)
+
+
+def _holds(cipher: TenantCipher, stored: str, content: str) -> bool:
+    """Whether a stored envelope is that of a content."""
+    envelope = Envelope.read(stored)
+    return envelope is not None and envelope.fingerprint == cipher.fingerprint(content)
