@@ -26,7 +26,7 @@ ROOMS = (
     {"retrieval", "registry"},
     {"followers", "coordination", "security"},
     {"backends", "indexes", "embedders", "rerankers", "wrappers"},
-    {"engine", "faces", "scoped", "memory", "policies"},
+    {"engine", "faces", "scoped", "memory", "policies", "runs"},
     {"sync"},
     {"cli", "testing", "__main__", "compat", "server", "mcp", "web", "integrations", "client"},
 )

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     )
     from memwell.retrieval.ranking.rules import Boost
     from memwell.retrieval.ranking.strategies import STRATEGIES, Strategy
+    from memwell.runs import AsyncRuns, Context, ContextEvent, FlowRun, Runs, TaskOutput
     from memwell.security.acting import acting
     from memwell.security.chain import AuditHead
     from memwell.security.entries import AuditEntry
@@ -79,6 +80,7 @@ __all__ = [
     "STRATEGIES",
     "Applied",
     "AsyncMemory",
+    "AsyncRuns",
     "AuditEntry",
     "AuditHead",
     "BackendError",
@@ -88,12 +90,15 @@ __all__ = [
     "Component",
     "ConfigError",
     "Conflict",
+    "Context",
+    "ContextEvent",
     "Contradiction",
     "Corrupt",
     "DeadLetter",
     "EmbeddingError",
     "Erased",
     "Event",
+    "FlowRun",
     "Health",
     "Hit",
     "Hits",
@@ -123,11 +128,13 @@ __all__ = [
     "Related",
     "Report",
     "Rotated",
+    "Runs",
     "Scope",
     "Stats",
     "Strategy",
     "Subscription",
     "SyncLock",
+    "TaskOutput",
     "TimedOut",
     "Trace",
     "Unavailable",
@@ -173,6 +180,12 @@ _HOME = {
     "Rate": "coordination.rate_limit",
     "Receipt": "security.receipts",
     "Receipts": "security.journal",
+    "AsyncRuns": "runs",
+    "Context": "runs",
+    "ContextEvent": "runs",
+    "FlowRun": "runs",
+    "Runs": "runs",
+    "TaskOutput": "runs",
     "Strategy": "retrieval.ranking.strategies",
     "SyncLock": "coordination.locks",
     "CircuitBreaker": "resilience.decorators",

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
 from memwell import _bridge, registry
 from memwell.errors import ConfigError, MemwellError
@@ -19,7 +19,9 @@ from memwell.urls import of_file
 if TYPE_CHECKING:
     from memwell.wrappers.threaded import Threaded
 
-__all__ = ["Parts", "default_url", "guard_of", "keyring_of", "open_journal", "open_parts"]
+__all__ = ["Parts", "default_url", "guard_of", "keyring_of", "off_loop", "open_journal", "open_parts"]
+
+P = TypeVar("P", bound=Port)
 
 log = logging.getLogger("memwell")
 _advised: set[str] = set()
@@ -224,6 +226,13 @@ def open_journal(given: str | Log | None, url: str | None, *, blocking: bool) ->
         url = "memory://"
     opened = fit(registry.open_log(given or url or "memory://"))
     return opened, opened
+
+
+def off_loop(part: P) -> P:
+    """The part, in threads of its own if it blocks."""
+    from memwell.wrappers.threaded import threaded
+
+    return threaded(part)
 
 
 def _allowed(embedder: object, store: Store) -> object:

@@ -8,7 +8,7 @@ from memwell.errors import InvalidInput
 from memwell.ports.base import Port
 from memwell.ports.declaration import Effect, operation, required
 
-__all__ = ["KeyValue", "check_key", "check_value"]
+__all__ = ["KeyValue", "check_key", "check_ttl", "check_value"]
 
 
 class KeyValue(Port):
@@ -28,30 +28,30 @@ class KeyValue(Port):
     @operation(Effect.WRITES, hook="_set_many")
     async def set(self, key: str, value: bytes, *, ttl: float | None = None) -> None:
         """Store a value for `ttl` seconds (over 0), or for good. Replaces value and expiry."""
-        await self._set_many({check_key(key): check_value(value)}, _ttl(ttl))
+        await self._set_many({check_key(key): check_value(value)}, check_ttl(ttl))
 
     @operation(Effect.WRITES)
     async def set_many(self, values: Mapping[str, bytes], *, ttl: float | None = None) -> None:
         """Store several values with one expiry."""
         if values:
-            await self._set_many({check_key(k): check_value(v) for k, v in values.items()}, _ttl(ttl))
+            await self._set_many({check_key(k): check_value(v) for k, v in values.items()}, check_ttl(ttl))
 
     @operation(Effect.CONDITIONAL)
     async def add(self, key: str, value: bytes, *, ttl: float | None = None) -> bool:
         """Store only if the key is absent; whether it was. Of several callers at once exactly one succeeds."""
-        return await self._add(check_key(key), check_value(value), _ttl(ttl))
+        return await self._add(check_key(key), check_value(value), check_ttl(ttl))
 
     @operation(Effect.CONDITIONAL)
     async def replace(self, key: str, value: bytes, *, expected: bytes, ttl: float | None = None) -> bool:
         """Store a value and its expiry only if the key holds exactly `expected`, atomically; whether it did."""
-        return await self._replace(check_key(key), check_value(value), check_value(expected), _ttl(ttl))
+        return await self._replace(check_key(key), check_value(value), check_value(expected), check_ttl(ttl))
 
     @operation(Effect.CONDITIONAL)
     async def increment(self, key: str, by: int = 1, *, ttl: float | None = None) -> int:
         """Add to a counter and return its new value, atomically. An absent counter starts at 0 and takes the
         `ttl`; an existing one keeps its expiry. A value that is not a counter raises `InvalidInput`.
         """
-        return await self._increment(check_key(key), by, _ttl(ttl))
+        return await self._increment(check_key(key), by, check_ttl(ttl))
 
     @operation(Effect.WRITES, conditional=lambda _key, expected: expected is not None)
     async def delete(self, key: str, *, expected: bytes | None = None) -> bool:
@@ -103,7 +103,8 @@ def check_value(value: bytes) -> bytes:
     return value
 
 
-def _ttl(ttl: float | None) -> float | None:
+def check_ttl(ttl: float | None) -> float | None:
+    """The time to live itself. Raises `InvalidInput` for anything but a finite number over 0, or `None`."""
     if ttl is None:
         return None
     if isinstance(ttl, bool) or not isinstance(ttl, int | float) or not 0 < ttl < float("inf"):
