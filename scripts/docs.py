@@ -181,6 +181,12 @@ def exit_codes() -> str:
     )
 
 
+def seed_capabilities() -> str:
+    """What other layers promise, and what shows it here."""
+    sys.path.insert(0, str(ROOT / "scripts"))
+    return str(importlib.import_module("seed_capabilities").table())
+
+
 def settings() -> str:
     """The variables of the environment."""
     config = importlib.import_module("memwell.config")
@@ -240,6 +246,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "folder-store": folder_store,
     "postgres-options": postgres_options,
     "record": record,
+    "seed-capabilities": seed_capabilities,
     "settings": settings,
     "shared-options": shared_options,
     "small-store": small_store,

@@ -1,0 +1,24 @@
+"""Importance as a word: the other layers say `high` where memwell says 0.8."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from memwell.errors import InvalidInput
+
+__all__ = ["LEVELS", "label_of", "level_of"]
+
+LEVELS: Final = {"low": 0.3, "medium": 0.5, "high": 0.8, "critical": 1.0}
+
+
+def level_of(label: str) -> float:
+    """The importance, 0..1, that a word means. Raises `InvalidInput` for an unknown word."""
+    try:
+        return LEVELS[label.lower()]
+    except KeyError:
+        raise InvalidInput(f"importance is one of {', '.join(LEVELS)}, not {label!r}") from None
+
+
+def label_of(importance: float, among: tuple[str, ...] = tuple(LEVELS)) -> str:
+    """The word that is nearest to an importance; of two as near, the lower."""
+    return min(among, key=lambda label: abs(LEVELS[label] - importance))
