@@ -253,14 +253,17 @@ def frozen(server: PostgresServer) -> Iterator[None]:
             os.kill(pid, signal.SIGCONT)
 
 
-def test_a_statement_that_the_server_works_on_may_take_long(
+def test_a_statement_that_the_server_works_on_may_take_long_and_waiting_for_it_costs_nothing(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def run(store: PostgresStore) -> None:
         async def ask(connection: Any) -> list[Any]:
             return await (await connection.execute("SELECT 1 FROM pg_sleep(1.5)")).fetchall()
 
+        await ids(store)
+        began = time.thread_time()
         assert await store._database.read(ask) == [(1,)]
+        assert time.thread_time() - began < 0.3
 
     with quickly(monkeypatch, 0.2, 10):
         using(url, run)

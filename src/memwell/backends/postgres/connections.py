@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 _CANCELLING: Final = 1.0
 """Seconds that the server has to end a statement whose caller was cancelled."""
+_INTERVAL: Final = 0.1
+"""Seconds after which a wait for the server looks again without being woken. psycopg's functions poll without it."""
 
 
 class NotConnected(psycopg.OperationalError):
@@ -49,10 +51,10 @@ class ServerConnection(psycopg.AsyncConnection[Any]):
     silent: bool = False
     """See `Lost.silent`."""
 
-    async def wait(self, gen: Any, *args: Any, **options: Any) -> Any:
+    async def wait(self, gen: Any, interval: float = _INTERVAL, *args: Any, **options: Any) -> Any:
         """As psycopg's, but for a cancelled caller."""
         try:
-            return await waiting.wait_async(gen, self.pgconn.socket, *args, **options)
+            return await waiting.wait_async(gen, self.pgconn.socket, interval, *args, **options)
         except (asyncio.CancelledError, KeyboardInterrupt):
             if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
                 await self._stop(gen)
@@ -63,7 +65,7 @@ class ServerConnection(psycopg.AsyncConnection[Any]):
             async with asyncio.timeout(_CANCELLING):
                 await self.cancel_safe(timeout=_CANCELLING)
                 with suppress(psycopg.errors.QueryCanceled):
-                    await waiting.wait_async(gen, self.pgconn.socket, interval=0.1)
+                    await waiting.wait_async(gen, self.pgconn.socket, interval=_INTERVAL)
         except (psycopg.Error, TimeoutError, asyncio.CancelledError):  # silent, or cancelled once more
             self.pgconn.finish()
 
