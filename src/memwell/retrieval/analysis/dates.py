@@ -80,7 +80,7 @@ def _mentions(text: str, terms: Collection[str] | None = None) -> list[Mention]:
     if terms is not None and _has_no_time(text, terms):
         return []
     low = foreign_dates.plain(text)
-    pieces = pieces_of(low)
+    pieces = pieces_of(low, _telling())
     found = list(english_dates.mentions(low, text, pieces))
     more = list(foreign_dates.mentions(low, text, pieces))
     return _parted([*found, *more]) if more else found
@@ -115,6 +115,11 @@ def _has_digit(text: str) -> bool:
         "0" in text or "1" in text or "2" in text or "3" in text or "4" in text
         or "5" in text or "6" in text or "7" in text or "8" in text or "9" in text
     )  # fmt: skip
+
+
+@cache
+def _telling() -> frozenset[str]:
+    return english_dates.TELLING | foreign_dates.telling()
 
 
 @cache

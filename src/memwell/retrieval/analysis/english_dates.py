@@ -22,7 +22,7 @@ from memwell.retrieval.analysis.days import (
 )
 from memwell.retrieval.analysis.scanning import places_of, stretches
 
-__all__ = ["DIGIT", "TRIGGERS", "mentions"]
+__all__ = ["DIGIT", "TELLING", "TRIGGERS", "mentions"]
 
 _MONTHS = "january february march april may june july august september october november december".split()
 _WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
@@ -46,7 +46,10 @@ _QUALIFIERS = frozenset(
     "ago back earlier last past previous this next coming upcoming following in from these".split()
 )
 
-_MONTH = "(?:" + "|".join(sorted(_MONTH_WORDS, key=len, reverse=True)) + r")\b\.?"
+_MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:t(?:ember)?)?"
+    r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b\.?"
+)
 _DAY = "(?:" + "|".join(_WEEKDAYS) + ")"
 _SEASON = "(?:" + "|".join(SEASONS) + ")"
 _UNIT = r"(?:day|night|weekend|week|fortnight|month|year)"
@@ -85,32 +88,49 @@ _PATTERNS: dict[str, str] = {
 }
 _BY_DIGIT = ("iso", "ymd", "dots", "short", "dashes", "slash", "dmy")
 """The first patterns; they begin with a digit, so that they are not tried at words."""
-_CLASSES: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {
-    "month": (frozenset(_MONTH_WORDS), ("dmy", "mdy", "my", "near", "month")),
-    "weekday": (frozenset(_WEEKDAYS), ("near", "weekday")),
-    "unit": (
-        frozenset(u + s for u in _UNIT_DAYS for s in ("", "s")),
-        ("ago", "ahead", "span", "near"),
-    ),
-    "other": (
-        frozenset([*SEASONS, *"yesterday today tonight tomorrow night recently lately other".split()]),
-        ("season", "near", "day", "recent"),
-    ),
-    "part": (frozenset("morning afternoon evening".split()), ("season", "near", "day", "recent")),
-}
-"""Trigger words by class, and the patterns in which each class occurs.
-
-Keep the classes few: each combination that a text contains is compiled once, which takes milliseconds."""
-
-TRIGGERS = frozenset().union(*(triggers for triggers, _ in _CLASSES.values()))
-_TELLING = TRIGGERS | _QUALIFIERS
 _NUMERIC = frozenset({"iso", "ymd", "dots", "short", "dashes", "slash", "year"})
-"""Patterns that need no trigger word, only a digit."""
+"""Patterns that need no trigger word, only a number."""
+_OF_MONTHS = frozenset({"dmy", "mdy", "my", "month"})
+"""Patterns that need the name of a month."""
+
+_UNITS = frozenset(f"{unit}{s}" for unit in _UNIT_DAYS for s in ("", "s"))
+_PARTS_OF_DAYS = frozenset({"morning", "afternoon", "evening"})
+TRIGGERS = (
+    _UNITS
+    | _PARTS_OF_DAYS
+    | _MONTH_WORDS.keys()
+    | _WEEKDAY_WORDS.keys()
+    | SEASONS.keys()
+    | frozenset("yesterday today tonight tomorrow night recently lately other".split())
+)
+"""Words of which each expression has one, unless it is a number."""
+_QUALIFIED = (_UNITS - {"night"}) | _PARTS_OF_DAYS
+"""Those that are a time beside a qualifier only."""
+TELLING = TRIGGERS | _QUALIFIERS
+"""The words of a text that `mentions` asks for."""
+_PHRASES = {"other": "other day"}
+"""Trigger word → what to look for instead, because the word alone is frequent."""
+_NUMBER = re.compile(r"\d(?:[./-] ?\d|\d(?<=19|20)\d\d)")
+"""What each number has that is a time by itself. It begins with a digit, so that a search is fast."""
 
 _MARGIN = 30
 """Characters on either side of the beginning of a trigger word or number to which an expression can extend."""
 
-_BEGIN = r"(?:(?<!\w)(?=\w)|(?<!\d)(?=\d))"
+_BEGIN = (
+    r"(?:(?<!\w)(?=\w)|(?<!\d)(?=\d))(?=\d|"
+    + "|".join(
+        [
+            *(name[:3] for name in (*_MONTHS, *_WEEKDAYS)),
+            *SEASONS,
+            *(f"{word} " for word in sorted({count.split()[0] for count in _COUNTS})),
+            *"yesterday today tonight tomorrow recently lately early mid late beginning start end".split(),
+            *"last past prev this next coming upcoming following".split(),
+            *(f"{word} " for word in "in on of by since during until till from year".split()),
+            "the (?:day|other|beginning|start|end) ",
+        ]
+    )
+    + ")"
+)
 """Where an expression can begin. Tested once for all patterns, so that most positions of a text cost almost nothing."""
 
 DIGIT = re.compile(r"\d")
@@ -223,44 +243,43 @@ def _says_when(match: re.Match[str]) -> bool:
 
 
 def mentions(low: str, text: str, pieces: Set[str]) -> Iterator[Mention]:
-    """The times that a text mentions, in order. `low` is its plain form (see `foreign_dates.plain`), `pieces` are
-    its words.
+    """The times that a text mentions, in order. `low` is its plain form (see `foreign_dates.plain`), `pieces` are the
+    words of `TELLING` in it.
     """
-    seen = _TELLING & pieces
-    if "May" not in text:
+    seen = TELLING & pieces
+    if "May" not in text and seen & _MONTH_WORDS.keys() == {"may"}:
         seen -= {"may"}
-    numbers = DIGIT.search(low) is not None
-    expression = _expression(_kinds(seen, numbers=numbers))
-    if expression is None:
-        return
-    for stretch in stretches(low, places_of(low, TRIGGERS & seen, numbers=numbers), _MARGIN):
+    if _QUALIFIERS.isdisjoint(seen):
+        seen -= _QUALIFIED
+    seen &= TRIGGERS
+    expression = _expression(words=bool(seen), months=not seen.isdisjoint(_MONTH_WORDS))
+    for stretch in stretches(low, _places(low, seen), _MARGIN):
         for match in expression.finditer(low, *stretch):
             kind = match.lastgroup or ""
             if kind not in ("month", "near") or not _is_verb(match, text):
                 yield Mention(match.start(), match.end(), _says_when(match), partial(_RESOLVE[kind], match))
 
 
-def _kinds(seen: Set[str], *, numbers: bool) -> frozenset[str]:
-    """Names of the patterns that could match, given the trigger words that occur."""
-    if TRIGGERS.isdisjoint(seen):
-        return _NUMERIC if numbers else frozenset()
-    qualified = not _QUALIFIERS.isdisjoint(seen)
-    kinds: set[str] = set()
-    for name, (triggers, opened) in _CLASSES.items():
-        if not triggers.isdisjoint(seen) and (qualified or name not in ("unit", "part")):
-            kinds.update(opened)
-    return frozenset(kinds) | _NUMERIC if numbers else frozenset(kinds)
+def _places(low: str, seen: Set[str]) -> Iterator[int]:
+    yield from places_of(low, (_PHRASES.get(word, word) for word in seen))
+    if DIGIT.search(low) is not None:
+        for match in _NUMBER.finditer(low):
+            yield match.start()
 
 
 @cache
-def _expression(kinds: frozenset[str]) -> re.Pattern[str] | None:
-    """One regular expression for the `kinds`, which are tried in the order of `_PATTERNS`."""
-    if not kinds:
-        return None
-    patterns = {name: f"(?P<{name}>{pattern})" for name, pattern in _PATTERNS.items() if name in kinds}
+def _expression(*, words: bool, months: bool) -> re.Pattern[str]:
+    """One regular expression for all patterns, which are tried in the order of `_PATTERNS`: those of numbers, and those
+    of words, with and without names of months.
+    """
+    kinds = _PATTERNS.keys() - _OF_MONTHS if words else _NUMERIC
+    patterns = {
+        name: f"(?P<{name}>{pattern})"
+        for name, pattern in _PATTERNS.items()
+        if name in kinds or (months and name in _OF_MONTHS)
+    }
     digits = "|".join(patterns.pop(name) for name in _BY_DIGIT if name in patterns)
-    others = "|".join(patterns.values())
-    return re.compile(f"{_BEGIN}(?:(?=\\d)(?:{digits})|{others})" if digits else f"{_BEGIN}(?:{others})")
+    return re.compile(f"{_BEGIN}(?:(?=\\d)(?:{digits})|{'|'.join(patterns.values())})")
 
 
 def _is_verb(match: re.Match[str], text: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from datetime import date
 from functools import cache
 from typing import Final
@@ -29,7 +29,7 @@ from memwell.retrieval.analysis.days import (
 )
 from memwell.retrieval.analysis.scanning import PIECE, Stretch, places_of, stretches
 
-__all__ = ["CJK_DAYS", "mentions", "named_words", "plain", "triggers"]
+__all__ = ["CJK_DAYS", "mentions", "named_words", "plain", "telling", "triggers"]
 
 _NAMED_DAYS: Final = {
     "gestern": -1, "vorgestern": -2, "heute": 0, "ubermorgen": 2,
@@ -194,6 +194,12 @@ def triggers() -> frozenset[str]:
     )
 
 
+@cache
+def telling() -> frozenset[str]:
+    """The pieces of a text that `mentions` asks for."""
+    return triggers() | _QUALIFIERS
+
+
 def named_words() -> set[str]:
     """The last words of days by name, and units."""
     last = {phrase.rsplit(None, 1)[-1] for phrase in _NAMED_DAYS}
@@ -233,15 +239,17 @@ def plain(text: str) -> str:
 
 
 def mentions(low: str, text: str, pieces: Set[str]) -> Iterator[Mention]:
-    """The times that a text mentions, in any order. `low` is its plain form, `pieces` are its words."""
+    """The times that a text mentions, in any order. `low` is its plain form, `pieces` are those of `telling` in it."""
     yield from _cjk_mentions(low)
     seen = triggers() & pieces
     counted = not seen.isdisjoint(_UNITS) and not _QUALIFIERS.isdisjoint(pieces)
     if not counted:  # "for years" is no time
         seen -= _UNITS.keys()
-    for stretch in stretches(low, _places(low, seen), _MARGIN):
-        yield from _dates(low, stretch)
-        yield from _words(low, text if len(text) == len(low) else low, stretch)
+    for stretch in stretches(low, _places(low, seen), _MARGIN) if seen else ():
+        words = list(_WORD.finditer(low, *stretch))
+        if _names_month(words):
+            yield from _dates(low, stretch)
+        yield from _words(low, text if len(text) == len(low) else low, words)
         if counted:
             yield from _ago(low, stretch)
 
@@ -268,6 +276,11 @@ def _cjk_mentions(low: str) -> Iterator[Mention]:
         yield Mention(match.start(), match.end(), True, _named(_CJK_DAYS[match[0]]))
 
 
+def _names_month(words: Sequence[re.Match[str]]) -> bool:
+    names = [name for word in words for name in {word[0], word[0].rpartition("'")[2]}]
+    return not _all_months().keys().isdisjoint(names)
+
+
 def _dates(low: str, stretch: Stretch) -> Iterator[Mention]:
     if _DIGIT.search(low, *stretch) is None:
         return
@@ -285,9 +298,8 @@ def _dates(low: str, stretch: Stretch) -> Iterator[Mention]:
             yield Mention(match.start(), match.end(), True, _dated(int(match[2]), month, None))
 
 
-def _words(low: str, text: str, stretch: Stretch) -> Iterator[Mention]:
+def _words(low: str, text: str, words: Sequence[re.Match[str]]) -> Iterator[Mention]:
     """Named days, weekdays, units and bare months, by one or two words and their neighbours."""
-    words = list(_WORD.finditer(low, *stretch))
     known = _last_words()
     for at, word in enumerate(words):
         if word[0] not in known and word[0].rpartition("'")[2] not in known:
@@ -322,7 +334,7 @@ def _in_context(word: str, before: str, low: str, letter: str) -> int | None:
     return None
 
 
-def _beside(words: list[re.Match[str]], at: int) -> Iterator[Mention]:
+def _beside(words: Sequence[re.Match[str]], at: int) -> Iterator[Mention]:
     """A weekday or unit with a word for the last or next one before or after it; a weekday also alone."""
     word = words[at][0].rpartition("'")[2]
     weekday, unit = _weekdays().get(word), _UNITS.get(word)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator
 from typing import Final, TypeAlias
 
 __all__ = ["PIECE", "Stretch", "pieces_of", "places_of", "stretches"]
@@ -13,27 +13,23 @@ Stretch: TypeAlias = tuple[int, int]
 PIECE: Final = re.compile(r"[^\s!-@\[-`{-~\d“”«»„…—–·]{2,}")
 """Part of a word."""
 _LETTERS: Final = re.compile(r"[^\W\d_]{2,}")
-_NUMBER: Final = re.compile(r"\d+")
 _ONLY_LETTERS: Final = "".join(chr(code) if chr(code).isalpha() else " " for code in range(128))
 
 
-def pieces_of(low: str) -> Set[str]:
-    """The words of a text in lower case; of one with other letters than ASCII also their parts."""
+def pieces_of(low: str, wanted: frozenset[str]) -> frozenset[str]:
+    """Those of the wanted words that a text in lower case has; with other letters than ASCII also parts of words."""
     if low.isascii():
-        return set(low.translate(_ONLY_LETTERS).split())
-    return {*PIECE.findall(low), *_LETTERS.findall(low)}
+        return wanted.intersection(low.translate(_ONLY_LETTERS).split())
+    return wanted.intersection([*PIECE.findall(low), *_LETTERS.findall(low)])
 
 
-def places_of(low: str, words: Iterable[str], *, numbers: bool = False) -> Iterator[int]:
-    """Where these words stand in a text, and its numbers, in any order."""
+def places_of(low: str, words: Iterable[str]) -> Iterator[int]:
+    """Where these words stand in a text, in any order."""
     for word in words:
         place = low.find(word)
         while place >= 0:
             yield place
             place = low.find(word, place + 1)
-    if numbers:
-        for match in _NUMBER.finditer(low):
-            yield from match.span()
 
 
 def stretches(low: str, places: Iterable[int], margin: int) -> list[Stretch]:
