@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from memwell.followers.delivery.queue import DeadLetter
     from memwell.hits import Hits
     from memwell.memory import AsyncMemory
+    from memwell.policies.enrichers import Enricher
     from memwell.policies.model import Policies
     from memwell.policies.plans import Applied, Plan
     from memwell.resilience.decorators import (
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
         retry_with_backoff,
         with_timeout,
     )
+    from memwell.retrieval.analysis.enrichment import Enrichment, enrich
+    from memwell.retrieval.analysis.entities import Entity
     from memwell.retrieval.ranking.rules import Boost
     from memwell.retrieval.ranking.strategies import STRATEGIES, Strategy
     from memwell.runs import AsyncRuns, Context, ContextEvent, FlowRun, Runs, TaskOutput
@@ -96,6 +99,9 @@ __all__ = [
     "Corrupt",
     "DeadLetter",
     "EmbeddingError",
+    "Enricher",
+    "Enrichment",
+    "Entity",
     "Erased",
     "Event",
     "FlowRun",
@@ -143,6 +149,7 @@ __all__ = [
     "Why",
     "acting",
     "create_resilient_caller",
+    "enrich",
     "fallback",
     "lock",
     "lock_sync",
@@ -167,6 +174,9 @@ _HOME = {
     "Boost": "retrieval.ranking.rules",
     "AuditEntry": "security.entries",
     "AuditHead": "security.chain",
+    "Enricher": "policies.enrichers",
+    "Enrichment": "retrieval.analysis.enrichment",
+    "Entity": "retrieval.analysis.entities",
     "Erased": "security.receipts",
     "DeadLetter": "followers.delivery.queue",
     "Event": "events",
@@ -191,6 +201,7 @@ _HOME = {
     "CircuitBreaker": "resilience.decorators",
     "acting": "security.acting",
     "create_resilient_caller": "resilience.decorators",
+    "enrich": "retrieval.analysis.enrichment",
     "fallback": "resilience.decorators",
     "lock": "coordination.locks",
     "lock_sync": "coordination.locks",

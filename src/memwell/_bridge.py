@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Loop",
     "PerLoopLock",
+    "awaited",
     "complete",
     "drive",
     "gather",
@@ -180,6 +181,20 @@ async def gather(calls: Sequence[Callable[[], Awaitable[T]]], *, blocking: bool)
     import asyncio
 
     return list(await asyncio.gather(*(_outcome(call) for call in calls)))
+
+
+async def awaited(found: Any, *, blocking: bool) -> Any:
+    """What a function of the caller gave, awaited where it is awaitable. `blocking`: no event loop runs here, so that
+    it runs on one of its own.
+    """
+    if not isinstance(found, Awaitable):
+        return found
+    waiting = _result(found)
+    return complete(waiting, blocking=False) if blocking else await waiting
+
+
+async def _result(found: Awaitable[T]) -> T:
+    return await found
 
 
 class PerLoopLock:

@@ -43,6 +43,7 @@ EVENTS: Final = (
     "imported",
     "expired",
     "unembedded",
+    "unenriched",
     "erased",
     "applied",
     "reembedded",
@@ -50,9 +51,10 @@ EVENTS: Final = (
     "shredded",
 )
 """`imported`: records were imported, one event per batch and scope. `unembedded`: records were stored without vectors,
-because the embedder failed. `superseded`, `contradicted`: one record was related to another in this way, after the
-event `related`. `erased`: `erase` has ended, after the event `forgotten`. `applied`: `apply` took the steps of a plan.
-`rotated`: `rotate_keys` has ended; `shredded`: the keys of a tenant were destroyed.
+because the embedder failed; `unenriched`: without topic and the like, because the enricher failed. `superseded`,
+`contradicted`: one record was related to another in this way, after the event `related`. `erased`: `erase` has ended,
+after the event `forgotten`. `applied`: `apply` took the steps of a plan. `rotated`: `rotate_keys` has ended;
+`shredded`: the keys of a tenant were destroyed.
 """
 WAITING: Final = 1000
 """Events that wait for one handler at most."""
@@ -85,8 +87,9 @@ class Event(Value):
     """Details by event: `reinforced` has `reason` if the text was an echo (see `on_echo` of `remember`); `recalled`
     has `query`; `updated` has `previous`, the version number before; `related` has `kind` and `strength`; `unrelated`
     has `kind` (`None`: every kind) and `count`; `conflict` has `kind`, `before`, `after`, `similarity`, `reason` and
-    `superseded`; `expired` has `count`; `erased` and `shredded` have `receipt` (its id) and `complete`; `applied` has
-    `done`, `already`, `refused` and `left`; `reembedded` has `model`; `rotated` has `tenants` and `rewrapped`.
+    `superseded`; `unenriched` has `error`; `expired` has `count`; `erased` and `shredded` have `receipt` (its id) and
+    `complete`; `applied` has `done`, `already`, `refused` and `left`; `reembedded` has `model`; `rotated` has `tenants`
+    and `rewrapped`.
     """
 
 

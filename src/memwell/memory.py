@@ -43,6 +43,7 @@ from memwell.faces.management import AsyncManagement
 from memwell.faces.proof import AsyncProof
 from memwell.faces.upkeep import AsyncUpkeep
 from memwell.hits import Hits, Tokenizer, counter
+from memwell.policies.enrichers import Enricher, enricher_of
 from memwell.policies.loading import Source, load
 from memwell.ports import Embedder, KeyValue, Log, Reranker, Store, VectorIndex
 from memwell.retrieval.ranking.strategies import Strategy
@@ -100,6 +101,10 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncProof, AsyncDelivery):
       `memwell.security.journal.Receipts`, which also says where they are kept.
     - `policies`: a file, a dict or `Policies` (see `memwell.policies`): new memories go to the tiers that their write
       rules name, with the time to live of those; `plan` and `memwell tidy` enforce the rest.
+    - `enrich`: `True` finds topic, category, entities, dates and importance of new memories by rules
+      (`memwell.enrich`); or a function, or a coroutine function, from a text to an `Enrichment` or a mapping of its
+      fields. What you give wins. They stand in `category`, `importance` and the metadata `topic`, `entities` and
+      `dates`. If it fails, the memory is stored without them.
 
     Safe to share between tasks. Several processes may use one store, unless it lives in memory. Parts that you pass as
     objects stay open at `close`. Raises `ConfigError` for an argument that it cannot use.
@@ -121,12 +126,16 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncProof, AsyncDelivery):
         audit_mode: AuditMode = "durable",
         receipts: str | Receipts | None = None,
         policies: Source | None = None,
+        enrich: bool | Enricher = False,
     ) -> None:
         now, zone = clocks.checked(clock), clocks.zone_of(timezone)
         count = counter(tokenizer)
         rules = None if policies is None else load(policies)
+        enricher = enricher_of(enrich)
         parts = assembly.open_parts(url, embedder, index, cache, reranker, encryption, audit).threaded()
-        self._engine = Engine(parts, now, count, zone, Proof(parts, now, receipts, audit_mode), rules)
+        self._engine = Engine(
+            parts, now, count, zone, Proof(parts, now, receipts, audit_mode), rules, enricher
+        )
 
     @classmethod
     def _of(cls, engine: Engine) -> Self:

@@ -24,6 +24,7 @@ from memwell.faces.proof import Proof
 from memwell.faces.upkeep import Upkeep
 from memwell.hits import Hits, Tokenizer, counter
 from memwell.memory import AsyncMemory, Ids, Records, RelatedRecords, Versions
+from memwell.policies.enrichers import Enricher, enricher_of
 from memwell.policies.loading import Source, load
 from memwell.ports import Embedder, KeyValue, Log, Reranker, Store, VectorIndex
 from memwell.retrieval.ranking.strategies import Strategy
@@ -73,6 +74,10 @@ class Memory(Upkeep, Management, Proof, Delivery):
       `memwell.security.journal.Receipts`, which also says where they are kept.
     - `policies`: a file, a dict or `Policies` (see `memwell.policies`): new memories go to the tiers that their write
       rules name, with the time to live of those; `plan` and `memwell tidy` enforce the rest.
+    - `enrich`: `True` finds topic, category, entities, dates and importance of new memories by rules
+      (`memwell.enrich`); or a function, or a coroutine function, from a text to an `Enrichment` or a mapping of its
+      fields. What you give wins. They stand in `category`, `importance` and the metadata `topic`, `entities` and
+      `dates`. If it fails, the memory is stored without them.
 
     Safe to share between threads, after a fork, and inside a running event loop (a notebook). If every part is a
     blocking one (SQLite, in memory, local models), calls run in the caller's thread without an event loop; otherwise
@@ -98,15 +103,17 @@ class Memory(Upkeep, Management, Proof, Delivery):
         audit_mode: AuditMode = "durable",
         receipts: str | Receipts | None = None,
         policies: Source | None = None,
+        enrich: bool | Enricher = False,
     ) -> None:
         now, zone = clocks.checked(clock), clocks.zone_of(timezone)
         count = counter(tokenizer)
         rules = None if policies is None else load(policies)
+        enricher = enricher_of(enrich)
         parts = assembly.open_parts(url, embedder, index, cache, reranker, encryption, audit)
         self._loop = None if parts.blocking else _bridge.Loop()
         parts = parts if self._loop is None else parts.threaded()
         proof = engine_proof.Proof(parts, now, receipts, audit_mode)
-        self._memory = AsyncMemory._of(Engine(parts, now, count, zone, proof, rules))
+        self._memory = AsyncMemory._of(Engine(parts, now, count, zone, proof, rules, enricher))
 
     @overload
     def remember(  # type: ignore[overload-overlap]  # a str is a Sequence[str] too

@@ -144,6 +144,13 @@ def cohere_rerank(path: str, headers: dict[str, str], body: Any) -> Any:
     return {"id": "1", "results": results, "meta": meta}
 
 
+def _answer(prompt: str, text: str) -> str:
+    """What a language model says to the prompts of `memwell.policies.llm`."""
+    if "JSON" in prompt:
+        return f'Here it is: {{"topic": "{text.split()[-1]}", "importance": 0.9, "dates": ["2026-05-01"], "mood": 1}}'
+    return f"  {len(text.split(chr(10) * 2))} notes, in short.\n"
+
+
 def openai_chat(path: str, headers: dict[str, str], body: Any) -> Any:
     if path != "/v1/chat/completions":
         raise Refused(404, {"error": {"message": "Invalid URL"}})
@@ -151,10 +158,7 @@ def openai_chat(path: str, headers: dict[str, str], body: Any) -> Any:
         raise Refused(401, {"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}})
     system, user = body["messages"]
     assert (system["role"], user["role"]) == ("system", "user")
-    message = {
-        "role": "assistant",
-        "content": f"  {len(user['content'].split(chr(10) * 2))} notes, in short.\n",
-    }
+    message = {"role": "assistant", "content": _answer(system["content"], user["content"])}
     return {"id": "1", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
 
 
@@ -168,7 +172,7 @@ def anthropic_messages(path: str, headers: dict[str, str], body: Any) -> Any:
     assert headers["anthropic-version"] == "2023-06-01"
     assert body["max_tokens"] > 0
     (user,) = body["messages"]
-    text = f"{len(user['content'].split(chr(10) * 2))} notes, in short."
+    text = _answer(body["system"], user["content"])
     return {
         "id": "1",
         "role": "assistant",

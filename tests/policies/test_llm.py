@@ -1,4 +1,4 @@
-"""Summaries by language models, on loopback by the documented protocols."""
+"""Summaries and enrichment by language models, on loopback by the documented protocols."""
 
 from __future__ import annotations
 
@@ -47,6 +47,17 @@ def test_it_is_awaited_where_a_loop_runs(served: Any) -> None:
     import asyncio
 
     assert asyncio.run(planned(served[0]())) == "3 notes, in short."
+
+
+def test_a_model_enriches_and_where_it_fails_the_memory_is_stored_without(served: Any) -> None:
+    make, service = served
+    with Memory("memory://", embedder=None, enrich=make(attempts=1).enrich) as memory:
+        record = memory.remember("Ana keeps bees", user_id="ana")
+        assert (record.importance, record.category) == (0.9, None)
+        assert record.metadata == {"topic": "bees", "dates": ["2026-05-01"]}
+        service.plan.extend(["503", "401"])
+        plain = memory.remember(["Ana keeps a dog", "Ana keeps a cat"], user_id="ana")
+        assert [(one.importance, dict(one.metadata)) for one in plain] == [(0.5, {})] * 2
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,13 @@ def remember(
             help="If it is stored already, update its importance, tier, source and expiry.",
         ),
     ] = False,
+    enrich: Annotated[
+        bool,
+        typer.Option(
+            "--enrich",
+            help="Find topic, category, entities, dates and importance, by rules; options win.",
+        ),
+    ] = False,
 ) -> None:
     """Store a memory. In a pipe, print its id."""
     options: dict[str, Any] = {
@@ -90,7 +97,7 @@ def remember(
         "on_duplicate": "update" if update else "reinforce",
     }
     text = content_of(content)
-    with cli.memory(embeds=True) as memory:
+    with cli.memory(embeds=True, enrich=enrich) as memory:
         record = memory.remember(text, **cli.owner, **options)
     done = "Remembered" if not record.reinforced else f"Already stored, reinforced ({record.reinforced}×)"
     _print(cli, done, record)

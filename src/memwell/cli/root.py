@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from memwell.cli import (
     about,
     bench,
+    clusters,
     demo,
     keys,
     models,
@@ -58,6 +59,7 @@ _SYNONYMS: Final = {
         "unrelate": "unlink",
         "related": "links neighbours",
         "conflicts": "contradictions disagreements",
+        "enrich": "entities extract topic",
         "import": "ingest load",
         "export": "backup dump",
         "stats": "count info size status",
@@ -131,9 +133,9 @@ def _coded(call: Callable[[], Any]) -> int:
 def _usage(error: Any) -> str:
     name = error.ctx.command_path if error.ctx else "memwell"
     text = " ".join(error.format_message().split())
-    unknown = re.search(r"^No such command '([\w-]+)'\.$", text)
+    unknown = re.search(r"^No such command '([\w-]+)'\.", text)
     meant = _SYNONYMS.get(unknown[1].lower(), "") if unknown and name == "memwell" else ""
-    text = f"{text} Did you mean '{meant}'?" if meant else text
+    text = f"{unknown[0]} Did you mean '{meant}'?" if unknown and meant else text
     return f"{text}{'' if text[-1:] in '.?' else '.'} See: {name} --help"
 
 
@@ -178,6 +180,7 @@ _COMMANDS: Final[Sequence[tuple[str, Callable[..., None], str]]] = (
     ("unrelate", relate.unrelate, _CHANGES),
     ("related", relate.related, _CHANGES),
     ("conflicts", relate.conflicts, _CHANGES),
+    ("enrich", clusters.enrich, _CHANGES),
     ("import", transfer.import_, _CARE),
     ("export", transfer.export, _CARE),
     ("stats", show.stats, _CARE),

@@ -78,7 +78,7 @@ class Cli:
         owner: Any = {name: value for name, value in named.items() if value}
         return cls(settings, owner, Output(as_json=bool(given.get("json")), zone=zone_of(settings.timezone)))
 
-    def memory(self, *, embeds: bool = False) -> Memory:
+    def memory(self, *, embeds: bool = False, enrich: bool = False) -> Memory:
         """The memory of this call. Without `embeds` the model is loaded only if an index has to follow the writes."""
         settings = self.settings
         embedder = self.embedder() if embeds or settings.index else None
@@ -100,6 +100,7 @@ class Cli:
             timezone=self.out.zone,
             audit=self.settings.audit,
             receipts=self.settings.receipt_key,
+            enrich=enrich,
         )
 
     def keyring(self) -> Keyring | None:

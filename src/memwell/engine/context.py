@@ -14,6 +14,7 @@ from memwell.engine.proof import Proof
 from memwell.errors import BackendError, Closed, ConfigError, MemwellError, Unavailable
 from memwell.events import Event, Events
 from memwell.hits import four_bytes
+from memwell.policies.enrichers import Enricher
 from memwell.policies.model import Policies
 from memwell.ports import Store, Touch
 from memwell.records.ids import new_id
@@ -43,12 +44,14 @@ class Engine:
         zone: tzinfo = UTC,
         proof: Proof | None = None,
         policies: Policies | None = None,
+        enricher: Enricher | None = None,
     ) -> None:
         self.parts = parts
         self.clock = clock
         self.count = count
         self.zone = zone
         self.policies = policies
+        self.enricher = enricher
         self.events = Events(blocking=parts.blocking)
         self.proof = Proof(parts, clock) if proof is None else proof
         self.encoder = None if parts.embedder is None else Encoder(parts.embedder)

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, Final, get_args
+from typing import Any, Final, NamedTuple, get_args
 
-from memwell.engine import conflicts, echoes, superseding
+from memwell.engine import conflicts, echoes, enriching, superseding
 from memwell.engine.backfill import embed_pending_quietly
 from memwell.engine.context import Engine, report
 from memwell.engine.echoes import Echo
@@ -75,7 +75,12 @@ async def remember(
     """Store one memory, or several in one transaction; returns what is stored."""
     now, store = engine.clock(), engine.store
     check_progress(progress)
-    inserts = _inserts(engine, request, now)
+    drafts = _drafts(engine, request, now)
+    records: list[Record] = [draft.record for draft in drafts]
+    failed: Mapping[int, str] = {}
+    if engine.enricher is not None:
+        records, failed = await enriching.enriched(engine, records, [draft.template for draft in drafts], now)
+    inserts = [_insert(engine, draft, record, now) for draft, record in zip(drafts, records, strict=True)]
     wanted = len(inserts)
     repeated: dict[int, Echo] = {}
     if request.on_echo != "store" and request.supersedes is None:
@@ -84,11 +89,12 @@ async def remember(
     if engine.encoder is not None:
         inserts = await _embedded(engine, inserts, now, progress)
     if request.supersedes is None:
-        records: list[Record] = await store.write(inserts, now=now)
+        records = await store.write(inserts, now=now)
     else:
         records = [await superseding.store(engine, inserts[0], request.supersedes, now)]
     report(progress, len(inserts), len(inserts))
     _publish(engine, inserts, records, repeated, now)
+    enriching.publish(engine, records, failed)
     if request.supersede != "off":
         fresh = [record for record in records if not record.reinforced]
         await conflicts.settle_quietly(engine, fresh, request.supersede, now)
@@ -98,7 +104,15 @@ async def remember(
     return records[0] if isinstance(request.content, _ONE) else records[:wanted]
 
 
-def _inserts(engine: Engine, request: RememberRequest, now: datetime) -> list[Insert]:
+class _Draft(NamedTuple):
+    """One memory as the caller gave it."""
+
+    record: Record
+    template: Template
+    overwrite: tuple[str, ...]
+
+
+def _drafts(engine: Engine, request: RememberRequest, now: datetime) -> list[_Draft]:
     for value, (name, choices) in zip(_chosen(request), _CHOICES.items(), strict=True):
         if not isinstance(value, str) or value not in choices:
             raise InvalidInput(f"unknown {name} {shown(value)}; known: {', '.join(choices)}")
@@ -108,7 +122,7 @@ def _inserts(engine: Engine, request: RememberRequest, now: datetime) -> list[In
         request.content,
     )
     if isinstance(content, _ONE):
-        return [_insert(engine, content, base, request, now)]
+        return [_draft(content, base, request)]
     if not isinstance(content, Sequence) or isinstance(content, bytes):
         raise InvalidInput(
             f"remember takes a text, a NewMemory, a chat message or a list of them, not {_type(content)}"
@@ -117,12 +131,10 @@ def _inserts(engine: Engine, request: RememberRequest, now: datetime) -> list[In
         raise InvalidInput("one id cannot name several memories; give each NewMemory its own")
     if request.supersedes is not None:
         raise InvalidInput("supersedes is for one memory, not for a list; call remember for each")
-    return [_insert(engine, item, base, request, now) for item in content if with_text(item)]
+    return [_draft(item, base, request) for item in content if with_text(item)]
 
 
-def _insert(
-    engine: Engine, item: object, template: Template, request: RememberRequest, now: datetime
-) -> Insert:
+def _draft(item: object, template: Template, request: RememberRequest) -> _Draft:
     content: object = item
     sources: tuple[object, ...] = (request,)
     if isinstance(item, Mapping):
@@ -131,15 +143,20 @@ def _insert(
         content, template, sources = item.content, template.over(item), (request, item)
     elif not isinstance(item, str):
         raise InvalidInput(f"content is a text, a NewMemory or a chat message, not {_type(item)}")
-    record = template.record(content, new_id)
+    overwrite = _overwrite(sources) if request.on_duplicate == "update" else ()
+    return _Draft(template.record(content, new_id), template, overwrite)
+
+
+def _insert(engine: Engine, draft: _Draft, record: Record, now: datetime) -> Insert:
+    """The operation that stores a draft, `record` being it with what was found out about it."""
     if engine.policies is not None:
         record = placed(engine.policies, record, now)
     return Insert(
         record=record,
-        named=template.id is not None,
-        dated=template.dated,
+        named=draft.template.id is not None,
+        dated=draft.template.dated,
         digest=digest(record),
-        overwrite=_overwrite(sources) if request.on_duplicate == "update" else (),
+        overwrite=draft.overwrite,
     )
 
 

@@ -89,6 +89,10 @@ class Template:
         found._take(own)
         return found
 
+    def gives(self, name: str) -> bool:
+        """Whether the caller gave this field."""
+        return name in self._fields
+
     def record(self, content: object, new_id: Callable[[], str]) -> Record:
         """The record of one content."""
         return check_validity(Record(id=self.id or new_id(), content=check_content(content), **self._fields))

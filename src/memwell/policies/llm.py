@@ -1,27 +1,33 @@
-"""Summaries by a language model: `OpenAI` for the API of OpenAI and of services like it, `Anthropic` for its own.
+"""Summaries and enrichment by a language model: `OpenAI` for the API of OpenAI and of services like it, `Anthropic` for
+its own.
 
 ::
 
     memory.plan(policies, summariser=OpenAI("gpt-4o-mini"))
     memory.plan(policies, summariser=OpenAI("llama3.2", base_url="http://localhost:11434/v1"))
     memory.plan(policies, summariser=Anthropic("claude-3-5-haiku-latest"))
+    Memory("notes.db", enrich=OpenAI("gpt-4o-mini").enrich)
 
-Both are coroutine functions `(texts, characters) -> str`. The key is read from `OPENAI_API_KEY` or `ANTHROPIC_API_KEY`.
+Both are coroutine functions `(texts, characters) -> str`, and their `enrich` one from a text to an `Enrichment`. The
+key is read from `OPENAI_API_KEY` or `ANTHROPIC_API_KEY`.
 Needs `pip install 'memwell[http]'`. The texts are sent to the service; nothing else is.
 """
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from memwell.errors import BackendError, ConfigError, EmbeddingError, Unavailable
+from memwell.errors import BackendError, ConfigError, EmbeddingError, InvalidInput, Unavailable, shown
 from memwell.network.api_keys import resolve_key
 from memwell.network.base_url import base_url as base_of
 from memwell.network.replies import contains_error, failure_of, json_of
+from memwell.policies.enrichers import enrichment_of
 from memwell.resilience.retry import Retry
+from memwell.retrieval.analysis.enrichment import Enrichment
 
 if TYPE_CHECKING:
     import httpx2
@@ -32,6 +38,12 @@ PROMPT: Final = (
     "Summarise the notes below for later recall. Keep names, numbers, dates and decisions, and say nothing that they do"
     " not say. Answer with the summary only, in the language of the notes, in at most {characters} characters."
 )
+ENRICH: Final = (
+    'Read the note below. Answer with one JSON object only: {"topic": one lower-case word or short phrase, "category":'
+    ' one lower-case word, "entities": names, places, organisations, amounts and identifiers as written, "dates": days'
+    ' as YYYY-MM-DD, "importance": 0 to 1, how much it matters to remember this}. Say nothing that the note does not.'
+)
+_ENRICHED: Final = frozenset({"topic", "category", "entities", "dates", "importance"})
 
 
 class _Model(ABC):
@@ -69,10 +81,25 @@ class _Model(ABC):
     async def __call__(self, texts: Sequence[str], characters: int) -> str:
         """A summary of texts. Raises `Unavailable`, `ConfigError` or `BackendError` if the service gives none."""
         prompt = PROMPT.format(characters=characters)
-        notes = "\n\n".join(texts)
-        return await self._retry.run(lambda: self._send(prompt, notes), name=self.part, blocking=False)
+        return await self._ask(prompt, "\n\n".join(texts), "summarise")
 
-    async def _send(self, prompt: str, notes: str) -> str:
+    async def enrich(self, text: str) -> Enrichment:
+        """Topic, category, entities, dates and importance of a text. Raises as a call does, and `InvalidInput` for an
+        answer that is none.
+        """
+        answer = await self._ask(ENRICH, text, "enrich")
+        try:
+            found = json.loads(answer[answer.index("{") : answer.rindex("}") + 1])
+        except ValueError as error:
+            raise InvalidInput(f"{self.model} gave no JSON object, but {shown(answer)}") from error
+        return enrichment_of({key: value for key, value in found.items() if key in _ENRICHED})
+
+    async def _ask(self, prompt: str, notes: str, operation: str) -> str:
+        return await self._retry.run(
+            lambda: self._send(prompt, notes, operation), name=self.part, blocking=False
+        )
+
+    async def _send(self, prompt: str, notes: str, operation: str) -> str:
         import httpx2
 
         path, body, headers = self._request(prompt, notes)
@@ -83,27 +110,27 @@ class _Model(ABC):
                 )
         except httpx2.RequestError as error:
             message = f"cannot reach {self._base}: {error or type(error).__name__}"
-            raise Unavailable(message, part=self.part, operation="summarise") from error
+            raise Unavailable(message, part=self.part, operation=operation) from error
         answer = json_of(response, self.part) if response.status_code == 200 else None
         if answer is None or contains_error(answer):
-            raise self._failure(response)
+            raise self._failure(response, operation)
         try:
             return str(self._text(answer))
         except (KeyError, IndexError, TypeError, StopIteration) as error:
             message = f"{self.model} gave no text: {type(error).__name__} {error}"
-            raise Unavailable(message, part=self.part, operation="summarise") from error
+            raise Unavailable(message, part=self.part, operation=operation) from error
 
-    def _failure(self, response: httpx2.Response) -> Exception:
+    def _failure(self, response: httpx2.Response, operation: str) -> Exception:
         found = failure_of(
             response,
             part=self.part,
             model=self.model,
             secret=self._key,
             keys=self.keys,
-            operation="summarise",
+            operation=operation,
         )
         if isinstance(found, EmbeddingError):
-            return BackendError(found.message, part=self.part, operation="summarise")
+            return BackendError(found.message, part=self.part, operation=operation)
         return found
 
     @abstractmethod

@@ -12,7 +12,6 @@ two that ask a model.
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -96,13 +95,7 @@ async def summarised(
     """
     if summariser is None:
         return summary(texts, characters)
-    found = summariser(texts, characters)
-    if inspect.isawaitable(found):
-        found = _bridge.complete(_awaited(found), blocking=False) if blocking else await found
+    found: object = await _bridge.awaited(summariser(texts, characters), blocking=blocking)
     if not isinstance(found, str) or not found.strip():
         raise InvalidInput(f"the summariser gives a text, not {shown(found)}")
     return cut(found.strip(), characters)
-
-
-async def _awaited(found: Awaitable[str]) -> str:
-    return await found
