@@ -15,6 +15,8 @@ from memwell import Keyring, Memory
 __all__ = ["encryption"]
 
 WARM = 10
+WRITTEN = 300
+"""Memories written one by one before those that are measured, so that what the first ones left is in the file."""
 TURN = 25
 """Calls between two readings of the clock of the processor."""
 
@@ -24,7 +26,7 @@ def encryption(folder: Path, quick: bool) -> Iterator[Row]:
     count, times = (1_000, 50) if quick else (10_000, 300)
     for name, lookup in (("with vectors", Lookup()), ("by words only", None)):
         texts = Texts()
-        turns = texts.memories(count + 2 * times)
+        turns = texts.memories(count + WRITTEN + times)
         if lookup is not None:
             lookup.prepare(turns)
         sides = [
@@ -37,7 +39,9 @@ def encryption(folder: Path, quick: bool) -> Iterator[Row]:
         ]
         for memory in sides:
             memory.remember(turns[:count], user_id="u")
-        new = turns[count : count + times]
+            for turn in turns[count : count + WRITTEN]:
+                memory.remember(turn, user_id="u")
+        new = turns[count + WRITTEN :]
         plain, sealed = _processor([[partial(m.remember, t, user_id="u") for t in new] for m in sides])
         yield _row(f"encrypted remember, {name}", plain, sealed, 1.15)
         asked = turns[: WARM + times]

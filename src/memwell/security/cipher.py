@@ -8,8 +8,8 @@ changed is refused. Index terms, metadata values and contents are also hashed, s
 from __future__ import annotations
 
 import base64
-import binascii
 import os
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any, Final
@@ -54,7 +54,7 @@ class TenantCipher:
         """`KEY.BASE64` of a text of a record, bound to tenant, record, field and `more`."""
         nonce = _nonce()
         sealed = self._ciphers[self.current].encrypt(nonce, text.encode(), self._context(id, field, more))
-        return f"{self.current}.{binascii.b2a_base64(nonce + sealed, newline=False).decode()}"
+        return f"{self.current}.{b2a_base64(nonce + sealed, newline=False).decode()}"
 
     def decrypt(self, ciphertext: str, id: str, field: str, more: str = "") -> str:
         """The inverse of `encrypt`. Raises `KeyError` for a data key that is not known here, and `Corrupt` for what
@@ -63,7 +63,7 @@ class TenantCipher:
         name, _, body = ciphertext.partition(".")
         cipher = self._ciphers[name]
         try:
-            raw = binascii.a2b_base64(body, strict_mode=True)
+            raw = a2b_base64(body, strict_mode=True)
             return str(cipher.decrypt(raw[:NONCE], raw[NONCE:], self._context(id, field, more)).decode())
         except Exception as error:
             raise Corrupt(
@@ -133,8 +133,12 @@ class _Terms(dict[str, str]):
         self._keyed = keyed
 
     def __missing__(self, term: str) -> str:
-        found = _hashed(self._keyed, term)[:_TERM]
-        _remember(self, term, found)
+        state = self._keyed.copy()
+        state.update(term.encode())
+        found = b2a_base64(state.digest(), newline=False).translate(_URL_SAFE)[:_TERM].decode()
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        self[term] = found
         return found
 
 
@@ -142,7 +146,7 @@ def _hashed(keyed: blake2b, text: str) -> str:
     """The hash of a text in URL-safe base64. `keyed` has taken in its key, and stays as it is."""
     state = keyed.copy()
     state.update(text.encode())
-    return binascii.b2a_base64(state.digest(), newline=False).translate(_URL_SAFE).decode()
+    return b2a_base64(state.digest(), newline=False).translate(_URL_SAFE).decode()
 
 
 _nonces: list[bytes] = []

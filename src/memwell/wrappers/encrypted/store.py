@@ -68,18 +68,15 @@ class Encrypted(StoreWrapper):
 
     async def _write(self, operations: Sequence[Operation], now: datetime) -> list[Any]:
         prepared = await self._writing.prepared(operations, now)
-        results = await super()._write(prepared, now)
-        return [
-            result if not isinstance(given, Insert | Update) else await self._result(given, written, result)
-            for given, written, result in zip(operations, prepared, results, strict=True)
-        ]
-
-    async def _result(self, given: Operation, written: Operation, result: Record) -> Record:
-        if isinstance(given, Insert) and isinstance(written, Insert):
-            known = self._writing.unsealed(given, written, result)
-            if known is not None:
-                return known
-        return (await self._ciphers.opened([result]))[0]
+        results: list[Any] = await super()._write(prepared, now)
+        for at, (given, written) in enumerate(zip(operations, prepared, strict=True)):
+            known: Record | None = None
+            if isinstance(given, Insert) and isinstance(written, Insert):
+                known = self._writing.unsealed(given, written, results[at])
+            elif not isinstance(given, Update):
+                continue
+            results[at] = known if known is not None else (await self._ciphers.opened([results[at]]))[0]
+        return results
 
     async def _duplicates(self, inserts: Sequence[Insert], now: datetime) -> list[bool]:
         return await super()._duplicates(await self._writing.ahead(inserts), now)

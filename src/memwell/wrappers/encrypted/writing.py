@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 from memwell.errors import NotFound
 from memwell.ports import Delete, Embed, Insert, Operation, Store, Touch, Update, call, declared
 from memwell.ports.store.visibility import EVER
-from memwell.records.codec import digest
+from memwell.records.codec import digest, digest_of
 from memwell.sealed import Envelope, mark_of
 from memwell.security import sealing
 from memwell.security.cipher import TenantCipher
@@ -31,8 +31,8 @@ class Writing:
 
     def __init__(self, inner: Store, ciphers: Ciphers) -> None:
         self._inner, self._ciphers = inner, ciphers
-        self._sealed: dict[int, tuple[Record, Record]] = {}
-        """Identity of a record that was asked about → it, and how it will be stored."""
+        self._sealed: dict[int, tuple[Record, Record, int]] = {}
+        """Identity of a record that was asked about → it, how it will be stored, and the digest of that."""
 
     def forget(self) -> None:
         """Drop the records that were sealed ahead of their write."""
@@ -60,7 +60,7 @@ class Writing:
             self._sealed.clear()
         for given, each in zip(inserts, made, strict=True):
             if not given.past:
-                self._sealed[id(given.record)] = given.record, each.record
+                self._sealed[id(given.record)] = given.record, each.record, digest_of(each)
         return made
 
     def unsealed(self, given: Insert, written: Insert, result: Record) -> Record | None:
@@ -77,17 +77,18 @@ class Writing:
         record, past = insert.record, insert.past
         kept = self._sealed.get(id(record)) if self._sealed else None
         if kept is not None:
-            made = kept[1]
+            _, made, mark = kept
         else:
             tenant = record.scope.tenant_id
             cipher = self._ciphers.trusted(tenant) or await self._ciphers.writing(tenant)
             made, past = sealing.sealed(cipher, record), past and _sealed_past(cipher, past)
+            mark = digest(made)
         return Insert(
             record=made,
             embedding=insert.embedding,
             named=insert.named,
             dated=insert.dated,
-            digest=digest(made),
+            digest=mark,
             past=past,
             overwrite=insert.overwrite,
         )
