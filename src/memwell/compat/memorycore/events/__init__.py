@@ -1,0 +1,1 @@
+"""MemoryCore's events and the bus that carries them."""
