@@ -36,7 +36,7 @@ def _with(weights: Weights) -> dict[str, Any]:
 
 _BARE = Weights(
     actor=0, role=0, time=0, when=0, phrase=0, question_share=0, reach=0, reply=0, asked=0, session=0,
-    identifier=0, newer=0, coverage=0,
+    identifier=0, newer=0, coverage=0, succession=0,
 )  # fmt: skip
 _STEPS: tuple[tuple[str, dict[str, float]], ...] = (
     ("words and meaning, fused", {}),
@@ -51,6 +51,7 @@ _STEPS: tuple[tuple[str, dict[str, float]], ...] = (
     ("+ sessions that fit", {"session": DEFAULT.session}),
     ("+ words covered", {"coverage": DEFAULT.coverage}),
     ("+ the newer of equals", {"newer": DEFAULT.newer}),
+    ("+ what replaces the best", {"succession": DEFAULT.succession}),
 )
 
 

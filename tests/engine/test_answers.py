@@ -40,6 +40,26 @@ def test_the_newer_of_two_alike_comes_first_unless_the_past_is_asked(memory: Mem
     assert first(memory, "where did Mira work before?").endswith("Bank")
 
 
+def test_what_held_in_a_past_year_is_what_was_learnt_last_until_then(memory: Memory) -> None:
+    for year, street in ((2019, "Alma Road"), (2020, "Rua da Bica"), (2025, "Norderstrasse")):
+        memory.remember(f"Mira lives in {street}", created_at=f"{year}-03-01")
+    assert first(memory, "where did Mira live in 2022?").endswith("Bica")
+
+
+def test_another_form_of_a_word_and_a_member_of_a_kind_are_found_and_count_less() -> None:
+    with Memory("memory://", embedder=None) as memory:
+        memory.remember("Grace taught chemistry in Leeds")
+        memory.remember("Her brother Dean races pigeons")
+        taught = memory.recall("where does Grace teach?", explain=True)[0]
+        assert {"lexical", "related"} <= {part.name for part in taught.why.components}
+        assert "taught" in taught.why.terms
+        brother = memory.recall("siblings")[0]
+        assert "lexical" not in [part.name for part in brother.why.components]
+        assert brother.score < memory.recall("brother")[0].score
+        assert not memory.recall("Will Sibling paint?"), "a name is no word of a kind"
+        assert not memory.recall("brother of what?")[1:], "a member does not stand for its kind"
+
+
 def test_a_misspelt_word_is_read_as_the_one_that_is_there_and_a_note_says_so(memory: Memory) -> None:
     memory.remember("Mira's library card has the number 2047188310", created_at="2024-02-01")
     memory.remember("Mira's card for the gym is green", created_at="2026-02-01")

@@ -144,6 +144,7 @@ class _Versions:
             scope=Scope(tenant_id=search.scope.tenant_id, user_id=search.scope.user_id),
             now=search.now,
             terms=search.terms,
+            related=search.related,
             phrases=search.phrases,
             vectors=search.vectors if self._vectors else None,
             model=search.model if self._vectors else None,

@@ -53,10 +53,12 @@ async def recall(engine: Engine, request: RecallRequest) -> Hits:
         days=day_terms(intervals(request.query, today)),
     )
     vectors, notes = await _vectors(engine, request.mode, query)
+    words, others = request.mode != "semantic", query.related_terms
     search = Search(
         scope=scope,
         now=moment,
-        terms=query.terms if request.mode != "semantic" else _certain(query),
+        terms=(*query.terms, *others) if words else _certain(query),
+        related=len(others) if words else 0,
         phrases=query.phrases,
         where=None if where is None else filters.parse(where),
         created_until=None if request.as_of is None else moment,
@@ -133,7 +135,7 @@ async def _hits(
     wanted = reranking.reach(engine, wanted)
     ranked = rank(
         found.candidates,
-        question=question(replace(query, terms=search.terms), now=search.now, zone=zone),
+        question=question(query, terms=search.terms, now=search.now, zone=zone),
         statistics=found.statistics,
         limit=wanted + _SPARE,
         weights=weights,

@@ -218,6 +218,7 @@ def _key(search: Search) -> Hashable:
     return (
         search.scope,
         search.terms,
+        search.related,
         search.phrases,
         repr(search.where),
         search.created_until,

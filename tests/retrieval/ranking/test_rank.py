@@ -365,6 +365,25 @@ def test_an_actor_in_the_metadata_counts_before_a_prefix() -> None:
     assert features.actor == "ana"
 
 
+def test_what_replaces_the_best_is_newer_or_older_and_shares_its_rare_terms_and_names() -> None:
+    texts = ("flour bellegard sack", "bellegard mill barton flour", "boat porto jona")
+    fits, days = (0.6, 0.55, 0.56), (DAY - 600, DAY - 500, DAY - 500)
+    found = [
+        replace(
+            candidate(at, cosine=fits[at], day=days[at]), lexemes=text, matches=((0, 1),) if at < 2 else ()
+        )
+        for at, text in enumerate(texts)
+    ]
+    best, *others = ranked(*found, ask=Question(newest=1.0))
+    assert (best.key, values(best)["succession"] > 0.3) == (1, True)
+    assert not any("succession" in values(other) for other in others)
+    before = ranked(found[1], replace(found[0], cosine=0.5, window_cosine=0.5), ask=Question(newest=-1.0))
+    assert {item.key: "succession" in values(item) for item in before} == {0: True, 1: False}
+    named = replace(found[1], matches=())
+    asked = ranked(found[0], named, found[2], ask=Question(newest=1.0, names=frozenset({0})))
+    assert not any("succession" in values(item) for item in asked)
+
+
 def test_a_question_resolves_its_times_against_now() -> None:
     now = datetime(2023, 7, 19, tzinfo=UTC)
     asked = question(read_query('When did Ana say "blue heron" last week?', actors=["ana"]), now=now)

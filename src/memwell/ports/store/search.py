@@ -61,6 +61,8 @@ class Weights:
     """Holds the words that the question puts in quotation marks, in their order."""
     newer: float = 0.3
     """Is newer than others that fit as well; three times as much if the question asks for the present."""
+    succession: float = 0.3
+    """Says the same about the same thing as the best, and is newer; older if the question asks for what was before."""
     session: float = 0.1
     """Belongs to the session of a record that fits well."""
     question_share: float = 0.25
@@ -139,6 +141,10 @@ class Candidate:
     """Its conversation; `None` without one."""
     phrases: float = 0.0
     """Share of the quoted phrases it holds (see `text.phrase_share`)."""
+    lexemes: str = ""
+    """Its index terms, joined by blanks."""
+    related: Mapping[int, float] = field(default_factory=dict)
+    """Index of a query term that it lacks → what a related word that it has counts for it; set by the ranking."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +168,9 @@ class Search:
     now: datetime
     """Records expired at this moment are not found."""
     terms: tuple[str, ...] = ()
-    """Distinct index terms of the question; they drive the lexical part."""
+    """Distinct index terms of the question, and then those of related words; they drive the lexical part."""
+    related: int = 0
+    """How many of the terms are those of related words."""
     phrases: tuple[tuple[str, ...], ...] = ()
     """Index terms of each quoted passage of the question."""
     where: Node | None = None

@@ -8,14 +8,14 @@ of who reads it. So its times may stand there three times: for the day in UTC, f
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Any, TypeAlias
 
 from memwell.ports.store.search import Features, Interval
 from memwell.retrieval.analysis.dates import intervals, readings
 from memwell.retrieval.analysis.days import day_terms
-from memwell.retrieval.analysis.intent import asks_when, light_terms, name_terms, prefers_newest
+from memwell.retrieval.analysis.intent import asks_when, light_terms, prefers_newest
 from memwell.retrieval.analysis.text import (
     Query,
     analyze,
@@ -43,6 +43,8 @@ __all__ = [
 
 _LOOSE = 0.6
 """How surely a memory holds an identifier if it has a longer or another form of it."""
+_DAYS = 20
+"""A time of more days can be that of a state, and is more than the time of an event."""
 _SHIFTS = (-1, 1)
 """Days that the day of a record can be away from that in UTC."""
 Times: TypeAlias = tuple[Interval, ...]
@@ -71,10 +73,16 @@ class Question:
     """Indexes of the terms that are common words."""
     names: frozenset[int] = frozenset()
     """Indexes of the terms that are names of people, places or things."""
+    related: Mapping[int, Mapping[int, float]] = field(default_factory=dict)
+    """Index of a term → indexes of the terms of related words and what each counts, 0..1."""
+    others: int = 0
+    """How many of the terms, the last ones, are only those of related words."""
     newest: float = 0.0
     """How much the newest is preferred of those that fit alike: 1 usually, more if it asks for the present, less than
     nothing if it asks for the past.
     """
+    held: Interval | None = None
+    """The past month, year or the like that it asks about."""
 
 
 def describe(
@@ -102,27 +110,46 @@ def describe(
     )
 
 
-def question(query: Query, *, now: datetime, zone: tzinfo = UTC) -> Question:
-    """What `query` asks for besides its terms; relative times are resolved against `now` in `zone`."""
+def question(
+    query: Query, *, now: datetime, terms: Sequence[str] | None = None, zone: tzinfo = UTC
+) -> Question:
+    """What `query` asks for besides its terms; relative times are resolved against `now` in `zone`. `terms` are those
+    that were searched; those of the query by default.
+    """
     now = local(now, zone)
     times = tuple(intervals(query.text, now))
-    light, names = light_terms(), name_terms(query.text)
+    terms, light = query.terms if terms is None else terms, light_terms()
+    place = {term: at for at, term in enumerate(terms)}
+    dated = any(last < now.toordinal() - 1 for _, last in times)
+    newest = prefers_newest(query.text, dated=dated)
+    extra = {other: place[other] for other in query.related_terms if other in place}
+    related = {
+        place[term]: {extra[other]: share for other, share in others.items() if other in extra}
+        for term, others in query.related.items()
+        if term in place
+    }
     return Question(
         actors=query.actors,
         named=query.named,
         intervals=times,
         zone=zone,
-        light=frozenset(at for at, term in enumerate(query.terms) if term in light),
-        names=frozenset(at for at, term in enumerate(query.terms) if term in names),
-        newest=prefers_newest(query.text, dated=any(last < now.toordinal() - 1 for _, last in times)),
+        light=frozenset(at for at, term in enumerate(terms) if term in light),
+        names=frozenset(at for at, term in enumerate(terms) if term in query.names),
+        related=related if extra else {},
+        others=len(extra),
+        newest=newest,
+        held=times[0] if dated and not newest and len(times) == 1 and _lasts(*times[0]) else None,
         asks_when=asks_when(query.text),
         quotes=bool(query.phrases),
-        identifiers=tuple(_identifiers(query)),
+        identifiers=tuple(_identifiers(query, place)),
     )
 
 
-def _identifiers(query: Query) -> list[Mapping[int, float]]:
-    place = {term: at for at, term in enumerate(query.terms)}
+def _lasts(first: int, last: int) -> bool:
+    return last - first > _DAYS
+
+
+def _identifiers(query: Query, place: Mapping[str, int]) -> list[Mapping[int, float]]:
     return [
         {place[term]: _LOOSE for term in one.loose} | {place[term]: 1.0 for term in one.exact}
         for one in query.identifiers

@@ -7,7 +7,7 @@ from functools import cache
 
 from memwell.retrieval.analysis.english import COMMON, STOP_WORDS
 from memwell.retrieval.analysis.folding import fold
-from memwell.retrieval.analysis.words import languages, word_terms
+from memwell.retrieval.analysis.words import Languages, word_terms
 
 __all__ = ["asks_when", "light_terms", "name_terms", "prefers_newest"]
 
@@ -84,10 +84,10 @@ def light_terms() -> frozenset[str]:
     return frozenset(word_terms(" ".join(COMMON)))
 
 
-def name_terms(question: str) -> frozenset[str]:
+def name_terms(question: str, spoken: Languages) -> frozenset[str]:
     """Index terms of the names in an English question: words with a capital that begin no sentence, and a first word
     with *'s*. None in other languages, and none where most words have capitals."""
-    if question.islower() or languages(question):
+    if question.islower() or spoken:
         return frozenset()
     words = list(_WORD.finditer(question))
     if sum([word[0][0].isupper() for word in words]) * 2 > len(words) + 1:

@@ -15,7 +15,7 @@ import re
 import sys
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
 from typing import Final
@@ -23,7 +23,9 @@ from typing import Final
 from memwell.retrieval.analysis.english import STOP_WORDS
 from memwell.retrieval.analysis.folding import APOSTROPHES, fold, join_groups, plain
 from memwell.retrieval.analysis.identifiers import Asked, Kind, asked, identifiers, kind_of
+from memwell.retrieval.analysis.intent import name_terms
 from memwell.retrieval.analysis.languages import hints_at_another
+from memwell.retrieval.analysis.related import related_terms
 from memwell.retrieval.analysis.stemmers import stemmer
 from memwell.retrieval.analysis.unspaced import characters
 from memwell.retrieval.analysis.words import (
@@ -251,6 +253,15 @@ class Query:
     """
     foreign: bool = False
     """Whether it is in another language than English."""
+    names: frozenset[str] = frozenset()
+    """The terms that are names of people, places or things."""
+    related: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Term → the terms of related words and what each counts (see `memwell.retrieval.analysis.related`)."""
+
+    @property
+    def related_terms(self) -> tuple[str, ...]:
+        """The terms of all related words."""
+        return tuple(dict.fromkeys(other for others in self.related.values() for other in others))
 
 
 def _actors_in(text: str, actors: Collection[str]) -> dict[str, frozenset[str]]:
@@ -317,16 +328,20 @@ def read_query(
     terms = tuple(dict.fromkeys(_asked_terms(bare, spoken)))
     named_by = tuple(_asked(_without(plain_text, [(first, last) for first, last, _ in times]), spoken))
     keys = [term for one in named_by for term in (*one.exact, *one.loose)]
+    asked_for = tuple(dict.fromkeys([*(terms or days or _asked_terms(plain_text, spoken)), *keys, *days]))
+    foreign, names = is_foreign(plain_text, spoken), name_terms(plain_text, spoken)
     rewritten = first_person if _ENGLISH.search(plain_text) else _SPACES.sub(" ", bare).strip()
     return Query(
         text=text,
-        terms=tuple(dict.fromkeys([*(terms or days or _asked_terms(plain_text, spoken)), *keys, *days])),
+        terms=asked_for,
         phrases=tuple(t for q in quoted if (t := tuple(word_terms(q, spoken)))),
         identifiers=named_by,
         actors=about,
         named=bool(named),
         embed_text=rewritten if named and terms else text,
-        foreign=is_foreign(plain_text, spoken),
+        foreign=foreign,
+        names=names,
+        related={} if foreign else related_terms(asked_for, names=names),
     )
 
 

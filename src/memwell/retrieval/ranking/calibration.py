@@ -73,9 +73,11 @@ def sureness(
 
 
 def topic_of(question: Question, statistics: Statistics) -> set[int]:
-    """The terms of the question that say what it is about: all but common words, names and identifiers."""
+    """The terms of the question that say what it is about: all but common words, names and identifiers; common ones if
+    there are no others."""
     keyed = {term for one in question.identifiers for term in one}
-    return set(range(len(statistics.frequencies))) - keyed - question.light - question.names
+    words = set(range(len(statistics.frequencies))) - keyed - question.names
+    return words - question.light or words
 
 
 def _meaning(candidate: Candidate, statistics: Statistics) -> float | None:
@@ -91,11 +93,12 @@ def _share(candidate: Candidate, terms: set[int]) -> float:
     """The share of the terms that the record contains; 1 of none."""
     if not terms:
         return 1.0
-    own = {term for term, _ in candidate.matches} & terms
+    own = dict.fromkeys([term for term, _ in candidate.matches if term in terms], 1.0)
+    own |= {term: part for term, part in candidate.related.items() if term in terms}
     near = sum(
         [min(1.0, count) for term, count in candidate.counts.items() if term in terms and term not in own]
     )
-    return (len(own) + _NEAR * near) / len(terms)
+    return (sum(own.values()) + _NEAR * near) / len(terms)
 
 
 def _held(candidate: Candidate, question: Question) -> float:

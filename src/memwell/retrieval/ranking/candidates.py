@@ -227,7 +227,7 @@ def assemble(
     slots = _with_neighbours(corpus, nominated, allowed)
     windows = {slot: corpus.conversations.window(slot, search.weights) for slot in slots}
     involved = {*slots, *(share[0] for window in windows.values() for share in window)}
-    terms, frequencies, notes = _mended(corpus, search.terms, slots, counted[1])
+    terms, frequencies, notes = _mended(corpus, search, slots, counted[1])
     candidates = gather(
         windows,
         features=corpus.features,
@@ -237,7 +237,7 @@ def assemble(
         visible=allowed,
     )
     for candidate, slot in zip(candidates, slots, strict=True):
-        candidate.session = corpus.session_of(slot)
+        candidate.session, candidate.lexemes = corpus.session_of(slot), corpus.lexemes[slot]
         if search.phrases:
             candidate.phrases = phrase_share(corpus.lexemes[slot].split(), search.phrases)
     statistics = Statistics(documents=counted[0], frequencies=frequencies, mean_cosine=cosines.mean_cosine)
@@ -250,16 +250,18 @@ def assemble(
 
 
 def _mended(
-    corpus: Corpus, terms: Sequence[str], slots: Iterable[int], counted: Sequence[int]
+    corpus: Corpus, search: Search, slots: Iterable[int], counted: Sequence[int]
 ) -> tuple[Sequence[str], Sequence[int], list[str]]:
     """The terms of the question with those that no record contains as they were probably meant, the number of records
     with each, and notes that say so. Only the candidates are looked at, so every store can do it."""
-    if 0 not in counted:
+    terms = search.terms
+    asked = terms[: len(terms) - search.related]
+    if 0 not in counted[: len(asked)]:
         return terms, counted, []
     texts = [f" {corpus.lexemes[slot]} " for slot in slots]
     whole, mended, frequencies = "".join(texts), list(terms), list(counted)
     notes: list[str] = []
-    for at, term in enumerate(terms):
+    for at, term in enumerate(asked):
         if not counted[at] and (found := meant(term, whole, mended)):
             mended[at], frequencies[at] = found, sum([f" {found} " in text for text in texts])
             notes.append(f"{term} was read as {found}")

@@ -5,6 +5,7 @@ parts, each 0..1:
 
     semantic        cosine of the window, scaled from the mean cosine of all records (0) to the best candidate (1)
     lexical         BM25 of the record, relative to the best candidate; common words such as *get* or *thing* count less
+    related         what the record's words related to those of the question add to that
     coverage        share of the question's words, common ones and names left out, that the window contains
     neighbours      what the words of neighbouring turns in the same conversation add to that
     actor           said by someone whom the question names
@@ -14,6 +15,7 @@ parts, each 0..1:
     identifier      share of the question's identifiers (versions, paths, keys, numbers, …) that the record contains
     phrase          share of the quoted phrases that the record contains
     newer           of records that fit alike, how new one is; negative if the question asks how things were
+    succession      says the same about the same thing as the best, and is newer; older if the question asks for before
     session         score of the best candidate of the same session
     question_share  share of the record that only asks (with a negative weight)
 
@@ -29,33 +31,30 @@ from datetime import UTC, tzinfo
 from heapq import nlargest
 from itertools import accumulate
 from math import exp
-from typing import Final, TypeAlias
+from typing import Final
 
 from memwell.ports.store.search import DEFAULT, Candidate, Features, Interval, Statistics, Weights
 from memwell.retrieval.analysis.days import day_shift, distance
 from memwell.retrieval.analysis.features import Question
 from memwell.retrieval.index.postings import idf
 from memwell.retrieval.ranking.calibration import sureness, topic_of
+from memwell.retrieval.ranking.newness import Column, newer, succession
+from memwell.retrieval.ranking.related import widened
 
 __all__ = ["Part", "Ranked", "has_evidence", "rank"]
 
-_EVIDENCE: Final = frozenset({"semantic", "lexical", "neighbours", "identifier", "phrase", "time", "actor"})
+_EVIDENCE: Final = frozenset(
+    {"semantic", "lexical", "related", "neighbours", "identifier", "phrase", "time", "actor"}
+)
 """Parts of which a hit has at least one."""
 _LEAST: Final = 0.005
 """What is less is no evidence."""
-_HALF_LIFE: Final = 180.0
-"""Days after which a record counts half as new."""
-_ALIKE: Final = 3.0
-"""How fast newness counts less for what fits less: the power of its share of the best."""
 _FLOOR: Final = 0.1
 """The share of their weight that words keep beside meaning in a conversation, even if no turn contains many."""
 _OTHER_DAY: Final = 0.6
 """What a record of another day counts, if the question names one day."""
 _LIGHT: Final = 0.5
 """What a common word counts beside others."""
-
-Column: TypeAlias = tuple[str, float, list[float]]
-"""Name, weight and one value 0..1 per candidate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +96,13 @@ def rank(
     Ties keep the order of `candidates`. If no candidate has a cosine, there is no semantic part; if none has a matching
     term, there is no lexical part. Without both, the other signals decide the order. What nothing speaks for scores 0.
     """
+    candidates, statistics = widened(candidates, question, statistics)
     rarity = _rarity(statistics, question)
-    share = _share(candidates, rarity)
+    share, trust = _share(candidates, rarity), _trust(candidates, weights)
     parts = (
         _semantic(candidates, statistics, weights),
-        *_lexical(candidates, rarity, share, weights),
-        _coverage(candidates, topic_of(question, statistics), weights),
+        *_lexical(candidates, rarity, share, weights, trust),
+        _coverage(candidates, topic_of(question, statistics), weights, trust),
         _actor(candidates, question, weights),
         _time(candidates, question, weights),
         _when(candidates, question, weights),
@@ -118,10 +118,10 @@ def rank(
     if session is not None:
         totals = _add([session], totals)
         columns.append(session)
-    newer = _newer(candidates, totals, question, weights)
-    if newer is not None:
-        totals = _add([newer], totals)
-        columns.append(newer)
+    late = [each(candidates, totals, question, weights) for each in (newer, succession)]
+    fresh = [column for column in late if column is not None]
+    totals = _add(fresh, totals)
+    columns += fresh
     best = nlargest(limit, range(len(candidates)), key=totals.__getitem__)
     times = next((values for name, _, values in columns if name == "time"), [0.0] * len(candidates))
     words = weights.lexical > 0
@@ -158,21 +158,6 @@ def _explained(
         parts = tuple([Part(name, w * scale, values[at]) for name, w, values in columns if values[at]])
         found.append(Ranked(candidates[at].key, score, parts, candidates[at].cosine))
     return found
-
-
-def _newer(
-    candidates: Sequence[Candidate], totals: list[float], question: Question, weights: Weights
-) -> Column | None:
-    """How new a record is beside the newest that fits about as well, in half-lives; less for those that fit less."""
-    top = max(totals, default=0.0)
-    weight = weights.newer * question.newest
-    if not weight or top <= 0:
-        return None
-    days = [candidate.features.day or 0 for candidate in candidates]
-    latest = max(day for day, total in zip(days, totals, strict=True) if total >= top / 2)
-    fading = {day: 0.5 ** (max(0, latest - day) / _HALF_LIFE) for day in set(days)}
-    fits = [max(0.0, total / top) ** _ALIKE for total in totals]
-    return "newer", weight, [fading[day] * fit for day, fit in zip(days, fits, strict=True)]
 
 
 def _session(candidates: Sequence[Candidate], totals: list[float], weights: Weights) -> Column | None:
@@ -222,31 +207,38 @@ def _shrunk(mean_cosine: float, documents: int) -> float:
 
 
 def _lexical(
-    candidates: Sequence[Candidate], rarity: list[float], share: float, weights: Weights
+    candidates: Sequence[Candidate], rarity: list[float], share: float, weights: Weights, trust: float
 ) -> tuple[Column, ...]:
-    """BM25 with term counts and lengths summed over the window, as BM25F sums over fields, in two parts: what the
-    record's own terms give, and what neighbours add.
+    """BM25 with term counts and lengths summed over the window, as BM25F sums over fields, in three parts: what the
+    record's own terms give, what its words related to others of the question add, and what neighbours add.
 
     Beside meaning, words count less the smaller the share of the question is that some record contains: a paraphrase
     shares only common words with its answer. In a conversation, whose turns divide the words of an answer among them,
     a small share says less than in a record outside one.
     """
-    if not weights.lexical or not any(candidate.matches for candidate in candidates):
+    if not weights.lexical or not any(each.matches or each.related for each in candidates):
         return ()
-    whole, own = _bm25(candidates, rarity, weights)
+    whole, own, related = _bm25(candidates, rarity, weights)
     best = max(whole) or 1.0
     weight = weights.lexical
-    if weights.semantic and any(candidate.cosine is not None for candidate in candidates):
-        talk = any(candidate.session is not None for candidate in candidates if candidate.matches)
-        weight *= min(1.0, _FLOOR + share) if talk else share * share
-    around = [(w - o) / best for w, o in zip(whole, own, strict=True)]
-    lexical: Column = ("lexical", weight, [o / best for o in own])
-    return (lexical, ("neighbours", weight, around)) if any(around) else (lexical,)
+    if trust:
+        talk = any(each.session is not None for each in candidates if each.matches or each.related)
+        weight *= _damped(min(1.0, _FLOOR + share) if talk else share * share, trust)
+    around = [max(0.0, (w - o - r) / best) for w, o, r in zip(whole, own, related, strict=True)]
+    columns: tuple[Column, ...] = (
+        ("lexical", weight, [o / best for o in own]),
+        ("related", weight, [r / best for r in related]),
+        ("neighbours", weight, around),
+    )
+    return tuple([column for column in columns if any(column[2])])
 
 
-def _coverage(candidates: Sequence[Candidate], topic: set[int], weights: Weights) -> Column | None:
+def _coverage(
+    candidates: Sequence[Candidate], topic: set[int], weights: Weights, trust: float
+) -> Column | None:
     """The share of the topic's terms that the window contains, each alike: BM25 would rather have one rare term than
-    two others."""
+    two others. The less of the topic even the best contains, the less it counts: words that a paraphrase shares with
+    its question say little."""
     if not weights.lexical or not weights.coverage or not topic:
         return None
     many = len(topic)
@@ -256,34 +248,51 @@ def _coverage(candidates: Sequence[Candidate], topic: set[int], weights: Weights
         else 0.0
         for candidate in candidates
     ]
-    return ("coverage", weights.coverage, values) if any(values) else None
+    return ("coverage", weights.coverage * _damped(max(values), trust), values) if any(values) else None
+
+
+def _trust(candidates: Sequence[Candidate], weights: Weights) -> float:
+    """How far meaning decides in place of words, 0..1: as far as it counts beside them."""
+    if not weights.lexical or all(candidate.cosine is None for candidate in candidates):
+        return 0.0
+    return min(1.0, weights.semantic / weights.lexical)
+
+
+def _damped(share: float, trust: float) -> float:
+    """What words keep of their weight beside meaning, if this share of the question is found."""
+    return 1 - trust * (1 - share)
 
 
 def _bm25(
     candidates: Sequence[Candidate], rarity: list[float], weights: Weights
-) -> tuple[list[float], list[float]]:
-    """Okapi BM25 without its constant factor, of the window, and the share of it that the record's own terms have;
-    lengths are relative to the mean of the candidates."""
+) -> tuple[list[float], list[float], list[float]]:
+    """Okapi BM25 without its constant factor, of the window, and the shares of it that the record's own terms and its
+    related words have; lengths are relative to the mean of the candidates."""
     mean = sum([candidate.length for candidate in candidates]) / len(candidates) or 1.0
     flat, slope = weights.k1 * (1 - weights.b), weights.k1 * weights.b / mean
-    whole, own = [], []
+    whole, own, near = [], [], []
     for candidate in candidates:
         norm = flat + slope * candidate.length
-        if candidate.length == candidate.features.length:  # no neighbours
+        related = candidate.related
+        if candidate.length == candidate.features.length and not related:  # nor neighbours
             alone = sum([rarity[term] * count / (count + norm) for term, count in candidate.counts.items()])
             whole.append(alone)
             own.append(alone)
+            near.append(0.0)
             continue
-        score, mine = 0.0, 0.0
+        score, mine, kin = 0.0, 0.0, 0.0
         matches = dict(candidate.matches)
         for term, count in candidate.counts.items():
             part = rarity[term] * count / (count + norm)
             score += part
             if term in matches:
                 mine += part * min(1.0, matches[term] / count)
+            elif term in related:
+                kin += part * min(1.0, related[term] / count)
         whole.append(score)
         own.append(mine)
-    return whole, own
+        near.append(kin)
+    return whole, own, near
 
 
 def _rarity(statistics: Statistics, question: Question) -> list[float]:
@@ -370,4 +379,8 @@ def _share(candidates: Sequence[Candidate], rarity: list[float]) -> float:
     mass = 0.0
     for matches in {tuple([term for term, _ in candidate.matches]) for candidate in candidates}:
         mass = max(mass, sum([rarity[term] for term in matches]))
+    for candidate in candidates:
+        if candidate.related:
+            own = sum([rarity[term] for term, _ in candidate.matches])
+            mass = max(mass, own + sum([rarity[term] * part for term, part in candidate.related.items()]))
     return mass / sum(rarity) if mass else 0.0
