@@ -21,6 +21,7 @@ __all__ = [
     "MARK",
     "Envelope",
     "analysed",
+    "fingerprint_of",
     "identity",
     "is_sealed",
     "mark_of",
@@ -67,6 +68,11 @@ def identity(content: str) -> str:
         return content
     parts = content.split("\n", 2)
     return f"{parts[0]}\n{parts[1]}" if len(parts) > 2 else content
+
+
+def fingerprint_of(content: str) -> str:
+    """The keyed hash in an envelope; empty for any other text."""
+    return content.split("\n", 2)[1] if is_sealed(content) else ""
 
 
 def same_content(one: str, other: str) -> bool:

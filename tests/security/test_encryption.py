@@ -105,6 +105,16 @@ def test_a_key_may_be_text_bytes_digits_or_a_function() -> None:
     assert Keyring.from_text(f" {OLD} ,{NEW}").ids == Keyring(OLD, NEW).ids
 
 
+def test_a_passphrase_makes_the_same_key_with_the_same_salt() -> None:
+    phrase = "correct horse battery staple"
+    keys = {Keyring(Keyring.from_passphrase(phrase, salt=salt)).ids for salt in ("a", "a", "b")}
+    assert len(keys) == 2
+    for bad, salt in (("too short", "a"), (phrase, "")):
+        with pytest.raises(ConfigError) as raised:
+            Keyring.from_passphrase(bad, salt=salt)
+        assert bad not in str(raised.value)
+
+
 def test_keys_are_neither_shown_nor_pickled() -> None:
     for secret in (Keyring(OLD), Keyring(OLD).first, KeyService("k", wrap=bytes, unwrap=bytes), cipher()):
         assert OLD not in repr(secret)

@@ -54,11 +54,12 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return "memory://" if request.param == "memory" else f"sqlite:///{tmp_path / 'notes.db'}"
 
 
-def test_recall_is_the_same_as_without_encryption(url: str) -> None:
+@pytest.mark.parametrize("vectors", ["plain", "encrypted"])
+def test_recall_is_the_same_as_without_encryption(url: str, vectors: Any) -> None:
     """The same memories with the same scores, terms and notes: phrases, identifiers, speakers, times, filters."""
     with (
         Memory("memory://", embedder=Words()) as plain,
-        Memory(url, embedder=Words(), encryption=Keyring(KEY)) as memory,
+        Memory(url, embedder=Words(), encryption=Keyring(KEY, vectors=vectors)) as memory,
     ):
         for each in (plain, memory):
             fill(each)
@@ -70,7 +71,7 @@ def test_recall_is_the_same_as_without_encryption(url: str) -> None:
                     found = memory.recall(question, **options)
                     assert [hit.content for hit in found] == [hit.content for hit in expected]
                     assert [hit.score for hit in found] == pytest.approx(
-                        [hit.score for hit in expected], abs=1e-5
+                        [hit.score for hit in expected], abs=1e-6
                     )
                     assert [hit.why.terms for hit in found] == [hit.why.terms for hit in expected]
         assert memory.doctor().ok

@@ -168,6 +168,10 @@ def _encrypted(parts: Parts, keyring: Keyring) -> Parts:
 
     if keyring_of(parts.store) is not None:
         raise ConfigError("the store that you passed is encrypted already; omit encryption=")
+    if parts.index is not None and keyring.vectors == "encrypted":
+        raise ConfigError(
+            "an index holds vectors as they are; omit index=, or leave vectors plain: Keyring(…, vectors='plain')"
+        )
     return replace(parts, store=Encrypted(parts.store, keyring))
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol
 
 from memwell.engine.validation import LIMITS, check_id, check_link, check_stored, scope_of
 from memwell.errors import Corrupt, InvalidInput
@@ -59,8 +59,16 @@ class Line:
     links: tuple[Links, ...]
 
 
-Opened: TypeAlias = Callable[[Record], Record]
-"""Decrypts a record of an encrypted export."""
+class Opened(Protocol):
+    """Decrypts what an encrypted export holds."""
+
+    def record(self, record: Record) -> Record:
+        """A record or an older version."""
+        ...
+
+    def embedding(self, record: Record, embedding: Embedding) -> Embedding:
+        """Vectors of a record, given as it was exported."""
+        ...
 
 
 def line_of(value: Mapping[str, Any], opened: Opened | None = None) -> Line:
@@ -68,7 +76,7 @@ def line_of(value: Mapping[str, Any], opened: Opened | None = None) -> Line:
     if not {"record", "links"} & value.keys():
         raise Corrupt("it holds neither a memory nor relationships")
     try:
-        memory = _memory(value, opened or (lambda record: record)) if "record" in value else None
+        memory = _memory(value, opened) if "record" in value else None
         return Line(memory, tuple(_links(value.get("links", ()))))
     except Corrupt as error:
         raise Corrupt(error.message) from error
@@ -78,10 +86,11 @@ def line_of(value: Mapping[str, Any], opened: Opened | None = None) -> Line:
         raise Corrupt(f"it is not what an export holds: {error!r:.200}") from error
 
 
-def _memory(value: Mapping[str, Any], opened: Opened) -> Memory:
-    record = _checked(opened(record_from_json(value["record"])))
+def _memory(value: Mapping[str, Any], opened: Opened | None) -> Memory:
+    exported = record_from_json(value["record"])
+    record = _checked(opened.record(exported) if opened else exported)
     versions = map(version_from_json, value.get("past", ()))
-    past = tuple(replace(version, record=opened(version.record)) for version in versions)
+    past = tuple(replace(v, record=opened.record(v.record)) if opened else v for v in versions)
     before = 0
     for version in past:
         old = _checked(version.record)
@@ -91,6 +100,8 @@ def _memory(value: Mapping[str, Any], opened: Opened) -> Memory:
             raise InvalidInput(f"the past of {record.id!r} names fields that a memory does not have")
         before = old.version
     embeddings = tuple(embedding_from_json(found) for found in value.get("vectors", ()))
+    if opened:
+        embeddings = tuple(opened.embedding(exported, embedding) for embedding in embeddings)
     if len({embedding.model for embedding in embeddings}) < len(embeddings):
         raise InvalidInput(f"{record.id!r} has vectors of one model twice")
     for embedding in embeddings:

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -19,9 +18,11 @@ from memwell.engine.requests import ImportRequest
 from memwell.engine.validation import check_progress
 from memwell.errors import BackendError, ConfigError, Conflict, Corrupt, Unavailable
 from memwell.fields import RESTORED
-from memwell.ports import Operation, SetLink
+from memwell.ports import Embedding, Operation, SetLink
+from memwell.sealed import fingerprint_of
 from memwell.security import sealing, tenant_keys
 from memwell.security.cipher import TenantCipher
+from memwell.security.sealed_vectors import is_sealed_model, opened_embedding
 from memwell.types import Imported, Progress, Record, Scope
 
 __all__ = ["import_"]
@@ -164,7 +165,7 @@ class _Check:
             cipher = tenant_keys.cipher_of(keys, self._encryption.keyring)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise self._damaged("the wrapped keys cannot be read") from error
-        return partial(_opened, cipher)
+        return _Decrypting(cipher)
 
     def _check_end(self, raw: bytes, digest: str) -> None:
         if self._number == 1 and (parsed(raw) or {}).get("memwell") != "export":
@@ -202,13 +203,27 @@ class _Check:
         return Corrupt(f"{self._source} is not an export of memwell", part="memory", operation="import")
 
 
-def _opened(cipher: TenantCipher, record: Record) -> Record:
-    try:
-        return sealing.opened(cipher, record)
-    except KeyError as error:
-        raise Corrupt(f"the data key of {record.id!r} is not in the export") from error
-    except ConfigError as error:
-        raise Corrupt(f"{record.id!r} is not encrypted, unlike the export") from error
+class _Decrypting:
+    """See `Opened`."""
+
+    def __init__(self, cipher: TenantCipher) -> None:
+        self._cipher = cipher
+
+    def record(self, record: Record) -> Record:
+        try:
+            return sealing.opened(self._cipher, record)
+        except KeyError as error:
+            raise Corrupt(f"the data key of {record.id!r} is not in the export") from error
+        except ConfigError as error:
+            raise Corrupt(f"{record.id!r} is not encrypted, unlike the export") from error
+
+    def embedding(self, record: Record, embedding: Embedding) -> Embedding:
+        if not is_sealed_model(embedding.model):
+            return embedding
+        try:
+            return opened_embedding(self._cipher, fingerprint_of(record.content), embedding)
+        except KeyError as error:
+            raise Corrupt(f"the data key of the vectors of {record.id!r} is not in the export") from error
 
 
 def _value(raw: bytes) -> dict[str, object]:

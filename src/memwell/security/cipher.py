@@ -19,7 +19,11 @@ from memwell.errors import ConfigError, Corrupt
 from memwell.frozen import FrozenDict, FrozenList
 from memwell.security.keyring import NONCE, aesgcm
 
-__all__ = ["TenantCipher"]
+__all__ = ["BYTES_MORE", "TenantCipher"]
+
+_NAME: Final = 4
+BYTES_MORE: Final = _NAME + NONCE + 16
+"""Bytes that `TenantCipher.encrypt_bytes` adds: number of the key, nonce, tag."""
 
 _TERM: Final = 6
 """Characters of the hash of a term, each of 6 bits: of 100,000 different terms, two are alike in one tenant of 14."""
@@ -69,6 +73,25 @@ class TenantCipher:
             raise Corrupt(
                 f"the {field} of memory {id!r} cannot be decrypted: it was changed, or belongs to another memory;"
                 " restore it from a backup, or forget it",
+                part="encrypted",
+            ) from error
+
+    def encrypt_bytes(self, raw: bytes, id: str, field: str, more: str = "") -> bytes:
+        """As `encrypt`, of bytes."""
+        nonce = _nonce()
+        sealed = self._ciphers[self.current].encrypt(nonce, raw, self._context(id, field, more))
+        return int(self.current).to_bytes(_NAME, "big") + nonce + bytes(sealed)
+
+    def decrypt_bytes(self, sealed: bytes, id: str, field: str, more: str = "") -> bytes:
+        """The inverse of `encrypt_bytes`. Raises as `decrypt`."""
+        cipher = self._ciphers[str(int.from_bytes(sealed[:_NAME], "big"))]
+        nonce, body = sealed[_NAME : _NAME + NONCE], sealed[_NAME + NONCE :]
+        try:
+            return bytes(cipher.decrypt(nonce, body, self._context(id, field, more)))
+        except Exception as error:
+            raise Corrupt(
+                f"the {field} of a memory cannot be decrypted: they were changed, or belong to another memory; run"
+                " `memwell reembed`, or restore a backup",
                 part="encrypted",
             ) from error
 

@@ -8,9 +8,9 @@ import hashlib
 import os
 import secrets
 from collections.abc import Callable, Iterable
-from typing import Any, Final, NoReturn, Protocol, TypeAlias
+from typing import Any, Final, Literal, NoReturn, Protocol, TypeAlias, get_args
 
-from memwell.errors import ConfigError, Corrupt, MemwellError, Unavailable
+from memwell.errors import ConfigError, Corrupt, MemwellError, Unavailable, shown
 
 __all__ = ["VARIABLE", "KeyService", "Keyring", "MasterKey", "aesgcm", "generate_key"]
 
@@ -18,8 +18,11 @@ VARIABLE: Final = "MEMWELL_ENCRYPTION_KEY"
 SIZE: Final = 32
 """Bytes of a key."""
 NONCE: Final = 12
+_PASSPHRASE: Final = 12
+"""Least number of characters of a passphrase."""
 _REMEDY: Final = "a key is 32 random bytes in base64; make one by `memwell keys generate`"
 
+_Vectors: TypeAlias = Literal["plain", "encrypted"]
 Source: TypeAlias = "str | bytes | Callable[[], str | bytes]"
 
 
@@ -140,10 +143,14 @@ class Keyring(_Secret):
 
     A key is text (32 bytes in base64, as `Keyring.generate()` makes it), bytes, a function without arguments that gives
     one of these, or a `KeyService`. `Keyring("new", "old")` opens memories that were encrypted by either, and
-    `memory.rotate_keys()` moves them to the first. Raises `ConfigError` for anything else.
+    `memory.rotate_keys()` moves them to the first. With `vectors="encrypted"` a new store encrypts vectors, too, and
+    searches them in this process; a store that does is recognised. Raises `ConfigError` for anything else.
     """
 
-    def __init__(self, *keys: Source | KeyService) -> None:
+    def __init__(self, *keys: Source | KeyService, vectors: _Vectors = "plain") -> None:
+        if vectors not in get_args(_Vectors):
+            raise ConfigError(f"vectors is 'plain' or 'encrypted', not {shown(vectors)}")
+        self.vectors: _Vectors = vectors
         if not keys:
             raise ConfigError(f"a Keyring needs at least one key: {_REMEDY}")
         made = [key if isinstance(key, KeyService) else _local(key) for key in keys]
@@ -154,6 +161,20 @@ class Keyring(_Secret):
     def generate() -> str:
         """A new master key as text. Store it where the store's backups are not: without it nothing can be read."""
         return generate_key()
+
+    @staticmethod
+    def from_passphrase(passphrase: str, *, salt: str) -> str:
+        """The master key that scrypt (N 2**15, r 8, p 1) makes of a passphrase, as text. `salt` is any text that stays
+        the same, and differs between stores. Raises `ConfigError` for less than 12 characters, or no salt.
+        """
+        if not isinstance(passphrase, str) or len(passphrase.strip()) < _PASSPHRASE:
+            raise ConfigError(f"a passphrase has at least {_PASSPHRASE} characters; or {_REMEDY}")
+        if not isinstance(salt, str) or not salt:
+            raise ConfigError("salt is a text that stays the same, such as the name of the store")
+        raw = hashlib.scrypt(
+            passphrase.encode(), salt=salt.encode(), n=1 << 15, r=8, p=1, maxmem=1 << 26, dklen=SIZE
+        )
+        return base64.urlsafe_b64encode(raw).decode()
 
     @classmethod
     def from_text(cls, text: str) -> Keyring:

@@ -12,13 +12,16 @@ from memwell.ports import Change, Embedding, Insert, Operation, Store, Update
 from memwell.ports.store.outlines import Outline
 from memwell.ports.store.search import Features, Found, Search
 from memwell.ports.store.visibility import EVER
+from memwell.sealed import fingerprint_of
 from memwell.security import sealing, tenant_keys
 from memwell.security.cipher import TenantCipher
 from memwell.security.ciphers import Ciphers
 from memwell.security.keyring import Keyring
+from memwell.security.sealed_vectors import inner_name, is_sealed_model, opened_embedding, outer_name
 from memwell.security.tenant_keys import KEYS_TENANT, check_tenant
-from memwell.types import Record, Report, Scope, Trace, Version, Where
+from memwell.types import Record, Report, Scope, Stats, Trace, Version, Where
 from memwell.wrappers.base import StoreWrapper
+from memwell.wrappers.encrypted.searching import VectorSearch
 from memwell.wrappers.encrypted.writing import Writing
 
 __all__ = ["Encrypted"]
@@ -47,6 +50,10 @@ class Encrypted(StoreWrapper):
         self.clock = clock or (lambda: datetime.now(UTC))
         self._ciphers = Ciphers(inner, keyring, self.clock)
         self._writing = Writing(inner, self._ciphers)
+        self._vectors = VectorSearch(inner, self._ciphers)
+        self._writing.vectors = keyring.vectors == "encrypted"
+        self._asked = not inner.capabilities.vectors or self._writing.vectors
+        """Whether it is known how the store holds vectors."""
         self._features: dict[str, Features] = {}
         """Encrypted signals → the features they belong to."""
 
@@ -60,13 +67,15 @@ class Encrypted(StoreWrapper):
 
     def forget_keys(self) -> None:
         """Drop the data keys and all that was decrypted from the memory of this process."""
-        for kept in (self._ciphers, self._writing):
+        for kept in (self._ciphers, self._writing, self._vectors):
             kept.forget()
         self._features.clear()
 
     # --------------------------------------------------------------------------------------------- writing
 
     async def _write(self, operations: Sequence[Operation], now: datetime) -> list[Any]:
+        if not self._asked:
+            await self._sealed_vectors()
         prepared = await self._writing.prepared(operations, now)
         results: list[Any] = await super()._write(prepared, now)
         for at, (given, written) in enumerate(zip(operations, prepared, strict=True)):
@@ -113,14 +122,17 @@ class Encrypted(StoreWrapper):
 
     async def _search(self, search: Search) -> Found:
         cipher = await self._ciphers.reading(search.scope.tenant_id)
-        found: Found = await super()._search(
-            replace(
-                search,
-                terms=tuple(map(cipher.term, search.terms)),
-                phrases=tuple(tuple(map(cipher.term, phrase)) for phrase in search.phrases),
-                where=None if search.where is None else sealing.sealed_where(cipher, search.where),
-            )
+        search = replace(
+            search,
+            terms=tuple(map(cipher.term, search.terms)),
+            phrases=tuple(tuple(map(cipher.term, phrase)) for phrase in search.phrases),
+            where=None if search.where is None else sealing.sealed_where(cipher, search.where),
         )
+        found: Found
+        if search.model is not None and await self._sealed_vectors():
+            found = await self._vectors.search(search, await self._serving(), part=self.part)
+        else:
+            found = await super()._search(search)
         for candidate in found.candidates:
             features = candidate.features
             if features.sealed is not None or features.actor:
@@ -142,12 +154,48 @@ class Encrypted(StoreWrapper):
         cipher = await self._ciphers.reading(scope.tenant_id)
         return frozenset(map(cipher.spoken_by, await super()._actors(scope)))
 
+    # --------------------------------------------------------------------------------------------- vectors
+
+    async def _sealed_vectors(self) -> bool:
+        """Whether vectors are encrypted: it was asked for, or those that the store serves are."""
+        if not self._asked:
+            serving = await super()._serving()
+            self._writing.vectors = is_sealed_model(serving)
+            self._asked = serving is not None
+        return self._writing.vectors
+
+    async def _inner_name(self, model: str) -> str:
+        return inner_name(model) if await self._sealed_vectors() else model
+
+    async def _embeddings(self, scope: Scope, ids: Sequence[str], model: str) -> dict[str, Embedding]:
+        name = await self._inner_name(model)
+        if not is_sealed_model(name):
+            return dict(await super()._embeddings(scope, ids, name))
+        return await self._vectors.embeddings(scope, await super()._get(scope, ids, EVER), model)
+
+    async def _embedding_models(self) -> list[str]:
+        found: list[str] = await super()._embedding_models()
+        return [outer_name(name) for name in found] if await self._sealed_vectors() else found
+
+    async def _serving(self) -> str | None:
+        found: str | None = await super()._serving()
+        return outer_name(found) if found is not None and await self._sealed_vectors() else found
+
+    async def _stats(self, scope: Scope, now: datetime) -> Stats:
+        found: Stats = await super()._stats(scope, now)
+        if not await self._sealed_vectors():
+            return found
+        return replace(found, embedded={outer_name(name): n for name, n in found.embedded.items()})
+
+    async def _drop_model(self, model: str) -> int:
+        return int(await super()._drop_model(await self._inner_name(model)))
+
     # ------------------------------------------------------------------------------- listings of everybody
 
     async def _unembedded(self, model: str, limit: int) -> list[Record]:
-        asked = limit
+        asked, name = limit, await self._inner_name(model)
         while True:
-            found = await super()._unembedded(model, asked)
+            found = await super()._unembedded(name, asked)
             mine = [record for record in found if record.scope.tenant_id != KEYS_TENANT]
             if len(mine) >= limit or len(found) < asked:
                 return await self._ciphers.opened(mine[:limit])
@@ -156,9 +204,15 @@ class Encrypted(StoreWrapper):
     async def _embedded(
         self, model: str, after: tuple[str, str] | None, limit: int
     ) -> list[tuple[Record, Embedding]]:
-        rows = await super()._embedded(model, after, limit)
+        name = await self._inner_name(model)
+        rows = await super()._embedded(name, after, limit)
         records = await self._ciphers.opened([record for record, _ in rows])
-        return [(record, embedding) for record, (_, embedding) in zip(records, rows, strict=True)]
+        vectors = [embedding for _, embedding in rows]
+        if is_sealed_model(name):
+            for at, (record, embedding) in enumerate(rows):
+                cipher = await self._ciphers.reading(record.scope.tenant_id)
+                vectors[at] = opened_embedding(cipher, fingerprint_of(record.content), embedding)
+        return list(zip(records, vectors, strict=True))
 
     async def _changes(self, after: int, limit: int) -> list[Change]:
         mine: list[Change] = []
@@ -171,7 +225,7 @@ class Encrypted(StoreWrapper):
 
     async def _serve(self, model: str, lacking: int) -> int:
         keys = await self._key_records()
-        return int(await super()._serve(model, lacking + keys)) - keys
+        return int(await super()._serve(await self._inner_name(model), lacking + keys)) - keys
 
     async def _key_records(self) -> int:
         return await self.inner.count(Scope(tenant_id=KEYS_TENANT), now=EVER)

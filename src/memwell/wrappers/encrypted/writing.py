@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import Final, TypeAlias
 
 from memwell.errors import NotFound
-from memwell.ports import Delete, Embed, Insert, Operation, Store, Touch, Update, call, declared
+from memwell.ports import Delete, Embed, Embedding, Insert, Operation, Store, Touch, Update, call, declared
 from memwell.ports.store.visibility import EVER
 from memwell.records.codec import digest, digest_of
-from memwell.sealed import Envelope, mark_of
+from memwell.sealed import Envelope, fingerprint_of, mark_of
 from memwell.security import sealing
 from memwell.security.cipher import TenantCipher
 from memwell.security.ciphers import Ciphers
+from memwell.security.sealed_vectors import sealed_embedding
 from memwell.security.tenant_keys import check_tenant
 from memwell.types import Record, Scope, Version
 
@@ -31,6 +32,8 @@ class Writing:
 
     def __init__(self, inner: Store, ciphers: Ciphers) -> None:
         self._inner, self._ciphers = inner, ciphers
+        self.vectors = False
+        """Whether vectors are encrypted, too."""
         self._sealed: dict[int, tuple[Record, Record, int]] = {}
         """Identity of a record that was asked about → it, how it will be stored, and the digest of that."""
 
@@ -85,7 +88,7 @@ class Writing:
             mark = digest(made)
         return Insert(
             record=made,
-            embedding=insert.embedding,
+            embedding=await self._embedding(record.scope.tenant_id, made.content, insert.embedding),
             named=insert.named,
             dated=insert.dated,
             digest=mark,
@@ -114,7 +117,8 @@ class Writing:
         if isinstance(operation, Embed):
             cipher = await self._ciphers.reading(operation.tenant_id)
             content = batch.content(cipher, operation.tenant_id, operation.id, operation.content)
-            return replace(operation, content=content)
+            vectors = await self._embedding(operation.tenant_id, content, operation.embedding)
+            return replace(operation, content=content, embedding=vectors or operation.embedding)
         if isinstance(operation, Touch | Insert):
             return operation
         check_tenant(operation.scope.tenant_id)
@@ -145,8 +149,18 @@ class Writing:
             made = sealing.sealed_metadata(cipher, changes["metadata"], stored.id)
             same = made and mark_of(made) == mark_of(stored.metadata)
             changes["metadata"] = stored.metadata if same else made
+        vectors = update.embedding
+        if "content" in changes:
+            vectors = await self._embedding(update.scope.tenant_id, changes["content"], vectors)
         batch.note(replace(stored, **{name: changes[name] for name in _TEXTS & changes.keys()}))
-        return replace(update, changes=changes)
+        return replace(update, changes=changes, embedding=vectors)
+
+    async def _embedding(self, tenant: str, sealed: str, embedding: Embedding | None) -> Embedding | None:
+        """The vectors of a content, given as it is stored."""
+        if embedding is None or not self.vectors:
+            return embedding
+        cipher = await self._ciphers.writing(tenant)
+        return sealed_embedding(cipher, fingerprint_of(sealed), embedding)
 
 
 class _Batch:
