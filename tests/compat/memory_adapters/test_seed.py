@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import runpy
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -142,3 +143,23 @@ def test_a_method_takes_what_the_reference_says(name: str, parameters: str, resu
     theirs = dict(zip(names[len(names) - len(defaults) :], defaults, strict=True))
     assert {p.name: p.default for p in ours if p.name in theirs} == theirs
     assert all(p.default is not p.empty for p in ours if p.name not in names or p.name in theirs)
+
+
+def test_the_example_runs_without_and_with_services(
+    redis_url: str, postgres_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    example = Path(__file__).parents[3] / "examples" / "memory_adapters" / "memory_example.py"
+    for services in ({}, {"REDIS_URL": redis_url, "POSTGRES_URL": postgres_url}):
+        for name, url in services.items():
+            monkeypatch.setenv(name, url)
+        runpy.run_path(str(example), run_name="__main__")
+        assert capsys.readouterr().out.splitlines() == [
+            "context: user_123 did login, search",
+            "flow: nightly completed",
+            "task: success by small",
+            "embedding: doc_cats 1.00",
+            "lock: only one holder at a time",
+            "refused: data of a context cannot be written as JSON",
+            "health: healthy, 1 audit entries",
+            "stats: 3 embeddings",
+        ]
