@@ -18,6 +18,7 @@ from memwell.compat.memory_adapters.tables import TABLES, Tables
 from memwell.coordination.locks import lock_sync
 from memwell.errors import ConfigError, InvalidInput
 from memwell.ports.keyvalue import check_ttl
+from memwell.records.codec import loads
 from memwell.runs.values import checked_id, document, encoded
 
 __all__ = ["PostgresMemoryAdapter"]
@@ -25,30 +26,30 @@ __all__ = ["PostgresMemoryAdapter"]
 _ALIVE: Final = "(expires_at IS NULL OR expires_at > clock_timestamp())"
 _RECORD: Final = """INSERT INTO flow_run_history (flow_id, run_id, data)
 VALUES (%(flow_id)s, %(run_id)s, %(data)s::jsonb)"""
-_RUNS: Final = """SELECT flow_id, run_id, data::text, created_at, updated_at FROM flow_run_history
+_RUNS: Final = """SELECT flow_id, run_id, data::text AS data, created_at, updated_at FROM flow_run_history
 WHERE flow_id = %(flow_id)s AND (%(run_id)s::text IS NULL OR run_id = %(run_id)s) ORDER BY id DESC LIMIT %(limit)s"""
 _OUTPUT: Final = """INSERT INTO task_outputs (task_id, output, metadata)
 VALUES (%(task_id)s, %(output)s::jsonb, %(metadata)s::jsonb)
 ON CONFLICT (task_id) DO UPDATE SET output = excluded.output, metadata = excluded.metadata"""
-_OUTPUTS: Final = """SELECT task_id, output::text, metadata::text, created_at, updated_at FROM task_outputs
-WHERE task_id = %(task_id)s"""
+_OUTPUTS: Final = """SELECT task_id, output::text AS output, metadata::text AS metadata, created_at, updated_at
+FROM task_outputs WHERE task_id = %(task_id)s"""
 _AUDIT: Final = """INSERT INTO audit_log (entity_type, entity_id, action, data)
 VALUES (%(entity_type)s, %(entity_id)s, %(action)s, %(data)s::jsonb)"""
-_ENTRIES: Final = """SELECT entity_type, entity_id, action, data::text, created_at FROM audit_log
+_ENTRIES: Final = """SELECT entity_type, entity_id, action, data::text AS data, created_at FROM audit_log
 WHERE (%(entity_type)s::text IS NULL OR entity_type = %(entity_type)s)
   AND (%(entity_id)s::text IS NULL OR entity_id = %(entity_id)s) ORDER BY id DESC LIMIT %(limit)s"""
 _SET: Final = "SELECT set_memory_context(%(context_id)s, %(data)s::jsonb, %(ttl)s::double precision)"
-_GET: Final = f"""SELECT context_data::text, created_at, context_id FROM memory_context
+_GET: Final = f"""SELECT context_data::text AS data, created_at, context_id FROM memory_context
 WHERE context_id = %(context_id)s AND {_ALIVE}"""
 _APPEND: Final = "SELECT append_memory_event(%(context_id)s, %(event_id)s, %(data)s::jsonb)"
-_EVENTS: Final = f"""SELECT event_data::text, created_at, event_id FROM memory_events e
+_EVENTS: Final = f"""SELECT event_data::text AS event, created_at AS timestamp, event_id FROM memory_events e
 WHERE context_id = %(context_id)s
   AND EXISTS (SELECT 1 FROM memory_context c WHERE c.context_id = e.context_id AND {_ALIVE}) ORDER BY id"""
 _CLEAR: Final = f"DELETE FROM memory_context WHERE context_id = %(context_id)s RETURNING {_ALIVE}"
 _KEYS: Final = f'SELECT context_id FROM memory_context WHERE {_ALIVE} ORDER BY context_id COLLATE "C"'
-_ABOUT: Final = """SELECT current_setting('server_version'), current_database()::text,
-  (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database())"""
-_COUNTS: Final = "SELECT " + ", ".join(f"(SELECT count(*) FROM {table})" for table in TABLES)
+_ABOUT: Final = """SELECT current_database()::text AS database, current_setting('server_version') AS version,
+  (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()) AS active_connections"""
+_COUNTS: Final = "SELECT " + ", ".join(f"(SELECT count(*) FROM {table}) AS {table}" for table in TABLES)
 
 
 class PostgresMemoryAdapter(ContextAdapter, HistoryAdapter):
@@ -82,20 +83,13 @@ class PostgresMemoryAdapter(ContextAdapter, HistoryAdapter):
 
     def health(self) -> Json:
         """See `BaseMemoryAdapter.health`."""
-        [(version, database, connections)] = self.tables.read(_ABOUT)
+        [about] = self.tables.records(_ABOUT, {})
         host, _, _ = self._settings.place.rpartition("/")
-        return {
-            "host": host,
-            "database": database,
-            "schema": self._settings.schema,
-            "version": version,
-            "active_connections": connections,
-        }
+        return {"host": host, "schema": self._settings.schema, **about}
 
     def stats(self) -> Json:
         """`active_connections` to the database, and the rows of each table."""
-        [counts] = self.tables.read(_COUNTS)
-        rows = dict(zip(TABLES, counts, strict=True))
+        [rows] = self.tables.records(_COUNTS, {})
         return {"active_connections": self.health()["active_connections"], "rows": rows}
 
     def write_flow_run_history(self, flow_id: str, run_id: str, data: Mapping[str, Any]) -> None:
@@ -108,8 +102,7 @@ class PostgresMemoryAdapter(ContextAdapter, HistoryAdapter):
     def read_flow_run_history(self, flow_id: str, run_id: str | None, limit: int) -> list[Json]:
         """See `HistoryAdapter.read_flow_run_history`."""
         values = {"flow_id": checked_id("flow_id", flow_id), "run_id": run_id, "limit": _limit(limit)}
-        names = ("flow_id", "run_id", "data", "created_at", "updated_at")
-        return [_shape(names, row) for row in self.tables.read(_RUNS, values)]
+        return [_shape(row) for row in self.tables.records(_RUNS, values)]
 
     def write_task_output(
         self, task_id: str, output: Mapping[str, Any], metadata: Mapping[str, Any] | None
@@ -124,9 +117,8 @@ class PostgresMemoryAdapter(ContextAdapter, HistoryAdapter):
 
     def read_task_output(self, task_id: str) -> Json | None:
         """See `HistoryAdapter.read_task_output`."""
-        rows = self.tables.read(_OUTPUTS, {"task_id": checked_id("task_id", task_id)})
-        names = ("task_id", "output", "metadata", "created_at", "updated_at")
-        return _shape(names, rows[0]) if rows else None
+        rows = self.tables.records(_OUTPUTS, {"task_id": checked_id("task_id", task_id)})
+        return _shape(rows[0]) if rows else None
 
     def write_audit_entry(
         self, entity_type: str, entity_id: str, action: str, data: Mapping[str, Any]
@@ -143,8 +135,7 @@ class PostgresMemoryAdapter(ContextAdapter, HistoryAdapter):
     def read_audit_log(self, entity_type: str | None, entity_id: str | None, limit: int) -> list[Json]:
         """See `HistoryAdapter.read_audit_log`."""
         values = {"entity_type": entity_type, "entity_id": entity_id, "limit": _limit(limit)}
-        names = ("entity_type", "entity_id", "action", "data", "created_at")
-        return [_shape(names, row) for row in self.tables.read(_ENTRIES, values)]
+        return [_shape(row) for row in self.tables.records(_ENTRIES, values)]
 
     def set_context(self, context_id: str, context_data: Mapping[str, Any], ttl: float | None) -> None:
         """See `ContextAdapter.set_context`."""
@@ -153,8 +144,8 @@ class PostgresMemoryAdapter(ContextAdapter, HistoryAdapter):
 
     def get_context(self, context_id: str) -> Json | None:
         """See `ContextAdapter.get_context`."""
-        rows = self.tables.read(_GET, _context(context_id))
-        return _shape(("data", "created_at", "context_id"), rows[0]) if rows else None
+        rows = self.tables.records(_GET, _context(context_id))
+        return _shape(rows[0]) if rows else None
 
     def append_event(self, context_id: str, event: Mapping[str, Any]) -> None:
         """See `ContextAdapter.append_event`."""
@@ -163,8 +154,7 @@ class PostgresMemoryAdapter(ContextAdapter, HistoryAdapter):
 
     def get_events(self, context_id: str) -> list[Json]:
         """See `ContextAdapter.get_events`."""
-        rows = self.tables.read(_EVENTS, _context(context_id))
-        return [_shape(("event", "timestamp", "event_id"), row) for row in rows]
+        return [_shape(row) for row in self.tables.records(_EVENTS, _context(context_id))]
 
     def clear_context(self, context_id: str) -> bool:
         """See `ContextAdapter.clear_context`."""
@@ -188,13 +178,10 @@ class PostgresMemoryAdapter(ContextAdapter, HistoryAdapter):
 _DOCUMENTS: Final = ("data", "output", "metadata", "event")
 
 
-def _shape(names: tuple[str, ...], row: tuple[Any, ...]) -> Json:
-    """A row as a dict: JSON parsed once, times as ISO 8601 texts."""
-    import json
-
-    pairs = zip(names, row, strict=True)
-    plain = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in pairs}
-    return {name: json.loads(value) if name in _DOCUMENTS else value for name, value in plain.items()}
+def _shape(row: Mapping[str, Any]) -> Json:
+    """A row with its JSON parsed, and times as ISO 8601 texts."""
+    plain = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
+    return {name: loads(value) if name in _DOCUMENTS else value for name, value in plain.items()}
 
 
 def _context(context_id: str) -> dict[str, Any]:

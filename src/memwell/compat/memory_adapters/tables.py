@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Final, TypeVar
 
 from memwell import _bridge
@@ -48,12 +48,18 @@ class Tables:
         return self._run(run)
 
     def read(self, statement: str, values: Mapping[str, Any] | None = None) -> Rows:
-        """Run a query; repeated once when the connection breaks."""
+        """The rows of a query, which is repeated once when the connection breaks."""
+        return [tuple(row.values()) for row in self.records(statement, values or {})]
 
-        async def run(database: Database) -> Rows:
-            return await database.read(lambda connection: _rows(connection, statement, values or {}))
+    def records(self, statement: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The rows of a query by the names of its columns, which must differ."""
 
-        return self._run(run)
+        async def ask(connection: Connection) -> list[dict[str, Any]]:
+            cursor = await connection.execute(statement.encode(), values)
+            names = [column.name for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in await cursor.fetchall()]
+
+        return self._run(lambda database: database.read(ask))
 
     def close(self) -> None:
         """Close the connections; the next call opens new ones."""
@@ -62,19 +68,18 @@ class Tables:
         if database is not None:
             _bridge.complete(database.close(), blocking=False)
 
-    def _run(self, call: Any) -> Rows:
+    def _run(self, call: Callable[[Database], Awaitable[T]]) -> T:
         with self._guard:
             if self._database is None:
                 self._database = Database(self.settings)
             database = self._database
 
-        async def checked() -> Rows:
+        async def checked() -> T:
             try:
                 if not self._ready:
                     await self._prepare(database)
                     self._ready = True
-                found: Rows = await call(database)
-                return found
+                return await call(database)
             except Exception as error:
                 translated = database.translate(error, "postgres", "query")
                 if translated is None:
