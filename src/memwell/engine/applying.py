@@ -109,7 +109,7 @@ class _Run:
         now = self._engine.clock()
         batch = batch_of(steps, self._scope, now, embeddings, embeds=self._engine.encoder is not None)
         try:
-            results = await self._engine.store.write(batch.operations, now=now)
+            results = await self._engine.write(batch.operations, now=now)
         except (Conflict, NotFound):
             return False
         gone: dict[int, set[str]] = {place: set(results[place]) for _, place in batch.forgets}

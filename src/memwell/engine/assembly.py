@@ -43,6 +43,8 @@ class Parts:
     reranker: Reranker | None = None
     audit: Log | None = None
     """Where the audit log is kept."""
+    shared: Log | None = None
+    """The same as it was opened, if the store takes appends to it into its transactions."""
     url: str | None = None
     """The URL of the store, if it was opened here by one."""
     owned: tuple[Port, ...] = ()
@@ -84,6 +86,7 @@ class Parts:
             cache=off(self.cache),
             reranker=off(self.reranker),
             audit=off(self.audit),
+            shared=self.shared,
             url=self.url,
             owned=tuple(made.get(id(part)) or threaded(part) for part in self.owned),
             threads=tuple(threads),
@@ -119,7 +122,10 @@ def open_parts(
         if encryption is not None and not isinstance(encryption, Keyring):
             raise ConfigError(f"encryption takes a Keyring, not {type(encryption).__name__}")
         parts = _opened(url, embedder, index, cache, reranker, encryption, audit, owned)
-        return parts if encryption is None else _encrypted(parts, encryption)
+        if encryption is not None:
+            parts = _encrypted(parts, encryption)
+        log = parts.audit
+        return replace(parts, shared=log) if log is not None and parts.store.shares(log) else parts
     except BaseException:
         for part in owned:
             if part.blocking:  # others open nothing before they are used

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
 
 from memwell.engine.assembly import Parts, guard_of
 from memwell.engine.echoes import Recalled
@@ -16,7 +17,7 @@ from memwell.events import Event, Events
 from memwell.hits import four_bytes
 from memwell.policies.enrichers import Enricher
 from memwell.policies.model import Policies
-from memwell.ports import Store, Touch
+from memwell.ports import Operation, Store, Touch
 from memwell.records.ids import new_id
 from memwell.security.acting import current
 from memwell.types import Progress, Record, Scope
@@ -73,6 +74,19 @@ class Engine:
             return self.parts.store
         self._guarded = not getattr(self._guard, "passed", True)
         return self._guard if self._guarded else self.parts.store
+
+    async def write(
+        self,
+        operations: Sequence[Operation],
+        *,
+        now: datetime,
+        gives: Callable[[list[Any]], Any] | None = None,
+    ) -> list[Any]:
+        """Write what a call asks for, with its entry in the audit log (see `Audit.write`)."""
+        audit = self.proof.audit
+        if audit is None:
+            return await self.store.write(operations, now=now)
+        return await audit.write(self.store, operations, now=now, gives=gives)
 
     def emit(
         self, name: str, scope: Scope, ids: tuple[str, ...], records: tuple[Record, ...] = (), **data: object

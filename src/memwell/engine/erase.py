@@ -200,7 +200,7 @@ class _Erasure:
         await self._discard(contents)
         self.engine.recalled.drop(record.id for record in meant)
         operation = Delete(scope=scope, ids=tuple(record.id for record in meant), where=self.where)
-        self.gone += (await store.write([operation], now=self.engine.clock()))[0]
+        self.gone += (await self.engine.write([operation], now=self.engine.clock()))[0]
 
     async def _contents(self, record: Record) -> list[str]:
         if record.version == 1 or not self.engine.store.capabilities.history:

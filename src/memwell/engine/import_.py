@@ -257,7 +257,7 @@ def _batches(file: BinaryIO, source: Path, opened: Opened | None) -> Iterator[li
 
 async def _add(engine: Engine, memories: Sequence[Memory]) -> tuple[int, int, int]:
     """Store memories that are not there yet: (added, present, expired)."""
-    now, store = engine.clock(), engine.store
+    now = engine.clock()
     fresh: list[Operation] = []
     present = expired = 0
     stored = await _stored(engine, memories, now)
@@ -271,7 +271,7 @@ async def _add(engine: Engine, memories: Sequence[Memory]) -> tuple[int, int, in
             present += 1
         else:
             fresh.extend(memory.operations())
-    results = await store.write(fresh, now=now)
+    results = await engine.write(fresh, now=now)
     added = [record for record in results if isinstance(record, Record)]
     for scope in dict.fromkeys(record.scope for record in added):
         own = tuple(record for record in added if record.scope == scope)
@@ -312,6 +312,6 @@ async def _relate(engine: Engine, rows: Iterable[Links]) -> int:
             for link in row.links
             if row.source in known and link.target in known
         ]
-        await store.write(operations, now=now)
+        await engine.write(operations, now=now)
         count += len(operations)
     return count

@@ -28,7 +28,7 @@ async def relate(engine: Engine, request: RelateRequest) -> Link:
     if link.kind == superseding.SUPERSEDES:
         await superseding.link(engine, scope, source, link, now)
         return link
-    await engine.store.write([SetLink(scope=scope, source=source, link=link)], now=now)
+    await engine.write([SetLink(scope=scope, source=source, link=link)], now=now, gives=lambda _: link)
     engine.emit("related", scope, (source, link.target), kind=link.kind, strength=link.strength)
     if link.kind == "contradicts":
         engine.emit("contradicted", scope, (source, link.target))
@@ -42,7 +42,7 @@ async def unrelate(engine: Engine, request: UnrelateRequest) -> int:
         check_link(kind, 1.0)
     source, target = check_id(request.source), check_id(request.target)
     operation = Unlink(scope=scope, source=source, target=target, kind=kind)
-    removed: int = (await engine.store.write([operation], now=engine.clock()))[0]
+    removed: int = (await engine.write([operation], now=engine.clock(), gives=lambda done: done[0]))[0]
     if removed:
         engine.emit("unrelated", scope, (source, target), kind=kind, count=removed)
     return removed

@@ -36,7 +36,10 @@ class Proof:
         if self.key is not None and self.key.sign is None:
             raise ConfigError("receipts= signs, and a public key cannot; give the private key")
         log = parts.audit
-        self.audit = None if log is None else Audit(log, clock=clock, mode=audit_mode, key=self.key)
+        beside = None if parts.shared is None else (parts.store, parts.shared)
+        self.audit = (
+            None if log is None else Audit(log, clock=clock, mode=audit_mode, key=self.key, beside=beside)
+        )
         self._parts = parts
         self._kept = None if receipts is None else receipts.log
         self._journal: Journal | None = None

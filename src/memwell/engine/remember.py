@@ -73,7 +73,7 @@ async def remember(
     engine: Engine, request: RememberRequest, progress: Progress | None = None
 ) -> Record | list[Record]:
     """Store one memory, or several in one transaction; returns what is stored."""
-    now, store = engine.clock(), engine.store
+    now, _ = engine.clock(), engine.store
     check_progress(progress)
     drafts = _drafts(engine, request, now)
     records: list[Record] = [draft.record for draft in drafts]
@@ -89,7 +89,7 @@ async def remember(
     if engine.encoder is not None:
         inserts = await _embedded(engine, inserts, now, progress)
     if request.supersedes is None:
-        records = await store.write(inserts, now=now)
+        records = await engine.write(inserts, now=now, gives=_all)
     else:
         records = [await superseding.store(engine, inserts[0], request.supersedes, now)]
     report(progress, len(inserts), len(inserts))
@@ -296,7 +296,7 @@ async def _change(
         embedding=embedding,
         expected_version=request.expected_version,
     )
-    record: Record = (await engine.store.write([operation], now=now))[0]
+    record: Record = (await engine.write([operation], now=now, gives=_first))[0]
     if engine.events.wanted("updated"):
         _publish_update(engine, await _as_its_owner_sees(engine, record, scope, now), now)
     await engine.housekeeping(now)
@@ -318,12 +318,12 @@ def _check_version(name: str, version: object) -> None:
 
 async def forget(engine: Engine, request: ForgetRequest) -> list[str]:
     """Remove memories of the scope for good; returns their ids. Raises `NotFound` for a single id."""
-    now, scope, store = engine.clock(), request.scope(), engine.store
+    now, scope = engine.clock(), request.scope()
     chosen, where = selection(engine, request, "forget")
     gone: list[str] = []
     if chosen is None or chosen:
         operation = Delete(scope=scope, ids=chosen, where=where)
-        gone = (await store.write([operation], now=now))[0]
+        gone = (await engine.write([operation], now=now, gives=_gone))[0]
     if isinstance(request.ids, str) and not gone:
         raise NotFound(f"no memory {request.ids!r} in this scope", part="memory", operation="forget")
     engine.recalled.drop(gone)
@@ -331,6 +331,19 @@ async def forget(engine: Engine, request: ForgetRequest) -> list[str]:
         engine.emit("forgotten", scope, tuple(gone))
     await engine.housekeeping(now)
     return gone
+
+
+def _all(results: list[Any]) -> Any:
+    return results
+
+
+def _first(results: list[Any]) -> Any:
+    return results[0]
+
+
+def _gone(results: list[Any]) -> list[str] | None:
+    """The ids that `forget` returns; `None` if there are none, which may be an error."""
+    return results[0] or None
 
 
 def selection(

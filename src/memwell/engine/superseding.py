@@ -39,7 +39,7 @@ async def store(engine: Engine, insert: Insert, target: str, now: datetime) -> R
         try:
             ending = await _ending(engine, scope, link.target, insert.record.valid_from, now)
             operations: list[Operation] = [insert, SetLink(scope=scope, source=source, link=link), *ending]
-            results = await engine.store.write(operations, now=now)
+            results = await engine.write(operations, now=now, gives=lambda done: done[0])
             break
         except NotFound:  # also of the source, if the same memory stands there under another id
             if again or not await engine.store.get(scope, [link.target], now=now):
@@ -60,7 +60,7 @@ async def link(engine: Engine, scope: Scope, source: str, link: Link, now: datet
     since = found[0].valid_from if found else None
     ending = await _ending(engine, scope, link.target, since, now)
     operations = [SetLink(scope=scope, source=source, link=link), *ending]
-    results = await engine.store.write(operations, now=now)
+    results = await engine.write(operations, now=now, gives=lambda _: link)
     await _confirm(engine, scope, source, link, now)
     _publish(engine, scope, source, link, results[1:])
 
@@ -117,9 +117,7 @@ async def _confirm(
     try:
         await _check(engine, scope, source, link.target)
     except InvalidInput as error:
-        await engine.store.write(
-            [Unlink(scope=scope, source=source, target=link.target, kind=SUPERSEDES)], now=now
-        )
+        await engine.write([Unlink(scope=scope, source=source, target=link.target, kind=SUPERSEDES)], now=now)
         raise Conflict(
             f"{link.target!r} was made to supersede {source!r} at the same moment; decide which is newer, and relate"
             " them again"

@@ -20,6 +20,7 @@ from memwell.ports.reranker import Reranker
 from memwell.ports.store import Store
 from memwell.ports.store.changes import Change
 from memwell.ports.store.operations import (
+    Append,
     Delete,
     Embed,
     Embedding,
@@ -33,6 +34,7 @@ from memwell.ports.store.operations import (
 from memwell.ports.store.search import Found, Search
 
 __all__ = [
+    "Append",
     "Change",
     "Declaration",
     "Delete",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from memwell.ports import Delete, Embed, Insert, Operation, Store, Unlink, Update
+from memwell.ports import Append, Delete, Embed, Insert, Operation, Store, Unlink, Update
 from memwell.types import Record, Scope
 
 __all__ = ["Key", "happened", "key_of", "reconcile", "targets"]
@@ -73,6 +73,8 @@ def happened(operations: Sequence[Operation], found: dict[Key, Record]) -> dict[
             newer = stored is not None and stored.version > operation.expected_version
             if stored and newer and replace(stored, **operation.changes) == stored:
                 done[place] = stored
+    if done and all(place in done or isinstance(one, Append) for place, one in enumerate(operations)):
+        certain = True  # the entries of what has happened were appended with it
     if certain:
         for place, operation in enumerate(operations):
             done.setdefault(place, _result(operation, found))

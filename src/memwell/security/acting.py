@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from memwell.errors import InvalidInput, shown
 
-__all__ = ["Acting", "acting", "current"]
+__all__ = ["NOONE", "Acting", "acting", "current"]
 
 _LONGEST = 500
 
@@ -22,8 +22,8 @@ class Acting:
     correlation_id: str | None = None
 
 
-_NOONE = Acting()
-_current: ContextVar[Acting] = ContextVar("memwell_acting", default=_NOONE)
+NOONE = Acting()
+_current: ContextVar[Acting] = ContextVar("memwell_acting", default=NOONE)
 
 
 @contextmanager

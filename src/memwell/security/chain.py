@@ -112,7 +112,7 @@ async def redact(audit: Audit, ids: Collection[str], tenant_id: str, receipt: st
             headers.append(header)
     new = [header.row() for header in headers if header.number not in already]
     if new:
-        await audit.append(REDACTED, {"data": {"receipt": receipt, "headers": new}})
+        await audit.append(REDACTED, {"receipt": receipt, "headers": new})
     await audit.log.remove(audit.stream, positions)
     cleared = await audit.log.purge(texts=sorted(wanted))
     gone = Trace(place="audit log", state="gone", detail=f"details of {len(positions)} entries removed")
@@ -153,7 +153,7 @@ class _Check:
         if header.number != number + 1 or header.before != digest:
             self._gaps.append((number, digest, header.number, header.before))
         if header.operation == REDACTED:
-            self._kept |= {row[0]: Header(*row) for row in detail["data"]["headers"]}
+            self._kept |= {row[0]: Header.of(*row) for row in detail["data"]["headers"]}
         if self._head is not None and header.number == self._head.number:
             self._head_seen = header.hash
         self._last = header.number, header.hash

@@ -41,6 +41,11 @@ class Ciphers:
         kept = self._kept.get(tenant)
         return kept[0] if kept is not None and time.monotonic() < kept[1] else None
 
+    def last_known(self, tenant: str) -> TenantCipher:
+        """The cipher of a tenant as it was last read, or one that opens nothing."""
+        kept = self._kept.get(tenant)
+        return self._keyless if kept is None else kept[0]
+
     async def known(self, tenant: str) -> TenantCipher | None:
         """The cipher of a tenant; `None` when it has no keys yet, or none any more."""
         kept = self.trusted(tenant)

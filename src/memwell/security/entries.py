@@ -13,24 +13,29 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from json.encoder import encode_basestring as _text
+from typing import Any, Final, NamedTuple
 
 from memwell.errors import Corrupt
 from memwell.fields import SCOPE
+from memwell.security.acting import NOONE, Acting
 from memwell.security.receipts import canonical
-from memwell.security.signing import Key
+from memwell.security.tracing import Traced
 from memwell.types import Scope
 from memwell.values import Value
 
 __all__ = [
     "FIRST",
     "AuditEntry",
+    "Chain",
     "Header",
+    "Waiting",
     "decode",
-    "digest_of",
+    "detail_of",
     "encode",
     "entry_of",
     "header_of",
+    "scope_of",
     "scope_to_json",
     "texts",
 ]
@@ -39,8 +44,7 @@ FIRST: Final = "0" * 64
 """What the first entry has in place of the hash of the one before."""
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """What the chain consists of."""
 
     number: int
@@ -50,19 +54,23 @@ class Header:
     outcome: str
     detail: str
     """SHA-256 of the detail."""
-    text: str = field(init=False)
-    """This header as canonical JSON."""
-    hash: str = field(init=False)
+    text: str
+    """The fields above as canonical JSON."""
+    hash: str
     """SHA-256 of that."""
 
-    def __post_init__(self) -> None:
-        text = canonical(self.row())
-        object.__setattr__(self, "text", text)
-        object.__setattr__(self, "hash", _sha256(text))
+    @classmethod
+    def of(cls, number: int, before: str, at: str, operation: str, outcome: str, detail: str) -> Header:
+        """The header with these fields."""
+        if type(number) is not int:
+            raise TypeError("the number of an entry is a whole number")
+        rest = ",".join(map(_text, (before, at, operation, outcome, detail)))
+        text = f"[{number},{rest}]"
+        return cls(number, before, at, operation, outcome, detail, text, _sha256(text))
 
     def row(self) -> list[Any]:
         """The fields as JSON values."""
-        return [self.number, self.before, self.at, self.operation, self.outcome, self.detail]
+        return list(self[:6])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +99,56 @@ class AuditEntry(Value):
     hash: str = ""
 
 
+@dataclass(slots=True)
+class Waiting:
+    """An entry that is not in the log yet."""
+
+    at: datetime
+    operation: str
+    outcome: str
+    detail: str
+    """Canonical JSON."""
+    done: bool = False
+
+
+class Chain:
+    """The end of a log, as far as this process knows it."""
+
+    def __init__(self) -> None:
+        self._seen: tuple[bytes, Header] | None = None
+        """An entry as it is in the log, and its header."""
+        self._written: Header | None = None
+        """The newest entry that this process has surely written."""
+
+    def following(self, newest: bytes | None, waiting: Sequence[Waiting]) -> list[bytes]:
+        """Entries that follow the newest one of the log. If that is older than one that this process has written, the
+        log was cut off: they follow the written one, so that the gap shows.
+        """
+        before, written = self._header(newest), self._written
+        if written is not None and (before is None or before.number < written.number):
+            before = written
+        made = []
+        for entry in waiting:
+            number, digest = (1, FIRST) if before is None else (before.number + 1, before.hash)
+            before = header_of(number, digest, entry.at, (entry.operation, entry.outcome), entry.detail)
+            made.append(encode(before, entry.detail))
+        if before is not None and made:
+            self._seen = made[-1], before
+        return made
+
+    def written(self, newest: bytes) -> None:
+        """Note that the entries up to this one, which `following` made, are in the log."""
+        header = self._header(newest)
+        if self._written is None or (header is not None and header.number > self._written.number):
+            self._written = header
+
+    def _header(self, data: bytes | None) -> Header | None:
+        if data is None:
+            return None
+        seen = self._seen
+        return seen[1] if seen is not None and seen[0] == data else decode(data)[0]
+
+
 def encode(header: Header, detail: str) -> bytes:
     """The bytes of an entry. `detail` is canonical JSON, as `header` has its hash."""
     return f'{{"detail":{detail},"hash":"{header.hash}","header":{header.text}}}'.encode()
@@ -100,7 +158,7 @@ def decode(data: bytes) -> tuple[Header, dict[str, Any]]:
     """Header and detail of an entry. Raises `Corrupt` if any byte is not as it was written."""
     try:
         found = json.loads(data)
-        header, detail = Header(*found["header"]), found["detail"]
+        header, detail = Header.of(*found["header"]), found["detail"]
         text = canonical(detail)
         same = encode(header, text) == data and _sha256(text) == header.detail
     except (ValueError, TypeError, KeyError, RecursionError) as error:
@@ -111,8 +169,10 @@ def decode(data: bytes) -> tuple[Header, dict[str, Any]]:
 
 
 def header_of(number: int, before: str, at: datetime, names: tuple[str, str], detail: str) -> Header:
-    """The header of a new entry."""
-    return Header(number, before, at.isoformat(), *names, _sha256(detail))
+    """The header of a new entry. `names` are operation and outcome, which are identifiers."""
+    (operation, outcome), moment, digest = names, at.isoformat(), _sha256(detail)
+    text = f'[{number},"{before}","{moment}","{operation}","{outcome}","{digest}"]'
+    return Header(number, before, moment, operation, outcome, digest, text, _sha256(text))
 
 
 def entry_of(header: Header, detail: Mapping[str, Any]) -> AuditEntry:
@@ -134,18 +194,39 @@ def entry_of(header: Header, detail: Mapping[str, Any]) -> AuditEntry:
     )
 
 
-def digest_of(content: str, key: Key | None, nonce: str) -> str:
-    """The digest of a content in an entry: keyed by the key of receipts, else by the nonce of the entry."""
-    if key is not None:
-        return key.digest(content)
-    raw = content.encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(raw, key=bytes.fromhex(nonce), digest_size=16).hexdigest()
+def detail_of(
+    scope: Mapping[str, str] | None, found: Traced, nonce: str, who: Acting = NOONE, most: int | None = None
+) -> str:
+    """The detail of an entry, as canonical JSON without what is empty. At most `most` ids are named."""
+    actor = request = changes = ids = data = owner = ""
+    if who is not NOONE:
+        actor = "" if who.actor is None else f'"actor":{_text(who.actor)},'
+        request = "" if who.correlation_id is None else f'"correlation_id":{_text(who.correlation_id)},'
+    if found.changes:
+        rows = [f'[{_text(id)},{version},"{digest}"]' for id, version, digest in found.changes]
+        changes = f'"changes":[{",".join(rows)}],'
+    if found.data:
+        data = f'"data":{canonical(found.data)},'
+    if names := found.ids if found.changes else texts(found.ids, most or len(found.ids)):
+        ids = f'"ids":[{",".join(map(_text, names))}],'
+    if scope:
+        parts = [f'"{name}":{_text(scope[name])}' for name in (sorted(scope) if len(scope) > 1 else scope)]
+        owner = f',"scope":{{{",".join(parts)}}}'
+    return f'{{{actor}{changes}{request}{data}{ids}"nonce":"{nonce}"{owner}}}'
 
 
-def scope_to_json(given: Mapping[str, Any]) -> dict[str, str] | None:
-    """The scope that a call names; `None` for one that names none, or anything but texts."""
-    found = {name: value for name in SCOPE if isinstance(value := given.get(name), str) and _valid(value)}
-    return found or None
+def scope_to_json(given: Mapping[str, Any]) -> dict[str, str]:
+    """The scope that a call names, without anything but texts."""
+    return {
+        name: value
+        for name in SCOPE
+        if name in given and isinstance(value := given[name], str) and _valid(value)
+    }
+
+
+def scope_of(scope: Scope) -> dict[str, str]:
+    """A scope as an entry has it."""
+    return {name: value for name in SCOPE if (value := getattr(scope, name)) is not None}
 
 
 def texts(values: Sequence[Any], most: int) -> list[str]:

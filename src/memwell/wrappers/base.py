@@ -117,6 +117,10 @@ class StoreWrapper(Wrapper, Store):
         found: Capabilities = self.inner.capabilities
         return found
 
+    def shares(self, log: Log) -> bool:
+        """As the store inside."""
+        return bool(self.inner.shares(log))
+
 
 class VectorIndexWrapper(Wrapper, VectorIndex):
     """A vector index around a vector index."""

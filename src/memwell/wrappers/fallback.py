@@ -106,6 +106,10 @@ class Fallback(Wrapper):
         dimensions = (cast("Any", part).dimension for part in self._parts)
         return next((dimension for dimension in dimensions if dimension is not None), None)
 
+    def shares(self, log: Log) -> bool:  # noqa: ARG002
+        """Never: another part may take the write."""
+        return False
+
     async def _call(self, operation: Declaration, arguments: tuple[Any, ...]) -> Any:
         answer = await self._answer(operation, arguments)
         if operation is _PURGE:

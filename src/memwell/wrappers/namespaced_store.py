@@ -20,11 +20,13 @@ from typing import Any
 from memwell.errors import ConfigError, InvalidInput
 from memwell.fields import SCOPE
 from memwell.ports import (
+    Append,
     Change,
     Declaration,
     Embed,
     Embedding,
     Insert,
+    Log,
     Operation,
     Store,
     Touch,
@@ -59,6 +61,10 @@ class NamespacedStore(StoreWrapper):
         if not self._fixed:
             raise ConfigError(f"name at least one of {', '.join(SCOPE)}", part=self.part)
         self.inner = store
+
+    def shares(self, log: Log) -> bool:  # noqa: ARG002
+        """Never: what is in the log would name the namespace."""
+        return False
 
     def _confined(self, scope: Scope) -> Scope:
         """The scope with the fixed parts. Raises `InvalidInput` when it names another."""
@@ -128,6 +134,8 @@ class NamespacedStore(StoreWrapper):
         return self._shown(result, operation.scope) if isinstance(operation, Update) else result
 
     def _operation(self, operation: Operation) -> Operation:
+        if isinstance(operation, Append):
+            raise unsupported(self.part, "append", "append to the log by itself")
         if isinstance(operation, Insert):
             return self._insert(operation)
         if isinstance(operation, Touch | Embed):

@@ -18,12 +18,13 @@ from __future__ import annotations
 
 import random as chance
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from memwell.errors import Unavailable
-from memwell.ports import Declaration, Effect, Operation, Port, Store, call, declared
+from memwell.ports import Append, Declaration, Effect, Operation, Port, Store, call, declared
 from memwell.resilience.retry import Retry, is_transient
 from memwell.resilience.unknown_outcome import reconcile
 from memwell.wrappers.base import Wrapper
@@ -95,13 +96,28 @@ class _Write:
         done: dict[int, Any] = {}
         if self._lost:
             done = await reconcile(self._store, self._operations, now=self._now)
-        left = [operation for place, operation in enumerate(self._operations) if place not in done]
+        left = [
+            _completed(operation, done) if done and isinstance(operation, Append) else operation
+            for place, operation in enumerate(self._operations)
+            if place not in done
+        ]
         try:
             fresh = iter(await call(self._store, _WRITE, (left, self._now)) if left else ())
         except Unavailable as error:
             self._lost = self._lost or not error.unsent
             raise
         return [done[place] if place in done else next(fresh) for place in range(len(self._operations))]
+
+
+def _completed(append: Append, done: Mapping[int, Any]) -> Append:
+    """The append of a write that is sent without what has happened already: it is given the results of that, too."""
+
+    def entries(results: list[Any], newest: bytes | None) -> Sequence[bytes]:
+        fresh = iter(results)
+        whole = [done[at] if at in done else next(fresh) for at in range(len(done) + len(results))]
+        return append.entries(whole, newest)
+
+    return replace(append, entries=entries)
 
 
 def _unsent(error: Exception) -> bool:

@@ -22,7 +22,7 @@ from typing import Any, Final, Self
 from memwell.backends.postgres import Component, Connection, Database, Settings
 from memwell.backends.postgres.partitions import Partitioned
 from memwell.errors import MemwellError
-from memwell.ports import Entry, Log
+from memwell.ports import Append, Entry, Log
 from memwell.ports.positions import number, position
 from memwell.urls import Url
 
@@ -53,6 +53,8 @@ WITH stream AS (
 """The row is read as it is when it is locked: of two callers with the same position one finds it changed."""
 _LOCK: Final = """INSERT INTO memwell_log_streams (name, last) VALUES (%(stream)s, 0)
 ON CONFLICT (name) DO UPDATE SET name = excluded.name"""
+_HOLD: Final = "SELECT FROM memwell_log_streams WHERE name = %(stream)s FOR UPDATE"
+"""As `_LOCK`, for a stream that is there. What is newest is read by a statement after it."""
 _FOLLOWING: Final = """SELECT 1 FROM memwell_log_entries
 WHERE stream = (SELECT id FROM memwell_log_streams WHERE name = %(stream)s) AND position > %(after)s LIMIT 1"""
 _REMOVE: Final = """DELETE FROM memwell_log_entries
@@ -82,6 +84,7 @@ class PostgresLog(Log):
     def __init__(self, settings: Settings, *, clock: Callable[[], float] | None = None) -> None:
         self._clock = clock
         self._database = Database(settings, COMPONENT)
+        self._prepared = False
 
     @classmethod
     def from_url(cls, url: Url) -> Self:
@@ -103,6 +106,43 @@ class PostgresLog(Log):
             if await (await connection.execute(_FOLLOWING, values)).fetchone():
                 return None
             return await self._add(connection, _APPEND, values)
+
+    def within(self, settings: Settings) -> bool:
+        """Whether this log is in the schema of the database that the settings name."""
+        own = self._database.settings
+        names = ("host", "hostaddr", "port", "dbname", "user", "service")
+        same = all(own.target.get(name) == settings.target.get(name) for name in names)
+        return same and own.schema == settings.schema
+
+    async def append_in(self, connection: Connection, given: Append, results: list[Any]) -> list[str]:
+        """Apply an `Append` in a transaction. The lock of the stream makes other appends wait for its end."""
+        if given.after is not None:
+            known, data = given.after
+            entries = given.entries(results, data)
+            if not entries:
+                return []
+            values = {**self._values(given.stream, entries), "after": number(known)}
+            positions = await self._add(connection, _APPEND_IF, values)
+            if positions is not None:
+                return positions
+        values = {"stream": given.stream}
+        async with connection.pipeline():
+            locked = await connection.execute(_HOLD, values)
+            latest = await connection.execute(_LATEST, values, binary=True)
+            rows = await latest.fetchall()
+        if not locked.rowcount:
+            await connection.execute(_LOCK, values)
+            rows = await (await connection.execute(_LATEST, values, binary=True)).fetchall()
+        entries = given.entries(results, rows[0][2] if rows else None)
+        if not entries:
+            return []
+        return await self._add(connection, _APPEND, self._values(given.stream, entries)) or []
+
+    async def prepare(self) -> None:
+        """Create the tables, if they are not there yet."""
+        if not self._prepared:
+            async with self._database.connection():
+                self._prepared = True
 
     def _values(self, stream: str, entries: Sequence[bytes]) -> dict[str, Any]:
         now = None if self._clock is None else datetime.fromtimestamp(self._clock(), UTC)
@@ -130,8 +170,7 @@ class PostgresLog(Log):
         async def ask(connection: Connection) -> list[Any]:
             return await (await connection.execute(statement, values, binary=True)).fetchall()
 
-        rows = await self._database.read(ask)
-        return [Entry(position=position(count), at=at, data=data) for count, at, data in rows]
+        return _entries_of(await self._database.read(ask))
 
     async def _trim(self, stream: str, keep: int, through: str | None) -> int:
         values: dict[str, Any] = {"stream": stream, "keep": min(keep, 2**62)}
@@ -149,3 +188,7 @@ class PostgresLog(Log):
 
     def _translate(self, error: Exception, operation: str) -> MemwellError:
         return self._database.translate(error, self.part, operation) or super()._translate(error, operation)
+
+
+def _entries_of(rows: Sequence[Any]) -> list[Entry]:
+    return [Entry(position=position(count), at=at, data=data) for count, at, data in rows]

@@ -65,6 +65,13 @@ class Opening:
         connection.execute("PRAGMA query_only=1")
         return self._set_up(connection)
 
+    def attach_to(self, connection: sqlite3.Connection, name: str) -> None:
+        """Let a writer of another file write to this one, too, as to the schema `name`."""
+        connection.execute(f"ATTACH ? AS {name}", (f"{Path(self.path).as_uri()}?mode=rw",))
+        connection.execute(f"PRAGMA {name}.synchronous={self.durability}")
+        connection.execute(f"PRAGMA {name}.journal_size_limit={WAL_KEPT}")
+        connection.execute(f"PRAGMA {name}.secure_delete=ON")
+
     def checkpoint(self, connection: sqlite3.Connection) -> None:
         """Move the write-ahead log into the file, unless another connection prevents it."""
         with contextlib.suppress(sqlite3.Error):

@@ -80,6 +80,8 @@ class Database:
         self._queue = WriterQueue(timeout)
         self._readers = threading.local()
         self._writer: Connection | None = None
+        self._attached: dict[str, Database] = {}
+        """Schema name → the other file, as the writer sees it."""
         self._closed = False
         try:
             self._first_connection()
@@ -181,6 +183,28 @@ class Database:
             migrate(self, component, scripts, created)
         except sqlite3.Error as error:
             raise translate(error, "sqlite", "open", path=self.path) from error
+
+    def attach(self, other: Database) -> str | None:
+        """Let jobs write to another file in the same transaction; the name of its schema: `main` for the same file.
+        `None` where one of them is in memory or read-only. Both files are locked by each transaction from then on.
+        """
+        if ":memory:" in (self.path, other.path) or self.readonly or other.readonly:
+            return None
+        if Path(self.path).samefile(other.path):
+            return "main"
+        for name, known in self._attached.items():
+            if known is other:
+                return name
+        name = f"beside_{len(self._attached)}"
+        ticket = Ticket()
+        try:
+            self._queue.take(ticket)
+            if self._writer is not None:
+                other._opening.attach_to(self._writer, name)
+            self._attached[name] = other
+        finally:
+            self._release(ticket)
+        return name
 
     def vacuum(self) -> None:
         """Rewrite the file without unused pages. Needs as much disk space again."""
@@ -300,7 +324,11 @@ class Database:
         if self._identity is not None:
             self._identity.forget_log()
             self._identity.check()
-        connection = self._writer = self._opening.writer()
+        connection = self._opening.writer()
+        for name, other in self._attached.items():
+            other.check_file()
+            other._opening.attach_to(connection, name)
+        self._writer = connection
         return connection
 
     def _release(self, ticket: Ticket) -> None:
@@ -336,6 +364,8 @@ class Database:
             while len(companions) < TOGETHER and (more := self._queue.companions(companions)):
                 _run_each(connection, more)
             self.check_file(writing=True)
+            for other in self._attached.values():
+                other.check_file(writing=True)
             committing = True
             connection.execute("COMMIT")
             committed = True

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
 from memwell.ports.arrays import Vectors
+from memwell.ports.log import Log
 from memwell.types import Link, Record, Scope, Version, Where
 
-__all__ = ["Delete", "Embed", "Embedding", "Insert", "Operation", "SetLink", "Touch", "Unlink", "Update"]
+__all__ = [
+    "Append",
+    "Delete",
+    "Embed",
+    "Embedding",
+    "Insert",
+    "Operation",
+    "SetLink",
+    "Touch",
+    "Unlink",
+    "Update",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,4 +130,20 @@ class Embed:
     embedding: Embedding
 
 
-Operation: TypeAlias = Insert | Update | Delete | SetLink | Unlink | Touch | Embed
+@dataclass(slots=True, kw_only=True)
+class Append:
+    """Add entries to a stream of a log in the same database, in the same transaction (see `Records.shares`). Result:
+    their positions. It is the last operation of a write.
+    """
+
+    log: Log
+    stream: str
+    entries: Callable[[list[Any], bytes | None], Sequence[bytes]]
+    """Called in the transaction with the results of the operations before it and the data of the stream's newest entry,
+    after which no other writer adds one; gives the entries, or none. It may be called again, with another newest entry.
+    """
+    after: tuple[str, bytes] | None = None
+    """Position and data of the newest entry, as far as the caller knows: a guess that saves looking."""
+
+
+Operation: TypeAlias = Insert | Update | Delete | SetLink | Unlink | Touch | Embed | Append

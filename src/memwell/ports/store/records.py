@@ -9,8 +9,9 @@ from typing import Any, cast
 from memwell.errors import BackendError
 from memwell.ports.base import Port, unsupported
 from memwell.ports.declaration import Effect, operation, required
+from memwell.ports.log import Log
 from memwell.ports.store import derived, readback
-from memwell.ports.store.operations import Insert, Operation
+from memwell.ports.store.operations import Append, Insert, Operation
 from memwell.ports.store.outlines import Outline, outline_of
 from memwell.ports.store.visibility import (
     visible_links,
@@ -42,7 +43,15 @@ class Records(Port):
         """
         if not operations:
             return []
+        if isinstance(operations[-1], Append) and not self.shares(operations[-1].log):
+            raise unsupported(
+                self.part, "append", "use a log in the same database, or append to it by itself"
+            )
         return await visible_results(self, operations, await self._write(operations, now), now)
+
+    def shares(self, log: Log) -> bool:
+        """Whether `write` takes an `Append` to this log, because both are in one database."""
+        return False
 
     @operation(Effect.READS)
     async def get(self, scope: Scope, ids: Sequence[str], *, now: datetime) -> list[Record]:

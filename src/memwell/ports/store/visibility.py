@@ -17,6 +17,7 @@ from memwell.types import Link, Record, Scope, Version
 
 __all__ = ["EVER", "visible_links", "visible_pairs", "visible_results", "visible_versions"]
 
+_GIVES_RECORD: Final = (Insert, Update)
 EVER: Final = datetime.min.replace(tzinfo=UTC)
 """A moment at which nothing has expired."""
 
@@ -55,7 +56,7 @@ async def visible_results(
     """The results of a write; records among them have the links that the scope of their operation sees."""
     found = []
     for operation, result in zip(operations, results, strict=True):
-        if isinstance(operation, Insert | Update) and result.links:
+        if isinstance(operation, _GIVES_RECORD) and result.links:
             scope = operation.scope if isinstance(operation, Update) else operation.record.scope
             (result,) = await visible_links(store, scope, [result], now)
         found.append(result)

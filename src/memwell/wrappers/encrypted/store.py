@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from memwell.errors import ConfigError
-from memwell.ports import Change, Embedding, Insert, Operation, Store, Update
+from memwell.ports import Append, Change, Embedding, Insert, Operation, Store, Update
 from memwell.ports.store.outlines import Outline
 from memwell.ports.store.search import Features, Found, Search
 from memwell.ports.store.visibility import EVER
@@ -21,6 +21,7 @@ from memwell.security.sealed_vectors import inner_name, is_sealed_model, opened_
 from memwell.security.tenant_keys import KEYS_TENANT, check_tenant
 from memwell.types import Record, Report, Scope, Stats, Trace, Version, Where
 from memwell.wrappers.base import StoreWrapper
+from memwell.wrappers.encrypted.appending import appending
 from memwell.wrappers.encrypted.searching import VectorSearch
 from memwell.wrappers.encrypted.writing import Writing
 
@@ -77,6 +78,8 @@ class Encrypted(StoreWrapper):
         if not self._asked:
             await self._sealed_vectors()
         prepared = await self._writing.prepared(operations, now)
+        if isinstance(operations[-1], Append):
+            prepared[-1] = await appending(self._ciphers, self.inner, operations, prepared, now)
         results: list[Any] = await super()._write(prepared, now)
         for at, (given, written) in enumerate(zip(operations, prepared, strict=True)):
             known: Record | None = None

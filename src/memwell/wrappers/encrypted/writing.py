@@ -8,7 +8,19 @@ from datetime import datetime
 from typing import Final, TypeAlias
 
 from memwell.errors import NotFound
-from memwell.ports import Delete, Embed, Embedding, Insert, Operation, Store, Touch, Update, call, declared
+from memwell.ports import (
+    Append,
+    Delete,
+    Embed,
+    Embedding,
+    Insert,
+    Operation,
+    Store,
+    Touch,
+    Update,
+    call,
+    declared,
+)
 from memwell.ports.store.visibility import EVER
 from memwell.records.codec import digest, digest_of
 from memwell.sealed import Envelope, fingerprint_of, mark_of
@@ -119,7 +131,7 @@ class Writing:
             content = batch.content(cipher, operation.tenant_id, operation.id, operation.content)
             vectors = await self._embedding(operation.tenant_id, content, operation.embedding)
             return replace(operation, content=content, embedding=vectors or operation.embedding)
-        if isinstance(operation, Touch | Insert):
+        if isinstance(operation, Touch | Insert | Append):
             return operation
         check_tenant(operation.scope.tenant_id)
         if isinstance(operation, Delete) and operation.where is not None:

@@ -14,17 +14,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import psycopg
 
 from memwell.backends.postgres import Connection, Database
+from memwell.backends.postgres.log import PostgresLog
 from memwell.backends.postgres.store import copying
 from memwell.backends.postgres.store.locking import GATE, hold, marks_of
 from memwell.backends.postgres.store.models import SETTLE, Models
 from memwell.backends.postgres.store.rows import rows_of
 from memwell.backends.postgres.store.writes import Interrupted, Write, duplicate
-from memwell.ports import Embed, Insert, Operation, Update
+from memwell.ports import Append, Embed, Insert, Operation, Update
 from memwell.records.codec import digest_of
 
 __all__ = ["duplicates", "write"]
@@ -73,10 +74,13 @@ async def _write(
     await models.prepare(
         operation.embedding for operation in operations if isinstance(operation, Insert | Update | Embed)
     )
+    appends = [operation for operation in operations[-1:] if isinstance(operation, Append)]
+    operations = operations[: len(operations) - len(appends)]
     if len(operations) == 1:
         try:
-            async with database.connection() as connection:
-                return [await Write(connection, models, now, whole=False).apply(operations[0])]
+            async with database.transaction() if appends else database.connection() as connection:
+                single = [await Write(connection, models, now, whole=False).apply(operations[0])]
+                return await _appended(connection, appends, single)
         except Interrupted:
             pass
     marked = [_marked(operation) for operation in operations]
@@ -84,22 +88,32 @@ async def _write(
     large = any(plain and len(run) > _FEW for plain, run in runs)
     if not large:
         async with database.transaction() as connection:
-            await hold(connection, marked)
+            if marked:
+                await hold(connection, marked)
             small = Write(connection, models, now, whole=True)
-            return [await small.apply(operation) for operation in marked]
+            results = [await small.apply(operation) for operation in marked]
+            return await _appended(connection, appends, results)
     try:
         async with database.transaction() as connection:
             large_write = _Large(connection, models, now)
             await large_write.begin()
             results = await _apply_all(large_write, runs)
             await large_write.look_round(marks_of(marked))
-            return results
+            return await _appended(connection, appends, results)
     except _Late:
         async with database.transaction() as connection:
             large_write = _Large(connection, models, now)
             await large_write.close_gate()
             await large_write.begin()
-            return await _apply_all(large_write, runs)
+            return await _appended(connection, appends, await _apply_all(large_write, runs))
+
+
+async def _appended(connection: Connection, appends: Sequence[Append], results: list[Any]) -> list[Any]:
+    """The results with those of the appends, which come last: they lock their streams."""
+    for append in appends:
+        log = cast("PostgresLog", append.log)
+        results.append(await log.append_in(connection, append, results))
+    return results
 
 
 def _marked(operation: Operation) -> Operation:

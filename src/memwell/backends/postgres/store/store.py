@@ -25,11 +25,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 
 import psycopg
 
 from memwell.backends.postgres import Component, Connection, Database, Settings
+from memwell.backends.postgres.log import PostgresLog
 from memwell.backends.postgres.store import batches, followers, indexes, models, purging, reads
 from memwell.backends.postgres.store.hot_owners import HotOwners
 from memwell.backends.postgres.store.lineage import Lineage
@@ -40,7 +41,7 @@ from memwell.backends.postgres.store.writes import removing
 from memwell.backends.sql import PLACES
 from memwell.capabilities import Capabilities
 from memwell.errors import MemwellError
-from memwell.ports import Change, Embedding, Insert, Operation, Store
+from memwell.ports import Append, Change, Embedding, Insert, Log, Operation, Store
 from memwell.ports.store.search import Found, Search
 from memwell.types import Link, Record, Report, Scope, Stats, Trace, Version, Where
 from memwell.urls import Url
@@ -99,6 +100,10 @@ class PostgresStore(Store):
             changes=True,
         )
 
+    def shares(self, log: Log) -> bool:
+        """Logs in the same schema of the same database."""
+        return isinstance(log, PostgresLog) and log.within(self._database.settings)
+
     async def _ping(self) -> None:
         await self._database.ping("SELECT 1 FROM trimmed")
 
@@ -117,6 +122,8 @@ class PostgresStore(Store):
         if self._lost != self._database.lost:  # the server may have lost its last models
             self._lost = self._database.lost
             self._models.forget()
+        if isinstance(append := operations[-1], Append):
+            await cast("PostgresLog", append.log).prepare()
         results = await batches.write(self._database, self._models, operations, now)
         self._searcher.forget(operations)
         self._unindexed += sum(1 for operation in operations if getattr(operation, "embedding", None))

@@ -16,10 +16,11 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 from memwell.backends.sqlite import purging
 from memwell.backends.sqlite.database import Database, translate
+from memwell.backends.sqlite.log import SqliteLog
 from memwell.backends.sqlite.part import SqlitePart, options_of
 from memwell.backends.sqlite.store import (
     batches,
@@ -35,7 +36,7 @@ from memwell.backends.sqlite.store.history import versions
 from memwell.backends.sqlite.store.rows import SELECT_BY_ID, condition, record_of, select, select_ids
 from memwell.capabilities import Capabilities
 from memwell.errors import ConfigError, NotFound
-from memwell.ports import Change, Embedding, Insert, Operation, Store
+from memwell.ports import Append, Change, Embedding, Insert, Log, Operation, Store
 from memwell.ports.store.outlines import Outline
 from memwell.ports.store.search import Found, Search
 from memwell.records.codec import from_micros, to_micros
@@ -71,6 +72,7 @@ class SqliteStore(SqlitePart, Store):
         self._analyse_again()
         self._source = search.Source(self._database)
         self._corpora = Corpora(self._source)
+        self._logs: dict[SqliteLog, str | None] = {}
 
     @classmethod
     def from_url(cls, url: Url) -> Self:
@@ -99,6 +101,16 @@ class SqliteStore(SqlitePart, Store):
             changes=True,
         )
 
+    def shares(self, log: Log) -> bool:
+        """Logs in the same file, and in other ones on disk."""
+        return isinstance(log, SqliteLog) and self._schema_of(log) is not None
+
+    def _schema_of(self, log: SqliteLog) -> str | None:
+        """The schema under which transactions see a log; `None` if they do not."""
+        if log not in self._logs:
+            self._logs[log] = log.schema_in(self._database)
+        return self._logs[log]
+
     def _analyse_again(self) -> None:
         """Bring index terms of an older analysis up to date; the database is closed when that fails."""
         try:
@@ -119,8 +131,17 @@ class SqliteStore(SqlitePart, Store):
         await super()._close()
 
     async def _write(self, operations: Sequence[Operation], now: datetime) -> list[Any]:
+        append = operations[-1]
+        if not isinstance(append, Append):
+            return self._database.submit(
+                lambda connection: batches.apply_all(writes.Transaction(connection, now), operations)
+            )
+        log = cast("SqliteLog", append.log)
+        schema = self._schema_of(log) or "main"
+
         def job(connection: sqlite3.Connection) -> list[Any]:
-            return batches.apply_all(writes.Transaction(connection, now), operations)
+            results = batches.apply_all(writes.Transaction(connection, now), operations[:-1])
+            return [*results, log.append_in(connection, schema, append, results)]
 
         return self._database.submit(job)
 
