@@ -120,7 +120,12 @@ def test_what_is_given_arrives_in_the_request(name: str, monkeypatch: pytest.Mon
 
 ENGINE = dict.fromkeys(("get", "list", "history", "count", "stats"), "lookup")
 ENGINE |= dict.fromkeys(("relate", "unrelate", "related"), "links")
-ENGINE |= {"plan": "planning", "apply": "applying"}
+ENGINE |= {
+    "plan": "planning",
+    "apply": "applying",
+    "rebuild_clusters": "clusters",
+    "summarise": "summarising",
+}
 ENGINE |= dict.fromkeys(("update", "forget", "restore"), "remember")
 ENGINE["shred"] = "keys"
 ENGINE |= dict.fromkeys(("add_webhook", "remove_webhook", "test_webhook"), "delivering")

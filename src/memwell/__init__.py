@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from memwell.followers.delivery.queue import DeadLetter
     from memwell.hits import Hits
     from memwell.memory import AsyncMemory
+    from memwell.policies.clusters import Cluster
     from memwell.policies.enrichers import Enricher
     from memwell.policies.model import Policies
     from memwell.policies.plans import Applied, Plan
@@ -90,6 +91,7 @@ __all__ = [
     "Boost",
     "CircuitBreaker",
     "Closed",
+    "Cluster",
     "Component",
     "ConfigError",
     "Conflict",
@@ -174,6 +176,7 @@ _HOME = {
     "Boost": "retrieval.ranking.rules",
     "AuditEntry": "security.entries",
     "AuditHead": "security.chain",
+    "Cluster": "policies.clusters",
     "Enricher": "policies.enrichers",
     "Enrichment": "retrieval.analysis.enrichment",
     "Entity": "retrieval.analysis.entities",

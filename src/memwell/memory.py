@@ -38,6 +38,7 @@ from memwell.engine.requests import (
 )
 from memwell.events import Handler, Subscription
 from memwell.faces.base import audited
+from memwell.faces.clusters import AsyncClusters
 from memwell.faces.delivery import AsyncDelivery
 from memwell.faces.management import AsyncManagement
 from memwell.faces.proof import AsyncProof
@@ -74,7 +75,7 @@ Ids: TypeAlias = list[str]
 
 @audited
 @explain_keywords
-class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncProof, AsyncDelivery):
+class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncClusters, AsyncProof, AsyncDelivery):
     """Memory for AI agents, with `await`: stores what they learn and finds it again, ranked and explained.
 
     - `url`: the store: the path of a SQLite file such as `"notes.db"`, a URL (`sqlite:///notes.db?durability=full`,

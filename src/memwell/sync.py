@@ -18,6 +18,7 @@ from memwell.engine.context import Engine
 from memwell.engine.keywords import explain_keywords
 from memwell.engine.requests import OnDuplicate, OnEcho, Supersede, Superseded
 from memwell.events import Handler, Subscription
+from memwell.faces.clusters import Clusters
 from memwell.faces.delivery import Delivery
 from memwell.faces.management import Management
 from memwell.faces.proof import Proof
@@ -47,7 +48,7 @@ __all__ = ["Memory"]
 
 
 @explain_keywords
-class Memory(Upkeep, Management, Proof, Delivery):
+class Memory(Upkeep, Management, Clusters, Proof, Delivery):
     """Memory for AI agents: stores what they learn and finds it again, ranked and explained.
 
     - `url`: the store: the path of a SQLite file such as `"notes.db"`, a URL (`sqlite:///notes.db?durability=full`,

@@ -25,7 +25,7 @@ from memwell.policies.plans import Applied, Plan, Refused, Step
 from memwell.ports import Embedding
 from memwell.types import Progress, Record, Scope
 
-__all__ = ["apply"]
+__all__ = ["apply", "take"]
 
 _BATCH: Final = 1000
 _ATTEMPTS: Final = 5
@@ -58,6 +58,14 @@ async def apply(engine: Engine, request: ApplyRequest, progress: Progress | None
     refused, left = len(run.refused), total - done
     engine.emit("applied", plan.scope, (), done=run.done, already=run.already, refused=refused, left=left)
     return Applied(done=run.done, already=run.already, refused=tuple(run.refused), left=total - done)
+
+
+async def take(engine: Engine, scope: Scope, steps: Sequence[Step]) -> Sequence[Refused]:
+    """Take a few steps in one transaction, beside a process that applies a plan; those that were refused."""
+    run = _Run(engine, scope)
+    await run.take(steps)
+    await engine.housekeeping(engine.clock())
+    return run.refused
 
 
 async def _claimed(engine: Engine) -> Lease | None:

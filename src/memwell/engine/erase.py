@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
+from memwell.engine import stored_clusters
 from memwell.engine.context import Engine, report
 from memwell.engine.remember import selection
 from memwell.engine.requests import CompleteReceiptsRequest, EraseRequest, ReceiptsRequest
@@ -158,6 +159,8 @@ class _Erasure:
     unknown: bool = False
     """Whether more was said than `texts` holds."""
     gone: list[str] = field(default_factory=list)
+    owners: set[tuple[str, str | None]] = field(default_factory=set)
+    """Tenants and users of what was removed."""
 
     async def run(self) -> Receipt:
         """Write the journal, remove, read back, sign."""
@@ -198,6 +201,7 @@ class _Erasure:
         contents = [content for record in meant for content in await self._contents(record)]
         self._remember(contents)
         await self._discard(contents)
+        await self._leave_clusters(meant)
         self.engine.recalled.drop(record.id for record in meant)
         operation = Delete(scope=scope, ids=tuple(record.id for record in meant), where=self.where)
         self.gone += (await self.engine.write([operation], now=self.engine.clock()))[0]
@@ -210,6 +214,14 @@ class _Erasure:
         except NotFound:  # removed by another call since it was read
             return [record.content]
         return list(dict.fromkeys(version.record.content for version in versions))
+
+    async def _leave_clusters(self, records: Sequence[Record]) -> None:
+        """Take the memories out of stored clusters, while it is known whose they are."""
+        log = (await self.engine.proof.journal()).log
+        owners = {(record.tenant_id, record.user_id) for record in records}
+        for owner in owners:
+            await stored_clusters.discard(log, owner, [record.id for record in records])
+        self.owners |= owners
 
     def _remember(self, contents: Sequence[str]) -> None:
         self.unknown |= len(self.texts) + len(contents) > _REMEMBERED
@@ -238,6 +250,7 @@ class _Erasure:
         if store.capabilities.lexical and self.texts:
             found.append(await self._searched())
         found += await self._cached()
+        found += await self._clustered(ids)
         if self.pending.audit:
             found += await self._redacted(ids)
         return found
@@ -273,6 +286,18 @@ class _Erasure:
             detail = f"{len(left)} could not be removed"
             return [Trace(place="cached embeddings", state="pending", detail=detail)]
         return [Trace(place="cached embeddings", state="gone")]
+
+    async def _clustered(self, ids: Sequence[str]) -> list[Trace]:
+        """Whether stored clusters still name them."""
+        log = (await self.engine.proof.journal()).log
+        try:
+            left = [owner for owner in self.owners if await stored_clusters.holds(log, owner, ids)]
+        except MemwellError as error:
+            return [Trace(place="clusters", state="pending", detail=f"could not be read back: {error}")]
+        if left:
+            detail = "built again meanwhile, and named there until rebuild_clusters is called again"
+            return [Trace(place="clusters", state="returned", detail=detail)]
+        return [Trace(place="clusters", state="gone")]
 
     async def _redacted(self, ids: Sequence[str]) -> list[Trace]:
         receipt, audit = self.pending.receipt, self.engine.proof.audit

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from memwell.engine.context import Engine
+from memwell.engine.reading import mean_vectors, records_of
 from memwell.engine.requests import PlanRequest
 from memwell.errors import ConfigError, InvalidInput, shown
 from memwell.policies import summaries
@@ -17,12 +18,9 @@ from memwell.policies.model import Policies
 from memwell.policies.planning import Outcome, Planner, Row
 from memwell.policies.plans import Plan, Step, Writer
 from memwell.policies.summarising import Groups, note_summary, parts_of, summary_step
-from memwell.types import Record, Scope
+from memwell.types import Scope
 
-if TYPE_CHECKING:
-    from memwell.ports import Vectors
-
-__all__ = ["plan"]
+__all__ = ["check_summariser", "plan"]
 
 _PAGE: Final = 1000
 _BATCH: Final = 500
@@ -33,8 +31,7 @@ _SHOWN: Final = 80
 async def plan(engine: Engine, request: PlanRequest) -> Plan:
     """The steps that policies ask for, with their reasons."""
     policies = _chosen(engine, request)
-    if request.summariser is not None and not callable(request.summariser):
-        raise InvalidInput(f"summariser is a function of texts and a length, not {shown(request.summariser)}")
+    check_summariser(request.summariser)
     now, scope = engine.clock(), request.scope()
     with Planner(policies, now) as planner:
         await _read(engine, planner, scope, now)
@@ -60,6 +57,12 @@ async def plan(engine: Engine, request: PlanRequest) -> Plan:
             made_at=now, scope=scope, steps=writer.steps(), records=planner.records,
             by_rule=dict(writer.rules), by_action=dict(writer.actions), tiers=tiers,
         )  # fmt: skip
+
+
+def check_summariser(summariser: object) -> None:
+    """Raise `InvalidInput` for what is neither a function nor `None`."""
+    if summariser is not None and not callable(summariser):
+        raise InvalidInput(f"summariser is a function of texts and a length, not {shown(summariser)}")
 
 
 def _chosen(engine: Engine, request: PlanRequest) -> Policies:
@@ -108,33 +111,11 @@ async def _merged(engine: Engine, planner: Planner, scope: Scope, now: datetime)
     found: list[Merge] = []
     for group in ids.values():
         if len(group) > 1:
-            records = await _records(engine, scope, group, now)
-            vectors = await _vectors(engine, scope, group) if rule.vectors is not None else {}
+            records = await records_of(engine, scope, group, now)
+            vectors = await mean_vectors(engine, scope, group) if rule.vectors is not None else {}
             found += merges(
                 records, exact=rule.exact, words=rule.words, vectors=rule.vectors, embeddings=vectors
             )
-    return found
-
-
-async def _records(engine: Engine, scope: Scope, ids: Sequence[str], now: datetime) -> list[Record]:
-    found: list[Record] = []
-    for start in range(0, len(ids), _BATCH):
-        found += await engine.store.get(scope, ids[start : start + _BATCH], now=now)
-    return found
-
-
-async def _vectors(engine: Engine, scope: Scope, ids: Sequence[str]) -> Mapping[str, Vectors]:
-    """One vector of length 1 for each memory that has any: the mean of its passages."""
-    if not engine.store.capabilities.vectors or (model := await engine.store.serving()) is None:
-        return {}
-    import numpy as np
-
-    found: dict[str, Vectors] = {}
-    for start in range(0, len(ids), _BATCH):
-        stored = await engine.store.embeddings(scope, ids[start : start + _BATCH], model)
-        for id, embedding in stored.items():
-            mean = embedding.vectors.mean(axis=0)
-            found[id] = mean / (float(np.linalg.norm(mean)) or 1.0)
     return found
 
 
@@ -169,7 +150,9 @@ async def _trimmed(
     engine: Engine, planner: Planner, rows: Sequence[tuple[Row, Outcome]], scope: Scope, now: datetime
 ) -> list[Step]:
     """The steps of memories whose texts are too long. One that has changed since it was judged keeps its text."""
-    texts = {record.id: record for record in await _records(engine, scope, [row.id for row, _ in rows], now)}
+    texts = {
+        record.id: record for record in await records_of(engine, scope, [row.id for row, _ in rows], now)
+    }
     steps = []
     for row, found in rows:
         record, rule = texts.get(row.id), planner.policies.trim[row.trim]
@@ -214,7 +197,7 @@ async def _summaries(
 ) -> AsyncIterator[Step]:
     for group in groups.large_enough():
         ids = [source.id for source in group.sources]
-        records = {record.id: record for record in await _records(engine, scope, ids, now)}
+        records = {record.id: record for record in await records_of(engine, scope, ids, now)}
         there = [(records[one.id], one.version) for one in group.sources if one.id in records]
         for part in parts_of(there):
             texts = [record.content for record, _ in part]

@@ -16,7 +16,9 @@ from typing import Any, Literal, TypeAlias
 
 from memwell.engine.validation import scope_of
 from memwell.fields import NARROWING, SCOPE
+from memwell.policies.clusters import By
 from memwell.policies.loading import Source
+from memwell.policies.model import Originals
 from memwell.policies.plans import Plan
 from memwell.policies.summaries import Summariser
 from memwell.retrieval.ranking.strategies import Strategy
@@ -26,6 +28,7 @@ __all__ = [
     "AddWebhookRequest",
     "ApplyRequest",
     "AuditLogRequest",
+    "ClustersRequest",
     "CompleteReceiptsRequest",
     "ConflictsRequest",
     "CountRequest",
@@ -42,6 +45,7 @@ __all__ = [
     "OnEcho",
     "OwnedRequest",
     "PlanRequest",
+    "RebuildClustersRequest",
     "RecallRequest",
     "ReceiptsRequest",
     "ReembedRequest",
@@ -53,6 +57,7 @@ __all__ = [
     "RestoreRequest",
     "ShredRequest",
     "StatsRequest",
+    "SummariseRequest",
     "Supersede",
     "Superseded",
     "TestWebhookRequest",
@@ -365,6 +370,37 @@ class ApplyRequest:
     """`apply`: take the steps of a plan."""
 
     plan: Plan
+
+
+@dataclass(slots=True, kw_only=True)
+class ClustersRequest(OwnedRequest):
+    """`clusters`: memories that are about the same."""
+
+    by: By = "topic"
+    min_size: int = 2
+    topic: str | None = None
+    category: str | None = None
+    threshold: float | None = None
+    limit: int = 100
+
+
+@dataclass(slots=True, kw_only=True)
+class RebuildClustersRequest(OwnedRequest):
+    """`rebuild_clusters`: make and store clusters."""
+
+    by: By = "vectors"
+    threshold: float | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class SummariseRequest(OwnedRequest):
+    """`summarise`: store a summary that names its sources."""
+
+    ids: Iterable[str] | None = None
+    """`None` means the conversations of the scope."""
+    characters: int = 1000
+    originals: Originals = "keep"
+    summariser: Summariser | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -125,10 +125,14 @@ def _summary(step: Step, scope: Scope, now: datetime, embedding: Embedding | Non
         raise InvalidInput(f"the summary {step.id!r} lacks {error}; make the plan again") from error
     found: list[Operation] = [Insert(record=record, embedding=embedding, named=True, digest=digest(record))]
     around = Scope(tenant_id=owner.tenant_id, user_id=owner.user_id)
-    if after.get("originals") == "hide":
-        links = [Link(target=id, kind="supersedes", created_at=now) for id in step.requires]
-        found += [SetLink(scope=around, source=record.id, link=link) for link in links]
-    elif after.get("originals") == "forget":
+    if after.get("originals") != "forget":
+        kinds = ("derived_from", "supersedes") if after.get("originals") == "hide" else ("derived_from",)
+        found += [
+            SetLink(scope=around, source=record.id, link=Link(target=id, kind=kind, created_at=now))
+            for id in step.requires
+            for kind in kinds
+        ]
+    else:
         found += [
             Delete(scope=around, ids=(id,), where={"version": version})
             for id, version in step.requires.items()

@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias
 
 from memwell import _bridge
-from memwell.errors import InvalidInput, shown
+from memwell.errors import InvalidInput, MemwellError, shown
 from memwell.retrieval.analysis.text import analyze, question_share
 
 __all__ = ["Summariser", "cut", "summarised", "summary"]
@@ -91,11 +91,16 @@ async def summarised(
     summariser: Summariser | None, texts: Sequence[str], characters: int, *, blocking: bool = False
 ) -> str:
     """A summary by a summariser of the caller, or else by `summary`. `blocking`: no event loop runs here, so that a
-    coroutine runs on one of its own. Raises `InvalidInput` if it gives no text.
+    coroutine runs on one of its own. Raises `InvalidInput` if it fails or gives no text.
     """
     if summariser is None:
         return summary(texts, characters)
-    found: object = await _bridge.awaited(summariser(texts, characters), blocking=blocking)
+    try:
+        found: object = await _bridge.awaited(summariser(texts, characters), blocking=blocking)
+    except MemwellError:
+        raise
+    except Exception as error:
+        raise InvalidInput(f"the summariser failed: {type(error).__name__}: {error!s:.200}") from error
     if not isinstance(found, str) or not found.strip():
         raise InvalidInput(f"the summariser gives a text, not {shown(found)}")
     return cut(found.strip(), characters)

@@ -1,7 +1,8 @@
 """Which conversations and categories get a summary, and the step that makes one. Pure.
 
-A summary is a memory of kind `summary`. Its metadata name its sources, and under `summary_of` what it is of and until
-when: later memories of the same conversation are summarised apart, once there are enough of them.
+A summary is a memory of kind `summary`. Links `derived_from` lead to its sources. Its metadata name them, too, and
+under `summary_of` what it is of and until when: later memories of the same conversation are summarised apart, once
+there are enough of them.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ class Group:
     user_id: str | None
     name: str
     sources: list[Source] = field(default_factory=list)
+    by: str = ""
+    """What the name is of, if not what the rule says."""
 
 
 class Groups:
@@ -86,7 +89,8 @@ def summary_step(group: Group, sources: Sequence[tuple[Record, int]], text: str)
     """The step that stores a summary, and hides or forgets its sources if the rule says so."""
     records = [record for record, _ in sources]
     rule, last = group.rule, records[-1]
-    of = {"by": rule.by, "which": group.name, "until": last.created_at.isoformat()}
+    by = group.by or rule.by
+    of = {"by": by, "which": group.name, "until": last.created_at.isoformat()}
     owner = {name: _common(records, name) for name in NARROWING if name != "user_id"}
     after = {
         "content": text,
@@ -102,7 +106,7 @@ def summary_step(group: Group, sources: Sequence[tuple[Record, int]], text: str)
         id=_id_of(sources),
         action="summarise",
         rule=rule.name,
-        reason=f"{len(records):,} memories of {rule.by} {group.name}",
+        reason=f"{len(records):,} memories of {by} {group.name}",
         after=after,
         requires={record.id: version for record, version in sources},
     )

@@ -132,7 +132,7 @@ drink: coffee tea wine beer juice espresso whisky cocktail
 restaurant: restaurant restaurants café bistro brunch
 trip: trip trips travel traveled travelled travelling traveling vacation holiday holidays journey passport visa luggage
 flight: flight flights airport airline plane boarding
-hotel: hotel hotels hostel airbnb
+hotel: hotel hotels hostel airbnb booked booking reservation
 train: train trains tram subway metro
 job: job jobs salary boss colleague colleagues coworker career hired resigned promotion office employer interview
 meeting: meeting meetings conference standup agenda
@@ -146,7 +146,7 @@ grandfather aunt uncle cousin baby child children kids niece nephew
 birthday: birthday birthdays anniversary
 friend: friend friends neighbour neighbor girlfriend boyfriend
 wedding: wedding married marriage fiancé fiancée engaged divorce divorced
-pet: dog dogs cat cats puppy kitten pet pets hamster rabbit parrot
+pet: dog dogs cat cats puppy kitten pet pets hamster rabbit parrot vet
 home: home house apartment flat address lives live living moved kitchen bedroom furniture landlord
 garden: garden gardening plants lawn bees tomatoes
 software: software code bug bugs deploy deployed deployment api python javascript repository github release app library

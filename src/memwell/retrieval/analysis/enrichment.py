@@ -23,10 +23,10 @@ from memwell.retrieval.analysis.function_words import FUNCTION_WORDS
 from memwell.retrieval.analysis.languages import hints_at_another
 from memwell.retrieval.analysis.stemmers import stemmer
 from memwell.retrieval.analysis.text import LABELS, analyze, question_share, without_role
-from memwell.retrieval.analysis.words import ENGLISH, languages
+from memwell.retrieval.analysis.words import ENGLISH, Languages, languages
 from memwell.values import Value
 
-__all__ = ["LONGEST", "Enrichment", "enrich"]
+__all__ = ["LONGEST", "Enrichment", "enrich", "subject"]
 
 LONGEST: Final = 10_000
 """Characters of a text that are read."""
@@ -82,13 +82,7 @@ def enrich(text: str, *, at: datetime | date | None = None) -> Enrichment:
     `at` is when it was said, in the time zone of who says it: *yesterday* is the day before. By default now, in UTC.
     """
     body = without_role(text[:LONGEST])
-    words = _WORD.findall(body)
-    cues = [_cue(word, "en") for word in words]
-    spoken = languages(body) if any(cue.hints for cue in cues) else ENGLISH
-    if (code := spoken.get("latin", "en")) != "en" or "cyrillic" in spoken:
-        cues = [_cue(word, code if word[0] < "\u0370" else spoken.get("cyrillic", code)) for word in words]
-    if not body.isascii() and _UNSPACED.search(body):
-        cues += _unspaced_cues(body)
+    cues, spoken = _read(body)
     named = entities(body, spoken, _ordinary())
     when = _dates(body, datetime.now(UTC) if at is None else at, english=not spoken)
     topic = _topic(cues, named)
@@ -101,6 +95,27 @@ def enrich(text: str, *, at: datetime | date | None = None) -> Enrichment:
         importance=importance,
         reasons=reasons,
     )
+
+
+def subject(text: str) -> tuple[str | None, str | None]:
+    """Topic and category of a text, as in `enrich`."""
+    body = without_role(text[:LONGEST])
+    cues, spoken = _read(body)
+    known = any(cue.topic is not None for cue in cues)
+    topic = _topic(cues, () if known else entities(body, spoken, _ordinary()))
+    return topic, CATEGORIES.get(topic or "")
+
+
+def _read(text: str) -> tuple[list[_Cue], Languages]:
+    """What the words of a text say, and its languages."""
+    words = _WORD.findall(text)
+    cues = [_cue(word, "en") for word in words]
+    spoken = languages(text) if any(cue.hints for cue in cues) else ENGLISH
+    if (code := spoken.get("latin", "en")) != "en" or "cyrillic" in spoken:
+        cues = [_cue(word, code if word[0] < "\u0370" else spoken.get("cyrillic", code)) for word in words]
+    if not text.isascii() and _UNSPACED.search(text):
+        cues += _unspaced_cues(text)
+    return cues, spoken
 
 
 def _dates(text: str, at: datetime | date, *, english: bool) -> tuple[str, ...]:
