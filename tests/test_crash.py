@@ -6,10 +6,17 @@ from pathlib import Path
 
 import pytest
 from benchmarks.reliability.crash import Expected, run
+from tests.processes import Script
+
+WRITER = """
+import sys
+from benchmarks.reliability.writer import run
+run(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+"""
 
 
 def test_a_killed_writer_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
-    outcome = run(tmp_path, kills=8, seed=1)
+    outcome = run(tmp_path, kills=8, seed=1, start=lambda *given: Script(WRITER, *given))
     assert not outcome.failures
     assert outcome.acknowledged > 0
 

@@ -2,19 +2,18 @@
 
 Each page is one process in its own temporary folder, its blocks in reading order. In a `console` block only
 the lines that call memwell are run; they must succeed. The servers that the pages name by example are real ones here.
-The commands of the README are processes of their own; on other pages those that need no shell run in that of the page.
+Commands that need no shell run in the process of the page.
 Then all pages run one after the other in one folder, as somebody does who follows them.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tests.processes import Script
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -58,23 +57,25 @@ COMMAND = """
 import os, shlex, subprocess, sys
 from memwell.cli.root import run
 
+folder, scripts = sys.argv[1:]
+os.chdir(folder)
+os.environ |= {
+    "PATH": os.pathsep.join([scripts, os.environ.get("PATH", "")]),
+    "XDG_DATA_HOME": os.path.join(folder, "data"),
+    "NO_COLOR": "1",
+}
+
 def command(text):
     if "|" in text or ">" in text:
         subprocess.run(text, shell=True, check=True)
     elif (code := run(shlex.split(text)[1:])) != 0:
         raise SystemExit(f"{text} returned {code}")
 """
-PROCESS = """
-import subprocess
-
-def command(text):
-    subprocess.run(text, shell=True, check=True)
-"""
 
 
 def program(page: Path) -> str:
     """The page as one Python program with the page's own line numbers in tracebacks."""
-    return "\n".join([PROCESS if page.name == "README.md" else COMMAND, *steps(page)])
+    return "\n".join([COMMAND, *steps(page)])
 
 
 def together(pages: list[Path]) -> str:
@@ -120,24 +121,9 @@ def test_all_pages_run_one_after_the_other_in_one_folder(
 
 def succeeds(source: str, tmp_path: Path) -> None:
     """Run a program in a folder of its own."""
-    scripts = str(Path(sys.executable).parent)
-    environment = os.environ | {
-        "PATH": os.pathsep.join([scripts, os.environ.get("PATH", "")]),
-        "XDG_DATA_HOME": str(tmp_path / "data"),
-        "PYTHONWARNINGS": "default",
-        "NO_COLOR": "1",
-    }
-    script = tmp_path / "page.py"
-    script.write_text(source, "utf-8")
-    done = subprocess.run(
-        [sys.executable, str(script)],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    with Script(source, tmp_path, Path(sys.executable).parent) as process:
+        said = process.communicate()
+    assert process.returncode == 0, said
 
 
 def anchors(page: Path) -> set[str]:

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ __all__ = ["Outcome", "run"]
 
 ROOT = Path(__file__).parents[2]
 KILLS_PER_FILE = 20
+Start = Callable[..., AbstractContextManager[Any]]
+"""Starts a writer with a URL, the path of a journal and a seed."""
 
 
 @dataclass
@@ -102,10 +105,14 @@ def stored(memory: Memory) -> dict[str, str]:
             return found
 
 
-def kill_one(url: str, journal: Path, seed: int, rng: random.Random) -> None:
+def started(*arguments: str) -> AbstractContextManager[Any]:
+    """A writer in a process of its own, like a `subprocess.Popen`."""
+    return subprocess.Popen([sys.executable, "-m", "benchmarks.reliability.writer", *arguments], cwd=ROOT)
+
+
+def kill_one(url: str, journal: Path, seed: int, rng: random.Random, start: Start = started) -> None:
     """Start a writer, and kill it some moments after its first write, or at times while it is still opening."""
-    command = [sys.executable, "-m", "benchmarks.reliability.writer", url, str(journal), str(seed)]
-    with subprocess.Popen(command, cwd=ROOT) as writer:
+    with start(url, str(journal), str(seed)) as writer:
         if rng.random() < 0.15:
             time.sleep(rng.uniform(0.05, 0.6))
         else:
@@ -127,7 +134,9 @@ def look(url: str, expected: Expected) -> list[str]:
     return found
 
 
-def run(folder: Path, kills: int, seed: int, *, tick: Callable[[], Any] = lambda: None) -> Outcome:
+def run(
+    folder: Path, kills: int, seed: int, *, start: Start = started, tick: Callable[[], Any] = lambda: None
+) -> Outcome:
     """Kill `count` writers one after another, twenty of them on each file. Stops at the first failure."""
     rng, expected = random.Random(seed), Expected()
     failures: list[str] = []
@@ -137,7 +146,7 @@ def run(folder: Path, kills: int, seed: int, *, tick: Callable[[], Any] = lambda
         if number % KILLS_PER_FILE == 0:
             expected = Expected()
         journal = folder / f"journal-{number}"
-        kill_one(url, journal, seed * 1_000_000 + number, rng)
+        kill_one(url, journal, seed * 1_000_000 + number, rng, start)
         acknowledged += expected.read(journal)
         failures += [f"kill {number}: {wrong}" for wrong in look(url, expected)]
         applied += bool(expected.pending)

@@ -3,41 +3,33 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from time import sleep
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from tests.processes import Script
 
 from memwell.registry import open_index, open_log
 from memwell.testing import run
 from memwell.testing.services import Service
-
-AGENT = Path(__file__).parent / "agent.py"
 
 
 class Process:
     """An agent in a process of its own."""
 
     def __init__(self, *arguments: str) -> None:
-        self.popen = subprocess.Popen(
-            [sys.executable, str(AGENT), *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        self.popen = Script("from tests.distribution.agent import main; main()", *arguments)
 
     def begin(self, method: str, *arguments: Any) -> None:
         """Tell it, and do not wait."""
-        assert self.popen.stdin
         self.popen.stdin.write(json.dumps([method, arguments]) + "\n")
         self.popen.stdin.flush()
 
     def answer(self) -> Any:
         """What it says to the oldest thing it was told."""
-        assert self.popen.stdout
         line = self.popen.stdout.readline()
         assert line, "the process has died"
         return json.loads(line)
@@ -48,8 +40,6 @@ class Process:
 
     def end(self) -> int:
         """Close its input and wait for it."""
-        assert self.popen.stdin
-        assert self.popen.stdout
         self.popen.stdin.close()
         code = self.popen.wait(timeout=60)
         self.popen.stdout.close()

@@ -6,8 +6,6 @@ from __future__ import annotations
 import random
 import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +16,7 @@ from typing import Any
 
 import pytest
 from tests.followers.rig import Halting, Rig
+from tests.processes import Script
 
 from memwell.errors import Unavailable
 from memwell.followers import follower, lease
@@ -35,9 +34,8 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     rig.close()
 
 
-def script(code: str, rig: Rig, *arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", PREAMBLE + code, str(ROOT), rig.kind, str(rig.folder), *arguments]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def script(code: str, rig: Rig, *arguments: str) -> Script:
+    return Script(PREAMBLE + code, ROOT, rig.kind, rig.folder, *arguments)
 
 
 PREAMBLE = """
@@ -71,7 +69,6 @@ def test_a_process_killed_while_it_delivers_loses_nothing(rig: Rig, seed: int) -
     chance = random.Random(seed)
     for life in range(2):
         with script(WRITER, rig, f"life{life}n") as process:
-            assert process.stdout is not None
             for _ in range(chance.randrange(5, 40)):
                 assert process.stdout.readline()
             time.sleep(chance.random() * 0.02)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import random
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,6 +11,7 @@ from typing import Any
 
 import pytest
 from tests.followers.rig import Halting
+from tests.processes import Script
 
 from memwell.errors import Unavailable
 from memwell.followers.replay import LEASE, REFUSED, REPLAY, Replay
@@ -22,8 +20,6 @@ from memwell.registry import open_log, open_store
 from memwell.testing import run
 from memwell.testing.samples import ANYBODY, START, Clock, record
 from memwell.testing.stores import Harness
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -74,12 +70,10 @@ def test_a_process_killed_while_it_replays_loses_nothing_and_makes_nothing_twice
 ) -> None:
     inserts = [Insert(record=record(f"text {n}", id=f"r{n:02}"), named=True) for n in range(40)]
     recorded(store, log, *inserts, Update(scope=ANYBODY, id="r00", changes={"category": "x"}))
-    command = [sys.executable, "-c", KILLED, str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        assert process.stdout is not None
+    with Script(KILLED, tmp_path) as process:
         for _ in range(random.Random(seed).randrange(1, 35)):
             assert process.stdout.readline() == "writing\n"
-        process.send_signal(signal.SIGKILL)
+        process.kill()
     assert waiting(log)
     later = Clock(datetime.now(UTC))
     later.advance(minutes=2)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from tests.processes import Script
 
 from memwell.registry import open_index
 from memwell.testing import run
@@ -30,7 +29,8 @@ os.kill(os.getpid(), signal.SIGKILL)
 @pytest.mark.parametrize("scheme", ["qdrant-edge", "qdrant", "chroma"])
 def test_what_was_written_survives_the_death_of_the_process(tmp_path: Path, scheme: str) -> None:
     url = f"{scheme}:///{tmp_path}/index?dimension=8"
-    assert subprocess.run([sys.executable, "-c", WRITER, url], check=False).returncode == -9
+    with Script(WRITER, url) as process:
+        assert process.wait(60) == -9
     index = open_index(url)
     assert run(index, index.count()) == 99
     assert run(index, index.ids()) == sorted(f"p{n}" for n in range(100) if n != 7)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import multiprocessing
 import threading
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.processes import PROCESSES
 
 from memwell import (
     AsyncMemory,
@@ -297,9 +297,8 @@ def test_processes_write_one_chain_without_forks(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     url = f"sqlite:///{tmp_path}/audit.db" if kind == "sqlite" else request.getfixturevalue(f"{kind}_url")
-    context = multiprocessing.get_context("spawn")
-    start = context.Barrier(3)
-    workers = [context.Process(target=_write, args=(url, writer, start)) for writer in range(3)]
+    start = PROCESSES.Barrier(3)
+    workers = [PROCESSES.Process(target=_write, args=(url, writer, start)) for writer in range(3)]
     for worker in workers:
         worker.start()
     for worker in workers:

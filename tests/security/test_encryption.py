@@ -6,9 +6,6 @@ import copy
 import os
 import pickle
 import random
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.processes import Script
 
 from memwell import (
     ConfigError,
@@ -320,8 +318,7 @@ def test_two_processes_make_the_first_keys_at_once(tmp_path: Path) -> None:
     with Memory(path, embedder=None, encryption=Keyring(OLD)):
         pass
     start = str(time.time() + 1.5)
-    command = [sys.executable, "-c", WRITER, str(path), OLD]
-    writers = [subprocess.Popen([*command, name, start]) for name in ("a", "b", "c")]
+    writers = [Script(WRITER, path, OLD, name, start) for name in ("a", "b", "c")]
     assert [writer.wait(60) for writer in writers] == [0, 0, 0]
     with Memory(path, embedder=None, encryption=Keyring(OLD)) as memory:
         for tenant in map(str, range(20)):
@@ -348,13 +345,10 @@ def test_a_rotation_that_is_killed_is_finished_by_the_next(tmp_path: Path) -> No
     chance = random.Random(1)
     for _ in range(6):
         keys.insert(0, Keyring.generate())
-        process = subprocess.Popen([sys.executable, "-c", ROTATOR, str(path), *keys], stdout=subprocess.PIPE)
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(chance.random() * 0.05)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
+        with Script(ROTATOR, path, *keys) as process:
+            process.stdout.readline()
+            time.sleep(chance.random() * 0.05)
+            process.kill()
         with Memory(path, embedder=None, encryption=Keyring(*keys)) as memory:
             assert all(memory.get("a", tenant_id=str(tenant)).content == "tea" for tenant in range(60))
     with Memory(path, embedder=None, encryption=Keyring(*keys)) as memory:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.processes import PROCESSES
 
 from memwell import Erased, InvalidInput, Memory, NotFound, Receipt, Receipts, acting
 from memwell.errors import Unavailable
@@ -292,13 +292,13 @@ def _erase(url: str, ids: list[str], start: Any, found: Any) -> None:
 
 
 def test_two_processes_that_erase_the_same_leave_nothing_and_no_pending_receipt(tmp_path: Path) -> None:
-    url, context = f"sqlite:///{tmp_path}/a.db", multiprocessing.get_context("spawn")
+    url = f"sqlite:///{tmp_path}/a.db"
     ids = [f"m{number}" for number in range(8)]
     with Memory(url, embedder=None) as memory:
         for id in ids:
             memory.remember(f"{TEXT} {id}", user_id="ana", id=id)
-    start, found = context.Barrier(2), context.Queue()
-    workers = [context.Process(target=_erase, args=(url, ids, start, found)) for _ in range(2)]
+    start, found = PROCESSES.Barrier(2), PROCESSES.Queue()
+    workers = [PROCESSES.Process(target=_erase, args=(url, ids, start, found)) for _ in range(2)]
     for worker in workers:
         worker.start()
     answers = [found.get(timeout=60) for _ in range(2 * len(ids))]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -15,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.processes import Script
 from tests.wrappers.durable import DIMENSION, Durable, Suspending
 
 from memwell import AsyncMemory, ConfigError, Hit, Memory, NewMemory, NotSupported
@@ -162,13 +161,11 @@ memory.close()
 """
 
 
-def started(name: str, path: Path, index: Durable, count: int) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", WRITER, name, str(path), str(index.path), str(HERE), str(count)]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def started(name: str, path: Path, index: Durable, count: int) -> Script:
+    return Script(WRITER, name, path, index.path, HERE, count)
 
 
-def let_go(process: subprocess.Popen[str]) -> None:
-    assert process.stdin is not None
+def let_go(process: Script) -> None:
     process.stdin.write("go\n")
     process.stdin.flush()
 
@@ -176,7 +173,6 @@ def let_go(process: subprocess.Popen[str]) -> None:
 def test_two_processes_on_one_file_and_one_index_deliver_nothing_twice(path: Path, index: Durable) -> None:
     processes = [started(name, path, index, 60) for name in ("ann", "bob")]
     for process in processes:
-        assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
     for process in processes:
         let_go(process)
@@ -197,7 +193,6 @@ def test_a_killed_process_loses_nothing(path: Path, index: Durable, seed: int, m
     chance, known = random.Random(seed), set[str]()
     for life in range(3):
         with started(f"life{seed}{life}n", path, index, 400) as process:
-            assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
             let_go(process)
             for _ in range(chance.randrange(1, 60)):

@@ -5,12 +5,11 @@ from __future__ import annotations
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from tests.processes import Script
 
 from memwell import Hit, Memory, NewMemory
 from memwell.testing.memory import Words
@@ -39,13 +38,9 @@ for number in range(10_000):
 def test_a_process_killed_again_and_again_loses_nothing(tmp_path: Path, scheme: str) -> None:
     place = tmp_path / f"index-{scheme}"
     index, chance = f"{scheme}:///{place}?dimension=64", random.Random(scheme)
-    command = [sys.executable, "-c", WRITER]
     reported = 0
     for life in range(3):
-        with subprocess.Popen(
-            [*command, f"life{life}n", str(tmp_path / "memory.db"), index], stdout=subprocess.PIPE, text=True
-        ) as process:
-            assert process.stdout is not None
+        with Script(WRITER, f"life{life}n", tmp_path / "memory.db", index) as process:
             for _ in range(chance.randrange(5, 40)):
                 reported += bool(process.stdout.readline())
             time.sleep(chance.random() * 0.02)

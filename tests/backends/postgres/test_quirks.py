@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
-import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +11,7 @@ from typing import Any
 import numpy as np
 import psycopg
 import pytest
+from tests.processes import Script
 
 from memwell.backends.postgres import Component, Database, Settings, translate
 from memwell.backends.postgres.store import COMPONENTS, PostgresStore, batches
@@ -324,15 +323,14 @@ async def main():
 """
 
 
-def started(url: str, script: str, name: str = "") -> subprocess.Popen[str]:
-    text = f"{HEAD}{script}\nasyncio.run(main())"
-    return subprocess.Popen([sys.executable, "-c", text, url, name], stdout=subprocess.PIPE, text=True)
+def started(url: str, script: str, name: str = "") -> Script:
+    return Script(f"{HEAD}{script}\nasyncio.run(main())", url, name)
 
 
 def together(url: str, script: str, count: int = 4) -> list[str]:
     """What several processes say that run the same at once."""
     running = [started(url, script, str(number)) for number in range(count)]
-    said = [process.communicate()[0] for process in running]
+    said = [process.communicate() for process in running]
     assert [process.returncode for process in running] == [0] * count
     return said
 
@@ -407,13 +405,11 @@ async def work(store):
         print(number, flush=True)
 """
     process = started(postgres_url, script)
-    assert process.stdout is not None
     for _ in range(30):
         process.stdout.readline()
     process.kill()
     acknowledged = 30 + len(process.stdout.read().splitlines())
     process.wait()
-    process.stdout.close()
     found = using(postgres_url, lambda store: store.scan(ANYBODY, now=START, limit=10_000))
     names = {r.id for r in found}
     assert {f"{part}{n}" for part in "ab" for n in range(acknowledged)} <= names

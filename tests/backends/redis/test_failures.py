@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +13,7 @@ from typing import Literal
 import pytest
 from benchmarks.reliability.crash import Expected
 from tests.backends.redis.proxy import Proxy
+from tests.processes import Script
 
 from memwell import Memory
 from memwell.backends.redis.store import commit
@@ -29,7 +28,11 @@ from memwell.testing.services.redis_topologies import WatchedRedis, call
 from memwell.testing.stores._harness import Harness
 from memwell.types import Scope
 
-ROOT = Path(__file__).parents[3]
+WRITER = """
+import sys
+from benchmarks.reliability.writer import run
+run(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+"""
 
 
 @pytest.fixture
@@ -131,13 +134,10 @@ def test_a_killed_client_leaves_each_of_its_writes_whole_or_not_at_all(
     redis_url: str, tmp_path: Path, opened: list[Store]
 ) -> None:
     with Memory(redis_url, embedder=None) as memory:
-        for seed in range(5):
+        for seed in range(3):
             journal = tmp_path / f"{seed}.jsonl"
-            writer = subprocess.Popen(
-                [sys.executable, "-m", "benchmarks.reliability.writer", redis_url, str(journal), str(seed)],
-                cwd=ROOT,
-            )
-            while not journal.exists() or journal.read_bytes().count(b"done") < 10 + 7 * seed:
+            writer = Script(WRITER, redis_url, journal, seed)
+            while not journal.exists() or journal.read_bytes().count(b"done") < 10 + 10 * seed:
                 assert writer.poll() is None
                 time.sleep(0.005)
             os.kill(writer.pid, signal.SIGKILL)
@@ -164,7 +164,7 @@ def test_processes_that_write_at_once_lose_nothing_and_count_every_duplicate(red
         "        if n % 3 == 0:\n"
         "            memory.forget(f'{name}-{n}')\n"
     )
-    writers = [subprocess.Popen([sys.executable, "-c", script, redis_url, f"p{n}"]) for n in range(4)]
+    writers = [Script(script, redis_url, f"p{n}") for n in range(4)]
     assert [writer.wait() for writer in writers] == [0] * 4
     with Memory(redis_url, embedder="hashing") as memory:
         (shared,) = memory.list(where={"content": "what everybody says"}).records

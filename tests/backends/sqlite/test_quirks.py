@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.processes import Script
 
 from memwell import Memory, NewMemory
 from memwell.errors import BackendError, ConfigError, Corrupt, MemwellError, NotSupported
@@ -367,18 +368,13 @@ WRITER = """
 
 
 def test_processes_that_write_at_once_lose_nothing(path: Path) -> None:
-    command = [sys.executable, "-c", textwrap.dedent(WRITER), str(path)]
-    running = [
-        subprocess.Popen([*command, name], stderr=subprocess.PIPE, text=True)
-        for name in ("ann", "bob", "cat")
-    ]
+    running = [Script(textwrap.dedent(WRITER), path, name) for name in ("ann", "bob", "cat")]
     with Memory(f"sqlite:///{path}", embedder="hashing:?dimension=32") as memory:
         while any(process.poll() is None for process in running):
             seen = memory.count()
             assert len(memory.recall("apple", limit=200)) >= min(seen, 1)
         for process in running:
-            _, errors = process.communicate()
-            assert process.returncode == 0, errors
+            assert process.wait() == 0
         assert memory.count() == 180
         assert len(memory.recall("apple", user_id="bob", limit=100)) == 60
         assert memory.count(where={"version": 2}) == 18
@@ -460,17 +456,14 @@ ENDLESS = """
 
 @pytest.mark.parametrize("mode", ["caller", "loop"])
 def test_ctrl_c_in_a_long_batch_leaves_the_file_sound_and_the_memory_usable(path: Path, mode: str) -> None:
-    command = [sys.executable, "-c", textwrap.dedent(ENDLESS), str(path), mode]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
+    process = Script(textwrap.dedent(ENDLESS), path, mode)
     assert process.stdout.readline().strip() == "ready"
     with open_memory(path) as memory:
         deadline = time.monotonic() + 60
         while memory.count() < 1000 and time.monotonic() < deadline:
             pass
     process.send_signal(signal.SIGINT)
-    out, errors = process.communicate(timeout=60)
-    assert out.strip() == "clean", errors
+    assert process.communicate(timeout=60).strip() == "clean"
     with open_memory(path) as memory:
         assert memory.count() % 500 == 1
         assert memory.get("after").content == "after the interrupt"
