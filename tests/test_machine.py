@@ -30,16 +30,16 @@ def files(folder: Path, kind: Opening = Memory) -> tuple[Opening, Opening]:
 
 def test_a_sqlite_file_does_what_the_model_does(tmp_path: Path) -> None:
     fresh, again = files(tmp_path)
-    check_memory(fresh, again=again)
+    check_memory(fresh, again=again, examples=25)
 
 
 def test_sqlite_in_memory_does_what_the_model_does() -> None:
-    check_memory(lambda **options: Memory("sqlite://", **options))
+    check_memory(lambda **options: Memory("sqlite://", **options), examples=15)
 
 
 def test_a_memory_on_a_background_loop_does_what_the_model_does(tmp_path: Path) -> None:
     fresh, again = files(tmp_path, lambda *a, **o: OnALoop(AsyncMemory(*a, **o)))
-    check_memory(fresh, again=again, examples=15)
+    check_memory(fresh, again=again, examples=8)
 
 
 def test_the_machine_notices_a_fault() -> None:

@@ -117,7 +117,7 @@ class TestMemory(MemoryConformance):
 def test_random_operations_give_what_the_model_gives() -> None:
     check_memory(
         functools.partial(Memory, "memory://", encryption=Keyring(KEY)),
-        examples=15,
+        examples=10,
         shrink=False,
         avoids=lambda where: "$contains" in str(where) and "content" in str(where),
     )

@@ -46,7 +46,7 @@ class TestStacked(MemoryConformance):
 
 
 def test_random_operations_give_what_the_model_gives() -> None:
-    check_memory(lambda **options: Stacked("memory://", **options), examples=15, shrink=False)
+    check_memory(lambda **options: Stacked("memory://", **options), examples=10, shrink=False)
 
 
 def test_so_they_do_off_the_event_loop() -> None:
@@ -56,4 +56,4 @@ def test_so_they_do_off_the_event_loop() -> None:
         stores.append(stack("memory://"))
         return OnALoop(AsyncMemory(stores[-1], **options))
 
-    check_memory(opening, examples=4, shrink=False)
+    check_memory(opening, examples=3, shrink=False)

@@ -14,8 +14,8 @@ from memwell_folder import FolderStore
 
 
 class TestFolderStore(StoreConformance):
-    many = 2_000  # a file for each, and a search reads them all
-    plenty = 1_050
+    many = 500  # a file for each, and a search reads them all
+    plenty = 300
 
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[FolderStore]:

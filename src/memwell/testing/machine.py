@@ -9,6 +9,7 @@ compares every result and every error with the model's, field by field.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass, replace
@@ -375,8 +376,9 @@ def check_memory(
 
     `opening(embedder=…, clock=…)` gives a new, empty memory (`Memory`, or anything with its methods). `again`,
     with the same arguments, opens the latest of them once more after it was closed; give it where memories
-    last. `shrink=False` stops at the first difference, whatever its length. `avoids(where)`
-    says which filters the memory does not support.
+    last. `examples` is how many sequences are run; the environment variable MEMWELL_EXAMPLES overrides it.
+    `shrink=False` stops at the first difference, whatever its length. `avoids(where)` says which filters the
+    memory does not support.
     """
     machine = type(
         "Machine",
@@ -388,8 +390,8 @@ def check_memory(
         },
     )
     chosen = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-    if examples is not None:
-        chosen = settings(chosen, max_examples=examples)
+    if wanted := int(os.environ.get("MEMWELL_EXAMPLES", 0)) or examples:
+        chosen = settings(chosen, max_examples=wanted)
     if not shrink:
         chosen = settings(chosen, phases=[Phase.generate], database=None)
     run_state_machine_as_test(machine, settings=chosen)

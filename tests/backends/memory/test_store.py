@@ -14,7 +14,8 @@ from memwell.testing.stores import StoreConformance
 
 
 class TestMemoryStore(StoreConformance):
-    many = 20_000
+    many = 5_000
+    plenty = 1_050
 
     @pytest.fixture
     def store(self) -> Iterator[Store]:

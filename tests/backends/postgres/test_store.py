@@ -43,9 +43,11 @@ class TestMemory(MemoryConformance):
 
 
 @pytest.mark.parametrize(
-    "kind", [Memory, lambda *a, **o: OnALoop(AsyncMemory(*a, **o))], ids=["sync", "async"]
+    ("kind", "examples"),
+    [(Memory, 12), (lambda *a, **o: OnALoop(AsyncMemory(*a, **o)), 5)],
+    ids=["sync", "async"],
 )
-def test_it_does_what_the_model_does(postgres_url: str, kind: Opening) -> None:
+def test_it_does_what_the_model_does(postgres_url: str, kind: Opening, examples: int) -> None:
     numbers = itertools.count()
     last: list[str] = []
 
@@ -54,7 +56,7 @@ def test_it_does_what_the_model_does(postgres_url: str, kind: Opening) -> None:
         return kind(last[0], **options)
 
     try:
-        check_memory(fresh, again=lambda **options: kind(last[0], **options), examples=25)
+        check_memory(fresh, again=lambda **options: kind(last[0], **options), examples=examples)
     finally:
         drop(postgres_url, range(next(numbers)))
 

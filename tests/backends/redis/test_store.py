@@ -47,9 +47,9 @@ def stores(redis: Service, kind: Opening) -> tuple[Opening, Opening]:
 
 def test_it_does_what_the_model_does(redis: Service) -> None:
     fresh, again = stores(redis, Memory)
-    check_memory(fresh, again=again)
+    check_memory(fresh, again=again, examples=15)
 
 
 def test_beside_an_event_loop_it_does_what_the_model_does(redis: Service) -> None:
     fresh, again = stores(redis, lambda *a, **o: OnALoop(AsyncMemory(*a, **o)))
-    check_memory(fresh, again=again, examples=10)
+    check_memory(fresh, again=again, examples=5)

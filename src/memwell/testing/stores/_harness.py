@@ -268,6 +268,8 @@ class StoreSuite:
 
     owners: tuple[str, ...] = ("tenant_id", "user_id", "agent_id", "session_id", "namespace")
     """The parts of a scope in which records may differ; fewer for a store that is confined to one namespace."""
+    plenty: int = 10_050
+    """Records that the largest call writes, lists or deletes."""
 
     def owner(self, **names: str) -> Scope:
         """A scope of those names that are among the `owners`."""

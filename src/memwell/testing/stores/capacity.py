@@ -15,9 +15,6 @@ __all__ = ["Capacity"]
 class Capacity(StoreSuite):
     """Part of `StoreConformance`."""
 
-    plenty: int = 10_050
-    """Records that one call writes, lists or deletes."""
-
     def test_pages_counts_and_batches_may_be_large(self, harness: Harness) -> None:
         ids = [f"r{number:05}" for number in range(self.plenty)]
         harness.write(*(harness.insertion(f"text {id}", id, category="c", ttl=60) for id in ids))

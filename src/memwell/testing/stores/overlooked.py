@@ -88,7 +88,7 @@ class Overlooked(StoreSuite):
             assert harness.walk(2, where=where, order=order, descending=True) == chosen[::-1]
 
     def test_recalls_of_many_records_are_counted_one_by_one(self, harness: Harness) -> None:
-        ids = [f"r{number:04}" for number in range(1_100)]
+        ids = [f"r{number:04}" for number in range(min(1_100, self.plenty))]
         harness.write(*(harness.insertion(f"text {id}", id) for id in ids))
         noted = {id: (n % 7 + 1, START + timedelta(microseconds=n)) for n, id in enumerate(ids)}
         harness.write(Touch(tenant_id="default", accesses=noted | {"missing": (1, START)}))
