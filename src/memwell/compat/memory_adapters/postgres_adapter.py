@@ -26,8 +26,7 @@ __all__ = ["PostgresMemoryAdapter"]
 _ALIVE: Final = "(expires_at IS NULL OR expires_at > clock_timestamp())"
 _RECORD: Final = """INSERT INTO flow_run_history (flow_id, run_id, data)
 VALUES (%(flow_id)s, %(run_id)s, %(data)s::jsonb)"""
-_RUNS: Final = """SELECT flow_id, run_id, data::text AS data, created_at, updated_at FROM flow_run_history
-WHERE flow_id = %(flow_id)s AND (%(run_id)s::text IS NULL OR run_id = %(run_id)s) ORDER BY id DESC LIMIT %(limit)s"""
+_RUNS: Final = "SELECT flow_id, run_id, data::text AS data, created_at, updated_at FROM flow_run_history"
 _OUTPUT: Final = """INSERT INTO task_outputs (task_id, output, metadata)
 VALUES (%(task_id)s, %(output)s::jsonb, %(metadata)s::jsonb)
 ON CONFLICT (task_id) DO UPDATE SET output = excluded.output, metadata = excluded.metadata"""
@@ -35,9 +34,7 @@ _OUTPUTS: Final = """SELECT task_id, output::text AS output, metadata::text AS m
 FROM task_outputs WHERE task_id = %(task_id)s"""
 _AUDIT: Final = """INSERT INTO audit_log (entity_type, entity_id, action, data)
 VALUES (%(entity_type)s, %(entity_id)s, %(action)s, %(data)s::jsonb)"""
-_ENTRIES: Final = """SELECT entity_type, entity_id, action, data::text AS data, created_at FROM audit_log
-WHERE (%(entity_type)s::text IS NULL OR entity_type = %(entity_type)s)
-  AND (%(entity_id)s::text IS NULL OR entity_id = %(entity_id)s) ORDER BY id DESC LIMIT %(limit)s"""
+_ENTRIES: Final = "SELECT entity_type, entity_id, action, data::text AS data, created_at FROM audit_log"
 _SET: Final = "SELECT set_memory_context(%(context_id)s, %(data)s::jsonb, %(ttl)s::double precision)"
 _GET: Final = f"""SELECT context_data::text AS data, created_at, context_id FROM memory_context
 WHERE context_id = %(context_id)s AND {_ALIVE}"""
@@ -49,7 +46,9 @@ _CLEAR: Final = f"DELETE FROM memory_context WHERE context_id = %(context_id)s R
 _KEYS: Final = f'SELECT context_id FROM memory_context WHERE {_ALIVE} ORDER BY context_id COLLATE "C"'
 _ABOUT: Final = """SELECT current_database()::text AS database, current_setting('server_version') AS version,
   (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()) AS active_connections"""
-_COUNTS: Final = "SELECT " + ", ".join(f"(SELECT count(*) FROM {table}) AS {table}" for table in TABLES)
+_COUNTS: Final = """SELECT name, coalesce(sum(greatest(c.reltuples, 0)), 0)::bigint AS rows
+FROM unnest(%(tables)s::text[]) AS t (name) JOIN pg_class c ON c.relkind = 'r' AND (c.oid = to_regclass(t.name)
+  OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass(t.name))) GROUP BY name"""
 
 
 class PostgresMemoryAdapter(ContextAdapter, HistoryAdapter):
@@ -88,9 +87,9 @@ class PostgresMemoryAdapter(ContextAdapter, HistoryAdapter):
         return {"host": host, "schema": self._settings.schema, **about}
 
     def stats(self) -> Json:
-        """`active_connections` to the database, and the rows of each table."""
-        [rows] = self.tables.records(_COUNTS, {})
-        return {"active_connections": self.health()["active_connections"], "rows": rows}
+        """`active_connections` to the database, and the `estimated_rows` of each table as of its last ANALYZE."""
+        rows: dict[str, int] = dict(self.tables.read(_COUNTS, {"tables": list(TABLES)}))
+        return {"active_connections": self.health()["active_connections"], "estimated_rows": rows}
 
     def write_flow_run_history(self, flow_id: str, run_id: str, data: Mapping[str, Any]) -> None:
         """See `HistoryAdapter.write_flow_run_history`."""
@@ -101,8 +100,8 @@ class PostgresMemoryAdapter(ContextAdapter, HistoryAdapter):
 
     def read_flow_run_history(self, flow_id: str, run_id: str | None, limit: int) -> list[Json]:
         """See `HistoryAdapter.read_flow_run_history`."""
-        values = {"flow_id": checked_id("flow_id", flow_id), "run_id": run_id, "limit": _limit(limit)}
-        return [_shape(row) for row in self.tables.records(_RUNS, values)]
+        asked = {"flow_id": checked_id("flow_id", flow_id), "run_id": run_id}
+        return self._newest(_RUNS, asked, limit)
 
     def write_task_output(
         self, task_id: str, output: Mapping[str, Any], metadata: Mapping[str, Any] | None
@@ -134,8 +133,7 @@ class PostgresMemoryAdapter(ContextAdapter, HistoryAdapter):
 
     def read_audit_log(self, entity_type: str | None, entity_id: str | None, limit: int) -> list[Json]:
         """See `HistoryAdapter.read_audit_log`."""
-        values = {"entity_type": entity_type, "entity_id": entity_id, "limit": _limit(limit)}
-        return [_shape(row) for row in self.tables.records(_ENTRIES, values)]
+        return self._newest(_ENTRIES, {"entity_type": entity_type, "entity_id": entity_id}, limit)
 
     def set_context(self, context_id: str, context_data: Mapping[str, Any], ttl: float | None) -> None:
         """See `ContextAdapter.set_context`."""
@@ -173,6 +171,13 @@ class PostgresMemoryAdapter(ContextAdapter, HistoryAdapter):
             if self._locks is None:
                 self._locks = PostgresKeyValue(self._settings)
             return lock_sync(self._locks, lock_name, ttl=timeout, wait=blocking_timeout)
+
+    def _newest(self, query: str, asked: Mapping[str, str | None], limit: int) -> list[Json]:
+        """The newest rows whose columns have the values that are not `None`."""
+        given = {name: value for name, value in asked.items() if value is not None}
+        where = " AND ".join(f"{name} = %({name})s" for name in given) or "true"
+        statement = f"{query} WHERE {where} ORDER BY id DESC LIMIT %(limit)s"
+        return [_shape(row) for row in self.tables.records(statement, {**given, "limit": _limit(limit)})]
 
 
 _DOCUMENTS: Final = ("data", "output", "metadata", "event")

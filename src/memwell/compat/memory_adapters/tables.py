@@ -26,6 +26,7 @@ TABLES: Final = (
 _MISSING: Final = (
     "SELECT count(*) FROM unnest(%(tables)s::text[]) AS t (name) WHERE to_regclass(name) IS NULL"
 )
+_SCHEMA: Final = "SELECT 1 FROM pg_namespace WHERE nspname = %(schema)s"
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtext('memwell.compat.memory_adapters'))"
 
 
@@ -99,7 +100,8 @@ class Tables:
                     part="postgres",
                 )
             await connection.execute(_LOCK)
-            await connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{self.settings.schema}"'.encode())
+            if not await _rows(connection, _SCHEMA, {"schema": self.settings.schema}):
+                await connection.execute(f'CREATE SCHEMA "{self.settings.schema}"'.encode())
             if await _missing(connection):
                 for script in scripts():
                     await connection.execute(script.read_bytes())

@@ -60,8 +60,9 @@ BEGIN
     FOREACH table_name IN ARRAY ARRAY['flow_run_history', 'task_outputs', 'audit_log', 'memory_context',
         'memory_events', 'vector_embeddings'] LOOP
         EXECUTE format('SELECT count(*) FROM %I', table_name) INTO row_count;
-        SELECT sum(pg_table_size(t.relid)), sum(pg_indexes_size(t.relid)) INTO table_bytes, index_bytes
-        FROM pg_partition_tree(to_regclass(table_name)) AS t WHERE t.isleaf;
+        SELECT sum(pg_table_size(t.id)), sum(pg_indexes_size(t.id)) INTO table_bytes, index_bytes
+        FROM (SELECT to_regclass(table_name) AS id UNION ALL
+            SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass(table_name)) AS t;
         RETURN NEXT;
     END LOOP;
 END $$;
