@@ -16,7 +16,7 @@ from tests.indexes.wire.base import serving
 from tests.indexes.wire.pinecone import KEY, PineconeWire
 from tests.processes import PROCESSES
 
-from memwell import ConfigError, Conflict, EmbeddingError, InvalidInput, Unavailable, _bridge
+from memwell import ConfigError, Conflict, EmbeddingError, InvalidInput, Runs, Unavailable, _bridge
 from memwell.compat.memory_adapters import api as module
 from memwell.compat.memory_adapters.adapter import EmbeddedMemoryAdapter, RedisMemoryAdapter
 from memwell.compat.memory_adapters.api import MemoryAPI
@@ -227,7 +227,24 @@ def test_embeddings_in_a_file_are_there_for_the_next_process(tmp_path: Path) -> 
         with MemoryAPI(vector_config={"dimension": 3}, path=tmp_path / "agents.db") as api:
             found = api.query_embeddings([1, 0, 0])
             api.index_embedding("a", [1, 0, 0], {"kind": "doc"})
+            api.write_task_output("task", {"ok": True})
     assert [(doc["id"], doc["metadata"]) for doc in found] == [("a", {"kind": "doc"})]
+    with Runs(tmp_path / "agents.db") as runs:  # plain memwell over the same file
+        output = runs.get_output("task")
+        assert output is not None
+        assert output.output == {"ok": True}
+
+
+def test_a_file_serves_two_at_once_and_its_index_the_first_that_uses_it(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"vector_config": {"dimension": 3}, "path": tmp_path / "agents.db"}
+    with MemoryAPI(**options) as first, MemoryAPI(**options) as second:
+        assert first.index_embedding("a", [1, 0, 0])
+        assert second.connect() is True
+        assert second.set_context("user", {"step": 1})
+        assert first.get_context_keys() == ["user"]
+        assert second.get_memory_stats()["adapters"]["vector"]["total_embeddings"] is None
+        with pytest.raises(ConfigError, match="open"):
+            second.index_embedding("b", [0, 1, 0])
 
 
 @pytest.fixture

@@ -77,8 +77,9 @@ class VectorMemoryAdapter(EmbeddingAdapter):
             return self._opened
 
     def connect(self) -> None:
-        """See `BaseMemoryAdapter.connect`."""
-        self.embeddings.ping()
+        """See `BaseMemoryAdapter.connect`. An index in a file is opened at its first use: only one process can."""
+        if not self._resting:
+            self.embeddings.ping()
 
     def disconnect(self) -> None:
         """See `BaseMemoryAdapter.disconnect`. An index in a file is saved."""
@@ -94,8 +95,9 @@ class VectorMemoryAdapter(EmbeddingAdapter):
         return {"backend": self.backend, **{name: self.config[name] for name in names}}
 
     def stats(self) -> Json:
-        """`total_embeddings` of the namespace, and its dimension."""
-        return {"total_embeddings": self.embeddings.count(), "dimension": self.config["dimension"]}
+        """`total_embeddings` of the namespace (`None`: it is in a file that is not open here), and its dimension."""
+        total = None if self._resting else self.embeddings.count()
+        return {"total_embeddings": total, "dimension": self.config["dimension"]}
 
     def index_embedding(
         self, id: str, embedding: Sequence[float], metadata: Mapping[str, Any] | None
@@ -116,6 +118,11 @@ class VectorMemoryAdapter(EmbeddingAdapter):
     def delete_embedding(self, id: str) -> bool:
         """See `EmbeddingAdapter.delete_embedding`."""
         return self.embeddings.remove(checked_id("id", id))
+
+    @property
+    def _resting(self) -> bool:
+        """Whether it is an index in a file that is not open here."""
+        return self._opened is None and self._path is not None and self.backend in LOCAL
 
     def _check(self) -> None:
         config, names = self.config, {*known("indexes"), "placeholder", TABLE}
