@@ -130,12 +130,7 @@ def test_damaged_clusters_say_what_to_do_and_are_erased_all_the_same(tmp_path: P
     with noted(Memory(file, embedder=Words())) as memory:
         memory.rebuild_clusters()
     with sqlite3.connect(file) as connection:
-        (table,) = {
-            name
-            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-            if {"stream", "data"} <= {row[1] for row in connection.execute(f"PRAGMA table_info({name})")}
-        }
-        assert connection.execute(f"UPDATE {table} SET data = 'x'").rowcount == 1
+        assert connection.execute("UPDATE memwell_log_item SET data = x'00'").rowcount == 1
     connection.close()
     with Memory(file, embedder=Words()) as memory:
         with pytest.raises(Corrupt, match="rebuild_clusters"):
@@ -245,6 +240,16 @@ def test_a_summary_of_a_cluster(opened: Opened) -> None:
         memory.summarise(["rent", "boat"])
     with pytest.raises(NotFound):
         memory.scoped(user_id="bob").summarise(["boat"])
+
+
+def test_the_receipt_of_a_source_names_the_summary_that_quotes_it(tmp_path: Path) -> None:
+    with noted(Memory(tmp_path / "clusters.db", embedder=None)) as memory:
+        (summary,) = memory.summarise(["walk", "boat"], user_id="ana")
+        receipt = memory.erase("walk", reason="asked to", user_id="ana")
+        (trace,) = [trace for trace in receipt.remaining if trace.place == "summaries"]
+        assert summary.id in trace.detail
+        both = memory.erase(["boat", summary.id], reason="asked to", user_id="ana")
+        assert "summaries" not in {trace.place for trace in both.traces}
 
 
 @pytest.mark.parametrize(

@@ -161,6 +161,8 @@ class _Erasure:
     gone: list[str] = field(default_factory=list)
     owners: set[tuple[str, str | None]] = field(default_factory=set)
     """Tenants and users of what was removed."""
+    summaries: set[str] = field(default_factory=set)
+    """Ids of the memories that say in short what was removed."""
 
     async def run(self) -> Receipt:
         """Write the journal, remove, read back, sign."""
@@ -202,6 +204,7 @@ class _Erasure:
         self._remember(contents)
         await self._discard(contents)
         await self._leave_clusters(meant)
+        await self._note_summaries(meant)
         self.engine.recalled.drop(record.id for record in meant)
         operation = Delete(scope=scope, ids=tuple(record.id for record in meant), where=self.where)
         self.gone += (await self.engine.write([operation], now=self.engine.clock()))[0]
@@ -222,6 +225,14 @@ class _Erasure:
         for owner in owners:
             await stored_clusters.discard(log, owner, [record.id for record in records])
         self.owners |= owners
+
+    async def _note_summaries(self, records: Sequence[Record]) -> None:
+        """Note what was derived from the memories, while links lead there."""
+        store = self.engine.store
+        if store.capabilities.links:
+            tenant = Scope(tenant_id=self.pending.receipt.scope.tenant_id)
+            links = await store.links(tenant, [record.id for record in records], incoming=True)
+            self.summaries |= {source for source, link in links if link.kind == "derived_from"}
 
     def _remember(self, contents: Sequence[str]) -> None:
         self.unknown |= len(self.texts) + len(contents) > _REMEMBERED
@@ -251,6 +262,7 @@ class _Erasure:
             found.append(await self._searched())
         found += await self._cached()
         found += await self._clustered(ids)
+        found += self._quoted(ids)
         if self.pending.audit:
             found += await self._redacted(ids)
         return found
@@ -298,6 +310,14 @@ class _Erasure:
             detail = "built again meanwhile, and named there until rebuild_clusters is called again"
             return [Trace(place="clusters", state="returned", detail=detail)]
         return [Trace(place="clusters", state="gone")]
+
+    def _quoted(self, ids: Sequence[str]) -> list[Trace]:
+        """The memories that were made from what was removed, and still quote it."""
+        left = sorted(self.summaries - set(ids))
+        if not left:
+            return []
+        detail = f"made from it, and to be erased by themselves: {', '.join(left[:20])}"
+        return [Trace(place="summaries", state="remains", detail=detail)]
 
     async def _redacted(self, ids: Sequence[str]) -> list[Trace]:
         receipt, audit = self.pending.receipt, self.engine.proof.audit

@@ -42,7 +42,8 @@ _FORMS: Final = re.compile(
     | (?P<handle>(?<![\w@#&/])[@#][^\W\d_]\w+)""",
     re.VERBOSE,
 )
-_MAY_HAVE_FORM: Final = re.compile(r"[@$€£¥₹#\d]|www\.|https?:")
+_MAY_HAVE_FORM: Final = re.compile(r"[@$€£¥₹#_/\d]|www\.|::|[a-z][A-Z]")
+_CHUNK: Final = re.compile(r"\S+")
 _DATE: Final = re.compile(r"(?:19|20)\d\d-\d\d?-\d\d?|\d\d?[/.-]\d\d?[/.-]\d{2,4}")
 _CODE: Final = re.compile(
     r"(?=.*[^\W\d_])(?=.*\d)(?!\d+[^\W\d_]{1,4}$)[\w@#][\w.,/\\:@#+~=-]{2,}"  # letters and digits, but no measure
@@ -83,6 +84,7 @@ _MOVING: Final = frozenset(
     tickets ticket bus ferry visit""".split()
 )
 _JAPANESE: Final = re.compile(r"([一-鿿゠-ヿ]{1,6})(?:さん|様|先生|ちゃん|くん)")
+_fold = lru_cache(50_000)(fold)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,12 +135,15 @@ def _formed(text: str) -> Iterator[_Found]:
 
 def _codes(text: str, start: int, end: int) -> Iterator[_Found]:
     """Identifiers between two places of a text."""
-    for match in re.finditer(r"\S+", text[start:end]):
-        code = match[0].strip(_STRIP)
+    for match in _CHUNK.finditer(text, start, end):
+        chunk = match[0]
+        if chunk.isalpha() and (chunk.islower() or chunk.istitle()):
+            continue
+        code = chunk.strip(_STRIP)
         if len(code) < 3 or len(code) > 100 or not _CODE.fullmatch(code) or _DATE.fullmatch(code):
             continue
         if kind_of(code, STOP_WORDS) is ChunkKind.CODE:
-            at = start + match.start() + match[0].find(code)
+            at = match.start() + chunk.find(code)
             yield _Found(at, at + len(code), Entity(text=code, kind="identifier"))
 
 
@@ -172,7 +177,7 @@ def _run(text: str, words: list[re.Match[str]], high: list[bool], at: int) -> in
         between = text[words[end - 1].end() : words[end].start()]
         if between not in (" ", ". ") or words[end - 1][0].endswith(("'s", "’s")):
             break
-        if between == ". " and fold(words[end - 1][0]) not in _TITLES and len(words[end - 1][0]) > 1:
+        if between == ". " and _fold(words[end - 1][0]) not in _TITLES and len(words[end - 1][0]) > 1:
             break
         if high[end]:
             end += 1
@@ -199,8 +204,8 @@ def _of_run(
         end -= 1
     if at == end:
         return
-    before = fold(words[at - 1][0]) if at and not _begins_sentence(text, words[at].start()) else ""
-    titled = before in _TITLES or fold(words[at][0]) in _TITLES
+    before = _fold(words[at - 1][0]) if at and not _begins_sentence(text, words[at].start()) else ""
+    titled = before in _TITLES or _fold(words[at][0]) in _TITLES
     following = words[end][0] if end < len(words) else ""
     last = words[end - 1][0]
     if end - at == 1:
@@ -217,7 +222,7 @@ def _of_run(
 
 
 def _kind(words: list[re.Match[str]], at: int, end: int, before: str) -> EntityKind:
-    parts = [fold(word[0]) for word in words[at:end]]
+    parts = [_fold(word[0]) for word in words[at:end]]
     if parts[-1] in _ORGANISATIONS or (len(parts) > 1 and not _ORGANISATIONS.isdisjoint(parts)):
         return "organisation"
     if len(parts) > 1 and (parts[-1] in _PLACES or parts[0] in _PLACES):
@@ -239,10 +244,10 @@ def _no_names(spoken: tuple[tuple[str, str], ...], ordinary: frozenset[str]) -> 
     """Folded words that are no names in these languages."""
     calendar = [words for table in (MONTHS, WEEKDAYS) for words in table.values()]
     words = " ".join([*calendar, *english_dates.TRIGGERS]).replace("/", " ").split()
-    return frozenset({*map(fold, words), *stop_words(dict(spoken)), *ordinary, *COMMON, *LABELS})
+    return frozenset({*map(_fold, words), *stop_words(dict(spoken)), *ordinary, *COMMON, *LABELS})
 
 
 def _is_ordinary(word: str, stop: frozenset[str]) -> bool:
     """Whether a capitalised word is no name: one without a topic, a common one, one of the calendar."""
-    folded = fold(word)
+    folded = _fold(word)
     return folded in stop or folded.removesuffix("'s") in stop or len(folded) == 1
