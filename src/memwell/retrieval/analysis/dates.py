@@ -11,6 +11,7 @@ from memwell.ports.store.search import Interval
 from memwell.retrieval.analysis import english_dates, foreign_dates
 from memwell.retrieval.analysis.calendar_words import MONTHS, WEEKDAYS
 from memwell.retrieval.analysis.days import Mention, on_calendar
+from memwell.retrieval.analysis.languages import script_of
 from memwell.retrieval.analysis.scanning import pieces_of
 from memwell.retrieval.analysis.stemmers import stemmer
 from memwell.retrieval.analysis.words import word_terms
@@ -125,11 +126,13 @@ def _telling() -> frozenset[str]:
 @cache
 def _stems() -> frozenset[str]:
     """What the analysis of a text may make of the words that a time has, in English and in the language of the word."""
-    triggers = foreign_dates.triggers()
-    found = {*word_terms(" ".join([*english_dates.TRIGGERS, *triggers])), *triggers}
+    found = set(foreign_dates.triggers())
+    for trigger in english_dates.TRIGGERS | found:
+        found.update(word_terms(trigger))
     named = foreign_dates.named_words()
     for code in MONTHS:
+        own = [*WEEKDAYS[code].replace("/", " ").split(), *MONTHS[code].replace("/", " ").split()]
+        script = script_of(own[0][0])
         stem = stemmer("no" if code == "nb" else code)
-        words = (*WEEKDAYS[code].replace("/", " ").split(), *MONTHS[code].replace("/", " ").split(), *named)
-        found.update(map(stem, words))
+        found.update(map(stem, own), (stem(word) for word in named if script_of(word[0]) == script))
     return frozenset(found)

@@ -88,8 +88,6 @@ _PATTERNS: dict[str, str] = {
 }
 _BY_DIGIT = ("iso", "ymd", "dots", "short", "dashes", "slash", "dmy")
 """The first patterns; they begin with a digit, so that they are not tried at words."""
-_NUMERIC = frozenset({"iso", "ymd", "dots", "short", "dashes", "slash", "year"})
-"""Patterns that need no trigger word, only a number."""
 _OF_MONTHS = frozenset({"dmy", "mdy", "my", "month"})
 """Patterns that need the name of a month."""
 
@@ -252,7 +250,7 @@ def mentions(low: str, text: str, pieces: Set[str]) -> Iterator[Mention]:
     if _QUALIFIERS.isdisjoint(seen):
         seen -= _QUALIFIED
     seen &= TRIGGERS
-    expression = _expression(words=bool(seen), months=not seen.isdisjoint(_MONTH_WORDS))
+    expression = _expression(months=not seen.isdisjoint(_MONTH_WORDS))
     for stretch in stretches(low, _places(low, seen), _MARGIN):
         for match in expression.finditer(low, *stretch):
             kind = match.lastgroup or ""
@@ -268,15 +266,14 @@ def _places(low: str, seen: Set[str]) -> Iterator[int]:
 
 
 @cache
-def _expression(*, words: bool, months: bool) -> re.Pattern[str]:
-    """One regular expression for all patterns, which are tried in the order of `_PATTERNS`: those of numbers, and those
-    of words, with and without names of months.
+def _expression(*, months: bool) -> re.Pattern[str]:
+    """One regular expression for all patterns, with or without those of months, which are tried in the order of
+    `_PATTERNS`.
     """
-    kinds = _PATTERNS.keys() - _OF_MONTHS if words else _NUMERIC
     patterns = {
         name: f"(?P<{name}>{pattern})"
         for name, pattern in _PATTERNS.items()
-        if name in kinds or (months and name in _OF_MONTHS)
+        if months or name not in _OF_MONTHS
     }
     digits = "|".join(patterns.pop(name) for name in _BY_DIGIT if name in patterns)
     return re.compile(f"{_BEGIN}(?:(?=\\d)(?:{digits})|{'|'.join(patterns.values())})")

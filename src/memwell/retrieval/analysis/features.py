@@ -20,10 +20,10 @@ from memwell.retrieval.analysis.text import (
     Query,
     analyze,
     fold,
+    is_role,
     is_speaker,
     question_share,
     split_actor,
-    without_role,
 )
 from memwell.sealed import analysed
 from memwell.types import Record
@@ -94,7 +94,7 @@ def describe(
     within a session, and no label (`Note:`, `Address:`).
     """
     prefix, body = split_actor(content)
-    terms = analyze(without_role(content))
+    terms = analyze(body if prefix and is_role(prefix) else content)
     before, times, after = readings(body, created_at, terms=terms)
     if times:
         terms += day_terms(times)

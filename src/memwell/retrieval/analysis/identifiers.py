@@ -37,6 +37,8 @@ _LONG_HEX = 12
 _HEX_HEADS = (6, 7, 8, 10, 12)
 """Lengths at which the beginning of a long hexadecimal number is a term."""
 _DOTTED = re.compile(r"[A-Za-z][\w-]+(?:\.[a-z][\w-]*)+")
+_ORDINARY = re.compile(r"[A-Z]?[a-z]+(?:['-][a-z]+)+")
+"""Words with an apostrophe or a hyphen, which are no identifiers."""
 _DIGIT = re.compile(r"\d")
 _MANY_DIGITS = re.compile(r"\d(?:[ ()/.\u00a0\u202f-]{0,3}\d){6}")
 _DECIMAL = re.compile(r"\d[\d.,]*[.,]\d[\d.,]*")
@@ -133,6 +135,8 @@ def kind_of(chunk: str, stop: frozenset[str]) -> Kind:
     if low in _NAMING:
         return Kind.NAMING
     if not word or (word.isalpha() and chunk[:2] != "--" and (word.islower() or word.istitle())):
+        return Kind.WORD
+    if _ORDINARY.fullmatch(word) and "--" not in chunk:
         return Kind.WORD
     return Kind.WORD if _DIGIT.search(chunk) is None and _read(chunk) is _NOTHING else Kind.CODE
 

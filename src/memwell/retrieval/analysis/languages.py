@@ -60,6 +60,8 @@ _LONGEST: Final = 64
 """Characters; what is longer is no word."""
 _AS_IN_ENGLISH: Final = 0.2
 """The same of one that English has, too."""
+_BOTH_HAVE: Final = 0.5
+"""The share of what an English word counts against a language that has it, too."""
 _SPANISH: Final = frozenset("¿¡")
 _ENDING: Final = 0.2
 """What the end of a word counts, which tells neighbours apart."""
@@ -79,9 +81,8 @@ _ENDINGS: Final = {
     for end in ends.split()
 }
 _ADDRESS: Final = frozenset("/\\@_=")
-_MARKS: Final = ".,:;!?()[]\"'*-"
 _APART: Final = re.compile(r"[\s.,:;!?…()\[\]{}\"'“”„«»¿¡*+<>|0-9-]+")
-_BLANKED: Final = str.maketrans(dict.fromkeys(".,:;!?()[]{}\"'*+<>|0123456789-", " "))
+_BLANKED: Final = str.maketrans(dict.fromkeys(".,:;!?()[]{}\"'`*+<>|0123456789-", " "))
 """The same for a text in ASCII: several times as fast as the pattern."""
 _BOTH: Final = frozenset(
     """a ab abril actor ad ada address adres adresse aften ai air al ale ali alive all allen alt alto am an ana and
@@ -167,13 +168,14 @@ def _vote(word: str, codes: tuple[str, ...]) -> _Vote:
 def hints_at_another(chunk: str) -> bool:
     """Whether a chunk of a text, between blanks, is a reason to ask for its language."""
     if chunk.isascii():
-        word = chunk.strip(_MARKS).lower()
-        if word.isalpha():
-            return word in _hints()
-    else:
         low = chunk.lower()
-        if any(c in _LETTERS or script_of(c) not in ("", "latin") for c in low if ord(c) > 0x7F):
-            return True
+        if low.isalpha():
+            return low in _hints()
+        is_word = len(low) <= _LONGEST and _ADDRESS.isdisjoint(low)
+        return is_word and not _hints().isdisjoint(low.translate(_BLANKED).split())
+    low = chunk.lower()
+    if any(c in _LETTERS or script_of(c) not in ("", "latin") for c in low if ord(c) > 0x7F):
+        return True
     return not _hints().isdisjoint(_words(fold(chunk)))
 
 
@@ -192,7 +194,8 @@ def _is_unsure(word: str) -> bool:
 def _words(folded: str) -> set[str]:
     """The words of a folded text. What has marks of a path or an address is none, and a single letter of ours may be
     the end of "Ana's"."""
-    kept = " ".join([c for c in set(folded.split()) if len(c) <= _LONGEST and _ADDRESS.isdisjoint(c)])
+    chunks = filter(_ADDRESS.isdisjoint, set(folded.split()))
+    kept = " ".join([chunk for chunk in chunks if len(chunk) <= _LONGEST])
     words = kept.translate(_BLANKED).split() if kept.isascii() else _APART.split(kept)
     return {word for word in words if len(word) > 1 or not word.isascii()}
 
@@ -210,12 +213,14 @@ def languages_of(text: str) -> dict[str, str]:
         for code in vote.languages:
             scores[code] += vote.weight
     said = dict(scores)
+    scripts = set(map(script_of, {word[0] for word in words}))
+    if scripts <= {"latin", ""} and max([_ENDING, *said.values()]) < _BOTH_HAVE * _english(words):
+        return {"latin": "en"}  # whichever the other language is
     for word in words:
         scores[_ENDINGS.get(word[-4:], _ENDINGS.get(word[-3:], ""))] += _ENDING
     letters = _LETTERS.intersection(text.lower())
     for code in _LETTERS_OF if letters else ():
         scores[code] += min(len(letters.intersection(_LETTERS_OF[code])) * _LETTER, _LETTERS_AT_MOST)
-    scripts = set(map(script_of, {word[0] for word in words}))
     found = {name: _best(codes, scores) for name, codes in SCRIPTS.items() if name in scripts}
     latin = _best(SCRIPTS["latin"][1:], scores)
     enough = _ENOUGH if latin in sure else _ENOUGH_UNSURE
@@ -231,11 +236,11 @@ def _best(codes: Sequence[str], scores: Mapping[str, float]) -> str:
     return max(codes, key=lambda code: scores.get(code, 0.0))
 
 
-def _english(words: Set[str], other: str) -> float:
-    """What speaks for English against another language."""
+def _english(words: Set[str], other: str = "") -> float:
+    """What speaks for English against another language, or against one that has none of these words."""
     votes = _votes()
     return sum(
         (1.0 if word in STOP_WORDS else _UNSURE)
-        * (0.5 if word in votes and other in votes[word].languages else 1.0)
+        * (_BOTH_HAVE if word in votes and other in votes[word].languages else 1.0)
         for word in words & _OF_ENGLISH
     )

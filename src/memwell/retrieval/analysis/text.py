@@ -12,7 +12,6 @@ Stores keep the terms beside the record. So a change of what this module or `fea
 from __future__ import annotations
 
 import re
-import sys
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -47,6 +46,7 @@ __all__ = [
     "Query",
     "analyze",
     "fold",
+    "is_role",
     "is_speaker",
     "phrase_share",
     "question_share",
@@ -104,8 +104,9 @@ _plain_chunks: dict[str, tuple[str, ...]] = {}
 """What stands between blanks and holds no identifier and no word of another language → the terms of its words."""
 _odd_chunks: dict[str, tuple[tuple[str, ...], Kind, bool]] = {}
 """Of other chunks, the same terms, what they are, and whether they hint at another language."""
-_CACHED_CHUNKS = 50_000
-_CLAUSE_ENDS = ".,;:!?"
+_CACHED_CHUNKS = 100_000
+_AROUND = ".,:;!?()[]\"'`*-"
+"""Punctuation around a word of letters that changes neither its terms nor what it is."""
 
 
 def analyze(text: str) -> list[str]:
@@ -159,20 +160,21 @@ def _look_up(chunks: list[str], found: list[tuple[str, ...] | None]) -> tuple[se
 
 def _read_chunk(chunk: str) -> tuple[tuple[str, ...], Kind, bool]:
     """The terms of the words of a chunk, what it is, and whether it hints at another language; kept."""
-    word = chunk.rstrip(_CLAUSE_ENDS)
-    if word.isalpha() and (same := _plain_chunks.get(word)) is not None:
-        terms, kind, hints = same, Kind.WORD, False
+    word = chunk.strip(_AROUND)
+    if word != chunk and word.isalpha() and chunk[:2] != "--":
+        same = _plain_chunks.get(word)
+        read = _odd_chunks.get(word) or _read_chunk(word) if same is None else (same, Kind.WORD, False)
     else:
-        terms, kind, hints = tuple(word_terms(chunk)), _kind_of(chunk), hints_at_another(chunk)
+        read = tuple(word_terms(chunk)), _kind_of(chunk), hints_at_another(chunk)
     if len(chunk) <= LONGEST:
-        for kept in (_plain_chunks, _odd_chunks):
-            if len(kept) >= _CACHED_CHUNKS:
-                kept.clear()
-        if kind is Kind.WORD and not hints:
-            _plain_chunks[sys.intern(chunk)] = terms
+        if len(_plain_chunks) + len(_odd_chunks) >= _CACHED_CHUNKS:
+            _plain_chunks.clear()
+            _odd_chunks.clear()
+        if read[1] is Kind.WORD and not read[2]:
+            _plain_chunks[chunk] = read[0]
         else:
-            _odd_chunks[sys.intern(chunk)] = terms, kind, hints
-    return terms, kind, hints
+            _odd_chunks[chunk] = read
+    return read
 
 
 def _kind_of(chunk: str) -> Kind:
@@ -207,11 +209,12 @@ def split_actor(text: str) -> tuple[str | None, str]:
 @lru_cache(_CACHED_PREFIXES)
 def is_speaker(prefix: str, *, in_session: bool) -> bool:
     """Whether the prefix of a text is who says it, and not a label such as "Note": a role, or a name in a session."""
-    return _is_role(prefix) or (in_session and LABELS.isdisjoint(fold(prefix).split()))
+    return is_role(prefix) or (in_session and LABELS.isdisjoint(fold(prefix).split()))
 
 
 @lru_cache(_CACHED_PREFIXES)
-def _is_role(prefix: str) -> bool:
+def is_role(prefix: str) -> bool:
+    """Whether the prefix of a text is a role, such as "user"."""
     return fold(prefix) in USER_ROLES | ASSISTANT_ROLES
 
 
@@ -221,7 +224,7 @@ def without_role(text: str) -> str:
     Names stay, because they are words of the text. See `split_actor` for the actor.
     """
     actor, body = split_actor(text)
-    return body if actor and _is_role(actor) else text
+    return body if actor and is_role(actor) else text
 
 
 def trusted_actors(counts: Mapping[str, int], *, least: int = 3) -> frozenset[str]:

@@ -96,18 +96,22 @@ def word_terms(text: str, spoken: Languages = ENGLISH) -> list[str]:
     """The terms of the words of a text in the languages that are `spoken`, in order."""
     if spoken:
         return list(_terms_in(text, spoken))
-    folded = fold(text)
+    folded, english = fold(text), _language("en")
     if "#" in folded or "++" in folded:
         folded = _SUFFIXED.sub(" ", folded)
-    words = (_ASCII_WORD if folded.isascii() else _any_word()).findall(folded)
-    english = _language("en")
     terms: list[str] = []
-    for word in words:
+    for word in _words_in(folded):
         found = english.kept.get(word)
         if found is None:
             found = _look_up(word, english)
         terms += found
     return terms
+
+
+def _words_in(folded: str) -> list[str]:
+    if folded.isalpha():
+        return [folded]
+    return (_ASCII_WORD if folded.isascii() else _any_word()).findall(folded)
 
 
 def _terms_in(text: str, spoken: Languages) -> Iterator[str]:
