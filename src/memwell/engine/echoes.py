@@ -20,7 +20,7 @@ from memwell.fields import SCOPE
 from memwell.ports import Insert
 from memwell.ports.store.search import Search
 from memwell.records.codec import digest
-from memwell.retrieval.analysis.rewording import Marked, marked, repetition, roots
+from memwell.retrieval.analysis.rewording import Marked, marked, may_be_marked, repetition, roots
 from memwell.retrieval.analysis.text import analyze, fold
 from memwell.types import Record, Scope
 
@@ -75,6 +75,10 @@ class Recalled:
         gone = set(ids)
         for seen in [*self._by_owner.values()]:
             seen.drop(gone)
+
+    def knows(self, scope: Scope) -> bool:
+        """Whether anything of the same owner was recalled."""
+        return bool(self._by_owner) and _owner(scope) in self._by_owner
 
     def like(self, scope: Scope, text: str) -> list[str]:
         """The ids of those of the same owner that contain its longest words, or other forms of them."""
@@ -144,11 +148,12 @@ def _suspects(engine: Engine, insert: Insert) -> list[tuple[Marked, list[str]]]:
     """The statements of a text and the recalled memories that each may repeat; empty if one of them repeats none, or if
     the text has an id or a time of its own.
     """
-    if insert.named or insert.dated:
+    scope, content = insert.record.scope, insert.record.content
+    if insert.named or insert.dated or not (engine.recalled.knows(scope) or may_be_marked(content)):
         return []
-    parts, suspects = marked(insert.record.content), []
+    parts, suspects = marked(content), []
     for part in parts if len(parts) <= _LINES else ():
-        ids = engine.recalled.like(insert.record.scope, part.text)
+        ids = engine.recalled.like(scope, part.text)
         if not ids and not part.marks:
             return []
         suspects.append((part, ids))

@@ -65,7 +65,7 @@ _SYNONYMS: Final[Mapping[str, str]] = {
 
 def explain_keywords(cls: type[T]) -> type[T]:
     """A class decorator: for a wrong keyword, public methods and the constructor raise a `TypeError` that names the
-    right one.
+    right one. Coroutine methods raise it when they are called.
     """
     for name, method in list(vars(cls).items()):
         if inspect.isfunction(method) and (name == "__init__" or not name.startswith("_")):
@@ -91,16 +91,7 @@ def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
             explain(self, given, error)
             raise
 
-    @functools.wraps(method)
-    async def acall(self: object, /, *arguments: Any, **given: Any) -> Any:
-        try:
-            pending = method(self, *arguments, **given)
-        except TypeError as error:
-            explain(self, given, error)
-            raise
-        return await pending
-
-    return acall if inspect.iscoroutinefunction(method) else call
+    return call
 
 
 def _message(called: str, given: Iterable[str], known: Collection[str]) -> str:

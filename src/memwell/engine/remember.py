@@ -212,8 +212,14 @@ async def _known(engine: Engine, inserts: list[Insert], now: datetime) -> list[b
 
 
 def _with_vectors(insert: Insert, embedding: Embedding | None) -> Insert:
-    record = insert.record if embedding is not None else replace(insert.record, embedded=False)
-    return replace(insert, record=record, embedding=embedding)
+    return Insert(
+        record=insert.record if embedding is not None else replace(insert.record, embedded=False),
+        embedding=embedding,
+        named=insert.named,
+        dated=insert.dated,
+        digest=insert.digest,
+        overwrite=insert.overwrite,
+    )
 
 
 def _publish(

@@ -38,8 +38,12 @@ class Face:
 def audited(cls: type[T]) -> type[T]:
     """A class decorator: each call of a public coroutine method gets an entry in the audit log, if there is one."""
     for name, method in list(vars(cls).items()):
-        if inspect.iscoroutinefunction(method) and not name.startswith("_") and name not in _QUIET:
-            setattr(cls, name, _around(name, method))
+        if (
+            inspect.isfunction(method)
+            and inspect.iscoroutinefunction(inspect.unwrap(method))
+            and name[0] != "_"
+        ):
+            setattr(cls, name, _awaited(method) if name in _QUIET else _around(name, method))
     return cls
 
 
@@ -51,6 +55,14 @@ def arguments(method: Callable[..., Any], given: tuple[Any, ...], named: Mapping
 @functools.cache
 def _names(method: Callable[..., Any]) -> tuple[str, ...]:
     return tuple(inspect.signature(method).parameters)[1:]
+
+
+def _awaited(method: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    async def call(self: Any, /, *given: Any, **named: Any) -> Any:
+        return await method(self, *given, **named)
+
+    return call
 
 
 def _around(name: str, method: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:

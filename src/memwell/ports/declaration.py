@@ -89,8 +89,8 @@ def operation(
         name = method.__name__
 
         @functools.wraps(method)
-        async def guarded(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
-            return await _guarded(self, name, method, (self, *args), kwargs)
+        def guarded(self: S, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
+            return _guarded(self, name, method, (self, *args), kwargs)
 
         guarded.declaration = Declaration(  # type: ignore[attr-defined]
             name=name, hook=hook or f"_{name}", effect=effect, feeds=feeds, conditional=conditional
@@ -106,9 +106,9 @@ def declared(method: Callable[..., Any]) -> Declaration:
     return found
 
 
-async def call(part: Port, operation: Declaration, arguments: Sequence[Any]) -> Any:
+def call(part: Port, operation: Declaration, arguments: Sequence[Any]) -> Coroutine[Any, Any, Any]:
     """Call the hook of a part as the public method would, with arguments that were checked already."""
-    return await _guarded(part, operation.name, getattr(part, operation.hook), arguments, {})
+    return _guarded(part, operation.name, getattr(part, operation.hook), arguments, {})
 
 
 async def _guarded(

@@ -74,7 +74,7 @@ class Embedder(Port):
                 part=self.part,
             )
         squares = np.einsum("ij,ij->i", vectors, vectors)
-        if ((squares > 1 - _UNIT) & (squares < 1 + _UNIT)).all():
+        if abs(squares - 1).max() < _UNIT:
             return vectors
         norms = np.sqrt(squares)
         if not np.isfinite(norms).all():

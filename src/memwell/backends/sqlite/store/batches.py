@@ -39,6 +39,8 @@ _IDS = 500
 
 def apply_all(write: Transaction, operations: Sequence[Operation]) -> list[Any]:
     """Carry out operations in order; their results."""
+    if len(operations) <= _FEW:
+        return [write.apply(operation) for operation in operations]
     results: list[Any] = []
     for kind, group in groupby(operations, key=_plain):
         run: list[Any] = list(group)

@@ -46,6 +46,7 @@ INSERT = f"INSERT INTO records (key, {', '.join(COLUMNS)}) VALUES (?, {', '.join
 """One record; without a key SQLite gives it the next."""
 PUT = "INSERT INTO changes (key, deleted) VALUES (?, 0)"
 PUT_VERSION = "INSERT OR REPLACE INTO history VALUES (?, ?, ?, ?, ?)"
+_MODELS = "SELECT name, number, dimension, serving FROM models"
 _BATCH = 500
 _TOUCHED = touched({"content": ("lexemes", "signals", "embedded"), "metadata": ("lexemes", "signals")})
 """Field of a record → the columns that a change of it writes."""
@@ -54,12 +55,14 @@ _TOUCHED = touched({"content": ("lexemes", "signals", "embedded"), "metadata": (
 class Transaction:
     """One write transaction: its connection, its moment, and what it has learnt of the models so far."""
 
-    __slots__ = ("_models", "_served", "connection", "now")
+    __slots__ = ("_models", "_served", "_serving", "connection", "now")
 
     def __init__(self, connection: sqlite3.Connection, now: datetime) -> None:
         self.connection = connection
         self.now = now
         self._models: dict[str, tuple[int, int]] | None = None
+        self._serving: int | None = None
+        """The number of the model that serves, if it is known."""
         self._served = False
         """Whether some model is known to serve, with vectors."""
 
@@ -71,8 +74,11 @@ class Transaction:
     def models(self) -> dict[str, tuple[int, int]]:
         """Name → (number, dimension)."""
         if self._models is None:
-            rows = self.connection.execute("SELECT name, number, dimension FROM models")
-            self._models = {name: (number, dimension) for name, number, dimension in rows}
+            self._models = {}
+            for name, number, dimension, serving in self.connection.execute(_MODELS):
+                self._models[name] = number, dimension
+                if serving:
+                    self._serving = number
         return self._models
 
     def note(self, key: int) -> None:
@@ -117,7 +123,9 @@ class Transaction:
                 part="sqlite",
             )
         if not self._served:
-            models.settle(self.connection, known[0])
+            if self._serving != known[0]:
+                models.settle(self.connection, known[0])
+                self._serving = None
             self._served = True
         return known[0]
 
