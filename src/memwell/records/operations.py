@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from memwell.errors import Corrupt
-from memwell.ports import Delete, Embed, Embedding, Insert, Operation, SetLink, Touch, Unlink, Update
+from memwell.ports import Delete, Embed, Embedding, Insert, Operation, Recode, SetLink, Touch, Unlink, Update
 from memwell.records.codec import (
     dumps,
     embedding_from_json,
@@ -131,6 +131,10 @@ def _embed(found: dict[str, Any]) -> Embed:
     return Embed(**(found | {"embedding": embedding_from_json(found["embedding"])}))
 
 
+def _recode(found: dict[str, Any]) -> Recode:
+    return Recode(**(found | {"forms": _real(found["forms"])}))
+
+
 _MADE: Final[Mapping[str, Callable[[dict[str, Any]], Operation]]] = {
     "Insert": _insert,
     "Update": _update,
@@ -139,4 +143,5 @@ _MADE: Final[Mapping[str, Callable[[dict[str, Any]], Operation]]] = {
     "Unlink": _unlink,
     "Touch": _touch,
     "Embed": _embed,
+    "Recode": _recode,
 }

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from memwell.errors import Conflict, Corrupt, InvalidInput
-from memwell.ports import Insert, Update
+from memwell.ports import Insert, Recode, Update
 from memwell.records.codec import version_from_json
 from memwell.types import Record, Version
 
@@ -17,6 +17,7 @@ __all__ = [
     "chain",
     "check_validity",
     "overwriting",
+    "recoded",
     "reinforced",
     "revised",
     "stored_version",
@@ -30,6 +31,12 @@ def reinforced(found: Record, again: Record) -> Record:
     if found.expires_at is not None and again.expires_at is not None:
         expiry = max(found.expires_at, again.expires_at)
     return replace(found, reinforced=found.reinforced + 1, expires_at=expiry)
+
+
+def recoded(record: Record, operation: Recode) -> Record:
+    """A version of a record in the form that the operation gives it."""
+    form = operation.forms.get(record.version)
+    return record if form is None else replace(record, content=form[0], metadata=form[1])
 
 
 def overwriting(insert: Insert, stored: Record) -> Update | None:

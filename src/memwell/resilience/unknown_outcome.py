@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from memwell.ports import Append, Delete, Embed, Insert, Operation, Store, Unlink, Update
+from memwell.ports import Append, Delete, Embed, Insert, Operation, Recode, Store, Unlink, Update
 from memwell.types import Record, Scope
 
 __all__ = ["Key", "happened", "key_of", "reconcile", "targets"]
@@ -89,6 +89,6 @@ def _result(operation: Operation, found: dict[Key, Record]) -> Any:
         return found.get((operation.scope.tenant_id, operation.id))
     if isinstance(operation, Delete):
         return list(operation.ids or ())
-    if isinstance(operation, Embed):
+    if isinstance(operation, Embed | Recode):
         return True
     return 0 if isinstance(operation, Unlink) else None

@@ -12,6 +12,7 @@ from memwell import filters
 from memwell.errors import ConfigError, Corrupt, InvalidInput, NotSupported
 from memwell.filters import And, Choices, Clause, Node, Not, Or
 from memwell.frozen import EMPTY, FrozenDict
+from memwell.ports.store.operations import Form
 from memwell.ports.store.search import Features
 from memwell.records.codec import json_mapping
 from memwell.records.compiled import compiled
@@ -23,6 +24,7 @@ from memwell.types import Record, Where
 __all__ = [
     "as_where",
     "features_of",
+    "form_of",
     "metadata_of",
     "opened",
     "sealed",
@@ -46,6 +48,12 @@ def sealed(cipher: TenantCipher, record: Record) -> Record:
         in_session=record.session_id is not None,
     )
     return with_text(record, content, sealed_metadata(cipher, record.metadata, record.id))
+
+
+def form_of(cipher: TenantCipher, record: Record) -> Form:
+    """Content and metadata of a record as a store holds them."""
+    made = sealed(cipher, record)
+    return made.content, made.metadata
 
 
 def sealed_content(

@@ -28,6 +28,7 @@ from memwell.ports import (
     Insert,
     Log,
     Operation,
+    Recode,
     Store,
     Touch,
     Update,
@@ -114,7 +115,7 @@ class NamespacedStore(StoreWrapper):
         confined = [self._operation(operation) for operation in operations]
         reachable = await self._reachable(confined, now)
         out = [
-            isinstance(operation, Embed) and (operation.tenant_id, operation.id) not in reachable
+            isinstance(operation, Embed | Recode) and (operation.tenant_id, operation.id) not in reachable
             for operation in confined
         ]
         remaining = [
@@ -138,7 +139,7 @@ class NamespacedStore(StoreWrapper):
             raise unsupported(self.part, "append", "append to the log by itself")
         if isinstance(operation, Insert):
             return self._insert(operation)
-        if isinstance(operation, Touch | Embed):
+        if isinstance(operation, Touch | Embed | Recode):
             return replace(
                 operation, tenant_id=self._confined(Scope(tenant_id=operation.tenant_id)).tenant_id
             )
@@ -155,7 +156,7 @@ class NamespacedStore(StoreWrapper):
         """Of the records named by tenant and id only, those inside; (tenant, id)."""
         named: set[tuple[str, str]] = set()
         for operation in operations:
-            if isinstance(operation, Embed):
+            if isinstance(operation, Embed | Recode):
                 named.add((operation.tenant_id, operation.id))
             elif isinstance(operation, Touch):
                 named |= {(operation.tenant_id, id) for id in operation.accesses}

@@ -16,8 +16,10 @@ __all__ = [
     "Delete",
     "Embed",
     "Embedding",
+    "Form",
     "Insert",
     "Operation",
+    "Recode",
     "SetLink",
     "Touch",
     "Unlink",
@@ -146,4 +148,26 @@ class Append:
     """Position and data of the newest entry, as far as the caller knows: a guess that saves looking."""
 
 
-Operation: TypeAlias = Insert | Update | Delete | SetLink | Unlink | Touch | Embed | Append
+Form: TypeAlias = tuple[str, Mapping[str, Any]]
+"""Content and metadata of one version of a record, as they are stored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recode:
+    """Store versions of a record in another form, as an encryption makes one: it says the same as before.
+
+    No version is added; times, counts, vectors and relationships stay. Result: whether the record still had the content
+    and the version that are given; if not, nothing changed.
+    """
+
+    tenant_id: str
+    id: str
+    content: str
+    """What is stored as its content."""
+    version: int
+    """The number of its current version."""
+    forms: Mapping[int, Form]
+    """Number of a version, the current or an earlier one → its new form; the others stay as they are."""
+
+
+Operation: TypeAlias = Insert | Update | Delete | SetLink | Unlink | Touch | Embed | Recode | Append

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from memwell.errors import Conflict, EmbeddingError, MemwellError, NotFound
-from memwell.ports import Delete, Embed, Embedding, Operation, SetLink, Touch, Unlink, Update
+from memwell.ports import Delete, Embed, Embedding, Operation, Recode, SetLink, Touch, Unlink, Update
 from memwell.testing.samples import ANYBODY, START, embedding
 from memwell.testing.stores._harness import Harness, StoreSuite, everything, populate
 from memwell.types import Link, Record
@@ -72,6 +73,34 @@ class Batches(StoreSuite):
         assert [result.id for result in results[:3]] == ["a", "b", "a"]
         assert results[2].version == 2
         assert results[3:] == [None, None, True, False, 1, ["b"]]
+
+    def test_a_recoded_record_is_the_same_in_another_form(self, harness: Harness) -> None:
+        """Its words and duplicates are those of the new form; links, vectors, times and numbers of versions stay."""
+        harness.needs("vectors", "links", "history", "lexical")
+        harness.insert("apple", "a", embedding=embedding(0), metadata={"k": 1})
+        harness.insert("target", "b")
+        harness.write(
+            SetLink(scope=ANYBODY, source="a", link=Link(target="b")),
+            Update(scope=ANYBODY, id="a", changes={"category": "c"}),
+        )
+        before = harness.one("a")
+        position = harness.run(harness.store.position()) if harness.can("changes") else 0
+        forms = {1: ("pear one", {"k": 2}), 2: ("pear two", {"k": 3})}
+        stale = Recode(tenant_id="default", id="a", content="apple", version=1, forms=forms)
+        other = replace(stale, content="pear", version=2)
+        assert harness.write(stale, other, replace(stale, version=2)) == [False, False, True]
+        after = harness.one("a")
+        assert after == replace(before, content="pear two", metadata={"k": 3})
+        past = harness.history("a")
+        assert [(v.version, v.record.content, v.record.metadata["k"], v.changed) for v in past] == [
+            (1, "pear one", 2, ()),
+            (2, "pear two", 3, ("category",)),
+        ]
+        assert harness.found("apple") == set()
+        assert harness.found("pear") == {"a"}
+        assert harness.embeddings("a").keys() == {"a"}
+        if harness.can("changes"):
+            assert [change.id for change in harness.changes(position)] == ["a"]
 
     def test_operations_see_those_before_them(self, harness: Harness) -> None:
         harness.write(

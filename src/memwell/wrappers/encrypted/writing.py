@@ -15,6 +15,7 @@ from memwell.ports import (
     Embedding,
     Insert,
     Operation,
+    Recode,
     Store,
     Touch,
     Update,
@@ -112,7 +113,7 @@ class Writing:
         """The records, as they are stored, whose text or vectors the operations change."""
         named: dict[tuple[Scope, datetime], list[str]] = {}
         for operation in operations:
-            if isinstance(operation, Embed):
+            if isinstance(operation, Embed | Recode):
                 scope = Scope(tenant_id=operation.tenant_id)
                 named.setdefault((scope, EVER), []).append(operation.id)
             elif isinstance(operation, Update) and not _TEXTS.isdisjoint(operation.changes):
@@ -131,6 +132,8 @@ class Writing:
             content = batch.content(cipher, operation.tenant_id, operation.id, operation.content)
             vectors = await self._embedding(operation.tenant_id, content, operation.embedding)
             return replace(operation, content=content, embedding=vectors or operation.embedding)
+        if isinstance(operation, Recode):
+            return await self._recode(operation, batch)
         if isinstance(operation, Touch | Insert | Append):
             return operation
         check_tenant(operation.scope.tenant_id)
@@ -166,6 +169,21 @@ class Writing:
             vectors = await self._embedding(update.scope.tenant_id, changes["content"], vectors)
         batch.note(replace(stored, **{name: changes[name] for name in _TEXTS & changes.keys()}))
         return replace(update, changes=changes, embedding=vectors)
+
+    async def _recode(self, recode: Recode, batch: _Batch) -> Recode:
+        cipher = await self._ciphers.writing(recode.tenant_id)
+        stored = batch.latest(recode.tenant_id, recode.id)
+        if stored is None:
+            return recode
+        content = batch.content(cipher, recode.tenant_id, recode.id, recode.content)
+        forms = {
+            number: sealing.form_of(cipher, replace(stored, content=text, metadata=metadata))
+            for number, (text, metadata) in recode.forms.items()
+        }
+        if recode.version in forms:
+            text, metadata = forms[recode.version]
+            batch.note(replace(stored, content=text, metadata=metadata))
+        return replace(recode, content=content, forms=forms)
 
     async def _embedding(self, tenant: str, sealed: str, embedding: Embedding | None) -> Embedding | None:
         """The vectors of a content, given as it is stored."""

@@ -10,9 +10,9 @@ from typing import Any, Final
 from memwell import filters
 from memwell.backends.memory.store.state import State, alive, row_of
 from memwell.errors import Conflict, EmbeddingError
-from memwell.ports import Delete, Embed, Embedding, Insert, Operation, SetLink, Touch, Unlink, Update
+from memwell.ports import Delete, Embed, Embedding, Insert, Operation, Recode, SetLink, Touch, Unlink, Update
 from memwell.records.codec import digest_of
-from memwell.records.revisions import overwriting, reinforced, revised
+from memwell.records.revisions import overwriting, recoded, reinforced, revised
 from memwell.types import Record, Version
 
 __all__ = ["apply"]
@@ -132,6 +132,20 @@ def _embed(state: State, operation: Embed, now: datetime) -> bool:
     return True
 
 
+def _recode(state: State, operation: Recode, now: datetime) -> bool:
+    del now
+    key = state.ids.get((operation.tenant_id, operation.id))
+    if key is None:
+        return False
+    row = state.rows[key]
+    if (row.record.content, row.record.version) != (operation.content, operation.version):
+        return False
+    past = tuple(replace(version, record=recoded(version.record, operation)) for version in row.past)
+    fresh = row_of(recoded(row.record, operation), row.vectors, past)
+    state.replace_row(key, replace(fresh, links=row.links))
+    return True
+
+
 def _vectors(state: State, embedding: Embedding | None) -> dict[str, Embedding]:
     if embedding is None:
         return {}
@@ -157,4 +171,5 @@ _APPLY: Final[dict[type, Callable[[State, Any, datetime], Any]]] = {
     Unlink: _unlink,
     Touch: _touch,
     Embed: _embed,
+    Recode: _recode,
 }

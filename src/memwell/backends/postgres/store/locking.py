@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from memwell.backends.postgres import Connection
-from memwell.ports import Delete, Embed, Insert, Operation, SetLink, Touch, Unlink, Update
+from memwell.ports import Delete, Embed, Insert, Operation, Recode, SetLink, Touch, Unlink, Update
 from memwell.records.codec import digest_of
 
 __all__ = ["GATE", "WRITING", "hold", "marks_of"]
@@ -46,7 +46,7 @@ def _named(operation: Operation) -> list[tuple[str, str]]:
     match operation:
         case Update(scope=scope, id=id):
             return [(scope.tenant_id, id)]
-        case Embed(tenant_id=tenant, id=id):
+        case Embed(tenant_id=tenant, id=id) | Recode(tenant_id=tenant, id=id):
             return [(tenant, id)]
         case Delete(scope=scope, ids=ids):
             return [(scope.tenant_id, id) for id in ids or ()]

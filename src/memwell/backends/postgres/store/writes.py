@@ -17,6 +17,7 @@ from memwell.backends.postgres import Connection
 from memwell.backends.postgres.store.links import set_link, unlink
 from memwell.backends.postgres.store.locking import WRITING
 from memwell.backends.postgres.store.models import SETTLE, Model, Models
+from memwell.backends.postgres.store.reads import past
 from memwell.backends.postgres.store.rows import (
     COLUMNS,
     SELECT,
@@ -30,9 +31,9 @@ from memwell.backends.postgres.store.rows import (
 )
 from memwell.backends.sql import touched
 from memwell.errors import Conflict, NotFound
-from memwell.ports import Delete, Embed, Embedding, Insert, Operation, SetLink, Touch, Unlink, Update
+from memwell.ports import Delete, Embed, Embedding, Insert, Operation, Recode, SetLink, Touch, Unlink, Update
 from memwell.records.codec import digest_of, dumps, record_to_json
-from memwell.records.revisions import overwriting, reinforced, revised
+from memwell.records.revisions import overwriting, recoded, reinforced, revised
 from memwell.sealed import same_content
 from memwell.types import Record, Scope, Version
 
@@ -356,6 +357,25 @@ async def _embed(write: Write, operation: Embed) -> bool:
     return await _change(write, "embedded = true", where, values, operation.embedding)
 
 
+async def _recode(write: Write, operation: Recode) -> bool:
+    write.needs_transaction()
+    rows = await write.rows(
+        f"{SELECT} WHERE r.tenant_id = %s AND r.id = %s AND r.content = %s AND r.version = %s FOR UPDATE OF r",
+        [operation.tenant_id, operation.id, operation.content, operation.version],
+    )
+    if not rows:
+        return False
+    key, record = rows[0][0], recoded(record_of(rows[0]), operation)
+    touched = _touched(("content", "metadata"))
+    setting = ", ".join(f"{name} = %s::{COLUMNS[name]}" for name in touched)
+    await _change(write, setting, "r.key = %s", [*values_at(touched, record), key], None)
+    for version in await past(write.connection, key, operation.id):
+        if version.record.version in operation.forms:
+            again = replace(version, record=recoded(version.record, operation))
+            await write.rows(_HISTORY.format("(SELECT %s::bigint AS key) AS hit"), [*_version(again), key])
+    return True
+
+
 _APPLY: dict[type, Callable[[Write, Any], Coroutine[Any, Any, Any]]] = {
     Insert: _insert,
     Update: _update,
@@ -364,4 +384,5 @@ _APPLY: dict[type, Callable[[Write, Any], Coroutine[Any, Any, Any]]] = {
     Unlink: unlink,
     Touch: _touch,
     Embed: _embed,
+    Recode: _recode,
 }

@@ -14,6 +14,7 @@ from memwell.backends.redis.store.records import (
     access_text,
     alive,
     history_field,
+    past_of,
     record_of,
     version_text,
 )
@@ -31,9 +32,9 @@ from memwell.backends.redis.store.rows import (
 )
 from memwell.backends.redis.store.transaction import Transaction
 from memwell.errors import Conflict, EmbeddingError, NotFound
-from memwell.ports import Delete, Embed, Embedding, Insert, Operation, SetLink, Touch, Unlink, Update
+from memwell.ports import Delete, Embed, Embedding, Insert, Operation, Recode, SetLink, Touch, Unlink, Update
 from memwell.records.codec import digest, digest_of
-from memwell.records.revisions import overwriting, reinforced, revised
+from memwell.records.revisions import overwriting, recoded, reinforced, revised
 from memwell.sealed import same_content
 from memwell.types import Link, Record, Scope, Version
 
@@ -231,6 +232,21 @@ class Write:
         self.transaction.put_row(replace(row, models=tuple(dict.fromkeys((*row.models, *models)))))
         return True
 
+    def _recode(self, operation: Recode) -> bool:
+        name = name_of(operation.tenant_id, operation.id)
+        row = self.transaction.row(name)
+        if row is None or (row.record.content, row.record.version) != (operation.content, operation.version):
+            return False
+        places = [history_field(name, number) for number in range(row.past)]
+        self.transaction.load(("history", place) for place in places)
+        for place in places:
+            for version in past_of([self.transaction.get("history", place)], operation.id):
+                again = replace(version, record=recoded(version.record, operation))
+                self.transaction.put("history", place, version_text(again))
+        record = recoded(row.record, operation)
+        self.transaction.put_row(replace(row, record=record, digest=digest(record)))
+        return True
+
     # --------------------------------------------------------------------------------------------- parts
 
     def _visible(self, scope: Scope, id: str) -> Row:
@@ -306,6 +322,8 @@ def _places(operations: Sequence[Operation]) -> Iterator[tuple[str, bytes]]:
             case Embed(tenant_id=tenant, id=id, embedding=embedding):
                 names, tables = [name_of(tenant, id)], ("records",)
                 yield "models", frame(embedding.model)
+            case Recode(tenant_id=tenant, id=id):
+                names, tables = [name_of(tenant, id)], ("records",)
         yield from ((table, name) for name in names for table in tables)
 
 
@@ -317,4 +335,5 @@ _APPLY: dict[type, Callable[[Write, Any], Any]] = {
     Unlink: Write._unlink,
     Touch: Write._touch,
     Embed: Write._embed,
+    Recode: Write._recode,
 }

@@ -12,6 +12,7 @@ from typing import Any
 from memwell import filters
 from memwell.backends.sql import touched
 from memwell.backends.sqlite.store import models
+from memwell.backends.sqlite.store.history import versions
 from memwell.backends.sqlite.store.rows import (
     COLUMNS,
     SELECT,
@@ -22,9 +23,9 @@ from memwell.backends.sqlite.store.rows import (
     values_at,
 )
 from memwell.errors import BackendError, Conflict, EmbeddingError, NotFound
-from memwell.ports import Delete, Embed, Embedding, Insert, Operation, SetLink, Touch, Unlink, Update
+from memwell.ports import Delete, Embed, Embedding, Insert, Operation, Recode, SetLink, Touch, Unlink, Update
 from memwell.records.codec import digest_of, dumps, record_to_json, to_micros
-from memwell.records.revisions import overwriting, reinforced, revised
+from memwell.records.revisions import overwriting, recoded, reinforced, revised
 from memwell.sealed import same_content
 from memwell.types import Record, Scope, Version
 
@@ -330,6 +331,23 @@ def _embed(write: Transaction, operation: Embed) -> bool:
     return True
 
 
+def _recode(write: Transaction, operation: Recode) -> bool:
+    connection = write.connection
+    row = connection.execute(
+        f"{SELECT_BY_ID} WHERE r.id = ? AND r.tenant_id = ? AND r.content = ? AND r.version = ?",
+        (operation.id, operation.tenant_id, operation.content, operation.version),
+    ).fetchone()
+    if row is None:
+        return False
+    key, touched = row[0], touched_columns(("content", "metadata"))
+    connection.execute(setting(touched), [*values_at(touched, recoded(record_of(row), operation)), key])
+    for version in versions(connection, key, operation.id):
+        if version.record.version in operation.forms:
+            write.put_version(key, replace(version, record=recoded(version.record, operation)))
+    write.note(key)
+    return True
+
+
 def _key_of(write: Transaction, scope: Scope, id: str) -> int:
     text, values = condition(scope, write.now)
     row = write.connection.execute(
@@ -352,4 +370,5 @@ _APPLY: dict[type, Callable[[Transaction, Any], Any]] = {
     Unlink: _unlink,
     Touch: _touch,
     Embed: _embed,
+    Recode: _recode,
 }
