@@ -165,9 +165,10 @@ def test_keys_and_models_are_published() -> None:
         memory.reembed()
         memory.rotate_keys()
         receipt = memory.shred("acme", reason="asked")
+        memory.encrypt()
     names = [name for name, _ in heard]
-    assert names == ["remembered", "reembedded", "rotated", "shredded"]
-    assert heard[2][1] == {"tenants": 1, "rewrapped": 0}
+    assert names == ["remembered", "reembedded", "rotated", "shredded", "encrypted"]
+    assert heard[2][1] == {"tenants": 1, "rewrapped": 0, "rewritten": 0}
     assert heard[3][1] == {"receipt": receipt.id, "complete": True}
 
 

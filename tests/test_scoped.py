@@ -12,7 +12,7 @@ from memwell import AsyncMemory, Event, InvalidInput, Memory, NotSupported, Owne
 from memwell.fields import SCOPE
 
 WHOLE_STORE = {"doctor", "repair", "sweep", "import_", "reembed", "verify_audit", "audit_head"}
-WHOLE_STORE |= {"rotate_keys", "key_status", "shred"}
+WHOLE_STORE |= {"rotate_keys", "encrypt", "key_status", "shred"}
 WHOLE_STORE |= {"add_webhook", "webhooks", "remove_webhook", "test_webhook", "deliver", "dead_letters"}
 WHOLE_STORE |= {"replay_webhook"}
 FREE = {"on", "health", "close", "apply"}

@@ -127,7 +127,7 @@ ENGINE |= {
     "summarise": "summarising",
 }
 ENGINE |= dict.fromkeys(("update", "forget", "restore"), "remember")
-ENGINE["shred"] = "keys"
+ENGINE |= {"shred": "keys", "rotate_keys": "rekeying"}
 ENGINE |= dict.fromkeys(("add_webhook", "remove_webhook", "test_webhook"), "delivering")
 ENGINE |= dict.fromkeys(("deliver", "dead_letters", "replay_webhook"), "delivering")
 ENGINE |= dict.fromkeys(("receipts", "complete_receipts"), "erase")

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from memwell.types import (
         Component,
         Contradiction,
+        Encryption,
         Health,
         Hit,
         Imported,
@@ -101,6 +102,7 @@ __all__ = [
     "Corrupt",
     "DeadLetter",
     "EmbeddingError",
+    "Encryption",
     "Enricher",
     "Enrichment",
     "Entity",

@@ -49,12 +49,13 @@ EVENTS: Final = (
     "reembedded",
     "rotated",
     "shredded",
+    "encrypted",
 )
 """`imported`: records were imported, one event per batch and scope. `unembedded`: records were stored without vectors,
 because the embedder failed; `unenriched`: without topic and the like, because the enricher failed. `superseded`,
 `contradicted`: one record was related to another in this way, after the event `related`. `erased`: `erase` has ended,
 after the event `forgotten`. `applied`: `apply` took the steps of a plan. `rotated`: `rotate_keys` has ended;
-`shredded`: the keys of a tenant were destroyed.
+`shredded`: the keys of a tenant were destroyed; `encrypted`: `encrypt` has ended.
 """
 WAITING: Final = 1000
 """Events that wait for one handler at most."""
@@ -88,8 +89,8 @@ class Event(Value):
     has `query`; `updated` has `previous`, the version number before; `related` has `kind` and `strength`; `unrelated`
     has `kind` (`None`: every kind) and `count`; `conflict` has `kind`, `before`, `after`, `similarity`, `reason` and
     `superseded`; `unenriched` has `error`; `expired` has `count`; `erased` and `shredded` have `receipt` (its id) and
-    `complete`; `applied` has `done`, `already`, `refused` and `left`; `reembedded` has `model`; `rotated` has `tenants`
-    and `rewrapped`.
+    `complete`; `applied` has `done`, `already`, `refused` and `left`; `reembedded` has `model`; `rotated` has
+    `tenants`, `rewrapped` and `rewritten`; `encrypted` has `memories`.
     """
 
 

@@ -18,6 +18,7 @@ from memwell.values import Short, Value, html_table, shortened
 __all__ = [
     "Component",
     "Contradiction",
+    "Encryption",
     "Health",
     "Hit",
     "Imported",
@@ -561,6 +562,24 @@ class Rotated(Value):
     """Tenants looked at."""
     rewrapped: int
     """Tenants whose keys were wrapped again; the others were already."""
+    rewritten: int = 0
+    """Memories that were encrypted again, by a new data key."""
+    kept: int = 0
+    """Tenants whose older data keys are still there; a later rotation of data keys removes them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encryption(Value):
+    """What the encryption of a plain store did."""
+
+    memories: int
+    """Memories that were encrypted; the others were already."""
+    tenants: int
+    """Tenants looked at."""
+    unreadable: int = 0
+    """Memories that were encrypted before and cannot be decrypted; `doctor` names them."""
+    traces: tuple[Trace, ...] = ()
+    """Where the plain text was kept besides, and what is there now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -260,7 +260,7 @@ def test_a_plain_memory_is_not_taken_for_an_encrypted_one(tmp_path: Path) -> Non
             with pytest.raises(NotSupported, match="encryption="):
                 call()
     with Memory(path, embedder=None, encryption=Keyring(OLD)) as memory:
-        with pytest.raises(ConfigError, match="'a' is not encrypted"):
+        with pytest.raises(ConfigError, match="memwell keys encrypt"):
             memory.get("a")
         with pytest.raises(InvalidInput, match=r"memwell\.keys"):
             memory.remember("tea", tenant_id="memwell.keys")

@@ -141,9 +141,9 @@ def test_files_logs_and_errors_hold_no_plain_text(tmp_path: Path, caplog: pytest
             with pytest.raises(MemwellError) as raised:
                 call()
             said.append(str(raised.value))
-        assert _in_files(tmp_path) == []
+        assert in_files(tmp_path) == []
     run(index, index.close())
-    assert _in_files(tmp_path) == []
+    assert in_files(tmp_path) == []
     assert leaks("\n".join([*said, caplog.text]).encode()) == []
     damaged = path.read_bytes().replace(b"memwell-sealed:1", b"memwell-sealed:2")
     path.write_bytes(damaged)
@@ -155,7 +155,7 @@ def test_files_logs_and_errors_hold_no_plain_text(tmp_path: Path, caplog: pytest
     assert leaks(str(raised.value).encode()) == []
 
 
-def _in_files(folder: Path) -> list[tuple[str, str]]:
+def in_files(folder: Path) -> list[tuple[str, str]]:
     files = [file for file in folder.rglob("*") if file.is_file()]
     assert files
     return [(file.name, leak) for file in files for leak in leaks(file.read_bytes())]

@@ -11,9 +11,9 @@ from memwell.cli.failures import Code
 from memwell.cli.shared import Cli, Yes, ask
 from memwell.security.keyring import VARIABLE, generate_key
 
-__all__ = ["COMMANDS", "HELP", "generate", "rotate", "shred", "status"]
+__all__ = ["COMMANDS", "HELP", "encrypt", "generate", "rotate", "shred", "status"]
 
-HELP: Final = "Make, rotate, show and destroy the keys that encrypt memories."
+HELP: Final = "Make, use, rotate, show and destroy the keys that encrypt memories."
 
 
 def generate(cli: Cli) -> None:
@@ -26,18 +26,47 @@ def generate(cli: Cli) -> None:
     cli.out.note(f"Set {VARIABLE} to it; without it nothing that was encrypted can be read.")
 
 
-def rotate(cli: Cli) -> None:
+def rotate(
+    cli: Cli,
+    data: Annotated[
+        bool, typer.Option("--data", help="Make new data keys, too, and encrypt all memories again by them.")
+    ] = False,
+) -> None:
     """Wrap the keys of every tenant by the first key in MEMWELL_ENCRYPTION_KEY ("new,old").
 
     Others can read and write meanwhile. If it is interrupted, the same command continues it.
     """
     with cli.memory() as memory, cli.out.progress("Rotating") as progress:
-        done = memory.rotate_keys(progress=progress)
+        done = memory.rotate_keys(data=data, progress=progress)
     if cli.out.as_json:
         cli.out.json(done.to_dict())
         return
     cli.out.line(f"{done.rewrapped:,} of {done.tenants:,} tenants are now wrapped by key {done.first}.")
+    if data:
+        cli.out.line(f"{done.rewritten:,} memories were encrypted again.")
+    if done.kept:
+        cli.out.note(
+            f"{done.kept:,} tenants keep older data keys until no process uses them: repeat this in a minute."
+        )
     cli.out.note("The other keys are not needed any more, except for older backups and exports.")
+
+
+def encrypt(cli: Cli) -> None:
+    """Encrypt memories that were stored without encryption, by the first key in MEMWELL_ENCRYPTION_KEY.
+
+    Those who have the key can read and write meanwhile. If it is interrupted, the same command continues it.
+    """
+    with cli.memory() as memory, cli.out.progress("Encrypting") as progress:
+        done = memory.encrypt(progress=progress)
+    if cli.out.as_json:
+        cli.out.json(done.to_dict())
+        return
+    cli.out.line(f"{done.memories:,} memories of {done.tenants:,} tenants were encrypted.")
+    for trace in done.traces:
+        cli.out.line(f"{trace.place}: {trace.state} {trace.detail}".rstrip())
+    if done.unreadable:
+        cli.out.note(f"{done.unreadable:,} memories cannot be decrypted; run `memwell doctor`.")
+        raise typer.Exit(Code.PROBLEMS)
 
 
 def status(cli: Cli) -> None:
@@ -72,6 +101,7 @@ def shred(
 
 COMMANDS: Final[tuple[tuple[str, Callable[..., None]], ...]] = (
     ("generate", generate),
+    ("encrypt", encrypt),
     ("rotate", rotate),
     ("status", status),
     ("shred", shred),

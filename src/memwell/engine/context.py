@@ -59,7 +59,6 @@ class Engine:
         self.recalled = Recalled()
         self.closed = False
         self._guard = guard_of(parts.store)
-        self._guarded = True
         self._accesses: deque[tuple[str, str, datetime]] = deque()
         self._last_sweep: datetime | None = None
         self._last_backfill: datetime | None = None
@@ -70,10 +69,7 @@ class Engine:
         """The store, if the engine is still open."""
         if self.closed:
             raise Closed("this memory was closed; open it again to use it", part="memory")
-        if not self._guarded:
-            return self.parts.store
-        self._guarded = not getattr(self._guard, "passed", True)
-        return self._guard if self._guarded else self.parts.store
+        return self.parts.store if getattr(self._guard, "passed", True) else self._guard
 
     async def write(
         self,

@@ -1,4 +1,4 @@
-"""The keys of an encrypted store: their state, their rotation, and their destruction."""
+"""The keys of an encrypted store: their state and their destruction."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections import Counter
 from datetime import datetime
 from typing import Any, Final, Protocol, cast
 
-from memwell.engine.context import Engine, report
+from memwell.engine.context import Engine
 from memwell.engine.requests import ShredRequest
-from memwell.engine.validation import check_progress
 from memwell.errors import Conflict, InvalidInput, NotFound, NotSupported, shown
 from memwell.ports import Delete, Store
 from memwell.ports.store.visibility import EVER
@@ -18,10 +17,9 @@ from memwell.security.acting import current
 from memwell.security.journal import Pending
 from memwell.security.keyring import Keyring
 from memwell.security.receipts import Receipt, signed
-from memwell.security.tenant_keys import KEYS_TENANT, TenantKeys
-from memwell.types import KeyStatus, Progress, Rotated, Scope, Trace
+from memwell.types import KeyStatus, Scope, Trace
 
-__all__ = ["Encrypting", "encrypting", "key_status", "rotate_keys", "shred"]
+__all__ = ["Encrypting", "encrypted", "encrypting", "key_status", "shred"]
 
 _BATCH: Final = 500
 
@@ -47,7 +45,8 @@ def encrypting(engine: Engine) -> Encrypting | None:
     return None
 
 
-def _encrypted(engine: Engine) -> Encrypting:
+def encrypted(engine: Engine) -> Encrypting:
+    """What encrypts the store. Raises `NotSupported` without encryption."""
     found = encrypting(engine)
     if found is not None:
         return found
@@ -56,7 +55,7 @@ def _encrypted(engine: Engine) -> Encrypting:
 
 async def key_status(engine: Engine) -> KeyStatus:
     """See `AsyncMemory.key_status`."""
-    found = _encrypted(engine)
+    found = encrypted(engine)
     masters: Counter[str] = Counter()
     tenants = destroyed = leftover = 0
     async for keys in tenant_keys.every(found.inner):
@@ -70,35 +69,6 @@ async def key_status(engine: Engine) -> KeyStatus:
     )
 
 
-async def rotate_keys(engine: Engine, progress: Progress | None) -> Rotated:
-    """See `AsyncMemory.rotate_keys`."""
-    check_progress(progress)
-    found = _encrypted(engine)
-    total = await found.inner.count(Scope(tenant_id=KEYS_TENANT), now=EVER)
-    tenants = rewrapped = 0
-    report(progress, 0, total)
-    async for keys in tenant_keys.every(found.inner):
-        rewrapped += await _rotated(found, keys, engine.clock())
-        tenants += 1
-        report(progress, tenants, max(total, tenants))
-    engine.emit("rotated", Scope(), (), tenants=tenants, rewrapped=rewrapped)
-    return Rotated(first=found.keyring.first.id, tenants=tenants, rewrapped=rewrapped)
-
-
-async def _rotated(found: Encrypting, keys: TenantKeys | None, now: datetime) -> bool:
-    """Wrap the keys of one tenant by the first master key; whether that was necessary."""
-    while keys is not None:
-        if keys.masters <= {found.keyring.first.id}:
-            await tenant_keys.remove_older(found.inner, keys, now)
-            return False
-        try:
-            await tenant_keys.store_next(found.inner, tenant_keys.rewrapped(keys, found.keyring, now), now)
-            return True
-        except Conflict:  # another process changes them just now
-            keys = await tenant_keys.find(found.inner, keys.tenant)
-    return False
-
-
 async def shred(engine: Engine, request: ShredRequest) -> Receipt:
     """See `AsyncMemory.shred`."""
     for name in ("tenant", "reason"):
@@ -106,7 +76,7 @@ async def shred(engine: Engine, request: ShredRequest) -> Receipt:
             raise InvalidInput(f"shred needs a {name}, not {shown(value)}")
     if request.actor is not None and not isinstance(request.actor, str):
         raise InvalidInput(f"actor is a text, not {shown(request.actor)}")
-    found, begun = _encrypted(engine), engine.clock()
+    found, begun = encrypted(engine), engine.clock()
     await _destroy(found, request.tenant, begun)
     gone = await _remove(found.inner, Scope(tenant_id=request.tenant), begun)
     traces = await _read_back(found.inner, request.tenant, gone)

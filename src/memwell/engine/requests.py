@@ -55,6 +55,7 @@ __all__ = [
     "RemoveWebhookRequest",
     "ReplayWebhookRequest",
     "RestoreRequest",
+    "RotateKeysRequest",
     "ShredRequest",
     "StatsRequest",
     "SummariseRequest",
@@ -340,6 +341,13 @@ class DeliverRequest:
     webhook: str | None = None
     """`None` means all."""
     seconds: float | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class RotateKeysRequest:
+    """`rotate_keys`: wrap all data keys by the first master key."""
+
+    data: bool = False
 
 
 @dataclass(slots=True, kw_only=True)

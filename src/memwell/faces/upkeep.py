@@ -4,12 +4,29 @@ from __future__ import annotations
 
 from os import PathLike
 
-from memwell.engine import keys, lookup, upkeep
+from memwell.engine import keys, lookup, rekeying, upkeep
 from memwell.engine.keywords import explain_keywords
-from memwell.engine.requests import ExportRequest, ImportRequest, ReembedRequest, ShredRequest, StatsRequest
+from memwell.engine.requests import (
+    ExportRequest,
+    ImportRequest,
+    ReembedRequest,
+    RotateKeysRequest,
+    ShredRequest,
+    StatsRequest,
+)
 from memwell.faces.base import AsyncFace, Face, audited
 from memwell.security.receipts import Receipt
-from memwell.types import Health, Imported, KeyStatus, Progress, Reembedded, Report, Rotated, Stats
+from memwell.types import (
+    Encryption,
+    Health,
+    Imported,
+    KeyStatus,
+    Progress,
+    Reembedded,
+    Report,
+    Rotated,
+    Stats,
+)
 
 __all__ = ["AsyncUpkeep", "Upkeep"]
 
@@ -116,15 +133,27 @@ class AsyncUpkeep(AsyncFace):
         """Remove the expired memories of every tenant for good, and return how many. Also happens by itself."""
         return await upkeep.sweep(self._engine)
 
-    async def rotate_keys(self, *, progress: Progress | None = None) -> Rotated:
+    async def rotate_keys(self, *, data: bool = False, progress: Progress | None = None) -> Rotated:
         """Wrap the data keys of every tenant by the first key of the keyring, while everybody works; the others can be
         thrown away afterwards.
 
-        `progress(done, total)` is called along the way. What is stored is not written again. A call cut short is
-        continued by the next one. Raises `ConfigError` when the keyring lacks a key in use, and `NotSupported` without
-        encryption.
+        - `data`: make new data keys, too, and encrypt all that is stored again. The older keys stay until a later
+          rotation of data keys, a minute or more after the new ones were made.
+        - `progress(done, total)`: called along the way.
+
+        Without `data` nothing that is stored is written again. A call cut short is continued by the next one. Raises
+        `ConfigError` when the keyring lacks a key in use, and `NotSupported` without encryption.
         """
-        return await keys.rotate_keys(self._engine, progress)
+        return await rekeying.rotate_keys(self._engine, RotateKeysRequest(data=data), progress)
+
+    async def encrypt(self, *, progress: Progress | None = None) -> Encryption:
+        """Encrypt what was stored without encryption, in place, while those work who have the keyring.
+
+        `progress(done, total)` is called along the way. Memories, their versions and index terms are replaced; vectors
+        stay as they are. At the end the store clears its files, and the result says what still holds plain text. A call
+        cut short is continued by the next one. Raises `NotSupported` without encryption.
+        """
+        return await rekeying.encrypt(self._engine, progress)
 
     async def key_status(self) -> KeyStatus:
         """The master keys in use, and how many tenants each serves. Raises `NotSupported` without encryption."""
@@ -238,15 +267,27 @@ class Upkeep(Face):
         """Remove the expired memories of every tenant for good, and return how many. Also happens by itself."""
         return self._run(self._memory.sweep())
 
-    def rotate_keys(self, *, progress: Progress | None = None) -> Rotated:
+    def rotate_keys(self, *, data: bool = False, progress: Progress | None = None) -> Rotated:
         """Wrap the data keys of every tenant by the first key of the keyring, while everybody works; the others can be
         thrown away afterwards.
 
-        `progress(done, total)` is called along the way. What is stored is not written again. A call cut short is
-        continued by the next one. Raises `ConfigError` when the keyring lacks a key in use, and `NotSupported` without
-        encryption.
+        - `data`: make new data keys, too, and encrypt all that is stored again. The older keys stay until a later
+          rotation of data keys, a minute or more after the new ones were made.
+        - `progress(done, total)`: called along the way.
+
+        Without `data` nothing that is stored is written again. A call cut short is continued by the next one. Raises
+        `ConfigError` when the keyring lacks a key in use, and `NotSupported` without encryption.
         """
-        return self._run(self._memory.rotate_keys(progress=progress))
+        return self._run(self._memory.rotate_keys(data=data, progress=progress))
+
+    def encrypt(self, *, progress: Progress | None = None) -> Encryption:
+        """Encrypt what was stored without encryption, in place, while those work who have the keyring.
+
+        `progress(done, total)` is called along the way. Memories, their versions and index terms are replaced; vectors
+        stay as they are. At the end the store clears its files, and the result says what still holds plain text. A call
+        cut short is continued by the next one. Raises `NotSupported` without encryption.
+        """
+        return self._run(self._memory.encrypt(progress=progress))
 
     def key_status(self) -> KeyStatus:
         """The master keys in use, and how many tenants each serves. Raises `NotSupported` without encryption."""

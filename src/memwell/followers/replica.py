@@ -20,7 +20,7 @@ from memwell.records.codec import dumps, record_to_json
 from memwell.records.revisions import stored_versions
 from memwell.types import Record, Scope
 
-__all__ = ["Replica"]
+__all__ = ["Pages", "Replica"]
 
 BATCH: Final = 200
 """Records written by one transaction."""
@@ -129,7 +129,7 @@ class _Rebuild(Rebuild):
 
     def __init__(self, replica: Replica) -> None:
         self._replica = replica
-        self._source, self._extra = _Pages(replica.source), _Pages(replica.store)
+        self._source, self._extra = Pages(replica.source), Pages(replica.store)
         self._keys: list[Key] = []
         """Read, but not copied yet."""
 
@@ -161,7 +161,7 @@ class _Rebuild(Rebuild):
         return absent
 
 
-class _Pages:
+class Pages:
     """The keys of all records of a store, page by page: first those with vectors, then the others."""
 
     def __init__(self, store: Store) -> None:

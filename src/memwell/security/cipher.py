@@ -38,8 +38,12 @@ class TenantCipher:
     which `current` encrypts. Safe for threads.
     """
 
-    def __init__(self, tenant: str, index: bytes, data: Mapping[str, bytes], current: str) -> None:
+    def __init__(
+        self, tenant: str, index: bytes, data: Mapping[str, bytes], current: str, *, mixed: bool = False
+    ) -> None:
         self.tenant = tenant
+        self.mixed = mixed
+        """Whether the tenant may have memories that are not encrypted yet."""
         self.current = current
         self._bound = tenant.encode()
         keys = {name: derived(index, name) for name in ("terms", "content", "metadata", "marks")}
@@ -82,9 +86,14 @@ class TenantCipher:
         sealed = self._ciphers[self.current].encrypt(nonce, raw, self._context(id, field, more))
         return int(self.current).to_bytes(_NAME, "big") + nonce + bytes(sealed)
 
+    @staticmethod
+    def key_of(sealed: bytes) -> str:
+        """The name of the data key of encrypted bytes."""
+        return str(int.from_bytes(sealed[:_NAME], "big"))
+
     def decrypt_bytes(self, sealed: bytes, id: str, field: str, more: str = "") -> bytes:
         """The inverse of `encrypt_bytes`. Raises as `decrypt`."""
-        cipher = self._ciphers[str(int.from_bytes(sealed[:_NAME], "big"))]
+        cipher = self._ciphers[self.key_of(sealed)]
         nonce, body = sealed[_NAME : _NAME + NONCE], sealed[_NAME + NONCE :]
         try:
             return bytes(cipher.decrypt(nonce, body, self._context(id, field, more)))
@@ -130,6 +139,13 @@ class TenantCipher:
             _remember(self._speakers, name, found)
             _remember(self._speakers, f"\0{found}", name)
         return found
+
+    def is_speaker(self, token: str | None) -> bool:
+        """Whether a text is an encrypted speaker."""
+        try:
+            return bool(token) and bool(self.spoken_by(token or ""))
+        except Corrupt:
+            return False
 
     def spoken_by(self, token: str) -> str:
         """The inverse of `speaker`. Raises `Corrupt` for anything else."""

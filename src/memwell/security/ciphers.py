@@ -53,7 +53,22 @@ class Ciphers:
             return kept
         tenant_keys.check_tenant(tenant)
         stored = await tenant_keys.find(self._store, tenant)
+        if stored is None:
+            await self._check_new(tenant)
         return None if stored is None or stored.destroyed_at else self._trust(stored)
+
+    async def _check_new(self, tenant: str) -> None:
+        """Raise `ConfigError` for a tenant without keys that has memories: they are plain."""
+        if await self._store.scan(Scope(tenant_id=tenant), now=EVER, limit=1):
+            raise ConfigError(
+                f"tenant {tenant!r} has memories that were stored without encryption=; encrypt them by"
+                " `memwell keys encrypt` or memory.encrypt(), or open the memory without a keyring",
+                part="encrypted",
+            )
+
+    def distrust(self, tenant: str) -> None:
+        """Read the keys of a tenant again when they are needed next."""
+        self._kept.pop(tenant, None)
 
     async def writing(self, tenant: str) -> TenantCipher:
         """The cipher of a tenant, with new keys if it has none."""
@@ -106,7 +121,7 @@ class Ciphers:
     async def _opened_again(self, record: Record) -> Record:
         """A record whose data key is not known: another process may have rotated the keys."""
         tenant = record.scope.tenant_id
-        self._kept.pop(tenant, None)
+        self.distrust(tenant)
         try:
             return sealing.opened(await self.reading(tenant), record)
         except KeyError as error:

@@ -16,7 +16,7 @@ from memwell.ports import Embedding
 from memwell.ports.arrays import Vectors, numpy
 from memwell.security.cipher import BYTES_MORE, TenantCipher
 
-__all__ = ["inner_name", "is_sealed_model", "opened_embedding", "outer_name", "sealed_embedding"]
+__all__ = ["inner_name", "is_sealed_model", "key_of", "opened_embedding", "outer_name", "sealed_embedding"]
 
 _PREFIX: Final = "sealed:"
 _PLAIN: Final = " (plain)"
@@ -59,6 +59,11 @@ def opened_embedding(cipher: TenantCipher, fingerprint: str, embedding: Embeddin
         raw = cipher.decrypt_bytes(_bytes(row), fingerprint, "vectors", _place(model, at))
         rows.append(np.frombuffer(raw, dtype="<f4"))
     return replace(embedding, model=model, vectors=np.stack(rows).astype(np.float32))
+
+
+def key_of(embedding: Embedding) -> str:
+    """The name of the data key that encrypts vectors."""
+    return TenantCipher.key_of(_bytes(embedding.vectors[0]))
 
 
 def _place(model: str, at: int) -> str:

@@ -17,7 +17,7 @@ from memwell.ports.store.search import Features
 from memwell.records.codec import json_mapping
 from memwell.records.compiled import compiled
 from memwell.retrieval.analysis.features import plain_lexemes_and_signals, read_signals, speaker_in
-from memwell.sealed import ENTRY, Envelope
+from memwell.sealed import ENTRY, Envelope, is_sealed
 from memwell.security.cipher import TenantCipher
 from memwell.types import Record, Where
 
@@ -25,6 +25,7 @@ __all__ = [
     "as_where",
     "features_of",
     "form_of",
+    "is_current",
     "metadata_of",
     "opened",
     "sealed",
@@ -56,6 +57,15 @@ def form_of(cipher: TenantCipher, record: Record) -> Form:
     return made.content, made.metadata
 
 
+def is_current(cipher: TenantCipher, record: Record) -> bool:
+    """Whether all of a stored record is encrypted by the current data key."""
+    envelope, entry = Envelope.read(record.content), str(record.metadata.get(ENTRY, ""))
+    if envelope is None or (record.metadata and not entry):
+        return False
+    parts = (envelope.ciphertext, entry.rpartition(":")[2], envelope.signals.rpartition("\t~")[2])
+    return all(part.partition(".")[0] == cipher.current for part in parts if part.partition(".")[1])
+
+
 def sealed_content(
     cipher: TenantCipher, content: str, id: str, *, created_at: datetime, in_session: bool
 ) -> str:
@@ -77,6 +87,8 @@ def _signals(cipher: TenantCipher, line: str, id: str) -> str:
 
 def features_of(cipher: TenantCipher, features: Features, id: str) -> Features:
     """The features of a record, decrypted."""
+    if features.sealed is None and cipher.mixed and not cipher.is_speaker(features.actor):
+        return features
     actor = cipher.spoken_by(features.actor) if features.actor else None
     if features.sealed is None:
         return replace(features, actor=actor)
@@ -103,9 +115,11 @@ def opened(cipher: TenantCipher, record: Record) -> Record:
     """
     envelope = Envelope.read(record.content)
     if envelope is None:
+        if cipher.mixed and not is_sealed(record.content):
+            return record
         raise ConfigError(
-            f"memory {record.id!r} is not encrypted: it was stored without encryption=; export such memories"
-            " without a keyring, and import them into a new store with one",
+            f"memory {record.id!r} is not encrypted: it was stored without encryption=; encrypt such memories by"
+            " `memwell keys encrypt` or memory.encrypt()",
             part="encrypted",
         )
     bound = f"{envelope.fingerprint}\n{envelope.signals}\n{envelope.lexemes}"

@@ -36,15 +36,21 @@ __all__ = [
     "find",
     "keys_from_json",
     "keys_to_json",
+    "marked",
     "remove_older",
+    "renewed",
     "rewrapped",
     "store_next",
+    "unmarked",
+    "without_old",
 ]
 
 KEYS_TENANT: Final = "memwell.keys"
 """The tenant of the records that hold wrapped keys; callers may not use it."""
 _PAGE: Final = 500
 _INDEX: Final = "index"
+_PLAIN: Final = "plain"
+"""Name of a key that encrypts nothing: while it is there, the tenant may have memories that are not encrypted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +58,9 @@ class Wrapped:
     """One data key, wrapped."""
 
     name: str
-    """`index` for the key of all hashes, a number for keys of ciphertexts."""
+    """`index` for the key of all hashes, a number for keys of ciphertexts, `plain` for the mark of a tenant whose
+    memories are being encrypted.
+    """
     master: str
     """Name of the master key."""
     key: str
@@ -77,6 +85,16 @@ class TenantKeys:
     """Ids of earlier states that are still stored, as an interrupted change may leave them; only `every` fills it."""
 
     @property
+    def data(self) -> tuple[str, ...]:
+        """Names of the keys of ciphertexts."""
+        return tuple(one.name for one in self.keys if one.name not in (_INDEX, _PLAIN))
+
+    @property
+    def mixed(self) -> bool:
+        """Whether the tenant may have memories that are not encrypted yet."""
+        return any(one.name == _PLAIN for one in self.keys)
+
+    @property
     def masters(self) -> frozenset[str]:
         """Names of the master keys in use."""
         return frozenset(wrapped.master for wrapped in self.keys)
@@ -93,8 +111,8 @@ def check_tenant(tenant: str) -> None:
 def cipher_of(stored: TenantKeys, keyring: Keyring) -> TenantCipher:
     """The cipher of a tenant. Raises `ConfigError` for a master key that the keyring lacks."""
     found = {wrapped.name: unwrapped(stored.tenant, wrapped, keyring) for wrapped in stored.keys}
-    index = found.pop(_INDEX)
-    return TenantCipher(stored.tenant, index, found, stored.current)
+    index, mixed = found.pop(_INDEX), found.pop(_PLAIN, None) is not None
+    return TenantCipher(stored.tenant, index, found, stored.current, mixed=mixed)
 
 
 def fresh(tenant: str, keyring: Keyring, now: datetime, *, number: int = 1) -> TenantKeys:
@@ -181,6 +199,34 @@ def rewrapped(keys: TenantKeys, keyring: Keyring, now: datetime) -> TenantKeys:
     """The same keys, all wrapped by the first master key."""
     made = [wrap(keys.tenant, one.name, unwrapped(keys.tenant, one, keyring), keyring) for one in keys.keys]
     return replace(keys, number=keys.number + 1, keys=tuple(made), created_at=now)
+
+
+def renewed(keys: TenantKeys, keyring: Keyring, now: datetime) -> TenantKeys:
+    """The same keys and a new one, which encrypts from now on."""
+    name = str(1 + max(map(int, keys.data)))
+    return _next(keys, (*keys.keys, wrap(keys.tenant, name, os.urandom(SIZE), keyring)), now, current=name)
+
+
+def without_old(keys: TenantKeys, now: datetime) -> TenantKeys:
+    """The keys without those that encrypt no more."""
+    left = tuple(one for one in keys.keys if one.name not in keys.data or one.name == keys.current)
+    return keys if left == keys.keys else _next(keys, left, now)
+
+
+def marked(keys: TenantKeys, keyring: Keyring, now: datetime) -> TenantKeys:
+    """The keys of a tenant that may have memories that are not encrypted yet. Only who has a master key can say so."""
+    return _next(keys, (*keys.keys, wrap(keys.tenant, _PLAIN, os.urandom(SIZE), keyring)), now)
+
+
+def unmarked(keys: TenantKeys, now: datetime) -> TenantKeys:
+    """The inverse of `marked`."""
+    return _next(keys, tuple(one for one in keys.keys if one.name != _PLAIN), now)
+
+
+def _next(
+    keys: TenantKeys, made: tuple[Wrapped, ...], now: datetime, *, current: str | None = None
+) -> TenantKeys:
+    return replace(keys, number=keys.number + 1, keys=made, created_at=now, current=current or keys.current)
 
 
 def destroyed(keys: TenantKeys, now: datetime) -> TenantKeys:

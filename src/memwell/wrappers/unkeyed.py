@@ -1,11 +1,13 @@
 """Refuses an encrypted store that is opened without a keyring.
 
-The first call finds out, so that no ciphertext is read as text and no plain text is written beside it.
+The first call finds out, so that no ciphertext is read as text and no plain text is written beside it. It is asked
+again every few seconds.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from typing import Any, Final
 
 from memwell.errors import ConfigError, Corrupt, InvalidInput, NotFound
 from memwell.ports import Declaration, Effect, Store
@@ -16,6 +18,9 @@ from memwell.types import Scope
 from memwell.wrappers.base import StoreWrapper
 
 __all__ = ["Unkeyed"]
+
+_ASKED_AGAIN: Final = 5.0
+"""Seconds after which a store is asked again whether it is encrypted."""
 
 
 class Unkeyed(StoreWrapper):
@@ -28,8 +33,12 @@ class Unkeyed(StoreWrapper):
 
     def __init__(self, inner: Store) -> None:
         self.inner = inner
-        self.passed = False
-        """Whether the store is known to be a plain one."""
+        self._until = 0.0
+
+    @property
+    def passed(self) -> bool:
+        """Whether the store was a plain one a moment ago: another process may encrypt it."""
+        return time.monotonic() < self._until
 
     async def _call(self, operation: Declaration, arguments: tuple[Any, ...]) -> Any:
         if not self.passed and operation.effect is not Effect.UPKEEP and operation.name != "ping":
@@ -50,7 +59,7 @@ class Unkeyed(StoreWrapper):
                 f"this memory is encrypted: open it with encryption=Keyring(…), or set {VARIABLE} for the command line",
                 part=self.inner.part,
             )
-        self.passed = True
+        self._until = time.monotonic() + _ASKED_AGAIN
 
     async def _close(self) -> None:
         """The store inside stays open."""

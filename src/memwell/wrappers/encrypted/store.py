@@ -21,6 +21,7 @@ from memwell.security.sealed_vectors import inner_name, is_sealed_model, opened_
 from memwell.security.tenant_keys import KEYS_TENANT, check_tenant
 from memwell.types import Record, Report, Scope, Stats, Trace, Version, Where
 from memwell.wrappers.base import StoreWrapper
+from memwell.wrappers.encrypted import mixed
 from memwell.wrappers.encrypted.appending import appending
 from memwell.wrappers.encrypted.searching import VectorSearch
 from memwell.wrappers.encrypted.writing import Writing
@@ -112,11 +113,7 @@ class Encrypted(StoreWrapper):
 
     async def _where(self, scope: Scope, where: Any) -> Any:
         check_tenant(scope.tenant_id)
-        return (
-            None
-            if where is None
-            else sealing.sealed_where(await self._ciphers.reading(scope.tenant_id), where)
-        )
+        return None if where is None else _sealed_where(await self._ciphers.reading(scope.tenant_id), where)
 
     async def _history(self, scope: Scope, id: str, now: datetime) -> list[Version]:
         versions = await super()._history(scope, id, now)
@@ -124,18 +121,29 @@ class Encrypted(StoreWrapper):
         return [replace(version, record=record) for version, record in zip(versions, records, strict=True)]
 
     async def _search(self, search: Search) -> Found:
-        cipher = await self._ciphers.reading(search.scope.tenant_id)
+        try:
+            return await self._found(search)
+        except KeyError:  # a data key that another process has made since
+            self._ciphers.distrust(search.scope.tenant_id)
+            return await self._found(search)
+
+    async def _found(self, plain: Search) -> Found:
+        cipher = await self._ciphers.reading(plain.scope.tenant_id)
         search = replace(
-            search,
-            terms=tuple(map(cipher.term, search.terms)),
-            phrases=tuple(tuple(map(cipher.term, phrase)) for phrase in search.phrases),
-            where=None if search.where is None else sealing.sealed_where(cipher, search.where),
+            plain,
+            terms=tuple(map(cipher.term, plain.terms)),
+            phrases=tuple(tuple(map(cipher.term, phrase)) for phrase in plain.phrases),
+            where=_sealed_where(cipher, plain.where),
         )
+        if cipher.mixed:
+            search = mixed.asked_twice(search, plain)
         found: Found
         if search.model is not None and await self._sealed_vectors():
             found = await self._vectors.search(search, await self._serving(), part=self.part)
         else:
             found = await super()._search(search)
+        if cipher.mixed:
+            found = mixed.counted_once(found, len(plain.terms))
         for candidate in found.candidates:
             features = candidate.features
             if features.sealed is not None or features.actor:
@@ -155,7 +163,9 @@ class Encrypted(StoreWrapper):
 
     async def _actors(self, scope: Scope) -> frozenset[str]:
         cipher = await self._ciphers.reading(scope.tenant_id)
-        return frozenset(map(cipher.spoken_by, await super()._actors(scope)))
+        found: frozenset[str] = await super()._actors(scope)
+        sealed = {name for name in found if not cipher.mixed or cipher.is_speaker(name)}
+        return frozenset(map(cipher.spoken_by, sealed)) | (found - sealed)
 
     # --------------------------------------------------------------------------------------------- vectors
 
@@ -251,3 +261,9 @@ class Encrypted(StoreWrapper):
             checked=report.checked - tenants,
             problems=(*report.problems, *problems),
         )
+
+
+def _sealed_where(cipher: TenantCipher, where: Any) -> Any:
+    if where is None:
+        return None
+    return mixed.either(cipher, where) if cipher.mixed else sealing.sealed_where(cipher, where)

@@ -24,13 +24,14 @@ from memwell.ports import (
 )
 from memwell.ports.store.visibility import EVER
 from memwell.records.codec import digest, digest_of
-from memwell.sealed import Envelope, fingerprint_of, mark_of
+from memwell.sealed import Envelope, fingerprint_of, is_sealed, mark_of
 from memwell.security import sealing
 from memwell.security.cipher import TenantCipher
 from memwell.security.ciphers import Ciphers
 from memwell.security.sealed_vectors import sealed_embedding
 from memwell.security.tenant_keys import check_tenant
 from memwell.types import Record, Scope, Version
+from memwell.wrappers.encrypted import mixed
 
 __all__ = ["Writing"]
 
@@ -139,8 +140,8 @@ class Writing:
         check_tenant(operation.scope.tenant_id)
         if isinstance(operation, Delete) and operation.where is not None:
             cipher = await self._ciphers.reading(operation.scope.tenant_id)
-            where = sealing.as_where(sealing.sealed_where(cipher, operation.where))
-            return replace(operation, where=where)
+            sealed_where = mixed.either if cipher.mixed else sealing.sealed_where
+            return replace(operation, where=sealing.as_where(sealed_where(cipher, operation.where)))
         return operation
 
     async def _update(self, update: Update, batch: _Batch) -> Update:
@@ -153,6 +154,8 @@ class Writing:
         stored = batch.latest(update.scope.tenant_id, update.id)
         if stored is None:
             raise NotFound(f"no memory {update.id!r} in this scope", part="encrypted")
+        if cipher.mixed and not is_sealed(stored.content):  # all of it, so that none of it stays plain
+            changes = {"content": stored.content, "metadata": stored.metadata} | changes
         if "content" in changes and _holds(cipher, stored.content, changes["content"]):
             changes["content"] = stored.content
         elif "content" in changes:
@@ -211,7 +214,7 @@ class _Batch:
     def content(self, cipher: TenantCipher, tenant: str, id: str, content: str) -> str:
         """A content of a record as it is stored; one that equals nothing when the record never had it."""
         for record in reversed(self._states.get((tenant, id), ())):
-            if _holds(cipher, record.content, content):
+            if _holds(cipher, record.content, content) or (cipher.mixed and record.content == content):
                 return record.content
         return Envelope(cipher.fingerprint(content), "").text()
 
