@@ -38,14 +38,10 @@ def test_both_are_made_alike() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_both_take_and_give_the_same(name: str) -> None:
+def test_both_take_and_give_the_same_and_one_is_awaited(name: str) -> None:
     twin, original = inspect.signature(public(Memory)[name]), inspect.signature(public(AsyncMemory)[name])
     assert twin.parameters == original.parameters
     assert twin.return_annotation == original.return_annotation
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_one_is_awaited_and_the_other_is_not(name: str) -> None:
     assert not inspect.iscoroutinefunction(public(Memory)[name])
     assert inspect.iscoroutinefunction(public(AsyncMemory)[name]) is (name not in AT_ONCE)
 
@@ -60,15 +56,10 @@ def request_of(name: str) -> type[Any] | None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_both_are_documented_in_the_same_words(name: str) -> None:
+def test_both_and_every_parameter_are_documented_in_the_same_words(name: str) -> None:
     text = inspect.getdoc(public(AsyncMemory)[name]) or ""
     assert inspect.getdoc(public(Memory)[name]) == text
     assert text.split("\n\n")[0].strip().endswith(".")
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_parameter_is_documented_where_it_is_used(name: str) -> None:
-    text = inspect.getdoc(public(AsyncMemory)[name]) or ""
     parameters = [*inspect.signature(public(AsyncMemory)[name]).parameters][1:]
     assert not [each for each in parameters if not re.search(rf"`{each}\b|\({each}\)`", text)]
 

@@ -85,11 +85,24 @@ GIVEN = {
 
 
 class TestFunctionEmbedder(EmbedderConformance):
-    @pytest.fixture(params=["async", "chain", "encode"])
-    def embedder(self, request: pytest.FixtureRequest) -> Iterator[Embedder]:
-        part = as_embedder(GIVEN[request.param])
+    @pytest.fixture
+    def embedder(self) -> Iterator[Embedder]:
+        part = as_embedder(waiting)
         yield part
         run(part, part.close())
+
+
+@pytest.mark.parametrize("form", GIVEN)
+def test_every_form_gives_unit_vectors_in_the_order_of_the_texts(form: str) -> None:
+    part, texts = as_embedder(GIVEN[form]), [f"text {number}" for number in range(300)]
+    expected = np.array([numbers(text) for text in texts], dtype=np.float32)
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    for kind in ("document", "query"):
+        found = run(part, part.embed(texts, kind=kind))
+        assert found.dtype == np.float32
+        assert np.allclose(found, expected, atol=1e-6)
+    assert run(part, part.embed([])).shape == (0, SIZE)
+    run(part, part.close())
 
 
 def test_an_embedder_comes_back_as_it_is() -> None:

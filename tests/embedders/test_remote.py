@@ -57,7 +57,14 @@ def making(request: pytest.FixtureRequest, service: Service) -> Iterator[Maker]:
 
 
 class TestRemoteEmbedders(EmbedderConformance):
+    """Over one service: the others differ in requests and answers, of which the tests below are."""
+
     large = 1_100
+
+    @pytest.fixture(params=["openai"])
+    def service(self, request: pytest.FixtureRequest) -> Iterator[Service]:
+        with serving(CASES[request.param][1]) as found:
+            yield found
 
     @pytest.fixture
     def embedder(self, making: Maker) -> RemoteEmbedder:

@@ -21,16 +21,27 @@ from memwell.indexes.exact import Exact
 from memwell.ports import Point
 from memwell.testing import run
 from memwell.testing.indexes import Opening, VectorIndexConformance, VectorIndexFrontage, opened
+from memwell.testing.indexes.searching import Searching
 
 
-class TestExact(VectorIndexConformance, VectorIndexFrontage):
-    @pytest.fixture(params=["memory", "file"])
-    def opening(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opening]:
-        kept = request.param == "file"
+class TestExact(VectorIndexConformance):
+    @pytest.fixture
+    def opening(self, tmp_path: Path) -> Iterator[Opening]:
         with opened(
-            lambda name, metric, dimension: Exact(
-                dimension or self.dimension, tmp_path / name if kept else None, metric=metric
-            )
+            lambda name, metric, dimension: Exact(dimension or self.dimension, tmp_path / name, metric=metric)
+        ) as opening:
+            yield opening
+
+
+class TestInMemory(Searching, VectorIndexFrontage):
+    """A file is read and written whole: what is found does not depend on it."""
+
+    many = 2_000
+
+    @pytest.fixture
+    def opening(self) -> Iterator[Opening]:
+        with opened(
+            lambda _name, metric, dimension: Exact(dimension or self.dimension, None, metric=metric)
         ) as opening:
             yield opening
 

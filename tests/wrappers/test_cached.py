@@ -14,7 +14,7 @@ from memwell.backends.memory.keyvalue import MemoryKeyValue
 from memwell.embedders.function import as_embedder
 from memwell.embedders.hashing import Hashing
 from memwell.errors import ConfigError, Unavailable
-from memwell.ports import Embedder, KeyValue
+from memwell.ports import Embedder
 from memwell.registry import open_keyvalue
 from memwell.testing import race, run
 from memwell.testing.embedders import EmbedderConformance
@@ -51,22 +51,15 @@ async def asynchronous(texts: list[str]) -> Any:
 class TestCached(EmbedderConformance):
     large = 1_100
 
-    @pytest.fixture(params=["small", "apart", "async"])
+    @pytest.fixture(params=["apart", "async"])
     def embedder(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Embedder]:
-        inner: Embedder = Apart() if request.param == "apart" else Hashing()
-        if request.param == "async":
-            inner = as_embedder(asynchronous)
-        keyvalue = self.behind(request.param, tmp_path)
-        part = CachedEmbedder(inner, keyvalue, capacity=3 if request.param == "small" else 1000)
+        inner: Embedder = Apart() if request.param == "apart" else as_embedder(asynchronous)
+        keyvalue = None if request.param == "apart" else open_keyvalue(f"sqlite:////{tmp_path}/cache.db")
+        part = CachedEmbedder(inner, keyvalue, capacity=3 if request.param == "apart" else 1000)
         yield part
         run(part, part.close())
         if keyvalue is not None:
             run(keyvalue, keyvalue.close())
-
-    def behind(self, name: str, folder: Path) -> KeyValue | None:
-        if name == "small":
-            return None
-        return open_keyvalue(f"sqlite:////{folder}/cache.db") if name == "async" else MemoryKeyValue()
 
 
 def ask(part: Embedder, *texts: str, kind: Kind = "document") -> Any:

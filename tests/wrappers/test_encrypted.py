@@ -19,7 +19,12 @@ from memwell.registry import open_store
 from memwell.security.keyring import Keyring
 from memwell.testing import run
 from memwell.testing.machine import check_memory
-from memwell.testing.memory import MemoryConformance
+from memwell.testing.memory.changing import Changing
+from memwell.testing.memory.recalling import Recalling
+from memwell.testing.memory.reembedding import Reembedding
+from memwell.testing.memory.relating import Relating
+from memwell.testing.memory.remembering import Remembering
+from memwell.testing.memory.transferring import Transferring
 from memwell.testing.samples import START, drafts, wheres
 from memwell.testing.stores import StoreConformance
 from memwell.types import Record, Scope
@@ -69,6 +74,7 @@ def declined(*names: str) -> Any:
 )
 class TestStore(StoreConformance):
     many = 500
+    plenty = 1_050
 
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[Store]:
@@ -104,7 +110,9 @@ def test_a_filter_finds_what_the_definition_says_or_is_not_supported(
         assert [r.id for r in found] == [r.id for r in stored if matches(r, where)]
 
 
-class TestMemory(MemoryConformance):
+class TestMemory(Remembering, Changing, Recalling, Relating, Reembedding, Transferring):
+    """What touches what is encrypted."""
+
     @pytest.fixture
     def opening(self) -> Callable[..., Memory]:
         return functools.partial(Memory, encryption=Keyring(KEY))

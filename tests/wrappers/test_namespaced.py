@@ -17,10 +17,8 @@ from memwell.registry import open_keyvalue, open_log, open_store
 from memwell.testing import run
 from memwell.testing.samples import MODEL, direction, embedding
 from memwell.testing.stores import Harness
-from memwell.testing.stores.candidates import Candidates
 from memwell.testing.stores.change_feed import ChangeFeed
 from memwell.testing.stores.changing import Changing
-from memwell.testing.stores.exact_filtering import ExactFiltering
 from memwell.testing.stores.feeding import Feeding
 from memwell.testing.stores.filtering import Filtering
 from memwell.testing.stores.inserting import Inserting
@@ -64,9 +62,7 @@ class Confined(
     Statistics,
     Scopes,
     Filtering,
-    ExactFiltering,
     Searching,
-    Candidates,
     Keeping,
     ChangeFeed,
     Feeding,
@@ -86,7 +82,7 @@ class Confined(
     "test_vectors_of_a_model_are_dropped_but_not_of_the_one_that_serves",
 )
 class TestStore(Confined):
-    many = 2_000
+    many, plenty = 500, 300
     owners = ("tenant_id", "user_id", "agent_id", "session_id")
 
     @pytest.fixture

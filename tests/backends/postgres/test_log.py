@@ -75,13 +75,13 @@ def test_an_entry_bears_the_time_of_the_clock_to_the_microsecond(postgres_url: s
 
 
 def test_entries_are_kept_by_month_and_what_has_no_month_in_the_default(postgres_url: str) -> None:
-    times = [datetime.now(UTC).timestamp(), 1_700_000_000.0]
-    for at in times:
+    now = datetime.now(UTC)
+    for at in (now.timestamp(), 1_700_000_000.0):
         part = opened(postgres_url, lambda at=at: at)
         run(part, part.append("s", [b"x"]))
         run(part, part.close())
     tables = query(postgres_url, "SELECT tableoid::regclass::text FROM memwell_log_entries ORDER BY position")
-    assert tables == [(f"memwell_log_entries_{datetime.now(UTC):%Y_%m}",), ("memwell_log_entries_default",)]
+    assert tables == [(f"memwell_log_entries_{now:%Y_%m}",), ("memwell_log_entries_default",)]
 
 
 def test_a_page_of_a_long_stream_is_read_from_the_index_of_each_month(postgres_url: str) -> None:

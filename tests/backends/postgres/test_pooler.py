@@ -14,8 +14,6 @@ from memwell.testing import run
 from memwell.testing.services import PgBouncer, Service
 from memwell.testing.stores.batches import Batches
 from memwell.testing.stores.feeding import Feeding
-from memwell.testing.stores.inserting import Inserting
-from memwell.testing.stores.keeping import Keeping
 from memwell.testing.stores.searching import Searching
 
 
@@ -35,7 +33,7 @@ def pooled_url(plain_url: str) -> str:
     return f"{plain_url}&prepare=false"
 
 
-class TestStore(Batches, Inserting, Searching, Keeping, Feeding):
+class TestStore(Batches, Searching, Feeding):
     """What holds a transaction, a lock or a session, which a pooler might break."""
 
     many = 2_000

@@ -15,6 +15,7 @@ from memwell.errors import ConfigError, Corrupt
 from memwell.ports import KeyValue
 from memwell.testing import run
 from memwell.testing.keyvalue import KeyValueConformance
+from memwell.testing.keyvalue.conditions import Conditions
 
 MANY = 6
 
@@ -38,10 +39,23 @@ def clock() -> Clock:
 
 
 class TestSqliteKeyValue(KeyValueConformance):
-    @pytest.fixture(params=["file", ":memory:"])
-    def keyvalue(self, request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[KeyValue]:
-        path = request.param if request.param == ":memory:" else tmp_path / "kv.db"
-        part = SqliteKeyValue(path, clock=clock)
+    @pytest.fixture
+    def keyvalue(self, tmp_path: Path, clock: Clock) -> Iterator[KeyValue]:
+        part = SqliteKeyValue(tmp_path / "kv.db", clock=clock)
+        yield part
+        run(part, part.close())
+
+    @pytest.fixture
+    def advance(self, clock: Clock) -> Callable[[float], None]:
+        return clock.advance
+
+
+class TestInMemory(Conditions):
+    """What may come between two calls; its statements are those of a file."""
+
+    @pytest.fixture
+    def keyvalue(self, clock: Clock) -> Iterator[KeyValue]:
+        part = SqliteKeyValue(":memory:", clock=clock)
         yield part
         run(part, part.close())
 
