@@ -106,6 +106,36 @@ def test_a_neighbours_words_are_a_part_of_their_own_with_a_note() -> None:
         assert any("neighbouring" in note for note in why.notes)
 
 
+def test_the_turn_after_the_one_that_asks_answers_also_where_no_speaker_is_named(memory: Memory) -> None:
+    turns = (
+        "Thanks, that helps",
+        "Which grit for the whetstone?",
+        "1000 and 6000, soaked",
+        "I bought new boots today",
+    )
+    for minute, text in enumerate(turns):
+        memory.remember(text, session_id="talk", created_at=f"2026-05-01T10:0{minute}")
+    assert first(memory, "which grit should the whetstone have?", mode="lexical") == "1000 and 6000, soaked"
+
+
+def test_words_that_ask_for_the_present_are_no_words_of_the_question() -> None:
+    with Memory("memory://", embedder=None) as memory:
+        memory.remember("Ana gave Bo a present for the moment of parting")
+        memory.remember("Ana's doctor is Dr. Bell")
+        asked = ("Who is Ana's doctor at present?", "Who is Ana's doctor?", "who is Ana's GP at the moment?")
+        assert {first(memory, question) for question in asked} == {"Ana's doctor is Dr. Bell"}
+        assert memory.recall(asked[0])[0].score == memory.recall(asked[1])[0].score
+        assert first(memory, "the present").startswith("Ana gave")
+
+
+def test_a_memory_without_a_time_answers_no_question_for_one(memory: Memory) -> None:
+    memory.remember("The ferry to Naxos leaves on 3 June 2025")
+    memory.remember("The ferry to Paros leaves from the old pier")
+    sure, unsure = memory.recall("when does the ferry leave?")
+    assert sure.content.endswith("2025")
+    assert unsure.score < sure.score - 0.05
+
+
 def test_min_score_leaves_out_what_is_below(memory: Memory) -> None:
     memory.remember("Ana likes green tea")
     memory.remember("The green boat is sold")

@@ -254,7 +254,8 @@ def test_the_score_tells_how_surely_the_record_answers() -> None:
     assert score(cosine=0.2, words=nothing) < 0.25 < score(cosine=0.8, words=nothing) < 0.6
     assert score(cosine=0.5, words=nothing) < score(cosine=0.5, words=one) < score(cosine=0.5, words=both)
     assert score(cosine=0.7, words=both) > 0.9
-    assert score(cosine=None, words=one) < 0.7 < score(cosine=None, words=both)
+    assert score(cosine=None, words=[(1, 1)]) < score(cosine=None, words=one) < score(cosine=None, words=both)
+    assert score(cosine=None, words=[(1, 1)]) < 0.5 < 0.7 < score(cosine=None, words=both)
     common = Question(light=frozenset({1}))
     assert score(cosine=0.5, words=one, ask=common) == score(cosine=0.5, words=both)
 
@@ -267,7 +268,8 @@ def test_the_same_about_another_person_is_evidence_against() -> None:
 
 def test_an_identifier_that_is_lacking_is_evidence_against() -> None:
     version = Question(identifiers=({0: 1.0},))
-    assert score(cosine=0.6, words=[(1, 1)], ask=version) < score(cosine=0.6, words=[(1, 1)]) - 0.05
+    both = [(0, 1), (1, 1)]
+    assert score(cosine=0.6, words=[(1, 1)], ask=version) < score(cosine=0.6, words=both, ask=version) - 0.05
     assert score(cosine=0.6, words=[(0, 1), (1, 1)], ask=version) > 0.9
 
 

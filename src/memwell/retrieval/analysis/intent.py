@@ -7,17 +7,18 @@ from functools import cache
 
 from memwell.retrieval.analysis.english import COMMON, STOP_WORDS
 from memwell.retrieval.analysis.folding import fold
+from memwell.retrieval.analysis.related import is_word
 from memwell.retrieval.analysis.words import Languages, word_terms
 
-__all__ = ["asks_when", "light_terms", "name_terms", "prefers_newest"]
+__all__ = ["asks_when", "light_terms", "name_terms", "prefers_newest", "present_spans"]
 
 _WHEN = re.compile(
     r"\bwhen\b|\b(?:what|which) (?:date|day|month|year|time)\b|\bhow long ago\b|\bhow recently\b"
 )
 
 _NOW = re.compile(
-    r"\b(?:now|nowadays|currently|current|latest|newest|today|still|these days|at the moment|at present|any ?more"
-    r"|most recent|most recently|up to date|so far|jetzt|aktuell\w*|derzeit|momentan|heute|noch immer|ahora"
+    r"\b(?:now|nowadays|currently|current|latest|newest|today|still|these days|right now|at the moment|at present"
+    r"|any ?more|most recent|most recently|up to date|so far|jetzt|aktuell\w*|derzeit|momentan|heute|noch immer|ahora"
     r"|actualmente|maintenant|actuellement|attualmente|adesso|agora|nu|nog steeds)\b"
 )
 _WORD = re.compile(r"([^\W\d_]+(?:[-'’][^\W\d_]+)*?)(['’]s)?(?![\w'’])")
@@ -41,8 +42,8 @@ _WHEN_ABROAD = re.compile(
 _NOW_ABROAD = re.compile(
     r"\b(?:zurzeit|gegenwartig|actuel(?:le)?s?|actualidad|attuale|attuali|oggi|hoje|atualmente|atual|huidige"
     r"|numera|nuvarande|for narvarande|сеичас|теперь|нынешн\w+|сегодня|зараз|teraz|obecnie|nyni|simdi|nykyinen)\b"
-    r"|الان|حاليا|الحالي|अब|अभी|今|現在|现在|目前|如今|지금|ตอนนี้"
 )
+_NOW_UNSPACED = re.compile("الان|حاليا|الحالي|अब|अभी|今|現在|现在|目前|如今|지금|ตอนนี้")
 _ONCE_ABROAD = re.compile(
     r"\b(?:vorher|ehemals|ehemalig\w+|jadis|auparavant|anteriormente|al principio|antigamente|in passato|una volta"
     r"|tidigare|forut|brukade|tidligere|pleide|vroeger|раньше|прежде|раніше|dawniej|wczesniej|poprzednio|driv|predtim"
@@ -71,11 +72,20 @@ def prefers_newest(question: str, *, dated: bool) -> float:
         return -1.0
     if not dated and _PREDECESSOR.search(folded):
         return -1.0
-    if _NOW.search(folded) or _NOW_ABROAD.search(folded):
+    if _NOW.search(folded) or _NOW_ABROAD.search(folded) or _NOW_UNSPACED.search(folded):
         return 3.0
     if _PAST.search(folded) or _PAST_ABROAD.search(folded):
         return 0.0
     return 0.0 if dated or _EARLIER.search(folded) else 1.0
+
+
+def present_spans(question: str) -> list[tuple[int, int]]:
+    """Where a question only says that it asks for the present, as first and last character; none where folding changes
+    the length of the text."""
+    folded = fold(question)
+    if len(folded) != len(question):
+        return []
+    return [match.span() for each in (_NOW, _NOW_ABROAD) for match in each.finditer(folded)]
 
 
 @cache
@@ -86,14 +96,17 @@ def light_terms() -> frozenset[str]:
 
 def name_terms(question: str, spoken: Languages) -> frozenset[str]:
     """Index terms of the names in an English question: words with a capital that begin no sentence, and a first word
-    with *'s*. None in other languages, and none where most words have capitals."""
+    with *'s*. None in other languages, and none where most words have capitals. Common abbreviations (*GP*, *TV*)
+    are no names.
+    """
     if question.islower() or spoken:
         return frozenset()
     words = list(_WORD.finditer(question))
     if sum([word[0][0].isupper() for word in words]) * 2 > len(words) + 1:
         return frozenset()
     named = [word[1] for word in words if _is_name(word, question)]
-    return frozenset(term for name in named for term in word_terms(name)) - light_terms()
+    found = [term for name in named for term in word_terms(name) if not (name.isupper() and is_word(term))]
+    return frozenset(found) - light_terms()
 
 
 def _is_name(word: re.Match[str], question: str) -> bool:

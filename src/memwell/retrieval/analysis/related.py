@@ -14,7 +14,7 @@ from typing import Final
 
 from memwell.retrieval.analysis.words import word_terms
 
-__all__ = ["related_terms"]
+__all__ = ["is_word", "related_terms"]
 
 _SAME: Final = 0.9
 """What another form of a word counts."""
@@ -196,6 +196,11 @@ def related_terms(
         if term in known and term not in names
     }
     return {term: others for term, others in found.items() if others}
+
+
+def is_word(term: str) -> bool:
+    """Whether the term is that of a word that is listed here."""
+    return term in _table()
 
 
 @cache

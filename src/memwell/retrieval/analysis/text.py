@@ -22,7 +22,7 @@ from typing import Final
 from memwell.retrieval.analysis.english import STOP_WORDS
 from memwell.retrieval.analysis.folding import APOSTROPHES, fold, join_groups, plain
 from memwell.retrieval.analysis.identifiers import Asked, Kind, asked, identifiers, kind_of
-from memwell.retrieval.analysis.intent import name_terms
+from memwell.retrieval.analysis.intent import name_terms, present_spans
 from memwell.retrieval.analysis.languages import hints_at_another
 from memwell.retrieval.analysis.related import related_terms
 from memwell.retrieval.analysis.stemmers import stemmer
@@ -313,12 +313,15 @@ def read_query(
 ) -> Query:
     """Analyse a question. `actors` are the folded, trusted actors of its scope; `times` is what
     `memwell.retrieval.analysis.dates.spans` gives: what is understood as a time is no identifier, and what says
-    nothing else is no word either, unless there is no other. `days` are the terms of the days that it names.
+    nothing else (also *at present*, *these days*) is no word either, unless there is no other. `days` are the terms of
+    the days that it names.
     """
     plain_text = text.translate(APOSTROPHES)
     named = _actors_in(plain_text, actors)
     bare, first_person = (
-        _without(plain_text, [(first, last) for first, last, sure in times if sure]),
+        _without(
+            plain_text, [(first, last) for first, last, sure in times if sure] + present_spans(plain_text)
+        ),
         plain_text,
     )
     for word in sorted(named, key=len, reverse=True):

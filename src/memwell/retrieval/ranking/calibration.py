@@ -1,13 +1,14 @@
 """How surely a memory answers a question, 0..1, from what is known of these two alone.
 
 A logistic model of what tells questions with an answer from others, fitted on the sets of `benchmarks/quality` so that
-both count alike. It does not use what else is stored, with two exceptions: cosines are taken above their mean, once
-there are many memories, because models differ in the cosine of unrelated texts; and a memory takes from its neighbours
-in the conversation.
+both count alike. It does not use what else is stored, with three exceptions: cosines are taken above their mean, once
+there are many memories, because models differ in the cosine of unrelated texts; of the words that a memory contains
+and lacks, those that few memories have count more; and a memory takes from its neighbours in the conversation.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from math import exp
 from typing import Final, NamedTuple
 
@@ -29,7 +30,7 @@ class _Model(NamedTuple):
     meaning: float
     """Cosine, 0..1, above the mean."""
     words: float
-    """Share of the question's words, common ones and names left out, that the memory contains."""
+    """Share of the question's words, common ones and names left out, that the memory contains; rare ones count more."""
     named: float
     """The question names people or things, which raises the cosine of all that mentions them."""
     missing: float
@@ -42,34 +43,59 @@ class _Model(NamedTuple):
     """Share of the question's identifiers that the memory contains."""
     lacking: float
     """Share that it does not contain."""
+    undated: float
+    """The question asks for a time and the memory mentions none."""
 
 
-_BOTH: Final = _Model(-1.62, 2.2, 3.0, -0.48, -0.5, -1.9, 2.3, 1.2, -2.0)
-_WORDS: Final = _Model(-1.0, 0.0, 3.0, -0.38, -1.1, -1.9, 1.6, 1.2, -2.0)
-_MEANING: Final = _Model(-1.75, 4.5, 0.0, 0.0, 0.0, 0.0, 2.3, 1.4, -1.4)
+_BOTH: Final = _Model(-2.2, 2.8, 3.6, -0.4, -0.3, -3.2, 2.6, 1.0, -1.9, -0.8)
+_WORDS: Final = _Model(-1.75, 0.0, 4.0, -0.1, -0.3, -3.7, 2.0, 1.2, -2.0, -0.6)
+_MEANING: Final = _Model(-1.95, 4.6, 0.0, 0.0, 0.0, 0.0, 2.7, 1.6, -1.3, -0.3)
 
 
 def sureness(
-    candidate: Candidate, question: Question, statistics: Statistics, *, words: bool, time: float
+    candidate: Candidate,
+    question: Question,
+    statistics: Statistics,
+    *,
+    rarity: Sequence[float] | None,
+    time: float,
 ) -> float:
-    """How surely a candidate answers the question; `words` says whether its terms were searched, `time` is its
-    closeness to the time in the question, 0..1. 0 if neither meaning nor words nor time speak for it."""
+    """How surely a candidate answers the question. `rarity` has the weight of each of its terms, `None` if they were
+    not searched; `time` is the candidate's closeness to the time in the question, 0..1. 0 if neither meaning nor words
+    nor time speak for it.
+    """
     meaning = _meaning(candidate, statistics)
     if not candidate.counts and not time and (meaning is None or meaning <= 0):
         return 0.0
-    model = _MEANING if not words else _WORDS if meaning is None else _BOTH
-    odds = model.base + model.meaning * (meaning or 0.0) + model.time * time
+    model = _MEANING if rarity is None else _WORDS if meaning is None else _BOTH
+    odds = model.base
+    for weight, sign in zip(
+        model[1:], _signs(candidate, question, statistics, rarity, (meaning or 0.0, time)), strict=True
+    ):
+        odds += weight * sign
+    return 1 / (1 + exp(-odds))
+
+
+def _signs(
+    candidate: Candidate,
+    question: Question,
+    statistics: Statistics,
+    rarity: Sequence[float] | None,
+    near: tuple[float, float],
+) -> tuple[float, ...]:
+    """The values of what a `_Model` weighs, in its order."""
+    meaning, time = near
+    shared = named = missing = held = lacking = 0.0
     if question.identifiers:
         held = _held(candidate, question)
-        odds += model.held * held + model.lacking * (1 - held)
-    if words:
-        shared = _share(candidate, topic_of(question, statistics))
-        odds += model.words * shared
-        keyed = {term for one in question.identifiers for term in one}
-        if names := question.names - keyed:
-            missing = 1 - _share(candidate, set(names))
-            odds += model.named + missing * (model.missing + model.other * shared)
-    return 1 / (1 + exp(-odds))
+        lacking = 1 - held
+    if rarity is not None:
+        has = _has(candidate)
+        shared = _covered(has, topic_of(question, statistics), question, rarity)
+        if names := question.names.difference(*question.identifiers):
+            named, missing = 1.0, 1 - sum([has.get(term, 0.0) for term in names]) / len(names)
+    undated = float(question.asks_when and not candidate.features.intervals)
+    return meaning, shared, named, missing, missing * shared, time, held, lacking, undated
 
 
 def topic_of(question: Question, statistics: Statistics) -> set[int]:
@@ -89,16 +115,17 @@ def _meaning(candidate: Candidate, statistics: Statistics) -> float | None:
     return (max(found) - floor) / (1 - floor) if floor < 1 else 0.0
 
 
-def _share(candidate: Candidate, terms: set[int]) -> float:
-    """The share of the terms that the record contains; 1 of none."""
-    if not terms:
-        return 1.0
-    own = dict.fromkeys([term for term, _ in candidate.matches if term in terms], 1.0)
-    own |= {term: part for term, part in candidate.related.items() if term in terms}
-    near = sum(
-        [min(1.0, count) for term, count in candidate.counts.items() if term in terms and term not in own]
-    )
-    return (sum(own.values()) + _NEAR * near) / len(terms)
+def _has(candidate: Candidate) -> dict[int, float]:
+    """How surely a memory has each term of the question, 0..1: as its own, as a related word or by its neighbours."""
+    near = {term: _NEAR * min(1.0, count) for term, count in candidate.counts.items()}
+    return near | dict(candidate.related) | {term: 1.0 for term, _ in candidate.matches}
+
+
+def _covered(has: Mapping[int, float], topic: set[int], question: Question, rarity: Sequence[float]) -> float:
+    """The share of the topic that a memory has; common words alone say half of it, whatever has them."""
+    total = sum([rarity[term] for term in topic])
+    share = sum([rarity[term] * has.get(term, 0.0) for term in topic]) / total if total else 1.0
+    return share if topic - question.light else (1 + share) / 2
 
 
 def _held(candidate: Candidate, question: Question) -> float:

@@ -124,9 +124,9 @@ def rank(
     columns += fresh
     best = nlargest(limit, range(len(candidates)), key=totals.__getitem__)
     times = next((values for name, _, values in columns if name == "time"), [0.0] * len(candidates))
-    words = weights.lexical > 0
+    rare = rarity if weights.lexical > 0 else None
     sure = [
-        sureness(candidates[at], question, statistics, words=words, time=times[at]) if totals[at] > 0 else 0.0
+        sureness(candidates[at], question, statistics, rarity=rare, time=times[at]) if totals[at] > 0 else 0.0
         for at in best
     ]
     return _explained(candidates, columns, totals, zip(best, accumulate(sure, min), strict=True))

@@ -74,6 +74,9 @@ def _fading(own: Features, neighbours: Sequence[Features], reach: float, full: f
 
 
 def _answers(later: Features, earlier: Features) -> bool:
+    """Whether another speaker said the later turn; where none is known, whether it follows a turn that asks."""
+    if later.actor is None and earlier.actor is None:
+        return bool(earlier.question_share) and later.question_share < earlier.question_share
     return bool(later.actor and earlier.actor and later.actor != earlier.actor)
 
 
