@@ -25,6 +25,6 @@ going gone good got great happen have help keep kept kind know last let like lon
 mean much need never new often old one people place put really said say see seem show start still stop take taken takes
 taking talk tell tend thing things think time took try turn use used usually want way week went work working year
 day always ever every else other anything something someone anyone everything everyone please name called currently
-current latest recent recently anybody everybody nobody somebody""".split()
+current latest recent recently anybody everybody somebody""".split()
 )
 """Words that occur with every topic."""

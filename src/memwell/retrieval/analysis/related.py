@@ -18,7 +18,7 @@ __all__ = ["is_word", "related_terms"]
 
 _SAME: Final = 0.9
 """What another form of a word counts."""
-_NEAR: Final = 0.4
+_NEAR: Final = 0.3
 """What a word of about the same meaning counts, or one of the kind that was asked for."""
 
 _FORMS: Final = """

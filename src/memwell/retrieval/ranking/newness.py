@@ -82,6 +82,7 @@ def succession(
         for at in others
         if ((candidates[at].features.day or 0) - day) * sign > 0
         and totals[at] > 0
+        and candidates[at].phrases >= candidates[first].phrases
         and named <= _named(candidates[at], question)
     ]
     if top <= 0 or not later:
