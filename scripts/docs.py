@@ -29,6 +29,8 @@ STORES = (
     "sqlite:///{folder}/store.db",
     "postgresql://localhost/db",
     "redis://localhost?durable=true",
+    "mem0+https://api.mem0.ai",
+    "automem+http://localhost:8001",
 )
 INDEXES = {
     "exact": "exact:///{folder}/points",
@@ -93,7 +95,9 @@ def capabilities() -> str:
     """What each store promises, read from the flags of an instance."""
     modules = importlib.import_module("memwell.capabilities"), importlib.import_module("memwell.registry")
     with tempfile.TemporaryDirectory() as folder:
-        stores = {url.partition(":")[0]: modules[1].open_store(url.format(folder=folder)) for url in STORES}
+        stores = {
+            re.split(r"[:+]", url)[0]: modules[1].open_store(url.format(folder=folder)) for url in STORES
+        }
         with closing(stores):
             return _promises(modules[0].Capabilities, stores)
 

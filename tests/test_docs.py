@@ -10,9 +10,13 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.backends.automem.wire import TOKEN, AutoMemWire
+from tests.backends.mem0.wire import KEY, OssWire
+from tests.indexes.wire.base import serving
 from tests.processes import Script
 
 ROOT = Path(__file__).parents[1]
@@ -32,9 +36,25 @@ SERVERS = {
     r"postgresql://app:secret@db\.example\.com/app": "postgres_url",
     r"rediss?://(?::secret@)?cache\.example\.com(?::6379)?": "redis_url",
     r"memcached://cache\.example\.com(?::11211)?": "memcached_url",
+    r"mem0\+http://:secret@mem0\.example\.com:8888": "mem0_url",
+    r"automem\+http://:secret@automem\.example\.com:8001": "automem_url",
 }
 """How pages name a server → the fixture that gives the URL of a real one."""
 REPLICA = "replica.example.com"
+
+
+@pytest.fixture
+def mem0_url() -> Iterator[str]:
+    """mem0's own protocol on loopback."""
+    with serving(OssWire()) as service:
+        yield f"mem0+http://:{KEY}@{service.url.removeprefix('http://')}?timeout=30"
+
+
+@pytest.fixture
+def automem_url() -> Iterator[str]:
+    """AutoMem's protocol on loopback."""
+    with serving(AutoMemWire()) as service:
+        yield f"automem+http://:{TOKEN}@{service.url.removeprefix('http://')}?timeout=30"
 
 
 def name_of(page: Path) -> str:

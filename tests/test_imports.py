@@ -34,6 +34,7 @@ ROOMS = (
 PURE, ADAPTERS, ENGINE, EDGES = 5, 6, 7, 9
 ASSEMBLY = "memwell.engine.assembly"
 SHARED = {
+    "memwell.backends.remote",
     "memwell.backends.sharing",
     "memwell.backends.sql",
     "memwell.embedders.remote",

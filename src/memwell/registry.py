@@ -39,6 +39,10 @@ TABLE: Final[Mapping[str, Mapping[str, tuple[str, str | None]]]] = {
         "postgres": ("memwell.backends.postgres.store:PostgresStore", "postgres"),
         "redis": ("memwell.backends.redis.store:RedisStore", "redis"),
         "rediss": ("memwell.backends.redis.store:RedisStore", "redis"),
+        "mem0+https": ("memwell.backends.mem0.store:Mem0Store", "http"),
+        "mem0+http": ("memwell.backends.mem0.store:Mem0Store", "http"),
+        "automem+https": ("memwell.backends.automem.store:AutoMemStore", "http"),
+        "automem+http": ("memwell.backends.automem.store:AutoMemStore", "http"),
     },
     "indexes": {
         "exact": ("memwell.indexes.exact:Exact", "vectors"),

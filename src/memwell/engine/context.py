@@ -12,7 +12,7 @@ from memwell.engine.assembly import Parts, guard_of
 from memwell.engine.echoes import Recalled
 from memwell.engine.encoding import Encoder
 from memwell.engine.proof import Proof
-from memwell.errors import BackendError, Closed, ConfigError, MemwellError, Unavailable
+from memwell.errors import BackendError, Closed, ConfigError, MemwellError, NotSupported, Unavailable
 from memwell.events import Event, Events
 from memwell.hits import four_bytes
 from memwell.policies.enrichers import Enricher
@@ -63,6 +63,8 @@ class Engine:
         self._last_sweep: datetime | None = None
         self._last_backfill: datetime | None = None
         self._swept = False
+        self._counts = self._sweeps = True
+        """Whether the store can count recalls and remove what has expired; learnt when it says that it cannot."""
 
     @property
     def store(self) -> Store:
@@ -106,6 +108,8 @@ class Engine:
 
     def note_access(self, tenant_id: str, ids: list[str], now: datetime) -> None:
         """Count these as recalled; written with a later call."""
+        if not self._counts:
+            return
         self._accesses.extend([(tenant_id, id, now) for id in ids])
 
     def note_unembedded(self, now: datetime) -> None:
@@ -126,11 +130,13 @@ class Engine:
         try:
             if self._accesses and (fully or self._due(now)):
                 await self._flush(now)
+            if not self._sweeps:
+                return
             if self._last_sweep is None:
                 self._last_sweep = now
             if now - self._last_sweep >= _SWEEP_EVERY or (fully and not self._swept):
                 self._last_sweep = now
-                await self.sweep(now)
+                await self._sweep_if_it_can(now)
         except MemwellError as error:
             log.warning("could not record accesses or sweep expired memories: %s", error)
 
@@ -141,6 +147,13 @@ class Engine:
         if gone:
             self.emit("expired", Scope(), (), count=gone)
         return gone
+
+    async def _sweep_if_it_can(self, now: datetime) -> None:
+        try:
+            await self.sweep(now)
+        except NotSupported as error:
+            self._sweeps = False
+            log.debug("expired memories are not removed: %s", error)
 
     def _due(self, now: datetime) -> bool:
         try:
@@ -180,7 +193,11 @@ class Engine:
             count, last = noted.get(id, (0, at))
             noted[id] = (count + 1, max(last, at))
         touches = [Touch(tenant_id=tenant, accesses=noted) for tenant, noted in accesses.items()]
-        await self.parts.store.write(touches, now=now)
+        try:
+            await self.parts.store.write(touches, now=now)
+        except NotSupported as error:
+            self._counts = False
+            log.debug("recalls are not counted: %s", error)
 
 
 def report(progress: Progress | None, done: int, total: int) -> None:

@@ -60,6 +60,7 @@ async def recall(engine: Engine, request: RecallRequest) -> Hits:
         terms=(*query.terms, *others) if words else _certain(query),
         related=len(others) if words else 0,
         phrases=query.phrases,
+        text=None if request.mode == "lexical" else query.text,
         where=None if where is None else filters.parse(where),
         created_until=None if request.as_of is None else moment,
         vectors=vectors,
@@ -94,7 +95,8 @@ def _checked(engine: Engine, request: RecallRequest) -> Strategy:
         raise InvalidQuery(f"unknown mode {shown(request.mode)}; known: {', '.join(_MODES)}")
     if not is_weight(request.min_score) or request.min_score > 1:
         raise InvalidQuery(f"min_score is a number of 0..1, not {shown(request.min_score)}")
-    if request.mode == "semantic" and engine.encoder is None:
+    embeds = engine.encoder is not None or engine.store.capabilities.embeds_itself
+    if request.mode == "semantic" and not embeds:
         raise NotSupported(
             "semantic recall needs an embedder: give embedder=, or pip install 'memwell[local]' && memwell models pull",
             part="memory",

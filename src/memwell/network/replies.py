@@ -11,7 +11,7 @@ from memwell.network.retry_after import parse_retry_after
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = ["contains_error", "failure_of", "json_of"]
+__all__ = ["contains_error", "failure_of", "json_of", "message_of"]
 
 _RETRYABLE: Final = frozenset({408, 425, 429})
 _MAX_MESSAGE: Final = 300
@@ -24,6 +24,11 @@ def json_of(response: httpx2.Response, part: str) -> Any:
         return response.json()
     except ValueError as error:
         raise Unavailable("the response is not JSON; check whether a proxy sent it", part=part) from error
+
+
+def message_of(response: httpx2.Response) -> str:
+    """What a service says about a failure, in one line, cut short."""
+    return (_message(_body(response)) or response.reason_phrase)[:_MAX_MESSAGE]
 
 
 def contains_error(answer: Any) -> bool:

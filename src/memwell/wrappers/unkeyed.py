@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import Any, Final
 
-from memwell.errors import ConfigError, Corrupt, InvalidInput, NotFound
+from memwell.errors import ConfigError, Corrupt, InvalidInput, NotFound, NotSupported
 from memwell.ports import Declaration, Effect, Store
 from memwell.ports.store.visibility import EVER
 from memwell.security.keyring import VARIABLE
@@ -52,7 +52,7 @@ class Unkeyed(StoreWrapper):
     async def _check_plain(self) -> None:
         try:
             keys = await self.inner.scan(Scope(tenant_id=KEYS_TENANT), now=EVER, limit=1)
-        except (InvalidInput, NotFound):  # a store that is confined to one tenant
+        except (InvalidInput, NotFound, NotSupported):  # confined to one tenant, or without a listing of one
             keys = []
         if keys:
             raise ConfigError(

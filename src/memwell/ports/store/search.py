@@ -173,6 +173,8 @@ class Search:
     """How many of the terms are those of related words."""
     phrases: tuple[tuple[str, ...], ...] = ()
     """Index terms of each quoted passage of the question."""
+    text: str | None = None
+    """The question as it was asked, for stores that embed it themselves; `None` in a search by words."""
     where: Node | None = None
     """Applied before anything is cut."""
     created_until: datetime | None = None

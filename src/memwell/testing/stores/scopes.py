@@ -94,13 +94,13 @@ class Scopes(StoreSuite):
         records = [
             *harness.get("a", scope=ANN),
             *harness.scan({"id": "a"}, scope=ANN),
-            harness.history("a", ANN)[-1].record,
+            *([harness.history("a", ANN)[-1].record] if harness.can("history") else []),
             harness.update("a", scope=ANN, importance=0.9),
             harness.update("a", scope=ANN, importance=0.9),
             *harness.write(again),
         ]
         assert {record.id for record in records} == {"a"}
-        assert [[link.target for link in record.links] for record in records] == [["b"]] * 6
+        assert [[link.target for link in record.links] for record in records] == [["b"]] * len(records)
         assert [(r.id, [link.target for link in r.links]) for r in harness.scan(scope=ANN, order="id")] == [
             ("a", ["b"]),
             ("b", []),

@@ -131,6 +131,7 @@ class Encrypted(StoreWrapper):
         cipher = await self._ciphers.reading(plain.scope.tenant_id)
         search = replace(
             plain,
+            text=None,
             terms=tuple(map(cipher.term, plain.terms)),
             phrases=tuple(tuple(map(cipher.term, phrase)) for phrase in plain.phrases),
             where=_sealed_where(cipher, plain.where),
