@@ -26,6 +26,7 @@ from benchmarks.quality.baselines import BASELINES, Baseline, Prepared, best, pr
 from benchmarks.quality.data import Conversation, Question, load
 from benchmarks.quality.metrics import measure, rolled_up
 from benchmarks.quality.systems import ADDED, DEPTH, MODES, REMOVED, System
+from memwell import Keyring
 from memwell.registry import open_embedder
 
 Ranker = Callable[[Conversation, Question], list[str]]
@@ -38,7 +39,7 @@ def main() -> None:
     results = {}
     for path in options.data:
         conversations = load(path)
-        rows = _rows(conversations, options.embedder, console, brief=options.brief, store=options.store)
+        rows = _rows(conversations, options, console)
         results[path.name] = rows
         report.show(console, path.name, conversations, rows)
     if options.json:
@@ -56,6 +57,7 @@ def _options() -> argparse.Namespace:
         help="URL of an empty store, such as postgresql://localhost/test?schema=quality; else a new file",
     )
     parser.add_argument("--brief", action="store_true", help="only the three modes of recall")
+    parser.add_argument("--encrypted", action="store_true", help="in an encrypted store")
     parser.add_argument("--json", help="write all numbers here")
     parser.add_argument("--plot", help="write a bar chart here (PNG or SVG)")
     return parser.parse_args()
@@ -63,16 +65,15 @@ def _options() -> argparse.Namespace:
 
 def _rows(
     conversations: Sequence[Conversation],
-    embedder: str,
+    options: argparse.Namespace,
     console: Console,
-    *,
-    brief: bool,
-    store: str | None,
 ) -> dict[str, list[dict[str, Any]]]:
     """Name of the row → one entry a question."""
     rows: dict[str, list[dict[str, Any]]] = {}
+    embedder, brief = options.embedder, options.brief
     with console.status(f"remembering {sum(len(c.items) for c in conversations)} memories"):
-        system = System(conversations, embedder, store)
+        keyring = Keyring(Keyring.generate()) if options.encrypted else None
+        system = System(conversations, embedder, options.store, encryption=keyring)
     with system, Progress(console=console, transient=True) as progress:
         if not brief:
             coder = open_embedder(embedder)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.quality.data import Conversation, Question
-from memwell import STRATEGIES, Memory, NewMemory, Strategy
+from memwell import STRATEGIES, Keyring, Memory, NewMemory, Strategy
 from memwell.ports.store.search import DEFAULT, Weights
 
 __all__ = ["ADDED", "MODES", "REMOVED", "STRATEGY_ROWS", "System", "Variant"]
@@ -96,10 +96,11 @@ class System:
         url: str | None = None,
         *,
         clock: Callable[[], datetime] | None = None,
+        encryption: Keyring | None = None,
     ) -> None:
         self._folder = tempfile.TemporaryDirectory()
         url = url or f"sqlite:///{Path(self._folder.name) / 'quality.db'}"
-        self._memory = Memory(url, embedder=embedder, clock=clock)
+        self._memory = Memory(url, embedder=embedder, clock=clock, encryption=encryption)
         self._ids: dict[str, str] = {}
         for conversation in conversations:
             self._fill(conversation)

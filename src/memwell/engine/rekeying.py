@@ -78,7 +78,12 @@ async def _renew(
     """Write all memories of a tenant under a new data key, or go on with that; returns how many were written, and
     whether an older key had to be kept.
     """
-    keys = await _changed(engine, found, tenant, _renewed)
+    keys = await _changed(
+        engine,
+        found,
+        tenant,
+        lambda keys: keys if len(keys.data) > 1 else tenant_keys.renewed(keys, found.keyring, engine.clock()),
+    )
     if keys is None or keys.destroyed_at is not None:
         return 0, False
     settled = engine.clock() - keys.created_at >= _SETTLED
@@ -86,7 +91,7 @@ async def _renew(
     await work.run()
     if work.unreadable or not settled:
         return work.changed, True
-    await _changed(engine, found, tenant, _without_old)
+    await _changed(engine, found, tenant, tenant_keys.without_old)
     return work.changed, False
 
 
@@ -105,7 +110,7 @@ async def encrypt(engine: Engine, progress: Progress | None) -> Encryption:
     report(progress, 0, total)
     for tenant in sorted(tenants):
         await tenant_keys.create(found.inner, tenant, found.keyring, engine.clock())
-        keys = await _changed(engine, found, tenant, _marked)
+        keys = await _changed(engine, found, tenant, lambda keys: tenant_keys.marked(keys, found.keyring))
         assert keys is not None
         counted: Callable[[int], None] = tick
         while True:
@@ -116,7 +121,7 @@ async def encrypt(engine: Engine, progress: Progress | None) -> Encryption:
                 break
             counted = _silent
         unreadable += work.unreadable
-        await _changed(engine, found, tenant, _unmarked)
+        await _changed(engine, found, tenant, tenant_keys.unmarked)
     traces = await found.inner.purge(Scope(), [], texts=None)
     report(progress, total, total)
     engine.emit("encrypted", Scope(), (), memories=memories)
@@ -146,14 +151,14 @@ async def _changed(
     engine: Engine,
     found: Encrypting,
     tenant: str,
-    change: Callable[[Encrypting, TenantKeys, datetime], TenantKeys],
+    change: Callable[[TenantKeys], TenantKeys],
 ) -> TenantKeys | None:
     """Change the keys of a tenant, unless the change makes no difference; returns them."""
     while True:
         keys, now = await tenant_keys.find(found.inner, tenant), engine.clock()
         if keys is None or keys.destroyed_at is not None:
             return keys
-        again = change(found, keys, now)
+        again = change(keys)
         if again is keys:
             return keys
         try:
@@ -162,19 +167,3 @@ async def _changed(
             continue
         found.forget_keys()
         return stored
-
-
-def _renewed(found: Encrypting, keys: TenantKeys, now: datetime) -> TenantKeys:
-    return keys if len(keys.data) > 1 else tenant_keys.renewed(keys, found.keyring, now)
-
-
-def _marked(found: Encrypting, keys: TenantKeys, now: datetime) -> TenantKeys:
-    return keys if keys.mixed else tenant_keys.marked(keys, found.keyring, now)
-
-
-def _without_old(_: Encrypting, keys: TenantKeys, now: datetime) -> TenantKeys:
-    return tenant_keys.without_old(keys, now)
-
-
-def _unmarked(_: Encrypting, keys: TenantKeys, now: datetime) -> TenantKeys:
-    return tenant_keys.unmarked(keys, now)

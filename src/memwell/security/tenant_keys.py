@@ -78,7 +78,7 @@ class TenantKeys:
     """Name of the key that encrypts what is new."""
     keys: tuple[Wrapped, ...]
     created_at: datetime
-    """When this state was written."""
+    """When the newest of the keys was made, or all were wrapped again."""
     destroyed_at: datetime | None = None
     """When the keys were destroyed; there are none left then."""
     older: tuple[str, ...] = field(default=(), compare=False)
@@ -204,29 +204,30 @@ def rewrapped(keys: TenantKeys, keyring: Keyring, now: datetime) -> TenantKeys:
 def renewed(keys: TenantKeys, keyring: Keyring, now: datetime) -> TenantKeys:
     """The same keys and a new one, which encrypts from now on."""
     name = str(1 + max(map(int, keys.data)))
-    return _next(keys, (*keys.keys, wrap(keys.tenant, name, os.urandom(SIZE), keyring)), now, current=name)
+    made = wrap(keys.tenant, name, os.urandom(SIZE), keyring)
+    return replace(_next(keys, (*keys.keys, made)), current=name, created_at=now)
 
 
-def without_old(keys: TenantKeys, now: datetime) -> TenantKeys:
+def without_old(keys: TenantKeys) -> TenantKeys:
     """The keys without those that encrypt no more."""
     left = tuple(one for one in keys.keys if one.name not in keys.data or one.name == keys.current)
-    return keys if left == keys.keys else _next(keys, left, now)
+    return keys if left == keys.keys else _next(keys, left)
 
 
-def marked(keys: TenantKeys, keyring: Keyring, now: datetime) -> TenantKeys:
+def marked(keys: TenantKeys, keyring: Keyring) -> TenantKeys:
     """The keys of a tenant that may have memories that are not encrypted yet. Only who has a master key can say so."""
-    return _next(keys, (*keys.keys, wrap(keys.tenant, _PLAIN, os.urandom(SIZE), keyring)), now)
+    if keys.mixed:
+        return keys
+    return _next(keys, (*keys.keys, wrap(keys.tenant, _PLAIN, os.urandom(SIZE), keyring)))
 
 
-def unmarked(keys: TenantKeys, now: datetime) -> TenantKeys:
+def unmarked(keys: TenantKeys) -> TenantKeys:
     """The inverse of `marked`."""
-    return _next(keys, tuple(one for one in keys.keys if one.name != _PLAIN), now)
+    return _next(keys, tuple(one for one in keys.keys if one.name != _PLAIN)) if keys.mixed else keys
 
 
-def _next(
-    keys: TenantKeys, made: tuple[Wrapped, ...], now: datetime, *, current: str | None = None
-) -> TenantKeys:
-    return replace(keys, number=keys.number + 1, keys=made, created_at=now, current=current or keys.current)
+def _next(keys: TenantKeys, made: tuple[Wrapped, ...]) -> TenantKeys:
+    return replace(keys, number=keys.number + 1, keys=made)
 
 
 def destroyed(keys: TenantKeys, now: datetime) -> TenantKeys:

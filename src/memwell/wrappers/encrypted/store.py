@@ -76,7 +76,7 @@ class Encrypted(StoreWrapper):
     # --------------------------------------------------------------------------------------------- writing
 
     async def _write(self, operations: Sequence[Operation], now: datetime) -> list[Any]:
-        if not self._asked:
+        if not self._asked and any(getattr(operation, "embedding", None) for operation in operations):
             await self._sealed_vectors()
         prepared = await self._writing.prepared(operations, now)
         if isinstance(operations[-1], Append):
