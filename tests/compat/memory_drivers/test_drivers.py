@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.backends.automem.wire import TOKEN, AutoMemWire
+from tests.indexes.wire.base import serving
 
 from memwell import Memory
 from memwell.compat.memory_drivers import (
@@ -318,3 +320,20 @@ def test_the_agents_of_the_example_use_the_driver_that_serves(
     assert capsys.readouterr().out == (
         "past: ['I moved to Lisbon in May']\nknown: ['Museums in Lisbon are free on Sundays']\n"
     )
+
+
+def test_the_default_driver_keeps_users_apart_in_automem(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(AutoMemWire()) as wire:
+        monkeypatch.setenv("AUTOMEM_URL", wire.url)
+        monkeypatch.setenv("AUTOMEM_API_TOKEN", TOKEN)
+        driver = get_memory_driver()
+        assert driver.health_check()["driver"] == "automem"
+        mine = driver.store("ana", "green tea " * 300, "c1", tags=["user"])
+        driver.store("bo", "black tea", "c1")
+        driver.store_global_knowledge("tea is served at four", "Policies", doc_id="T-1")
+        wire.embed()
+        found = driver.recall("ana", "c1", "tea")
+        assert [(one["id"], one["memory"]["content"]) for one in found] == [(mine["id"], "green tea " * 300)]
+        assert [one["category"] for one in driver.recall_global_knowledge("tea")] == ["Policies"]
+        assert [driver.delete(mine["id"], "bo"), driver.delete(mine["id"], "ana")] == [False, True]
+        MemoryDriverManager.reset_cache()

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from tests.backends.mem0.wire import KEY, SECRET, SeedWire
+from tests.indexes.wire.base import serving
 
 from memwell.compat.memory_providers import (
     CachedProvider,
@@ -29,7 +31,7 @@ from memwell.compat.memory_providers import (
     reset_providers,
 )
 from memwell.compat.memory_providers.api import get_current_user_id, get_memory_provider, router
-from memwell.errors import BackendError, ConfigError, InvalidInput, TimedOut, Unavailable
+from memwell.errors import BackendError, ConfigError, InvalidInput, NotSupported, TimedOut, Unavailable
 
 Use = Callable[[Any], Coroutine[Any, Any, None]]
 
@@ -361,3 +363,36 @@ def test_threads_share_one_provider(monkeypatch: pytest.MonkeyPatch) -> None:
         thread.join()
     assert len({id(one) for one in found}) == 1
     asyncio.run(reset_providers())
+
+
+def test_the_http_provider_signs_its_users_and_says_what_mem0_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    gateway = SeedWire()
+    gateway.documented = True
+    with serving(gateway) as wire:
+        monkeypatch.setenv("MEM0_BASE_URL", wire.url)
+        monkeypatch.setenv("MEM0_API_KEY", KEY)
+        monkeypatch.setenv("MEM0_HMAC_SECRET", SECRET)
+
+        async def use(provider: MemwellProvider) -> None:
+            memory_id = await provider.remember("ana", "green tea", {"category": "drink"})
+            found = await provider.recall("ana", "tea", limit=1)
+            assert [(one["id"], one["content"]) for one in found] == [(memory_id, "green tea")]
+            assert found[0]["metadata"]["category"] == "drink"
+            health = await provider.health_check()
+            assert (health["healthy"], health["provider"], health["endpoint"]) == (
+                True,
+                "Mem0HttpMemoryProvider",
+                wire.url,
+            )
+            with pytest.raises(NotSupported):
+                await provider.list_memories("ana")
+
+        served(lambda: MemoryProviderFactory.create_provider("http"), use)
+    served(lambda: MemoryProviderFactory.create_provider("HTTP"), _unreachable)
+
+
+async def _unreachable(provider: MemwellProvider) -> None:
+    health = await provider.health_check()
+    assert (health["healthy"], bool(health["error"])) == (False, True)
+    with pytest.raises(Unavailable):
+        await provider.recall("ana", "tea")

@@ -160,7 +160,7 @@ def _automem(url: str, token: str | None) -> str:
     """memwell's URL of an AutoMem service."""
     parts = urlsplit(url)
     scheme = parts.scheme if parts.scheme.startswith("automem+") else f"automem+{parts.scheme}"
-    place = f"{quote(token, safe='')}@{parts.netloc}" if token and "@" not in parts.netloc else parts.netloc
+    place = f":{quote(token, safe='')}@{parts.netloc}" if token and "@" not in parts.netloc else parts.netloc
     query = parts.query
     timeout = os.environ.get("AUTOMEM_TIMEOUT")
     if timeout and "timeout=" not in query:
