@@ -54,8 +54,8 @@ def get_memory_provider() -> MemoryProvider:
 
 
 def get_current_user_id() -> str:
-    """Who asks. The application overrides this dependency; until then nobody is let in."""
-    raise HTTPException(401, "nobody is signed in: override the dependency get_current_user_id")
+    """Who asks. The application overrides this dependency; until then every call is answered with 401."""
+    raise HTTPException(401, "no user is signed in: override the dependency get_current_user_id")
 
 
 User = Annotated[str, Depends(get_current_user_id)]

@@ -1,4 +1,4 @@
-"""Several providers as one: who is asked first, who stands in, and how each of them did."""
+"""Several providers as one: which comes first, which stands in, and how each of them did."""
 
 from __future__ import annotations
 
@@ -83,8 +83,9 @@ class ProviderChain:
     """Several providers as one: when one cannot be reached, the next is asked.
 
     - `providers`: by name, the most important first;
-    - `strategy`: who is asked first. `priority`: the first; `round_robin`: each in turn; `health`: who failed least
-      lately; `performance`: who was fastest lately; `hybrid`: 0.4 of health, 0.4 of speed, 0.2 of the place.
+    - `strategy`: which comes first. `priority`: the first; `round_robin`: each in turn; `health`: the one that failed
+      least lately; `performance`: the one that was fastest lately; `hybrid`: 0.4 of health, 0.4 of speed, 0.2 of the
+      place.
 
     A provider that failed five times in a row is left alone for `recovery_timeout` seconds. A mistake of the caller
     goes to the caller, not to the next provider, and so does a `remember` that took too long: it may still happen.
