@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from memwell.capabilities import IndexCapabilities
-from memwell.errors import EmbeddingError, InvalidInput
+from memwell.errors import EmbeddingError, InvalidInput, NotSupported
 from memwell.filters import Node
 from memwell.ports.arrays import Vectors
 from memwell.ports.base import Port
@@ -93,6 +93,13 @@ class VectorIndex(Port):
         return await self._vectors(ids) if ids else {}
 
     @operation(Effect.READS)
+    async def fields(self, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        """The `fields` of the points with these ids, as JSON holds them; unknown ids are left out. An index of another
+        package may raise `NotSupported`.
+        """
+        return await self._fields(ids) if ids else {}
+
+    @operation(Effect.READS)
     async def count(self) -> int:
         """Number of points."""
         return await self._count()
@@ -128,6 +135,9 @@ class VectorIndex(Port):
     @required
     async def _vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
         raise NotImplementedError
+
+    async def _fields(self, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        raise NotSupported(f"{self.part} does not give back the fields of points, {len(ids)} are asked")
 
     @required
     async def _count(self) -> int:

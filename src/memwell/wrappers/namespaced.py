@@ -133,6 +133,15 @@ class NamespacedIndex(VectorIndexWrapper):
         found = await super()._vectors([self._prefix + id for id in ids])
         return {id[len(self._prefix) :]: vector for id, vector in found.items()}
 
+    async def _fields(self, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        found = await super()._fields([self._prefix + id for id in ids])
+        return {id[len(self._prefix) :]: self._outside(fields) for id, fields in found.items()}
+
+    @staticmethod
+    def _outside(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        metadata = {name: value for name, value in fields["metadata"].items() if name != _MARK}
+        return {**fields, "metadata": metadata}
+
     async def _count(self) -> int:
         return sum([len(ids) async for ids in self._pages()])
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -221,14 +221,24 @@ class Chroma(VectorIndex):
         return [name for page in await self._pages([]) for name in page["ids"]]
 
     async def _vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
-        names = list(dict.fromkeys(ids))
-        transport = await self._ready_transport()
         vectors: dict[str, Vectors] = {}
-        for at in range(0, len(names), MAX_POINTS):
-            found = await transport.get(["embeddings"], ids=names[at : at + MAX_POINTS])
+        for found in await self._named(ids, "embeddings"):
             rows = numpy().asarray(found["embeddings"], dtype="float32")
             vectors.update(zip(found["ids"], rows, strict=True))
         return vectors
+
+    async def _fields(self, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        fields: dict[str, Mapping[str, Any]] = {}
+        for found in await self._named(ids, "metadatas"):
+            each = [decoded((metadata or {}).get(FIELDS)) for metadata in found["metadatas"]]
+            fields.update(zip(found["ids"], each, strict=True))
+        return fields
+
+    async def _named(self, ids: Sequence[str], included: str) -> list[Found]:
+        names = list(dict.fromkeys(ids))
+        transport = await self._ready_transport()
+        parts = range(0, len(names), MAX_POINTS)
+        return [await transport.get([included], ids=names[at : at + MAX_POINTS]) for at in parts]
 
     async def _count(self) -> int:
         return await (await self._ready_transport()).count()

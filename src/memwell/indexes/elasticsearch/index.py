@@ -256,18 +256,23 @@ class Elasticsearch(VectorIndex):
         return found
 
     async def _vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
+        return {id_of(each): vector_of(each) for each in await self._named(ids, ORIGINAL)}
+
+    async def _fields(self, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        return {id_of(each): decoded(each.get(FIELDS)) for each in await self._named(ids, FIELDS)}
+
+    async def _named(self, ids: Sequence[str], wanted: str) -> list[dict[str, Any]]:
         client = await self._ready_client()
         names = list({self._point_id(name): None for name in ids})
-        found: dict[str, Vectors] = {}
+        found: list[dict[str, Any]] = []
         for at in range(0, len(names), MAX_POINTS):
             answer = await client.mget(
                 index=self._name,
                 ids=names[at : at + MAX_POINTS],
-                source_includes=[ID, ORIGINAL],
+                source_includes=[ID, wanted],
                 realtime=True,
             )
-            documents = [document["_source"] for document in answer["docs"] if document.get("found")]
-            found |= {id_of(document): vector_of(document) for document in documents}
+            found += [document["_source"] for document in answer["docs"] if document.get("found")]
         return found
 
     async def _count(self) -> int:

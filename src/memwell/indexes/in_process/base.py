@@ -10,6 +10,7 @@ from typing import IO, Any
 
 from memwell._forks import ForkSafeLock
 from memwell.errors import Corrupt
+from memwell.indexes.filtering.field_columns import decoded, encoded
 from memwell.indexes.in_process.snapshot import Named, Snapshot
 from memwell.indexes.in_process.table import Table
 from memwell.indexes.points import Batch, batch
@@ -87,6 +88,11 @@ class InProcessIndex(VectorIndex):
     async def _ids(self, after: str | None, limit: int) -> list[str]:
         with self._lock:
             return self._table.page(after, limit)
+
+    async def _fields(self, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        with self._lock:
+            rows = {name: row for name in ids if (row := self._table.row.get(name)) is not None}
+            return {name: decoded(encoded(self._table.fields[row])) for name, row in rows.items()}
 
     async def _count(self) -> int:
         with self._lock:

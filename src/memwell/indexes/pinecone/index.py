@@ -239,6 +239,12 @@ class Pinecone(VectorIndex):
         points = await self._fetched(list(names))
         return {names[name]: self._vector(point) for name, point in points.items()}
 
+    async def _fields(self, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        names = {uuid_of(name): name for name in ids}
+        points = await self._fetched(list(names))
+        asked = filters.parse({})
+        return {names[name]: fields_of(point.metadata or {}, asked) for name, point in points.items()}
+
     async def _fetched(self, names: Sequence[str]) -> dict[str, Any]:
         """The existing points with these ids."""
         index = await self._index()

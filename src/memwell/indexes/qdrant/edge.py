@@ -15,7 +15,7 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Self
@@ -35,10 +35,12 @@ from memwell.indexes.metrics import checked_metric, metric_of
 from memwell.indexes.points import batch, dimension_of, query_vector, uuid_of
 from memwell.indexes.qdrant.payload import (
     DISTANCES,
+    FIELDS,
     ID,
     INDEXED,
     FilterBuilder,
     candidates,
+    fields_by_id,
     payload_keys,
     payloads,
     vectors_by_id,
@@ -235,6 +237,11 @@ class QdrantEdge(VectorIndex):
         names = list({uuid_of(name, self._namespace): None for name in ids})
         with self._lock:
             return vectors_by_id(self._shard.retrieve(names, with_payload=[ID], with_vector=True))
+
+    async def _fields(self, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        names = list({uuid_of(name, self._namespace): None for name in ids})
+        with self._lock:
+            return fields_by_id(self._shard.retrieve(names, with_payload=[ID, FIELDS], with_vector=False))
 
     async def _count(self) -> int:
         with self._lock:

@@ -22,7 +22,7 @@ protocol.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Self
@@ -45,10 +45,12 @@ from memwell.indexes.points import Batch, batch, dimension_of, points_per_reques
 from memwell.indexes.qdrant.errors import failure, is_damage, is_missing
 from memwell.indexes.qdrant.payload import (
     DISTANCES,
+    FIELDS,
     ID,
     INDEXED,
     FilterBuilder,
     candidates,
+    fields_by_id,
     payload_keys,
     payloads,
     vectors_by_id,
@@ -282,12 +284,17 @@ class Qdrant(VectorIndex):
                 return found
 
     async def _vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
+        return vectors_by_id(await self._retrieve(ids, payload=[ID], vectors=True))
+
+    async def _fields(self, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        return fields_by_id(await self._retrieve(ids, payload=[ID, FIELDS], vectors=False))
+
+    async def _retrieve(self, ids: Sequence[str], *, payload: list[str], vectors: bool) -> list[Any]:
         names = list({uuid_of(name, self._namespace): None for name in ids})
-        found: dict[str, Vectors] = {}
+        found: list[Any] = []
         for at in range(0, len(names), MAX_POINTS):
             some = names[at : at + MAX_POINTS]
-            points = await self._call("retrieve", ids=some, with_payload=[ID], with_vectors=True)
-            found |= vectors_by_id(points)
+            found += await self._call("retrieve", ids=some, with_payload=payload, with_vectors=vectors)
         return found
 
     async def _count(self) -> int:

@@ -23,6 +23,7 @@ __all__ = [
     "SPACE",
     "FilterBuilder",
     "candidates",
+    "fields_by_id",
     "payload_keys",
     "payloads",
     "vectors_by_id",
@@ -101,6 +102,11 @@ def vectors_by_id(found: Sequence[Any]) -> dict[str, Vectors]:
     """The vectors of retrieved points, by our ids."""
     np = numpy()
     return {_id(point): np.asarray(point.vector, dtype=np.float32) for point in found}
+
+
+def fields_by_id(found: Sequence[Any]) -> dict[str, Mapping[str, Any]]:
+    """The fields of retrieved points, by our ids."""
+    return {_id(point): decoded(point.payload.get(FIELDS)) for point in found}
 
 
 def _id(point: Any) -> str:

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Self, TypeVar
 from uuid import UUID
@@ -274,15 +274,23 @@ class Weaviate(VectorIndex):
         names = list({self._point_id(name): None for name in ids})
         found: dict[str, Vectors] = {}
         for at in range(0, len(names), MAX_POINTS):
-            some = await self._named(names[at : at + MAX_POINTS])
+            some = await self._named(names[at : at + MAX_POINTS], [ID], vectors=True)
             found |= {id_of(each): vector_of(each) for each in some}
         return found
 
-    async def _named(self, names: list[str]) -> list[Any]:
+    async def _fields(self, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        names = list({self._point_id(name): None for name in ids})
+        found: dict[str, Mapping[str, Any]] = {}
+        for at in range(0, len(names), MAX_POINTS):
+            some = await self._named(names[at : at + MAX_POINTS], [ID, FIELDS], vectors=False)
+            found |= {id_of(each): decoded(each.properties.get(FIELDS)) for each in some}
+        return found
+
+    async def _named(self, names: list[str], properties: list[str], *, vectors: bool) -> list[Any]:
         condition = Filter.by_id().contains_any(names)
         answer = await self._ask(
             lambda points: points.query.fetch_objects(
-                filters=condition, limit=len(names), return_properties=[ID], include_vector=True
+                filters=condition, limit=len(names), return_properties=properties, include_vector=vectors
             )
         )
         return list(answer.objects)

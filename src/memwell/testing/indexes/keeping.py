@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from memwell.errors import Closed
+from memwell.errors import Closed, NotSupported
 from memwell.ports import Point, VectorIndex
 from memwell.testing._run import race, run
 from memwell.testing.indexes._harness import IndexSuite, Settle
@@ -91,6 +91,18 @@ class Keeping(IndexSuite):
         run(index, index.delete(names[::2]))
         settle(index)
         assert run(index, index.ids()) == sorted(names[1::2])
+
+    def test_fields_come_back(self, index: VectorIndex, settle: Settle) -> None:
+        fields = {"metadata": {"color": "réd", "list": [1, None, {"a": 0.5}]}, "category": "x", "extra": 2}
+        point = Point(id="mem_123", vector=self.at(0), fields=fields)
+        run(index, index.upsert([point, self.point("b", self.at(10))]))
+        settle(index)
+        try:
+            found = run(index, index.fields(["mem_123", "away"]))
+        except NotSupported:
+            pytest.skip("the index does not give back fields")
+        assert found == {"mem_123": fields}
+        assert run(index, index.fields([])) == {}
 
     def test_ids_are_compared_exactly(self, index: VectorIndex, settle: Settle) -> None:
         there, away = LOOKALIKES[::2], LOOKALIKES[1::2]
