@@ -30,13 +30,18 @@ def table() -> str:
 def open_ones() -> list[str]:
     """The ids that nothing shows."""
     sections = tomllib.loads((ROOT / "docs" / "capabilities.toml").read_text("utf-8"))
-    return [id for section in sections.values() for id, one in section.items() if not one["shown"]]
+    return [id for section in sections.values() for id, one in section.items() if not _shown(one)]
 
 
 def _row(id: str, one: dict[str, Any]) -> str:
     what = one["what"].replace("|", "\\|")
     layers = ", ".join(LAYERS[number] for number in one["seeds"])
-    return f"| {id} | {what} | {layers} | {', '.join(map(_link, one['shown'])) or '**open**'} |"
+    return f"| {id} | {what} | {layers} | {_shown(one) or '**open**'} |"
+
+
+def _shown(one: dict[str, Any]) -> str:
+    """What shows it, or which part will."""
+    return ", ".join(map(_link, one.get("shown", []))) or str(one.get("later", ""))
 
 
 def _link(target: str) -> str:

@@ -12,7 +12,7 @@ from benchmarks.speed.sides import LookupEmbedder
 from benchmarks.speed.texts import Lookup, Texts
 from memwell import Keyring, Memory
 
-__all__ = ["encryption"]
+__all__ = ["encryption", "processor"]
 
 WARM = 10
 WRITTEN = 300
@@ -42,14 +42,14 @@ def encryption(folder: Path, quick: bool) -> Iterator[Row]:
             for turn in turns[count : count + WRITTEN]:
                 memory.remember(turn, user_id="u")
         new = turns[count + WRITTEN :]
-        plain, sealed = _processor([[partial(m.remember, t, user_id="u") for t in new] for m in sides])
+        plain, sealed = processor([[partial(m.remember, t, user_id="u") for t in new] for m in sides])
         yield _row(f"encrypted remember, {name}", plain, sealed, 1.15)
         asked = turns[: WARM + times]
         calls = [[partial(m.recall, " ".join(t.split()[:8]), user_id="u") for t in asked] for m in sides]
         for side in calls:
             for call in side[:WARM]:
                 call()
-        plain, sealed = _processor([side[WARM:] for side in calls])
+        plain, sealed = processor([side[WARM:] for side in calls])
         yield _row(f"encrypted recall, {name}", plain, sealed, 1.25)
         for memory in sides:
             memory.close()
@@ -59,7 +59,7 @@ def _row(name: str, plain: float, sealed: float, bound: float) -> Row:
     return Row(name=name, value=sealed / plain, ours=spell(sealed), floor=spell(plain), must=None, aim=bound)
 
 
-def _processor(sides: Sequence[Sequence[Callable[[], object]]]) -> tuple[float, float]:
+def processor(sides: Sequence[Sequence[Callable[[], object]]]) -> tuple[float, float]:
     """Seconds of processor time for a call on each side; the sides take turns."""
     spent = [0.0] * len(sides)
     with steady():

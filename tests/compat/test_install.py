@@ -62,3 +62,10 @@ def test_an_unknown_root_and_one_in_use_are_refused(tmp_path: Path, monkeypatch:
     with pytest.raises(ConfigError, match="'theirs' is already imported from"):
         compat.install("theirs")
     del sys.modules["theirs"]
+
+
+def test_every_root_leads_to_an_interface(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    compat.install()
+    for root, target in compat.ROOTS.items():
+        assert importlib.import_module(root).__name__ == target
