@@ -85,6 +85,16 @@ def test_a_memory_is_there_at_once_and_found_by_meaning_when_it_is_embedded() ->
         assert 0 < (hit.why.cosine or 0) < 1
 
 
+def test_a_vector_that_outlived_its_memory_brings_nothing_back() -> None:
+    with opened() as (memory, service):
+        one, two = (r.id for r in memory.remember([TEXT, "Ana sold the bees"], user_id="ana"))
+        service.embed()
+        before = dict(service.memories)
+        memory.forget(one, user_id="ana")
+        service.orphans = {one: before[one]}
+        assert [hit.id for hit in memory.recall("Ana's bees", user_id="ana")] == [two]
+
+
 @pytest.mark.parametrize("summarises", [False, True])
 def test_texts_of_any_length_come_back_whole(summarises: bool) -> None:
     wire = AutoMemWire()
@@ -133,6 +143,33 @@ def test_what_automem_and_others_add_is_neither_shown_nor_lost() -> None:
         assert ("n" in kept, kept["m"], kept["theirs"], "enrichment" in kept) == (False, 2, "x", True)
         service.memories[one.id]["content"] = "Ana keeps hens"
         assert memory.get(one.id, user_id="ana").content == "Ana keeps hens"
+
+
+def test_a_change_outlasts_the_enrichment_that_began_before_it() -> None:
+    class Enriching(AutoMemWire):
+        enrichment = "queued"
+        read: dict[str, Any] | None = None
+
+        def patch(self, request: Request, id: str) -> Any:
+            if not self.memories[id].get("processed"):
+                self.read = dict(self.memories[id]["metadata"])
+            return super().patch(request, id)
+
+        def get(self, request: Request, id: str) -> Any:
+            answer = super().get(request, id)
+            if self.read is not None:  # done between the change and the look at it
+                self.memories[id] |= {"metadata": {**self.read, "enrichment": {}}, "processed": True}
+                self.read = None
+            return answer
+
+    with opened(Enriching()) as (memory, service):
+        one = memory.remember(TEXT, user_id="ana", metadata={"n": 1})
+        changed = memory.update(one.id, metadata={"n": 2}, category="late", user_id="ana")
+        assert service.memories[one.id]["processed"]
+        assert memory.get(one.id, user_id="ana") == changed
+        sent = len(asked(service, f"/memory/{one.id}"))
+        memory.update(one.id, metadata={"n": 3}, user_id="ana")
+        assert len(asked(service, f"/memory/{one.id}")) == sent + 2
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ class AutoMemWire(Wire):
         ("GET", "/recall", "recall"),
         ("POST", "/associate", "associate"),
     )
+    enrichment = "disabled"
     summarises = False
     """Whether it has a model that puts summaries in the place of texts of more than 500 characters."""
 
@@ -38,6 +39,8 @@ class AutoMemWire(Wire):
         super().__init__()
         self.memories: dict[str, dict[str, Any]] = {}
         self.embedded: set[str] = set()
+        self.orphans: dict[str, dict[str, Any]] = {}
+        """Memories that are gone, but not their vectors."""
         self.relations: dict[tuple[str, str, str], float] = {}
 
     def refusal(self, reply: Reply) -> Any:
@@ -89,7 +92,7 @@ class AutoMemWire(Wire):
             content = f"{content[:100]} (summary)"
         id = self.put(content, type=body["type"], importance=_share(body["importance"]), **fields)
         self.memories[id] |= {"tags": _tags(body.get("tags")), "metadata": metadata}
-        reply = {"status": "success", "memory_id": id, "embedding_status": "queued", "qdrant": "queued"}
+        reply = {"status": "success", "memory_id": id, "qdrant": "queued", "enrichment": self.enrichment}
         raise Reply(201, raw=_json(reply))
 
     def enrich(self) -> None:
@@ -132,7 +135,7 @@ class AutoMemWire(Wire):
         exact, every = request.query["tag_match"] == "exact", request.query.get("tag_mode") == "all"
         limit, query = min(int(request.query.get("limit", 5)), 100), request.query["query"]
         results = []
-        for id, memory in self.memories.items():
+        for id, memory in (self.memories | self.orphans).items():
             has = [_tagged(memory["tags"], tag, exact=exact) for tag in tags]
             if tags and not (all(has) if every else any(has)):
                 continue

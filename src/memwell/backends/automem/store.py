@@ -16,9 +16,11 @@ counts every memory as accessed that a listing brings, which its own forgetting 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from memwell import _bridge
 from memwell.backends.automem.memories import (
     KNOWLEDGE,
     LONGEST,
@@ -30,7 +32,7 @@ from memwell.backends.automem.memories import (
     same_tag,
 )
 from memwell.backends.automem.relations import relation
-from memwell.backends.remote.documents import Document, is_uuid
+from memwell.backends.remote.documents import KEY, Document, is_uuid
 from memwell.backends.remote.drafts import Draft, TooMany
 from memwell.backends.remote.store import Nearest, RemoteStore
 from memwell.backends.remote.urls import address, named_key
@@ -54,6 +56,10 @@ _FOUND: Final = 100
 """The most that a search gives."""
 _QUERY: Final = 1000
 """Characters of a question, which stands in the address."""
+_QUEUED: Final = 60.0
+"""Seconds for which a new memory may be waiting to be enriched."""
+_ENRICHED, _LOOK = 5.0, 0.05
+"""Seconds that a change waits for it at most, and between two looks."""
 _TRIES: Final = 5
 """How often a listing begins again, if memories are written while it is read."""
 
@@ -64,6 +70,7 @@ class AutoMemStore(RemoteStore):
     part = "automem"
     proof = "wire"
     relates: ClassVar[bool] = True
+    searches_rows: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -85,6 +92,7 @@ class AutoMemStore(RemoteStore):
         token = resolve_key(key, ["AUTOMEM_API_TOKEN"], part=self.part)
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._longest, self._most = longest, most
+        self._queued: dict[str, float] = {}
         self._service = Service(
             base_of(base_url, self.part),
             part=self.part,
@@ -204,6 +212,9 @@ class AutoMemStore(RemoteStore):
         id = answer.get("memory_id") if isinstance(answer, dict) else None
         if not isinstance(id, str):
             raise Unavailable("the answer has no memory_id; check whether it was stored", part=self.part)
+        if answer.get("enrichment") == "queued":
+            now = time.monotonic()
+            self._queued = {key: at for key, at in self._queued.items() if now - at < _QUEUED} | {id: now}
         return id
 
     async def _replace(self, before: Document, draft: Draft) -> None:
@@ -211,6 +222,26 @@ class AutoMemStore(RemoteStore):
         answer = await self._call("PATCH", f"/memory/{before.key}", json=body, missing=True)
         if answer is None:
             raise Conflict(f"memory {before.record.id!r} was removed meanwhile", part=self.part)
+        if before.key in self._queued:
+            await self._outlast(before.key, body)
+
+    async def _outlast(self, key: str, body: dict[str, Any]) -> None:
+        """Change a memory again if AutoMem's enrichment has put back the metadata that it read before the change: it
+        does so once, soon after the memory was stored.
+        """
+        until = time.monotonic() + _ENRICHED
+        while True:
+            answer = await self._call("GET", f"/memory/{key}", reads=True, missing=True)
+            memory = answer.get("memory") if isinstance(answer, dict) else None
+            if not isinstance(memory, dict):
+                break
+            if document_of(memory, key, part=self.part).carried != body["metadata"][KEY]:
+                await self._call("PATCH", f"/memory/{key}", json=body, missing=True)
+            elif memory.get("processed") or time.monotonic() > until:
+                break
+            else:
+                await _bridge.pause(_LOOK, blocking=False)
+        self._queued.pop(key, None)
 
     async def _remove(self, draft: Draft) -> None:
         await self._call("DELETE", f"/memory/{draft.key}", missing=True)

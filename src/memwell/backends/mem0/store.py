@@ -101,6 +101,10 @@ class Mem0Store(RemoteStore):
             hmac_secret=secret if self.dialect.signs else None,
         )
         self._most, self._timeout = most, timeout
+        if self.dialect.name == "oss":
+            self.at_once = (
+                1  # a vector store in the server's own process, such as FAISS, fails under several writes
+            )
         self._service = Service(
             base_of(base_url, self.part),
             part=self.part,

@@ -44,8 +44,6 @@ T = TypeVar("T")
 Nearest: TypeAlias = tuple[Document, float | None]
 """What the service found, and how similar it says that it is, 0..1."""
 
-_AT_ONCE: Final = 8
-"""Requests of one call that run at the same time."""
 _FRESH: Final = 5.0
 """Seconds for which what a search brought is used by the reading that follows it."""
 
@@ -59,6 +57,10 @@ class RemoteStore(Store):
 
     relates: ClassVar[bool] = False
     """Whether relationships are kept."""
+    searches_rows: ClassVar[bool] = True
+    """Whether a search answers with the memories themselves, and not with copies beside its vectors."""
+    at_once: int = 8
+    """Requests of one call that run at the same time."""
 
     def __init__(self, *, recall: str, housekeeping: bool) -> None:
         if recall not in ("server", "listing"):
@@ -144,7 +146,7 @@ class RemoteStore(Store):
 
     async def _each(self, calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
         """Their results in order, a few at the same time. Raises the first error when all have ended."""
-        slots = asyncio.Semaphore(_AT_ONCE)
+        slots = asyncio.Semaphore(self.at_once)
 
         async def limited(call: Callable[[], Awaitable[T]]) -> T:
             async with slots:
@@ -229,7 +231,8 @@ class RemoteStore(Store):
         else:
             records, notes = await self._listed(search, found)
         records = [record for record in records if search.scope.sees(record.scope)]
-        _brought.set((self, time.monotonic(), {(r.scope.tenant_id, r.id): r for r in records}))
+        if self.searches_rows:
+            _brought.set((self, time.monotonic(), {(r.scope.tenant_id, r.id): r for r in records}))
         similar = None if found is None else {d.record.id: score for d, score in found if score is not None}
         answer = search_in(records, search, similar, self._analyses, part=self.part)
         return replace(answer, notes=(*answer.notes, *notes))

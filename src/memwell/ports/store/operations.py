@@ -40,7 +40,7 @@ class Embedding:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Insert:
     """Store a new record. Result: the stored `Record`, whose id differs from the one given when it was
-    reinforced.
+    reinforced. A store over a service that gives ids may give another one in place of an id that memwell made.
 
     A stored record with the same owner, content, kind, category, tags and metadata is an exact duplicate: it
     is reinforced (`reinforced + 1`, the later expiry wins) instead of stored twice. An id that is taken by
