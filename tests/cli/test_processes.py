@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from memwell import Memory
+
 MEMWELL = (sys.executable, "-m", "memwell")
 
 
@@ -27,16 +29,27 @@ def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*MEMWELL, *arguments], **given)  # type: ignore[call-overload,no-any-return]
 
 
+def stored(url: str, *texts: str) -> None:
+    """Memories that are there before, from this process."""
+    with Memory(url, embedder=None) as memory:
+        memory.remember(texts)
+
+
+def contents(url: str) -> list[str]:
+    with Memory(url, embedder=None) as memory:
+        return [record.content for record in memory.list(limit=10)]
+
+
 def test_one_process_remembers_and_the_next_recalls(url: str) -> None:
-    stored = run("remember", "Ana's dog is called Biscuit 🐕", "--url", url)
-    assert stored.returncode == 0, stored.stderr
+    done = run("remember", "Ana's dog is called Biscuit 🐕", "--url", url)
+    assert done.returncode == 0, done.stderr
     found = run("recall", "dog", "--url", url, "--json")
-    assert json.loads(found.stdout)["id"] == stored.stdout.strip()
+    assert json.loads(found.stdout)["id"] == done.stdout.strip()
     assert found.stderr == ""
 
 
 def test_output_is_utf8_whatever_the_locale(url: str) -> None:
-    run("remember", "café 猫", "--url", url)
+    stored(url, "café 猫")
     env = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
     found = subprocess.run([*MEMWELL, "list", "--url", url], capture_output=True, env=env, check=True)
     assert "café 猫" in found.stdout.decode("utf-8")
@@ -49,12 +62,8 @@ def test_an_error_shows_no_traceback(url: str) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_reader_that_goes_away_ends_it_quietly(url: str, tmp_path: Path) -> None:
-    notes = tmp_path / "notes.jsonl"
-    notes.write_text(
-        "".join(json.dumps({"content": f"note {n} " + "x" * 200}) + "\n" for n in range(2000)), "utf-8"
-    )
-    assert run("import", str(notes), "--url", url).returncode == 0
+def test_a_reader_that_goes_away_ends_it_quietly(url: str) -> None:
+    stored(url, *(f"note {n} " + "x" * 200 for n in range(2000)))
     process = subprocess.Popen(
         [*MEMWELL, "list", "--all", "--json", "--url", url], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -109,7 +118,7 @@ def in_terminal(*arguments: str, answer: str = "", **env: str) -> tuple[int, str
 
 
 def test_a_terminal_gets_colour_and_bars_and_a_pipe_does_not(url: str) -> None:
-    run("remember", "The dog is called Biscuit", "--url", url)
+    stored(url, "The dog is called Biscuit")
     _, shown = in_terminal("recall", "dog", "--explain", "--url", url)
     assert "\x1b[" in shown
     assert "━" in shown
@@ -118,7 +127,7 @@ def test_a_terminal_gets_colour_and_bars_and_a_pipe_does_not(url: str) -> None:
 
 
 def test_no_color_is_honoured(url: str) -> None:
-    run("remember", "The dog is called Biscuit", "--url", url)
+    stored(url, "The dog is called Biscuit")
     _, shown = in_terminal("recall", "dog", "--url", url, NO_COLOR="1")
     assert not [
         code for code in ("\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[36m", "\x1b[90m") if code in shown
@@ -126,14 +135,13 @@ def test_no_color_is_honoured(url: str) -> None:
 
 
 def test_forget_asks_in_a_terminal_and_no_means_no(url: str) -> None:
-    for text in ("a", "b"):
-        run("remember", text, "--url", url)
+    stored(url, "a", "b")
     code, shown = in_terminal("forget", "--all", "--url", url, answer="n\n")
     assert "Forget 2 memories" in shown
     assert code == 130
-    assert len(run("list", "--url", url).stdout.splitlines()) == 2
+    assert sorted(contents(url)) == ["a", "b"]
     assert in_terminal("forget", "--all", "--url", url, answer="y\n")[0] == 0
-    assert run("list", "--url", url).stdout == ""
+    assert contents(url) == []
 
 
 def test_version_loads_neither_the_terminal_libraries_nor_the_engine() -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 from tests.cli.calling import Call
+from tests.processes import Script
 
 from memwell import EmbeddingError, Memory
 from memwell.registry import open_store
@@ -89,18 +86,23 @@ def test_repair_with_another_embedder_points_to_it(cli: Call, filled: str) -> No
     assert serving(filled) == "old"
 
 
+REEMBEDDING = """
+import sys
+from memwell.cli.root import run
+sys.exit(run(["--url", sys.argv[1], "reembed", "--to", "hashing", "--yes", "--batch", "1"]))
+"""
+
+
 def test_killed_in_the_middle_it_goes_on_where_it_was(cli: Call, filled: str) -> None:
-    command = [sys.executable, "-m", "memwell", "--url", filled, "reembed", "--to", "hashing", "--yes"]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MEMWELL_")}
     model = "hashing-1-384"
     kills = 0
     for _ in range(3):
-        before = _count(filled, model)
-        with subprocess.Popen([*command, "--batch", "1"], env=environment, stdout=subprocess.PIPE) as process:
-            while process.poll() is None and _count(filled, model) < before + 20:
+        with Memory(filled, embedder=None) as memory, Script(REEMBEDDING, filled) as process:
+            before = memory.stats().embedded.get(model, 0)
+            while process.poll() is None and memory.stats().embedded.get(model, 0) < before + 20:
                 time.sleep(0.005)
             kills += process.poll() is None
-            process.send_signal(signal.SIGKILL)
+            process.kill()
     assert kills == 3
     assert serving(filled) == "old"
     there = _count(filled, model)
