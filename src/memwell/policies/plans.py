@@ -294,7 +294,7 @@ def _line(step: Step) -> bytes:
 
 
 def _step(line: bytes) -> Step:
-    id, action, rule, reason, before, after, expects, requires = json.loads(line)
+    id, action, rule, reason, before, after, expects, requires = json.loads(line.decode())
     return Step(
         id=id, action=action, rule=rule, reason=reason, before=before, after=after, expects=expects,
         requires=requires,

@@ -121,17 +121,23 @@ _PLAIN: Final = [n for n in _JSON if FIELDS[n].type in ("text", "content", "shar
 _TIMES: Final = [n for n in _JSON if FIELDS[n].type == "time"]
 
 
+_WRITTEN: Final = (*_PLAIN, *SCOPE, *_TIMES, "metadata", "tags", "links")
+_values: Callable[[Record], tuple[Any, ...]] = values_of(
+    _WRITTEN,
+    {
+        "links": "[link_to_json(link) for link in value]",
+        "metadata": "dict(value)",
+        "tags": "list(value)",
+        "time": "value.isoformat()",
+    },
+    {"link_to_json": lambda link: link_to_json(link)},
+)
+
+
 def record_to_json(record: Record) -> dict[str, Any]:
     """Every field of a record as JSON values, absent ones left out."""
-    found: dict[str, Any] = {name: getattr(record, name) for name in _PLAIN}
-    found.update(scope_to_json(record.scope))
-    for name in _TIMES:
-        moment = getattr(record, name)
-        found[name] = moment.isoformat() if moment else None
-    found["metadata"] = dict(record.metadata)
-    found["tags"] = list(record.tags)
-    found["links"] = [link_to_json(link) for link in record.links]
-    return {name: value for name, value in found.items() if value is not None}
+    values = zip(_WRITTEN, _values(record), strict=True)
+    return {name: value for name, value in values if value is not None}
 
 
 def record_from_json(data: Mapping[str, Any]) -> Record:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from memwell.errors import Conflict, Corrupt, InvalidInput
 from memwell.ports import Insert, Recode, Update
 from memwell.records.codec import version_from_json
+from memwell.records.compiled import compiled
 from memwell.types import Record, Version
 
 __all__ = [
@@ -62,8 +63,14 @@ def revised(found: Record, update: Update, now: datetime) -> tuple[Record, tuple
     if not changed:
         return found, ()
     moment = max(now, found.updated_at)
-    revision = replace(found, **update.changes, version=found.version + 1, updated_at=moment)
+    changes = {**update.changes, "version": found.version + 1, "updated_at": moment}
+    revision: Record = _with(found, changes)
     return check_validity(revision), changed
+
+
+_SAME: Final = ", ".join(f"{each.name!r}: record.{each.name}" for each in fields(Record))
+_with: Final = compiled(f"lambda record, changes: Record(**{{{_SAME}, **changes}})", {"Record": Record})
+"""The record with other values in some fields: `dataclasses.replace`, in half the time."""
 
 
 def check_validity(record: Record) -> Record:

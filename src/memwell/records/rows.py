@@ -88,9 +88,11 @@ def reader(
     return record_of
 
 
-def writer(expressions: Expressions, **more: Any) -> Callable[[Record], tuple[Any, ...]]:
-    """The function that gives the values of `fields.STORED` for a record; expressions may name what is in `more`."""
-    return values_of(STORED, expressions, {**_KNOWN, **more})
+def writer(
+    expressions: Expressions, names: Sequence[str] = STORED, **more: Any
+) -> Callable[[Record], tuple[Any, ...]]:
+    """The function that gives the values of these fields for a record; expressions may name what is in `more`."""
+    return values_of(names, expressions, {**_KNOWN, **more})
 
 
 def complete(values: list[Any]) -> list[Any]:

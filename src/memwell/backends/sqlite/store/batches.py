@@ -27,7 +27,7 @@ from memwell.errors import NotFound
 from memwell.ports import Insert, Operation, Update
 from memwell.records.codec import digest_of, dumps
 from memwell.records.revisions import revised
-from memwell.types import Record, Scope, Version
+from memwell.types import Record, Version
 
 __all__ = ["apply_all", "duplicates"]
 
@@ -127,13 +127,9 @@ def _vectors(
 
 def _update_all(write: Transaction, updates: Sequence[Update]) -> list[Record]:
     """Change records that are all different ones. Raises `NotFound` or `Conflict` for the first that cannot be."""
-    stored = _stored(write, updates)
     results, versions, notes = [], [], []
     rows: defaultdict[tuple[str, ...], list[tuple[Any, ...]]] = defaultdict(list)
-    for update in updates:
-        if (update.scope, update.id) not in stored:
-            raise NotFound(f"no memory {update.id!r} in this scope", part="sqlite")
-        key, found = stored[update.scope, update.id]
+    for update, (key, found) in _stored(write, updates):
         record, changed = revised(found, update, write.now)
         results.append(record)
         if changed:
@@ -149,16 +145,17 @@ def _update_all(write: Transaction, updates: Sequence[Update]) -> list[Record]:
     return results
 
 
-def _stored(write: Transaction, updates: Sequence[Update]) -> dict[tuple[Scope, str], tuple[int, Record]]:
-    """The records to change, with their keys."""
-    found = {}
-    for scope, group in groupby(updates, key=lambda update: update.scope):
-        ids = [update.id for update in group]
+def _stored(write: Transaction, updates: Sequence[Update]) -> Iterator[tuple[Update, tuple[int, Record]]]:
+    """Each update with the record to change and its key. Raises `NotFound` for the first whose record is missing."""
+    for scope, together in groupby(updates, key=lambda update: update.scope):
+        group = list(together)
         text, values = condition(scope, write.now)
-        for start in range(0, len(ids), _IDS):
-            part = ids[start : start + _IDS]
+        for start in range(0, len(group), _IDS):
+            part = group[start : start + _IDS]
             query = f"{SELECT_BY_ID} WHERE r.id IN ({', '.join('?' * len(part))}) AND {text}"
-            for row in write.connection.execute(query, [*part, *values]):
-                record = record_of(row)
-                found[scope, record.id] = row[0], record
-    return found
+            rows = write.connection.execute(query, [*(update.id for update in part), *values])
+            found = {record.id: (row[0], record) for row in rows for record in (record_of(row),)}
+            for update in part:
+                if update.id not in found:
+                    raise NotFound(f"no memory {update.id!r} in this scope", part="sqlite")
+                yield update, found[update.id]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 from memwell import filters
@@ -13,7 +14,7 @@ from memwell.backends.sqlite.store import filter_sql
 from memwell.fields import STORED
 from memwell.records.codec import digest as digest_of
 from memwell.records.codec import to_micros
-from memwell.records.rows import reader, writer
+from memwell.records.rows import Expressions, reader, writer
 from memwell.retrieval.analysis.features import lexemes_and_signals
 from memwell.types import Record, Scope, Where
 
@@ -57,13 +58,12 @@ record_of: Final = reader(
 )
 """A row of `SELECT` as a record. Raises `Corrupt` naming the record when a column cannot be read."""
 
-_values_of: Final = writer(
-    {
-        "metadata": "dumps(value) if value else '{}'",
-        "tags": "dumps(value) if value else '[]'",
-        "time": "to_micros(value)",
-    }
-)
+_AS_COLUMN: Final[Expressions] = {
+    "metadata": "dumps(value) if value else '{}'",
+    "tags": "dumps(value) if value else '[]'",
+    "time": "to_micros(value)",
+}
+_values_of: Final = writer(_AS_COLUMN)
 
 Condition = tuple[str, list[Any]]
 """SQL text for WHERE over alias `r`, and its bound values."""
@@ -107,9 +107,17 @@ def columns_of(record: Record, digest: int, embedded: bool) -> tuple[Any, ...]:
     return (*_values_of(record), int(embedded), digest, signals, lexemes)
 
 
+@cache
+def _some_of(columns: tuple[str, ...]) -> Callable[[Record], tuple[Any, ...]]:
+    return writer(_AS_COLUMN, columns)
+
+
 def values_at(columns: Sequence[str], record: Record) -> list[Any]:
     """The values of some of `COLUMNS` for a record. Its text is analysed only if one of them needs it."""
-    values = dict(zip(STORED, _values_of(record), strict=True)) | {"embedded": int(record.embedded)}
+    plain = tuple(name for name in columns if name in STORED)
+    values = dict(zip(plain, _some_of(plain)(record), strict=True))
+    if "embedded" in columns:
+        values["embedded"] = int(record.embedded)
     if "digest" in columns:
         values["digest"] = digest_of(record)
     if not set(_ANALYSED).isdisjoint(columns):

@@ -134,7 +134,12 @@ class Transaction:
 def version_row(key: int, version: Version) -> tuple[Any, ...]:
     """The row of `history` for a version of a record."""
     body = dumps(record_to_json(version.record))
-    return key, version.record.version, to_micros(version.changed_at), dumps(version.changed), body
+    return key, version.record.version, to_micros(version.changed_at), _names(version.changed), body
+
+
+@cache
+def _names(changed: tuple[str, ...]) -> str:
+    return dumps(changed)
 
 
 def duplicate(connection: sqlite3.Connection, insert: Insert, now: datetime) -> Record | None:
