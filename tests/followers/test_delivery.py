@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import socket
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,15 @@ import pytest
 from benchmarks.reliability import delivering
 from benchmarks.reliability.receiver import Receiver, once_each
 
-from memwell import ConfigError, InvalidInput, Memory, NotFound
+from memwell import ConfigError, Corrupt, InvalidInput, Keyring, Memory, NotFound, urls
 from memwell.engine import delivering as engine
+from memwell.followers.delivery.endpoints import STREAM as ENDPOINTS
 from memwell.followers.delivery.sink import Retries
+from memwell.followers.delivery.stream import STREAM
 from memwell.followers.delivery.webhook import sign
 from memwell.network.addresses import is_public
 from memwell.registry import open_log
+from memwell.security.journal import Receipts
 from memwell.testing import run
 from memwell.testing.samples import Clock
 
@@ -202,3 +207,76 @@ def test_a_log_gets_whole_records_where_asked_and_secrets_are_shown_once(
         run(log, log.close())
         assert "content" not in str(to.accepted)
     assert not any(SECRET.removeprefix("whsec_") in text for text in shown)
+
+
+def test_types_say_what_the_sequence_tells(tmp_path: Path) -> None:
+    out = f"sqlite:///{tmp_path}/out.db"
+    with Memory(tmp_path / "a.db", embedder=None) as memory:
+        memory.add_webhook(out)
+
+        def delivered(steps: Callable[[], object]) -> list[tuple[str, str]]:
+            steps()
+            memory.deliver()
+            log = open_log(out)
+            entries = [json.loads(entry.data)["event"] for entry in run(log, log.read(STREAM))]
+            run(log, log.trim(STREAM))
+            run(log, log.close())
+            for event in entries:
+                replaced.update({event["data"]["id"]: event["data"].get("supersedes")})
+            return [(event["type"], event["data"]["id"]) for event in entries]
+
+        replaced: dict[str, Any] = {}
+        assert delivered(lambda: memory.remember("Ana lives in Porto", id="old")) == [
+            ("memory.stored", "old")
+        ]
+        assert delivered(lambda: memory.update("old", tags=["home"])) == [("memory.updated", "old")]
+        found = delivered(lambda: memory.remember("Ana lives in Faro", id="new", supersedes="old"))
+        assert set(found) == {("memory.stored", "new")}
+        assert replaced["new"] == ["old"]
+        assert delivered(lambda: memory.forget("old"))[-1] == ("memory.forgotten", "old")
+
+
+def test_webhooks_of_an_encrypted_memory_are_encrypted_too(tmp_path: Path) -> None:
+    keys = [Keyring.generate() for _ in range(2)]
+    place, journal = tmp_path / "a.db", f"sqlite:///{tmp_path}/log.db"
+    out = f"sqlite:///{tmp_path}/out-of-reach.db"
+
+    def opened(keyring: Keyring | None, store: Path = place) -> Memory:
+        return Memory(store, embedder=None, encryption=keyring, receipts=Receipts(log=journal))
+
+    with opened(Keyring(keys[0])) as memory:
+        added = memory.add_webhook("https://example.com/hook")
+        log = memory.add_webhook(out)
+        memory.remember("a", id="a")
+    stored = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.name.startswith("log.db"))
+    secret = base64.b64decode((added.secret or "").removeprefix("whsec_"))
+    assert not [text for text in (b"whsec_", secret, b"example.com", b"out-of-reach") if text in stored]
+    with opened(Keyring(keys[1], keys[0])) as memory:
+        memory.rotate_keys()
+    with opened(Keyring(keys[1])) as memory:
+        assert [status.delivered for status in memory.deliver(log.id)] == [1]
+        assert [one.url for one in memory.webhooks()] == ["https://example.com/hook", urls.shown(out)]
+    with opened(None, tmp_path / "plain.db") as memory, pytest.raises(ConfigError, match="no keyring"):
+        memory.webhooks()
+    side = open_log(journal)
+    for entry in run(side, side.read(ENDPOINTS)):
+        body = json.loads(entry.data)
+        body["sealed"] = body["sealed"][:-8] + (
+            "AAAAAAAA" if body["sealed"][-8:] != "AAAAAAAA" else "BBBBBBBB"
+        )
+        run(side, side.append(ENDPOINTS, [json.dumps(body).encode()]))
+        run(side, side.remove(ENDPOINTS, [entry.position]))
+    plain = json.dumps(
+        {"id": "planted", "url": out, "created_at": "2026-05-01T00:00:00+00:00", "records": True}
+    )
+    with opened(Keyring(keys[1])) as memory:
+        with pytest.raises(Corrupt, match="was changed"):
+            memory.deliver()
+        for id in (added.id, log.id):
+            memory.remove_webhook(id)
+        run(side, side.append(ENDPOINTS, [plain.encode()]))
+        memory.remember("b")
+        (planted,) = memory.deliver()
+        assert planted.delivered == 0
+        assert "without encryption" in (planted.disabled or "")
+    run(side, side.close())

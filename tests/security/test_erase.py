@@ -165,6 +165,7 @@ def test_a_mirror_that_is_down_is_named_and_the_receipt_is_completed_later(tmp_p
         assert [trace.place for trace in receipt.pending] == ["mirror copy"]
         assert memory.receipts(pending=True) == [receipt]
         assert memory.complete_receipts(user_id="bob") == []
+        assert [one.id for one in memory.doctor().problems if one.kind == "receipts"] == [receipt.id]
         assert not memory.repair().ok
         faults.down = None
         (done,) = memory.complete_receipts(user_id="ana")
@@ -172,6 +173,7 @@ def test_a_mirror_that_is_down_is_named_and_the_receipt_is_completed_later(tmp_p
         assert done.id == receipt.id
         assert done.records == receipt.records
         assert memory.receipts() == [done]
+        assert memory.doctor().ok
     assert found_in(tmp_path) == []
 
 

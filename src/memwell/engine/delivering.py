@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from memwell import _bridge
-from memwell.engine.assembly import open_journal
+from memwell.engine.assembly import keyring_of, open_journal
 from memwell.engine.context import Engine
 from memwell.engine.requests import (
     AddWebhookRequest,
@@ -39,6 +39,7 @@ __all__ = [
     "deliver",
     "remove_webhook",
     "replay_webhook",
+    "rewrap",
     "test_webhook",
     "webhooks",
 ]
@@ -90,9 +91,12 @@ async def add_webhook(engine: Engine, request: AddWebhookRequest) -> WebhookStat
 async def remove_webhook(engine: Engine, request: RemoveWebhookRequest) -> None:
     """See `AsyncMemory.remove_webhook`."""
     endpoints = await _endpoints(engine)
-    endpoint = await endpoints.get(request.webhook)
+    id = await endpoints.name(request.webhook)
+    endpoint = Endpoint(
+        id=id, url="", created_at=engine.clock()
+    )  # one that cannot be decrypted is removed, too
     await _moved(engine, endpoint, _UNTRACKED)
-    await endpoints.remove(endpoint.id)
+    await endpoints.remove(id)
     async with _delivery(engine, endpoint) as delivery:
         await delivery.waiting.clear()
         await delivery.dead.clear()
@@ -234,9 +238,13 @@ async def _moved(engine: Engine, endpoint: Endpoint, position: int) -> None:
     await lease.advance(position, release=True)
 
 
+async def rewrap(engine: Engine, *, plain: bool = False) -> None:
+    """Encrypt the list of webhooks under the first master key; with `plain` also what of it is not encrypted."""
+    await (await _endpoints(engine)).rewrap(plain=plain)
+
+
 async def _endpoints(engine: Engine) -> Endpoints:
-    _ = engine.store
-    return Endpoints((await engine.proof.journal()).log)
+    return Endpoints((await engine.proof.journal()).log, keyring_of(engine.store))
 
 
 def _name(endpoint: Endpoint) -> str:

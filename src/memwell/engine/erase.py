@@ -18,7 +18,7 @@ from memwell.engine.context import Engine, report
 from memwell.engine.remember import selection
 from memwell.engine.requests import CompleteReceiptsRequest, EraseRequest, ReceiptsRequest
 from memwell.engine.validation import check_flag, check_progress
-from memwell.errors import InvalidInput, MemwellError, NotFound, shown
+from memwell.errors import ConfigError, InvalidInput, MemwellError, NotFound, shown
 from memwell.ports import Delete, Search
 from memwell.records.ids import new_id
 from memwell.retrieval.analysis.text import read_query
@@ -28,7 +28,7 @@ from memwell.security.journal import Pending
 from memwell.security.receipts import Erased, Receipt, signed
 from memwell.types import Progress, Record, Scope, Trace, Where
 
-__all__ = ["complete_all", "complete_receipts", "erase", "receipts"]
+__all__ = ["complete_all", "complete_receipts", "erase", "pending_receipts", "receipts"]
 
 _BATCH: Final = 500
 _REMEMBERED: Final = 2000
@@ -78,6 +78,17 @@ async def complete_all(engine: Engine) -> list[Receipt]:
     """Try again what is pending in every tenant."""
     journal = await engine.proof.journal()
     return [await _Erasure(engine, one, None, None, again=True).run() for one in await journal.pending()]
+
+
+async def pending_receipts(engine: Engine) -> list[Receipt]:
+    """What is pending in every tenant, as it was last written."""
+    try:
+        journal = await engine.proof.journal()
+    except ConfigError:
+        if engine.proof.beside:  # a store that is opened for reading only: nothing is erased in it
+            return []
+        raise
+    return [one.receipt for one in await journal.pending()]
 
 
 async def _complete(engine: Engine, scope: Scope) -> list[Receipt]:

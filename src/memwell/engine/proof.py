@@ -45,6 +45,11 @@ class Proof:
         self._journal: Journal | None = None
         self._opened: Port | None = None
 
+    @property
+    def beside(self) -> bool:
+        """Whether the journal is kept beside the store, or in this process, and not in a log of its own."""
+        return self._kept is None
+
     async def journal(self) -> Journal:
         """The journal of receipts."""
         if self._journal is None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
+from memwell.engine import delivering
 from memwell.engine.context import Engine, report
 from memwell.engine.keys import Encrypting, encrypted
 from memwell.engine.requests import RotateKeysRequest
@@ -51,6 +52,7 @@ async def rotate_keys(engine: Engine, request: RotateKeysRequest, progress: Prog
             rewritten, kept = rewritten + written, kept + older
         else:
             tick(1)
+    await delivering.rewrap(engine)
     done_all = Rotated(
         first=found.keyring.first.id, tenants=len(names), rewrapped=rewrapped, rewritten=rewritten, kept=kept
     )
@@ -122,6 +124,7 @@ async def encrypt(engine: Engine, progress: Progress | None) -> Encryption:
             counted = _silent
         unreadable += work.unreadable
         await _changed(engine, found, tenant, tenant_keys.unmarked)
+    await delivering.rewrap(engine, plain=True)
     traces = await found.inner.purge(Scope(), [], texts=None)
     report(progress, total, total)
     engine.emit("encrypted", Scope(), (), memories=memories)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from memwell.engine.context import report as report_progress
 from memwell.engine.validation import check_progress
 from memwell.errors import Corrupt, MemwellError
 from memwell.ports import Port
+from memwell.security.receipts import Receipt
 from memwell.types import Health, Problem, Progress, Report, Scope
 
 __all__ = ["doctor", "health", "repair", "sweep"]
@@ -80,8 +82,9 @@ async def _embedding(engine: Engine) -> str:
 
 
 async def doctor(engine: Engine) -> Report:
-    """Compare what the store derived with its records."""
-    return await engine.store.check()
+    """Compare what the store derived with its records, and name what receipts could not erase yet."""
+    report = await engine.store.check()
+    return await _with_receipts(engine, report, erase.pending_receipts)
 
 
 async def repair(engine: Engine, progress: Progress | None) -> Report:
@@ -100,13 +103,16 @@ async def repair(engine: Engine, progress: Progress | None) -> Report:
         if report.ok:
             raise
         log.warning("unreadable memories were not embedded: %s", error)  # the report has them too
-    return await _with_receipts(engine, replace(report, repaired=report.repaired + total))
+    report = replace(report, repaired=report.repaired + total)
+    return await _with_receipts(engine, report, erase.complete_all)
 
 
-async def _with_receipts(engine: Engine, report: Report) -> Report:
-    """The report with what is still pending of receipts, after another attempt."""
+async def _with_receipts(
+    engine: Engine, report: Report, find: Callable[[Engine], Awaitable[Sequence[Receipt]]]
+) -> Report:
+    """The report with what is still pending of the receipts that are found."""
     try:
-        done = await erase.complete_all(engine)
+        done = await find(engine)
     except MemwellError as error:
         problem = Problem(kind="receipts", detail=f"the journal cannot be read: {error}", repairable=False)
         return replace(report, ok=False, problems=(*report.problems, problem))

@@ -95,7 +95,9 @@ class AsyncUpkeep(AsyncFace):
         return await import_.import_(self._engine, ImportRequest(path=path), progress)
 
     async def doctor(self) -> Report:
-        """Compare the words, vectors and links of the store with its records; `ok` if all of them agree."""
+        """Compare the words, vectors and links of the store with its records, and name what receipts could not erase
+        yet; `ok` if all agree and nothing is left.
+        """
         return await upkeep.doctor(self._engine)
 
     async def repair(self, *, progress: Progress | None = None) -> Report:
@@ -229,7 +231,9 @@ class Upkeep(Face):
         return self._run(self._memory.import_(path, progress=progress))
 
     def doctor(self) -> Report:
-        """Compare the words, vectors and links of the store with its records; `ok` if all of them agree."""
+        """Compare the words, vectors and links of the store with its records, and name what receipts could not erase
+        yet; `ok` if all agree and nothing is left.
+        """
         return self._run(self._memory.doctor())
 
     def repair(self, *, progress: Progress | None = None) -> Report:

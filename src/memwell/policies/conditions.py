@@ -164,10 +164,10 @@ class Condition:
                 return False
         if self.tags and not self.tags.issubset(facts.tags):
             return False
-        for name, bounds in amounts:
-            if not bounds.holds(facts.score() if name == "score" else getattr(facts, name)):
-                return False
-        return True
+        return all(
+            bounds.holds(facts.score() if name == "score" else getattr(facts, name))
+            for name, bounds in amounts
+        )
 
     def within(self, other: Condition) -> bool:
         """Whether every memory that meets this one meets the other."""

@@ -14,10 +14,12 @@ from memwell.ports.store.visibility import EVER
 from memwell.records.codec import record_to_json
 from memwell.types import Record, Scope
 
-__all__ = ["FORGOTTEN", "STORED", "Failure", "Message", "messages", "test_message"]
+__all__ = ["FORGOTTEN", "STORED", "UPDATED", "Failure", "Message", "messages", "test_message"]
 
 STORED = "memory.stored"
-"""A memory was stored or changed; `version` tells which."""
+"""A memory was stored, reinforced or linked; it is in its first version."""
+UPDATED = "memory.updated"
+"""The same of a memory in a later `version`."""
 FORGOTTEN = "memory.forgotten"
 """A memory was forgotten, erased or has expired."""
 
@@ -68,11 +70,15 @@ def _message(
     if record is not None:
         scope = record.scope
         data |= {"agent_id": scope.agent_id, "session_id": scope.session_id, "namespace": scope.namespace}
-        data["version"] = record.version
+        data |= {"version": record.version, "reinforced": record.reinforced}
+        if replaced := [link.target for link in record.links if link.kind == "supersedes"]:
+            data["supersedes"] = replaced
         if records:
             data["record"] = record_to_json(record)
     at = now if record is None else record.updated_at
-    name = STORED if change.kind == "put" else FORGOTTEN
+    name = FORGOTTEN if change.kind == "delete" else STORED
+    if record is not None and record.version > 1:
+        name = UPDATED
     return _built(f"msg_{endpoint}_{change.seq}", name, at, key, change.seq, data)
 
 
