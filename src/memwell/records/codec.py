@@ -121,7 +121,8 @@ _PLAIN: Final = [n for n in _JSON if FIELDS[n].type in ("text", "content", "shar
 _TIMES: Final = [n for n in _JSON if FIELDS[n].type == "time"]
 
 
-_WRITTEN: Final = (*_PLAIN, *SCOPE, *_TIMES, "metadata", "tags", "links")
+_OTHER: Final = [n for n in _JSON if n not in (*_PLAIN, *_TIMES) and FIELDS[n].type != "flag"]
+_WRITTEN: Final = (*_PLAIN, *SCOPE, *_TIMES, *_OTHER)
 _values: Callable[[Record], tuple[Any, ...]] = values_of(
     _WRITTEN,
     {
