@@ -201,12 +201,12 @@ def test_a_new_field_is_a_line_a_migration_and_a_keyword(tmp_path: Path) -> None
     shutil.copytree(SOURCE / "memwell", package, ignore=shutil.ignore_patterns("__pycache__"))
     table = package / "fields.py"
     table.write_text(table.read_text("utf-8").replace(")\n\n\ndef named", LINE + "\n\ndef named", 1), "utf-8")
-    types = package / "types.py"
-    text = types.read_text("utf-8")
+    records = package / "types" / "records.py"
+    text = records.read_text("utf-8")
     for line in ("    embedded: bool = False\n", "    created_at: datetime | str | None = None\n"):
         assert text.count(line) == 1
         text = text.replace(line, f"{line}    mood: str | None = None\n")
-    types.write_text(text, "utf-8")
+    records.write_text(text, "utf-8")
     scripts = package / "backends" / "sqlite" / "migrations" / "records"
     last = max(int(path.name.split("_")[0]) for path in scripts.glob("*.sql"))
     (scripts / f"{last + 1:03}_mood.sql").write_text(MIGRATION, "utf-8")
