@@ -157,6 +157,26 @@ def test_an_answer_without_an_id_is_an_error() -> None:
                 memory.remember(TEXT, user_id="ana")
 
 
+def test_a_listing_that_is_written_into_begins_again() -> None:
+    class Busy(HostedWire):
+        left = 3
+
+        def list(self, request: Any) -> Any:
+            if request.query["page"] != "1" and self.left:
+                self.left -= 1
+                first = next(iter(self.memories))
+                del self.memories[first]
+            return super().list(request)
+
+    with opened("hosted_v3", Busy()) as (memory, service):
+        for number in range(450):
+            service.put(f"note {number}", user_id="ana")
+        assert memory.count(user_id="ana") == 447
+        service.left = 10**6
+        with pytest.raises(Unavailable, match="written all the time"):
+            memory.count(user_id="ana")
+
+
 class TestSeed:
     def test_a_gateway_that_only_adds_and_searches_is_enough_to_remember_and_recall(self) -> None:
         wire = SeedWire()

@@ -1,1 +1,1 @@
-"""mem0 as a store: `store` is the port, `dialects` what each of its APIs wants and answers, `memories` its memories."""
+"""mem0 as a store: `store` is the port, `dialects` and `listings` its APIs, `memories` what a record is there."""

@@ -25,24 +25,24 @@ from memwell.backends.mem0.dialects import (
     items,
     similarity,
 )
+from memwell.backends.mem0.listings import Listings
 from memwell.backends.mem0.memories import (
     ENTITIES,
     LONGEST,
     document_of,
     entities,
     expiration_date,
-    tenant_prefix,
     visible,
 )
 from memwell.backends.remote.documents import KEY, Document, is_uuid, pack, shown
-from memwell.backends.remote.drafts import Draft, TooMany
+from memwell.backends.remote.drafts import Draft
 from memwell.backends.remote.store import Nearest, RemoteStore
 from memwell.backends.remote.urls import address, named_key
 from memwell.capabilities import Capabilities
-from memwell.errors import BackendError, ConfigError, Conflict, NotSupported, TimedOut
+from memwell.errors import BackendError, ConfigError, Conflict, TimedOut
 from memwell.network.api_keys import resolve_key
 from memwell.network.base_url import base_url as base_of
-from memwell.network.service import Pairs, Service
+from memwell.network.service import Service
 from memwell.types import DEFAULT_TENANT, Record, Scope
 
 if TYPE_CHECKING:
@@ -100,7 +100,8 @@ class Mem0Store(RemoteStore):
             key=resolve_key(key, ["MEM0_API_KEY"], part=self.part),
             hmac_secret=secret if self.dialect.signs else None,
         )
-        self._most, self._timeout = most, timeout
+        self._timeout = timeout
+        self._listings = Listings(self.dialect, self._call, self._document, most)
         if self.dialect.name == "oss":
             self.at_once = (
                 1  # a vector store in the server's own process, such as FAISS, fails under several writes
@@ -141,73 +142,12 @@ class Mem0Store(RemoteStore):
 
     async def _all(self, scope: Scope) -> list[Document]:
         owner = entities(scope, self.dialect.known, owner=False)
-        return await (self._pages(owner) if owner else self._of_tenant(scope.tenant_id))
+        if owner:
+            return await self._listings.pages(owner)
+        return await self._listings.of_tenant(scope.tenant_id)
 
     async def _everything(self) -> list[Document]:
-        return await self._of_tenant(DEFAULT_TENANT)
-
-    async def _of_tenant(self, tenant: str) -> list[Document]:
-        """At least the memories of a tenant; for the default one, those of all, whose ids look alike."""
-        dialect = self.dialect
-        if tenant == DEFAULT_TENANT and dialect.filters and dialect.pages:
-            return await self._pages(dict.fromkeys(dialect.known, "*"))  # the hosted API's sign for anybody
-        found: dict[str, Document] = {}
-        for name, id in await self._owners():
-            if tenant == DEFAULT_TENANT or id.startswith(tenant_prefix(tenant)):
-                found.update({document.key: document for document in await self._pages({name: id})})
-        return list(found.values())
-
-    async def _owners(self) -> list[tuple[str, str]]:
-        """Kind and id of every owner of memories."""
-        if not self.dialect.entities:
-            raise NotSupported(
-                f"the {self.dialect.name} dialect of mem0 lists one user at a time: name a user_id",
-                part=self.part,
-            )
-        found: list[tuple[str, str]] = []
-        page, more = 1, True
-        while more:
-            query = [("page", str(page))] if page > 1 else []
-            answer = await self._call("GET", self.dialect.entities, params=query, reads=True)
-            owners, more = items(answer, self.part)
-            found += [(f"{each.get('type')}_id", str(each.get("name") or each.get("id"))) for each in owners]
-            page += 1
-        if not found and self.dialect.name == "oss":
-            await self._check_empty()
-        return [(name, id) for name, id in found if name in self.dialect.known]
-
-    async def _check_empty(self) -> None:
-        """Raise `NotSupported` unless there is nothing: over Qdrant, mem0's own server does not see its owners."""
-        answer = await self._call("GET", self.dialect.list, params=[("top_k", "1")], reads=True)
-        if items(answer, self.part)[0]:
-            raise NotSupported(
-                "this server cannot list its users over its vector store: name a user_id", part=self.part
-            )
-
-    async def _pages(self, owner: dict[str, str]) -> list[Document]:
-        found: dict[str, Document] = {}
-        page, more = 1, True
-        while more:
-            answer = await self._page(owner, page)
-            memories, more = items(answer, self.part)
-            found.update({document.key: document for document in map(self._document, memories)})
-            page += 1
-            if len(found) > self._most or (self.dialect.most and len(memories) >= self.dialect.most):
-                limit = min(self._most, self.dialect.most or self._most)
-                raise TooMany(f"there are more than the {limit} memories that mem0 can list", part=self.part)
-        return list(found.values())
-
-    async def _page(self, owner: dict[str, str], page: int) -> Any:
-        dialect = self.dialect
-        paging: Pairs = [("page", str(page)), ("page_size", str(dialect.pages))]
-        user = owner.get("user_id")
-        if dialect.listed_by == "POST":
-            anybody = [{name: "*"} for name in owner] if "*" in owner.values() else []
-            body = {"filters": {"OR": anybody} if anybody else dialect.filter(owner), "show_expired": True}
-            return await self._call("POST", dialect.list, json=body, params=paging, reads=True)
-        if not dialect.pages:
-            paging = [("top_k", str(dialect.most)), ("show_expired", "true")]
-        return await self._call("GET", dialect.list, params=[*owner.items(), *paging], user=user, reads=True)
+        return await self._listings.of_tenant(DEFAULT_TENANT)
 
     async def _fetched(self, scope: Scope, ids: Sequence[str]) -> list[Document]:
         async def fetch(id: str) -> Any:

@@ -214,7 +214,8 @@ class RemoteStore(Store):
             if not any(draft.linked for draft in wanted.values()):
                 return []
             records = await drafts.within(Scope(tenant_id=scope.tenant_id), None)
-            return [(r.id, link) for r in records for link in r.links if link.target in wanted]
+            found = [(r.id, link) for r in records for link in r.links if link.target in wanted]
+            return sorted(found, key=lambda pair: (pair[1].created_at or EVER, pair[0]))
         pairs = [(id, link) for id, draft in wanted.items() if draft.record for link in draft.record.links]
         tenant = Scope(tenant_id=scope.tenant_id)
         there = await drafts.find(tenant, list(dict.fromkeys(link.target for _, link in pairs)))
