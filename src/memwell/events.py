@@ -241,9 +241,9 @@ class Events:
         self._index()
         return subscription
 
-    def wanted(self, name: str) -> bool:
-        """Whether anybody subscribed to this event; otherwise it need not be built."""
-        return name in self._by_name
+    def wanted(self, *names: str) -> bool:
+        """Whether anybody subscribed to one of these events; otherwise none need be built."""
+        return not self._by_name.keys().isdisjoint(names)
 
     def emit(self, event: Event) -> None:
         """Hand the event to the subscribers."""

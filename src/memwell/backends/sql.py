@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from itertools import compress
 from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
@@ -75,13 +76,14 @@ def touched(projections: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, 
 
 def within(scope: Scope, form: str = "r.{} = ?", tenant: str = "r.{} = ?") -> Part:
     """The records that a scope sees. `form` and `tenant` write the comparison of a column with a placeholder."""
-    given = {name: part for name, part in zip(NARROWING, _narrowing(scope), strict=True) if part is not None}
-    return _comparisons(form, tenant, tuple(given)), [scope.tenant_id, *given.values()]
+    parts = _narrowing(scope)
+    given = [part for part in parts if part is not None]
+    return _comparisons(form, tenant, *[part is not None for part in parts]), [scope.tenant_id, *given]
 
 
 @cache
-def _comparisons(form: str, tenant: str, names: tuple[str, ...]) -> str:
-    return " AND ".join([tenant.format("tenant_id"), *map(form.format, names)])
+def _comparisons(form: str, tenant: str, *given: bool) -> str:
+    return " AND ".join([tenant.format("tenant_id"), *map(form.format, compress(NARROWING, given))])
 
 
 # ------------------------------------------------------------------------------------------------- filters

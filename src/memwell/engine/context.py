@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
@@ -73,18 +73,18 @@ class Engine:
             raise Closed("this memory was closed; open it again to use it", part="memory")
         return self.parts.store if getattr(self._guard, "passed", True) else self._guard
 
-    async def write(
+    def write(
         self,
         operations: Sequence[Operation],
         *,
         now: datetime,
         gives: Callable[[list[Any]], Any] | None = None,
-    ) -> list[Any]:
+    ) -> Coroutine[Any, Any, list[Any]]:
         """Write what a call asks for, with its entry in the audit log (see `Audit.write`)."""
         audit = self.proof.audit
         if audit is None:
-            return await self.store.write(operations, now=now)
-        return await audit.write(self.store, operations, now=now, gives=gives)
+            return self.store.write(operations, now=now)
+        return audit.write(self.store, operations, now=now, gives=gives)
 
     def emit(
         self, name: str, scope: Scope, ids: tuple[str, ...], records: tuple[Record, ...] = (), **data: object

@@ -137,7 +137,7 @@ def _drafts(engine: Engine, request: RememberRequest, now: datetime) -> list[_Dr
 def _draft(item: object, template: Template, request: RememberRequest) -> _Draft:
     content: object = item
     sources: tuple[object, ...] = (request,)
-    if isinstance(item, Mapping):
+    if not isinstance(item, str) and isinstance(item, Mapping):
         item = memory_of(item, request.metadata)
     if isinstance(item, NewMemory):
         content, template, sources = item.content, template.over(item), (request, item)
@@ -229,7 +229,7 @@ def _publish(
     repeated: Mapping[int, Echo],
     now: datetime,
 ) -> None:
-    if not any(map(engine.events.wanted, ("remembered", "reinforced", "updated", "unembedded"))):
+    if not engine.events.wanted("remembered", "reinforced", "updated", "unembedded"):
         return
     for at, (insert, record) in enumerate(zip(inserts, records, strict=True)):
         name = "reinforced" if record.reinforced else "remembered"
@@ -324,7 +324,7 @@ def _check_version(name: str, version: object) -> None:
 
 async def forget(engine: Engine, request: ForgetRequest) -> list[str]:
     """Remove memories of the scope for good; returns their ids. Raises `NotFound` for a single id."""
-    now, scope = engine.clock(), request.scope()
+    now, scope, _ = engine.clock(), request.scope(), engine.store
     chosen, where = selection(engine, request, "forget")
     gone: list[str] = []
     if chosen is None or chosen:
@@ -361,7 +361,7 @@ def selection(
     check_flag("everything", request.everything)
     if ids is None and not request.narrowed() and not request.everything:
         raise InvalidInput(_WHOLE_TENANT.format(name))
-    if ids is not None and not isinstance(ids, Iterable):
+    if ids is not None and not isinstance(ids, str) and not isinstance(ids, Iterable):
         raise InvalidInput(f"{name} takes an id or several, not {type(ids).__name__}")
     chosen = None if ids is None else tuple(check_id(id) for id in ([ids] if isinstance(ids, str) else ids))
     return chosen, where

@@ -100,10 +100,9 @@ class Template:
     def _take(self, given: Mapping[str, Any]) -> None:
         """Check and keep the given fields, but for the scope."""
         fields, given = self._fields, _placed(given, self._zone)
-        for name, check in _GIVEN.items():
-            value = given.get(name)
-            if value is not None:
-                fields[name] = check(value)
+        for name, value in given.items():
+            if name in _GIVEN:
+                fields[name] = _GIVEN[name](value)
         if given.get("id") is not None:
             self.id = check_id(given["id"])
         if given.get("created_at") is not None:
@@ -213,7 +212,7 @@ def _short(name: str, value: object) -> str:
 
 
 def _unit(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
         raise InvalidInput(f"{name} is a number from 0 to 1, not {shown(value)}")
     return float(value)
 

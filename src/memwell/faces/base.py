@@ -66,11 +66,17 @@ def _awaited(method: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
 
 
 def _around(name: str, method: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:
+    plain = inspect.unwrap(method)
+
     @functools.wraps(method)
     async def call(self: Any, /, *given: Any, **named: Any) -> Any:
         audit = self._engine.proof.audit
         if audit is None:
-            return await method(self, *given, **named)
+            try:
+                pending = plain(self, *given, **named)
+            except TypeError:
+                pending = method(self, *given, **named)  # raises it in more helpful words
+            return await pending
         known = arguments(method, given, named)
         return await audit.around(name, known, lambda: method(self, *given, **named))
 

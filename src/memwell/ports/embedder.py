@@ -46,7 +46,7 @@ class Embedder(Port):
         """
         import numpy as np
 
-        if isinstance(texts, str | bytes):
+        if isinstance(texts, (str, bytes)):
             raise InvalidInput("embed takes a list of texts; for one text, a list of one", part=self.part)
         if not texts:
             await self._prepare()
@@ -73,6 +73,8 @@ class Embedder(Port):
                 f"{self.model} gave vectors of shape {vectors.shape}, expected {(rows, self.dimension)}",
                 part=self.part,
             )
+        if rows == 1 and abs(float(vectors[0].dot(vectors[0])) - 1) < _UNIT:
+            return vectors
         squares = np.einsum("ij,ij->i", vectors, vectors)
         if abs(squares - 1).max() < _UNIT:
             return vectors

@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from memwell.errors import Corrupt
@@ -83,9 +84,10 @@ def to_micros(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
+@lru_cache(1024)
 def from_micros(micros: int) -> datetime:
-    """The instant in UTC, exactly."""
-    return _EPOCH + timedelta(microseconds=micros)
+    """The instant in UTC, exactly. Records of one call have the same, so the latest are kept."""
+    return _EPOCH + timedelta(0, 0, micros)
 
 
 _digested: Callable[[Record], tuple[str | None, ...]] = values_of(

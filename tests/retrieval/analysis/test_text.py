@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -106,6 +107,14 @@ def test_the_same_text_gives_the_same_terms_whatever_was_seen_before(said: str) 
         kept.clear()
     identifiers._cache.clear()
     assert analyze(said) == warm
+
+
+@pytest.mark.parametrize("word", ["tea", "The", "NASA", "camelCase", "don't", "naïve", "чай"])
+def test_punctuation_around_a_word_changes_no_term(word: str) -> None:
+    for before, after in itertools.product(
+        ["", "(", '"', "**", "`", "["], [".", ",", "?!", '."', "**:", "`)", "-"]
+    ):
+        assert analyze(f"{before}{word}{after}") == analyze(word)
 
 
 def test_terms_are_the_same_in_every_process() -> None:

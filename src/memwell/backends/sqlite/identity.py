@@ -16,10 +16,10 @@ class Identity:
     checks both.
     """
 
-    __slots__ = ("_file", "_log", "_path")
+    __slots__ = ("_file", "_log", "_log_path", "_path")
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        self._path, self._log_path = path, f"{path}-wal"
         self._file = _inode(path)
         self._log: tuple[int, int] | None = None
 
@@ -31,7 +31,7 @@ class Identity:
         if file != self._file:
             raise self._replaced("deleted or moved" if file is None else "replaced by another file")
         if writing or self._log is not None:
-            log = _inode(f"{self._path}-wal")
+            log = _inode(self._log_path)
             if self._log is not None and log != self._log:
                 raise self._replaced("separated from its write-ahead log (the file that ends in -wal)")
             self._log = log

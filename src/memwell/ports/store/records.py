@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, cast
+from operator import attrgetter
+from typing import Any, Final, cast
 
 from memwell.errors import BackendError
 from memwell.ports.base import Port, unsupported
@@ -22,6 +23,8 @@ from memwell.ports.store.visibility import (
 from memwell.types import Link, Record, Report, Scope, Stats, Trace, Version, Where
 
 __all__ = ["Records"]
+
+_links: Final = attrgetter("links")
 
 
 class Records(Port):
@@ -63,7 +66,7 @@ class Records(Port):
         if not ids:
             return []
         found = self._inside(scope, await self._get(scope, ids, now))
-        return await visible_links(self, scope, found, now)
+        return await visible_links(self, scope, found, now) if any(map(_links, found)) else found
 
     @operation(Effect.READS)
     async def scan(
@@ -83,8 +86,8 @@ class Records(Port):
         A record that exists throughout a walk over the pages and keeps its place in the order is met exactly
         once, whatever is written meanwhile. `order` is `created_at`, `updated_at`, `importance` or `id`.
         """
-        found = await self._scan(scope, now, where, order, descending, limit, after)
-        return await visible_links(self, scope, self._inside(scope, found), now)
+        found = self._inside(scope, await self._scan(scope, now, where, order, descending, limit, after))
+        return await visible_links(self, scope, found, now) if any(map(_links, found)) else found
 
     @operation(Effect.READS)
     async def outlines(

@@ -245,7 +245,7 @@ def mentions(low: str, text: str, pieces: Set[str]) -> Iterator[Mention]:
     words of `TELLING` in it.
     """
     seen = TELLING & pieces
-    if "May" not in text and seen & _MONTH_WORDS.keys() == {"may"}:
+    if "may" in seen and "May" not in text and len(seen & _MONTH_WORDS.keys()) == 1:
         seen -= {"may"}
     if _QUALIFIERS.isdisjoint(seen):
         seen -= _QUALIFIED

@@ -240,12 +240,14 @@ def plain(text: str) -> str:
 
 def mentions(low: str, text: str, pieces: Set[str]) -> Iterator[Mention]:
     """The times that a text mentions, in any order. `low` is its plain form, `pieces` are those of `telling` in it."""
-    yield from _cjk_mentions(low)
     seen = triggers() & pieces
+    if not seen and low.isascii():
+        return
+    yield from _cjk_mentions(low)
     counted = not seen.isdisjoint(_UNITS) and not _QUALIFIERS.isdisjoint(pieces)
     if not counted:  # "for years" is no time
         seen -= _UNITS.keys()
-    for stretch in stretches(low, _places(low, seen), _MARGIN) if seen else ():
+    for stretch in stretches(low, _places(low, seen), _MARGIN):
         words = list(_WORD.finditer(low, *stretch))
         if _names_month(words):
             yield from _dates(low, stretch)
@@ -265,7 +267,7 @@ def _places(low: str, seen: Set[str]) -> Iterator[int]:
 
 def _cjk_mentions(low: str) -> Iterator[Mention]:
     """Times in Chinese, Japanese and Korean."""
-    if low.isascii() or _CJK.search(low) is None:
+    if _CJK.search(low) is None:
         return
     for match in _CJK_DATE.finditer(low):
         year, month, day, other_month, other_day = (int(part) if part else None for part in match.groups())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -56,8 +56,12 @@ def apply_all(write: Transaction, operations: Sequence[Operation]) -> list[Any]:
 def duplicates(connection: sqlite3.Connection, inserts: Sequence[Insert], now: datetime) -> list[bool]:
     """See `Store.duplicates`."""
     if len(inserts) > _FEW:
-        known = _known(connection, [digest_of(insert) for insert in inserts])
-        return [digest_of(i) in known and duplicate(connection, i, now) is not None for i in inserts]
+        marks = [digest_of(insert) for insert in inserts]
+        known = _known(connection, marks)
+        return [
+            mark in known and duplicate(connection, insert, now) is not None
+            for mark, insert in zip(marks, inserts, strict=True)
+        ]
     return [duplicate(connection, insert, now) is not None for insert in inserts]
 
 
@@ -81,41 +85,44 @@ def _plain(operation: Operation) -> type | None:
 
 def _insert_all(write: Transaction, inserts: Sequence[Insert]) -> list[Any]:
     connection = write.connection
-    seen = _known(connection, [digest_of(insert) for insert in inserts])
-    fresh: list[Insert] = []
-    for insert in inserts:
-        if digest_of(insert) not in seen:
-            seen.add(digest_of(insert))
-            fresh.append(insert)
+    marks = [digest_of(insert) for insert in inserts]
+    seen = _known(connection, marks)
+    fresh: dict[int, Insert] = {}
+    for mark, insert in zip(marks, inserts, strict=True):
+        if mark not in seen:
+            fresh.setdefault(mark, insert)
     connection.execute("SAVEPOINT memwell_batch")
     try:
         _insert_fresh(write, fresh)
     except sqlite3.IntegrityError:  # an id is taken: find out which, and whether it is free again
         connection.execute("ROLLBACK TO memwell_batch")
-        fresh = []
+        fresh = {}
     finally:
         connection.execute("RELEASE memwell_batch")
-    done = {id(insert) for insert in fresh}
-    return [insert.record if id(insert) in done else write.apply(insert) for insert in inserts]
+    return [
+        insert.record if fresh.get(mark) is insert else write.apply(insert)
+        for mark, insert in zip(marks, inserts, strict=True)
+    ]
 
 
-def _insert_fresh(write: Transaction, inserts: Sequence[Insert]) -> None:
-    """Insert records that no stored one equals."""
+def _insert_fresh(write: Transaction, inserts: Mapping[int, Insert]) -> None:
+    """Insert records that no stored one equals, by their digests."""
     connection = write.connection
     first = connection.execute("SELECT coalesce(max(key), 0) + 1 FROM records").fetchone()[0]
     keys = range(first, first + len(inserts))
     connection.executemany(INSERT, _rows(keys, inserts))
-    connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", _vectors(write, keys, inserts))
+    rows = _vectors(write, keys, inserts.values())
+    connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
     connection.executemany(PUT, [(key,) for key in keys])
 
 
-def _rows(keys: range, inserts: Sequence[Insert]) -> Iterator[tuple[Any, ...]]:
-    for key, insert in zip(keys, inserts, strict=True):
-        yield key, *columns_of(insert.record, digest_of(insert), insert.embedding is not None)
+def _rows(keys: range, inserts: Mapping[int, Insert]) -> Iterator[tuple[Any, ...]]:
+    for key, (mark, insert) in zip(keys, inserts.items(), strict=True):
+        yield key, *columns_of(insert.record, mark, insert.embedding is not None)
 
 
 def _vectors(
-    write: Transaction, keys: range, inserts: Sequence[Insert]
+    write: Transaction, keys: range, inserts: Iterable[Insert]
 ) -> Iterator[tuple[int, str | None, bytes]]:
     for key, insert in zip(keys, inserts, strict=True):
         if insert.embedding is not None:

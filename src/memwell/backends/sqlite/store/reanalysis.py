@@ -87,7 +87,7 @@ def _terms(content: object, metadata: object, created: object, session: object) 
         lexemes, signals = lexemes_and_signals_of(
             content,  # type: ignore[arg-type]
             given,
-            from_micros(created),  # type: ignore[arg-type]
+            from_micros(created),
             in_session=session is not None,
         )
     except Exception:  # noqa: BLE001

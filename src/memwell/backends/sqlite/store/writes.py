@@ -285,8 +285,8 @@ def delete_keys(write: Transaction, keys: Sequence[int]) -> None:
         connection.execute(f"DELETE FROM records WHERE key IN ({marks})", part)
         connection.execute(f"DELETE FROM history WHERE key IN ({marks})", part)
         connection.execute(f"DELETE FROM access WHERE key IN ({marks})", part)
-        connection.execute(f"DELETE FROM links WHERE source IN ({marks})", part)
-        connection.execute(f"DELETE FROM links WHERE target IN ({marks})", part)
+        ends = f"source IN ({marks}) OR target IN ({marks})"
+        connection.execute(f"DELETE FROM links WHERE {ends}", [*part, *part])
         write.drop_vectors(part)
 
 
