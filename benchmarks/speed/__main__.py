@@ -23,7 +23,7 @@ THREADS = dict.fromkeys(
 )
 NAMES = (
     "imports", "batches", "one-user", "many-users", "a-million", "recalls", "group-commit", "cold", "resident", "model",
-    "postgres", "ports", "encryption", "compat",
+    "postgres", "ports", "encryption", "management", "compat",
 )  # fmt: skip
 
 
@@ -62,7 +62,17 @@ def main() -> int:
 
 
 def _parts() -> dict[str, Callable[[Path, bool], Iterator[Row]]]:
-    from benchmarks.speed import compat, encryption, model, ports, postgres, processes, rows, together
+    from benchmarks.speed import (
+        compat,
+        encryption,
+        management,
+        model,
+        ports,
+        postgres,
+        processes,
+        rows,
+        together,
+    )
 
     parts: dict[str, Callable[[Path, bool], Iterator[Row]]] = {
         "imports": processes.imports,
@@ -78,6 +88,7 @@ def _parts() -> dict[str, Callable[[Path, bool], Iterator[Row]]]:
         "postgres": postgres.postgres,
         "ports": ports.ports,
         "encryption": encryption.encryption,
+        "management": management.management,
         "compat": compat.compat,
     }
     assert tuple(parts) == NAMES

@@ -58,6 +58,9 @@ class VectorIndex(Port):
     """A stable name, without secrets, of the data that outlives this object, alike in every process that opens the
     same set of points; `None` when the points die with the object."""
 
+    residue: str = "its files may hold what was removed until it compacts them"
+    """What receipts say of removed points; empty if nothing of them is left in files or on a server."""
+
     @operation(Effect.WRITES)
     async def upsert(self, points: Sequence[Point]) -> None:
         """Add or replace points by id; all or none of the call."""

@@ -143,6 +143,11 @@ class VectorIndexWrapper(Wrapper, VectorIndex):
         return found
 
     @property
+    def residue(self) -> str:  # type: ignore[override]
+        """That of the index inside."""
+        return str(self.inner.residue)
+
+    @property
     def identity(self) -> str | None:  # type: ignore[override]
         """That of the index inside."""
         identity: str | None = self.inner.identity

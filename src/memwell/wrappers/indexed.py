@@ -133,10 +133,10 @@ class Indexed(StoreWrapper):
         if left or not current:
             detail = f"{len(left)} points still there" if left else "another process is updating it right now"
             return [*found, Trace(place="index", state="pending", detail=detail)]
-        return [
-            *found,
-            Trace(place="index", state="gone", detail=f"{self.index.part}: no point under these ids"),
-        ]
+        detail = f"{self.index.part}: no point under these ids"
+        if self.index.residue:
+            detail += f"; {self.index.residue}"
+        return [*found, Trace(place="index", state="gone", detail=detail)]
 
     async def _search(self, search: Search) -> Found:
         if search.vectors is None or search.model != self.model or search.similar is not None:

@@ -37,6 +37,7 @@ class InProcessIndex(VectorIndex):
     sets the file aside and starts with an empty index.
     """
 
+    residue = ""
     blocking = True
 
     _table: Table
