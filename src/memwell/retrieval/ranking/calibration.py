@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import exp
+from operator import mul
 from typing import Final, NamedTuple
 
 from memwell.ports.store.search import Candidate, Statistics
 from memwell.retrieval.analysis.features import Question
 
-__all__ = ["sureness", "topic_of"]
+__all__ = ["Sureness", "topic_of"]
 
 _PRIOR: Final = 30
 """Number of unrelated records, of cosine 0, as which the mean cosine is counted."""
@@ -52,50 +53,57 @@ _WORDS: Final = _Model(-1.75, 0.0, 4.0, -0.1, -0.3, -3.7, 2.0, 1.2, -2.0, -0.6)
 _MEANING: Final = _Model(-1.95, 4.6, 0.0, 0.0, 0.0, 0.0, 2.7, 1.6, -1.3, -0.3)
 
 
-def sureness(
-    candidate: Candidate,
-    question: Question,
-    statistics: Statistics,
-    *,
-    rarity: Sequence[float] | None,
-    time: float,
-) -> float:
-    """How surely a candidate answers the question. `rarity` has the weight of each of its terms, `None` if they were
-    not searched; `time` is the candidate's closeness to the time in the question, 0..1. 0 if neither meaning nor words
-    nor time speak for it.
-    """
-    meaning = _meaning(candidate, statistics)
-    if not candidate.counts and not time and (meaning is None or meaning <= 0):
-        return 0.0
-    model = _MEANING if rarity is None else _WORDS if meaning is None else _BOTH
-    odds = model.base
-    for weight, sign in zip(
-        model[1:], _signs(candidate, question, statistics, rarity, (meaning or 0.0, time)), strict=True
-    ):
-        odds += weight * sign
-    return 1 / (1 + exp(-odds))
+class Sureness:
+    """How surely each candidate answers one question."""
 
+    def __init__(self, question: Question, statistics: Statistics, rarity: Sequence[float] | None) -> None:
+        """`rarity` has the weight of each term of the question, `None` if they were not searched."""
+        self._question, self._rarity = question, rarity
+        self._floor = (statistics.mean_cosine or 0.0) * statistics.documents / (statistics.documents + _PRIOR)
+        self._topic = topic_of(question, statistics)
+        self._common = not self._topic - question.light
+        self._mass = 0.0 if rarity is None else sum([rarity[term] for term in self._topic])
+        self._names = question.names.difference(*question.identifiers) if question.names else question.names
 
-def _signs(
-    candidate: Candidate,
-    question: Question,
-    statistics: Statistics,
-    rarity: Sequence[float] | None,
-    near: tuple[float, float],
-) -> tuple[float, ...]:
-    """The values of what a `_Model` weighs, in its order."""
-    meaning, time = near
-    shared = named = missing = held = lacking = 0.0
-    if question.identifiers:
-        held = _held(candidate, question)
-        lacking = 1 - held
-    if rarity is not None:
-        has = _has(candidate)
-        shared = _covered(has, topic_of(question, statistics), question, rarity)
-        if names := question.names.difference(*question.identifiers):
-            named, missing = 1.0, 1 - sum([has.get(term, 0.0) for term in names]) / len(names)
-    undated = float(question.asks_when and not candidate.features.intervals)
-    return meaning, shared, named, missing, missing * shared, time, held, lacking, undated
+    def of(self, candidate: Candidate, time: float) -> float:
+        """0..1; `time` is the candidate's closeness to the time in the question, 0..1. 0 if neither meaning nor words
+        nor time speak for it.
+        """
+        meaning = self._meaning(candidate)
+        if not candidate.counts and not time and (meaning is None or meaning <= 0):
+            return 0.0
+        model = _MEANING if self._rarity is None else _WORDS if meaning is None else _BOTH
+        return 1 / (1 + exp(-sum(map(mul, model, self.signs(candidate, meaning or 0.0, time)))))
+
+    def signs(self, candidate: Candidate, meaning: float, time: float) -> tuple[float, ...]:
+        """The values of what a `_Model` weighs, in its order."""
+        question, rarity = self._question, self._rarity
+        shared = named = missing = held = lacking = 0.0
+        if question.identifiers:
+            held = _held(candidate, question)
+            lacking = 1 - held
+        if rarity is not None:
+            has = _has(candidate)
+            shared = self._covered(has, rarity)
+            if names := self._names:
+                named, missing = 1.0, 1 - sum([has.get(term, 0.0) for term in names]) / len(names)
+        undated = float(question.asks_when and not candidate.features.intervals)
+        return 1.0, meaning, shared, named, missing, missing * shared, time, held, lacking, undated
+
+    def _meaning(self, candidate: Candidate) -> float | None:
+        """The cosine of the record or its window, scaled from the mean (0) to 1; `None` without a vector."""
+        found = [value for value in (candidate.cosine, candidate.window_cosine) if value is not None]
+        if not found:
+            return None
+        return (max(found) - self._floor) / (1 - self._floor) if self._floor < 1 else 0.0
+
+    def _covered(self, has: Mapping[int, float], rarity: Sequence[float]) -> float:
+        """The share of the topic that a memory has; common words alone say half of it, whatever has them."""
+        topic, mass = self._topic, self._mass
+        share = (
+            sum([rarity[term] * held for term, held in has.items() if term in topic]) / mass if mass else 1.0
+        )
+        return (1 + share) / 2 if self._common else share
 
 
 def topic_of(question: Question, statistics: Statistics) -> set[int]:
@@ -106,26 +114,13 @@ def topic_of(question: Question, statistics: Statistics) -> set[int]:
     return words - question.light or words
 
 
-def _meaning(candidate: Candidate, statistics: Statistics) -> float | None:
-    """The cosine of the record or its window, scaled from the mean (0) to 1; `None` without a vector."""
-    found = [value for value in (candidate.cosine, candidate.window_cosine) if value is not None]
-    if not found:
-        return None
-    floor = (statistics.mean_cosine or 0.0) * statistics.documents / (statistics.documents + _PRIOR)
-    return (max(found) - floor) / (1 - floor) if floor < 1 else 0.0
-
-
 def _has(candidate: Candidate) -> dict[int, float]:
     """How surely a memory has each term of the question, 0..1: as its own, as a related word or by its neighbours."""
-    near = {term: _NEAR * min(1.0, count) for term, count in candidate.counts.items()}
-    return near | dict(candidate.related) | {term: 1.0 for term, _ in candidate.matches}
-
-
-def _covered(has: Mapping[int, float], topic: set[int], question: Question, rarity: Sequence[float]) -> float:
-    """The share of the topic that a memory has; common words alone say half of it, whatever has them."""
-    total = sum([rarity[term] for term in topic])
-    share = sum([rarity[term] * has.get(term, 0.0) for term in topic]) / total if total else 1.0
-    return share if topic - question.light else (1 + share) / 2
+    has = {term: _NEAR if count > 1 else _NEAR * count for term, count in candidate.counts.items()}
+    has.update(candidate.related)
+    for term, _ in candidate.matches:
+        has[term] = 1.0
+    return has
 
 
 def _held(candidate: Candidate, question: Question) -> float:

@@ -29,6 +29,8 @@ _ALIKE: Final = 3.0
 """How fast newness counts less for what fits less: the power of its share of the best."""
 _COMPARED: Final = 16
 """How many of the best records may replace the best one."""
+_RARITY: Final = tuple(idf(_COMPARED, count) for count in range(_COMPARED + 1))
+"""The idf of a term by how many of these records have it."""
 _LEAST, _SURE = 0.15, 0.4
 """The share of their rare terms that two records have in common by accident, and if they are surely about the same."""
 _FITS: Final = 0.6
@@ -89,7 +91,7 @@ def succession(
         return None
     terms = {at: frozenset(candidates[at].lexemes.split()) for at in (first, *others)}
     held = Counter(term for each in terms.values() for term in each)
-    rarity = {term: idf(_COMPARED, count) for term, count in held.items()}
+    rarity = {term: _RARITY[count] for term, count in held.items()}
     mass = {at: sum([rarity[term] for term in terms[at]]) for at in (first, *later)}
     values = [0.0] * len(candidates)
     for at in later:

@@ -37,7 +37,7 @@ from memwell.ports.store.search import DEFAULT, Candidate, Features, Interval, S
 from memwell.retrieval.analysis.days import day_shift, distance
 from memwell.retrieval.analysis.features import Question
 from memwell.retrieval.index.postings import idf
-from memwell.retrieval.ranking.calibration import sureness, topic_of
+from memwell.retrieval.ranking.calibration import Sureness, topic_of
 from memwell.retrieval.ranking.newness import Column, newer, succession
 from memwell.retrieval.ranking.related import widened
 
@@ -124,11 +124,8 @@ def rank(
     columns += fresh
     best = nlargest(limit, range(len(candidates)), key=totals.__getitem__)
     times = next((values for name, _, values in columns if name == "time"), [0.0] * len(candidates))
-    rare = rarity if weights.lexical > 0 else None
-    sure = [
-        sureness(candidates[at], question, statistics, rarity=rare, time=times[at]) if totals[at] > 0 else 0.0
-        for at in best
-    ]
+    sureness = Sureness(question, statistics, rarity if weights.lexical > 0 else None)
+    sure = [sureness.of(candidates[at], times[at]) if totals[at] > 0 else 0.0 for at in best]
     return _explained(candidates, columns, totals, zip(best, accumulate(sure, min), strict=True))
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 from memwell.ports.store.search import Candidate, Statistics
 from memwell.retrieval.analysis.features import Question
 
 __all__ = ["widened"]
+
+Standing: TypeAlias = Mapping[int, Sequence[tuple[int, float]]]
+"""Index of the term of a related word → indexes of the terms that it is related to, and what it counts for each."""
 
 
 def widened(
@@ -20,26 +24,46 @@ def widened(
         return candidates, statistics
     own = len(statistics.frequencies) - question.others
     frequencies = list(statistics.frequencies[:own])
+    standing: dict[int, list[tuple[int, float]]] = {}
     for term, others in question.related.items():
-        among = sum([share * statistics.frequencies[other] for other, share in others.items()])
+        among = 0.0
+        for other, share in others.items():
+            if held := statistics.frequencies[other]:
+                among += share * held
+                standing.setdefault(other, []).append((term, share))
         frequencies[term] = min(statistics.documents, frequencies[term] + round(among))
-    found = [_widened(each, question, own) if each.counts else each for each in candidates]
-    return found, replace(statistics, frequencies=frequencies)
+    if standing:
+        candidates = [
+            _widened(each, standing, own) if each.counts and max(each.counts) >= own else each
+            for each in candidates
+        ]
+    return candidates, replace(statistics, frequencies=frequencies)
 
 
-def _widened(candidate: Candidate, question: Question, own: int) -> Candidate:
-    if max(candidate.counts) < own:
-        return candidate
-    matches = [(term, count) for term, count in candidate.matches if term < own]
+def _widened(candidate: Candidate, standing: Standing, own: int) -> Candidate:
     counts = {term: count for term, count in candidate.counts.items() if term < own}
-    held = {term for term, _ in candidate.matches}
-    related = {}
-    for term, others in question.related.items():
-        near = max([share * min(1.0, candidate.counts.get(other, 0.0)) for other, share in others.items()])
-        if near > counts.get(term, 0.0):
-            counts[term] = near
-        if term not in held and (
-            mine := max([s for other, s in others.items() if other in held], default=0.0)
-        ):
-            related[term] = mine
-    return replace(candidate, matches=matches, counts=counts, related=related)
+    for other, count in candidate.counts.items():
+        if other >= own:
+            for term, share in standing.get(other, ()):
+                counts[term] = max(counts.get(term, 0.0), share * min(1.0, count))
+    matches = [match for match in candidate.matches if match[0] < own]
+    related: dict[int, float] = {}
+    if len(matches) < len(candidate.matches):
+        held = {term for term, _ in matches}
+        for other, _ in candidate.matches:
+            for term, share in standing.get(other, ()):
+                if term not in held:
+                    related[term] = max(related.get(term, 0.0), share)
+    return Candidate(
+        candidate.key,
+        candidate.features,
+        matches,
+        candidate.cosine,
+        counts,
+        candidate.length,
+        candidate.window_cosine,
+        candidate.session,
+        candidate.phrases,
+        candidate.lexemes,
+        related,
+    )
