@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from heapq import nlargest
 from math import sqrt
 from typing import Final, TypeAlias
 
@@ -75,7 +74,7 @@ def succession(
     """
     if not weights.succession or not question.newest or len(candidates) < 2:
         return None
-    first, *others = nlargest(_COMPARED, range(len(candidates)), key=totals.__getitem__)
+    first, *others = sorted(range(len(totals)), key=totals.__getitem__, reverse=True)[:_COMPARED]
     top, sign = totals[first], 1 if question.newest > 0 else -1
     day = candidates[first].features.day or 0
     named = _named(candidates[first], question)
@@ -90,12 +89,13 @@ def succession(
     if top <= 0 or not later:
         return None
     terms = {at: frozenset(candidates[at].lexemes.split()) for at in (first, *others)}
-    held = Counter(term for each in terms.values() for term in each)
-    rarity = {term: _RARITY[count] for term, count in held.items()}
-    mass = {at: sum([rarity[term] for term in terms[at]]) for at in (first, *later)}
+    held: Counter[str] = Counter()
+    for each in terms.values():
+        held.update(each)
+    mass = {at: sum([_RARITY[held[term]] for term in terms[at]]) for at in (first, *later)}
     values = [0.0] * len(candidates)
     for at in later:
-        shared = sum([rarity[term] for term in terms[first] & terms[at]])
+        shared = sum([_RARITY[held[term]] for term in terms[first] & terms[at]])
         alike = shared / sqrt(mass[first] * mass[at]) if shared else 0.0
         sure = min(1.0, max(0.0, (alike - _LEAST) / (_SURE - _LEAST)))
         values[at] = sure * (totals[at] / top) ** _FITS
