@@ -45,17 +45,20 @@ EVENTS: Final = (
     "unembedded",
     "unenriched",
     "erased",
+    "planned",
     "applied",
     "reembedded",
     "rotated",
     "shredded",
     "encrypted",
+    "audit_failed",
 )
 """`imported`: records were imported, one event per batch and scope. `unembedded`: records were stored without vectors,
 because the embedder failed; `unenriched`: without topic and the like, because the enricher failed. `superseded`,
 `contradicted`: one record was related to another in this way, after the event `related`. `erased`: `erase` has ended,
-after the event `forgotten`. `applied`: `apply` took the steps of a plan. `rotated`: `rotate_keys` has ended;
-`shredded`: the keys of a tenant were destroyed; `encrypted`: `encrypt` has ended.
+after the event `forgotten`. `planned`: `plan` has made one; `applied`: `apply` took its steps. `rotated`: `rotate_keys`
+has ended; `shredded`: the keys of a tenant were destroyed; `encrypted`: `encrypt` has ended. `audit_failed`: an entry
+could not be written to the audit log yet.
 """
 WAITING: Final = 1000
 """Events that wait for one handler at most."""

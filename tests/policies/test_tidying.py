@@ -56,7 +56,11 @@ def test_memories_age_from_tier_to_tier_and_come_back_when_used(opened: Opened, 
     assert not memory.plan()
 
     clock.advance(10 * 86400)
+    heard: list[Any] = []
+    stop = memory.on("*l*ned", lambda event: heard.append((event.name, event.data["steps"])), inline=True)
     plan = memory.plan(user_id="ana")
+    stop()
+    assert heard == [("planned", 2)]
     assert [(step.id, step.rule, step.before, step.after) for step in plan.steps] == [
         (id, "migrate 1", {"tier": "short_term"}, {"tier": "mid_term"}) for id in "ac"
     ]

@@ -260,13 +260,16 @@ def test_erasing_audit_details_keeps_the_chain_and_forgets_who_was_named(url: st
 
 def test_while_the_log_cannot_be_written_nothing_is_done_and_nothing_is_lost() -> None:
     faults, log = Faults(), open_log("memory://")
+    heard: list[str] = []
     with Memory("memory://", embedder=None, audit=Flaky(log, faults)) as memory:
+        memory.on("audit_failed", lambda event: heard.append(event.data["error"]), inline=True)
         memory.remember("one")
         faults.down = Unavailable("no route")
         with pytest.raises(Unavailable, match="remember has ended"):
             memory.remember("two")
         with pytest.raises(Unavailable, match="nothing was done"):
             memory.remember("three")
+        assert heard == ["no route"]
         faults.down = None
         assert memory.count() == 2
         memory.remember("four")

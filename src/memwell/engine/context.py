@@ -58,6 +58,8 @@ class Engine:
         self.encoder = None if parts.embedder is None else Encoder(parts.embedder)
         self.recalled = Recalled()
         self.closed = False
+        if self.proof.audit is not None:
+            self.proof.audit.failed = self._audit_failed
         self._guard = guard_of(parts.store)
         self._accesses: deque[tuple[str, str, datetime]] = deque()
         self._last_sweep: datetime | None = None
@@ -120,6 +122,9 @@ class Engine:
         if self.encoder is not None and (last is None or now - last >= _BACKFILL_EVERY):
             self._last_backfill = now
             self.encoder.pending = True
+
+    def _audit_failed(self, error: MemwellError) -> None:
+        self.emit("audit_failed", Scope(), (), error=str(error))
 
     async def housekeeping(self, now: datetime, *, fully: bool = False) -> None:
         """Write the noted accesses when they are many or old, and sweep expired memories every ten minutes. `fully`

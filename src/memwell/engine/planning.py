@@ -53,10 +53,12 @@ async def plan(engine: Engine, request: PlanRequest) -> Plan:
                 [*(tier.name for tier in policies.tiers), *planner.tiers_before, *planner.tiers_after]
             )
         }
-        return Plan(
+        found = Plan(
             made_at=now, scope=scope, steps=writer.steps(), records=planner.records,
             by_rule=dict(writer.rules), by_action=dict(writer.actions), tiers=tiers,
         )  # fmt: skip
+    engine.emit("planned", scope, (), memories=found.records, steps=len(found.steps))
+    return found
 
 
 def check_summariser(summariser: object) -> None:

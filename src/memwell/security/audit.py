@@ -86,6 +86,8 @@ class Audit:
         self._newest: tuple[str, bytes] | None = None
         """Position and bytes of the newest entry that this object knows."""
         self._beside = None if mode == "batched" else beside
+        self.failed: Callable[[MemwellError], None] = lambda _: None
+        """Called when an entry could not be written."""
         self._lock = _bridge.PerLoopLock(blocking=log.blocking)
         self._reset()
         fork_safe(self._reset)
@@ -241,7 +243,7 @@ class Audit:
         try:
             await self.flush()
         except MemwellError as error:
-            self._failure = error
+            self._fail(error)
             raise Unavailable(
                 f"{operation} has ended, but its entry could not be written to the audit log yet: {error}",
                 part="audit",
@@ -259,13 +261,17 @@ class Audit:
                 unsent=True,
             ) from error
 
+    def _fail(self, error: MemwellError) -> None:
+        self._failure = error
+        self.failed(error)
+
     async def _flush_quietly(self) -> bool:
         try:
             await self.flush()
         except Closed:
             return False
         except MemwellError as error:
-            self._failure = error
+            self._fail(error)
             log.warning("entries wait for the audit log: %s", error)
         return True
 
