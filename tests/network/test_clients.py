@@ -47,9 +47,22 @@ def test_each_is_closed_on_its_own_loop() -> None:
     other.stop()
 
 
-def test_those_of_closed_loops_are_given_up() -> None:
+def test_a_loop_that_ends_closes_its_own() -> None:
     clients = Clients(Client, Client.close)
-    client, _ = asyncio.run(_here(clients))
+    client, loop = asyncio.run(_here(clients))
+    assert client.closed_on is loop
+    other = _bridge.Loop()
+    client, loop = other.run(_here(clients))
+    other.stop()
+    assert client.closed_on is loop
+    asyncio.run(clients.close())
+
+
+def test_those_of_loops_that_were_broken_off_are_given_up() -> None:
+    clients = Clients(Client, Client.close)
+    loop = asyncio.new_event_loop()
+    client, _ = loop.run_until_complete(_here(clients))
+    loop.close()
     asyncio.run(_here(clients))
     asyncio.run(clients.close())
     assert client.closed_on is None
