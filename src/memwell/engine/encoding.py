@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Coroutine, Sequence
+from typing import Any, Final
 
 from memwell.engine.chunking import chunks
 from memwell.errors import MemwellError
@@ -71,18 +71,20 @@ class Encoder:
             return [None] * len(contents)
         return list(found)
 
-    async def strictly(self, contents: Sequence[str]) -> list[Embedding]:
+    def strictly(self, contents: Sequence[str]) -> Coroutine[Any, Any, list[Embedding]]:
         """Vectors of each content, embedded without a leading "user: " or "assistant: ". Raises what the embedder
         raises.
         """
         offsets = [len(content) - len(without_role(content)) for content in contents]
-        if any(offsets):
-            try:
-                return await self._encoded(contents, offsets)
-            except MemwellError as error:  # a table of precomputed vectors has the contents only as they are
-                if error.transient:
-                    raise
-                log.debug("embedding contents with their roles: %s", error)
+        return (self._without_roles if any(offsets) else self._encoded)(contents, offsets)
+
+    async def _without_roles(self, contents: Sequence[str], offsets: Sequence[int]) -> list[Embedding]:
+        try:
+            return await self._encoded(contents, offsets)
+        except MemwellError as error:  # a table of precomputed vectors has the contents only as they are
+            if error.transient:
+                raise
+            log.debug("embedding contents with their roles: %s", error)
         return await self._encoded(contents, [0] * len(contents))
 
     def texts(self, contents: Sequence[str]) -> list[str]:
