@@ -119,7 +119,7 @@ def test_an_adapter_without_a_required_hook_cannot_be_made() -> None:
 @pytest.mark.parametrize("port", PORTS)
 def test_every_public_method_of_a_port_is_an_operation(port: type[Port]) -> None:
     """The methods that neither wait nor touch what is stored are named here."""
-    beside = {"close", "spans"}
+    beside = {"close", "shares", "spans"}
     methods = {name for name in dir(port) if not name.startswith("_") and callable(getattr(port, name))}
     hooks = {declared(getattr(port, name)).hook for name in methods - beside}
     assert hooks == port.operations.keys()
