@@ -120,6 +120,11 @@ def test_on_a_wednesday_in_july(text: str, first: str, last: str) -> None:
     assert named(f"We met Bo {text}, I think.") == [(first, last)]
 
 
+def test_slashes_follow_the_language_of_the_text() -> None:
+    assert named("¿Qué pasa el 3/4/2021?") == named("Was ist am 3/4/2021?") == [("2021-04-03", "2021-04-03")]
+    assert named("¿Qué pasa el 3/25/2021?") == [("2021-03-25", "2021-03-25")]
+
+
 @pytest.mark.parametrize(
     ("text", "said", "first", "last"),
     [

@@ -29,7 +29,8 @@ def intervals(
 
     `reference` is the time of the text: "yesterday" in a memory is the day before its `created_at`, in a question the
     day before now. "may" and "march" alone count only if capitalised; days outside the years 1 to 9999 do not count.
-    `3/4/2021` is the fourth of March, `3.4.2021` and `3-4-2021` the third of April, unless only the other day exists.
+    `3/4/2021` is the fourth of March, in other languages than English the third of April, as `3.4.2021` and `3-4-2021`,
+    unless only the other day exists.
     `terms`, if known, are the index terms of the text: if none of them can belong to a time, the text is not scanned.
     """
     return list(_resolved(_mentions(text, terms), _day_of(reference)))

@@ -21,6 +21,7 @@ from memwell.retrieval.analysis.days import (
     year_span,
 )
 from memwell.retrieval.analysis.scanning import places_of, stretches
+from memwell.retrieval.analysis.words import is_foreign, languages
 
 __all__ = ["DIGIT", "TELLING", "TRIGGERS", "mentions"]
 
@@ -151,7 +152,10 @@ def _iso(g: re.Match[str], ref: date) -> Interval | None:
 def _slash(g: re.Match[str], ref: date) -> Interval | None:
     a, b, year = int(g["sl_a"]), int(g["sl_b"]), int(g["sl_y"])
     year += 2000 if year < 100 else 0
-    return day_span(year, a, b) or day_span(year, b, a)
+    month_first, day_first = day_span(year, a, b), day_span(year, b, a)
+    if month_first and day_first and a != b and is_foreign(g.string, languages(g.string)):
+        return day_first
+    return month_first or day_first
 
 
 def _dashes(g: re.Match[str], ref: date) -> Interval | None:

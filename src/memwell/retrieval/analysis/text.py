@@ -57,7 +57,7 @@ __all__ = [
     "word_terms",
 ]
 
-ANALYSIS: Final = 3
+ANALYSIS: Final = 4
 """The number of this analysis. What says none was written with number 1."""
 
 USER_ROLES = frozenset({"user", "human", "customer", "me"})
