@@ -17,7 +17,11 @@ from memwell import ConfigError, Keyring, Memory
 from memwell.testing.memory import Words
 
 KEY = Keyring.generate()
-LATER = datetime.now(UTC) + timedelta(minutes=2)
+
+
+def later() -> datetime:
+    """A time when every process has the new key."""
+    return datetime.now(UTC) + timedelta(minutes=2)
 
 
 @pytest.fixture(params=["sqlite", "postgres", "redis"])
@@ -52,7 +56,7 @@ def test_data_keys_are_rotated_while_others_work(url: str) -> None:
         assert seen[-1] == (done.rewritten, done.rewritten)
         assert answers(other) == answers(memory) == expected
         assert [v.record.content for v in other.history("t3", user_id="u")]
-    with Memory(url, embedder=Words(), encryption=keyring, clock=lambda: LATER) as memory:
+    with Memory(url, embedder=Words(), encryption=keyring, clock=later) as memory:
         done = memory.rotate_keys(data=True)
         assert (done.rewritten, done.kept) == (0, 0)
         assert memory.key_status().leftover == 0
@@ -131,7 +135,7 @@ def test_what_was_killed_is_finished_by_the_next(tmp_path: Path) -> None:
         with Memory(path, embedder=None, encryption=Keyring(KEY)) as memory:
             assert memory.count(where={"k": "v"}) == 1500
             assert memory.recall("quokka 7", user_id="u")[0].content == "Ana: quokka 7"
-    with Memory(path, embedder=None, encryption=Keyring(KEY), clock=lambda: LATER) as memory:
+    with Memory(path, embedder=None, encryption=Keyring(KEY), clock=later) as memory:
         memory.encrypt()
         memory.rotate_keys(data=True)
         assert memory.rotate_keys().kept == 0

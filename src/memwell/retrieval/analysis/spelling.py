@@ -7,6 +7,7 @@ short words are left alone, because most of them have a real word beside them (*
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import Final
 
@@ -24,10 +25,14 @@ def meant(term: str, text: str, known: Collection[str]) -> str | None:
     """
     if len(term) < _SHORTEST or not term.isalpha():
         return None
-    first, rest = term[0], term[1:]
-    lengths = (len(rest), len(rest) - 1, len(rest) + 1)
-    there = {part.partition(" ")[0] for part in text.split(f" {first}")}
-    near = [first + one for one in there if len(one) in lengths and one.isalpha() and is_near(rest, one)]
+    rest, middle = term[1:], len(term) // 2
+    head, tail = term[:middle], term[middle + 1 :]  # a slip leaves one of them as it is
+    alike = re.findall(f" {term[0]}[^ ]{{{len(rest) - 1},{len(rest) + 1}}}(?= )", f"{text} ")
+    near = [
+        one[1:]
+        for one in set(alike)
+        if (one.startswith(head, 1) or one.endswith(tail)) and one[1:].isalpha() and is_near(rest, one[2:])
+    ]
     found = sorted(set(near).difference(known))
     return max(found, key=lambda one: f"{text} ".count(f" {one} "), default=None)
 
