@@ -10,7 +10,7 @@ import builtins
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, ClassVar, Final
 
-from memwell.compat.labels import label_of, level_of
+from memwell.compat.labels import between, label_of, level_of
 from memwell.compat.memorycore.core.embedding import EmbeddingService
 from memwell.compat.memorycore.core.memory import (
     IMPORTANCE,
@@ -232,18 +232,9 @@ def _where(filters: Mapping[str, Any] | None) -> dict[str, Any] | None:
             tags = [value] if isinstance(value, str) else value
             conditions += [{"tags": {"$contains": tag.strip().lower()}} for tag in tags]
         elif name == "importance":
-            conditions.append({"importance": _between(value)})
+            conditions.append({"importance": between(value, IMPORTANCE)})
         elif name == "category":
             conditions.append({"category": value})
         else:
             conditions.append({name if name in NARROWING else f"metadata.{name}": value})
     return {"$and": conditions} if conditions else None
-
-
-def _between(label: str) -> dict[str, float]:
-    """The importances whose nearest label it is."""
-    level = level_of(label)
-    levels = [level_of(one) for one in IMPORTANCE]
-    lower = [(one + level) / 2 for one in levels if one < level]
-    higher = [(one + level) / 2 for one in levels if one > level]
-    return {"$gt": max(lower, default=-1.0), "$lte": min(higher, default=1.0)}
