@@ -10,6 +10,7 @@ import pytest
 
 from memwell import AsyncMemory, Memory
 from memwell.compat.labels import level_of
+from memwell.compat.memoric import Memoric
 from memwell.compat.memory_drivers.memwell_driver import MemwellDriver
 from memwell.compat.memory_providers import MemwellProvider
 from memwell.compat.memorycore import MemoryManager, MemoryMetadata, Settings
@@ -24,6 +25,8 @@ FACT = {
     "metadata": {"cups": 3, "when": {"day": "monday"}},
 }
 GIVEN = {**FACT["metadata"], "category": "food", "importance": "high", "tags": FACT["tags"]}  # type: ignore[dict-item]
+FOUND = ("importance", "topic", "entities")
+"""What may stand in the metadata besides: a word for the importance, and what Memoric finds in the text."""
 BARE = {name: value for name, value in GIVEN.items() if name != "tags"}
 
 
@@ -127,17 +130,34 @@ def memorycore_read(url: str) -> dict[str, Any]:
     return asyncio.run(main())
 
 
+def memoric(url: str) -> Memoric:
+    return Memoric(overrides={"database": {"dsn": url}, "integrations": {"embedder": None}})
+
+
+def memoric_write(url: str) -> str:
+    with memoric(url) as m:
+        return str(m.save(user_id="ana", content="Ana drinks green tea", metadata=GIVEN))
+
+
+def memoric_read(url: str) -> dict[str, Any]:
+    with memoric(url) as m:
+        found = m.retrieve(user_id="ana", query="tea")[0]
+    return from_metadata(found["content"], found["user_id"], found["metadata"], found["created_at"])
+
+
 WRITERS = {
     "memwell": memwell_write,
     "drivers": drivers_write,
     "providers": providers_write,
     "memorycore": memorycore_write,
+    "memoric": memoric_write,
 }
 READERS = {
     "memwell": memwell_read,
     "drivers": drivers_read,
     "providers": providers_read,
     "memorycore": memorycore_read,
+    "memoric": memoric_read,
 }
 
 
@@ -152,5 +172,5 @@ def test_what_one_interface_writes_all_others_read(
     for reader, read in READERS.items():
         found = read(url)
         assert before <= found.pop("at") <= datetime.now(UTC), reader
-        found["metadata"] = {name: value for name, value in found["metadata"].items() if name != "importance"}
+        found["metadata"] = {k: v for k, v in found["metadata"].items() if k not in FOUND}
         assert found == FACT, reader

@@ -8,8 +8,8 @@ its own.
     memory.plan(policies, summariser=Anthropic("claude-3-5-haiku-latest"))
     Memory("notes.db", enrich=OpenAI("gpt-4o-mini").enrich)
 
-Both are coroutine functions `(texts, characters) -> str`, and their `enrich` one from a text to an `Enrichment`. The
-key is read from `OPENAI_API_KEY` or `ANTHROPIC_API_KEY`.
+Both are coroutine functions `(texts, characters) -> str`, their `enrich` one from a text to an `Enrichment`, and their
+`chat` one from messages to an answer. The key is read from `OPENAI_API_KEY` or `ANTHROPIC_API_KEY`.
 Needs `pip install 'memwell[http]'`. The texts are sent to the service; nothing else is.
 """
 
@@ -19,7 +19,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
 from memwell.errors import BackendError, ConfigError, EmbeddingError, InvalidInput, Unavailable, shown
 from memwell.network.api_keys import resolve_key
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     import httpx2
 
 __all__ = ["Anthropic", "OpenAI"]
+
+Messages: TypeAlias = Sequence[Mapping[str, str]]
+Request: TypeAlias = tuple[str, Mapping[str, Any], Mapping[str, str]]
 
 PROMPT: Final = (
     "Summarise the notes below for later recall. Keep names, numbers, dates and decisions, and say nothing that they do"
@@ -94,15 +97,39 @@ class _Model(ABC):
             raise InvalidInput(f"{self.model} gave no JSON object, but {shown(answer)}") from error
         return enrichment_of({key: value for key, value in found.items() if key in _ENRICHED})
 
+    async def chat(
+        self,
+        messages: Sequence[Mapping[str, str]],
+        *,
+        max_tokens: int = 1024,
+        temperature: float | None = None,
+    ) -> str:
+        """What the model says to a conversation: messages with `role` (system, user or assistant) and `content`.
+
+        - `max_tokens`: the longest answer; `temperature`: 0 and more, as the service defines it.
+
+        Raises as a call does, and `InvalidInput` without messages.
+        """
+        if not messages or not all(isinstance(one, Mapping) and one.get("content") for one in messages):
+            raise InvalidInput("a conversation is a list of messages, each with a role and content")
+        options: dict[str, Any] = {"max_tokens": max_tokens}
+        if temperature is not None:
+            options["temperature"] = temperature
+        return await self._asked(messages, options, "chat")
+
     async def _ask(self, prompt: str, notes: str, operation: str) -> str:
+        messages = [{"role": "system", "content": prompt}, {"role": "user", "content": notes}]
+        return await self._asked(messages, {}, operation)
+
+    async def _asked(self, messages: Messages, options: Mapping[str, Any], operation: str) -> str:
         return await self._retry.run(
-            lambda: self._send(prompt, notes, operation), name=self.part, blocking=False
+            lambda: self._send(messages, options, operation), name=self.part, blocking=False
         )
 
-    async def _send(self, prompt: str, notes: str, operation: str) -> str:
+    async def _send(self, messages: Messages, options: Mapping[str, Any], operation: str) -> str:
         import httpx2
 
-        path, body, headers = self._request(prompt, notes)
+        path, body, headers = self._request(messages, options)
         try:
             async with nullcontext(self._given) if self._given else httpx2.AsyncClient() as client:
                 response = await client.post(
@@ -134,7 +161,7 @@ class _Model(ABC):
         return found
 
     @abstractmethod
-    def _request(self, prompt: str, notes: str) -> tuple[str, Mapping[str, Any], Mapping[str, str]]:
+    def _request(self, messages: Messages, options: Mapping[str, Any]) -> Request:
         """Path, body and headers."""
 
     @abstractmethod
@@ -149,10 +176,10 @@ class OpenAI(_Model):
     keys = ("OPENAI_API_KEY",)
     address = "https://api.openai.com/v1"
 
-    def _request(self, prompt: str, notes: str) -> tuple[str, Mapping[str, Any], Mapping[str, str]]:
-        messages = [{"role": "system", "content": prompt}, {"role": "user", "content": notes}]
+    def _request(self, messages: Messages, options: Mapping[str, Any]) -> Request:
         headers = {} if self._key is None else {"Authorization": f"Bearer {self._key}"}
-        return "/chat/completions", {"model": self.model, "messages": messages}, headers
+        body = {"model": self.model, "messages": [dict(one) for one in messages], **options}
+        return "/chat/completions", body, headers
 
     def _text(self, answer: Any) -> Any:
         return answer["choices"][0]["message"]["content"]
@@ -165,12 +192,14 @@ class Anthropic(_Model):
     keys = ("ANTHROPIC_API_KEY",)
     address = "https://api.anthropic.com/v1"
 
-    def _request(self, prompt: str, notes: str) -> tuple[str, Mapping[str, Any], Mapping[str, str]]:
+    def _request(self, messages: Messages, options: Mapping[str, Any]) -> Request:
+        system = "\n\n".join(one["content"] for one in messages if one["role"] == "system")
         body = {
             "model": self.model,
             "max_tokens": 4096,
-            "system": prompt,
-            "messages": [{"role": "user", "content": notes}],
+            **({"system": system} if system else {}),
+            "messages": [dict(one) for one in messages if one["role"] != "system"],
+            **options,
         }
         headers = {"anthropic-version": "2023-06-01"}
         return "/messages", body, headers if self._key is None else headers | {"x-api-key": self._key}

@@ -323,7 +323,7 @@ def test_a_url_says_where_both_protocols_are_spoken() -> None:
         open_index("weaviate://my.weaviate.cloud?dimension=2")
     with pytest.raises(ConfigError, match="letters, digits"):
         open_index("weaviate://localhost?dimension=2&collection=my-notes")
-    for wrong in ("weaviate://:secret@localhost?dimension=2", "weaviate://localhost/v1?dimension=2"):
+    for wrong in ("weaviate://ana:secret@localhost?dimension=2", "weaviate://localhost/v1?dimension=2"):
         with pytest.raises(ConfigError, match="WEAVIATE_API_KEY") as caught:
             open_index(wrong)
         assert "secret@" not in str(caught.value)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from memwell.compat.memoric.builders import PolicyConfig, RetrievalConfig, ScoringConfig, TierConfig
 from memwell.compat.memoric.context import ContextAssembler
+from memwell.compat.memoric.memory import Memory
 from memwell.compat.memoric.memory_manager import Memoric
 from memwell.compat.memoric.metadata import MetadataAgent
 from memwell.compat.memoric.policies import PolicyExecutor
@@ -19,6 +20,7 @@ __all__ = [
     "ContextAssembler",
     "LLMSummarizer",
     "Memoric",
+    "Memory",
     "MetadataAgent",
     "PolicyConfig",
     "PolicyExecutor",

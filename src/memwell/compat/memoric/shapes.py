@@ -13,7 +13,6 @@ from memwell.types import Record
 
 __all__ = ["id_of", "new_id", "row_of", "shown_id", "where_of"]
 
-_PLACED = ("session_id", "namespace", "tier", "importance")
 _SUMMARIES = ("thread_summary", "summary")
 _WRITE = ScoringEngine(weights=WRITE_WEIGHTS, decay_days=30)
 
@@ -35,7 +34,7 @@ def id_of(id: int | str) -> str:
 
 def row_of(record: Record, *, summarized: bool = False) -> dict[str, Any]:
     """A memory as `retrieve` gives it, without its `_score`."""
-    metadata = metadata_of(record, *_PLACED)
+    metadata = metadata_of(record, "session_id", "namespace", "tier", "importance")
     metadata.setdefault("importance", label_of(record.importance))
     if record.kind == "summary":
         threads = metadata.get("summary_of", {}).get("by") == "session"

@@ -1,8 +1,9 @@
 """Pinecone: one namespace of an existing index, addressed by the host of the index.
 
 `pinecone://my-index-abc123.svc.us-east-1-aws.pinecone.io?dimension=384`. Options: `namespace`, `metric` (cosine, l2,
-dot), `timeout` (seconds, default 30). The key is in the environment variable PINECONE_API_KEY. Connections use https,
-except to localhost. An index with another dimension or metric raises `ConfigError`.
+dot), `timeout` (seconds, default 30). The key is in the environment variable PINECONE_API_KEY, or in the URL, as in
+`pinecone://:KEY@host`. Connections use https, except to localhost. An index with another dimension or metric raises
+`ConfigError`.
 
 Pinecone is eventually consistent: searches and counts see a write some seconds later, and `memwell doctor` may report
 that. A large write is sent in several requests: if one fails, the earlier ones remain, and repeating the call completes
@@ -111,7 +112,8 @@ class Pinecone(VectorIndex):
             )
         shown = f"[{name}]" if ":" in name else name
         address = f"{'http' if is_loopback(name) else 'https'}://{shown}{f':{port}' if port else ''}"
-        return cls(dimension, host=address, namespace=namespace, metric=metric, timeout=timeout)
+        key = place.password or None
+        return cls(dimension, host=address, api_key=key, namespace=namespace, metric=metric, timeout=timeout)
 
     # ------------------------------------------------------------------------------------------ the client
 

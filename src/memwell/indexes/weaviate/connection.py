@@ -51,9 +51,10 @@ class Connection:
 def addresses(url: Url) -> tuple[str, str]:
     """The REST URL and the gRPC address; consumes the options `https`, `grpc_host` and `grpc_port`."""
     place = url.place()
-    if place.user is not None or place.path:
+    if place.user or place.path:
         raise ConfigError(
-            "a weaviate URL has only host and port; set the key in WEAVIATE_API_KEY", part="weaviate"
+            "a weaviate URL has host, port and perhaps a key, as in weaviate://:KEY@host, or set WEAVIATE_API_KEY",
+            part="weaviate",
         )
     host, port = place.host(0)
     secure = url.flag("https", not is_loopback(host))

@@ -3,7 +3,7 @@
 `weaviate://host:8080?dimension=384`. Options: `collection` (default Memwell), `namespace`, `metric` (cosine, l2, dot),
 `https` (default: true, except for localhost), `grpc_host` (default: the same host), `grpc_port` (default 50051, with
 https 443), `timeout` (seconds, default 10). The default port is 8080, with https 443. A key is read from the
-environment variable WEAVIATE_API_KEY.
+environment variable WEAVIATE_API_KEY, or from the URL, as in `weaviate://:KEY@host`.
 
 Both of Weaviate's protocols are used: REST for the collection and gRPC for the points. The first call creates the
 collection and the tenant if they are missing; several processes may do so at once. A collection with another dimension
@@ -128,7 +128,8 @@ class Weaviate(VectorIndex):
         }
         own = "dimension", "metric", "collection", "namespace", "timeout"
         url.done(*own, "https", "grpc_host", "grpc_port")
-        return cls(dimension, url=rest, grpc=grpc, metric=metric, **settings)
+        key = url.place().password
+        return cls(dimension, url=rest, grpc=grpc, api_key=key, metric=metric, **settings)
 
     # ------------------------------------------------------------------------------------------ the client
 
