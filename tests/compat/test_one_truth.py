@@ -25,8 +25,8 @@ FACT = {
     "metadata": {"cups": 3, "when": {"day": "monday"}},
 }
 GIVEN = {**FACT["metadata"], "category": "food", "importance": "high", "tags": FACT["tags"]}  # type: ignore[dict-item]
-FOUND = ("importance", "topic", "entities")
-"""What may stand in the metadata besides: a word for the importance, and what Memoric finds in the text."""
+FOUND = ("importance", "topic", "entities", "tier")
+"""What may stand in the metadata besides: a word for the importance, and what Memoric adds."""
 BARE = {name: value for name, value in GIVEN.items() if name != "tags"}
 
 
