@@ -179,8 +179,48 @@ def test_metadata_come_back_as_given_and_are_memwells_fields() -> None:
     assert stored["memory"]["metadata"] == given
     record = driver.memory.get(stored["id"])
     assert (record.category, record.importance, record.scope.user_id) == ("food", 0.8, "7")
+    odd = {"category": "", "importance": True, "tags": ["not", "mine"]}
+    stored = driver.store("7", "drinks tea", tags=["mine"], metadata=odd)
+    assert (stored["memory"]["tags"], stored["memory"]["metadata"]) == (["mine"], odd)
+    with pytest.raises(InvalidInput, match="metadata is a dict, not str"):
+        driver.store("7", "x", metadata="abc")  # type: ignore[arg-type]
     batch = driver.store_many([{"user_id": "7", "content": f"note {n}"} for n in range(3)])
     assert [one["memory"]["content"] for one in batch] == ["note 0", "note 1", "note 2"]
+    driver.close()
+
+
+def test_a_memory_has_one_owner_whatever_names_it() -> None:
+    driver = SQLiteDriver("sqlite:///owners.db", embedder=None)
+    number: Any = 7
+    driver.store(number, "green tea", conversation_id=number)
+    for query in (None, "", "tea"):
+        assert len(driver.recall(number, number, query)) == len(driver.recall("7", "7", query)) == 1
+    for nobody in (None, "", b"7", ["7"], True):
+        for call in (
+            driver.recall,
+            lambda user: driver.store(user, "x"),
+            lambda user: driver.recall("7", user),
+        ):
+            if nobody is not None or call is driver.recall:
+                with pytest.raises(InvalidInput, match="_id is a text that is not empty"):
+                    call(nobody)
+    with pytest.raises(InvalidInput, match="exclude_tags is a list"):
+        driver.recall("7", exclude_tags="late")  # type: ignore[arg-type]
+    driver.close()
+
+
+def test_knowledge_is_replaced_as_a_whole_and_only_by_a_doc_id() -> None:
+    driver = SQLiteDriver("sqlite:///knowledge.db", embedder=None)
+    driver.store_global_knowledge("Tea at four", "law", "Tea", "T-1", {"tags": ["old"], "importance": "high"})
+    found = driver.store_global_knowledge("Tea at five", "law", doc_id="T-1")
+    assert found["memory"] == {
+        "content": "Tea at five",
+        "tags": [],
+        "metadata": {"title": None, "doc_id": "T-1", "category": "law"},
+    }
+    for text in ("one", "two"):
+        driver.store_global_knowledge(f"note {text}", "notes", doc_id="")
+    assert len(driver.recall_global_knowledge("note", category="notes")) == 2
     driver.close()
 
 
@@ -221,6 +261,8 @@ def test_drivers_are_registered_chosen_switched_and_named_in_errors(monkeypatch:
         ValueError, match=r"Memory driver 'xyz' not found\. Available drivers: automem, custom, hybrid"
     ):
         manager.get_driver("xyz")
+    with pytest.raises(ValueError, match="a driver is named by a text, not ''"):
+        set_memory_driver("")
     for wrong in (object, Mine(), "Mine"):
         with pytest.raises(ValueError, match="must inherit from BaseMemoryDriver"):
             manager.register_driver("wrong", wrong)  # type: ignore[arg-type]
@@ -320,6 +362,14 @@ def test_the_agents_of_the_example_use_the_driver_that_serves(
     assert capsys.readouterr().out == (
         "past: ['I moved to Lisbon in May']\nknown: ['Museums in Lisbon are free on Sundays']\n"
     )
+
+
+def test_the_address_of_automem_is_a_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTOMEM_URL", "localhost:8001")
+    with pytest.raises(
+        ValueError, match="AUTOMEM_URL is a URL such as http://localhost:8001, not 'localhost:8001'"
+    ):
+        get_memory_driver()
 
 
 def test_the_default_driver_keeps_users_apart_in_automem(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ from memwell.compat.memory_drivers.memwell_driver import MemwellDriver
 from memwell.errors import ConfigError
 from memwell.ports.store import Store
 from memwell.registry import open_store
+from memwell.urls import shown
 from memwell.wrappers import CachedStore, Fallback, MirroredStore
 from memwell.wrappers.threaded import threaded
 
@@ -157,9 +158,11 @@ def _cached(store: Store) -> Store:
 
 
 def _automem(url: str, token: str | None) -> str:
-    """memwell's URL of an AutoMem service."""
+    """memwell's URL of an AutoMem service. Raises `ConfigError`."""
     parts = urlsplit(url)
-    scheme = parts.scheme if parts.scheme.startswith("automem+") else f"automem+{parts.scheme}"
+    scheme = f"automem+{parts.scheme.removeprefix('automem+')}"
+    if scheme not in ("automem+http", "automem+https"):
+        raise ConfigError(f"AUTOMEM_URL is a URL such as http://localhost:8001, not {shown(url)!r}")
     place = f":{quote(token, safe='')}@{parts.netloc}" if token and "@" not in parts.netloc else parts.netloc
     query = parts.query
     timeout = os.environ.get("AUTOMEM_TIMEOUT")

@@ -36,9 +36,10 @@ class MemoryDriverManager:
         """Offer a driver of your own. Raises `ValueError` for a class that is none."""
         if not (isinstance(driver_class, type) and issubclass(driver_class, BaseMemoryDriver)):
             raise ValueError(f"{driver_class!r} must inherit from BaseMemoryDriver")
+        key = _key(name)
         with cls._lock:
-            cls._drivers[name.lower()] = driver_class
-            cls._close(cls._instances.pop(name.lower(), None))
+            cls._drivers[key] = driver_class
+            cls._close(cls._instances.pop(key, None))
 
     @classmethod
     def get_driver(cls, name: str | None = None) -> BaseMemoryDriver:
@@ -46,7 +47,7 @@ class MemoryDriverManager:
 
         Raises `ValueError` for an unknown name, and for a driver that cannot be made.
         """
-        wanted = (name or cls._chosen or os.environ.get("MEMORY_DRIVER") or DEFAULT).lower()
+        wanted = _key(name or cls._chosen or os.environ.get("MEMORY_DRIVER") or DEFAULT)
         with cls._lock:
             if wanted not in cls._instances:
                 cls._instances[wanted] = cls._make(wanted)
@@ -55,8 +56,10 @@ class MemoryDriverManager:
     @classmethod
     def set_driver(cls, name: str) -> BaseMemoryDriver:
         """Let this driver serve from now on. If it cannot be made, the one before goes on serving."""
-        driver = cls.get_driver(name)
-        cls._chosen = name.lower()
+        key = _key(name)
+        with cls._lock:
+            driver = cls.get_driver(key)
+            cls._chosen = key
         return driver
 
     @classmethod
@@ -91,6 +94,14 @@ class MemoryDriverManager:
     def _close(driver: BaseMemoryDriver | None) -> None:
         if driver is not None:
             driver.close()
+
+
+def _key(name: object) -> str:
+    """A name in small letters. Raises `ValueError` for an empty one."""
+    if not isinstance(name, str) or not name.strip():
+        known = ", ".join(MemoryDriverManager.get_available_drivers())
+        raise ValueError(f"a driver is named by a text, not {name!r}. Available drivers: {known}")
+    return name.strip().lower()
 
 
 def get_memory_driver() -> BaseMemoryDriver:

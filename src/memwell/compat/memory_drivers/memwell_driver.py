@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Final
 
 from memwell import Memory, _bridge
 from memwell.compat.memory_drivers.base import BaseMemoryDriver
-from memwell.compat.shapes import arguments_of, metadata_of
-from memwell.errors import Conflict, NotFound
+from memwell.compat.shapes import arguments_of, id_of, metadata_of
+from memwell.errors import Conflict, InvalidInput, NotFound
+from memwell.fields import FIELDS
 from memwell.ports.store import Store
 from memwell.types import NewMemory, Record
 
@@ -18,6 +19,8 @@ __all__ = ["KNOWLEDGE", "MemwellDriver"]
 
 KNOWLEDGE: Final = "knowledge"
 _SHARED: Final = {"kind": KNOWLEDGE, "user_id": {"$exists": False}}
+_REPLACED: Final = {name: FIELDS[name].default for name in ("importance", "tags")}
+"""What knowledge has that its new form does not say."""
 
 
 class MemwellDriver(BaseMemoryDriver):
@@ -39,13 +42,11 @@ class MemwellDriver(BaseMemoryDriver):
     ) -> list[dict[str, Any]]:
         """See `BaseMemoryDriver.recall`. What `query` finds has a `score`, 0..1. Raises memwell's errors."""
         where = {"$not": {"$or": _having(exclude_tags)}} if exclude_tags else None
-        owner = {"user_id": str(user_id), "session_id": conversation_id}
-        if query is None or not use_vector:
-            return [
-                _memory(one)
-                for one in self.memory.list(where=where, limit=top_k, **owner).records  # type: ignore[arg-type]
-            ]
-        hits = self.memory.recall(query, where=where, limit=top_k, **owner)  # type: ignore[arg-type]
+        owner = _owner(user_id, conversation_id)
+        if not use_vector or query is None or query == "":
+            found = self.memory.list(where=where, limit=top_k, **owner)
+            return [_memory(record) for record in found.records]
+        hits = self.memory.recall(query, where=where, limit=top_k, **owner)
         return [{**_memory(hit.record), "score": hit.score} for hit in hits]
 
     def recall_global_knowledge(
@@ -93,15 +94,16 @@ class MemwellDriver(BaseMemoryDriver):
         """See `BaseMemoryDriver.store_global_knowledge`. Knowledge without a `doc_id` is always new."""
         named = {"title": title, "doc_id": doc_id}
         rest = {**(metadata or {}), **{name: value for name, value in named.items() if value is not None}}
-        given = {**arguments_of(rest), "category": category}
-        if doc_id is None:
+        given = {**_REPLACED, **arguments_of(rest, "category"), "category": category}
+        if doc_id is None or doc_id == "":
             new = NewMemory(content=content, kind=KNOWLEDGE, created_at=datetime.now(UTC), **given)
             return _knowledge(self.memory.remember(new, on_echo="store"))
         return _knowledge(self._put(_id_of(doc_id), content, given))
 
     def delete(self, memory_id: str, user_id: str | None = None) -> bool:
         """See `BaseMemoryDriver.delete`."""
-        return bool(self.memory.forget([memory_id], user_id=None if user_id is None else str(user_id)))
+        owner = None if user_id is None else id_of("user_id", user_id)
+        return bool(self.memory.forget([memory_id], user_id=owner))
 
     def health_check(self) -> dict[str, Any]:
         """See `BaseMemoryDriver.health_check`. `response_time_ms` is how long it took."""
@@ -141,14 +143,21 @@ def _new(
     metadata: Mapping[str, Any] | None = None,
 ) -> NewMemory:
     """A turn that is said twice is two memories: its time tells them apart."""
-    given = {**arguments_of(metadata), **({} if tags is None else {"tags": tags})}
     return NewMemory(
         content=content,
-        user_id=str(user_id),
-        session_id=None if conversation_id is None else str(conversation_id),
         created_at=datetime.now(UTC),
-        **given,
+        tags=() if tags is None else tags,
+        **_owner(user_id, conversation_id),
+        **arguments_of(metadata, "tags"),
     )
+
+
+def _owner(user_id: object, conversation_id: object) -> dict[str, Any]:
+    """The scope of a user's memories, in one conversation or in all."""
+    return {
+        "user_id": id_of("user_id", user_id),
+        "session_id": None if conversation_id is None else id_of("conversation_id", conversation_id),
+    }
 
 
 def _id_of(doc_id: str) -> str:
@@ -159,6 +168,8 @@ def _id_of(doc_id: str) -> str:
 
 
 def _having(tags: Sequence[str]) -> list[dict[str, Any]]:
+    if isinstance(tags, str):
+        raise InvalidInput(f"exclude_tags is a list of texts, such as ['work'], not {tags!r:.60}")
     return [{"tags": {"$contains": tag}} for tag in tags]
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 
 from memwell import AsyncMemory
-from memwell.compat.shapes import arguments_of, metadata_of
+from memwell.compat.shapes import arguments_of, id_of, metadata_of
 from memwell.errors import ConfigError, InvalidInput
 from memwell.ports.store import Store
 from memwell.registry import open_store
@@ -50,8 +50,7 @@ class MemwellProvider:
         self, user_id: str, query: str, limit: int = 10, *, context_id: str | None = None
     ) -> list[dict[str, Any]]:
         """The user's memories that answer the query best, best first."""
-        owner = _owner(user_id)
-        hits = await self.memory.recall(query, limit=limit, user_id=owner, session_id=context_id)
+        hits = await self.memory.recall(query, limit=limit, **_owner(user_id, context_id))
         return [_shaped(hit.record, hit.score) for hit in hits]
 
     async def recall_many(
@@ -62,17 +61,18 @@ class MemwellProvider:
 
     async def delete(self, user_id: str, memory_id: str) -> bool:
         """Delete a memory of the user; whether there was one."""
-        return bool(await self.memory.forget([memory_id], user_id=_owner(user_id)))
+        return bool(await self.memory.forget([memory_id], **_owner(user_id)))
 
     async def list_memories(self, user_id: str, limit: int = 100, offset: int = 0) -> list[dict[str, Any]]:
         """The user's memories, the newest first. Raises `InvalidInput` for a negative offset."""
-        if limit < 1 or offset < 0:
+        if not (_is_count(limit, 1) and _is_count(offset, 0)):
             raise InvalidInput(f"limit is 1 or more and offset 0 or more, not {limit!r} and {offset!r}")
+        owner = _owner(user_id)
         found: list[Record] = []
         cursor = None
         while len(found) < limit + offset:
             size = min(_PAGE, limit + offset - len(found))
-            page = await self.memory.list(limit=size, cursor=cursor, user_id=_owner(user_id))
+            page = await self.memory.list(limit=size, cursor=cursor, **owner)
             found += page.records
             if (cursor := page.cursor) is None:
                 break
@@ -141,18 +141,22 @@ def _new(
 ) -> NewMemory:
     return NewMemory(
         content=content,
-        user_id=_owner(user_id),
-        session_id=context_id,
         created_at=datetime.now(UTC),
+        **_owner(user_id, context_id),
         **arguments_of(metadata),
     )
 
 
-def _owner(user_id: str) -> str:
-    """The user whose memories a call is about. Raises `InvalidInput` without one: it would see those of all."""
-    if user_id is None or str(user_id) == "":
-        raise InvalidInput("user_id names the user whose memories are meant")
-    return str(user_id)
+def _owner(user_id: object, context_id: object = None) -> dict[str, Any]:
+    """The scope of a user's memories, in one conversation or in all."""
+    return {
+        "user_id": id_of("user_id", user_id),
+        "session_id": None if context_id is None else id_of("context_id", context_id),
+    }
+
+
+def _is_count(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def _shaped(record: Record, score: float | None = None) -> dict[str, Any]:
