@@ -39,10 +39,9 @@ def arguments_of(metadata: Mapping[str, Any] | None, *placed: str) -> dict[str, 
         raise InvalidInput(f"metadata is a dict, not {type(metadata).__name__}")
     rest = dict(metadata or {})
     found: dict[str, Any] = {"metadata": rest}
-    category, importance, tags = (
-        None if name in placed else rest.get(name) for name in ("category", "importance", "tags")
-    )
-    if _is_text(category):
+    free = {name: value for name, value in rest.items() if name not in placed}
+    importance, tags = free.get("importance"), free.get("tags")
+    if _is_text(free.get("category")):
         found["category"] = rest.pop("category")
     if isinstance(importance, str) and importance.lower() in LEVELS:
         found["importance"] = level_of(importance)

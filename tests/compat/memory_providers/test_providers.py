@@ -31,6 +31,7 @@ from memwell.compat.memory_providers import (
     reset_providers,
 )
 from memwell.compat.memory_providers.api import get_current_user_id, get_memory_provider, router
+from memwell.compat.memory_providers.chain import Rule
 from memwell.errors import BackendError, ConfigError, InvalidInput, NotSupported, TimedOut, Unavailable
 
 Use = Callable[[Any], Coroutine[Any, Any, None]]
@@ -117,6 +118,9 @@ def test_every_provider_does_the_same(
             lambda: provider.remember("a", ""),
             lambda: provider.recall("", "x"),
             lambda: provider.list_memories("a", offset=-1),
+            lambda: provider.list_memories("a", limit="5"),  # type: ignore[arg-type]
+            lambda: provider.remember(["a"], "x"),  # type: ignore[arg-type]
+            lambda: provider.remember("a", "x", "metadata"),  # type: ignore[arg-type]
         ):
             with pytest.raises(InvalidInput):
                 await wrong()
@@ -223,9 +227,51 @@ def test_a_chain_asks_the_next_when_one_is_away() -> None:
         broken, other = Stub(BackendError("full")), Stub()
         await ProviderChain({"broken": broken, "other": other}).recall("a", "x")
         assert (broken.asked, other.asked) == (1, 1)
+
+        odd: Any = Stub(*[RuntimeError("Failed to recall memories: no route") for _ in range(9)])
+        good = Stub()
+        odd.health_check = lambda: odd.list_memories("a")
+        chain = ProviderChain({"odd": odd, "good": good}, initial_delay=0.0)
+        assert await chain.remember("a", "x") == "id"
+        assert len(await chain.recall("a", "x")) == 1
+        assert await chain.delete("a", "mine")
+        health = await chain.health_check()
+        assert (health["status"], "no route" not in str(health)) == ("degraded", False)
         both = {name: Stub(*[Unavailable(name) for _ in range(9)]) for name in ("one", "two")}
         with pytest.raises(Unavailable, match="one"):
             await ProviderChain(both, initial_delay=0.0).recall("a", "x")
+
+    asyncio.run(main())
+
+
+def test_a_provider_that_hangs_is_left_after_the_time_of_the_rule() -> None:
+    class Hanging(Stub):
+        closed = False
+
+        async def recall(self, user_id: str, query: str, limit: int = 10) -> list[dict[str, Any]]:
+            self.asked += 1
+            await asyncio.sleep(60)
+            return []
+
+        remember = recall  # type: ignore[assignment]
+
+        async def close(self) -> None:
+            self.closed = True
+
+    async def main() -> None:
+        hanging: Any = Hanging()
+        other = Stub()
+        rules = {"recall": Rule("priority", 2, 0.01), "remember": Rule("priority", 3, 0.01)}
+        chain = ProviderChain({"hanging": hanging, "other": other}, None, rules=rules, initial_delay=0.0)
+        assert len(await chain.recall("a", "x")) == 1
+        assert hanging.asked == 2
+        with pytest.raises(TimedOut):
+            await chain.remember("a", "x")
+        assert (hanging.asked, other.asked) == (3, 1)
+        await VersionedProvider(CachedProvider(chain), []).close()
+        assert hanging.closed
+        with pytest.raises(ConfigError, match="there is no operation forget"):
+            ProviderChain({"one": other}, rules={"forget": Rule("priority", 1, 1.0)})
 
     asyncio.run(main())
 
@@ -264,7 +310,8 @@ def test_answers_are_kept_until_a_write_or_their_time() -> None:
         cached = CachedProvider(stub, ttl=0.2, capacity=2)
         answers = [await cached.recall("a", "x") for _ in range(3)]
         assert [one[0]["id"] for one in answers] == ["1", "1", "1"]
-        answers[0][0]["id"] = "changed"
+        answers[0][0]["metadata"]["v"] = "changed"
+        assert (await cached.recall("a", "x"))[0] == {"id": "1", "metadata": {"v": 1}}
         await cached.remember("b", "y")
         assert (await cached.recall("a", "x"))[0]["id"] == "1"
         await cached.delete("a", "z")
@@ -343,6 +390,27 @@ def test_the_router_serves_the_user_who_asks_and_leaks_nothing(caplog: pytest.Lo
         for body in ({}, {"query": ""}, {"query": "x", "limit": 0}):
             assert client.post("/memory/recall", json=body).status_code == 422
         assert client.post("/memory/remember", json={"content": "x" * 2_000_000}).status_code == 422
+        for hostile in (
+            b'{"query": "\\ud800"}',
+            b'{"query": "x", "limit": NaN}',
+            b'{"query": "x", "limit": 1e999}',
+            b'{"query": "x", "limit": ' + b"9" * 4000 + b"}",
+            b'{"query": ["secret \\ud800"]}',
+            b'{"query": ' + b"[" * 100_000,
+            b'{"query": "\xff"}',
+        ):
+            answer = client.post(
+                "/memory/recall", content=hostile, headers={"content-type": "application/json"}
+            )
+            assert answer.status_code in (400, 422), hostile[:40]
+            assert "secret" not in answer.text
+        away: Any = Stub()
+        away.health_check = lambda: Stub(RuntimeError("secret host")).list_memories("a")
+        provider = ProviderChain({"away": away})
+        assert client.get("/memory/health").json()["providers"] == {"away": {"healthy": False}}
+        provider = away
+        answer = client.get("/memory/health")
+        assert (answer.status_code, "secret" in answer.text) == (500, False)
 
         for error, status in ((Unavailable("secret host"), 503), (RuntimeError("secret host"), 500)):
             provider = Stub(error)

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, HTTPException, Query
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 
 from memwell.compat.memory_providers.base import MemoryProvider
@@ -31,7 +33,24 @@ log = logging.getLogger("memwell.compat.memory_providers")
 
 _MOST: Final = 1000
 
-router = APIRouter(prefix="/memory", tags=["memory"])
+
+class _Route(APIRoute):
+    """Says what is wrong with a request without repeating it: not all that JSON can name can be answered as JSON."""
+
+    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]
+        handle = super().get_route_handler()
+
+        async def handled(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except RequestValidationError as error:
+                wrong = [{name: one[name] for name in ("type", "loc", "msg")} for one in error.errors()]
+                raise HTTPException(422, wrong) from error
+
+        return handled
+
+
+router = APIRouter(prefix="/memory", tags=["memory"], route_class=_Route)
 
 
 class MemoryRequest(BaseModel):
@@ -107,10 +126,19 @@ async def delete_memory(memory_id: str, user_id: User, provider: Provider) -> di
 @router.get("/health")
 async def memory_health(provider: Provider) -> dict[str, Any]:
     """Whether the provider works. What is wrong stands in the log."""
-    found = await provider.health_check()
-    if not found["healthy"]:
-        log.warning("the memory provider is not healthy: %s", found.get("error"))
-    return {name: value for name, value in found.items() if name != "error"}
+    async with _answered("health"):
+        found = await provider.health_check()
+    if not found.get("healthy"):
+        log.warning("the memory provider is not healthy: %s", found)
+    shown: dict[str, Any] = _without_errors(found)
+    return shown
+
+
+def _without_errors(found: Any) -> Any:
+    """The health of a provider, or of those of a chain, without the server's words."""
+    if not isinstance(found, dict):
+        return found
+    return {name: _without_errors(value) for name, value in found.items() if name != "error"}
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ __all__ = [
     "MemoryProviderConnectionError",
     "MemoryProviderError",
     "MemoryRecord",
+    "closed",
 ]
 
 MemoryProviderError = MemwellError
@@ -59,3 +60,10 @@ class MemoryProvider(Protocol):
     async def health_check(self) -> dict[str, Any]:
         """`healthy`, `provider`, and `error` if it is not."""
         ...
+
+
+async def closed(provider: object) -> None:
+    """Close a provider; those that hold nothing need have no `close`."""
+    close = getattr(provider, "close", None)
+    if close is not None:
+        await close()

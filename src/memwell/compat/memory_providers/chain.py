@@ -3,34 +3,46 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
-from memwell.compat.memory_providers.base import MemoryProvider
-from memwell.errors import (
-    ConfigError,
-    InvalidInput,
-    MemwellError,
-    NotFound,
-    NotSupported,
-    TimedOut,
-    Unavailable,
-)
+from memwell import _bridge
+from memwell.compat.memory_providers.base import MemoryProvider, closed
+from memwell.errors import ConfigError, InvalidInput, NotFound, NotSupported, Unavailable
 from memwell.resilience.circuit_breaker import CircuitBreaker
 from memwell.resilience.retry import Retry
 
-__all__ = ["Metrics", "ProviderChain", "Strategy"]
+__all__ = ["RULES", "Metrics", "ProviderChain", "Rule", "Strategy"]
+
+log = logging.getLogger("memwell.compat.memory_providers")
 
 Strategy: TypeAlias = Literal["priority", "health", "round_robin", "performance", "hybrid"]
 
 _STRATEGIES: Final = ("priority", "health", "round_robin", "performance", "hybrid")
-_ATTEMPTS: Final = {"remember": 3, "recall": 2, "delete": 3, "list_memories": 2, "health_check": 1}
-"""Attempts at one provider, by operation."""
 _RECENT: Final = 100
 """Calls that the metrics of a provider are about."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How an operation is tried: by which strategy, how often at one provider, and for how many seconds each time."""
+
+    strategy: Strategy
+    attempts: int
+    timeout: float
+
+
+RULES: Final[Mapping[str, Rule]] = {
+    "remember": Rule("hybrid", 3, 5.0),
+    "recall": Rule("performance", 2, 3.0),
+    "delete": Rule("priority", 3, 2.0),
+    "list_memories": Rule("health", 2, 3.0),
+    "health_check": Rule("round_robin", 1, 1.0),
+}
 
 
 @dataclass
@@ -85,34 +97,39 @@ class ProviderChain:
     - `providers`: by name, the most important first;
     - `strategy`: which comes first. `priority`: the first; `round_robin`: each in turn; `health`: the one that failed
       least lately; `performance`: the one that was fastest lately; `hybrid`: 0.4 of health, 0.4 of speed, 0.2 of the
-      place.
+      place; `None`: for each operation that of its rule;
+    - `rules`: by operation, instead of those of `RULES`.
 
-    A provider that failed five times in a row is left alone for `recovery_timeout` seconds. A mistake of the caller
-    goes to the caller, not to the next provider, and so does a `remember` that took too long: it may still happen.
-    Memories are where they were written: writes that went to another provider during an outage stay there, and
-    `delete` asks all.
+    Any failure of a provider, also one that is no error of memwell, lets the next one be asked. One that failed five
+    times in a row is left alone for `recovery_timeout` seconds. A mistake of the caller goes to the caller, not to the
+    next provider, and so does a `remember` that took too long: it may still happen. Memories are where they were
+    written: writes that went to another provider during an outage stay there, and `delete` asks all.
     """
 
     def __init__(
         self,
         providers: Mapping[str, MemoryProvider],
-        strategy: Strategy = "priority",
+        strategy: Strategy | None = "priority",
         *,
+        rules: Mapping[str, Rule] | None = None,
         recovery_timeout: float = 300.0,
         initial_delay: float = 0.1,
     ) -> None:
         if not providers:
             raise ConfigError("a chain needs at least one provider")
-        if strategy not in _STRATEGIES:
-            raise ConfigError(f"a strategy is one of {', '.join(_STRATEGIES)}, not {strategy!r}")
-        self.providers, self.strategy = dict(providers), strategy
+        self.providers, self.strategy, self._rules = dict(providers), strategy, {**RULES, **(rules or {})}
+        if unknown := sorted(self._rules.keys() - RULES.keys()):
+            raise ConfigError(f"there is no operation {', '.join(unknown)}; rules are for {', '.join(RULES)}")
+        for given in (strategy or "priority", *(rule.strategy for rule in self._rules.values())):
+            if given not in _STRATEGIES:
+                raise ConfigError(f"a strategy is one of {', '.join(_STRATEGIES)}, not {given!r}")
         self.metrics = {name: Metrics() for name in providers}
         self._turns = itertools.count()
         self._delay = initial_delay
         self._breakers = {
             (name, operation): CircuitBreaker(failure_threshold=5, recovery_timeout=recovery_timeout)
             for name in providers
-            for operation in _ATTEMPTS
+            for operation in RULES
         }
 
     async def remember(self, user_id: str, content: str, metadata: dict[str, Any] | None = None) -> str:
@@ -127,11 +144,15 @@ class ProviderChain:
     async def delete(self, user_id: str, memory_id: str) -> bool:
         """Delete a memory wherever it is. Raises the error of a provider that cannot be asked, if no other had it."""
         failed: Exception | None = None
-        for name in self._order():
+        for name in self._order("delete"):
             try:
                 if await self._call(name, "delete", user_id, memory_id):
                     return True
-            except Unavailable as error:
+            except NotFound:
+                continue
+            except InvalidInput:
+                raise
+            except Exception as error:  # noqa: BLE001  # a provider of one's own may raise anything
                 failed = error
         if failed is not None:
             raise failed
@@ -144,8 +165,8 @@ class ProviderChain:
 
     async def health_check(self) -> dict[str, Any]:
         """`healthy` if one of them is; each under its name in `providers`."""
-        found = {name: await provider.health_check() for name, provider in self.providers.items()}
-        healthy = [one["healthy"] for one in found.values()]
+        found = {name: await self._health(name) for name in self._order("health_check")}
+        healthy = [bool(one.get("healthy")) for one in found.values()]
         return {
             "healthy": any(healthy),
             "provider": "ProviderChain",
@@ -153,24 +174,37 @@ class ProviderChain:
             "providers": found,
         }
 
+    async def close(self) -> None:
+        """Close the providers."""
+        for provider in self.providers.values():
+            await closed(provider)
+
     def statistics(self) -> dict[str, Any]:
         """How each provider did, and which are left alone for a while."""
         return {
             name: {
                 **metrics.to_dict(),
-                "left_alone": [op for op in _ATTEMPTS if self._breakers[name, op].state == "open"],
+                "left_alone": [op for op in RULES if self._breakers[name, op].state == "open"],
             }
             for name, metrics in self.metrics.items()
         }
 
-    def _order(self) -> list[str]:
-        names = list(self.providers)
-        if self.strategy == "round_robin":
+    async def _health(self, name: str) -> dict[str, Any]:
+        try:
+            return await _bridge.within(
+                self._rules["health_check"].timeout, self.providers[name].health_check
+            )
+        except Exception as error:  # noqa: BLE001  # whatever fails, it is not healthy
+            return {"healthy": False, "error": str(error) or type(error).__name__}
+
+    def _order(self, operation: str) -> list[str]:
+        names, strategy = list(self.providers), self.strategy or self._rules[operation].strategy
+        if strategy == "round_robin":
             turn = next(self._turns) % len(names)
             return names[turn:] + names[:turn]
-        return sorted(names, key=lambda name: -self._merit(name, names.index(name)))
+        return sorted(names, key=lambda name: -self._merit(strategy, name, names.index(name)))
 
-    def _merit(self, name: str, place: int) -> float:
+    def _merit(self, strategy: Strategy, name: str, place: int) -> float:
         """The higher, the earlier it is asked. A sort keeps the order of those that are equal."""
         metrics = self.metrics[name]
         speed = 1 / (1 + 10 * metrics.mean_seconds)
@@ -180,38 +214,39 @@ class ProviderChain:
             "performance": speed * metrics.health,
             "hybrid": 0.4 * metrics.health + 0.4 * speed + 0.2 / (place + 1),
         }
-        return merits[self.strategy]
+        return merits[strategy]
 
     async def _first(self, operation: str, *arguments: Any) -> Any:
         """The result of the first provider that can be reached; the error of the first one, if none can."""
         failed: Exception | None = None
-        for name in self._order():
+        for name in self._order(operation):
             try:
                 return await self._call(name, operation, *arguments)
             except (InvalidInput, NotFound):
                 raise
-            except MemwellError as error:
-                if isinstance(error, TimedOut) and operation == "remember":
+            except Exception as error:  # a provider of one's own may raise anything
+                if isinstance(error, TimeoutError) and operation == "remember":
                     raise
+                log.warning("%s of the provider %s failed: %r", operation, name, error)
                 failed = failed or error
         assert failed is not None
         raise failed
 
     async def _call(self, name: str, operation: str, *arguments: Any) -> Any:
         method = getattr(self.providers[name], operation)
-        metrics, breaker = self.metrics[name], self._breakers[name, operation]
+        metrics, breaker, rule = self.metrics[name], self._breakers[name, operation], self._rules[operation]
         retry = Retry(
-            max_attempts=_ATTEMPTS[operation],
+            max_attempts=rule.attempts,
             initial_delay=self._delay,
             max_delay=2.0,
             should_retry=lambda error: (
-                isinstance(error, Unavailable)
-                and not (isinstance(error, TimedOut) and operation == "remember")
+                isinstance(error, Unavailable | OSError)
+                and not (isinstance(error, TimeoutError) and operation == "remember")
             ),
         )
 
         @breaker
         async def call() -> Any:
-            return await metrics.timed(lambda: method(*arguments))
+            return await metrics.timed(lambda: _bridge.within(rule.timeout, lambda: method(*arguments)))
 
         return await retry.run(call, name=f"{name}.{operation}", blocking=False)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, ClassVar
 
-from memwell.compat.memory_providers.base import MemoryProvider
+from memwell.compat.memory_providers.base import MemoryProvider, closed
 from memwell.compat.memory_providers.config import MemoryConfig
 from memwell.compat.memory_providers.http import Mem0HttpMemoryProvider
 from memwell.compat.memory_providers.memwell_provider import (
@@ -117,6 +117,4 @@ async def reset_providers() -> None:
         kept = list(_kept.values())
         _kept.clear()
     for provider in kept:
-        close = getattr(provider, "close", None)
-        if close is not None:
-            await close()
+        await closed(provider)

@@ -26,7 +26,7 @@ class Mem0HttpMemoryProvider(MemwellProvider):
         dialect: str = "seed",
         timeout: float = 30.0,
     ) -> None:
-        self.base_url = base_url.rstrip("/")
+        self.base_url = str(base_url or "").rstrip("/")
         store = Mem0Store(
             self.base_url, dialect=dialect, key=api_key or "", hmac_secret=hmac_secret, timeout=timeout
         )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from typing import Any
 
-from memwell.compat.memory_providers.base import MemoryProvider
+from memwell.compat.memory_providers.base import MemoryProvider, closed
 from memwell.errors import ConfigError
 
 __all__ = ["CachedProvider", "VersionedProvider"]
@@ -42,7 +43,7 @@ class CachedProvider:
             kept = await self.provider.recall(user_id, query, limit)
             if writes == self._writes[key[0]]:  # else it may be of before the write
                 self._keep(key, kept)
-        return [dict(one) for one in kept]
+        return deepcopy(kept)
 
     async def delete(self, user_id: str, memory_id: str) -> bool:
         """Delete a memory, and forget the user's answers."""
@@ -58,6 +59,10 @@ class CachedProvider:
     async def health_check(self) -> dict[str, Any]:
         """That of the provider."""
         return await self.provider.health_check()
+
+    async def close(self) -> None:
+        """Close the provider."""
+        await closed(self.provider)
 
     def _keep(self, key: tuple[str, str, int], answer: list[dict[str, Any]]) -> None:
         self._answers.pop(key, None)
@@ -111,6 +116,10 @@ class VersionedProvider:
     async def health_check(self) -> dict[str, Any]:
         """That of the provider, with `schema_version`."""
         return {**await self.provider.health_check(), "schema_version": self.version}
+
+    async def close(self) -> None:
+        """Close the provider."""
+        await closed(self.provider)
 
     def _present(self, memory: dict[str, Any]) -> dict[str, Any]:
         metadata = dict(memory.get("metadata") or {})
