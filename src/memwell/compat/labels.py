@@ -13,10 +13,9 @@ LEVELS: Final = {"low": 0.3, "medium": 0.5, "high": 0.8, "critical": 1.0}
 
 def level_of(label: str) -> float:
     """The importance, 0..1, that a word means. Raises `InvalidInput` for an unknown word."""
-    try:
-        return LEVELS[label.lower()]
-    except KeyError:
-        raise InvalidInput(f"importance is one of {', '.join(LEVELS)}, not {label!r}") from None
+    if not isinstance(label, str) or label.lower() not in LEVELS:
+        raise InvalidInput(f"importance is one of {', '.join(LEVELS)}, not {label!r:.60}")
+    return LEVELS[label.lower()]
 
 
 def label_of(importance: float, among: tuple[str, ...] = tuple(LEVELS)) -> str:

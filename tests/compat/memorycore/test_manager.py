@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
@@ -31,6 +32,7 @@ from memwell.compat.memorycore.errors import (
     InvalidMemoryError,
     InvalidQueryError,
     MemoryCoreError,
+    StorageConflictError,
     StorageConnectionError,
     StorageNotFoundError,
     ValidationError,
@@ -195,14 +197,79 @@ def test_bad_input_is_refused_with_a_code() -> None:
             with pytest.raises(InvalidQueryError) as refused:
                 await manager.search(query, limit=limit)
             assert refused.value.error_code == "INVALID_QUERY"
-        for metadata in ({"importance": "urgent"}, {"tags": "one"}, {"category": ""}):
+        for content, options in (
+            ("\ud800", {}),
+            ("x", {"metadata": {"category": "a"}}),
+            ("x", {"ttl_days": float("inf")}),
+            ("x", {"ttl_days": 1e9}),
+            ("x", {"ttl_days": "5"}),
+        ):
+            with pytest.raises(InvalidMemoryError):
+                await manager.save(content, **options)  # type: ignore[arg-type]
+        for metadata in (
+            {"importance": "critical"},
+            {"importance": []},
+            {"tags": "one"},
+            {"tags": None},
+            {"category": ""},
+            {"custom_fields": None},
+        ):
             with pytest.raises(InvalidMemoryError):
                 MemoryMetadata(**metadata)  # type: ignore[arg-type]
+        for filters in ({"importance": 5}, {"importance": "urgent"}, {"tags": [5]}, {"tags": 5}, ["tags"]):
+            for find in (
+                lambda given: manager.search("x", filters=given),
+                lambda given: manager.list(filters=given),
+            ):
+                with pytest.raises(InvalidQueryError):
+                    await find(filters)
+        with pytest.raises(InvalidQueryError):
+            await manager.search("x", limit=10**6)
         with pytest.raises(ValidationError):
             manager.event_bus.subscribe("memory.created", None)  # type: ignore[arg-type]
         with pytest.raises(MemoryCoreError):
             await manager.list(limit=0)
         assert await manager.count() == 0
+
+
+def test_what_others_changed_meanwhile_is_not_overwritten() -> None:
+    @manage()
+    async def use(manager: MemoryManager) -> None:
+        saved = await manager.save("the old text", MemoryMetadata(category="old"))
+        mine = await manager.get(saved.id)
+        assert mine is not None
+        get, between = manager.storage.get, [lambda: manager.update(saved.id, content="the new text")]
+
+        async def interrupted(memory_id: str, tenant_id: str) -> Memory | None:
+            found = await get(memory_id, tenant_id)
+            if between:
+                await between.pop()()
+            return found
+
+        manager.storage.get = interrupted  # type: ignore[method-assign]
+        changed = await manager.update(saved.id, metadata=MemoryMetadata(category="new"))
+        assert (changed.content, changed.metadata.category, changed.version) == ("the new text", "new", 3)
+        mine.set_ttl(3)
+        with pytest.raises(StorageConflictError, match="version 3 is stored, this is 1") as raised:
+            await manager.update(memory=mine, content="mine")
+        assert raised.value.error_code == "STORAGE_CONFLICT"
+        assert mine.content == "the old text"
+
+    @manage()
+    async def cancel(manager: MemoryManager) -> None:
+        first, second = [await manager.save(text) for text in ("one", "two")]
+        second.add_relationship(first.id)
+        assert isinstance(storage := manager.storage, MemwellStorage)
+        relate = storage.relate
+
+        async def cancelled(*_: Any) -> None:
+            raise asyncio.CancelledError
+
+        storage.relate = cancelled  # type: ignore[method-assign]
+        with pytest.raises(asyncio.CancelledError):
+            await manager.count()
+        storage.relate = relate  # type: ignore[method-assign]
+        assert [one.id for one in await manager.get_related(second.id)] == [first.id]
 
 
 class Vowels(EmbeddingService):
@@ -314,7 +381,9 @@ def test_memories_of_other_interfaces_keep_what_this_one_has_no_word_for(tmp_pat
         ("OBSERVABILITY_METRICS_PORT", "many", "not a number"),
         ("OBSERVABILITY_HEALTH_PORT", "70000", "0 to 65535"),
         ("ENABLE_VERSIONING", "perhaps", "true or false"),
-        ("DEFAULT_TTL_DAYS", "-1", "more than 0"),
+        ("DEFAULT_TTL_DAYS", "inf", "more than 0"),
+        ("RETRY_INITIAL_DELAY", "-1", "0 or more"),
+        ("STORAGE_COLLECTION_NAME", "../others", "letters, digits"),
     ],
 )
 def test_a_wrong_setting_is_refused_at_start(
@@ -343,11 +412,29 @@ def test_a_file_gives_settings_the_environment_wins_and_a_typo_is_reported(
     file.write_text("STORAGE_BAKEND=faiss\n")
     with pytest.raises(ConfigError, match="STORAGE_BAKEND; did you mean STORAGE_BACKEND"):
         Settings.load(file)
+    file.write_bytes(
+        b"\xef\xbb\xbfstorage_backend=faiss\r\nENABLE_VERSIONING=off # none\r\nEMBEDDING_API_KEY='sk-1'\r\n"
+    )
+    found = Settings.load(file)
+    assert (found.storage_backend, found.enable_versioning, found.embedding_api_key) == (
+        "faiss",
+        False,
+        "sk-1",
+    )
+    assert "sk-1" not in repr(found)
+    for wrong in (b"STORAGE_BACKEND: faiss\n", b"STORAGE_BACKEND faiss\n", b"TENANT_ID='open\n"):
+        file.write_bytes(b"OTHER=1\n" + wrong)
+        with pytest.raises(ConfigError, match=r"line 2 of .* is not of the form NAME=value"):
+            Settings.load(file)
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="cannot be read as UTF-8"):
+        Settings.load(file)
 
 
 def test_backends_keep_their_memories_apart_by_name_and_over_restarts(tmp_path: Path) -> None:
     for backend in ("chromadb", "faiss"):
-        one = Settings(storage_backend=backend, storage_path=str(tmp_path / backend), retry_initial_delay=0.0)
+        place = str(tmp_path / f"{backend} in a folder? #1 100%25")
+        one = Settings(storage_backend=backend, storage_path=place, retry_initial_delay=0.0)
         two = replace(one, storage_collection_name="other", enable_versioning=False)
 
         @manage(one, two)
@@ -361,6 +448,11 @@ def test_backends_keep_their_memories_apart_by_name_and_over_restarts(tmp_path: 
             assert [each.memory.content[:7] for each in await first.search("a pet")] == ["The cat"]
             assert [each.memory.content for each in await second.search("capital")] == ["Paris is in Europe"]
 
+    assert sorted(each.name for each in tmp_path.iterdir()) == [
+        f"{backend} in a folder? #1 100%25" for backend in ("chromadb", "faiss")
+    ]
+    openai = replace(one, embedding_provider="openai", embedding_api_key="sk-1", storage_backend="memory")
+    manage(openai)(lambda manager: manager.count())
     with pytest.raises(EmbeddingDimensionError, match="384 numbers; EMBEDDING_DIMENSION is 12"):
         manage(replace(one, embedding_dimension=12))(None)
 
@@ -380,8 +472,14 @@ def test_metrics_and_health_are_served_and_log_lines_have_correlation_ids(
 
     async def main() -> None:
         manager = await create_memory_manager(settings)
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", ports[0]))
+            with pytest.raises(ConfigError, match=f"OBSERVABILITY_METRICS_PORT={ports[0]} cannot be used"):
+                serve_ports(manager)
+        assert "healthy" in await asyncio.to_thread(read, ports[1], "/health")
+        manager.on_close.pop()()  # type: ignore[unused-coroutine]
         serve_ports(manager)
-        with pytest.raises(ConfigError, match=f"OBSERVABILITY_METRICS_PORT={ports[0]} cannot be used"):
+        with pytest.raises(ConfigError, match=f"{ports[0]} cannot .*{ports[1]} cannot be used"):
             serve_ports(manager)
         await manager.save("green tea")
         await manager.search("tea")

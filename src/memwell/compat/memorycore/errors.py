@@ -15,6 +15,7 @@ __all__ = [
     "InvalidMemoryError",
     "InvalidQueryError",
     "MemoryCoreError",
+    "StorageConflictError",
     "StorageConnectionError",
     "StorageError",
     "StorageNotFoundError",
@@ -54,6 +55,12 @@ class StorageOperationError(StorageError):
     """The storage refused the operation."""
 
     code = "STORAGE_OPERATION_ERROR"
+
+
+class StorageConflictError(StorageOperationError):
+    """The memory was changed since it was got; get it again."""
+
+    code = "STORAGE_CONFLICT"
 
 
 class StorageNotFoundError(StorageError):
@@ -102,6 +109,7 @@ _TRANSLATIONS: tuple[tuple[type[errors.MemwellError], type[MemoryCoreError]], ..
     (errors.InvalidQuery, InvalidQueryError),
     (errors.InvalidInput, InvalidMemoryError),
     (errors.NotFound, StorageNotFoundError),
+    (errors.Conflict, StorageConflictError),
     (errors.Unavailable, StorageConnectionError),
     (errors.EmbeddingError, EmbeddingModelError),
     (errors.MemwellError, StorageOperationError),
@@ -109,10 +117,13 @@ _TRANSLATIONS: tuple[tuple[type[errors.MemwellError], type[MemoryCoreError]], ..
 
 
 @asynccontextmanager
-async def translated(operation: str) -> AsyncIterator[None]:
-    """Raise MemoryCore's errors instead of memwell's."""
+async def translated(
+    operation: str, invalid: type[ValidationError] = InvalidMemoryError
+) -> AsyncIterator[None]:
+    """Raise MemoryCore's errors instead of memwell's; `invalid` for a value that is not valid."""
     try:
         yield
     except errors.MemwellError as error:
         kind = next(ours for theirs, ours in _TRANSLATIONS if isinstance(error, theirs))
+        kind = invalid if kind is InvalidMemoryError else kind
         raise kind(str(error), details={"operation": operation}) from error

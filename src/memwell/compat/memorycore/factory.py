@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from memwell.compat.memorycore.core.embedding import EmbedderService, EmbeddingService
 from memwell.compat.memorycore.errors import EmbeddingDimensionError
@@ -15,10 +17,13 @@ from memwell.errors import ConfigError
 from memwell.memory import AsyncMemory
 from memwell.ports.embedder import Embedder
 from memwell.registry import open_embedder
+from memwell.urls import of_file
 
 __all__ = ["create_embedding_service", "create_memory_manager", "serve_ports"]
 
 _DEFAULT_MODEL = "all-MiniLM-L6-v2"
+_OPENAI_MODEL = "text-embedding-3-small"
+"""What `openai` uses if no model is named."""
 
 
 async def create_memory_manager(settings: Settings | None = None) -> MemoryManager:
@@ -59,11 +64,15 @@ def _places(settings: Settings, embedder: Embedder | None) -> dict[str, Any]:
     if ":" in backend:
         return {"url": backend}
     folder = Path(settings.storage_path).expanduser().absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    places: dict[str, Any] = {"url": f"sqlite:///{folder}/{name}.db"}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"STORAGE_PATH={settings.storage_path!r} cannot be used: {error}") from error
+    places: dict[str, Any] = {"url": of_file(folder / f"{name}.db")}
     if embedder is not None:
         scheme = "chroma" if backend == "chromadb" else "faiss"
-        places["index"] = f"{scheme}:///{folder}/{name}.{scheme}?dimension={embedder.dimension}"
+        file = quote(str(folder / f"{name}.{scheme}"))
+        places["index"] = f"{scheme}:///{file}?dimension={embedder.dimension}"
     return places
 
 
@@ -72,11 +81,13 @@ async def _embedder(settings: Settings) -> Embedder | None:
     model, provider = settings.embedding_model_name, settings.embedding_provider
     if provider == "none":
         return None
+    if provider == "openai" and model == _DEFAULT_MODEL:
+        model = _OPENAI_MODEL
     name = f"{provider}:{model}"
     if provider == "chromadb":
         name = "local" if model == _DEFAULT_MODEL else f"local:{model}"
     try:
-        embedder = open_embedder(name)
+        embedder = _openai(model, settings) if provider == "openai" else open_embedder(name)
         await embedder.prepare()
     except ConfigError as error:
         if name != "local":
@@ -91,12 +102,29 @@ async def _embedder(settings: Settings) -> Embedder | None:
     return embedder
 
 
+def _openai(model: str, settings: Settings) -> Embedder:
+    """OpenAI's model, with the key of the settings, or else that of `OPENAI_API_KEY`."""
+    from memwell.embedders.openai import OpenAI
+
+    return OpenAI(model, key=settings.embedding_api_key)
+
+
 def serve_ports(manager: MemoryManager) -> None:
     """Serve metrics and health, as far as the settings enable them, on their ports of this machine, until the manager
-    is closed. To be called on its event loop. Raises `ConfigError` for a port that is in use.
+    is closed. To be called on its event loop. Raises `ConfigError` for a port that is in use, after the other one is
+    served.
     """
-    settings = manager.settings
-    if settings.observability_enable_metrics:
-        manager.on_close.append(serve_metrics(manager.metrics, settings.observability_metrics_port))
-    if settings.observability_enable_health:
-        manager.on_close.append(serve_health(manager.health_check, settings.observability_health_port))
+    settings, failed = manager.settings, []
+    metrics, health = settings.observability_metrics_port, settings.observability_health_port
+    ports: tuple[tuple[bool, Callable[[], Callable[[], None]]], ...] = (
+        (settings.observability_enable_metrics, lambda: serve_metrics(manager.metrics, metrics)),
+        (settings.observability_enable_health, lambda: serve_health(manager.health_check, health)),
+    )
+    for enabled, serve in ports:
+        try:
+            if enabled:
+                manager.on_close.append(serve())
+        except ConfigError as error:
+            failed.append(error.message)
+    if failed:
+        raise ConfigError("; ".join(failed))

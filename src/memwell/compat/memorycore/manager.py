@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import builtins
+import itertools
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
+from memwell.compat.memorycore.changes import Change, keep_version, may_pass, works
 from memwell.compat.memorycore.core.embedding import EmbeddingService
 from memwell.compat.memorycore.core.memory import Memory, MemoryMetadata, MemoryRelationship
-from memwell.compat.memorycore.core.storage import SearchResult, StorageBackend
+from memwell.compat.memorycore.core.storage import SearchResult, StorageBackend, check_page
 from memwell.compat.memorycore.errors import (
     InvalidMemoryError,
     InvalidQueryError,
-    MemoryCoreError,
+    StorageConflictError,
     StorageConnectionError,
     StorageNotFoundError,
 )
@@ -34,6 +37,8 @@ from memwell.resilience.retry import Retry
 __all__ = ["MemoryManager"]
 
 T = TypeVar("T")
+_CHANGES: Final = 5
+"""Attempts at a change by id while others change the same memory."""
 
 
 class MemoryManager:
@@ -62,7 +67,7 @@ class MemoryManager:
             initial_delay=self.settings.retry_initial_delay,
             max_delay=self.settings.retry_max_delay,
             exponential_base=self.settings.retry_exponential_base,
-            should_retry=_may_pass,
+            should_retry=may_pass,
         )
 
     async def initialize(self) -> None:
@@ -113,31 +118,33 @@ class MemoryManager:
         """Change a memory's content or metadata, or store a whole `memory` that was changed. The text before is kept
         as a version.
 
-        Raises `StorageNotFoundError` if the tenant has no such memory.
+        Raises `StorageNotFoundError` if the tenant has no such memory, and `StorageConflictError` if `memory` was
+        changed by another since it was got. A change by id is made to what is stored, whoever changed that before.
         """
-        wanted = memory.id if memory is not None else memory_id
-        if wanted is None:
-            raise InvalidMemoryError("update needs memory_id= or memory=")
-        if memory is None and content is None and metadata is None:
-            raise InvalidMemoryError(
-                "update needs content=, metadata= or memory=: there is nothing to change"
-            )
+        change = Change(memory_id, content, metadata, memory)
         tenant = tenant_id or (memory.tenant_id if memory else self.settings.tenant_id)
         with self.metrics.operation("update", tenant):
-            stored = await self._stored(lambda: self.storage.get(wanted, tenant))
-            if stored is None:
-                raise StorageNotFoundError(f"there is no memory {wanted!r}", details={"memory_id": wanted})
-            previous, changed = stored.version, memory or stored
-            if not self.storage.embeds and self.settings.enable_versioning:
-                _keep_version(changed, stored)
-            changed.content = changed.content if content is None else content
-            changed.metadata = metadata or changed.metadata
-            changed.__post_init__()
-            self._check_size(changed.content)
-            await self._embed(changed)
-            saved = self._known(await self._stored(lambda: self.storage.save(changed)))
+            for attempt in itertools.count(1):
+                try:
+                    saved, previous = await self._changed(change, tenant)
+                    break
+                except StorageConflictError:
+                    if memory is not None or attempt == _CHANGES:
+                        raise
             await self._publish(MemoryUpdatedEvent(memory=saved, previous_version=previous, tenant_id=tenant))
             return saved
+
+    async def _changed(self, change: Change, tenant: str) -> tuple[Memory, int]:
+        """The memory as it is stored after a change, and the version before."""
+        stored = await self._stored(lambda: self.storage.get(change.id, tenant))
+        if stored is None or stored.is_expired():
+            raise StorageNotFoundError(f"there is no memory {change.id!r}", details={"memory_id": change.id})
+        changed = change.made_to(stored)
+        self._check_size(changed.content)
+        if not self.storage.embeds and self.settings.enable_versioning:
+            keep_version(changed, stored)
+        await self._embed(changed)
+        return self._known(await self._stored(lambda: self.storage.save(changed))), stored.version
 
     async def delete(self, memory_id: str, tenant_id: str | None = None) -> bool:
         """Delete a memory; whether the tenant had one with this id."""
@@ -164,8 +171,7 @@ class MemoryManager:
         with self.metrics.operation("search", tenant):
             if not isinstance(query, str) or not query.strip():
                 raise InvalidQueryError("a query is a text that is not empty")
-            if limit < 1:
-                raise InvalidQueryError(f"limit is 1 or more, not {limit!r}")
+            check_page(limit)
             service = self.embedding
             if service is None and not self.storage.embeds:
                 raise InvalidQueryError("this storage searches by vectors: give the manager embedding=")
@@ -188,8 +194,9 @@ class MemoryManager:
         """A tenant's memories, the newest first."""
         tenant = tenant_id or self.settings.tenant_id
         with self.metrics.operation("list", tenant):
+            check_page(limit, offset)
             found = await self._stored(lambda: self.storage.list(tenant, limit, offset, filters))
-            return [self._known(memory) for memory in found]
+            return [self._known(memory) for memory in found if not memory.is_expired()]
 
     async def count(self, tenant_id: str | None = None) -> int:
         """How many memories a tenant has."""
@@ -212,8 +219,8 @@ class MemoryManager:
 
     async def health_check(self) -> dict[str, Any]:
         """`status` (healthy, degraded, unhealthy), `components` and `timestamp`."""
-        storage = await _works(self.storage.health_check)
-        embedding = await _works(self.embedding.health_check) if self.embedding else True
+        storage = await works(self.storage.health_check)
+        embedding = await works(self.embedding.health_check) if self.embedding else True
         status = "unhealthy" if not storage else "healthy" if embedding else "degraded"
         word = {True: "healthy", False: "unhealthy"}
         return {
@@ -254,7 +261,7 @@ class MemoryManager:
                     await self.storage.relate(memory, link)
                 else:
                     await self.storage.save(memory)
-            except StorageConnectionError:
+            except (StorageConnectionError, asyncio.CancelledError):
                 self._unstored.insert(0, (memory, link))
                 raise
 
@@ -282,32 +289,9 @@ class MemoryManager:
         await self.event_bus.publish(event)
 
     def _check_size(self, content: str) -> None:
-        size = len(content.encode())
+        size = len(content.encode(errors="surrogatepass"))  # what is no text is refused where it is stored
         if size > self.settings.max_memory_size:
             raise InvalidMemoryError(
                 f"content has {size} bytes; MAX_MEMORY_SIZE is {self.settings.max_memory_size}",
                 details={"bytes": size},
             )
-
-
-def _keep_version(changed: Memory, stored: Memory) -> None:
-    """Keep the stored text among the versions of a memory whose storage keeps none itself."""
-    new, changed.content = changed.content, stored.content
-    changed.versions, changed.version = list(stored.versions), stored.version
-    changed.create_version(["content", "metadata"])
-    changed.content = new
-
-
-def _may_pass(error: Exception) -> bool:
-    """Whether trying again may help: not for what the caller or the storage refuses."""
-    if isinstance(error, StorageConnectionError):
-        return True
-    return not isinstance(error, MemoryCoreError | ValueError | TypeError)
-
-
-async def _works(check: Callable[[], Awaitable[bool]]) -> bool:
-    try:
-        return await check()
-    except Exception as error:  # noqa: BLE001  # whatever fails, it is not healthy
-        log.warning("a health check failed: %s", error)
-        return False

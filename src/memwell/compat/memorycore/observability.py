@@ -151,7 +151,11 @@ def serve_health(check: Callable[[], Coroutine[Any, Any, dict[str, Any]]], port:
             if self.path != "/health":
                 self.send_error(404)
                 return
-            found = asyncio.run_coroutine_threadsafe(check(), loop).result(_PATIENCE)
+            try:
+                found = asyncio.run_coroutine_threadsafe(check(), loop).result(_PATIENCE)
+            except Exception as error:  # noqa: BLE001  # no answer in time, or the loop has ended
+                log.warning("the health check gave no answer: %r", error)
+                found = {"status": "unhealthy"}
             body = json.dumps(found).encode()
             self.send_response(503 if found["status"] == "unhealthy" else 200)
             self.send_header("Content-Type", "application/json")

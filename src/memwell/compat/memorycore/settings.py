@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import io
+import math
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +22,10 @@ _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "observability_log_format": ("json", "text"),
 }
 _BACKENDS: Final = ("chromadb", "faiss", "memory")
+_WORDS: Final = {
+    **dict.fromkeys(("true", "1", "yes", "on", "t", "y"), True),
+    **dict.fromkeys(("false", "0", "no", "off", "f", "n"), False),
+}
 _GROUPS: Final = ("STORAGE_", "EMBEDDING_", "OBSERVABILITY_", "RETRY_")
 
 
@@ -39,7 +46,7 @@ class Settings:
     embedding_model_name: str = "all-MiniLM-L6-v2"
     embedding_dimension: int | None = None
     """If given, a model with vectors of another length is refused."""
-    embedding_api_key: str | None = None
+    embedding_api_key: str | None = field(default=None, repr=False)
     observability_log_level: str = "INFO"
     observability_log_format: str = "json"
     observability_enable_metrics: bool = True
@@ -72,8 +79,22 @@ class Settings:
                 raise ConfigError(f"{name.upper()} is a port, 0 to 65535, not {getattr(self, name)}")
         for name in ("retry_max_attempts", "max_memory_size", "embedding_dimension", "default_ttl_days"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ConfigError(f"{name.upper()} is more than 0, not {value}")
+            if value is not None and not 0 < value < math.inf:
+                raise ConfigError(f"{name.upper()} is a number of more than 0, not {value}")
+        for name, least in (
+            ("retry_initial_delay", 0),
+            ("retry_max_delay", 0),
+            ("retry_exponential_base", 1),
+        ):
+            if not least <= getattr(self, name) < math.inf:
+                raise ConfigError(f"{name.upper()} is a number of {least} or more, not {getattr(self, name)}")
+        if not re.fullmatch(r"\w[\w.-]{0,99}", self.storage_collection_name):
+            raise ConfigError(
+                "STORAGE_COLLECTION_NAME is of letters, digits, and _ - . after the first, not "
+                f"{self.storage_collection_name!r}"
+            )
+        if not self.tenant_id:
+            raise ConfigError("TENANT_ID is a text that is not empty")
 
     @classmethod
     def load(cls, env_file: str | Path = ".env") -> Settings:
@@ -82,7 +103,7 @@ class Settings:
         An unknown variable beside the known ones (`STORAGE_BAKEND`) is an error in the file; in the environment, where
         other programs have theirs, it is none.
         """
-        names = {field.name.upper(): field for field in fields(cls)}
+        names = {one.name.upper(): one for one in fields(cls)}
         found = _read(Path(env_file))
         for name in found:
             if name not in names and name.startswith(_GROUPS):
@@ -101,22 +122,28 @@ class Settings:
 
 
 def _read(path: Path) -> dict[str, str]:
-    """The variables of a `.env` file."""
+    """The variables of a `.env` file, in capitals. Raises `ConfigError` for a line that says no value."""
     if not path.is_file():
         return {}
     try:
-        from dotenv import dotenv_values
+        from dotenv.parser import parse_stream
     except ImportError as error:
         raise ConfigError(f"to read {path} pip install 'memwell[memorycore]'") from error
-    return {name: value for name, value in dotenv_values(path, interpolate=False).items() if value}
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read as UTF-8: {error}") from error
+    lines = list(parse_stream(io.StringIO(text)))
+    for line in lines:
+        if line.error or (line.key and not re.fullmatch(r"[\w.-]+", line.key)):
+            raise ConfigError(f"line {line.original.line} of {path} is not of the form NAME=value")
+    return {line.key.upper(): line.value for line in lines if line.key and line.value}
 
 
 def _value(name: str, kind: str, text: str) -> Any:
     try:
         if kind.startswith("bool"):
-            return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[
-                text.lower()
-            ]
+            return _WORDS[text.lower()]
         if kind.startswith("int"):
             return int(text)
         if kind.startswith("float"):

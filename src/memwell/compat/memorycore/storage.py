@@ -20,7 +20,7 @@ from memwell.compat.memorycore.core.memory import (
     MemoryRelationship,
     MemoryVersion,
 )
-from memwell.compat.memorycore.core.storage import SearchResult, StorageBackend
+from memwell.compat.memorycore.core.storage import SearchResult, StorageBackend, check_page
 from memwell.compat.memorycore.errors import InvalidQueryError, StorageOperationError, translated
 from memwell.errors import NotFound
 from memwell.fields import NARROWING
@@ -42,7 +42,9 @@ class MemwellStorage(StorageBackend):
         self._versioning = versioning
 
     async def save(self, memory: Memory) -> Memory:
-        """Store a memory, or update the one with its id, and its links. Raises `StorageError`."""
+        """Store a memory, or update the one with its id, and its links. Raises `StorageError`; `StorageConflictError`
+        if the one that is stored has another version.
+        """
         async with translated("save"):
             found = await self._find(memory.id, memory.tenant_id)
             if found is None:
@@ -93,7 +95,7 @@ class MemwellStorage(StorageBackend):
         filters: Mapping[str, Any] | None = None,
     ) -> builtins.list[SearchResult]:
         """The memories that answer a question best, as memwell recalls them."""
-        async with translated("search"):
+        async with translated("search", InvalidQueryError):
             hits = await self.memory.recall(query, limit=limit, where=_where(filters), tenant_id=tenant_id)
         return [SearchResult(_of(hit.record), hit.score, {"terms": list(hit.why.terms)}) for hit in hits]
 
@@ -102,9 +104,8 @@ class MemwellStorage(StorageBackend):
     ) -> builtins.list[Memory]:
         """Memories, the newest first."""
         found: list[Memory] = []
-        if limit < 1 or offset < 0:
-            raise InvalidQueryError(f"limit is 1 or more and offset 0 or more, not {limit!r} and {offset!r}")
-        async with translated("list"):
+        check_page(limit, offset)
+        async with translated("list", InvalidQueryError):
             found = [_of(record) async for record in self._walk(tenant_id, filters, offset + limit)]
         return found[offset:]
 
@@ -170,7 +171,9 @@ class MemwellStorage(StorageBackend):
             changed = {**changed, "clear": ["expires_at"]}
             del changed["expires_at"]
         if changed:
-            await self.memory.update(memory.id, tenant_id=memory.tenant_id, **changed)
+            await self.memory.update(
+                memory.id, tenant_id=memory.tenant_id, expected_version=memory.version, **changed
+            )
 
     async def _link(self, memory: Memory, found: Record | None) -> None:
         stored = () if found is None else tuple((link.target, link.kind) for link in found.links)
@@ -224,12 +227,16 @@ def _of(record: Record) -> Memory:
 
 def _where(filters: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """memwell's filter: equal category and importance, all of the tags, equal custom fields."""
+    if not isinstance(filters, Mapping | None):
+        raise InvalidQueryError(f"filters is a dict, not {filters!r:.60}")
     conditions: list[dict[str, Any]] = []
     for name, value in (filters or {}).items():
         if value is None:
             continue
         if name == "tags":
             tags = [value] if isinstance(value, str) else value
+            if not isinstance(tags, list | tuple) or not all(isinstance(tag, str) for tag in tags):
+                raise InvalidQueryError(f"the filter tags is a list of texts, not {value!r:.60}")
             conditions += [{"tags": {"$contains": tag.strip().lower()}} for tag in tags]
         elif name == "importance":
             conditions.append({"importance": between(value, IMPORTANCE)})

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from memwell.compat.labels import LEVELS
 from memwell.compat.memorycore.errors import InvalidMemoryError
 
 __all__ = ["RELATIONSHIPS", "Memory", "MemoryMetadata", "MemoryRelationship", "MemoryVersion"]
 
 IMPORTANCE: Final = ("low", "medium", "high")
+_LONGEST: Final = 1_000_000
+"""Days; later times are beyond the calendar."""
 RELATIONSHIPS: Final = ("related", "supersedes", "contradicts", "extends")
 
 
@@ -32,10 +33,14 @@ class MemoryMetadata:
     def __post_init__(self) -> None:
         if not isinstance(self.category, str) or not self.category.strip():
             raise InvalidMemoryError(f"category is a text, not {self.category!r}")
-        if isinstance(self.tags, str) or not all(isinstance(tag, str) for tag in self.tags):
+        if not isinstance(self.tags, Collection) or isinstance(self.tags, str | bytes | Mapping):
             raise InvalidMemoryError(f"tags is a list of texts, not {self.tags!r}")
-        if self.importance not in LEVELS:
+        if not all(isinstance(tag, str) for tag in self.tags):
+            raise InvalidMemoryError(f"tags is a list of texts, not {self.tags!r}")
+        if self.importance not in list(IMPORTANCE):
             raise InvalidMemoryError(f"importance is low, medium or high, not {self.importance!r}")
+        if not isinstance(self.custom_fields, Mapping):
+            raise InvalidMemoryError(f"custom_fields is a dict, not {self.custom_fields!r}")
         self.tags = list(dict.fromkeys(tag.strip().lower() for tag in self.tags if tag.strip()))
 
 
@@ -85,6 +90,8 @@ class Memory:
     def __post_init__(self) -> None:
         if not isinstance(self.content, str) or not self.content.strip():
             raise InvalidMemoryError("content is a text that is not empty")
+        if not isinstance(self.metadata, MemoryMetadata):
+            raise InvalidMemoryError(f"metadata is a MemoryMetadata, not {type(self.metadata).__name__}")
         self.content = self.content.strip()
 
     def is_expired(self) -> bool:
@@ -93,8 +100,10 @@ class Memory:
 
     def set_ttl(self, days: float) -> None:
         """Let it expire in this number of days. `MemoryManager.update(memory=…)` stores that."""
-        if not days > 0:
-            raise InvalidMemoryError(f"a time to live is more than 0 days, not {days!r}")
+        if not isinstance(days, int | float) or not 0 < days <= _LONGEST:
+            raise InvalidMemoryError(
+                f"a time to live is more than 0 and at most {_LONGEST} days, not {days!r}"
+            )
         self.expires_at = datetime.now(UTC) + timedelta(days=days)
 
     def add_relationship(

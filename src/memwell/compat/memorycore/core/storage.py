@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 
 from memwell.compat.memorycore.core.embedding import EmbeddingService
 from memwell.compat.memorycore.core.memory import Memory
+from memwell.compat.memorycore.errors import InvalidQueryError
 
-__all__ = ["SearchResult", "StorageBackend"]
+__all__ = ["SearchResult", "StorageBackend", "check_page"]
 
 
 @dataclass
@@ -21,6 +22,13 @@ class SearchResult:
     memory: Memory
     score: float
     metadata: dict[str, Any] = field(default_factory=dict)
+
+
+def check_page(limit: object, offset: object = 0) -> None:
+    """Raise `InvalidQueryError` unless these are whole numbers, of 1 or more and of 0 or more."""
+    for name, number, least in (("limit", limit, 1), ("offset", offset, 0)):
+        if isinstance(number, bool) or not isinstance(number, int) or number < least:
+            raise InvalidQueryError(f"{name} is a whole number of {least} or more, not {number!r:.60}")
 
 
 class StorageBackend(ABC):
