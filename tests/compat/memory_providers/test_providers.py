@@ -268,6 +268,8 @@ def test_a_provider_that_hangs_is_left_after_the_time_of_the_rule() -> None:
         with pytest.raises(TimedOut):
             await chain.remember("a", "x")
         assert (hanging.asked, other.asked) == (3, 1)
+        counted = chain.statistics()
+        assert [(one["calls"], one["failures"]) for one in counted.values()] == [(3, 3), (1, 0)]
         await VersionedProvider(CachedProvider(chain), []).close()
         assert hanging.closed
         with pytest.raises(ConfigError, match="there is no operation forget"):

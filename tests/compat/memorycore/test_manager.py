@@ -37,7 +37,7 @@ from memwell.compat.memorycore.errors import (
     StorageNotFoundError,
     ValidationError,
 )
-from memwell.compat.memorycore.factory import serve_ports
+from memwell.compat.memorycore.factory import create_embedding_service, serve_ports
 from memwell.compat.memorycore.observability import configure_logging
 from memwell.compat.memorycore.storage import MemwellStorage
 from memwell.errors import ConfigError
@@ -259,16 +259,16 @@ def test_what_others_changed_meanwhile_is_not_overwritten() -> None:
     async def cancel(manager: MemoryManager) -> None:
         first, second = [await manager.save(text) for text in ("one", "two")]
         second.add_relationship(first.id)
-        assert isinstance(storage := manager.storage, MemwellStorage)
+        storage: Any = manager.storage
         relate = storage.relate
 
         async def cancelled(*_: Any) -> None:
             raise asyncio.CancelledError
 
-        storage.relate = cancelled  # type: ignore[method-assign]
+        storage.relate = cancelled
         with pytest.raises(asyncio.CancelledError):
             await manager.count()
-        storage.relate = relate  # type: ignore[method-assign]
+        storage.relate = relate
         assert [one.id for one in await manager.get_related(second.id)] == [first.id]
 
 
@@ -451,8 +451,10 @@ def test_backends_keep_their_memories_apart_by_name_and_over_restarts(tmp_path: 
     assert sorted(each.name for each in tmp_path.iterdir()) == [
         f"{backend} in a folder? #1 100%25" for backend in ("chromadb", "faiss")
     ]
-    openai = replace(one, embedding_provider="openai", embedding_api_key="sk-1", storage_backend="memory")
-    manage(openai)(lambda manager: manager.count())
+    openai = replace(one, embedding_provider="openai", embedding_api_key="sk-1")
+    for model, dimension in (("all-MiniLM-L6-v2", 1536), ("text-embedding-3-large", 3072)):
+        service = asyncio.run(create_embedding_service(replace(openai, embedding_model_name=model)))
+        assert service.get_dimension() == dimension
     with pytest.raises(EmbeddingDimensionError, match="384 numbers; EMBEDDING_DIMENSION is 12"):
         manage(replace(one, embedding_dimension=12))(None)
 
