@@ -53,6 +53,9 @@ def test_its_tools_save_find_change_and_delete_over_restarts(tmp_path: Path) -> 
             assert not (await call(session, "get_memory", memory_id=gone["memory_id"]))["success"]
             for wrong in ({"query": ""}, {"query": "x", "limit": 0}, {}):
                 assert (await session.call_tool("recall_memory", wrong)).is_error
+            refused = await session.call_tool("save_memory", {"content": "x", "ttl_days": 1e12})
+            assert refused.is_error
+            assert "a time to live is more than 0" in str(refused.content)
             return str(saved["memory_id"])
 
     async def second(id: str) -> None:

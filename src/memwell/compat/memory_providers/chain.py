@@ -152,7 +152,7 @@ class ProviderChain:
                 continue
             except InvalidInput:
                 raise
-            except Exception as error:  # noqa: BLE001  # a provider of one's own may raise anything
+            except Exception as error:  # noqa: BLE001  # a custom provider may raise anything
                 failed = error
         if failed is not None:
             raise failed
@@ -224,7 +224,7 @@ class ProviderChain:
                 return await self._call(name, operation, *arguments)
             except (InvalidInput, NotFound):
                 raise
-            except Exception as error:  # a provider of one's own may raise anything
+            except Exception as error:  # a custom provider may raise anything
                 if isinstance(error, TimeoutError) and operation == "remember":
                     raise
                 log.warning("%s of the provider %s failed: %r", operation, name, error)

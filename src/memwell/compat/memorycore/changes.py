@@ -72,6 +72,7 @@ def may_pass(error: Exception) -> bool:
 
 
 async def works(check: Callable[[], Awaitable[bool]]) -> bool:
+    """What a health check says; one that fails says no, and the log why."""
     try:
         return await check()
     except Exception as error:  # noqa: BLE001  # whatever fails, it is not healthy

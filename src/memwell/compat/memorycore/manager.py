@@ -119,7 +119,7 @@ class MemoryManager:
         as a version.
 
         Raises `StorageNotFoundError` if the tenant has no such memory, and `StorageConflictError` if `memory` was
-        changed by another since it was got. A change by id is made to what is stored, whoever changed that before.
+        changed by another since it was got. A change by id is made to what is stored.
         """
         change = Change(memory_id, content, metadata, memory)
         tenant = tenant_id or (memory.tenant_id if memory else self.settings.tenant_id)

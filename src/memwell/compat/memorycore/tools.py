@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, Final, Literal
 
 from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 from pydantic import Field
 
 from memwell.compat.memorycore.core.memory import Memory, MemoryMetadata
+from memwell.compat.memorycore.errors import MemoryCoreError
 from memwell.compat.memorycore.factory import create_memory_manager, serve_ports
 from memwell.compat.memorycore.manager import MemoryManager
 from memwell.compat.memorycore.observability import log
@@ -123,8 +126,21 @@ def create_server(settings: Settings) -> MCPServer[Any]:
         (tools.delete_memory, _DELETES),
         (tools.list_memories, _READS),
     ):
-        server.add_tool(tool, annotations=hints)
+        server.add_tool(_reporting(tool), annotations=hints)
     return server
+
+
+def _reporting(tool: Callable[..., Awaitable[dict[str, Any]]]) -> Callable[..., Awaitable[dict[str, Any]]]:
+    """A tool whose errors reach the model in their own words, which say what to do."""
+
+    @functools.wraps(tool)
+    async def reporting(*given: Any, **named: Any) -> dict[str, Any]:
+        try:
+            return await tool(*given, **named)
+        except (MemoryCoreError, ConfigError) as error:
+            raise ToolError(error.message) from error
+
+    return reporting
 
 
 def _shown(memory: Memory) -> dict[str, Any]:
