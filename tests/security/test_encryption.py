@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -26,7 +27,7 @@ from memwell import (
     NotSupported,
     Unavailable,
 )
-from memwell.security import sealing
+from memwell.security import sealing, tenant_keys
 from memwell.security.cipher import TenantCipher
 from memwell.security.receipts import verify
 from memwell.testing.samples import START, drafts
@@ -356,3 +357,24 @@ def test_a_rotation_that_is_killed_is_finished_by_the_next(tmp_path: Path) -> No
         assert memory.key_status().rotated
     with Memory(path, embedder=None, encryption=Keyring(keys[0])) as memory:
         assert memory.doctor().ok
+
+
+def test_keys_that_another_process_makes_first_are_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between looking for the keys of a tenant and looking for memories without keys."""
+    path, looked = tmp_path / "a.db", tenant_keys.find
+    waiting = ["the other's"]
+
+    async def find(store: Any, tenant: str) -> Any:
+        found = await looked(store, tenant)
+        if waiting:
+            text = waiting.pop()
+            with Memory(path, embedder=None, encryption=Keyring(NEW)) as other:
+                other.remember(text)
+        return found
+
+    monkeypatch.setattr(tenant_keys, "find", find)
+    with Memory(path, embedder=None, encryption=Keyring(NEW)) as memory:
+        memory.remember("mine")
+        assert {record.content for record in memory.list().records} == {"the other's", "mine"}

@@ -54,17 +54,24 @@ class Ciphers:
         tenant_keys.check_tenant(tenant)
         stored = await tenant_keys.find(self._store, tenant)
         if stored is None:
-            await self._check_new(tenant)
+            stored = await self._found_late(tenant)
         return None if stored is None or stored.destroyed_at else self._trust(stored)
 
-    async def _check_new(self, tenant: str) -> None:
-        """Raise `ConfigError` for a tenant without keys that has memories: they are plain."""
-        if await self._store.scan(Scope(tenant_id=tenant), now=EVER, limit=1):
+    async def _found_late(self, tenant: str) -> tenant_keys.TenantKeys | None:
+        """The keys that another process made meanwhile, if the tenant has memories by now; keys come before them.
+
+        Raises `ConfigError` for a tenant that has memories and no keys: they are plain.
+        """
+        if not await self._store.scan(Scope(tenant_id=tenant), now=EVER, limit=1):
+            return None
+        stored = await tenant_keys.find(self._store, tenant)
+        if stored is None:
             raise ConfigError(
                 f"tenant {tenant!r} has memories that were stored without encryption=; encrypt them by"
                 " `memwell keys encrypt` or memory.encrypt(), or open the memory without a keyring",
                 part="encrypted",
             )
+        return stored
 
     def distrust(self, tenant: str) -> None:
         """Read the keys of a tenant again when they are needed next."""
