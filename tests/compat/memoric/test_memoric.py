@@ -21,6 +21,8 @@ from memwell.compat.memoric import (
     TextTrimmer,
     TierConfig,
 )
+from memwell.compat.memoric import Memory as OneUser
+from memwell.compat.memoric.providers.embeddings import MemwellEmbedding
 from memwell.compat.memoric.scoring import (
     create_entity_match_rule,
     create_stale_penalty_rule,
@@ -351,3 +353,68 @@ def test_texts_are_cut_and_summarised_within_their_length(caplog: pytest.LogCapt
     assert summary.summarize("First one. Second one.", 15) == "First one."
     assert summary.summarize("a" * 30 + ". b", 10) == "a" * 9 + "…"
     assert len(summary(["One sentence. More."] * 40, 100)) <= 100
+
+
+def test_a_language_model_summarises_if_it_is_chosen(caplog: pytest.LogCaptureFixture) -> None:
+    with serving(openai_chat) as service:
+        metadata = {"base_url": f"{service.url}/v1", "api_key": KEY}
+        chosen = {**PLAIN, "metadata": metadata, "text_processing": {"summarizer": "llm"}}
+        with Memoric(overrides=chosen) as memoric:
+            memoric.save(user_id="a", content="Ana keeps bees. " * 50)
+            assert memoric.run_policies()["summarized"] == 1
+            assert contents(memoric, user_id="a") == ["1 notes, in short."]
+            memoric.save(user_id="a", content="Bo keeps dogs. " * 50)
+            service.plan.extend(["401"])
+            assert memoric.run_policies()["summarized"] == 1
+            assert contents(memoric, user_id="a") == ["1 notes, in short.", "Bo keeps dogs."]
+    assert "a summary is made by rules" in caplog.text
+
+
+@pytest.mark.parametrize("store", [None, "qdrant"])
+def test_the_newer_class_has_the_memories_of_one_user(
+    store: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = None if store is None else {"collection_name": "v", "url": ":memory:", "dimension": 256}
+    embedding = MemwellEmbedding("hashing:?dimension=256") if store else None
+    with OneUser(
+        user_id="ana", vector_store=store, vector_store_config=config, embedding=embedding
+    ) as memory:
+        first = memory.add("Ana lives in Porto", thread_id="t", metadata={"topic": "home"}, importance="high")
+        memory.add("Ana has a dog called Biscuit", thread_id="t", importance=0.35)
+        memory.add("It rains in London")
+        found = memory.search("where does Ana live?", limit=2)
+        assert (found[0]["id"], found[0]["thread_id"], found[0]["metadata"]["topic"]) == (first, "t", "home")
+        assert 0 < found[0]["relevance"] <= 1
+        assert [row["content"] for row in memory.get_thread("t")] == [
+            "Ana lives in Porto",
+            "Ana has a dog called Biscuit",
+        ]
+        assert (
+            memory.get_context("dog Biscuit", thread_id="t", max_memories=1)
+            == "- Ana has a dog called Biscuit"
+        )
+        assert memory.get_context("dog", format="json")[0]["metadata"]["importance"] == "low"
+        assert memory.search("Porto", min_relevance=1.0) == []
+        with OneUser(user_id="bo") as other:
+            assert other.search("Porto") == []
+            assert [other.delete(first), other.clear()] == [False, 0]
+        stats = memory.stats()
+        assert (stats["user_id"], stats["total_memories"], stats["threads"]) == ("ana", 3, 1)
+        assert [memory.delete(first), memory.delete(first), memory.clear("t"), memory.clear()] == [
+            True,
+            False,
+            1,
+            1,
+        ]
+    with pytest.raises(ConfigError, match="vector_store is pinecone, qdrant"):
+        OneUser(vector_store="magic")
+    with pytest.raises(ConfigError, match="vector_store_config of qdrant"):
+        OneUser(vector_store="qdrant", vector_store_config={"colection": "v"})
+    with OneUser(
+        vector_store="qdrant",
+        vector_store_config={"collection_name": "v", "url": "http://127.0.0.1:1"},
+        embedding=MemwellEmbedding("hashing:?dimension=1536"),
+    ) as lame:
+        id = lame.add("Porto is lovely")
+        assert [row["id"] for row in lame.search("Porto")] == [id]
+    assert caplog.text.count("found by words alone") == 2

@@ -178,6 +178,15 @@ class ScalesTheQuestion(Exact):
         return found
 
 
+@breaks("test_fields_come_back")
+class KeepsOnlyMetadata(Exact):
+    """Of the fields, only the metadata come back."""
+
+    async def _fields(self, ids: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        found = await super()._fields(ids)
+        return {id: {"metadata": fields["metadata"]} for id, fields in found.items()}
+
+
 @breaks("test_arguments_are_not_modified")
 class EmptiesTheFilter(Exact):
     """The filter handed in is emptied."""
