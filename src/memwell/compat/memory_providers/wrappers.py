@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import Any
@@ -25,7 +24,7 @@ class CachedProvider:
             raise ConfigError("ttl is more than 0 and capacity 1 or more")
         self.provider, self._ttl, self._capacity = provider, ttl, capacity
         self._answers: dict[tuple[str, str, int], tuple[float, list[dict[str, Any]]]] = {}
-        self._writes: defaultdict[str, int] = defaultdict(int)
+        self._writes = 0
 
     async def remember(self, user_id: str, content: str, metadata: dict[str, Any] | None = None) -> str:
         """Store a memory, and forget the user's answers."""
@@ -39,9 +38,9 @@ class CachedProvider:
         key = (str(user_id), query, limit)
         until, kept = self._answers.get(key, (0.0, []))
         if until <= time.monotonic():
-            writes = self._writes[key[0]]
+            writes = self._writes
             kept = await self.provider.recall(user_id, query, limit)
-            if writes == self._writes[key[0]]:  # else it may be of before the write
+            if writes == self._writes:  # else it may be of before the write
                 self._keep(key, kept)
         return deepcopy(kept)
 
@@ -71,7 +70,7 @@ class CachedProvider:
         self._answers[key] = (time.monotonic() + self._ttl, answer)
 
     def _drop(self, user_id: str) -> None:
-        self._writes[str(user_id)] += 1
+        self._writes += 1
         for key in [key for key in self._answers if key[0] == str(user_id)]:
             del self._answers[key]
 
