@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from memwell.errors import InvalidInput, Unavailable
+from memwell.errors import Unavailable
 from memwell.ports import Entry, KeyValue, Log
 from memwell.ports.keyvalue import check_ttl
-from memwell.runs.values import Context, ContextEvent, checked_id, decoded, document, encoded
+from memwell.runs.values import Context, ContextEvent, checked_id, checked_limit, decoded, document, encoded
 
 __all__ = ["Contexts", "pages"]
 
@@ -80,8 +80,8 @@ class Contexts:
 
     async def events(self, context_id: str, after: str | None, limit: int | None) -> list[ContextEvent]:
         """See `AsyncRuns.get_events`."""
-        if limit is not None and limit < 1:
-            raise InvalidInput("limit must be at least 1, or None for all events")
+        if limit is not None:
+            checked_limit(limit)
         value = await self._value(context_id)
         if value is None:
             return []

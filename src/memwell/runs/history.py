@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from memwell.errors import InvalidInput
 from memwell.ports import KeyValue, Log
 from memwell.runs.contexts import pages
-from memwell.runs.values import FlowRun, TaskOutput, checked_id, decoded, document, encoded
+from memwell.runs.values import FlowRun, TaskOutput, checked_id, checked_limit, decoded, document, encoded
 
 __all__ = ["History"]
 
@@ -30,8 +29,7 @@ class History:
 
     async def runs(self, flow_id: str, run_id: str | None, limit: int) -> list[FlowRun]:
         """See `AsyncRuns.list_runs`."""
-        if limit < 1:
-            raise InvalidInput("limit must be at least 1")
+        checked_limit(limit)
         if run_id is not None:
             checked_id("run_id", run_id)
         newest: deque[dict[str, Any]] = deque(maxlen=limit)

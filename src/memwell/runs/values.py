@@ -11,7 +11,17 @@ from memwell.errors import InvalidInput, shown
 from memwell.records.codec import dumps, loads
 from memwell.values import Short, Value, shortened
 
-__all__ = ["Context", "ContextEvent", "FlowRun", "TaskOutput", "checked_id", "decoded", "document", "encoded"]
+__all__ = [
+    "Context",
+    "ContextEvent",
+    "FlowRun",
+    "TaskOutput",
+    "checked_id",
+    "checked_limit",
+    "decoded",
+    "document",
+    "encoded",
+]
 
 LONGEST_ID = 900
 """Bytes of an id in UTF-8: a key has at most 1,024, with its prefixes."""
@@ -87,6 +97,13 @@ def checked_id(name: str, value: str) -> str:
     if not 0 < size <= LONGEST_ID or "\0" in value:
         raise InvalidInput(f"{name} is a text of 1 to {LONGEST_ID} bytes without NUL, not {shown(value)}")
     return value
+
+
+def checked_limit(limit: object) -> int:
+    """The limit itself. Raises `InvalidInput` for anything but a whole number of at least 1."""
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+        raise InvalidInput(f"limit must be at least 1, and a whole number, not {shown(limit)}")
+    return limit
 
 
 def document(name: str, value: Mapping[str, Any]) -> dict[str, Any]:

@@ -368,6 +368,8 @@ WRONG: list[tuple[Callable[[MemoryAPI], Any], type[Exception], str]] = [
     (lambda api: api.set_context("c", {}, ttl=-1), InvalidInput, "ttl"),
     (lambda api: api.append_event("c", {"at": datetime.now(UTC)}), InvalidInput, "isoformat"),
     (lambda api: api.read_flow_run_history("f", limit=0), InvalidInput, "limit"),
+    (lambda api: api.read_flow_run_history("f", limit="5"), InvalidInput, "limit"),
+    (lambda api: api.read_audit_log(limit=None), InvalidInput, "limit"),
     (lambda api: api.write_audit_entry("", "1", "x"), InvalidInput, "entity_type"),
     (lambda api: api.index_embedding("a", [1, 0]), EmbeddingError, "dimension 3"),
     (lambda api: api.index_embedding("a", [1, 0, float("nan")]), EmbeddingError, "NaN"),

@@ -16,12 +16,11 @@ from memwell._forks import ForkSafeLock
 from memwell.compat.memory_adapters.base import ContextAdapter, HistoryAdapter, Json
 from memwell.compat.memory_adapters.shapes import context_shape, event_shape, output_shape, run_shape
 from memwell.coordination.locks import lock_sync
-from memwell.errors import InvalidInput
 from memwell.ports import KeyValue, Log
 from memwell.registry import open_keyvalue, open_log
 from memwell.runs import Runs
 from memwell.runs.contexts import pages
-from memwell.runs.values import checked_id, decoded, document, encoded
+from memwell.runs.values import checked_id, checked_limit, decoded, document, encoded
 from memwell.urls import of_file
 
 __all__ = ["EmbeddedMemoryAdapter", "Opened", "RunsAdapter", "close"]
@@ -175,8 +174,7 @@ class EmbeddedMemoryAdapter(RunsAdapter, HistoryAdapter):
 
     def read_audit_log(self, entity_type: str | None, entity_id: str | None, limit: int) -> list[Json]:
         """See `HistoryAdapter.read_audit_log`."""
-        if limit < 1:
-            raise InvalidInput("limit must be at least 1")
+        checked_limit(limit)
         log = self.parts.log
 
         async def newest() -> list[Json]:

@@ -16,10 +16,10 @@ from memwell.compat.memory_adapters.base import ContextAdapter, HistoryAdapter, 
 from memwell.compat.memory_adapters.settings import POSTGRES, checked, postgres_url
 from memwell.compat.memory_adapters.tables import TABLES, Tables
 from memwell.coordination.locks import lock_sync
-from memwell.errors import ConfigError, InvalidInput
+from memwell.errors import ConfigError
 from memwell.ports.keyvalue import check_ttl
 from memwell.records.codec import loads
-from memwell.runs.values import checked_id, document, encoded
+from memwell.runs.values import checked_id, checked_limit, document, encoded
 
 __all__ = ["PostgresMemoryAdapter"]
 
@@ -198,6 +198,4 @@ def _json(name: str, value: Any) -> str:
 
 
 def _limit(limit: int) -> int:
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-        raise InvalidInput("limit must be a whole number of at least 1")
-    return min(limit, 2**62)
+    return min(checked_limit(limit), 2**62)
