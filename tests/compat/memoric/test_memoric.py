@@ -310,9 +310,13 @@ def test_a_configuration_is_merged_and_checked(
         ({"policies": {"write": [{"when": "score = 2", "to": ["short_term"]}]}}, "`when` is always"),
         ({"policies": {"write": [{"when": "always", "to": ["attic"]}]}}, "attic"),
         ({"text_processing": {"summarizer": "magic"}}, "text_processing.summarizer"),
+        ({"integrations": {"embedder": 5}}, "integrations.embedder is a name"),
     ):
         with pytest.raises(ConfigError, match=words):
             Memoric(overrides=wrong)
+    keys = {"privacy": {"encryption_key": "hunter2-hunter2"}, "metadata": {"api_key": "hunter2"}, **PLAIN}
+    with Memoric(overrides=keys) as keyed:
+        assert "hunter2" not in str(keyed.inspect())
     with pytest.raises(ConfigError, match="cannot read the configuration"):
         Memoric(config_path=tmp_path / "away.yaml")
     idle = {"storage": {"tiers": [{"name": "a", "backend": "memory"}]}, "recall": {"rerank": "none"}}

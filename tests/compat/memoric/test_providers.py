@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ from tests.indexes.wire.qdrant import QdrantWire
 from tests.indexes.wire.weaviate import KEY as WEAVIATE_KEY
 from tests.indexes.wire.weaviate import WeaviateWire, weaviate
 
+from memwell.compat.memoric import Memoric
 from memwell.compat.memoric.providers.cache import (
     InMemoryCacheProvider,
     MemcachedCacheProvider,
@@ -375,3 +377,22 @@ def test_sqs_delivers_again_what_was_not_completed(monkeypatch: pytest.MonkeyPat
         with pytest.raises(BackendError, match="NonExistentQueue"):
             SQSMessageQueueProvider(f"{url}x", region="eu-west-1").dequeue()
         queue.close()
+
+
+@pytest.mark.parametrize(
+    ("package", "make", "extra"),
+    [
+        ("opentelemetry", OpenTelemetryProvider, "opentelemetry"),
+        ("opentelemetry.sdk.trace", DatadogProvider, "datadog"),
+        ("sentry_sdk", lambda: SentryProvider("https://key@example.com/1"), "sentry"),
+        ("boto3", lambda: SQSMessageQueueProvider("https://sqs/1/q"), "sqs"),
+        ("pinecone", lambda: PineconeVectorStore("v", api_key="k").get("a"), "pinecone"),
+        ("yaml", lambda: Memoric(config_path="m.yaml"), "yaml"),
+    ],
+)
+def test_a_missing_package_is_named_with_the_command_that_installs_it(
+    package: str, make: Callable[[], Any], extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ConfigError, match=rf"pip install 'memwell\[{extra}\]'"):
+        make()

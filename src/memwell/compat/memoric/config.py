@@ -183,6 +183,9 @@ def _check_values(config: Config) -> None:
         raise ConfigError(
             f"recall.scope is one of {', '.join(SCOPES)}, not {shown(config['recall']['scope'])}"
         )
+    for name, value in config["integrations"].items():
+        if value is not None and not isinstance(value, str):
+            raise ConfigError(f"integrations.{name} is a name of memwell as a text, not {shown(value)}")
     weights = {name: config["scoring"][name] for name in DEFAULTS["scoring"]}
     for name, value in weights.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:

@@ -186,6 +186,8 @@ class Memoric:
         """The configuration without secrets, and how many memories each tier has."""
         config = configuration.merged(self.config, {})
         config["database"]["dsn"] = masked(configuration.url_of(self.config))
+        if config["integrations"]["vector_db"]:
+            config["integrations"]["vector_db"] = masked(config["integrations"]["vector_db"])
         for section, name in (("privacy", "encryption_key"), ("metadata", "api_key")):
             config[section][name] = "…" if config[section][name] else None
         executor = PolicyExecutor(self.memory, self.config)

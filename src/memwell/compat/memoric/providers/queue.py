@@ -153,8 +153,9 @@ class SQSMessageQueueProvider(_Queue):
             body = json.loads(message["Body"])
             return self._begin(Delivered(body["task"], body["payload"], message["MessageId"]))
         except (ValueError, KeyError, TypeError) as error:
+            id = message["MessageId"]
             raise BackendError(
-                f"message {message['MessageId']} of the queue is no task: {error}; delete it", part="sqs"
+                f"message {id} of the queue is no task: {error}; remove it by complete({id!r})", part="sqs"
             ) from error
 
     def complete(self, id: str) -> None:
