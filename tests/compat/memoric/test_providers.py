@@ -122,6 +122,14 @@ def test_vectors_come_back_with_their_metadata_and_are_found_by_filter(store: Ca
 
 
 def test_metrics_dimensions_keys_and_missing_indexes_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    empty = InMemoryVectorStore()
+    assert [empty.search(vector=[1, 2]), empty.get("a"), empty.delete("a"), empty.health_check()] == [
+        [],
+        None,
+        False,
+        True,
+    ]
+    assert empty.upsert(id="a", vector=[1, 2, 3])
     near = InMemoryVectorStore(2, metric="euclidean")
     near.upsert(id="a", vector=[3, 4])
     assert near.search(vector=[3, 4])[0]["score"] == 1.0

@@ -127,10 +127,16 @@ class InMemoryVectorStore(_IndexStore):
     def __init__(self, dimension: int | None = None, *, metric: str = "cosine") -> None:
         super().__init__(dimension or 0, metric)
 
-    def _vector(self, values: Sequence[float]) -> Vectors:
-        found = super()._vector(values)
-        self.dimension = self.dimension or len(found)
-        return found
+    def upsert(self, *, id: str, vector: Sequence[float], metadata: Mapping[str, Any] | None = None) -> bool:
+        """See `VectorStoreProvider.upsert`."""
+        self.dimension = self.dimension or len(vector)
+        return super().upsert(id=id, vector=vector, metadata=metadata)
+
+    def search(
+        self, *, vector: Sequence[float], top_k: int = 10, filter: Mapping[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
+        """See `VectorStoreProvider.search`."""
+        return super().search(vector=vector, top_k=top_k, filter=filter) if self.dimension else []
 
     def delete(self, id: str) -> bool:
         """See `VectorStoreProvider.delete`."""
