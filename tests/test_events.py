@@ -149,6 +149,7 @@ def test_what_manages_the_store_is_published(tmp_path: Path) -> None:
     assert heard == [
         ("contradicted", (a, b)),
         ("superseded", (a, b)),
+        ("planned", ()),
         ("applied", ()),
         ("forgotten", (b,)),
         ("erased", (b,)),
