@@ -78,7 +78,7 @@ def test_recall_is_the_same_as_without_encryption(url: str, vectors: Any) -> Non
 
 
 def all_in(url: str) -> Iterator[bytes]:
-    """Everything that a server stores."""
+    """Everything that a server stores; of Redis, what stands under the prefix of the URL."""
     if url.startswith("postgres"):
         import psycopg
 
@@ -104,7 +104,7 @@ def all_in(url: str) -> Iterator[bytes]:
             b"stream": client.xrange,
             b"none": lambda key: None,  # it expired since it was listed
         }
-        for key in client.scan_iter():
+        for key in client.scan_iter(match=f"{url.rpartition('prefix=')[2]}*", count=1000):
             yield key + repr(read[client.type(key)](key)).encode()
         client.close()
 
