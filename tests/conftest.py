@@ -18,3 +18,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.ge
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 """A run in the background of a shell ignores Ctrl-C, and so would the processes that the tests interrupt."""
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Three workers for two processors, because tests of servers and processes often wait."""
+    return max(2, (os.cpu_count() or 1) * 3 // 2)

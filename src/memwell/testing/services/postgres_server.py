@@ -20,7 +20,13 @@ from memwell.testing.services.service import Service, ServiceFailed
 __all__ = ["PostgresServer"]
 
 _FOLDERS: Final = {16: "pginstall", 18: "pginstall18"}
-_FAST: Final = {"fsync": "off", "full_page_writes": "off"}
+_FAST: Final = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "jit": "off",  # compiling takes longer than the short statements of tests
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+}
 _SETTINGS: Final = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -35,7 +41,8 @@ _SETTINGS: Final = {
 class PostgresServer(Service):
     """One PostgreSQL; user and database are both called `memwell`, and no password is asked.
 
-    `durable=False` leaves out fsync: as safe against a killed server, unsafe against a lost machine, and faster.
+    `durable=False` leaves out fsync, compiling of statements and what replicas need: as safe against a killed server,
+    unsafe against a lost machine, and faster.
     `settings` are those of postgresql.conf. The extension `vector` is there to be created.
     """
 
