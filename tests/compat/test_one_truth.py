@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from memwell.compat.memory_drivers.memwell_driver import MemwellDriver
 from memwell.compat.memory_providers import MemwellProvider
 from memwell.compat.memorycore import MemoryManager, MemoryMetadata, Settings
 from memwell.compat.memorycore.storage import MemwellStorage
+from memwell.ports import Store
+from memwell.registry import open_store
 
 FACT = {
     "content": "Ana drinks green tea",
@@ -161,12 +164,25 @@ READERS = {
 }
 
 
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of a store that all interfaces share. The one in memory is the same at every opening."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/a.db"
+    if request.param == "postgres":
+        return str(request.getfixturevalue("postgres_url"))
+    shared = open_store("memory://")
+
+    async def stays(_: Store) -> None:
+        """What `close` does here."""
+
+    monkeypatch.setattr(type(shared), "from_url", lambda _: shared)
+    monkeypatch.setattr(type(shared), "close", stays)
+    return "memory://"
+
+
 @pytest.mark.parametrize("writer", WRITERS)
-@pytest.mark.parametrize("backend", ["sqlite", "postgres"])
-def test_what_one_interface_writes_all_others_read(
-    backend: str, writer: str, request: pytest.FixtureRequest, tmp_path: Any
-) -> None:
-    url = f"sqlite:///{tmp_path}/a.db" if backend == "sqlite" else request.getfixturevalue("postgres_url")
+def test_what_one_interface_writes_all_others_read(writer: str, url: str) -> None:
     before = datetime.now(UTC)
     assert WRITERS[writer](url)
     for reader, read in READERS.items():

@@ -280,8 +280,7 @@ def initialize_memory_api(
     vector_config: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> MemoryAPI:
-    """Make a `MemoryAPI`, connect it, and set it as the instance of this process. One that cannot reach all adapters is
-    set, too: `health_check` tells which."""
+    """Make a `MemoryAPI`, connect it, and set it for this process, also if it cannot reach all adapters."""
     memory_api = MemoryAPI(redis_config, postgres_config, vector_config, **options)
     memory_api.connect()
     set_global_memory_api(memory_api)
