@@ -1,4 +1,4 @@
-"""How the other layers' metadata and memwell's fields meet: what has a field goes there, and comes back as metadata."""
+"""Turn the metadata of other layers into memwell's fields, and back."""
 
 from __future__ import annotations
 

@@ -20,7 +20,6 @@ from memwell.compat.memory_providers import (
     MemoryConfig,
     MemoryProvider,
     MemoryProviderFactory,
-    MemoryProviderType,
     MemoryRecord,
     MemwellProvider,
     MockMemoryProvider,
@@ -54,28 +53,6 @@ def served(make: Callable[[], Any], use: Use) -> None:
             await provider.close()
 
     asyncio.run(main())
-
-
-def test_memory_provider_interface() -> None:
-    """The test of the document."""
-
-    async def use(provider: MemoryProvider) -> None:
-        # Test remember
-        memory_id = await provider.remember(
-            user_id="test_user", content="Test memory content", metadata={"category": "test"}
-        )
-        assert memory_id is not None
-
-        # Test recall
-        memories = await provider.recall(user_id="test_user", query="test", limit=5)
-        assert len(memories) > 0
-        assert memories[0]["content"] == "Test memory content"
-
-        # Test health check
-        health = await provider.health_check()
-        assert health["healthy"] is True
-
-    served(lambda: MemoryProviderFactory.create_provider(MemoryProviderType.MOCK), use)
 
 
 @pytest.mark.parametrize("name", ["native", "redis", "mock"])

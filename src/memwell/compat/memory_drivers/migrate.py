@@ -1,4 +1,6 @@
-"""`python -m memwell.compat.memory_drivers.migrate`: the tables of the database, and moving from one driver to another.
+"""Migrate the tables of the database, and copy memories from one driver to another.
+
+Run it as `python -m memwell.compat.memory_drivers.migrate`:
 
 - `migrate` without more, or `migrate pending`: apply the migrations that the database in `DATABASE_URL` lacks;
 - `migrate status`: show them;

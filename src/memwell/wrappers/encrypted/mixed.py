@@ -1,4 +1,4 @@
-"""Searches and filters while a store is being encrypted: some of its memories are encrypted, the others still plain.
+"""Search a store of which some memories are encrypted and others are still plain.
 
 Each term is asked for twice, hashed and as it is, and what is found is counted together. A memory has only one of both,
 so that ranking gets the numbers that it would get of plain memories.
