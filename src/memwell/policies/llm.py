@@ -1,7 +1,6 @@
-"""Summaries and enrichment by a language model: `OpenAI` for the API of OpenAI and of services like it, `Anthropic` for
-its own.
+"""Summaries and enrichment by a language model.
 
-::
+`OpenAI` speaks the API of OpenAI and of services like it, `Anthropic` its own::
 
     memory.plan(policies, summariser=OpenAI("gpt-4o-mini"))
     memory.plan(policies, summariser=OpenAI("llama3.2", base_url="http://localhost:11434/v1"))

@@ -1,5 +1,7 @@
-"""Memoric's configuration: defaults, under the file of `config_path`, under `overrides`. Mappings are merged, lists
-replaced.
+"""Memoric's configuration.
+
+Values of the file of `config_path` replace the defaults, and those of `overrides` replace both. Mappings are merged,
+lists replaced.
 
 A section that does not exist is an error. A key that has no effect is logged as a warning, or is an error if
 `MEMORIC_STRICT_CONFIG` is set.

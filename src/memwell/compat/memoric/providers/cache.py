@@ -74,8 +74,10 @@ class InMemoryCacheProvider(_Cache):
 
 
 class RedisCacheProvider(_Cache):
-    """Redis. The keys are those given, behind the prefix. `REDIS_HOST` and `REDIS_PASSWORD` say where it is, unless the
-    arguments do. Values come back as what they were, whatever `decode_responses` says.
+    """A cache in Redis.
+
+    The keys in Redis are the prefix and the key given. Without arguments, `REDIS_HOST` and `REDIS_PASSWORD` are used.
+    Values come back with their types, whatever `decode_responses` says.
     """
 
     def __init__(
