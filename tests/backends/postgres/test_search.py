@@ -455,6 +455,17 @@ class TestIndexes:
         assert database.call(indexes.keep_up) == [MODEL]
         assert database.call(indexes.keep_up) == []
 
+    def test_many_small_owners_need_none(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(indexes, "GROWN", 30)
+        owned = [
+            (replace(record, scope=Scope(user_id=f"u{n % 2}")), embedding)
+            for n, (record, embedding) in enumerate(many(random.Random(1))[:50])
+        ]
+        database.add(owned)
+        assert database.call(indexes.keep_up) == []
+        monkeypatch.setattr(indexes, "_ALL", 1)
+        assert database.call(indexes.keep_up) == [MODEL]
+
     def test_what_a_killed_build_left_behind_is_reported_and_replaced(self, database: Database) -> None:
         database.add(many(random.Random(1))[:50])
         database.build()

@@ -1,11 +1,11 @@
 """The vector indexes of the PostgreSQL store: HNSW or IVFFlat, one for each model.
 
 A model's vectors are a partition of `vectors`, and an index belongs to a partition. Without an index, a search compares
-all vectors of the owner: exact, and fast while they are few. HNSW answers in a millisecond whatever their number, but
-each new vector costs about another millisecond (0.8 ms at 10,000 vectors, 1.7 ms at 100,000; storing it takes 0.05 ms).
-Filling an index row by row takes five times as long as building it over existing rows. So a model starts without an
-index. `memwell db index` makes one, which `grown` recommends from 5,000 vectors on; a store makes it by itself after a
-write that passes this number (see `keep_up`).
+all vectors of the owner: exact, and fast while they are few (a millisecond for 1,000). HNSW answers in a millisecond
+whatever their number, but each new vector costs one to four milliseconds more; storing it takes 0.05 ms. Filling an
+index row by row takes five times as long as building it over existing rows. So a model starts without an index.
+`memwell db index` makes one, which `grown` recommends once one owner has 20,000 memories; a store makes it by itself
+after a write that passes this number (see `keep_up`).
 
 Readers and writers go on while an index is built (`CREATE INDEX CONCURRENTLY`). One process builds at a time. A killed
 build leaves an invalid index: it is never used, `status` reports it, and the next build drops it first.
@@ -51,14 +51,17 @@ _CARE: Final = 128
 leaves some vectors unreachable: recall@10 over 100,000 vectors was between 0.95 and 0.995 from one build to the next.
 128 takes a quarter longer to build. Vectors added afterwards use the default: 128 would cost each write half a
 millisecond."""
-GROWN: Final = 5_000
-"""With this many vectors a model should have an index."""
+GROWN: Final = 20_000
+"""With this many records of one owner, searches should have an index."""
+_ALL: Final = 10
+"""With `_ALL * GROWN` vectors in all, too: some searches name no user."""
 
 _CLASSES: Final[dict[Metric, str]] = {"cosine": "cosine_ops", "l2": "l2_ops", "dot": "ip_ops"}
 _HALF: Final = 2_000
 _MOST: Final = 4_000
 _ATTEMPTS: Final = 3
 _UNCOUNTED: Final = "SELECT reltuples < 0 FROM pg_class WHERE oid = 'records'::regclass"
+_LARGE: Final = "SELECT EXISTS (SELECT FROM records GROUP BY tenant_id, user_id HAVING count(*) >= %s)"
 _LOCK: Final = "1835365242, 'models'::regclass::oid::int"
 
 
@@ -220,14 +223,22 @@ async def drop(connection: Connection, model: str, *, concurrently: bool = True)
 
 async def grown(connection: Connection) -> list[Index]:
     """The models that should have an index and have no valid one."""
-    found = []
-    for index in await status(connection):
-        if index.valid or index.dimension > _MOST:
-            continue
-        query = f"SELECT count(*) FROM (SELECT FROM {index.table} LIMIT {GROWN}) t"
-        if index.vectors >= GROWN or (await rows_of(connection, query))[0][0] >= GROWN:
-            found.append(index)
-    return found
+    return [
+        index
+        for index in await status(connection)
+        if not index.valid and index.dimension <= _MOST and await _due(connection, index)
+    ]
+
+
+async def _due(connection: Connection, index: Index) -> bool:
+    """Whether one owner has at least `GROWN` records, or all together have very many."""
+    if index.vectors >= _ALL * GROWN:
+        return True
+    if index.vectors < GROWN:  # it may be older than the last batch
+        query = f"SELECT count(*) >= %s FROM (SELECT FROM {index.table} LIMIT %s) t"
+        if not (await rows_of(connection, query, [GROWN, GROWN]))[0][0]:
+            return False
+    return bool((await rows_of(connection, _LARGE, [GROWN]))[0][0])
 
 
 async def keep_up(connection: Connection, *, metric: Metric = "cosine") -> list[str]:
