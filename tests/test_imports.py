@@ -20,7 +20,7 @@ SOURCE = ROOT / "src"
 PORTS = {"Store", "VectorIndex", "Embedder", "Reranker", "KeyValue", "Log"}
 ROOMS = (
     {"types", "values", "hits", "errors", "capabilities", "frozen", "fields", "sealed", "_forks"},
-    {"filters", "masking", "_bridge"},
+    {"filters", "masking", "_bridge", "_workers"},
     {"ports", "events", "config"},
     {"records", "network", "urls", "resilience", "importers"},
     {"retrieval", "registry"},

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta, tzinfo
 from os import PathLike
 from typing import Any, Self, TypeAlias, cast, overload
 
+from memwell._workers import Workers
 from memwell.engine import assembly, links, lookup, recall, remember
 from memwell.engine import clock as clocks
 from memwell.engine.context import Engine
@@ -135,7 +136,14 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncClusters, AsyncProof, Async
         enricher = enricher_of(enrich)
         parts = assembly.open_parts(url, embedder, index, cache, reranker, encryption, audit).threaded()
         self._engine = Engine(
-            parts, now, count, zone, Proof(parts, now, receipts, audit_mode), rules, enricher
+            parts,
+            now,
+            count,
+            zone,
+            Proof(parts, now, receipts, audit_mode),
+            rules,
+            enricher,
+            Workers("memwell-work"),
         )
 
     @classmethod

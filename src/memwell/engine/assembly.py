@@ -59,10 +59,12 @@ class Parts:
         return self.store.blocking and plain and logs and self.reranker is None
 
     def threaded(self) -> Parts:
-        """The same with blocking parts off the event loop, those inside a store with an index or keys too."""
+        """The same as coroutines on an event loop and in worker threads may call them: blocking parts off the loop,
+        those inside a store with an index or keys too, and suspending ones on it.
+        """
         from memwell.wrappers.encrypted import Encrypted
         from memwell.wrappers.indexed import Indexed
-        from memwell.wrappers.threaded import Threaded, threaded
+        from memwell.wrappers.threaded import Threaded, anchored
 
         made: dict[int, Any] = {}
         threads: list[Threaded] = []
@@ -73,7 +75,7 @@ class Parts:
                 if isinstance(part, Encrypted):
                     wrapper: Any = part.over(off(part.inner))
                 else:
-                    wrapper = part.over(off(part.inner), off(part.index)) if mixed else threaded(part)
+                    wrapper = anchored(part.over(off(part.inner), off(part.index)) if mixed else part)
                 made[id(part)] = wrapper
                 if wrapper is not part and isinstance(wrapper, Threaded):
                     threads.append(wrapper)
@@ -88,7 +90,7 @@ class Parts:
             audit=off(self.audit),
             shared=self.shared,
             url=self.url,
-            owned=tuple(made.get(id(part)) or threaded(part) for part in self.owned),
+            owned=tuple(made.get(id(part)) or anchored(part) for part in self.owned),
             threads=tuple(threads),
         )
 

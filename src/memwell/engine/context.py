@@ -6,7 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from memwell.engine.assembly import Parts, guard_of
 from memwell.engine.echoes import Recalled
@@ -22,7 +22,12 @@ from memwell.records.ids import new_id
 from memwell.security.acting import current
 from memwell.types import Progress, Record, Scope
 
+if TYPE_CHECKING:
+    from memwell._workers import Workers
+
 __all__ = ["Engine", "report"]
+
+T = TypeVar("T")
 
 log = logging.getLogger("memwell")
 
@@ -35,6 +40,7 @@ _BACKFILL_EVERY = timedelta(minutes=10)
 class Engine:
     """One instance of the engine. Safe to share between tasks and threads. `clock` is one of `clock.checked`, `count`
     gives the number of a text's tokens, `zone` says on which day a moment falls and is that of times without one.
+    `workers` are threads for what calls compute; without them it runs where the call was made.
     """
 
     def __init__(
@@ -46,8 +52,10 @@ class Engine:
         proof: Proof | None = None,
         policies: Policies | None = None,
         enricher: Enricher | None = None,
+        workers: Workers | None = None,
     ) -> None:
         self.parts = parts
+        self._workers = workers
         self.clock = clock
         self.count = count
         self.zone = zone
@@ -74,6 +82,10 @@ class Engine:
         if self.closed:
             raise Closed("this memory was closed; open it again to use it", part="memory")
         return self.parts.store if getattr(self._guard, "passed", True) else self._guard
+
+    async def off_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """The result of a coroutine that computes and calls parts, run in a worker thread where there are any."""
+        return await (coroutine if self._workers is None else self._workers.run(coroutine))
 
     def write(
         self,
@@ -185,6 +197,8 @@ class Engine:
             try:
                 await self.proof.close()
             finally:
+                if self._workers is not None:
+                    self._workers.dismiss()
                 await self.parts.close()
 
     async def _flush(self, now: datetime) -> None:

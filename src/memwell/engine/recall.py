@@ -24,7 +24,7 @@ from memwell.retrieval.analysis.text import Query, read_query
 from memwell.retrieval.ranking import strategies
 from memwell.retrieval.ranking.rank import Ranked, has_evidence, rank
 from memwell.retrieval.ranking.strategies import Strategy
-from memwell.types import Component, Hit, Mode, Record, Why
+from memwell.types import Component, Hit, Mode, Record, Scope, Why
 from memwell.values import local
 
 if TYPE_CHECKING:
@@ -42,6 +42,17 @@ _UNKNOWN_LANGUAGE = 0.35
 async def recall(engine: Engine, request: RecallRequest) -> Hits:
     """The memories of the scope that answer the question, best first."""
     now, scope, zone = engine.clock(), request.scope(), _zone(engine, request)
+    hits = await engine.off_loop(_answer(engine, request, now, scope, zone))
+    engine.recalled.note([hit.record for hit in hits])
+    engine.note_access(scope.tenant_id, [hit.record.id for hit in hits], now)
+    engine.emit("recalled", scope, tuple(hit.record.id for hit in hits), query=request.query)
+    await engine.housekeeping(now)
+    return Hits(hits, engine.count, zone)
+
+
+async def _answer(
+    engine: Engine, request: RecallRequest, now: datetime, scope: Scope, zone: tzinfo
+) -> list[Hit]:
     strategy = _checked(engine, request)
     moment = now if request.as_of is None else moment_of("as_of", request.as_of, zone)
     where = true_at(request.where, request.valid_at, zone)
@@ -71,12 +82,7 @@ async def recall(engine: Engine, request: RecallRequest) -> Hits:
     found = await past.search(engine, search)
     if vectors is not None and any(candidate.cosine is None for candidate in found.candidates):
         engine.note_unembedded(now)
-    hits = await _hits(engine, request, strategy, search, query, found, notes, zone)
-    engine.recalled.note([hit.record for hit in hits])
-    engine.note_access(scope.tenant_id, [hit.record.id for hit in hits], now)
-    engine.emit("recalled", scope, tuple(hit.record.id for hit in hits), query=request.query)
-    await engine.housekeeping(now)
-    return Hits(hits, engine.count, zone)
+    return await _hits(engine, request, strategy, search, query, found, notes, zone)
 
 
 def _zone(engine: Engine, request: RecallRequest) -> tzinfo:

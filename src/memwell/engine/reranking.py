@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from memwell import _bridge
+from memwell._workers import on_loop
 from memwell.engine import passages
 from memwell.engine.context import Engine
 from memwell.errors import MemwellError, TimedOut
@@ -38,7 +39,7 @@ async def reranked(engine: Engine, query: str, hits: list[Hit], search: Search) 
     best = await passages.attach(engine, hits[: part.candidates], search, explain=False)
     texts = [hit.why.passage or hit.record.content for hit in best]
     try:
-        scores = await _bridge.within(part.timeout, lambda: part.score(query, texts))
+        scores = await on_loop(lambda: _bridge.within(part.timeout, lambda: part.score(query, texts)))
     except MemwellError as error:
         slow = isinstance(error, TimedOut)
         log.warning("ranked without the reranker %s, which failed: %s", part.model, error)

@@ -3,25 +3,26 @@
 Reads and writes have separate pools, so that a write that waits for another process's lock holds up no search. The
 read pool has as many threads as the machine has processors, within limits: more threads would compete with the event
 loop.
+
+A call that runs in a worker thread already (`memwell._workers`) uses a blocking part in that thread, and a suspending
+one on the event loop.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from memwell import _bridge
+from memwell import _bridge, _workers
 from memwell._forks import fork_safe
 from memwell.ports import Declaration, Port, call
 from memwell.wrappers.base import Wrapper
 
-__all__ = ["Threaded", "threaded"]
+__all__ = ["Anchored", "Threaded", "anchored", "threaded"]
 
 P = TypeVar("P", bound=Port)
 T = TypeVar("T")
-_READERS = max(2, min(8, os.cpu_count() or 2))
 _WRITERS = 8
 """Enough that concurrent writers meet in one group commit."""
 
@@ -36,7 +37,7 @@ class _Pools:
 
     def _hire(self) -> None:
         part = self.inner.part
-        self.readers = ThreadPoolExecutor(_READERS, thread_name_prefix=f"memwell-{part}-read")
+        self.readers = ThreadPoolExecutor(_workers.THREADS, thread_name_prefix=f"memwell-{part}-read")
         self.writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix=f"memwell-{part}-write")
 
     async def call(self, operation: Declaration, arguments: tuple[Any, ...]) -> Any:
@@ -76,6 +77,8 @@ class Threaded(Wrapper):
         return False
 
     async def _call(self, operation: Declaration, arguments: tuple[Any, ...]) -> Any:
+        if _workers.in_worker():
+            return await _workers.inline(lambda: call(self.inner, operation, arguments))
         return await self._pools.call(operation, arguments)
 
     async def _close(self) -> None:
@@ -89,3 +92,20 @@ class Threaded(Wrapper):
 def threaded(part: P) -> P:
     """The part off the event loop; one that never blocks comes back as it is."""
     return Threaded(part) if part.blocking else part
+
+
+class Anchored(Wrapper):
+    """A suspending part, always on its event loop. `anchored(part)` makes one where it is needed."""
+
+    part = "anchored"
+
+    def __new__(cls, part: P) -> P:  # type: ignore[misc]
+        return cls._wrap(part)  # type: ignore[no-any-return]
+
+    async def _call(self, operation: Declaration, arguments: tuple[Any, ...]) -> Any:
+        return await _workers.on_loop(lambda: call(self.inner, operation, arguments))
+
+
+def anchored(part: P) -> P:
+    """The part as worker threads may call it: on the event loop if it suspends, else in their thread."""
+    return Threaded(part) if part.blocking else Anchored(part)

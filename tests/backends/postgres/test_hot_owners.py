@@ -63,7 +63,7 @@ async def warmed(memory: AsyncMemory, user: str = "ana") -> None:
 
 
 def corpus_of(memory: AsyncMemory, user: str = "ana") -> Any:
-    store = memory._engine.parts.store
+    store = memory._engine.parts.store.inner  # type: ignore[attr-defined]
     assert isinstance(store, PostgresStore)
     known = store._hot._owners().get(("default", user))
     return None if known is None or known.replica is None else known.replica.corpus

@@ -1,0 +1,171 @@
+"""What calls compute runs in worker threads; what suspends is awaited on the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from typing import Any
+
+import pytest
+
+from memwell import AsyncMemory
+from memwell._workers import THREADS, Workers, in_worker, inline, on_loop
+from memwell.engine import recall
+from memwell.ports import Store
+from memwell.registry import open_store
+from memwell.retrieval.ranking import candidates
+from memwell.wrappers.threaded import threaded
+
+
+def on_a_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    @functools.wraps(test)
+    def run(*args: Any, **kwargs: Any) -> None:
+        asyncio.run(test(*args, **kwargs))
+
+    return run
+
+
+TENANT: contextvars.ContextVar[str] = contextvars.ContextVar("tenant")
+
+
+@pytest.fixture
+def workers() -> Iterator[Workers]:
+    workers = Workers("test")
+    yield workers
+    workers.dismiss()
+
+
+async def whereabouts() -> tuple[int, bool]:
+    return threading.get_ident(), in_worker()
+
+
+@on_a_loop
+async def test_a_coroutine_computes_in_threads_and_suspends_on_the_loop(workers: Workers) -> None:
+    async def nap() -> tuple[int, bool]:
+        await asyncio.sleep(0.001)
+        return await whereabouts()
+
+    async def work() -> list[Any]:
+        TENANT.set(TENANT.get() + " inside")
+        first = await whereabouts()
+        return [first, await on_loop(nap), await whereabouts(), await inline(whereabouts), TENANT.get()]
+
+    TENANT.set("acme")
+    first, slept, after, part, tenant = await workers.run(work())
+    here = threading.get_ident()
+    assert slept == (here, False)
+    assert first[0] != here != after[0]
+    assert first[1]
+    assert after[1]
+    assert part == (after[0], False)
+    assert tenant == "acme inside"
+    assert TENANT.get() == "acme"
+    assert await on_loop(nap) == (here, False)
+
+
+@on_a_loop
+async def test_failures_of_both_sides_reach_the_caller(workers: Workers) -> None:
+    async def refused() -> None:
+        raise ConnectionRefusedError("no")
+
+    async def work(*, handled: bool) -> str:
+        try:
+            await on_loop(refused)
+        except ConnectionRefusedError as error:
+            if handled:
+                raise LookupError("instead") from error
+            raise
+        raise AssertionError
+
+    with pytest.raises(ConnectionRefusedError, match="no"):
+        await workers.run(work(handled=False))
+    with pytest.raises(LookupError, match="instead"):
+        await workers.run(work(handled=True))
+
+    async def suspends() -> None:
+        await asyncio.sleep(0)
+
+    with pytest.raises(RuntimeError, match="blocking = False"):
+        await workers.run(suspends())
+
+
+@pytest.mark.parametrize("where", ["in its thread", "on the loop", "in the queue"])
+@on_a_loop
+async def test_a_cancelled_call_starts_no_other_operation(workers: Workers, where: str) -> None:
+    begun, release, ended = threading.Event(), threading.Event(), threading.Event()
+    steps: list[str] = []
+
+    async def part(name: str, call: Callable[[], Awaitable[None]]) -> None:
+        steps.append(name)
+        await call()
+
+    async def computes() -> None:
+        begun.set()
+        release.wait(5)
+
+    async def sleeps() -> None:
+        begun.set()
+        await asyncio.sleep(30)
+
+    async def work() -> None:
+        try:
+            if where == "on the loop":
+                await on_loop(lambda: part("first", sleeps))
+            else:
+                await inline(lambda: part("first", computes))
+            await inline(lambda: part("second", computes))
+        finally:
+            ended.set()
+
+    async def busy() -> None:
+        release.wait(5)
+
+    others = [
+        asyncio.create_task(workers.run(busy())) for _ in range(THREADS if where == "in the queue" else 0)
+    ]
+    await asyncio.sleep(0)
+    task = asyncio.create_task(workers.run(work()))
+    if where == "in the queue":
+        await asyncio.sleep(0)
+    else:
+        await asyncio.to_thread(begun.wait, 5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    release.set()
+    await asyncio.gather(*others)
+    if where != "in the queue":
+        assert await asyncio.to_thread(ended.wait, 5)
+    assert steps == ([] if where == "in the queue" else ["first"])
+
+
+@pytest.mark.parametrize("store", ["blocks", "suspends"])
+@on_a_loop
+async def test_a_recall_computes_nothing_on_the_loop(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is why others' tasks go on while many recalls rank their candidates."""
+    seen: dict[str, set[int]] = {}
+
+    def watch(module: Any, name: str) -> None:
+        function = getattr(module, name)
+
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            seen.setdefault(name, set()).add(threading.get_ident())
+            return function(*args, **kwargs)
+
+        monkeypatch.setattr(module, name, watched)
+
+    for name in ("read_query", "rank", "_hit"):
+        watch(recall, name)
+    watch(candidates, "assemble")
+    part: Store = open_store("memory://")
+    part = threaded(part) if store == "suspends" else part
+    async with AsyncMemory(part, embedder="hashing") as memory:
+        await memory.remember("Ana keeps bees in Porto", user_id="ana")
+        hits = await asyncio.gather(*(memory.recall("Where are the bees?", user_id="ana") for _ in range(8)))
+    await part.close()
+    assert all([hit.record.content for hit in found] == ["Ana keeps bees in Porto"] for found in hits)
+    assert set(seen) == {"read_query", "rank", "_hit", "assemble"}
+    assert threading.get_ident() not in set().union(*seen.values())
