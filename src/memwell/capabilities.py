@@ -21,6 +21,8 @@ class Capabilities:
     """Finds records by words."""
     vectors: bool = False
     """Finds records by vectors."""
+    times: bool = False
+    """Finds records by the times that a question names, whatever their words."""
     filters: bool = False
     """Applies filters, with every operator, before it takes the top k."""
     history: bool = False

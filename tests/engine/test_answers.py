@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from memwell import STRATEGIES, InvalidQuery, Memory
+from memwell import STRATEGIES, InvalidQuery, Memory, NotSupported
+from memwell.backends.memory.store import MemoryStore
+from memwell.ports.store.search import Search
+from memwell.testing import run
+from memwell.types import Scope
 
 NOW = datetime(2026, 7, 1, 9, tzinfo=UTC)
 
@@ -44,6 +49,47 @@ def test_what_held_in_a_past_year_is_what_was_learnt_last_until_then(memory: Mem
     for year, street in ((2019, "Alma Road"), (2020, "Rua da Bica"), (2025, "Norderstrasse")):
         memory.remember(f"Mira lives in {street}", created_at=f"{year}-03-01")
     assert first(memory, "where did Mira live in 2022?").endswith("Bica")
+
+
+@pytest.mark.parametrize(
+    ("question", "year"),
+    [
+        ("what happened in 2024?", 2024),
+        ("notes from March 2023", 2023),
+        ("Was geschah im März 2024?", 2024),
+        ("Qu'est-ce que j'ai fait le 5 mars 2023 ?", 2023),
+        ("¿Qué pasó en 2024?", 2024),
+        ("2024年发生了什么？", 2024),
+        ("что я делала 5 марта 2023?", 2023),
+    ],
+)
+@pytest.mark.parametrize("embedder", [None, "hashing"])
+def test_a_question_that_is_only_a_time_gives_what_is_of_it(
+    question: str, year: int, embedder: str | None
+) -> None:
+    with Memory("memory://", embedder=embedder, clock=lambda: NOW) as memory:
+        texts = {2022: "Rowed to the island", 2023: "Sold the green boat", 2024: "Ana planted a quince"}
+        for of, text in texts.items():
+            memory.remember(text, created_at=f"{of}-03-05")
+        memory.remember("What happened in the notes I did what happened", created_at="2026-01-09")
+        best, *others = memory.recall(question)
+        assert best.content == texts[year]
+        assert best.score > 0.7
+        assert all(hit.score < 0.5 for hit in others)
+        memory.remember(f"The roof must be done by the 5th of March {year}", created_at="2021-09-09")
+        assert {hit.content for hit in memory.recall(question)[:2]} > {texts[year]}
+
+
+def test_a_store_that_finds_by_no_time_is_not_asked_for_one() -> None:
+    class Timeless(MemoryStore):
+        capabilities = replace(MemoryStore().capabilities, times=False)
+
+    with Memory(Timeless(), embedder=None, clock=lambda: NOW) as memory:
+        memory.remember("Sold the green boat", created_at="2023-03-05")
+        assert memory.recall("what happened in March 2023?") == []
+        assert len(memory.recall("the boat of March 2023?")) == 1
+        with pytest.raises(NotSupported, match="rank what is found"):
+            run(Timeless(), Timeless().search(Search(scope=Scope(), now=NOW, days=("2023-03-05",))))
 
 
 def test_another_form_of_a_word_and_a_member_of_a_kind_are_found_and_count_less() -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from memwell import AsyncMemory, ConfigError, InvalidQuery, Memory, Record
 from memwell.engine.clock import zone_of
 from memwell.retrieval.analysis.dates import intervals, readings
-from memwell.retrieval.analysis.days import day_shift
+from memwell.retrieval.analysis.days import day_shift, moments
 
 HERE = "America/Los_Angeles"
 EVENING = datetime(2026, 3, 6, 4, 0, tzinfo=UTC)
@@ -81,6 +81,22 @@ def test_a_memory_across_midnight_means_the_days_of_its_place() -> None:
         memory.remember("Dentist in the afternoon tomorrow", created_at="2026-03-05T12:00:00-08:00")
         assert first(memory, "dentist on 4 March") == "Dentist tomorrow at nine"
         assert first(memory, "dentist on 5 March", timezone="Asia/Tokyo") == "Dentist tomorrow at nine"
+
+
+def test_what_was_learnt_on_the_day_of_a_zone_is_found_without_a_word() -> None:
+    with opened() as memory:
+        memory.remember("Rowed to the island", created_at="2026-03-05T07:59:59.999999Z")
+        memory.remember("Sold the boat", created_at="2026-03-05T08:00:00Z")
+        question = "what happened on 5 March 2026?"
+        assert [hit.content for hit in memory.recall(question)] == ["Sold the boat"]
+        assert len(memory.recall(question, timezone="UTC")) == 2
+
+
+@pytest.mark.parametrize(("day", "zone"), [(1, "Asia/Tokyo"), (3_652_059, "America/Los_Angeles"), (1, "UTC")])
+def test_the_first_and_the_last_day_of_the_calendar_are_times(day: int, zone: str) -> None:
+    first, until = moments((day, day), ZoneInfo(zone))
+    assert first < until
+    assert (until - first) <= timedelta(days=1)
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12", "Asia/Kathmandu", "UTC", HERE])

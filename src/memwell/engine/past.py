@@ -146,6 +146,8 @@ class _Versions:
             terms=search.terms,
             related=search.related,
             phrases=search.phrases,
+            times=search.times,
+            days=search.days,
             vectors=search.vectors if self._vectors else None,
             model=search.model if self._vectors else None,
             pool=search.pool,

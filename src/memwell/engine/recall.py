@@ -18,7 +18,7 @@ from memwell.errors import InvalidInput, InvalidQuery, NotSupported, shown
 from memwell.hits import Hits, check_budget
 from memwell.ports.store.search import Found, Search, Weights, is_weight
 from memwell.retrieval.analysis.dates import intervals, spans
-from memwell.retrieval.analysis.days import day_terms
+from memwell.retrieval.analysis.days import day_terms, days_within, moments
 from memwell.retrieval.analysis.features import question
 from memwell.retrieval.analysis.text import Query, read_query
 from memwell.retrieval.ranking import strategies
@@ -57,13 +57,15 @@ async def _answer(
     moment = now if request.as_of is None else moment_of("as_of", request.as_of, zone)
     where = true_at(request.where, request.valid_at, zone)
     today = local(moment, zone)
+    times = intervals(request.query, today)
     query = read_query(
         request.query,
         actors=await engine.store.actors(scope),
         times=spans(request.query, today),
-        days=day_terms(intervals(request.query, today)),
+        days=day_terms(times),
     )
     vectors, notes = await _vectors(engine, request.mode, query)
+    by_time = bool(times) and engine.store.capabilities.times
     words, others = request.mode != "semantic", query.related_terms
     search = Search(
         scope=scope,
@@ -73,6 +75,8 @@ async def _answer(
         phrases=query.phrases,
         text=None if request.mode == "lexical" else query.text,
         where=None if where is None else filters.parse(where),
+        times=tuple(moments(each, zone) for each in times) if by_time else (),
+        days=tuple(days_within(times)) if by_time else (),
         created_until=None if request.as_of is None else moment,
         vectors=vectors,
         model=None if vectors is None or engine.encoder is None else engine.encoder.model,

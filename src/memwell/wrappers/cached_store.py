@@ -222,6 +222,8 @@ def _key(search: Search) -> Hashable:
         search.phrases,
         repr(search.where),
         search.created_until,
+        search.times,
+        search.days,
         None if vectors is None else (vectors.shape, vectors.tobytes()),
         search.model,
         None if similar is None else tuple(sorted(similar.items())),

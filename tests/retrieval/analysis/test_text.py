@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from datetime import date
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from memwell.retrieval.analysis import identifiers, text, words
+from memwell.retrieval.analysis.dates import spans
 from memwell.retrieval.analysis.intent import asks_when
 from memwell.retrieval.analysis.text import (
     STOP_WORDS,
@@ -363,3 +365,22 @@ def test_the_phrase_share_counts_phrases_whose_terms_follow_one_another() -> Non
     assert phrase_share(terms, [("heron", "blue")]) == 0
     assert phrase_share(terms, [("lue", "her")]) == 0
     assert phrase_share(terms, []) == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "alone"),
+    [
+        ("What happened in 2024?", True),
+        ("tell me everything about last week", True),
+        ("Was ist im März 2024 passiert?", True),
+        ("Vad hände i mars 2024?", True),
+        ("2024年に何がありましたか？", True),
+        ("Where did I work in 2024?", False),
+        ("What happened to the boat in 2024?", False),
+        ("Was kostete das Boot im März 2024?", False),
+        ("2024年の給料は？", False),
+        ("What happened?", False),
+    ],
+)
+def test_a_question_may_name_a_time_and_no_topic(asked: str, alone: bool) -> None:
+    assert read_query(asked, times=spans(asked, date(2026, 7, 1))).only_time is alone

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from tests.testing.mutants.harness import Mutants
@@ -12,6 +13,7 @@ from memwell.backends.memory.store import MemoryStore
 from memwell.ports.store.search import Candidate, Features, Found, Search
 from memwell.types import Scope
 
+MICROSECOND = timedelta(microseconds=1)
 SEARCHED = Mutants()
 breaks = SEARCHED.breaks
 AS_MODEL = "test_a_search_returns_what_the_in_memory_store_returns"
@@ -100,6 +102,30 @@ asked(
     "`created_until` holds by the second.",
     lambda s: replace(s, created_until=s.created_until and s.created_until.replace(microsecond=0)),
     "test_created_until_holds_for_words_and_vectors_to_the_microsecond",
+)
+asked(
+    "TimeWithItsEnd",
+    "What was created at the end of a time belongs to it.",
+    lambda s: replace(s, times=tuple((first, until + MICROSECOND) for first, until in s.times)),
+    "test_what_was_created_from_a_moment_until_before_another_is_found",
+)
+asked(
+    "OneTimeOnly",
+    "Of several times the first is asked for.",
+    lambda s: replace(s, times=s.times[:1]),
+    "test_the_pool_takes_the_newest_of_each_time",
+)
+asked(
+    "DaysAsTerms",
+    "The days of a time are terms of the question.",
+    lambda s: replace(s, terms=(*s.terms, *s.days), days=()),
+    "test_what_mentions_a_day_of_the_time_is_found",
+)
+asked(
+    "TimesOfEverybody",
+    "A search for a time knows no filter.",
+    lambda s: replace(s, where=None) if s.times or s.days else s,
+    "test_scope_expiry_and_filter_hold_for_times",
 )
 asked(
     "UsersWithoutCase",

@@ -122,7 +122,9 @@ class AutoMemStore(RemoteStore):
     @property
     def capabilities(self) -> Capabilities:
         """What AutoMem cannot do is false; see the module."""
-        return Capabilities(durable=True, lexical=True, filters=True, links=True, embeds_itself=True)
+        return Capabilities(
+            durable=True, lexical=True, times=True, filters=True, links=True, embeds_itself=True
+        )
 
     # ------------------------------------------------------------------------------------------- reading
 

@@ -136,7 +136,7 @@ class Mem0Store(RemoteStore):
     @property
     def capabilities(self) -> Capabilities:
         """What mem0 cannot do is false; see the module."""
-        return Capabilities(durable=True, lexical=True, filters=True, embeds_itself=True)
+        return Capabilities(durable=True, lexical=True, times=True, filters=True, embeds_itself=True)
 
     # ------------------------------------------------------------------------------------------- listing
 

@@ -227,7 +227,7 @@ class RemoteStore(Store):
             raise unsupported(self.part, "vectors", "omit embedder=: the service embeds texts itself")
         notes: tuple[str, ...] = ()
         found = None if search.text is None else await self._nearest(search.scope, search.text, search.pool)
-        if self._recall == "server" and found and search.where is None and search.created_until is None:
+        if self._recall == "server" and found and not _needs_listing(search):
             records = _records(document for document, _ in found)
         else:
             records, notes = await self._listed(search, found)
@@ -294,6 +294,11 @@ class RemoteStore(Store):
     async def _relate(self, drafts: Iterable[Draft]) -> None:
         """Tell the service of relationships that changed."""
         del drafts
+
+
+def _needs_listing(search: Search) -> bool:
+    """Whether what the service finds for a question may lack what the search asks for."""
+    return search.where is not None or search.created_until is not None or bool(search.times)
 
 
 def _records(documents: Iterable[Document]) -> list[Record]:

@@ -183,6 +183,12 @@ class Search:
     """`(q, d) float32`: one or two vectors of the question, or `None` for a lexical search."""
     model: str | None = None
     """The model of `vectors`; records without vectors of it are found by words only."""
+    times: tuple[tuple[datetime, datetime], ...] = ()
+    """Stretches of time that the question names, each from a moment until before another one. The newest records
+    created in each of them are nominated, whatever their words. Only for a store with the capability `times`.
+    """
+    days: tuple[str, ...] = ()
+    """Index terms of the days in these: the newest records with any of them are nominated, too. They do not count."""
     similar: Mapping[str, float] | None = None
     """id → cosine of those that a vector index found: they are nominated instead of the nearest in the store. With
     `vectors` and `model` given as well, the cosines of all candidates are the store's own.
@@ -237,8 +243,10 @@ class Searches(Port):
         """Candidates for a recall with what the ranking needs to know of them.
 
         Raises `EmbeddingError` when the store serves vectors of another model than the one asked with (see
-        `check_model`).
+        `check_model`), and `NotSupported` for times when it lacks the capability `times`.
         """
+        if (search.times or search.days) and not cast("Any", self).capabilities.times:
+            raise unsupported(self.part, "times", "search without them, and rank what is found by its time")
         found = await self._search(search)
         if not found.incoming:
             return found

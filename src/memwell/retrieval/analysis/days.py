@@ -22,7 +22,9 @@ __all__ = [
     "day_shift",
     "day_span",
     "day_terms",
+    "days_within",
     "distance",
+    "moments",
     "month_span",
     "nearest_year",
     "on_calendar",
@@ -55,6 +57,8 @@ _SLACK: Final = {"weekend": 2, "week": 3, "fortnight": 5, "month": 15}
 
 _FIRST: Final = date.min.toordinal()
 _LAST: Final = date.max.toordinal()
+_BEGINNING, _END = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+_YEAR: Final = 366
 
 
 def day_span(year: int, month: int, day: int) -> Interval | None:
@@ -142,6 +146,29 @@ def weekday_span(weekday: int, ref: date, step: int) -> Interval:
     if step > 0:
         return day + (until or 7), day + (until or 7)
     return day - since, day + until
+
+
+def moments(days: Interval, zone: tzinfo) -> tuple[datetime, datetime]:
+    """When an interval of days begins in a zone, and when it is over, in UTC."""
+    first, after = days[0], days[1] + 1
+    return _midnight(first, zone), _midnight(after, zone) if after <= _LAST else _END
+
+
+def _midnight(day: int, zone: tzinfo) -> datetime:
+    try:
+        return datetime.combine(date.fromordinal(day), time(), zone).astimezone(UTC)
+    except OverflowError:  # it is before or after all times in UTC
+        return _BEGINNING if day == _FIRST else _END
+
+
+def days_within(times: Iterable[Interval]) -> list[str]:
+    """Index terms of all days in these intervals, without those of more than a year."""
+    return [
+        f"{date.fromordinal(day)}"
+        for first, last in times
+        if last - first < _YEAR
+        for day in range(first, last + 1)
+    ]
 
 
 def on_calendar(interval: Interval) -> Interval | None:

@@ -63,6 +63,8 @@ class Question:
     """Times it mentions."""
     zone: tzinfo = UTC
     """The time zone whose days these are."""
+    only_time: bool = False
+    """Whether it names a time and no topic."""
     asks_when: bool = False
     """Whether the answer is a time."""
     quotes: bool = False
@@ -139,6 +141,7 @@ def question(
         others=len(extra),
         newest=newest,
         held=times[0] if dated and not newest and len(times) == 1 and _lasts(*times[0]) else None,
+        only_time=query.only_time,
         asks_when=asks_when(query.text),
         quotes=bool(query.phrases),
         identifiers=tuple(_identifiers(query, place)),

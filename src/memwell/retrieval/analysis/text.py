@@ -26,6 +26,7 @@ from memwell.retrieval.analysis.intent import name_terms, present_spans
 from memwell.retrieval.analysis.languages import hints_at_another
 from memwell.retrieval.analysis.related import related_terms
 from memwell.retrieval.analysis.stemmers import stemmer
+from memwell.retrieval.analysis.time_questions import names_no_topic
 from memwell.retrieval.analysis.unspaced import characters
 from memwell.retrieval.analysis.words import (
     ENGLISH,
@@ -256,6 +257,8 @@ class Query:
     """
     foreign: bool = False
     """Whether it is in another language than English."""
+    only_time: bool = False
+    """Whether it names a time and no topic (*what happened in 2024?*)."""
     names: frozenset[str] = frozenset()
     """The terms that are names of people, places or things."""
     related: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -332,10 +335,15 @@ def read_query(
     about = frozenset().union(*named.values()) or _role_of(fold(text), actors)
     spoken = languages(plain_text)
     terms = tuple(dict.fromkeys(_asked_terms(bare, spoken)))
-    named_by = tuple(_asked(_without(plain_text, [(first, last) for first, last, _ in times]), spoken))
+    untimed = _without(plain_text, [(first, last) for first, last, _ in times])
+    named_by = tuple(_asked(untimed, spoken))
+    only_time = bool(times) and names_no_topic(untimed, spoken)
+    if only_time:
+        terms = _time_terms(plain_text, times, days, spoken)
     keys = [term for one in named_by for term in (*one.exact, *one.loose)]
     asked_for = tuple(dict.fromkeys([*(terms or days or _asked_terms(plain_text, spoken)), *keys, *days]))
-    foreign, names = is_foreign(plain_text, spoken), name_terms(plain_text, spoken)
+    foreign = is_foreign(plain_text, spoken)
+    names = frozenset() if only_time else name_terms(plain_text, spoken)
     rewritten = first_person if _ENGLISH.search(plain_text) else _SPACES.sub(" ", bare).strip()
     return Query(
         text=text,
@@ -346,8 +354,9 @@ def read_query(
         named=bool(named),
         embed_text=rewritten if named and terms else text,
         foreign=foreign,
+        only_time=only_time,
         names=names,
-        related={} if foreign else related_terms(asked_for, names=names),
+        related={} if foreign or only_time else related_terms(asked_for, names=names),
     )
 
 
@@ -356,6 +365,16 @@ def _without(text: str, spans: Collection[tuple[int, int]]) -> str:
     for first, last in spans:
         text = text[:first] + " " * (last - first) + text[last:]
     return text
+
+
+def _time_terms(
+    text: str, times: Collection[tuple[int, int, bool]], days: Sequence[str], spoken: Languages
+) -> tuple[str, ...]:
+    """The terms of a question that names a time alone: those of its dates. Words such as *last week* count where there
+    is nothing else, because they mean another time in each memory."""
+    named = [text[first:last] for first, last, _ in times]
+    dates = [part for part in named if any(map(str.isdigit, part))]
+    return tuple(dict.fromkeys(_asked_terms(" ".join(dates or ([] if days else named)), spoken)))
 
 
 def _asked_terms(text: str, spoken: Languages) -> list[str]:

@@ -12,6 +12,7 @@ from array import array
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from datetime import date
+from heapq import nlargest
 from typing import Any, Final, Protocol, TypeAlias
 
 from memwell.ports.store.search import Features
@@ -153,6 +154,16 @@ class Corpus:
         if now < self._first_expiry:
             return set()
         return {slot for slot, at in self.expiring.items() if at <= now}
+
+    def created_in(self, first: int, until: int) -> list[int]:
+        """The slots of live records created from a moment until before another one, in microseconds."""
+        keys, slots = self.keys, self.slots
+        found = [slot for slot, at in enumerate(self._created) if first <= at < until]
+        return [slot for slot in found if slots.get(keys[slot]) == slot]
+
+    def newest(self, slots: Iterable[int], limit: int) -> list[int]:
+        """Those of some records that were created last; of the same time, those with the highest key."""
+        return nlargest(limit, slots, key=lambda slot: (self._created[slot], self.keys[slot]))
 
     @property
     def sparse(self) -> bool:

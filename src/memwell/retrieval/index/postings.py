@@ -66,6 +66,10 @@ class Postings:
         """Number of documents in which a term occurs."""
         return len(self._term(term).documents)
 
+    def having(self, terms: Iterable[str]) -> set[int]:
+        """The documents in which any of these terms occurs."""
+        return {document for term in terms for document in self._term(term).documents}
+
     def add(self, terms: Sequence[str]) -> int:
         """Index the next document; returns its number."""
         document, occurrences = len(self._lengths), self._occurrences

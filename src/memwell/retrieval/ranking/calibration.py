@@ -84,7 +84,7 @@ class Sureness:
             lacking = 1 - held
         if rarity is not None:
             has = _has(candidate)
-            shared = self._covered(has, rarity)
+            shared = time if question.only_time else self._covered(has, rarity)
             if names := self._names:
                 named, missing = 1.0, 1 - sum([has.get(term, 0.0) for term in names]) / len(names)
         undated = float(question.asks_when and not candidate.features.intervals)

@@ -81,10 +81,22 @@ def find(corpora: Current, source: SearchSource, search: Search, *, part: str) -
     if search.similar is not None and isinstance(cosines, _Cosines):
         cosines.use_similar(corpus, search.similar, allowed)
     with corpus.lock:
-        nominated = words.keys() | cosines.nominate(search.pool, allowed)
+        nominated = words.keys() | cosines.nominate(search.pool, allowed) | _of_times(corpus, search, allowed)
         frequencies = [corpus.postings.frequency(term) for term in search.terms]
         counted = (len(corpus.postings), frequencies)
         return assemble(corpus, search, nominated, cosines=cosines, allowed=allowed, counted=counted)
+
+
+def _of_times(corpus: Corpus, search: Search, allowed: Collection[int] | None) -> set[int]:
+    """The slots of the newest records of each time in the question, and of those that mention a day of one."""
+    groups = [corpus.created_in(to_micros(first), to_micros(until)) for first, until in search.times]
+    if search.days:
+        groups.append([*corpus.postings.having(search.days)])
+    return {
+        slot
+        for group in groups
+        for slot in corpus.newest([s for s in group if allowed is None or s in allowed], search.pool)
+    }
 
 
 def narrowed(search: Search) -> bool:

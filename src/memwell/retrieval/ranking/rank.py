@@ -10,7 +10,8 @@ parts, each 0..1:
     neighbours      what the words of neighbouring turns in the same conversation add to that
     actor           said by someone whom the question names
     role            said by the one meant by "I" or "you"
-    time            closeness of the record, or a time that it mentions, to the time in the question
+    time            closeness of the record, or a time that it mentions, to the time in the question; it decides where
+                    the question names nothing else
     when            the question asks for a time and the record mentions one
     identifier      share of the question's identifiers (versions, paths, keys, numbers, …) that the record contains
     phrase          share of the quoted phrases that the record contains
@@ -53,6 +54,8 @@ _FLOOR: Final = 0.1
 """The share of their weight that words keep beside meaning in a conversation, even if no turn contains many."""
 _OTHER_DAY: Final = 0.6
 """What a record of another day counts, if the question names one day."""
+_ALONE: Final = 5.0
+"""How much more the time counts where a question names nothing else."""
 _LIGHT: Final = 0.5
 """What a common word counts beside others."""
 
@@ -315,7 +318,7 @@ def _time(candidates: Sequence[Candidate], question: Question, weights: Weights)
     times, zone = question.intervals, question.zone
     days = [_days(candidate.features, zone) for candidate in candidates]
     values = [max([_closeness(each, *of_record) for each in times]) for of_record in days]
-    return "time", weights.time, values
+    return "time", weights.time * (_ALONE if question.only_time else 1.0), values
 
 
 def _days(features: Features, zone: tzinfo) -> tuple[int | None, Sequence[Interval]]:

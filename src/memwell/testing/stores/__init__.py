@@ -35,6 +35,7 @@ from memwell.testing.stores.reading import Reading
 from memwell.testing.stores.scopes import Scopes
 from memwell.testing.stores.searching import Searching
 from memwell.testing.stores.statistics import Statistics
+from memwell.testing.stores.timing import Timing
 
 __all__ = ["Harness", "StoreConformance"]
 
@@ -52,6 +53,7 @@ class StoreConformance(
     ExactFiltering,
     Searching,
     Candidates,
+    Timing,
     Keeping,
     ChangeFeed,
     Feeding,

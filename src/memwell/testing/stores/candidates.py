@@ -45,6 +45,8 @@ WEIGHTS = (
     Weights(reach=5.0, before=0.2, after=0.1, reply=0.9, asked=2.0),
 )
 PHRASES = ((), (("appl", "pear"),), (("lisbon",), ("appl", "pear"), ("plum",)))
+TIMES = ((), (), ((START - timedelta(days=2), START - timedelta(days=1)),))
+DAYS = ((), (), ("2024-04-29", "2024-04-30"))
 TERMS = ("appl", "pear", "train", "lisbon", "quot", "7", "missing")
 
 
@@ -60,6 +62,8 @@ class Candidates(StoreSuite):
         run(model, model.write(inserts, now=START))
         for _ in range(40):
             search = _search(rng)
+            if not harness.can("times"):
+                search = replace(search, times=(), days=())
             found, expected = harness.run(harness.store.search(search)), run(model, model.search(search))
             _assert_same(found, expected)
 
@@ -188,6 +192,8 @@ def _search(rng: random.Random) -> Search:
         terms=tuple(rng.sample(TERMS, k=rng.randrange(5))),
         phrases=rng.choice(PHRASES),
         weights=rng.choice(WEIGHTS),
+        times=rng.choice(TIMES),
+        days=rng.choice(DAYS),
         where=None if where is None else parse(where),
         created_until=rng.choice((None, None, START - timedelta(days=1))),
         vectors=np.stack([_unit(rng) for _ in range(vectors)]) if vectors else None,

@@ -32,7 +32,12 @@ def either(cipher: TenantCipher, where: Where | Node) -> Node:
 
 def asked_twice(search: Search, plain: Search) -> Search:
     """A search for encrypted memories, with the terms of the same search for plain ones."""
-    return replace(search, terms=(*search.terms, *plain.terms), phrases=(*search.phrases, *plain.phrases))
+    return replace(
+        search,
+        terms=(*search.terms, *plain.terms),
+        phrases=(*search.phrases, *plain.phrases),
+        days=(*search.days, *plain.days),
+    )
 
 
 def counted_once(found: Found, terms: int) -> Found:

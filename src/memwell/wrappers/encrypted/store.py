@@ -134,6 +134,7 @@ class Encrypted(StoreWrapper):
             text=None,
             terms=tuple(map(cipher.term, plain.terms)),
             phrases=tuple(tuple(map(cipher.term, phrase)) for phrase in plain.phrases),
+            days=tuple(map(cipher.term, plain.days)),
             where=_sealed_where(cipher, plain.where),
         )
         if cipher.mixed:

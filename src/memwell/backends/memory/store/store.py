@@ -68,6 +68,7 @@ class MemoryStore(Store):
         return Capabilities(
             atomic_batches=True,
             lexical=True,
+            times=True,
             vectors=True,
             filters=True,
             history=True,

@@ -11,7 +11,8 @@ Its common table expressions, in order:
 | `lexical` | the best by words |
 | `cosines` | the cosines of `owned` |
 | `nearest` | the nearest by vector, of `owned` or by the index |
-| `nominated` | `lexical` and `nearest` |
+| `timed` | the newest of each time in the question, and of those that mention a day of one |
+| `nominated` | `lexical`, `nearest` and `timed` |
 | `neighbours` | for each nominee the records before and after it in its conversation, as far as windows reach |
 
 Then follow the rows of nominees and neighbours, and one row without a key whose last column is JSON with the counts.
@@ -135,6 +136,8 @@ class Statement:
             self._terms(),
             self._lexical(),
             *self._nearest(),
+            self._timed(),
+            self._nominated(),
         ]
         named = ",\n".join(part for part in parts if part)
         return f"WITH {named},\n{self._wrap()}\n{self._rows()}\nUNION ALL\n{self._counted()}", self._values
@@ -226,8 +229,32 @@ class Statement:
         return [
             cosines,
             f"nearest AS MATERIALIZED ({nearest})",
-            "nominated AS MATERIALIZED (SELECT key FROM lexical UNION SELECT key FROM nearest)",
         ]
+
+    def _timed(self) -> str:
+        """Two indexes give them: that of an owner's records by time, and that of the terms."""
+        found = []
+        for first, until in self._search.times:
+            self._put(self._owner, first, until, self._seen)
+            found.append(f"records r WHERE {self._owner[0]} AND r.created_at >= %s AND r.created_at < %s")
+        if self._search.days:
+            self._put(
+                " | ".join(tsvector.queries(self._search.scope, self._search.days)), self._owner, self._seen
+            )
+            found.append(
+                f"(SELECT * FROM records r WHERE r.words @@ %s::tsquery OFFSET 0) r WHERE {self._owner[0]}"
+            )
+        if not found:
+            return ""
+        newest = f" AND {self._seen[0]} ORDER BY r.created_at DESC, r.key DESC LIMIT {self._search.pool}"
+        return f"timed AS ({' UNION '.join(f'(SELECT r.key FROM {each}{newest})' for each in found)})"
+
+    def _nominated(self) -> str:
+        sources = ["lexical", "nearest"]
+        if self._search.times or self._search.days:
+            sources.append("timed")
+        union = " UNION ".join(f"SELECT key FROM {each}" for each in sources)
+        return f"nominated AS MATERIALIZED ({union})"
 
     def _cosines(self, model: Model) -> str:
         if not self._listed:

@@ -93,6 +93,7 @@ class PostgresStore(Store):
             multiprocess=True,
             atomic_batches=True,
             lexical=True,
+            times=True,
             vectors=self._models.there,
             filters=True,
             history=True,

@@ -103,6 +103,7 @@ class RedisStore(Store):
             multiprocess=True,
             atomic_batches=True,
             lexical=True,
+            times=True,
             vectors=True,
             filters=True,
             history=True,

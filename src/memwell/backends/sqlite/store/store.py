@@ -94,6 +94,7 @@ class SqliteStore(SqlitePart, Store):
             multiprocess=on_disk,
             atomic_batches=True,
             lexical=True,
+            times=True,
             vectors=True,
             filters=True,
             history=True,
