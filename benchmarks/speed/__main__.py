@@ -9,22 +9,21 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from benchmarks.speed.measure import Row
+    from rich.console import Console
+
+    from benchmarks.speed.lines import Bench
+    from benchmarks.speed.parts import Part
 
 __all__ = ["main"]
 
 THREADS = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
-NAMES = (
-    "imports", "batches", "one-user", "many-users", "a-million", "recalls", "group-commit", "cold", "resident", "model",
-    "postgres", "ports", "encryption", "management", "compat",
-)  # fmt: skip
 
 
 def main() -> int:
@@ -34,25 +33,27 @@ def main() -> int:
         os.execve(
             sys.executable, [sys.executable, "-m", "benchmarks.speed", *sys.argv[1:]], os.environ | THREADS
         )
-    arguments = _arguments()
     from rich.console import Console
 
     from benchmarks.speed import report
+    from benchmarks.speed.corpora import corpora
+    from benchmarks.speed.lines import FULL, QUICK, Bench
+    from benchmarks.speed.parts import PARTS, measured
 
+    arguments = _arguments(PARTS)
     console = Console()
     if not console.is_terminal:
-        console.width = 130
-    rows = []
-    for name, part in _parts().items():
-        if arguments.only and name not in arguments.only:
-            continue
-        with (
-            console.status(f"measuring {name}"),
-            tempfile.TemporaryDirectory(prefix="memwell-speed-", dir=arguments.folder) as folder,
-        ):
-            for row in part(Path(folder).resolve(), arguments.quick):
-                rows.append(row)
-                console.print(f"{row.mark or '–':7}{row.name}: {row.value:.3g} {row.unit}", highlight=False)
+        console.width = 150
+    chosen = [c for name, c in corpora(arguments.data).items() if arguments.corpus in (None, name)]
+    scale = QUICK if arguments.quick else FULL
+    with tempfile.TemporaryDirectory(prefix="memwell-speed-", dir=arguments.folder) as folder:
+        benches = [Bench(Path(folder).resolve(), corpus, scale, large=arguments.large) for corpus in chosen]
+        if arguments.profile:
+            return _profile(arguments.profile, benches, console)
+        rows = []
+        for row in measured(arguments.only, benches):
+            rows.append(row)
+            console.print(report.line(row), highlight=False)
     report.as_table(rows, console)
     if arguments.json:
         report.as_json(rows, arguments.json, " ".join(sys.argv[1:]))
@@ -61,53 +62,31 @@ def main() -> int:
     return int(any(row.mark == "missed" for row in rows))
 
 
-def _parts() -> dict[str, Callable[[Path, bool], Iterator[Row]]]:
-    from benchmarks.speed import (
-        compat,
-        encryption,
-        management,
-        model,
-        ports,
-        postgres,
-        processes,
-        rows,
-        together,
-    )
+def _profile(key: str, benches: Sequence[Bench], console: Console) -> int:
+    from benchmarks.speed import profiles
 
-    parts: dict[str, Callable[[Path, bool], Iterator[Row]]] = {
-        "imports": processes.imports,
-        "batches": rows.batches,
-        "one-user": rows.one_user,
-        "many-users": rows.many_users,
-        "a-million": rows.a_million,
-        "recalls": together.recalls,
-        "group-commit": together.group_commit,
-        "cold": processes.cold,
-        "resident": processes.resident,
-        "model": model.with_model,
-        "postgres": postgres.postgres,
-        "ports": ports.ports,
-        "encryption": encryption.encryption,
-        "management": management.management,
-        "compat": compat.compat,
-    }
-    assert tuple(parts) == NAMES
-    return parts
+    if key not in profiles.ROWS:
+        rows = "\n".join(f"  {name:20}{profiles.title(name)}" for name in profiles.ROWS)
+        console.print(f"there is no row {key!r} to profile; these are:\n{rows}", highlight=False)
+        return 2
+    for bench in benches:
+        with console.status(f"profiling {key} on {bench.corpus.name}"):
+            profiles.profile(key, bench, console)
+    return 0
 
 
-def _arguments() -> argparse.Namespace:
+def _arguments(parts: Mapping[str, Part]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
-    parser.add_argument(
-        "--quick", action="store_true", help="smaller stores and fewer rounds: a look, not a result"
-    )
-    parser.add_argument(
-        "--only", action="append", choices=NAMES, help="measure this part only; may be repeated"
-    )
-    parser.add_argument("--json", type=Path, help="write the rows to this file")
-    parser.add_argument("--plot", type=Path, help="draw the rows into this file")
-    parser.add_argument(
-        "--folder", type=Path, help="where the databases are made; a real disk, not a RAM disk"
-    )
+    add = parser.add_argument
+    add("--quick", action="store_true", help="smaller stores and fewer rounds: a look, not a result")
+    add("--large", action="store_true", help="also the rows with 100,000 memories")
+    add("--only", action="append", choices=parts, help="measure this part only; may be repeated")
+    add("--data", type=Path, help="make the chat turns of this file, as benchmarks.quality takes them")
+    add("--corpus", choices=("notes", "chat"), help="measure on one of the corpora only")
+    add("--profile", metavar="ROW", help="show where the time of a row goes; any other word lists the rows")
+    add("--json", type=Path, help="write the rows to this file")
+    add("--plot", type=Path, help="draw the rows into this file")
+    add("--folder", type=Path, help="where the databases are made; a real disk, not a RAM disk")
     return parser.parse_args()
 
 

@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-__all__ = ["Row", "paired", "ratio", "spell", "steady", "timed"]
+__all__ = ["Paired", "Row", "paired", "spell", "steady", "timed"]
+
+Call = Callable[[], object]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,12 @@ class Row:
     higher: bool = False
     """Whether more is better."""
     note: str = ""
+    binding: bool = True
+    """False where a bound does not hold, such as that of a slow disk on a quick one."""
+    part: str = ""
+    """The part of the benchmark that measured it."""
+    corpus: str = ""
+    """`notes` or `chat`; empty where texts are not what is measured."""
 
     def holds(self, bound: float | None) -> bool:
         """Whether the value keeps the bound."""
@@ -35,8 +43,8 @@ class Row:
 
     @property
     def mark(self) -> str:
-        """`aim`, `must`, `missed`, or nothing where there is no bound."""
-        if self.must is None:
+        """`aim`, `must`, `missed`, or nothing where there is no bound that holds here."""
+        if self.must is None or not self.binding:
             return ""
         if not self.holds(self.must):
             return "missed"
@@ -65,22 +73,32 @@ def timed(call: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def paired(
-    ours: Sequence[Callable[[], object]], floor: Sequence[Callable[[], object]]
-) -> tuple[float, float, float]:
-    """Medians of both sides in seconds, and their ratio. The sides take turns, and take turns at being first."""
-    mine: list[float] = []
-    theirs: list[float] = []
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """Medians of both sides in seconds: by the clock, and of this process's processor."""
+
+    ours: float
+    floor: float
+    ours_cpu: float
+    floor_cpu: float
+
+    @property
+    def ratio(self) -> float:
+        """Ours beside the floor, by the clock."""
+        return self.ours / self.floor
+
+
+def paired(ours: Sequence[Call], floor: Sequence[Call]) -> Paired:
+    """Measure both sides. They take turns, call by call, and take turns at being first."""
+    found: tuple[list[tuple[float, float]], ...] = ([], [])
     with steady():
-        for number, (a, b) in enumerate(zip(ours, floor, strict=True)):
-            if number % 2:
-                theirs.append(timed(b))
-                mine.append(timed(a))
-            else:
-                mine.append(timed(a))
-                theirs.append(timed(b))
-    one, other = statistics.median(mine), statistics.median(theirs)
-    return one, other, one / other
+        for number, pair in enumerate(zip(ours, floor, strict=True)):
+            for side in (number % 2, 1 - number % 2):
+                processor = time.process_time()
+                clock = timed(pair[side])
+                found[side].append((clock, time.process_time() - processor))
+    (a, a_cpu), (b, b_cpu) = ([statistics.median(each) for each in zip(*side, strict=True)] for side in found)
+    return Paired(a, b, a_cpu, b_cpu)
 
 
 def spell(seconds: float) -> str:
@@ -88,17 +106,3 @@ def spell(seconds: float) -> str:
     if seconds < 1e-3:
         return f"{seconds * 1e6:.1f} µs"
     return f"{seconds * 1e3:.2f} ms" if seconds < 1 else f"{seconds:.2f} s"
-
-
-def ratio(
-    name: str,
-    ours: Sequence[Callable[[], object]],
-    floor: Sequence[Callable[[], object]],
-    *,
-    must: float | None,
-    aim: float | None,
-    note: str = "",
-) -> Row:
-    """A row that compares durations."""
-    mine, theirs, value = paired(ours, floor)
-    return Row(name=name, value=value, ours=spell(mine), floor=spell(theirs), must=must, aim=aim, note=note)

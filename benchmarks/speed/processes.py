@@ -9,11 +9,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks.speed.measure import Row, spell
-from benchmarks.speed.sides import Both
-from benchmarks.speed.texts import vectors
+from benchmarks.speed.corpora import Corpus
+from benchmarks.speed.lines import Bench
+from benchmarks.speed.measure import Paired, Row, spell
+from benchmarks.speed.operations import USER
+from benchmarks.speed.sides import on_sqlite
 
-__all__ = ["cold", "imports", "resident"]
+__all__ = ["ROOT", "cold", "first_answer", "imports", "programs", "resident"]
 
 ROOT = Path(__file__).parents[2]
 
@@ -72,26 +74,34 @@ def in_turns(measure: Callable[[str], float], ours: str, floor: str, times: int)
     return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
 
 
-def cold(folder: Path, quick: bool) -> Iterator[Row]:
-    """New process to first answer on a store that another process wrote."""
-    count, times = (2_000, 5) if quick else (10_000, 21)
-    both = Both(folder, "cold")
-    both.fill("u", count)
-    query = both.questions("u", 1, count)[0]
-    url, path, vector = f"sqlite:///{both.path}", str(both.floor_path), vectors([query]).tobytes().hex()
-    both.close()
-    words = OURS.format(embedder="", url=url, given=None, query=query)
-    whole = OURS.format(embedder=EMBEDDER.format(vector=vector), url=url, given="Given()", query=query)
-    floor = FLOOR.format(embedder=FLOOR_EMBEDDER.format(vector=vector), path=path, given="given", query=query)
-    bare = FLOOR.format(embedder="", path=path, given=None, query=query)
-    start = f"new process to first answer, {count:,}"
-    for name, program in (("words alone", words), ("vectors given", whole)):
-        a, b = in_turns(first_answer, program, floor, times)
-        yield Row(name=f"{start}, {name}", value=a / b, ours=spell(a), floor=spell(b), must=1.3, aim=0.85)
-    a, b = in_turns(first_answer, words, bare, times)
-    yield Row(
-        name="… words alone, beside a floor without vectors", value=a / b, ours=spell(a), floor=spell(b)
-    )
+def programs(bench: Bench) -> dict[str, str]:
+    """Programs that give the first answer on a store that another process wrote: ours, and the floor's."""
+    count = bench.scale.count
+    with on_sqlite(bench.folder, bench.corpus, "cold") as sides:
+        sides.fill(USER, count)
+        query = sides.questions(USER, 1, count)[0]
+        path = str(sides.floor.path)
+    return _programs(sides.url, path, query, bench.corpus)
+
+
+def _programs(url: str, path: str, query: str, corpus: Corpus) -> dict[str, str]:
+    vector = corpus.vectors([query]).tobytes().hex()
+    whole = EMBEDDER.format(vector=vector)
+    embedder = FLOOR_EMBEDDER.format(vector=vector)
+    return {
+        "vectors": OURS.format(embedder=whole, url=url, given="Given()", query=query),
+        "words": OURS.format(embedder="", url=url, given=None, query=query),
+        "floor": FLOOR.format(embedder=embedder, path=path, given="given", query=query),
+        "floor of words": FLOOR.format(embedder="", path=path, given=None, query=query),
+    }
+
+
+def cold(bench: Bench) -> Iterator[Row]:
+    """New process to first answer."""
+    of = programs(bench)
+    for key, ours, floor in (("cold", "vectors", "floor"), ("cold-words", "words", "floor of words")):
+        a, b = in_turns(first_answer, of[ours], of[floor], bench.scale.starts)
+        yield bench.ratio(key, Paired(a, b, a, b))
 
 
 def import_time(name: str) -> float:
@@ -113,30 +123,23 @@ def imports(folder: Path, quick: bool) -> Iterator[Row]:
     yield Row(name="import memwell", value=a * 1000, unit="ms", ours=spell(a), must=150)
 
 
-def resident(folder: Path, quick: bool) -> Iterator[Row]:
+def resident(bench: Bench) -> Iterator[Row]:
     """Memory of a process that searches a hundred thousand memories of one user."""
-    count = 10_000 if quick else 100_000
-    both = Both(folder, "resident")
-    both.fill("u", count)
-    query = both.questions("u", 1, count)[0]
-    vector, url, path = vectors([query]).tobytes().hex(), f"sqlite:///{both.path}", str(both.floor_path)
-    both.close()
-    ours = OURS.format(embedder=EMBEDDER.format(vector=vector), url=url, given="Given()", query=query)
-    ours += f'for _ in range(20): memory.recall({query!r}, user_id="u", limit=10)\n'
-    floor = FLOOR.format(embedder=FLOOR_EMBEDDER.format(vector=vector), path=path, given="given", query=query)
+    count = bench.scale.large
+    with on_sqlite(bench.folder, bench.corpus, "resident") as sides:
+        for _ in range(10):
+            sides.fill(USER, count // 10)
+        asked = sides.questions(USER, 21, count)
+        path = str(sides.floor.path)
+    of = _programs(sides.url, path, asked[0], bench.corpus)
+    more = f'\nfor query in {asked[1:]!r}: memory.recall(query, user_id="{USER}", limit=10)\n'
     sizes = []
-    for program in (ours, floor):
+    for program in (of["vectors"] + more, of["floor"]):
         done = subprocess.run(
             [sys.executable, "-c", program + RESIDENT], check=True, capture_output=True, text=True, cwd=ROOT
         )
         sizes.append([int(kilobytes) / 1024 for kilobytes in done.stdout.split()])
     (mine, peak), (theirs, _) = sizes
-    yield Row(
-        name=f"memory in use at {count:,} memories",
-        value=mine,
-        unit="MB",
-        ours=f"{mine:.0f} MB",
-        floor=f"{theirs:.0f} MB",
-        must=350,
-        note=f"at most {peak:.0f} MB",
+    yield bench.row(
+        "memory", mine, ours=f"{mine:.0f} MB", floor=f"{theirs:.0f} MB", note=f"at most {peak:.0f} MB"
     )

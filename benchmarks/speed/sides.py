@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import repeat
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Generic, Literal, Protocol, Self, TypeVar
 
+from benchmarks.speed.corpora import Corpus
 from benchmarks.speed.floor import Floor
-from benchmarks.speed.texts import DIMENSION, Lookup, Texts
+from benchmarks.speed.measure import steady, timed
+from benchmarks.speed.texts import DIMENSION, Lookup
 from memwell import AsyncMemory, Memory
 from memwell.ports import Embedder
 
-__all__ = ["Both", "LookupEmbedder", "open_async", "open_ours"]
+__all__ = ["AnyFloor", "LookupEmbedder", "Sides", "on_sqlite"]
 
 
 class LookupEmbedder(Embedder):
@@ -30,62 +33,79 @@ class LookupEmbedder(Embedder):
         return self._lookup(texts)
 
 
-def open_ours(path: Path, lookup: Lookup | None, options: str = "") -> Memory:
-    """memwell on a file."""
-    return Memory(f"sqlite:///{path}{options}", embedder=lookup and LookupEmbedder(lookup))
+class AnyFloor(Protocol):
+    """What a floor can do, on any database."""
+
+    def remember(self, content: str, user_id: str) -> str: ...
+    def remember_many(self, contents: Sequence[str], user_id: str) -> list[str]: ...
+    def recall(self, query: str, user_id: str, limit: int = 10) -> list[Any]: ...
+    def get(self, name: str) -> Any: ...
+    def update(self, name: str, content: str) -> None: ...
+    def forget(self, name: str) -> None: ...
+    def close(self) -> None: ...
 
 
-def open_async(path: Path, lookup: Lookup | None, options: str = "") -> AsyncMemory:
-    """memwell's asynchronous face on a file."""
-    return AsyncMemory(f"sqlite:///{path}{options}", embedder=lookup and LookupEmbedder(lookup))
+F = TypeVar("F", bound=AnyFloor)
 
 
-class Both:
-    """memwell and the floor, each with its own file in the folder, holding the same memories."""
+class Sides(Generic[F]):
+    """memwell and a floor that hold the same memories of a corpus, with the same vectors."""
 
-    def __init__(self, folder: Path, name: str, *, narrow: bool = False) -> None:
-        self.lookup = Lookup()
-        self.texts = Texts()
-        self.path = folder / f"{name}-ours.db"
-        self.floor_path = folder / f"{name}-floor.db"
-        self.narrow_path = folder / f"{name}-narrow.db"
-        self.ours = open_ours(self.path, self.lookup)
-        self.floor = Floor(self.floor_path, self.lookup)
-        self.narrow = Floor(self.narrow_path, self.lookup, narrow=True) if narrow else None
+    def __init__(self, corpus: Corpus, url: str, lookup: Lookup, floor: F) -> None:
+        self.corpus, self.url, self.lookup, self.floor = corpus, url, lookup, floor
+        self.ours = Memory(url, embedder=LookupEmbedder(lookup))
         self.count = 0
+        """Memories on each side."""
         self.first: dict[str, int] = {}
         """User → number of the first memory."""
+        self.ids: tuple[list[str], list[str]] = ([], [])
+        """Ids of all memories, ours and the floor's."""
 
-    def fill(self, user_id: str, count: int) -> None:
-        """Give a user new memories, on all sides."""
-        texts = self.texts.memories(count, self.count)
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.ours.close()
+        self.floor.close()
+
+    def again(self) -> AsyncMemory:
+        """Our asynchronous face on the same store; the caller closes it."""
+        return AsyncMemory(self.url, embedder=LookupEmbedder(self.lookup))
+
+    def fill(self, user_id: str, count: int) -> tuple[float, float]:
+        """Give a user new memories in one call of each side; seconds that ours and the floor took."""
+        texts = self.unused(count)
+        new = self.corpus.new(texts, self.count)
         self.first[user_id] = self.count
+        with steady():
+            mine = timed(lambda: self.ids[0].extend([r.id for r in self.ours.remember(new, user_id=user_id)]))
+            theirs = timed(lambda: self.ids[1].extend(self.floor.remember_many(texts, user_id)))
         self.count += count
-        self.lookup.prepare(texts)
-        self.ours.remember(texts, user_id=user_id)
-        for floor in (self.floor, self.narrow):
-            if floor is not None:
-                floor.remember_many(texts, user_id)
         self.lookup.forget()
+        return mine, theirs
+
+    def unused(self, count: int, beyond: int = 0) -> list[str]:
+        """The next texts that no side holds, `beyond` further on, with their vectors prepared."""
+        texts = self.corpus.texts(count, self.count + beyond)
+        self.lookup.prepare(texts)
+        return texts
 
     def questions(self, user_id: str, count: int, among: int) -> list[str]:
         """Questions about a user's memories, their vectors prepared."""
-        asked = self.texts.questions(count, among, self.first[user_id])
+        asked = self.corpus.questions(count, among, self.first[user_id])
         self.lookup.prepare(asked)
         return asked
 
-    def recalls(self, asked: Sequence[tuple[str, str]]) -> tuple[list[Any], list[Any]]:
-        """Calls for (question, user) on ours and on the floor."""
-        ours = [partial(self.ours.recall, query, user_id=user, limit=10) for query, user in asked]
-        return ours, self.floor_recalls(asked, self.floor)
+    def recalls(self, asked: Sequence[str], users: Sequence[str]) -> tuple[list[Any], list[Any]]:
+        """Calls on ours and on the floor, each question by its user; one user asks all."""
+        pairs = list(zip(asked, users if len(users) > 1 else repeat(users[0]), strict=False))
+        ours = [partial(self.ours.recall, query, user_id=user, limit=10) for query, user in pairs]
+        return ours, [partial(self.floor.recall, query, user, 10) for query, user in pairs]
 
-    def floor_recalls(self, asked: Sequence[tuple[str, str]], floor: Floor) -> list[Any]:
-        """Calls for (question, user) on a floor."""
-        return [partial(floor.recall, query, user, 10) for query, user in asked]
 
-    def close(self) -> None:
-        """Close all sides."""
-        self.ours.close()
-        self.floor.close()
-        if self.narrow is not None:
-            self.narrow.close()
+def on_sqlite(folder: Path, corpus: Corpus, name: str, options: str = "") -> Sides[Floor]:
+    """Both sides in a file each."""
+    lookup = Lookup(corpus.vectors)
+    name = f"{name}-{corpus.name}"
+    floor = Floor(folder / f"{name}-floor.db", lookup)
+    return Sides(corpus, f"sqlite:///{folder / f'{name}-ours.db'}{options}", lookup, floor)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import zlib
 from bisect import bisect
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate, product
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Matrix = NDArray[np.float32]
+else:
+    Matrix = Any
 
-__all__ = ["DIMENSION", "Lookup", "Texts", "vectors"]
+__all__ = ["DIMENSION", "Lookup", "Matrix", "Texts", "vectors", "vocabulary"]
 
 DIMENSION = 384
 TOPICS = 64
@@ -145,14 +147,15 @@ def _centres() -> Any:
 class Lookup:
     """Texts to vectors at the price of a dictionary: what was prepared is looked up, the rest is computed."""
 
-    calls: int = 0
+    vectors: Callable[[Sequence[str]], Matrix] = vectors
+    """Texts → `(n, 384) float32`."""
 
     def __post_init__(self) -> None:
         self._known: dict[str, Matrix] = {}
 
     def prepare(self, texts: Sequence[str]) -> None:
         """Compute the vectors of these texts now."""
-        self._known.update(zip(texts, vectors(texts), strict=True))
+        self._known.update(zip(texts, self.vectors(texts), strict=True))
 
     def forget(self) -> None:
         """Let go of everything prepared."""
@@ -162,7 +165,6 @@ class Lookup:
         """`(n, 384) float32`."""
         import numpy as np
 
-        self.calls += len(texts)
         known = self._known
-        found = [known[text] if text in known else vectors([text])[0] for text in texts]
+        found = [known[text] if text in known else self.vectors([text])[0] for text in texts]
         return np.array(found, np.float32) if found else np.empty((0, DIMENSION), np.float32)

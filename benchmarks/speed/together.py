@@ -3,40 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import statistics
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
 from threading import local
+from typing import Any
 
+from benchmarks.speed.disk import fsync_time
 from benchmarks.speed.floor import Floor
-from benchmarks.speed.measure import Row
-from benchmarks.speed.sides import Both, open_async, open_ours
-from benchmarks.speed.texts import Lookup, Texts
+from benchmarks.speed.lines import Bench
+from benchmarks.speed.measure import Row, spell
+from benchmarks.speed.operations import USER
+from benchmarks.speed.sides import Sides, on_sqlite
 from memwell import AsyncMemory
 
-__all__ = ["group_commit", "recalls"]
+__all__ = ["WORKERS", "at_once", "group_commit", "ours_at_once", "rate", "recalls", "watched"]
 
-WORKERS = 8
+WORKERS = (8, 64)
+TICK = 0.001
 
 
 @asynccontextmanager
-async def watched(stalls: list[float]) -> AsyncIterator[None]:
-    """Notes the longest time that the event loop did not come round."""
+async def watched(holds: list[float]) -> AsyncIterator[None]:
+    """Adds how many seconds the event loop was late for each tick of a millisecond."""
 
     async def watch() -> None:
-        worst = 0.0
-        try:
-            while True:
-                before = time.perf_counter()
-                await asyncio.sleep(0)
-                worst = max(worst, time.perf_counter() - before)
-                await asyncio.sleep(0.0005)
-        finally:
-            stalls.append(worst)
+        while True:
+            before = time.perf_counter()
+            await asyncio.sleep(TICK)
+            holds.append(time.perf_counter() - before - TICK)
 
     task = asyncio.create_task(watch())
     try:
@@ -46,37 +45,86 @@ async def watched(stalls: list[float]) -> AsyncIterator[None]:
         await asyncio.wait([task])
 
 
-async def ours_at_once(memory: AsyncMemory, asked: Sequence[str]) -> float:
-    """Recalls a second with eight under way at any moment."""
+async def rate(recall: Callable[[str], Awaitable[object]], asked: Sequence[str], workers: int) -> float:
+    """Recalls a second with so many workers under way at any moment."""
     waiting = iter(asked)
 
-    async def worker() -> None:
+    async def work() -> None:
         for query in waiting:
-            await memory.recall(query, user_id="u", limit=10)
+            await recall(query)
 
     start = time.perf_counter()
-    await asyncio.gather(*(worker() for _ in range(WORKERS)))
+    await asyncio.gather(*(work() for _ in range(workers)))
     return len(asked) / (time.perf_counter() - start)
 
 
-def floor_in_turn(floor: Floor, asked: Sequence[str]) -> float:
-    """Recalls a second, one after another."""
+async def ours_at_once(memory: AsyncMemory, asked: Sequence[str], workers: int) -> float:
+    """Our recalls a second."""
+    return await rate(lambda query: memory.recall(query, user_id=USER, limit=10), asked, workers)
+
+
+FloorRate = Callable[[Sequence[str], int], Awaitable[float]]
+"""Questions and workers → recalls a second of the floor."""
+
+
+async def at_once(bench: Bench, sides: Sides[Any], floor: FloorRate, workers: int) -> tuple[Row, Row]:
+    """Throughput beside the floor, in turns, and how long the event loop was held meanwhile."""
+    rounds, each = bench.scale.rounds, bench.scale.times // 2
+    asked = sides.questions(USER, each * (rounds + 1), bench.scale.count)
+    mine, theirs = [], []
+    holds: list[list[float]] = []
+    memory = sides.again()
+    for number in range(rounds + 1):
+        part = asked[number * each : (number + 1) * each]
+        holds.append([])
+        async with watched(holds[-1]):
+            mine.append(await ours_at_once(memory, part, workers))
+        theirs.append(await floor(part, workers))
+    await memory.close()
+    ours, other = (statistics.median(rates[1:]) for rates in (mine, theirs))
+    suffix = "" if workers == WORKERS[0] else f"-{workers}"
+    return bench.rate(f"at-once{suffix}", ours, other), _hold(bench, f"hold{suffix}", holds[1:])
+
+
+def _hold(bench: Bench, key: str, rounds: Sequence[Sequence[float]]) -> Row:
+    late = sorted(second for each in rounds for second in each)
+    longest, most = late[-1], late[int(len(late) * 0.99)]
+    middle = statistics.median(max(each) for each in rounds)
+    note = f"99 % of ticks within {spell(most)}; longest of a round, median: {spell(middle)}"
+    return bench.row(key, longest * 1000, ours=spell(longest), note=note)
+
+
+def recalls(bench: Bench) -> Iterator[Row]:
+    """Recalls at once of one user's memories. The floor has the better of one thread and one for each processor."""
+    with on_sqlite(bench.folder, bench.corpus, "together") as sides:
+        sides.fill(USER, bench.scale.count)
+        threads = _in_threads(sides.floor)
+
+        async def floor(asked: Sequence[str], workers: int) -> float:
+            del workers
+            return max(_in_turn(sides.floor.recall, asked), threads(asked))
+
+        for workers in WORKERS:
+            yield from asyncio.run(at_once(bench, sides, floor, workers))
+
+
+def _in_turn(recall: Callable[[str, str], object], asked: Sequence[str]) -> float:
     start = time.perf_counter()
     for query in asked:
-        floor.recall(query, "u", 10)
+        recall(query, USER)
     return len(asked) / (time.perf_counter() - start)
 
 
-def floor_in_threads(path: Path, lookup: Lookup) -> Callable[[Sequence[str]], float]:
-    """Recalls a second by eight threads with a connection each."""
+def _in_threads(floor: Floor) -> Callable[[Sequence[str]], float]:
+    """By a thread for each processor, with a connection each and the same matrix."""
     mine = local()
 
     def recall(query: str) -> None:
         if not hasattr(mine, "floor"):
-            mine.floor = Floor(path, lookup)
-        mine.floor.recall(query, "u", 10)
+            mine.floor = floor.beside()
+        mine.floor.recall(query, USER)
 
-    pool = ThreadPoolExecutor(WORKERS)
+    pool = ThreadPoolExecutor(os.cpu_count())
 
     def run(asked: Sequence[str]) -> float:
         start = time.perf_counter()
@@ -86,72 +134,19 @@ def floor_in_threads(path: Path, lookup: Lookup) -> Callable[[Sequence[str]], fl
     return run
 
 
-def recalls(folder: Path, quick: bool) -> Iterator[Row]:
-    """Eight recalls at once on ten thousand memories."""
-    count, each, rounds = (2_000, 80, 3) if quick else (10_000, 400, 7)
-    both = Both(folder, "together")
-    both.fill("u", count)
-    asked = both.questions("u", each * (rounds + 1), count)
-    threads = floor_in_threads(both.floor_path, both.lookup)
-    mine: list[float] = []
-    theirs: list[float] = []
-    stalls: list[float] = []
-
-    async def run() -> None:
-        async with open_async(both.path, both.lookup) as memory:
-            for number in range(rounds + 1):
-                part = asked[number * each : (number + 1) * each]
-                async with watched(stalls):
-                    mine.append(await ours_at_once(memory, part))
-                theirs.append(max(floor_in_turn(both.floor, part), threads(part)))
-
-    asyncio.run(run())
-    both.close()
-    a, b = statistics.median(mine[1:]), statistics.median(theirs[1:])
-    yield Row(
-        name=f"{WORKERS} recalls at once, {count:,}",
-        value=a / b,
-        ours=f"{a:,.0f}/s",
-        floor=f"{b:,.0f}/s",
-        must=1.0,
-        aim=4.0,
-        higher=True,
-        note="the floor's better of one thread and eight",
-    )
-    yield Row(
-        name=f"longest stall of the event loop, {WORKERS} recalls at once",
-        value=max(stalls[1:]) * 1000,
-        unit="ms",
-        ours=f"{max(stalls[1:]) * 1000:.1f} ms",
-        must=20,
-        note=f"median of rounds {statistics.median(stalls[1:]) * 1000:.1f} ms",
-    )
-
-
-def group_commit(folder: Path, quick: bool) -> Iterator[Row]:
+def group_commit(bench: Bench) -> Iterator[Row]:
     """Writers that wait for the disk at once share a commit."""
-    each, rounds = (20, 3) if quick else (100, 7)
-    lookup, texts = Lookup(), Texts()
-    rates: dict[int, list[float]] = {1: [], WORKERS: []}
-    memory = open_ours(folder / "group.db", lookup, "?durability=full")
-    start = 0
-    for _ in range(rounds):
-        for writers, found in rates.items():
-            new = texts.memories(each * writers, start)
-            start += len(new)
-            lookup.prepare(new)
-            with ThreadPoolExecutor(writers) as pool:
-                before = time.perf_counter()
-                list(pool.map(partial(memory.remember, user_id="u"), new))
-                found.append(len(new) / (time.perf_counter() - before))
-    memory.close()
+    workers, each = WORKERS[0], bench.scale.times // 4
+    rates: dict[int, list[float]] = {1: [], workers: []}
+    with on_sqlite(bench.folder, bench.corpus, "group", "?durability=full") as sides:
+        for _ in range(bench.scale.rounds):
+            for writers, found in rates.items():
+                texts = sides.unused(each * writers)
+                sides.count += len(texts)
+                with ThreadPoolExecutor(writers) as pool:
+                    before = time.perf_counter()
+                    list(pool.map(partial(sides.ours.remember, user_id=USER), texts))
+                    found.append(len(texts) / (time.perf_counter() - before))
     one, many = (statistics.median(found) for found in rates.values())
-    yield Row(
-        name=f"full durability, {WORKERS} writers beside one",
-        value=many / one,
-        ours=f"{many:,.0f}/s",
-        floor=f"{one:,.0f}/s",
-        must=3.0,
-        higher=True,
-        note="ours beside ours; one fsync a commit",
-    )
+    took = fsync_time(bench.folder)
+    yield bench.rate("durable", many, one, commit=took)

@@ -1,5 +1,1 @@
 """PostgreSQL: memwell's store beside hand-written SQL."""
-
-from benchmarks.speed.postgres.rows import postgres
-
-__all__ = ["postgres"]

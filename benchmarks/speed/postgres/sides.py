@@ -1,136 +1,80 @@
-"""memwell and the floor in one event loop, each in a schema of its own, with the same texts and vectors."""
+"""memwell and the floor on one server, each in a schema of its own, with the same texts and vectors."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
 
-from benchmarks.speed.measure import steady
+import psycopg
+
+from benchmarks.speed.corpora import Corpus
+from benchmarks.speed.operations import USER
 from benchmarks.speed.postgres.floor import PostgresFloor
-from benchmarks.speed.sides import LookupEmbedder
-from benchmarks.speed.texts import Lookup, Texts
-from memwell import AsyncMemory
-from memwell.backends.postgres.store import PostgresStore
-from memwell.ports import Store
-from memwell.registry import open_store
-from memwell.types import NewMemory, Scope
+from benchmarks.speed.sides import Sides
+from benchmarks.speed.texts import Lookup
 
-__all__ = ["CONNECTIONS", "Call", "Sides", "timed"]
+__all__ = ["commit_time", "configure", "on_postgres", "settle", "warm"]
 
-TURNS = 25
-SPEAKERS = ("Caroline", "Miguel")
-START = datetime(2026, 1, 1, tzinfo=UTC)
-CONNECTIONS = 10
-Call = Callable[[], Awaitable[object]]
+COMMITS = 50
 
 
-class Inline(LookupEmbedder):
-    """The lookup within the event loop, as the floor has it."""
+def on_postgres(url: str, corpus: Corpus, name: str) -> Sides[PostgresFloor]:
+    """Both sides with empty tables."""
+    lookup, name = Lookup(corpus.vectors), f"{name}_{corpus.name}"
+    floor = PostgresFloor(url, lookup, schema=f"{name}_floor")
+    floor.create()
+    return Sides(corpus, f"{url}?schema={name}_ours", lookup, floor)
 
-    blocking = False
+
+def configure(url: str, **settings: str) -> None:
+    """Change settings of the server for all its sessions, those that are open too; others are as they were."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM RESET ALL")
+        for name, value in settings.items():
+            connection.execute(f"ALTER SYSTEM SET {name} = {value}".encode())
+        connection.execute("SELECT pg_reload_conf()")
+    time.sleep(0.2)  # the sessions are signalled
 
 
-@dataclass
-class Sides:
-    """memwell and the floor, each in a schema of its own."""
+def commit_time(url: str) -> float:
+    """Seconds that a transaction of one small row takes; the median."""
+    found = []
+    with psycopg.connect(url, autocommit=True, prepare_threshold=1) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS commits (number integer)")
+        for number in range(COMMITS):
+            start = time.perf_counter()
+            connection.execute("INSERT INTO commits VALUES (%s)", (number,))
+            found.append(time.perf_counter() - start)
+    return sorted(found)[COMMITS // 2]
 
-    url: str
-    name: str
-    lookup: Lookup = field(default_factory=Lookup)
-    texts: Texts = field(default_factory=Texts)
-    talk: bool = False
-    count: int = 0
 
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[Sides]:
-        embedder = Inline(self.lookup)
-        target = f"{self.url}?schema={self.name}_ours"
-        self.store: Store = open_store(f"{target}&warm=0")
-        self.ours = AsyncMemory(f"{target}&pool={CONNECTIONS}", embedder=embedder)
-        self.cold = AsyncMemory(f"{target}&pool={CONNECTIONS}&warm=0", embedder=embedder)
-        self.floor = await PostgresFloor.open(self.url, self.lookup, schema=f"{self.name}_floor")
-        self.exact = await PostgresFloor.open(self.url, self.lookup, schema=f"{self.name}_floor", exact=True)
-        await self.floor.create(f"{self.name}_floor")
-        await self.ours.count()  # the migrations
-        try:
-            yield self
-        finally:
-            await self.ours.close()
-            await self.cold.close()
-            await self.store.close()
-            await self.floor.close()
-            await self.exact.close()
+def settle(sides: Sides[PostgresFloor]) -> None:
+    """Wait until our indexes have grown, and take statistics on both sides."""
+    asyncio.run(_grown(sides.url))
+    sides.floor.settle()
 
-    async def fill(self, user: str, count: int) -> tuple[float, float]:
-        """Give a user new memories, on both sides; seconds of ours and of the floor's COPY."""
-        texts = self.memories(count, self.count)
-        self.lookup.prepare(texts)
-        new = [
-            NewMemory(
-                content=text,
-                metadata={"part": n % 100},
-                session_id=f"s{n // TURNS}" if self.talk else None,
-                created_at=START + timedelta(minutes=n) if self.talk else None,
-            )
-            for n, text in enumerate(texts)
-        ]
-        with steady():
-            theirs = await timed(lambda: self.floor.copy(texts, user, self.count + 1))
-            mine = await timed(lambda: self.ours.remember(new, user_id=user))
-        self.count += count
-        self.lookup.forget()
-        return mine, theirs
 
-    async def settle(self) -> float:
-        """Wait for the indexes of both sides; seconds that the floor's took."""
-        from memwell.backends.postgres import Database
-        from memwell.backends.postgres.settings import Settings
-        from memwell.backends.postgres.store import indexes
-        from memwell.registry import Url
+async def _grown(url: str) -> None:
+    from memwell.backends.postgres import Database
+    from memwell.backends.postgres.settings import Settings
+    from memwell.backends.postgres.store import indexes
+    from memwell.registry import Url
 
-        database = Database(Settings.from_url(Url.parse(f"{self.url}?schema={self.name}_ours")))
-        async with database.connection() as connection:
-            for _ in range(6_000):
-                if not await indexes.grown(connection):
-                    break
-                await indexes.keep_up(connection)
-                await asyncio.sleep(0.1)  # the store may be at it already
-            for table in ("records", "vectors"):
-                await connection.execute(f"VACUUM ANALYZE {table}".encode())
-        await database.close()
-        return await timed(self.floor.index)
-
-    async def warm(self, user: str, queries: Sequence[str]) -> None:
-        """Recall until the owner is cached in this process, as an owner in frequent use is."""
-        store = self.ours._engine.parts.store
-        assert isinstance(store, PostgresStore)
-        for turn in range(100):  # an owner with very many memories stays in the database
-            await self.ours.recall(queries[turn % len(queries)], user_id=user, limit=10)
-            if store._hot.actors(Scope(user_id=user)) is not None:
+    database = Database(Settings.from_url(Url.parse(url)))
+    async with database.connection() as connection:
+        for _ in range(6_000):
+            if not await indexes.grown(connection):
                 break
-            await asyncio.sleep(0.05)
-        for query in queries:  # windows of a conversation are made when they are first looked through
-            await self.ours.recall(query, user_id=user, limit=10)
-
-    def memories(self, count: int, start: int) -> list[str]:
-        """Notes, or turns of two people."""
-        texts = self.texts.memories(count, start)
-        return [f"{SPEAKERS[n % 2]}: {text}" for n, text in enumerate(texts, start)] if self.talk else texts
-
-    def questions(self, count: int, among: int, start: int = 0) -> list[str]:
-        """Questions about the memories, their vectors prepared."""
-        queries = self.texts.questions(count, among, start)
-        if self.talk:
-            queries = [f"{text.removesuffix('?')} {SPEAKERS[n % 2]}?" for n, text in enumerate(queries)]
-        self.lookup.prepare(queries)
-        return queries
+            await indexes.keep_up(connection)
+            await asyncio.sleep(0.1)  # the store may be at it already
+        for table in ("records", "vectors"):
+            await connection.execute(f"VACUUM ANALYZE {table}".encode())
+    await database.close()
 
 
-async def timed(call: Call) -> float:
-    start = time.perf_counter()
-    await call()
-    return time.perf_counter() - start
+def warm(sides: Sides[PostgresFloor], queries: Sequence[str], user: str = USER) -> None:
+    """Recall until the owner is held in this process, as an owner in frequent use is."""
+    for query in queries:
+        sides.ours.recall(query, user_id=user, limit=10)
+        time.sleep(0.05)
