@@ -46,7 +46,7 @@ async def watched(holds: list[float]) -> AsyncIterator[None]:
 
 
 async def rate(recall: Callable[[str], Awaitable[object]], asked: Sequence[str], workers: int) -> float:
-    """Recalls a second with so many workers under way at any moment."""
+    """Recalls a second with `workers` of them under way at any moment."""
     waiting = iter(asked)
 
     async def work() -> None:

@@ -161,7 +161,7 @@ class PostgresFloor:
 
 
 class FloorPool:
-    """Recalls at once on the running event loop, by so many connections."""
+    """Recalls at once on the running event loop, over several connections."""
 
     def __init__(self, floor: PostgresFloor) -> None:
         self._floor = floor
