@@ -64,19 +64,20 @@ class Encoder:
     async def documents(self, contents: Sequence[str]) -> list[Embedding | None]:
         """Vectors of each content, or `None` for all of them when the embedder failed (logged)."""
         try:
-            found = await self.strictly(contents)
+            return [*await self.strictly(contents)]
         except MemwellError as error:
             self.pending = True
             log.warning("%d memories are stored without vectors and embedded later: %s", len(contents), error)
             return [None] * len(contents)
-        return list(found)
 
     def strictly(self, contents: Sequence[str]) -> Coroutine[Any, Any, list[Embedding]]:
         """Vectors of each content, embedded without a leading "user: " or "assistant: ". Raises what the embedder
         raises.
         """
         offsets = [len(content) - len(without_role(content)) for content in contents]
-        return (self._without_roles if any(offsets) else self._encoded)(contents, offsets)
+        if any(offsets):
+            return self._without_roles(contents, offsets)
+        return self._encoded(contents, offsets)
 
     async def _without_roles(self, contents: Sequence[str], offsets: Sequence[int]) -> list[Embedding]:
         try:
@@ -100,14 +101,17 @@ class Encoder:
             self._passages(content, offset) for content, offset in zip(contents, offsets, strict=True)
         ]
         texts = [content[a:b] for content, spans in zip(contents, passages, strict=True) for a, b in spans]
-        await self.prepare()
-        vectors = await self.embedder.embed(texts)
+        if not self._prepared:
+            await self.prepare()
+        vectors, model = await self.embedder.embed(texts), self.model
+        if len(texts) == 1:
+            return [Embedding(model=model, vectors=vectors)]
         found, at = [], 0
         for spans in passages:
             rows = vectors[at : at + len(spans)]
             at += len(spans)
             several = tuple(spans) if len(spans) > 1 else ()
-            found.append(Embedding(model=self.model, vectors=rows, spans=several))
+            found.append(Embedding(model=model, vectors=rows, spans=several))
         return found
 
     async def question(self, text: str, plain: str, *, strictly: bool = False) -> Vectors | None:

@@ -44,11 +44,11 @@ class Embedder(Port):
         Raises `EmbeddingError` for a wrong shape, NaN, infinity or a model failure, `Unavailable` when trying
         again may help.
         """
-        import numpy as np
-
         if isinstance(texts, (str, bytes)):
             raise InvalidInput("embed takes a list of texts; for one text, a list of one", part=self.part)
         if not texts:
+            import numpy as np
+
             await self._prepare()
             return np.empty((0, self.dimension or 0), dtype=np.float32)
         return self._unit(await self._embed(texts, kind), len(texts))

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias, TypedDict
 
 from memwell.fields import NARROWING
 from memwell.frozen import EMPTY, FrozenDict, freeze
-from memwell.values import Short, Value, shortened
+from memwell.values import Short, Value, by_slots, shortened
 
 __all__ = [
     "DEFAULT_TENANT",
@@ -96,6 +96,7 @@ class Link(Value):
     created_at: datetime | None = None
 
 
+@by_slots
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Record(Value):
     """One memory as it is stored."""

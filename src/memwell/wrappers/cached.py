@@ -108,9 +108,7 @@ class CachedEmbedder(Embedder):
         await self._reach(self.inner, self.inner.prepare())
 
     async def _embed(self, texts: Sequence[str], kind: Kind) -> Vectors:
-        import numpy as np
-
-        digests = [self._digest(text, kind) for text in texts]
+        digests = self._digests(texts, kind)
         wanted = dict(zip(digests, texts, strict=True))
         found = self._recent.get(wanted)
         missing = (
@@ -127,13 +125,15 @@ class CachedEmbedder(Embedder):
             vectors = await self._fresh(missing, kind)
             if len(missing) == len(texts):
                 return vectors
-            found |= {digest: row.tobytes() for digest, row in zip(missing, vectors, strict=True)}
+            found |= _rows([*missing], vectors)
+        import numpy as np
+
         rows = bytearray().join([found[digest] for digest in digests])
         return np.frombuffer(rows, dtype=np.float32).reshape(len(digests), -1)
 
     async def _discard(self, texts: Sequence[str], keys: Sequence[str]) -> list[str]:
         kinds: tuple[Kind, ...] = ("document",) if self.symmetric else ("document", "query")
-        digests = {kind: [self._digest(text, kind) for text in texts] for kind in kinds}
+        digests = {kind: self._digests(texts, kind) for kind in kinds}
         self._recent.drop([digest for some in digests.values() for digest in some])
         wanted = [*keys, *(key for kind, some in digests.items() for key in self._keys(some, kind))]
         if self.keyvalue is None or not wanted:
@@ -149,11 +149,10 @@ class CachedEmbedder(Embedder):
 
     async def _fresh(self, missing: Mapping[Digest, str], kind: Kind) -> Vectors:
         """Embed these texts, and store their vectors in the caches."""
-        call = self.inner.embed(list(missing.values()), kind=kind)
+        call = self.inner.embed([*missing.values()], kind=kind)
         vectors: Vectors = await self._reach(self.inner, call)
         kept = max(0, len(missing) - self._recent.capacity) if self.keyvalue is None else 0
-        digests = list(missing)[kept:]
-        rows = {digest: row.tobytes() for digest, row in zip(digests, vectors[kept:], strict=True)}
+        rows = _rows([*missing][kept:], vectors[kept:])
         self._recent.put(rows)
         if self.keyvalue is not None and self._clock() >= self._retry_at:
             values = {key: _sealed(key, rows[digest]) for key, digest in self._keys(list(rows), kind).items()}
@@ -190,11 +189,10 @@ class CachedEmbedder(Embedder):
         if error.transient:
             self._retry_at = self._clock() + RETRY_AFTER
 
-    def _digest(self, text: str, kind: Kind) -> Digest:
-        person = b"" if self.symmetric else kind.encode()
-        return hashlib.blake2b(
-            text.encode("utf-8", "surrogatepass"), digest_size=32, person=person, key=self._key
-        ).digest()
+    def _digests(self, texts: Sequence[str], kind: Kind) -> list[Digest]:
+        person, key, blake2b = b"" if self.symmetric else kind.encode(), self._key, hashlib.blake2b
+        encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
+        return [blake2b(text, digest_size=32, person=person, key=key).digest() for text in encoded]
 
     def _keys(self, digests: Sequence[Digest], kind: Kind) -> dict[str, Digest]:
         """Key in the KeyValue → digest."""
@@ -204,13 +202,13 @@ class CachedEmbedder(Embedder):
         shown = "any" if self.symmetric else kind
         return {f"embedding:{model}:{shown}:{digest.hex()}": digest for digest in digests}
 
-    async def _reach(self, part: Port, call: Awaitable[T]) -> T:
-        """Await a part's call; a blocking part beside one that is not goes to a thread, off the event loop."""
-        if part.blocking and not self.blocking:
-            import asyncio
+    def _reach(self, part: Port, call: Awaitable[T]) -> Awaitable[T]:
+        """A part's call, to be awaited; a blocking part beside one that is not goes to a thread, off the event loop."""
+        if self.blocking or not part.blocking:
+            return call
+        import asyncio
 
-            return await asyncio.to_thread(_bridge.drive, cast("Coroutine[Any, Any, T]", call))
-        return await call
+        return asyncio.to_thread(_bridge.drive, cast("Coroutine[Any, Any, T]", call))
 
     async def _ping(self) -> None:
         await self._reach(self.inner, self.inner.ping())
@@ -266,6 +264,14 @@ class _Recent:
                     self._size += len(row) + OVERHEAD
             while self._entries and (len(self._entries) > self.capacity or self._size > self._limit):
                 self._size -= len(self._entries.popitem(last=False)[1]) + OVERHEAD
+
+
+def _rows(digests: Sequence[Digest], vectors: Vectors) -> dict[Digest, bytes]:
+    """The bytes of each vector, by the digest of its text; `vectors` is `(len(digests), d) float32`."""
+    data, size = vectors.tobytes(), 4 * vectors.shape[1]
+    return {
+        digest: data[at : at + size] for digest, at in zip(digests, range(0, len(data), size), strict=True)
+    }
 
 
 def _sealed(key: str, row: bytes) -> bytes:

@@ -114,6 +114,27 @@ def test_a_reader_does_not_wait_and_sees_only_what_is_committed(file: Database) 
     assert texts(file) == ["one"]
 
 
+def test_a_glance_neither_waits_for_a_writer_nor_opens_a_connection_while_there_is_none(
+    file: Database,
+) -> None:
+    def count(connection: sqlite3.Connection) -> int:
+        return int(connection.execute("SELECT count(*) FROM entry").fetchone()[0])
+
+    def elsewhere() -> tuple[int, bool]:
+        before = len(connections)
+        return file.glance(count), len(connections) > before
+
+    with ThreadPoolExecutor(1) as other:
+        with file.transaction() as connection:
+            connection.execute("INSERT INTO entry (text) VALUES ('one')")
+            assert file.glance(count) == 0
+        assert other.submit(elsewhere).result() == (1, False)
+        with pytest.raises(sqlite3.OperationalError):
+            file.glance(lambda connection: connection.execute("nonsense"))
+        with file.transaction():
+            assert other.submit(elsewhere).result() == (1, True)
+
+
 def test_a_reader_refuses_to_write(file: Database) -> None:
     with pytest.raises(sqlite3.OperationalError) as caught:
         file.read().execute("INSERT INTO entry (text) VALUES ('one')")
@@ -312,6 +333,7 @@ def test_ctrl_c_at_any_moment_neither_keeps_the_turn_nor_loses_what_was_acknowle
                 signal.setitimer(signal.ITIMER_REAL, 0.0001 + number % 37 * 0.00005)
                 for step in range(40):
                     acknowledged.append(file.submit(inserting(f"main {number} {step}")))
+                    file.glance(lambda connection: connection.execute("SELECT 1").fetchone())
                     with file.transaction() as connection:
                         inserting(f"main {number} {step} too")(connection)
             except KeyboardInterrupt:

@@ -13,11 +13,12 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from memwell.backends.sqlite import forks
 from memwell.backends.sqlite.connect import Connection, Opening
 from memwell.backends.sqlite.errors import translate
+from memwell.backends.sqlite.files import cannot_write, path_of
 from memwell.backends.sqlite.identity import Identity
 from memwell.backends.sqlite.migrations.runner import migrate
 from memwell.backends.sqlite.transactions import Transaction
@@ -72,9 +73,9 @@ class Database:
                 f"durability is 'normal' or 'full', not {durability!r}", part="sqlite", operation="open"
             )
         memory = os.fspath(path) == ":memory:"
-        self.path = ":memory:" if memory else _path_of(path)
+        self.path = ":memory:" if memory else path_of(path)
         """Absolute path, or `:memory:`."""
-        self.readonly = not memory and (readonly or _cannot_write(self.path))
+        self.readonly = not memory and (readonly or cannot_write(self.path))
         """Whether writes are refused."""
         self._opening = Opening(self.path, durability, self.readonly, timeout, setup)
         self._queue = WriterQueue(timeout)
@@ -127,6 +128,18 @@ class Database:
             snapshot.over = True
             connection.execute("COMMIT")
 
+    def glance(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        """The result of a read of a few rows, as of now.
+
+        While no thread writes it runs on the writer's connection, whose cache has the newest pages; those of readers
+        are empty after every write. The job must not write.
+        """
+        ticket = Ticket(job)
+        if self._writer is None or not self._in_turn(ticket, self._queue.take_at_once, self._run_glance):
+            return job(self.read())
+        result: T = ticket.result
+        return result
+
     def _in_snapshot(self) -> bool:
         """Whether a block of `snapshot` is under way in this thread: a signal handler may read in the middle of it."""
         reference: Callable[[], _Snapshot | None] | None = getattr(self._readers, "snapshot", None)
@@ -150,10 +163,23 @@ class Database:
         nor use `transaction` or `submit`.
         """
         ticket = Ticket(job)
+        self._in_turn(ticket, self._queue.take, self._run)
+        result: T = ticket.outcome()
+        return result
+
+    def _in_turn(
+        self,
+        ticket: Ticket,
+        take: Callable[[Ticket], bool],
+        run: Callable[[Callable[[sqlite3.Connection], Any]], Any],
+    ) -> bool:
+        """Let `run` carry out the ticket's job, if `take` gives it the turn; returns whether it did."""
         interrupt: BaseException | None = None
         try:
-            if self._queue.take(ticket):
-                return self._run(job)
+            if not take(ticket):
+                return False
+            ticket.result = run(ticket.job)  # type: ignore[arg-type]  # every caller gives it one
+            return True
         finally:
             while self._queue.holder is ticket:  # in place: a signal finds no gap before it
                 try:
@@ -162,8 +188,6 @@ class Database:
                     interrupt = error
             if interrupt is not None:
                 raise interrupt
-        result: T = ticket.outcome()
-        return result
 
     def migrate(
         self,
@@ -351,6 +375,9 @@ class Database:
                 self._identity.forget_log()
             raise
 
+    def _run_glance(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        return job(self._writer or self.read())
+
     def _run(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """Run the job, and those that other threads submit meanwhile, in one transaction."""
         connection = self._writer or self._open_writer()
@@ -399,32 +426,6 @@ def _run_each(connection: sqlite3.Connection, tickets: list[Ticket]) -> None:
             ticket.error = error
             connection.execute("ROLLBACK TO memwell_job")
         connection.execute("RELEASE memwell_job")
-
-
-def _path_of(given: str | os.PathLike[str]) -> str:
-    """The absolute path. Raises `ConfigError` for one that no file can have."""
-    try:
-        path = str(Path(given).absolute())
-        os.fsencode(path)
-    except (OSError, TypeError, ValueError) as error:
-        raise ConfigError(f"{given!r} cannot be the path of a file: {error}", part="sqlite") from error
-    if "\0" in path:
-        raise ConfigError(f"{given!r} cannot be the path of a file: it holds a NUL character", part="sqlite")
-    return path
-
-
-def _cannot_write(path: str) -> bool:
-    """Whether the file, or its folder, which has to take the write-ahead log, is there and read-only."""
-    if not Path(path).is_file():
-        return False
-    logs = [Path(f"{path}{suffix}") for suffix in ("-wal", "-shm")]
-    if all(log.exists() for log in logs):
-        return not all(_may_write(file) for file in (Path(path), *logs))
-    return not (_may_write(Path(path)) and _may_write(Path(path).parent))
-
-
-def _may_write(path: Path) -> bool:
-    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _closed() -> Closed:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from memwell.ports.arrays import Vectors
 from memwell.ports.log import Log
 from memwell.types import Link, Record, Scope, Version, Where
+from memwell.values import by_slots
 
 __all__ = [
     "Append",
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 
+@by_slots
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Embedding:
     """The vectors of one content under one model: one row per chunk, in reading order."""
@@ -37,6 +39,7 @@ class Embedding:
     """Character range of each chunk; empty when the content is a single chunk."""
 
 
+@by_slots
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Insert:
     """Store a new record. Result: the stored `Record`, whose id differs from the one given when it was

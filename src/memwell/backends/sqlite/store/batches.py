@@ -16,6 +16,7 @@ from memwell.backends.sqlite.store.rows import SELECT_BY_ID, columns_of, conditi
 from memwell.backends.sqlite.store.writes import (
     INSERT,
     PUT,
+    PUT_VECTORS,
     PUT_VERSION,
     Transaction,
     duplicate,
@@ -112,7 +113,7 @@ def _insert_fresh(write: Transaction, inserts: Mapping[int, Insert]) -> None:
     keys = range(first, first + len(inserts))
     connection.executemany(INSERT, _rows(keys, inserts))
     rows = _vectors(write, keys, inserts.values())
-    connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
+    connection.executemany(PUT_VECTORS, rows)
     connection.executemany(PUT, [(key,) for key in keys])
 
 

@@ -183,8 +183,7 @@ class SqliteStore(SqlitePart, Store):
         return int(row[0])
 
     async def _duplicates(self, inserts: Sequence[Insert], now: datetime) -> list[bool]:
-        connection = self._database.read()
-        return batches.duplicates(connection, inserts, now)
+        return self._database.glance(lambda connection: batches.duplicates(connection, inserts, now))
 
     async def _search(self, search: Search) -> Found:
         try:

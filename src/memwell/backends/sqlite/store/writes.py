@@ -33,6 +33,7 @@ __all__ = [
     "INSERT",
     "MODEL_SHIFT",
     "PUT",
+    "PUT_VECTORS",
     "PUT_VERSION",
     "Transaction",
     "delete_keys",
@@ -46,7 +47,13 @@ MODEL_SHIFT = 44
 INSERT = f"INSERT INTO records (key, {', '.join(COLUMNS)}) VALUES (?, {', '.join('?' * len(COLUMNS))})"
 """One record; without a key SQLite gives it the next."""
 PUT = "INSERT INTO changes (key, deleted) VALUES (?, 0)"
+PUT_VECTORS = "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)"
 PUT_VERSION = "INSERT OR REPLACE INTO history VALUES (?, ?, ?, ?, ?)"
+_PUT_SERVED = (
+    "INSERT OR REPLACE INTO vectors SELECT number << 44 | ?, ?, ? FROM models"
+    " WHERE name = ? AND dimension = ? AND serving"
+)
+"""The vectors of a record under the model that serves; nothing if that is another one."""
 _MODELS = "SELECT name, number, dimension, serving FROM models"
 _BATCH = 500
 _TOUCHED = touched({"content": ("lexemes", "signals", "embedded"), "metadata": ("lexemes", "signals")})
@@ -87,16 +94,17 @@ class Transaction:
         self.connection.execute(PUT, (key,))
 
     def put_vectors(self, key: int, embedding: Embedding) -> None:
-        """Store or replace the vectors of one record under one model."""
-        self.connection.execute(
-            "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", self.vector_row(key, embedding)
-        )
+        """Store or replace the vectors of one record under one model. Raises as `vector_row`."""
+        if self._models is None:
+            model = embedding.model, embedding.vectors.shape[1]
+            row = (key, *_spans_and_data(embedding), *model)
+            if self.connection.execute(_PUT_SERVED, row).rowcount:
+                return
+        self.connection.execute(PUT_VECTORS, self.vector_row(key, embedding))
 
     def vector_row(self, key: int, embedding: Embedding) -> tuple[int, str | None, bytes]:
         """The row of `vectors` for a record under a model. Raises `EmbeddingError` for another dimension."""
-        spans = dumps(embedding.spans) if embedding.spans else None
-        data = embedding.vectors.astype("<f4", copy=False).tobytes()
-        return self._number(embedding) << MODEL_SHIFT | key, spans, data
+        return (self._number(embedding) << MODEL_SHIFT | key, *_spans_and_data(embedding))
 
     def drop_vectors(self, keys: Sequence[int], but: str | None = None) -> None:
         """Remove the vectors of records under every model but one."""
@@ -129,6 +137,11 @@ class Transaction:
                 self._serving = None
             self._served = True
         return known[0]
+
+
+def _spans_and_data(embedding: Embedding) -> tuple[str | None, bytes]:
+    spans = dumps(embedding.spans) if embedding.spans else None
+    return spans, embedding.vectors.astype("<f4", copy=False).tobytes()
 
 
 def version_row(key: int, version: Version) -> tuple[Any, ...]:
