@@ -215,6 +215,22 @@ def test_importing_memwell_takes_less_than_150_milliseconds_of_processor_time() 
     assert statistics.median(float(run(code)) for _ in range(7)) < 0.150
 
 
+def test_a_first_recall_loads_only_what_it_needs() -> None:
+    """A process may live for one answer."""
+    code = (
+        "import sys; from memwell import Memory; m = Memory('sqlite://', embedder=None);"
+        "assert m.recall('bees') == []; print(*sys.modules)"
+    )
+    others = {"asyncio", "ssl", "subprocess", "tempfile", "tomllib", "email", "difflib", "secrets"}
+    others |= {
+        f"memwell.{name}" for name in ("followers", "policies", "network", "engine.remember", "engine.erase")
+    }
+    others |= {
+        f"memwell.{name}" for name in ("security.audit", "security.keyring", "engine.requests.management")
+    }
+    assert not others.intersection(run(code).split())
+
+
 def test_the_bridge_alone_imports_asyncio() -> None:
     """In the core; edges and adapters that wait on sockets may."""
     users = {i.source for i in imports() if i.target.split(".")[0] == "asyncio"}

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import MISSING, fields, is_dataclass
+from datetime import datetime
 from typing import Any, get_type_hints
 
 import pytest
 
 import memwell
-from memwell import AsyncMemory, Memory
+from memwell import AsyncMemory, Memory, types
 from memwell.engine import requests
 from memwell.errors import MemwellError
+from memwell.policies import clusters, loading, model, summaries
 from memwell.testing.memory import OnALoop
 
 
@@ -46,6 +49,19 @@ def test_both_take_and_give_the_same_and_one_is_awaited(name: str) -> None:
     assert inspect.iscoroutinefunction(public(AsyncMemory)[name]) is (name not in AT_ONCE)
 
 
+LATER = {
+    **{name: getattr(module, name) for module in (memwell, types) for name in module.__all__},
+    "By": clusters.By,
+    "Originals": model.Originals,
+    "Source": loading.Source,
+    "Summariser": summaries.Summariser,
+    "Entries": list[memwell.AuditEntry],
+    "ReceiptList": list[memwell.Receipt],
+    "Iterable": Iterable,
+    "datetime": datetime,
+    "PathLike": os.PathLike,
+}
+"""Types of methods that a process seldom needs, which are imported when one is called."""
 SCOPE = {field.name for field in fields(requests.OwnedRequest)}
 
 
@@ -82,8 +98,17 @@ def test_a_request_has_the_parameters_of_its_method_with_the_same_defaults_and_t
     assert {n: inspect.Parameter.empty if d is MISSING else d for n, d in defaults.items()} == {
         n: parameter.default for n, parameter in taken.items()
     }
-    hints = get_type_hints(request)
-    assert get_type_hints(inspect.unwrap(public(AsyncMemory)[name])).items() >= hints.items()
+    hints = get_type_hints(request, localns=LATER)
+    assert get_type_hints(inspect.unwrap(public(AsyncMemory)[name]), localns=LATER).items() >= hints.items()
+
+
+@pytest.mark.parametrize("face", [Memory, AsyncMemory])
+def test_types_of_everyday_methods_are_known_at_run_time(face: type) -> None:
+    """Frameworks that make tools of functions read them."""
+    names = [name for name in vars(face) if name in NAMES and name != "scoped"]
+    assert {"remember", "recall", "get", "update", "on"} <= {*names}
+    for name in names:
+        assert get_type_hints(inspect.unwrap(public(face)[name]))
 
 
 def test_every_request_belongs_to_a_method() -> None:

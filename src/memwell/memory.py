@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from os import PathLike
-from typing import Any, Self, TypeAlias, cast, overload
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast, overload
 
 from memwell._workers import Workers
-from memwell.engine import assembly, links, lookup, recall, remember
+from memwell.engine import assembly, lookup, options, recall
 from memwell.engine import clock as clocks
 from memwell.engine.context import Engine
 from memwell.engine.keywords import explain_keywords
@@ -45,13 +45,7 @@ from memwell.faces.management import AsyncManagement
 from memwell.faces.proof import AsyncProof
 from memwell.faces.upkeep import AsyncUpkeep
 from memwell.hits import Hits, Tokenizer, counter
-from memwell.policies.enrichers import Enricher, enricher_of
-from memwell.policies.loading import Source, load
-from memwell.ports import Embedder, KeyValue, Log, Reranker, Store, VectorIndex
 from memwell.retrieval.ranking.strategies import Strategy
-from memwell.security.audit import AuditMode
-from memwell.security.journal import Receipts
-from memwell.security.keyring import Keyring
 from memwell.types import (
     Link,
     Message,
@@ -65,6 +59,14 @@ from memwell.types import (
     Version,
     Where,
 )
+
+if TYPE_CHECKING:
+    from memwell.policies.enrichers import Enricher
+    from memwell.policies.loading import Source
+    from memwell.ports import Embedder, KeyValue, Log, Reranker, Store, VectorIndex
+    from memwell.security.audit import AuditMode
+    from memwell.security.journal import Receipts
+    from memwell.security.keyring import Keyring
 
 __all__ = ["AsyncMemory"]
 
@@ -132,8 +134,7 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncClusters, AsyncProof, Async
     ) -> None:
         now, zone = clocks.checked(clock), clocks.zone_of(timezone)
         count = counter(tokenizer)
-        rules = None if policies is None else load(policies)
-        enricher = enricher_of(enrich)
+        rules, enricher = options.rules_of(policies), options.enricher_of(enrich)
         parts = assembly.open_parts(url, embedder, index, cache, reranker, encryption, audit).threaded()
         self._engine = Engine(
             parts,
@@ -238,6 +239,8 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncClusters, AsyncProof, Async
         limit (`memwell.LIMITS`), `Conflict` for an `id` that another memory has, and `NotFound` for a superseded memory
         that is not there.
         """
+        from memwell.engine import remember
+
         request = RememberRequest(
             content=content, metadata=metadata, tags=tags, category=category, importance=importance, kind=kind,
             tier=tier, source=source, ttl=ttl, expires_at=expires_at, id=id, created_at=created_at,
@@ -350,6 +353,8 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncClusters, AsyncProof, Async
         If nothing differs, nothing is written. Raises `NotFound`; `Conflict` if `expected_version` is not the stored
         version; `InvalidInput` if nothing is given.
         """
+        from memwell.engine import remember
+
         request = UpdateRequest(
             id=id, content=content, metadata=metadata, tags=tags, category=category, importance=importance,
             kind=kind, tier=tier, source=source, ttl=ttl, expires_at=expires_at,
@@ -373,6 +378,8 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncClusters, AsyncProof, Async
           memories of every user of the tenant.
         - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: remove only memories of this scope.
         """
+        from memwell.engine import remember
+
         request = ForgetRequest(
             ids=ids, where=where, everything=everything, tenant_id=tenant_id, user_id=user_id,
             agent_id=agent_id, session_id=session_id, namespace=namespace,
@@ -404,6 +411,8 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncClusters, AsyncProof, Async
         Raises `NotFound` for a memory or version that is not in the scope (`tenant_id`, `user_id`, `agent_id`,
         `session_id`, `namespace`), and `Conflict` if `expected_version` is not the stored version.
         """
+        from memwell.engine import remember
+
         request = RestoreRequest(
             id=id, version=version, expected_version=expected_version, tenant_id=tenant_id, user_id=user_id,
             agent_id=agent_id, session_id=session_id, namespace=namespace,
@@ -423,6 +432,8 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncClusters, AsyncProof, Async
         in the scope (`tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`), and `InvalidInput` for a memory
         and itself, or if `target` supersedes `source` already.
         """
+        from memwell.engine import links
+
         request = RelateRequest(
             source=source, target=target, kind=kind, strength=strength, tenant_id=tenant_id, user_id=user_id,
             agent_id=agent_id, session_id=session_id, namespace=namespace,
@@ -439,6 +450,8 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncClusters, AsyncProof, Async
         `kind` removes only links of this kind. Raises `NotFound` if either memory is not in the scope (`tenant_id`,
         `user_id`, `agent_id`, `session_id`, `namespace`).
         """
+        from memwell.engine import links
+
         request = UnrelateRequest(
             source=source, target=target, kind=kind, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
             session_id=session_id, namespace=namespace,
@@ -458,6 +471,8 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncClusters, AsyncProof, Async
 
         Ordered by depth, then strength, then id. Raises `NotFound` if the memory is not in the scope.
         """
+        from memwell.engine import links
+
         request = RelatedRequest(
             id=id, kind=kind, depth=depth, min_strength=min_strength, tenant_id=tenant_id, user_id=user_id,
             agent_id=agent_id, session_id=session_id, namespace=namespace,

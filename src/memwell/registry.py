@@ -6,7 +6,6 @@ it. There is no current driver and no other global state.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Mapping
 from os import PathLike
@@ -195,6 +194,8 @@ def _plugged_in(kind: str, url: Url) -> Any:
 
 def _unknown(kind: str, url: Url) -> str:
     """What to write instead of a name with an unknown scheme."""
+    import difflib
+
     names, given = known(kind), _short(shown(url.text))
     close = difflib.get_close_matches(url.scheme, names, n=1, cutoff=0.75)
     if close:

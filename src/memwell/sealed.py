@@ -18,6 +18,7 @@ from memwell.frozen import FrozenDict
 
 __all__ = [
     "ENTRY",
+    "KEYS_TENANT",
     "MARK",
     "Envelope",
     "analysed",
@@ -32,6 +33,8 @@ __all__ = [
 MARK: Final = "memwell-sealed:1\n"
 ENTRY: Final = "~sealed"
 """Key of the metadata that holds the ciphertext: `SPEAKER:FINGERPRINT:CIPHERTEXT`."""
+KEYS_TENANT: Final = "memwell.keys"
+"""The tenant of the records that hold wrapped keys; callers may not use it."""
 _LINES: Final = 5
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from os import PathLike
-from typing import Any, Self, cast, overload
+from typing import TYPE_CHECKING, Any, Self, cast, overload
 
 from memwell import _bridge
-from memwell.engine import assembly
+from memwell.engine import assembly, options
 from memwell.engine import clock as clocks
 from memwell.engine import proof as engine_proof
 from memwell.engine.context import Engine
@@ -25,13 +25,7 @@ from memwell.faces.proof import Proof
 from memwell.faces.upkeep import Upkeep
 from memwell.hits import Hits, Tokenizer, counter
 from memwell.memory import AsyncMemory, Ids, Records, RelatedRecords, Versions
-from memwell.policies.enrichers import Enricher, enricher_of
-from memwell.policies.loading import Source, load
-from memwell.ports import Embedder, KeyValue, Log, Reranker, Store, VectorIndex
 from memwell.retrieval.ranking.strategies import Strategy
-from memwell.security.audit import AuditMode
-from memwell.security.journal import Receipts
-from memwell.security.keyring import Keyring
 from memwell.types import (
     Link,
     Message,
@@ -43,6 +37,14 @@ from memwell.types import (
     Record,
     Where,
 )
+
+if TYPE_CHECKING:
+    from memwell.policies.enrichers import Enricher
+    from memwell.policies.loading import Source
+    from memwell.ports import Embedder, KeyValue, Log, Reranker, Store, VectorIndex
+    from memwell.security.audit import AuditMode
+    from memwell.security.journal import Receipts
+    from memwell.security.keyring import Keyring
 
 __all__ = ["Memory"]
 
@@ -108,8 +110,7 @@ class Memory(Upkeep, Management, Clusters, Proof, Delivery):
     ) -> None:
         now, zone = clocks.checked(clock), clocks.zone_of(timezone)
         count = counter(tokenizer)
-        rules = None if policies is None else load(policies)
-        enricher = enricher_of(enrich)
+        rules, enricher = options.rules_of(policies), options.enricher_of(enrich)
         parts = assembly.open_parts(url, embedder, index, cache, reranker, encryption, audit)
         self._loop = None if parts.blocking else _bridge.Loop()
         parts = parts if self._loop is None else parts.threaded()

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 from memwell import _bridge, registry
 from memwell.errors import ConfigError, MemwellError
 from memwell.ports import Embedder, KeyValue, Log, Metric, Port, Reranker, Store, VectorIndex
-from memwell.security.keyring import Keyring
 from memwell.urls import of_file
 
 if TYPE_CHECKING:
+    from memwell.security.keyring import Keyring
     from memwell.wrappers.threaded import Threaded
 
 __all__ = ["Parts", "default_url", "guard_of", "keyring_of", "off_loop", "open_journal", "open_parts"]
@@ -121,7 +121,7 @@ def open_parts(
     closed."""
     owned: list[Port] = []
     try:
-        if encryption is not None and not isinstance(encryption, Keyring):
+        if encryption is not None and not isinstance(encryption, _keyring()):
             raise ConfigError(f"encryption takes a Keyring, not {type(encryption).__name__}")
         parts = _opened(url, embedder, index, cache, reranker, encryption, audit, owned)
         if encryption is not None:
@@ -188,10 +188,16 @@ def keyring_of(store: Port) -> Keyring | None:
     part: object = store
     while part is not None:
         found = getattr(part, "keyring", None)
-        if isinstance(found, Keyring):
+        if found is not None and isinstance(found, _keyring()):
             return found
         part = getattr(part, "inner", None)
     return None
+
+
+def _keyring() -> type[Keyring]:
+    from memwell.security.keyring import Keyring
+
+    return Keyring
 
 
 def guard_of(store: Store) -> Store:

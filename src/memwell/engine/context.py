@@ -15,8 +15,6 @@ from memwell.engine.proof import Proof
 from memwell.errors import BackendError, Closed, ConfigError, MemwellError, NotSupported, Unavailable
 from memwell.events import Event, Events
 from memwell.hits import four_bytes
-from memwell.policies.enrichers import Enricher
-from memwell.policies.model import Policies
 from memwell.ports import Operation, Store, Touch
 from memwell.records.ids import new_id
 from memwell.security.acting import current
@@ -24,6 +22,8 @@ from memwell.types import Progress, Record, Scope
 
 if TYPE_CHECKING:
     from memwell._workers import Workers
+    from memwell.policies.enrichers import Enricher
+    from memwell.policies.model import Policies
 
 __all__ = ["Engine", "report"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -75,9 +74,9 @@ def explain_keywords(cls: type[T]) -> type[T]:
 
 def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
     """The method, looked at only when Python has refused its arguments, so that a right call costs nothing more."""
-    known = tuple(inspect.signature(method).parameters)[1:]
 
     def explain(self: object, given: Mapping[str, Any], error: TypeError) -> None:
+        known = tuple(inspect.signature(method).parameters)[1:]
         if not given.keys() <= set(known):
             name = type(self).__name__
             name += "" if method.__name__ == "__init__" else f".{method.__name__}"
@@ -102,6 +101,8 @@ def _message(called: str, given: Iterable[str], known: Collection[str]) -> str:
 
 
 def _suggestion(name: str, known: Collection[str]) -> str:
+    import difflib
+
     likely = _SYNONYMS.get(name.lower(), "")
     close = [likely] if likely in known else difflib.get_close_matches(name.lower(), known, n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""

@@ -6,16 +6,18 @@ import base64
 import hashlib
 import json
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from memwell.engine import past
 from memwell.engine.context import Engine
-from memwell.engine.requests import CountRequest, GetRequest, HistoryRequest, ListRequest, StatsRequest
 from memwell.engine.validation import check_flag, check_id, moment_of, true_at
 from memwell.errors import InvalidInput, InvalidQuery, NotFound, shown
 from memwell.filters import instant
 from memwell.records.codec import dumps
 from memwell.types import Page, Record, Scope, Stats, Version, Where
+
+if TYPE_CHECKING:
+    from memwell.engine.requests import CountRequest, GetRequest, HistoryRequest, ListRequest, StatsRequest
 
 __all__ = ["ORDERS", "check_limit", "count", "get", "history", "page", "stats"]
 

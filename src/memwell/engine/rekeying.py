@@ -16,10 +16,11 @@ from memwell.engine.validation import check_flag, check_progress
 from memwell.errors import Conflict
 from memwell.followers.replica import Pages
 from memwell.ports.store.visibility import EVER
+from memwell.sealed import KEYS_TENANT
 from memwell.security import tenant_keys
 from memwell.security.ciphers import TRUSTED
 from memwell.security.rewriting import Rewriting
-from memwell.security.tenant_keys import KEYS_TENANT, TenantKeys
+from memwell.security.tenant_keys import TenantKeys
 from memwell.types import Encryption, Progress, Rotated, Scope
 
 __all__ = ["encrypt", "rotate_keys"]

@@ -6,15 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, Final, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
-from memwell.engine import conflicts, echoes, enriching, superseding
+from memwell.engine import echoes, enriching, superseding
 from memwell.engine.backfill import embed_pending_quietly
 from memwell.engine.context import Engine, report
 from memwell.engine.echoes import Echo
 from memwell.engine.messages import memory_of, with_text
 from memwell.engine.requests import (
-    EraseRequest,
     ForgetRequest,
     OnDuplicate,
     OnEcho,
@@ -39,6 +38,9 @@ from memwell.ports import Delete, Embedding, Insert, Update
 from memwell.records.codec import digest
 from memwell.records.ids import new_id
 from memwell.types import NewMemory, Progress, Record, Scope, Where
+
+if TYPE_CHECKING:
+    from memwell.engine.requests import EraseRequest
 
 __all__ = ["forget", "remember", "restore", "selection", "update"]
 
@@ -97,6 +99,8 @@ async def remember(
     enriching.publish(engine, records, failed)
     if request.supersede != "off":
         fresh = [record for record in records if not record.reinforced]
+        from memwell.engine import conflicts
+
         await conflicts.settle_quietly(engine, fresh, request.supersede, now)
     await engine.housekeeping(now)
     if engine.encoder is not None and engine.encoder.pending and any(r.embedded for r in records):

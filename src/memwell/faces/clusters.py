@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
+from memwell.engine import requests
 from memwell.engine.keywords import explain_keywords
-from memwell.engine.requests import ClustersRequest, RebuildClustersRequest, SummariseRequest
 from memwell.faces.base import AsyncFace, Face, audited
-from memwell.policies.clusters import By, Cluster
-from memwell.policies.model import Originals
-from memwell.policies.summaries import Summariser
-from memwell.types import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from memwell.policies.clusters import By, Cluster
+    from memwell.policies.model import Originals
+    from memwell.policies.summaries import Summariser
+    from memwell.types import Record
 
 __all__ = ["AsyncClusters", "Clusters"]
 
@@ -43,7 +47,7 @@ class AsyncClusters(AsyncFace):
         """
         from memwell.engine import clusters
 
-        request = ClustersRequest(
+        request = requests.ClustersRequest(
             by=by, min_size=min_size, topic=topic, category=category, threshold=threshold, limit=limit,
             tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
             namespace=namespace,
@@ -68,7 +72,7 @@ class AsyncClusters(AsyncFace):
         """
         from memwell.engine import clusters
 
-        request = RebuildClustersRequest(
+        request = requests.RebuildClustersRequest(
             by=by, threshold=threshold, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
             session_id=session_id, namespace=namespace,
         )  # fmt: skip
@@ -97,7 +101,7 @@ class AsyncClusters(AsyncFace):
         """
         from memwell.engine import summarising
 
-        request = SummariseRequest(
+        request = requests.SummariseRequest(
             ids=ids, characters=characters, originals=originals, summariser=summariser, tenant_id=tenant_id,
             user_id=user_id, agent_id=agent_id, session_id=session_id, namespace=namespace,
         )  # fmt: skip

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from memwell.engine import requests
 from memwell.engine.keywords import explain_keywords
-from memwell.engine.requests import (
-    AddWebhookRequest,
-    DeadLettersRequest,
-    DeliverRequest,
-    RemoveWebhookRequest,
-    ReplayWebhookRequest,
-    TestWebhookRequest,
-)
 from memwell.faces.base import AsyncFace, Face, audited
-from memwell.followers.delivery.endpoints import WebhookStatus
-from memwell.followers.delivery.queue import DeadLetter
+
+if TYPE_CHECKING:
+    from memwell.followers.delivery.endpoints import WebhookStatus
+    from memwell.followers.delivery.queue import DeadLetter
 
 __all__ = ["AsyncDelivery", "Delivery"]
 
@@ -39,7 +36,9 @@ class AsyncDelivery(AsyncFace):
         """
         from memwell.engine import delivering
 
-        request = AddWebhookRequest(url=url, secret=secret, records=records, allow_private=allow_private)
+        request = requests.AddWebhookRequest(
+            url=url, secret=secret, records=records, allow_private=allow_private
+        )
         return await delivering.add_webhook(self._engine, request)
 
     async def webhooks(self) -> list[WebhookStatus]:
@@ -52,14 +51,14 @@ class AsyncDelivery(AsyncFace):
         """Remove a webhook, with what waits for it. `webhook` is its id, or the beginning of it. Raises `NotFound`."""
         from memwell.engine import delivering
 
-        await delivering.remove_webhook(self._engine, RemoveWebhookRequest(webhook=webhook))
+        await delivering.remove_webhook(self._engine, requests.RemoveWebhookRequest(webhook=webhook))
 
     async def test_webhook(self, webhook: str) -> str | None:
         """Send a message of the type `memwell.test` to the webhook with the id `webhook`. Returns `None` if it arrived,
         else the reason."""
         from memwell.engine import delivering
 
-        return await delivering.test_webhook(self._engine, TestWebhookRequest(webhook=webhook))
+        return await delivering.test_webhook(self._engine, requests.TestWebhookRequest(webhook=webhook))
 
     async def deliver(
         self, webhook: str | None = None, *, seconds: float | None = None
@@ -69,20 +68,22 @@ class AsyncDelivery(AsyncFace):
         """
         from memwell.engine import delivering
 
-        return await delivering.deliver(self._engine, DeliverRequest(webhook=webhook, seconds=seconds))
+        return await delivering.deliver(
+            self._engine, requests.DeliverRequest(webhook=webhook, seconds=seconds)
+        )
 
     async def dead_letters(self, webhook: str) -> list[DeadLetter]:
         """The messages for the webhook with the id `webhook` that were given up, oldest first."""
         from memwell.engine import delivering
 
-        return await delivering.dead_letters(self._engine, DeadLettersRequest(webhook=webhook))
+        return await delivering.dead_letters(self._engine, requests.DeadLettersRequest(webhook=webhook))
 
     async def replay_webhook(self, webhook: str) -> int:
         """Let the dead letters of the webhook with the id `webhook` wait to be delivered again, and enable it if it was
         disabled. Returns how many there were; the next `deliver` sends them."""
         from memwell.engine import delivering
 
-        return await delivering.replay_webhook(self._engine, ReplayWebhookRequest(webhook=webhook))
+        return await delivering.replay_webhook(self._engine, requests.ReplayWebhookRequest(webhook=webhook))
 
 
 @explain_keywords

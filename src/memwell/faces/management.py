@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from memwell.engine import requests
 from memwell.engine.keywords import explain_keywords
-from memwell.engine.requests import ApplyRequest, ConflictsRequest, PlanRequest
 from memwell.faces.base import AsyncFace, Face, audited
-from memwell.policies.loading import Source
-from memwell.policies.plans import Applied, Plan
-from memwell.policies.summaries import Summariser
-from memwell.types import Contradiction, Progress, Where
+
+if TYPE_CHECKING:
+    from memwell.policies.loading import Source
+    from memwell.policies.plans import Applied, Plan
+    from memwell.policies.summaries import Summariser
+    from memwell.types import Contradiction, Progress, Where
 
 __all__ = ["AsyncManagement", "Management"]
 
@@ -35,7 +39,7 @@ class AsyncManagement(AsyncFace):
         """
         from memwell.engine import planning
 
-        request = PlanRequest(
+        request = requests.PlanRequest(
             policies=policies, summariser=summariser, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
             session_id=session_id, namespace=namespace,
         )  # fmt: skip
@@ -53,7 +57,7 @@ class AsyncManagement(AsyncFace):
         """
         from memwell.engine import applying
 
-        return await applying.apply(self._engine, ApplyRequest(plan=plan), progress)
+        return await applying.apply(self._engine, requests.ApplyRequest(plan=plan), progress)
 
     async def conflicts(
         self, *, where: Where | None = None, limit: int = 100, tenant_id: str | None = None,
@@ -73,7 +77,7 @@ class AsyncManagement(AsyncFace):
         """
         from memwell.engine import conflicts
 
-        request = ConflictsRequest(
+        request = requests.ConflictsRequest(
             where=where, limit=limit, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
             session_id=session_id, namespace=namespace,
         )  # fmt: skip

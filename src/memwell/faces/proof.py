@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from memwell.engine import audit as audit_
-from memwell.engine import erase as erase_
+from memwell.engine import requests
 from memwell.engine.keywords import explain_keywords
-from memwell.engine.requests import (
-    AuditLogRequest,
-    CompleteReceiptsRequest,
-    EraseRequest,
-    ReceiptsRequest,
-    VerifyAuditRequest,
-)
 from memwell.faces.base import AsyncFace, Face, audited
-from memwell.security.chain import AuditHead
-from memwell.security.entries import AuditEntry
-from memwell.security.receipts import Receipt
-from memwell.types import Progress, Report, Where
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from memwell.security.chain import AuditHead
+    from memwell.security.entries import AuditEntry
+    from memwell.security.receipts import Receipt
+    from memwell.types import Progress, Report, Where
+
+    Entries: TypeAlias = list[AuditEntry]
+    ReceiptList: TypeAlias = list[Receipt]
 
 __all__ = ["AsyncProof", "Proof"]
-
-Entries: TypeAlias = list[AuditEntry]
-ReceiptList: TypeAlias = list[Receipt]
 
 
 @audited
@@ -53,7 +48,9 @@ class AsyncProof(AsyncFace):
         and indexes hold; files are cleared of deleted bytes. `receipt.traces` says of each place what is there now. A
         place that cannot be reached is `pending`: a later `erase`, `complete_receipts` or `repair` tries it again.
         """
-        request = EraseRequest(
+        from memwell.engine import erase as erase_
+
+        request = requests.EraseRequest(
             ids=ids, reason=reason, where=where, everything=everything, audit=audit,
             tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
             namespace=namespace,
@@ -69,7 +66,9 @@ class AsyncProof(AsyncFace):
         - `pending`: only those that are not complete.
         - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: only receipts of calls in this scope.
         """
-        request = ReceiptsRequest(
+        from memwell.engine import erase as erase_
+
+        request = requests.ReceiptsRequest(
             pending=pending, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
             namespace=namespace,
         )  # fmt: skip
@@ -84,7 +83,9 @@ class AsyncProof(AsyncFace):
 
         Only receipts of calls in the scope: `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`.
         """
-        request = CompleteReceiptsRequest(
+        from memwell.engine import erase as erase_
+
+        request = requests.CompleteReceiptsRequest(
             tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
             namespace=namespace,
         )  # fmt: skip
@@ -105,7 +106,9 @@ class AsyncProof(AsyncFace):
 
         Reads the whole log up to `until`. Raises `NotSupported` without an audit log.
         """
-        request = AuditLogRequest(
+        from memwell.engine import audit as audit_
+
+        request = requests.AuditLogRequest(
             actor=actor, id=id, operation=operation, correlation_id=correlation_id, since=since, until=until,
             limit=limit, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
             namespace=namespace,
@@ -119,12 +122,16 @@ class AsyncProof(AsyncFace):
         - `head`: the text of a signed head that was kept elsewhere (`audit_head`). Only with it the check also finds
           that the newest entries were cut off, or that the whole log was replaced.
         """
-        return await audit_.verify_audit(self._engine, VerifyAuditRequest(head=head))
+        from memwell.engine import audit as audit_
+
+        return await audit_.verify_audit(self._engine, requests.VerifyAuditRequest(head=head))
 
     async def audit_head(self) -> AuditHead:
         """The number and hash of the newest entry, signed by the key of `receipts=`. Keep its text (`to_json()`) apart
         from the log, for `verify_audit`.
         """
+        from memwell.engine import audit as audit_
+
         return await audit_.audit_head(self._engine)
 
 

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from os import PathLike
+from typing import TYPE_CHECKING
 
-from memwell.engine import keys, lookup, rekeying, upkeep
+from memwell.engine import lookup, requests
 from memwell.engine.keywords import explain_keywords
-from memwell.engine.requests import (
-    ExportRequest,
-    ImportRequest,
-    ReembedRequest,
-    RotateKeysRequest,
-    ShredRequest,
-    StatsRequest,
-)
 from memwell.faces.base import AsyncFace, Face, audited
-from memwell.security.receipts import Receipt
-from memwell.types import (
-    Encryption,
-    Health,
-    Imported,
-    KeyStatus,
-    Progress,
-    Reembedded,
-    Report,
-    Rotated,
-    Stats,
-)
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from memwell.security.receipts import Receipt
+    from memwell.types import (
+        Encryption,
+        Health,
+        Imported,
+        KeyStatus,
+        Progress,
+        Reembedded,
+        Report,
+        Rotated,
+        Stats,
+    )
 
 __all__ = ["AsyncUpkeep", "Upkeep"]
 
@@ -44,7 +40,7 @@ class AsyncUpkeep(AsyncFace):
 
         All but the size are of the scope: `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`.
         """
-        request = StatsRequest(
+        request = requests.StatsRequest(
             tenant_id=tenant_id,
             user_id=user_id,
             agent_id=agent_id,
@@ -55,6 +51,8 @@ class AsyncUpkeep(AsyncFace):
 
     async def health(self) -> Health:
         """Ask every part whether it works. Never raises; `ok` is false if one of them does not."""
+        from memwell.engine import upkeep
+
         return await upkeep.health(self._engine)
 
     async def export(
@@ -77,7 +75,7 @@ class AsyncUpkeep(AsyncFace):
         """
         from memwell.engine import export
 
-        request = ExportRequest(
+        request = requests.ExportRequest(
             path=path, vectors=vectors, plain=plain, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
             session_id=session_id, namespace=namespace,
         )  # fmt: skip
@@ -92,12 +90,14 @@ class AsyncUpkeep(AsyncFace):
         """
         from memwell.engine import import_
 
-        return await import_.import_(self._engine, ImportRequest(path=path), progress)
+        return await import_.import_(self._engine, requests.ImportRequest(path=path), progress)
 
     async def doctor(self) -> Report:
         """Compare the words, vectors and links of the store with its records, and name what receipts could not erase
         yet; `ok` if all agree and nothing is left.
         """
+        from memwell.engine import upkeep
+
         return await upkeep.doctor(self._engine)
 
     async def repair(self, *, progress: Progress | None = None) -> Report:
@@ -106,6 +106,8 @@ class AsyncUpkeep(AsyncFace):
         `progress(done, total)` is called while memories are embedded. If searches use another model than this memory's
         embedder, nothing is embedded and the report says so; `reembed` changes the model.
         """
+        from memwell.engine import upkeep
+
         return await upkeep.repair(self._engine, progress)
 
     async def reembed(
@@ -128,11 +130,13 @@ class AsyncUpkeep(AsyncFace):
         """
         from memwell.engine import reembed
 
-        request = ReembedRequest(batch=batch, drop_old=drop_old, skip_failed=skip_failed)
+        request = requests.ReembedRequest(batch=batch, drop_old=drop_old, skip_failed=skip_failed)
         return await reembed.reembed(self._engine, request, progress)
 
     async def sweep(self) -> int:
         """Remove the expired memories of every tenant for good, and return how many. Also happens by itself."""
+        from memwell.engine import upkeep
+
         return await upkeep.sweep(self._engine)
 
     async def rotate_keys(self, *, data: bool = False, progress: Progress | None = None) -> Rotated:
@@ -146,7 +150,9 @@ class AsyncUpkeep(AsyncFace):
         Without `data` nothing that is stored is written again. A call cut short is continued by the next one. Raises
         `ConfigError` when the keyring lacks a key in use, and `NotSupported` without encryption.
         """
-        return await rekeying.rotate_keys(self._engine, RotateKeysRequest(data=data), progress)
+        from memwell.engine import rekeying
+
+        return await rekeying.rotate_keys(self._engine, requests.RotateKeysRequest(data=data), progress)
 
     async def encrypt(self, *, progress: Progress | None = None) -> Encryption:
         """Encrypt what was stored without encryption, in place, while those work who have the keyring.
@@ -155,10 +161,14 @@ class AsyncUpkeep(AsyncFace):
         stay as they are. At the end the store clears its files, and the result says what still holds plain text. A call
         cut short is continued by the next one. Raises `NotSupported` without encryption.
         """
+        from memwell.engine import rekeying
+
         return await rekeying.encrypt(self._engine, progress)
 
     async def key_status(self) -> KeyStatus:
         """The master keys in use, and how many tenants each serves. Raises `NotSupported` without encryption."""
+        from memwell.engine import keys
+
         return await keys.key_status(self._engine)
 
     async def shred(self, tenant: str, *, reason: str, actor: str | None = None) -> Receipt:
@@ -170,7 +180,11 @@ class AsyncUpkeep(AsyncFace):
         A call cut short is continued by the next one. Other processes notice within 30 seconds. The receipt names what
         remains. Raises `NotFound` for a tenant that never had keys, and `NotSupported` without encryption.
         """
-        return await keys.shred(self._engine, ShredRequest(tenant=tenant, reason=reason, actor=actor))
+        from memwell.engine import keys
+
+        return await keys.shred(
+            self._engine, requests.ShredRequest(tenant=tenant, reason=reason, actor=actor)
+        )
 
 
 @explain_keywords

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -100,6 +99,8 @@ def misplaced(key: str) -> str:
         right = _JUNCTIONS[word]
         form = "{'$not': {'$or': […]}}" if word == "nor" else f"{{'{right}': …}}"
         return f"{shown(key)} is not known; write {form}"
+    import difflib
+
     near = difflib.get_close_matches(word, ("and", "or", "not"), n=1, cutoff=0.6)
     if near and len(word) > 1 and word not in _OPERATORS:
         return f"{shown(key)} is not known; did you mean {_JUNCTIONS[near[0]]!r}?"

@@ -19,13 +19,12 @@ from memwell.errors import Conflict, Corrupt, InvalidInput
 from memwell.ports import Delete, Insert, Operation, Store
 from memwell.ports.store.visibility import EVER
 from memwell.records.codec import dumps, loads
-from memwell.sealed import Envelope
+from memwell.sealed import KEYS_TENANT, Envelope
 from memwell.security.cipher import TenantCipher
 from memwell.security.keyring import SIZE, Keyring
 from memwell.types import Record, Scope
 
 __all__ = [
-    "KEYS_TENANT",
     "TenantKeys",
     "Wrapped",
     "check_tenant",
@@ -45,8 +44,6 @@ __all__ = [
     "without_old",
 ]
 
-KEYS_TENANT: Final = "memwell.keys"
-"""The tenant of the records that hold wrapped keys; callers may not use it."""
 _PAGE: Final = 500
 _INDEX: Final = "index"
 _PLAIN: Final = "plain"

@@ -12,8 +12,7 @@ from typing import Any, Final
 from memwell.errors import ConfigError, Corrupt, InvalidInput, NotFound, NotSupported
 from memwell.ports import Declaration, Effect, Store
 from memwell.ports.store.visibility import EVER
-from memwell.security.keyring import VARIABLE
-from memwell.security.tenant_keys import KEYS_TENANT
+from memwell.sealed import KEYS_TENANT
 from memwell.types import Scope
 from memwell.wrappers.base import StoreWrapper
 
@@ -55,6 +54,8 @@ class Unkeyed(StoreWrapper):
         except (InvalidInput, NotFound, NotSupported):  # confined to one tenant, or without a listing of one
             keys = []
         if keys:
+            from memwell.security.keyring import VARIABLE
+
             raise ConfigError(
                 f"this memory is encrypted: open it with encryption=Keyring(…), or set {VARIABLE} for the command line",
                 part=self.inner.part,

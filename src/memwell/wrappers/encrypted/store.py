@@ -12,13 +12,13 @@ from memwell.ports import Append, Change, Embedding, Insert, Operation, Store, U
 from memwell.ports.store.outlines import Outline
 from memwell.ports.store.search import Features, Found, Search
 from memwell.ports.store.visibility import EVER
-from memwell.sealed import fingerprint_of
+from memwell.sealed import KEYS_TENANT, fingerprint_of
 from memwell.security import sealing, tenant_keys
 from memwell.security.cipher import TenantCipher
 from memwell.security.ciphers import Ciphers
 from memwell.security.keyring import Keyring
 from memwell.security.sealed_vectors import inner_name, is_sealed_model, opened_embedding, outer_name
-from memwell.security.tenant_keys import KEYS_TENANT, check_tenant
+from memwell.security.tenant_keys import check_tenant
 from memwell.types import Record, Report, Scope, Stats, Trace, Version, Where
 from memwell.wrappers.base import StoreWrapper
 from memwell.wrappers.encrypted import mixed
