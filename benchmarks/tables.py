@@ -10,11 +10,10 @@ from typing import Any
 
 from benchmarks.quality.answers_report import COMPARED, CUTS, HYBRID, by, kept_and_rejected, pair, summary
 from benchmarks.quality.metrics import MEASURES, mean
-from benchmarks.speed.measure import Row
+from benchmarks.speed.report import as_markdown
+from benchmarks.speed.results import Results
 
 __all__ = ["main"]
-
-MARKS = {"aim": "✓✓", "must": "✓", "missed": "✗"}
 
 
 def main() -> None:
@@ -25,21 +24,11 @@ def main() -> None:
         found = json.loads(path.read_text("utf-8"))
         if "answers" in found:
             tables = _answers(found["answers"])
+        elif "rows" in found:
+            tables = iter([as_markdown(Results.read(path).rows)])
         else:
-            tables = _speed(found["rows"]) if "rows" in found else _quality(found)
+            tables = _quality(found)
         print("\n\n".join(tables) + "\n")
-
-
-def _speed(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    lines = []
-    for row in rows:
-        measured = Row(**{name: row[name] for name in Row.__dataclass_fields__ if name in row})
-        sign = "≥" if measured.higher else "≤"
-        bounds = (f"{sign} {bound:g}" if bound is not None else "" for bound in (measured.must, measured.aim))
-        value = f"{measured.value:.3g} {measured.unit}"
-        name = measured.name + (f" ({measured.note})" if measured.note else "")
-        lines.append([name, measured.ours, measured.floor, value, *bounds, MARKS.get(measured.mark, "")])
-    yield _table(["what", "memwell", "floor", "value", "must", "aim", ""], lines)
 
 
 def _quality(found: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]]) -> Iterator[str]:

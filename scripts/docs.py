@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -191,6 +192,12 @@ def seed_capabilities() -> str:
     return str(importlib.import_module("seed_capabilities").table())
 
 
+def speed(table: str) -> str:
+    """What `python -m benchmarks.speed --docs` measured."""
+    sys.path.insert(0, str(ROOT))
+    return str(importlib.import_module("benchmarks.speed.results").tables(table))
+
+
 def settings() -> str:
     """The variables of the environment."""
     config = importlib.import_module("memwell.config")
@@ -254,6 +261,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "shared-options": shared_options,
     "small-store": small_store,
+    **{f"{table}-table": partial(speed, table) for table in ("speed", "postgres", "ports", "management")},
 }
 
 

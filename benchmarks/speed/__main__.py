@@ -33,38 +33,57 @@ def main() -> int:
         os.execve(
             sys.executable, [sys.executable, "-m", "benchmarks.speed", *sys.argv[1:]], os.environ | THREADS
         )
-    from rich.console import Console
-
-    from benchmarks.speed import report
     from benchmarks.speed.corpora import corpora
     from benchmarks.speed.lines import FULL, QUICK, Bench
-    from benchmarks.speed.parts import PARTS, measured
+    from benchmarks.speed.parts import PARTS
 
     arguments = _arguments(PARTS)
+    corpus = [c for name, c in corpora(arguments.data).items() if arguments.corpus in (None, name)]
+    scale = QUICK if arguments.quick else FULL
+    with tempfile.TemporaryDirectory(prefix="memwell-speed-", dir=arguments.folder) as folder:
+        tempfile.tempdir = folder  # the servers' too
+        Path(folder).chmod(0o711)  # PostgreSQL may run as another user
+        benches = [Bench(Path(folder).resolve(), each, scale, large=arguments.large) for each in corpus]
+        if arguments.profile:
+            return _profile(arguments.profile, benches)
+        return _measure(arguments, benches)
+
+
+def _measure(arguments: argparse.Namespace, benches: Sequence[Bench]) -> int:
+    from benchmarks.speed import report
+    from benchmarks.speed.parts import chosen, measured
+    from benchmarks.speed.results import Results
+
+    console = _console()
+    kinds = {"core"} | {name for name in ("large", "more") if getattr(arguments, name)}
+    results = Results.of_this_machine(arguments)
+    for row in measured(chosen(arguments.only or (), kinds), benches):
+        results.add(row)
+        console.print(report.line(row), highlight=False)
+    report.as_table(results.rows, console)
+    console.print(results.took(), style="dim")
+    if arguments.json:
+        results.write(arguments.json)
+    if arguments.plot:
+        report.as_plot(results.rows, arguments.plot)
+    if arguments.docs:
+        results.publish()
+    return int(any(row.mark == "missed" for row in results.rows))
+
+
+def _console() -> Console:
+    from rich.console import Console
+
     console = Console()
     if not console.is_terminal:
         console.width = 150
-    chosen = [c for name, c in corpora(arguments.data).items() if arguments.corpus in (None, name)]
-    scale = QUICK if arguments.quick else FULL
-    with tempfile.TemporaryDirectory(prefix="memwell-speed-", dir=arguments.folder) as folder:
-        benches = [Bench(Path(folder).resolve(), corpus, scale, large=arguments.large) for corpus in chosen]
-        if arguments.profile:
-            return _profile(arguments.profile, benches, console)
-        rows = []
-        for row in measured(arguments.only, benches):
-            rows.append(row)
-            console.print(report.line(row), highlight=False)
-    report.as_table(rows, console)
-    if arguments.json:
-        report.as_json(rows, arguments.json, " ".join(sys.argv[1:]))
-    if arguments.plot:
-        report.as_plot(rows, arguments.plot)
-    return int(any(row.mark == "missed" for row in rows))
+    return console
 
 
-def _profile(key: str, benches: Sequence[Bench], console: Console) -> int:
+def _profile(key: str, benches: Sequence[Bench]) -> int:
     from benchmarks.speed import profiles
 
+    console = _console()
     if key not in profiles.ROWS:
         rows = "\n".join(f"  {name:20}{profiles.title(name)}" for name in profiles.ROWS)
         console.print(f"there is no row {key!r} to profile; these are:\n{rows}", highlight=False)
@@ -80,12 +99,18 @@ def _arguments(parts: Mapping[str, Part]) -> argparse.Namespace:
     add = parser.add_argument
     add("--quick", action="store_true", help="smaller stores and fewer rounds: a look, not a result")
     add("--large", action="store_true", help="also the rows with 100,000 memories")
+    add(
+        "--more",
+        action="store_true",
+        help="also what is not beside a floor: model, ports, encryption, management, compat",
+    )
     add("--only", action="append", choices=parts, help="measure this part only; may be repeated")
     add("--data", type=Path, help="make the chat turns of this file, as benchmarks.quality takes them")
     add("--corpus", choices=("notes", "chat"), help="measure on one of the corpora only")
     add("--profile", metavar="ROW", help="show where the time of a row goes; any other word lists the rows")
     add("--json", type=Path, help="write the rows to this file")
     add("--plot", type=Path, help="draw the rows into this file")
+    add("--docs", action="store_true", help="put the rows into docs/benchmarks.md, its JSON and its plots")
     add("--folder", type=Path, help="where the databases are made; a real disk, not a RAM disk")
     return parser.parse_args()
 

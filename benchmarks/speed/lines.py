@@ -63,6 +63,7 @@ LINES: Mapping[str, Line] = {
     "hold": Line("longest hold of the event loop, 8 recalls at once", 20, 10, "ms"),
     "at-once-64": Line("64 recalls at once", higher=True),
     "hold-64": Line("longest hold of the event loop, 64 recalls at once", 20, 10, "ms"),
+    "fsync": Line("fsync of 8 KB in the folder of the files", unit="ms"),
     "durable": Line("full durability, 8 writers beside one", 2.5, 3, higher=True, needs=2),
     "cold": Line("new process to first answer, {count:,}, vectors given", 1.25, 0.9),
     "cold-words": Line("new process to first answer, {count:,}, words alone"),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import importlib
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.speed.lines import QUICK, Bench
 from benchmarks.speed.measure import Row
 
-__all__ = ["PARTS", "Part", "measured"]
+__all__ = ["PARTS", "Part", "chosen", "measured"]
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,10 @@ class Part:
     function: str
     corpora: bool = True
     """Whether it is measured on each corpus and takes a `Bench`; else it takes a folder and whether to be quick."""
-    large: bool = False
-    """Whether it is measured on demand only: with `--large`, or by its name."""
+    among: str = "core"
+    """`core` is measured always, `large` with `--large`, `more` with `--more`, and each by its name."""
+    table: str = "speed"
+    """The table of docs/benchmarks.md that shows it."""
 
     def rows(self, bench: Bench) -> Iterator[Row]:
         """Measure."""
@@ -38,26 +40,30 @@ PARTS: Mapping[str, Part] = {
     "imports": Part("processes:imports", corpora=False),
     "batches": Part("rows:batches"),
     "one-user": Part("rows:one_user"),
-    "many-users": Part("rows:many_users", large=True),
+    "many-users": Part("rows:many_users", among="large"),
     "recalls": Part("together:recalls"),
     "group-commit": Part("together:group_commit"),
     "cold": Part("processes:cold"),
-    "resident": Part("processes:resident", large=True),
-    "postgres": Part("postgres.rows:postgres"),
-    "model": Part("model:with_model", corpora=False),
-    "ports": Part("ports:ports", corpora=False),
-    "encryption": Part("encryption:encryption", corpora=False),
-    "management": Part("management:management", corpora=False),
-    "compat": Part("compat:compat", corpora=False),
-    "a-million": Part("rows:a_million", corpora=False, large=True),
+    "resident": Part("processes:resident", among="large"),
+    "a-million": Part("rows:a_million", corpora=False, among=""),
+    "postgres": Part("postgres.rows:postgres", table="postgres"),
+    "model": Part("model:with_model", corpora=False, among="more"),
+    "ports": Part("ports:ports", corpora=False, among="more", table="ports"),
+    "encryption": Part("encryption:encryption", corpora=False, among="more", table=""),
+    "management": Part("management:management", corpora=False, among="more", table="management"),
+    "compat": Part("compat:compat", corpora=False, among="more", table=""),
 }
 
 
-def measured(only: Sequence[str] | None, benches: Sequence[Bench]) -> Iterator[Row]:
-    """The rows of the named parts, or of all, each corpus in turn and each part in a folder of its own."""
-    for name, part in PARTS.items():
-        if name not in only if only else part.large and not benches[0].large:
-            continue
+def chosen(only: Sequence[str], kinds: Collection[str]) -> list[str]:
+    """The parts that are named, else those of the kinds."""
+    return [name for name, part in PARTS.items() if (name in only if only else part.among in kinds)]
+
+
+def measured(names: Sequence[str], benches: Sequence[Bench]) -> Iterator[Row]:
+    """The rows of the parts, each corpus in turn and each part in a folder of its own."""
+    for name in names:
+        part = PARTS[name]
         for bench in benches if part.corpora else benches[:1]:
             with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
                 for row in part.rows(replace(bench, folder=Path(folder))):

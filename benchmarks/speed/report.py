@@ -1,26 +1,22 @@
-"""The results as a table, as JSON and as a plot."""
+"""The results as a table, as Markdown and as a plot."""
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import platform
-import sqlite3
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.speed.measure import Row
 
-__all__ = ["SIGNS", "as_json", "as_plot", "as_table", "beside", "bound", "line", "value"]
+__all__ = ["as_markdown", "as_plot", "as_table", "beside", "line"]
 
 COLOURS = {"aim": "green", "must": "yellow", "missed": "red", "": "dim"}
 SIGNS = {"aim": "✓✓", "must": "✓", "missed": "✗", "": ""}
+CORPORA = {"notes": "notes", "chat": "chat turns"}
+TICKS = (0.01, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 HATCHES = {"notes": "", "chat": "//"}
 
 
@@ -31,7 +27,10 @@ def line(row: Row) -> str:
 
 def value(row: Row) -> str:
     """What is compared with the bounds."""
-    return "–" if math.isnan(row.value) else f"{row.value:.3g} {row.unit}".strip()
+    if math.isnan(row.value):
+        return "–"
+    number = f"{row.value:,.0f}" if row.value >= 1000 else f"{row.value:.3g}"
+    return f"{number} {row.unit}".strip()
 
 
 def bound(row: Row, number: float | None) -> str:
@@ -61,8 +60,13 @@ def as_table(rows: Sequence[Row], console: Console) -> None:
             table.add_column(head, justify="right", no_wrap=True)
         for rows_beside in beside(of_part):
             first = next(iter(rows_beside.values()))
-            cells = [cell for corpus in corpora for cell in _cells(rows_beside.get(corpus))]
-            table.add_row(_title(rows_beside), *cells, bound(first, first.must), bound(first, first.aim))
+            cells = []
+            for row in map(rows_beside.get, corpora):
+                *numbers, mark = _cells(row)
+                cells += [*numbers, f"[{COLOURS[row.mark if row else '']}]{mark}[/]"]
+            name, *notes = _title(rows_beside).splitlines()
+            title = "\n".join([name, *(f"[dim]{note}[/dim]" for note in notes)])
+            table.add_row(title, *cells, bound(first, first.must), bound(first, first.aim))
         console.print(table)
     console.print(
         "✓✓ reaches the aim (or the must where there is no aim), ✓ keeps the must, ✗ misses it", style="dim"
@@ -72,33 +76,45 @@ def as_table(rows: Sequence[Row], console: Console) -> None:
 def _cells(row: Row | None) -> tuple[str, str, str, str]:
     if row is None:
         return ("",) * 4
-    return row.ours, row.floor, value(row), f"[{COLOURS[row.mark]}]{SIGNS[row.mark]}[/]"
+    given = row.ours and row.unit in ("ms", "MB", "%", "")
+    return row.ours, row.floor, "" if given else value(row), SIGNS[row.mark]
 
 
 def _title(rows: Mapping[str, Row]) -> str:
-    notes = {f"{corpus}: {row.note}".removeprefix(": ") for corpus, row in rows.items() if row.note}
-    same = {row.note for row in rows.values()}
+    """The name, and the notes in lines of their own; with their corpus if they differ."""
+    notes = {row.note for row in rows.values()}
+    if len(notes) > 1:
+        notes = {f"{corpus}: {row.note}" for corpus, row in rows.items() if row.note}
     name = next(iter(rows.values())).name
-    return "\n".join(
-        [name, *(f"[dim]{note}[/dim]" for note in (same if len(same) == 1 else sorted(notes)) if note)]
-    )
+    return "\n".join([name, *sorted(note for note in notes if note)])
 
 
-def as_json(rows: Sequence[Row], path: Path, arguments: str) -> None:
-    """Write the rows with what they were measured on."""
-    about = {
-        "command": f"python -m benchmarks.speed {arguments}".strip(),
-        "python": platform.python_version(),
-        "sqlite": sqlite3.sqlite_version,
-        "machine": platform.machine(),
-        "system": sys.platform,
-        "processors": os.cpu_count(),
-    }
-    found: list[dict[str, Any]] = [row.as_json() for row in rows]
-    for each in found:
-        each["value"] = None if math.isnan(each["value"]) else each["value"]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"about": about, "rows": found}, indent=2, ensure_ascii=False) + "\n", "utf-8")
+def as_markdown(rows: Sequence[Row]) -> str:
+    """Tables for docs: one of the rows that are measured on corpora, one of the others."""
+    on_corpora = [row for row in rows if row.corpus]
+    corpora = sorted({row.corpus for row in on_corpora}, reverse=True)
+    heads = [head for corpus in corpora for head in (CORPORA[corpus], "floor", "")]
+    tables = [_markdown(beside(on_corpora), corpora, heads)] if on_corpora else []
+    if len(on_corpora) < len(rows):
+        others = beside([row for row in rows if not row.corpus])
+        tables.append(_markdown(others, [""], ["memwell", "beside", ""]))
+    return "\n\n".join(tables)
+
+
+def _markdown(groups: Sequence[Mapping[str, Row]], corpora: Sequence[str], heads: Sequence[str]) -> str:
+    lines = [["what", *heads, "must", "aim"], ["---"] + ["---:"] * (len(heads) + 2)]
+    for rows in groups:
+        first = next(iter(rows.values()))
+        name, *notes = _title(rows).splitlines()
+        title = name + (f" ({'; '.join(notes)})" if notes else "")
+        cells = [
+            cell
+            for corpus in corpora
+            for *both, last, mark in [_cells(rows.get(corpus))]
+            for cell in (*both, f"{last} {mark}".strip())
+        ]
+        lines.append([title, *cells, bound(first, first.must), bound(first, first.aim)])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def as_plot(rows: Sequence[Row], path: Path) -> None:
@@ -126,13 +142,17 @@ def as_plot(rows: Sequence[Row], path: Path) -> None:
     axes.set_yticks(ticks, [next(iter(group.values())).name.replace("`", "") for group in groups])
     axes.axvline(1, color="black", linewidth=1)
     axes.set_xscale("log")
-    axes.set_xlabel("part of the bound used (below 1 keeps it, log scale)")
+    used = [_used(row) for row in shown]
+    axes.set_xlim(min(0.05, *used) * 0.9, max(2, *used) * 1.1)
+    axes.set_xticks(TICKS, map("{:g}".format, TICKS))
+    axes.minorticks_off()
+    axes.set_xlabel("part of the bound used: left of the line keeps it")
     legend = [Patch(facecolor=colour, label=name) for name, colour in colours.items()]
     legend += [
         Patch(facecolor="grey", hatch=hatch, edgecolor="white", label=name) for name, hatch in HATCHES.items()
     ]
-    axes.legend(handles=legend, loc="lower left", bbox_to_anchor=(0, 1), ncols=5, frameon=False)
-    figure.tight_layout()
+    figure.legend(handles=legend, loc="upper left", ncols=5, frameon=False)
+    figure.tight_layout(rect=(0, 0, 1, 1 - 0.35 / figure.get_figheight()))
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     pyplot.close(figure)

@@ -149,4 +149,5 @@ def group_commit(bench: Bench) -> Iterator[Row]:
                     found.append(len(texts) / (time.perf_counter() - before))
     one, many = (statistics.median(found) for found in rates.values())
     took = fsync_time(bench.folder)
+    yield bench.row("fsync", took * 1000, ours=spell(took))
     yield bench.rate("durable", many, one, commit=took)

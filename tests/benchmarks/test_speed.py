@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import threading
 import time
 from dataclasses import replace
@@ -14,6 +15,7 @@ from benchmarks.speed.corpora import Corpus, Recorded, corpora
 from benchmarks.speed.lines import QUICK, Bench, Line
 from benchmarks.speed.measure import Row
 from benchmarks.speed.operations import OPERATIONS, USER
+from benchmarks.speed.results import Results
 from benchmarks.speed.sides import on_sqlite
 from rich.console import Console
 
@@ -78,6 +80,22 @@ def test_the_corpora_stand_beside_each_other() -> None:
     assert [cell.strip() for cell in line.split("│")[1:-1]] == [
         "recall", "1 ms", "", "0.5 ×", "✓", "2 ms", "", "0.7 ×", "✗", "≤ 0.6", "≤ 0.4",
     ]  # fmt: skip
+
+
+def test_what_is_measured_again_replaces_its_part_only(tmp_path: Path) -> None:
+    about = {"command": "python -m benchmarks.speed", "python": "3.11", "sqlite": "3.40", "processors": 2}
+    old = [
+        Row(name=name, value=1.0, part=part)
+        for name, part in (("a", "postgres"), ("b", "cold"), ("c", "cold"))
+    ]
+    first = Results(about, runs={"postgres": about, "cold": about, "gone": about})
+    first.rows = [*old, Row(name="d", value=math.nan, part="gone")]
+    first.write(tmp_path / "rows.json")
+    second = Results(about | {"python": "3.13"})
+    second.add(Row(name="b", value=2.0, part="cold"))
+    found = second.over(Results.read(tmp_path / "rows.json"))
+    assert [(row.name, row.value) for row in found.rows] == [("b", 2.0), ("a", 1.0)]
+    assert [found.runs[part]["python"] for part in ("cold", "postgres")] == ["3.13", "3.11"]
 
 
 def test_a_profile_counts_all_threads_and_only_while_it_runs() -> None:

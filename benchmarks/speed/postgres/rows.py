@@ -133,7 +133,7 @@ def _batches(bench: Bench, url: str) -> Iterator[Row]:
     for suffix, settings in (("", {}), ("-off", WRITES["-off"][0])):
         configure(url, **settings)
         with on_postgres(url, bench.corpus, f"batch{suffix.replace('-', '_')}") as sides:
-            times = [sides.fill(f"u{number}", count) for number in range(bench.scale.rounds)]
+            times = [sides.fill(f"u{number}", count) for number in range(bench.scale.rounds // 2 + 1)]
         ours, floor = (count / statistics.median(each) for each in zip(*times, strict=True))
         yield bench.rate(f"batch{suffix}", ours, floor, note="the floor by binary COPY")
     configure(url)
