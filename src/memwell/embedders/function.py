@@ -57,13 +57,14 @@ class FunctionEmbedder(Embedder):
             await self._embed([_PROBE], "document")
 
     async def _embed(self, texts: Sequence[str], kind: Kind) -> Any:
-        given, options = list(texts), self._options(kind)
+        given, options = [*texts], {"kind": kind} if self._calls.kind else {}
         if kind == "query" and self._calls.single:
             raw: Any = [await self._result(self._calls.query(text, **options)) for text in given]
         else:
             call = self._calls.query if kind == "query" else self._calls.document
             raw = await self._result(call(given, **options))
-        self._learn(raw)
+        if self.dimension is None:
+            self._learn(raw)
         return raw
 
     async def _result(self, answer: Any) -> Any:
@@ -72,24 +73,20 @@ class FunctionEmbedder(Embedder):
         return await answer if inspect.isawaitable(answer) else answer
 
     def _learn(self, raw: Any) -> None:
-        if self.dimension is None:
-            import numpy as np
+        import numpy as np
 
-            try:
-                shape = np.asarray(raw, dtype=np.float32).shape
-            except (TypeError, ValueError) as error:
-                raise EmbeddingError(
-                    f"{self.model} did not return rows of numbers: {error}", part=self.part
-                ) from error
-            if len(shape) != 2 or not shape[1]:
-                raise EmbeddingError(
-                    f"{self.model} returned an array of shape {shape}; expected one vector per text",
-                    part=self.part,
-                )
-            self.dimension = shape[1]
-
-    def _options(self, kind: Kind) -> dict[str, Any]:
-        return {"kind": kind} if self._calls.kind else {}
+        try:
+            shape = np.asarray(raw, dtype=np.float32).shape
+        except (TypeError, ValueError) as error:
+            raise EmbeddingError(
+                f"{self.model} did not return rows of numbers: {error}", part=self.part
+            ) from error
+        if len(shape) != 2 or not shape[1]:
+            raise EmbeddingError(
+                f"{self.model} returned an array of shape {shape}; expected one vector per text",
+                part=self.part,
+            )
+        self.dimension = shape[1]
 
     def _translate(self, error: Exception, operation: str) -> MemwellError:
         return EmbeddingError(

@@ -18,6 +18,7 @@ from memwell.urls import of_file
 if TYPE_CHECKING:
     from memwell.security.keyring import Keyring
     from memwell.wrappers.threaded import Threaded
+    from memwell.wrappers.unkeyed import Unkeyed
 
 __all__ = ["Parts", "default_url", "guard_of", "keyring_of", "off_loop", "open_journal", "open_parts"]
 
@@ -200,11 +201,11 @@ def _keyring() -> type[Keyring]:
     return Keyring
 
 
-def guard_of(store: Store) -> Store:
-    """The store for its first call: it refuses one that is encrypted, if there is no keyring."""
+def guard_of(store: Store) -> Unkeyed | None:
+    """What refuses an encrypted store if there is no keyring; `None` with one."""
     from memwell.wrappers.unkeyed import Unkeyed
 
-    return store if keyring_of(store) is not None else Unkeyed(store)
+    return Unkeyed(store) if keyring_of(store) is None else None
 
 
 def _reranker(given: object, owned: list[Port]) -> Reranker | None:

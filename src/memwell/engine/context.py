@@ -81,7 +81,8 @@ class Engine:
         """The store, if the engine is still open."""
         if self.closed:
             raise Closed("this memory was closed; open it again to use it", part="memory")
-        return self.parts.store if getattr(self._guard, "passed", True) else self._guard
+        guard = self._guard
+        return self.parts.store if guard is None or guard.passed else guard
 
     async def off_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """The result of a coroutine that computes and calls parts, run in a worker thread where there are any."""

@@ -121,15 +121,16 @@ def _shorten(entries: OrderedDict[Any, Any], most: int) -> None:
 async def settled(
     engine: Engine, inserts: Sequence[Insert], way: OnEcho, now: datetime
 ) -> tuple[list[Insert], dict[int, Echo]]:
-    """The inserts with echoes in place of repeated texts, and the echo of each by its position.
+    """The inserts with echoes in place of repeated texts, and the echo of each by its position. What has an id or a
+    time of its own is no echo.
 
     A text that repeats several memories, as a block of `Hits.as_text` does, becomes the first of them; what
     reinforces the others comes at the end. Raises `Conflict` for `"refuse"`.
     """
-    made, more = list(inserts), list[Insert]()
+    made, more = [*inserts], list[Insert]()
     echoes: dict[int, Echo] = {}
     for at, insert in enumerate(inserts):
-        suspects = _suspects(engine, insert)
+        suspects = [] if insert.named or insert.dated else _suspects(engine, insert)
         if not suspects:
             continue
         repeated = await _found(engine, insert.record, suspects, now)
@@ -145,11 +146,9 @@ async def settled(
 
 
 def _suspects(engine: Engine, insert: Insert) -> list[tuple[Marked, list[str]]]:
-    """The statements of a text and the recalled memories that each may repeat; empty if one of them repeats none, or if
-    the text has an id or a time of its own.
-    """
+    """The statements of a text and the recalled memories that each may repeat; empty if one of them repeats none."""
     scope, content = insert.record.scope, insert.record.content
-    if insert.named or insert.dated or not (engine.recalled.knows(scope) or may_be_marked(content)):
+    if not (engine.recalled.knows(scope) or may_be_marked(content)):
         return []
     parts, suspects = marked(content), []
     for part in parts if len(parts) <= _LINES else ():

@@ -75,9 +75,7 @@ class Encoder:
         raises.
         """
         offsets = [len(content) - len(without_role(content)) for content in contents]
-        if any(offsets):
-            return self._without_roles(contents, offsets)
-        return self._encoded(contents, offsets)
+        return (self._without_roles if any(offsets) else self._encoded)(contents, offsets)
 
     async def _without_roles(self, contents: Sequence[str], offsets: Sequence[int]) -> list[Embedding]:
         try:
@@ -93,22 +91,22 @@ class Encoder:
         found: dict[str, None] = {}
         for content in contents:
             for offset in {0, len(content) - len(without_role(content))}:
-                found |= dict.fromkeys(content[a:b] for a, b in self._passages(content, offset))
+                spans = self._passages(content, offset, self.embedder.window)
+                found |= dict.fromkeys(content[a:b] for a, b in spans)
         return list(found)
 
     async def _encoded(self, contents: Sequence[str], offsets: Sequence[int]) -> list[Embedding]:
-        passages = [
-            self._passages(content, offset) for content, offset in zip(contents, offsets, strict=True)
-        ]
-        texts = [content[a:b] for content, spans in zip(contents, passages, strict=True) for a, b in spans]
+        window, passages, texts = self.embedder.window, [], []
+        for content, offset in zip(contents, offsets, strict=True):
+            spans = self._passages(content, offset, window)
+            passages.append(spans)
+            texts += [content[a:b] for a, b in spans]
         if not self._prepared:
             await self.prepare()
         vectors, model = await self.embedder.embed(texts), self.model
-        if len(texts) == 1:
-            return [Embedding(model=model, vectors=vectors)]
         found, at = [], 0
         for spans in passages:
-            rows = vectors[at : at + len(spans)]
+            rows = vectors[at : at + len(spans)] if len(passages) > 1 else vectors
             at += len(spans)
             several = tuple(spans) if len(spans) > 1 else ()
             found.append(Embedding(model=model, vectors=rows, spans=several))
@@ -132,8 +130,8 @@ class Encoder:
         log.warning("recall uses words only, because the embedder failed: %s", failure)
         return None
 
-    def _passages(self, content: str, offset: int) -> list[tuple[int, int]]:
-        window, text = self.embedder.window, content[offset:]
+    def _passages(self, content: str, offset: int, window: int | None) -> list[tuple[int, int]]:
+        text = content[offset:]
         if window is None or len(text.encode()) <= window - _SPECIAL:
             return [(offset, len(content))]
         found = chunks(text, self.embedder.spans(text), window - _SPECIAL)

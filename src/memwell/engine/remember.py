@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
-from operator import attrgetter
+from operator import attrgetter, is_not
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
 from memwell.engine import echoes, enriching, superseding
 from memwell.engine.backfill import embed_pending_quietly
-from memwell.engine.context import Engine, report
+from memwell.engine.context import Engine
 from memwell.engine.echoes import Echo
 from memwell.engine.messages import memory_of, with_text
 from memwell.engine.requests import (
@@ -63,6 +63,9 @@ _CHOICES: Final = {
     "supersede": get_args(Supersede),
 }
 _chosen: Final = attrgetter(*_CHOICES)
+_USUAL: Final = tuple(f.default for f in fields(RememberRequest) if f.name in _CHOICES)
+"""What is chosen where nothing is said."""
+_PUBLISHED: Final = ("remembered", "reinforced", "updated", "unembedded")
 _SLICE: Final = 256
 """Contents embedded between two calls of `progress`."""
 _WHOLE_TENANT: Final = (
@@ -76,7 +79,8 @@ async def remember(
 ) -> Record | list[Record]:
     """Store one memory, or several in one transaction; returns what is stored."""
     now, _ = engine.clock(), engine.store
-    check_progress(progress)
+    if progress is not None:
+        check_progress(progress)
     drafts = _drafts(engine, request, now)
     records: list[Record] = [draft.record for draft in drafts]
     failed: Mapping[int, str] = {}
@@ -84,19 +88,23 @@ async def remember(
         records, failed = await enriching.enriched(engine, records, [draft.template for draft in drafts], now)
     inserts = [_insert(engine, draft, record, now) for draft, record in zip(drafts, records, strict=True)]
     wanted = len(inserts)
-    repeated: dict[int, Echo] = {}
+    repeated: Mapping[int, Echo] = {}
     if request.on_echo != "store" and request.supersedes is None:
         inserts, repeated = await echoes.settled(engine, inserts, request.on_echo, now)
-    report(progress, 0, len(inserts))
+    if progress is not None:
+        progress(0, len(inserts))
     if engine.encoder is not None:
         inserts = await _embedded(engine, inserts, now, progress)
     if request.supersedes is None:
         records = await engine.write(inserts, now=now, gives=_all)
     else:
         records = [await superseding.store(engine, inserts[0], request.supersedes, now)]
-    report(progress, len(inserts), len(inserts))
-    _publish(engine, inserts, records, repeated, now)
-    enriching.publish(engine, records, failed)
+    if progress is not None:
+        progress(len(inserts), len(inserts))
+    if engine.events.wanted(*_PUBLISHED):
+        _publish(engine, inserts, records, repeated, now)
+    if failed:
+        enriching.publish(engine, records, failed)
     if request.supersede != "off":
         fresh = [record for record in records if not record.reinforced]
         from memwell.engine import conflicts
@@ -117,14 +125,11 @@ class _Draft(NamedTuple):
 
 
 def _drafts(engine: Engine, request: RememberRequest, now: datetime) -> list[_Draft]:
-    for value, (name, choices) in zip(_chosen(request), _CHOICES.items(), strict=True):
-        if not isinstance(value, str) or value not in choices:
-            raise InvalidInput(f"unknown {name} {shown(value)}; known: {', '.join(choices)}")
+    if any(map(is_not, chosen := _chosen(request), _USUAL)):
+        _check_choices(chosen)
     given = {name: value for name, value in zip(_GIVEN, _given(request), strict=True) if value is not None}
-    base, content = (
-        Template(given, now, embedded=engine.encoder is not None, zone=engine.zone),
-        request.content,
-    )
+    base = Template(given, now, embedded=engine.encoder is not None, zone=engine.zone)
+    content = request.content
     if isinstance(content, _ONE):
         return [_draft(content, base, request)]
     if not isinstance(content, Sequence) or isinstance(content, bytes):
@@ -138,15 +143,21 @@ def _drafts(engine: Engine, request: RememberRequest, now: datetime) -> list[_Dr
     return [_draft(item, base, request) for item in content if with_text(item)]
 
 
+def _check_choices(chosen: Sequence[object]) -> None:
+    for value, (name, choices) in zip(chosen, _CHOICES.items(), strict=True):
+        if not isinstance(value, str) or value not in choices:
+            raise InvalidInput(f"unknown {name} {shown(value)}; known: {', '.join(choices)}")
+
+
 def _draft(item: object, template: Template, request: RememberRequest) -> _Draft:
     content: object = item
     sources: tuple[object, ...] = (request,)
-    if not isinstance(item, str) and isinstance(item, Mapping):
-        item = memory_of(item, request.metadata)
-    if isinstance(item, NewMemory):
+    if not isinstance(item, str):
+        if isinstance(item, Mapping):
+            item = memory_of(item, request.metadata)
+        if not isinstance(item, NewMemory):
+            raise InvalidInput(f"content is a text, a NewMemory or a chat message, not {_type(item)}")
         content, template, sources = item.content, template.over(item), (request, item)
-    elif not isinstance(item, str):
-        raise InvalidInput(f"content is a text, a NewMemory or a chat message, not {_type(item)}")
     overwrite = _overwrite(sources) if request.on_duplicate == "update" else ()
     return _Draft(template.record(content, new_id), template, overwrite)
 
@@ -202,7 +213,8 @@ async def _encoded(
         vectors += await engine.encoder.documents(contents[start : start + size])
         if vectors[-1] is None:  # the embedder failed, and most likely fails for the others
             return vectors + [None] * (len(contents) - len(vectors))
-        report(progress, total - len(contents) + len(vectors), total)
+        if progress is not None:
+            progress(total - len(contents) + len(vectors), total)
     return vectors
 
 
@@ -210,9 +222,10 @@ async def _known(engine: Engine, inserts: list[Insert], now: datetime) -> list[b
     """Which of the inserts only reinforce a stored record. For a single insert this is not asked where it takes a
     round trip: the embedder's cache most likely has the vectors of a text that is stored already.
     """
-    if len(inserts) == 1 and not engine.store.blocking:
+    store = engine.store
+    if len(inserts) == 1 and not store.blocking:
         return [False]
-    return await engine.store.duplicates(inserts, now=now)
+    return await store.duplicates(inserts, now=now)
 
 
 def _with_vectors(insert: Insert, embedding: Embedding | None) -> Insert:
@@ -233,8 +246,6 @@ def _publish(
     repeated: Mapping[int, Echo],
     now: datetime,
 ) -> None:
-    if not engine.events.wanted("remembered", "reinforced", "updated", "unembedded"):
-        return
     for at, (insert, record) in enumerate(zip(inserts, records, strict=True)):
         name = "reinforced" if record.reinforced else "remembered"
         why = {"reason": repeated[at].reason} if at in repeated else {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from types import FunctionType
@@ -89,8 +89,14 @@ def operation(
         name = method.__name__
 
         @functools.wraps(method)
-        def guarded(self: S, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
-            return _guarded(self, name, method, (self, *args), kwargs)
+        async def guarded(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            if self.closed:
+                raise _was_closed(self, name)
+            try:
+                return await method(self, *args, **kwargs)
+            except Exception as error:
+                _leave(self, error, name)
+                raise
 
         guarded.declaration = Declaration(  # type: ignore[attr-defined]
             name=name, hook=hook or f"_{name}", effect=effect, feeds=feeds, conditional=conditional
@@ -106,27 +112,26 @@ def declared(method: Callable[..., Any]) -> Declaration:
     return found
 
 
-def call(part: Port, operation: Declaration, arguments: Sequence[Any]) -> Coroutine[Any, Any, Any]:
+async def call(part: Port, operation: Declaration, arguments: Sequence[Any]) -> Any:
     """Call the hook of a part as the public method would, with arguments that were checked already."""
-    return _guarded(part, operation.name, getattr(part, operation.hook), arguments, {})
-
-
-async def _guarded(
-    part: Port,
-    name: str,
-    method: Callable[..., Awaitable[T]],
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-) -> T:
     if part.closed:
-        raise Closed(f"{part.part} was closed; open it again to use it", part=part.part, operation=name)
+        raise _was_closed(part, operation.name)
     try:
-        return await method(*args, **kwargs)
-    except MemwellError as error:
-        hide(error, part.secrets)
-        raise
+        return await getattr(part, operation.hook)(*arguments)
     except Exception as error:
+        _leave(part, error, operation.name)
+        raise
+
+
+def _was_closed(part: Port, name: str) -> Closed:
+    return Closed(f"{part.part} was closed; open it again to use it", part=part.part, operation=name)
+
+
+def _leave(part: Port, error: Exception, name: str) -> None:
+    """Let an error of ours leave a part without the secrets of its URL; raise a native one translated."""
+    if not isinstance(error, MemwellError):
         raise translated(part, error, name) from error
+    hide(error, part.secrets)
 
 
 def translated(part: Port, error: Exception, name: str) -> MemwellError:

@@ -58,7 +58,9 @@ def reject_awaitable(result: T, name: str) -> T:
     """The result of a plain function. Raises `ConfigError` if it is an awaitable: the work would happen later, outside
     the policy.
     """
-    if not inspect.isawaitable(result):
+    if not (hasattr(type(result), "__await__") or inspect.isgenerator(result)) or not inspect.isawaitable(
+        result
+    ):
         return result
     if inspect.iscoroutine(result):
         result.close()

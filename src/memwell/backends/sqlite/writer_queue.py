@@ -117,7 +117,17 @@ class WriterQueue:
         interrupted: BaseException | None = None
         while self.holder is ticket:
             try:
-                self._pass_on()
+                # The next one takes itself off the queue: a signal between two steps here then leaves nothing half
+                # done.
+                with self._mutex:
+                    while self._waiting and self._waiting[0].done:
+                        self._waiting.popleft()
+                    if not self._waiting:
+                        self.holder = None
+                    else:
+                        following = self.holder = self._waiting[0]
+                        assert following.gate is not None
+                        following.gate.release()
             except BaseException as error:  # noqa: BLE001  a signal must not keep the others waiting
                 interrupted = error
         if interrupted is not None:
@@ -127,19 +137,6 @@ class WriterQueue:
         ticket.done = True
         if ticket.gate is not None:
             ticket.gate.release()
-
-    def _pass_on(self) -> None:
-        # The next one takes itself off the queue: a signal between two steps here then leaves nothing half
-        # done.
-        with self._mutex:
-            while self._waiting and self._waiting[0].done:
-                self._waiting.popleft()
-            if not self._waiting:
-                self.holder = None
-                return
-            following = self.holder = self._waiting[0]
-            assert following.gate is not None
-            following.gate.release()
 
     def _wait(self, ticket: Ticket, gate: Lock, timeout: float) -> None:
         if not gate.acquire(timeout=timeout):

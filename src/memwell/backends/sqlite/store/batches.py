@@ -40,6 +40,8 @@ _IDS = 500
 
 def apply_all(write: Transaction, operations: Sequence[Operation]) -> list[Any]:
     """Carry out operations in order; their results."""
+    if len(operations) == 1:
+        return [write.apply(operations[0])]
     if len(operations) <= _FEW:
         return [write.apply(operation) for operation in operations]
     results: list[Any] = []

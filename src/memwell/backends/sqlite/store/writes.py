@@ -182,12 +182,12 @@ def _insert(write: Transaction, operation: Insert) -> Record:
         stored = _reinforce(write, found, record, embedding)
         change = overwriting(operation, stored)
         return stored if change is None else _update(write, change)
-    values = columns_of(record, digest_of(operation), embedding is not None)
+    values = (None, *columns_of(record, digest_of(operation), embedding is not None))
     try:
-        key = connection.execute(INSERT, (None, *values)).lastrowid
+        key = connection.execute(INSERT, values).lastrowid
     except sqlite3.IntegrityError:
         _free_id(write, record)
-        key = connection.execute(INSERT, (None, *values)).lastrowid
+        key = connection.execute(INSERT, values).lastrowid
     if key is None:
         raise BackendError("SQLite gave no row id for an insert", part="sqlite")
     if embedding is not None:
