@@ -35,6 +35,7 @@ __all__ = [
     "later",
     "pause",
     "repeat",
+    "soon",
     "within",
 ]
 
@@ -83,7 +84,7 @@ class Loop:
         from concurrent.futures import wait
 
         context = contextvars.copy_context()
-        loop = self._running()
+        loop = self.running()
         started: list[asyncio.Task[T]] = []
         future = asyncio.run_coroutine_threadsafe(_within(context, coroutine, started), loop)
         try:
@@ -106,7 +107,8 @@ class Loop:
             if not thread.is_alive():
                 loop.close()
 
-    def _running(self) -> asyncio.AbstractEventLoop:
+    def running(self) -> asyncio.AbstractEventLoop:
+        """The loop, started if it was not."""
         import asyncio
 
         with self._lock:
@@ -265,6 +267,11 @@ def repeat(
 def complete(coroutine: Coroutine[Any, Any, T], *, blocking: bool) -> T:
     """Run a coroutine from synchronous code: here if `blocking`, else on a loop that all such callers share."""
     return drive(coroutine) if blocking else _shared().run(coroutine)
+
+
+def soon(call: Callable[[], object]) -> None:
+    """Call a function on the loop that `complete` uses, without waiting for it."""
+    _shared().running().call_soon_threadsafe(call)
 
 
 @functools.cache

@@ -83,9 +83,9 @@ class Memory(Upkeep, Management, Clusters, Proof, Delivery):
       `dates`. If it fails, the memory is stored without them.
 
     Safe to share between threads, after a fork, and inside a running event loop (a notebook). If every part is a
-    blocking one (SQLite, in memory, local models), calls run in the caller's thread without an event loop; otherwise
-    they run on a loop in a background thread. Several processes may use one store, unless it lives in memory. Parts
-    that you pass as objects stay open at `close`. Raises `ConfigError` for an argument that it cannot use.
+    blocking one (SQLite, PostgreSQL, in memory, local models), calls run in the caller's thread without an event loop;
+    otherwise they run on a loop in a background thread. Several processes may use one store, unless it lives in memory.
+    Parts that you pass as objects stay open at `close`. Raises `ConfigError` for an argument that it cannot use.
     """
 
     _memory: AsyncMemory
@@ -111,7 +111,7 @@ class Memory(Upkeep, Management, Clusters, Proof, Delivery):
         now, zone = clocks.checked(clock), clocks.zone_of(timezone)
         count = counter(tokenizer)
         rules, enricher = options.rules_of(policies), options.enricher_of(enrich)
-        parts = assembly.open_parts(url, embedder, index, cache, reranker, encryption, audit)
+        parts = assembly.open_parts(url, embedder, index, cache, reranker, encryption, audit).without_loop()
         self._loop = None if parts.blocking else _bridge.Loop()
         parts = parts if self._loop is None else parts.threaded()
         proof = engine_proof.Proof(parts, now, receipts, audit_mode)

@@ -59,6 +59,17 @@ class Parts:
         logs = self.audit is None or self.audit.blocking
         return self.store.blocking and plain and logs and self.reranker is None
 
+    def without_loop(self) -> Parts:
+        """The same, for callers without an event loop: parts opened here that can work without one do so, if no other
+        part needs one."""
+        adapting = [part for part in self.owned if part.adapts and not part.blocking]
+        for part in adapting:
+            part.blocking = True
+        if not self.blocking:
+            for part in adapting:
+                part.blocking = False
+        return self
+
     def threaded(self) -> Parts:
         """The same as coroutines on an event loop and in worker threads may call them: blocking parts off the loop,
         those inside a store with an index or keys too, and suspending ones on it.

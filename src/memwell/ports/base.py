@@ -25,6 +25,9 @@ class Port(ABC):  # noqa: B024  its hooks have defaults
     server that speaks its documented protocol, or not at all."""
     blocking: bool = False
     """True when no coroutine of this part ever suspends."""
+    adapts: ClassVar[bool] = False
+    """Whether `blocking` may be set, before the first call: the part then waits in the calling thread, and needs no
+    event loop."""
     closed: bool = False
     secrets: tuple[str, ...] = ()
     """Parts of the URL that it was opened by, which no error may show (see `masking.hide`)."""

@@ -27,8 +27,19 @@ class TestPostgres(StoreConformance):
         run(part, part.close())
 
 
+class TestWithoutLoop(StoreConformance):
+    """The calls wait in the threads that make them."""
+
+    @pytest.fixture
+    def store(self, postgres_url: str) -> Iterator[Store]:
+        part = open_store(postgres_url)
+        part.blocking = True
+        yield part
+        run(part, part.close())
+
+
 class TestMemory(MemoryConformance):
-    """Over a loop in a background thread."""
+    """Without an event loop."""
 
     @pytest.fixture
     def url(self, postgres_url: str) -> str:
@@ -39,7 +50,7 @@ class TestMemory(MemoryConformance):
         return postgres_url
 
     def test_it_is_so(self, memory: Memory) -> None:
-        assert memory._loop is not None
+        assert memory._loop is None
 
 
 @pytest.mark.parametrize(

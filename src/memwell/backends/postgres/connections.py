@@ -13,6 +13,8 @@ import psycopg
 from psycopg import waiting
 from psycopg.pq import ConnStatus, TransactionStatus
 
+from memwell import _bridge
+
 __all__ = ["Connection", "Lost", "NotConnected", "ServerConnection", "alive", "connect", "cut"]
 
 Connection: TypeAlias = "psycopg.AsyncConnection[Any]"
@@ -50,15 +52,27 @@ class ServerConnection(psycopg.AsyncConnection[Any]):
 
     silent: bool = False
     """See `Lost.silent`."""
+    here: bool = False
+    """Whether it waits for the server in the calling thread, and never suspends."""
 
     async def wait(self, gen: Any, interval: float = _INTERVAL, *args: Any, **options: Any) -> Any:
-        """As psycopg's, but for a cancelled caller."""
+        """As psycopg's, but for a cancelled or interrupted caller."""
         try:
+            if self.here:
+                return waiting.wait(gen, self.pgconn.socket, interval, *args, **options)
             return await waiting.wait_async(gen, self.pgconn.socket, interval, *args, **options)
-        except (asyncio.CancelledError, KeyboardInterrupt):
-            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
-                await self._stop(gen)
+        except psycopg.Error:
             raise
+        except BaseException:  # cancelled, or a handler of signals has raised
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                await self._stopped(gen)
+            raise
+
+    async def _stopped(self, gen: Any) -> None:
+        if self.here:
+            _bridge.complete(self._stop(gen), blocking=False)
+        else:
+            await self._stop(gen)
 
     async def _stop(self, gen: Any) -> None:
         try:
@@ -70,10 +84,16 @@ class ServerConnection(psycopg.AsyncConnection[Any]):
             self.pgconn.finish()
 
 
-async def connect(arguments: Mapping[str, Any]) -> ServerConnection:
-    """Open a connection. Raises `NotConnected`."""
+async def connect(arguments: Mapping[str, Any], *, here: bool = False) -> ServerConnection:
+    """Open a connection; with `here` one that waits in the calling thread (see `ServerConnection`). Raises
+    `NotConnected`."""
+    opening = ServerConnection.connect(**arguments)
     try:
-        return await ServerConnection.connect(**arguments)
+        if not here:
+            return await opening
+        connection = _bridge.complete(opening, blocking=False)
+        connection.here = True
+        return connection
     except psycopg.OperationalError as error:
         raise NotConnected(error) from error
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from math import ceil
 from typing import Any, Final, TypeVar
 
 import psycopg
 
+from memwell import _bridge
 from memwell.backends.postgres.adapt import ADAPTERS
 from memwell.backends.postgres.connections import Connection, Lost, connect
 from memwell.backends.postgres.errors import translate
@@ -71,6 +74,16 @@ class Database:
         """Until when, by the monotonic clock."""
 
     @property
+    def here(self) -> bool:
+        """Whether callers wait in their own threads, without an event loop: no coroutine suspends then. Set it before
+        the first call."""
+        return self._primary.here
+
+    @here.setter
+    def here(self, value: bool) -> None:
+        self._primary.here = self._replica.here = value
+
+    @property
     def lost(self) -> int:
         """How many connections to the primary have broken: the server or the network went away meanwhile."""
         return self._primary.lost
@@ -124,8 +137,7 @@ class Database:
     async def ping(self, query: str) -> None:
         """Run a query that the server answers at once. Raises `Unavailable` when it does not within some seconds."""
         try:
-            async with asyncio.timeout(ANSWERS_WITHIN):
-                await self.read(lambda connection: connection.execute(query.encode()))
+            await self._within(ANSWERS_WITHIN, query.encode())
         except TimeoutError as error:
             raise Unavailable(
                 f"{self.settings.place}: PostgreSQL accepts connections but does not answer; check the server and the"
@@ -133,12 +145,37 @@ class Database:
                 part="postgres",
             ) from error
 
+    async def _within(self, seconds: float, query: bytes) -> None:
+        """Run a query. Raises `TimeoutError` when it takes longer; a thread of callers without a loop waits on."""
+
+        async def ask() -> None:
+            await self.read(lambda connection: connection.execute(query))
+
+        if not self.here:
+            async with asyncio.timeout(seconds):
+                await ask()
+            return
+        asking: Future[None] = Future()
+
+        def answer() -> None:
+            try:
+                asking.set_result(_bridge.drive(ask()))
+            except BaseException as error:  # noqa: BLE001  the caller gets it
+                asking.set_exception(error)
+
+        threading.Thread(target=answer, name="memwell-postgres-ping", daemon=True).start()
+        asking.result(seconds)
+
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[Connection]:
-        """A connection outside the pool, in autocommit mode and without a statement timeout, for long work."""
-        async with self.connection():
-            arguments = self._arguments(self.settings.target)
-        connection = await connect(arguments)
+    async def session(self, *, here: bool | None = None) -> AsyncIterator[Connection]:
+        """A connection outside the pool, in autocommit mode and without a statement timeout, for long work. `here`:
+        whether it waits in the calling thread; as those of the pool do, unless said otherwise."""
+        if self._path is None:
+            async with self.connection():
+                pass
+        connection = await connect(
+            self._arguments(self.settings.target), here=self.here if here is None else here
+        )
         async with connection:
             await connection.execute("SET statement_timeout = 0")
             yield connection
@@ -190,7 +227,8 @@ class Database:
 
     @asynccontextmanager
     async def _direct(self) -> AsyncIterator[Connection]:
-        connection = await connect({"autocommit": True, "prepare_threshold": None, **self.settings.target})
+        arguments = {"autocommit": True, "prepare_threshold": None, **self.settings.target}
+        connection = await connect(arguments, here=self.here)
         async with connection:
             _refuse_other_encoding(connection)
             yield connection
@@ -226,7 +264,7 @@ class Database:
 
     async def _renew(self, derived: Derived) -> None:
         target = {"autocommit": True, "prepare_threshold": None, **self.settings.target, "context": ADAPTERS}
-        async with await connect(target) as connection:
+        async with await connect(target, here=self.here) as connection:
             await derived.renew(connection, self._local() + b"; SET LOCAL statement_timeout = 0")
 
     async def _prepare_replica(self) -> Terms:
@@ -234,7 +272,7 @@ class Database:
             async with self._primary.connection():
                 pass
         target = self.settings.replica or self.settings.target
-        probe = await connect({"autocommit": True, **target})
+        probe = await connect({"autocommit": True, **target}, here=self.here)
         await probe.close()
         return self._terms(target)
 

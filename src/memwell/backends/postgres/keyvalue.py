@@ -74,6 +74,7 @@ class PostgresKeyValue(KeyValue):
     """
 
     part = "postgres"
+    adapts = True
 
     def __init__(self, settings: Settings, *, clock: Callable[[], float] | None = None) -> None:
         self._clock = clock
@@ -83,6 +84,15 @@ class PostgresKeyValue(KeyValue):
     def from_url(cls, url: Url) -> Self:
         """`postgresql://user:password@host:port/database`; the options of `memwell.backends.postgres`."""
         return cls(Settings.from_url(url))
+
+    @property
+    def blocking(self) -> bool:
+        """False, unless it was set: see `Port.adapts`."""
+        return self._database.here
+
+    @blocking.setter
+    def blocking(self, value: bool) -> None:
+        self._database.here = value
 
     async def _get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
         async def ask(connection: Connection) -> dict[str, bytes]:

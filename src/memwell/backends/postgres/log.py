@@ -80,6 +80,7 @@ class PostgresLog(Log):
     """
 
     part = "postgres"
+    adapts = True
 
     def __init__(self, settings: Settings, *, clock: Callable[[], float] | None = None) -> None:
         self._clock = clock
@@ -90,6 +91,15 @@ class PostgresLog(Log):
     def from_url(cls, url: Url) -> Self:
         """`postgresql://user:password@host:port/database`; the options of `memwell.backends.postgres`."""
         return cls(Settings.from_url(url))
+
+    @property
+    def blocking(self) -> bool:
+        """False, unless it was set: see `Port.adapts`."""
+        return self._database.here
+
+    @blocking.setter
+    def blocking(self, value: bool) -> None:
+        self._database.here = value
 
     async def _append(self, stream: str, entries: Sequence[bytes]) -> list[str]:
         async with self._database.connection() as connection:

@@ -23,9 +23,9 @@ from memwell.backends.postgres.watch import Patience, Watch
 from memwell.backends.sharing import Used
 from memwell.errors import Closed, Unavailable
 
-__all__ = ["Pool", "Terms", "User", "closed"]
+__all__ = ["IDLE", "Pool", "Terms", "User", "closed", "exhausted"]
 
-_IDLE: Final = 600.0
+IDLE: Final = 600.0
 """Seconds after which an unused connection is closed."""
 
 
@@ -69,6 +69,8 @@ class Terms:
 class User(Protocol):
     """One part that uses a pool."""
 
+    closed: bool
+
     def count_lost(self) -> None:
         """A connection of the pool broke, whichever part had it."""
 
@@ -109,7 +111,7 @@ class Pool(Used):
         elif not self._hand_on(connection):
             now = time.monotonic()
             self._idle.append((now, connection))
-            if self._idle[0][0] < now - _IDLE:
+            if self._idle[0][0] < now - IDLE:
                 self._discard(self._idle.popleft()[1])
 
     def drop_idle(self) -> None:
@@ -151,11 +153,7 @@ class Pool(Used):
                 received = waiting.result()  # it arrived in the same moment
                 self._make_room() if received is None else self.give(received)
             if isinstance(error, TimeoutError):
-                raise Unavailable(
-                    f"all connections stayed in use for {self._timeout:g} seconds; try again, or make `pool` larger",
-                    part="postgres",
-                    unsent=True,
-                ) from error
+                raise exhausted(self._timeout) from error
             raise
 
     def _hand_on(self, what: ServerConnection | None) -> bool:
@@ -188,3 +186,12 @@ class Pool(Used):
 def closed() -> Closed:
     """The error of calls that a part makes, or goes on with, once it is closed."""
     return Closed("the part was closed", part="postgres")
+
+
+def exhausted(seconds: float) -> Unavailable:
+    """The error of a call for which no connection became free."""
+    return Unavailable(
+        f"all connections stayed in use for {seconds:g} seconds; try again, or make `pool` larger",
+        part="postgres",
+        unsent=True,
+    )

@@ -10,16 +10,19 @@ server works on may take any time.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import psycopg
 from psycopg.pq import TransactionStatus
 
+from memwell import _bridge
 from memwell.backends.postgres.connections import ServerConnection, connect, cut
 
-__all__ = ["ANSWERS_WITHIN", "Patience", "Watch"]
+__all__ = ["ANSWERS_WITHIN", "Patience", "ThreadWatch", "Watch"]
 
 ANSWERS_WITHIN: Final = 4.0
 """Seconds within which a server must answer a check."""
@@ -49,15 +52,14 @@ class Watch:
         self._since: dict[ServerConnection, float] = {}
         self._doubts: dict[ServerConnection, int] = {}
         """Connection → number of failed checks."""
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | _Armed | None = None
         self._asking: asyncio.Task[None] | None = None
 
     def add(self, connection: ServerConnection) -> None:
         """A call begins to use a connection."""
-        loop = asyncio.get_running_loop()
-        self._since[connection] = loop.time()
+        self._since[connection] = time.monotonic()
         if self._timer is None and self._asking is None:
-            self._timer = loop.call_later(self._patience, self._look)
+            self._arm(self._patience)
 
     def remove(self, connection: ServerConnection) -> None:
         """Stop watching a connection."""
@@ -71,22 +73,24 @@ class Watch:
         if self._asking is not None and not self._asking.get_loop().is_closed():
             self._asking.cancel()
 
+    def _arm(self, seconds: float) -> None:
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._look)
+
     def _look(self) -> None:
         self._timer = None
-        loop = asyncio.get_running_loop()
-        if not self._since:
+        now, begun = time.monotonic(), list(self._since.values())
+        if not begun:
             return
-        overdue = self._overdue(loop.time())
+        overdue = self._overdue(now)
         if overdue:
-            self._asking = loop.create_task(self._ask(overdue))
+            self._asking = asyncio.get_running_loop().create_task(self._ask(overdue))
         else:
-            oldest = min(self._since.values())
-            self._timer = loop.call_at(max(oldest, loop.time()) + self._patience, self._look)
+            self._arm(max(0.0, min(begun) - now) + self._patience)
 
     def _overdue(self, now: float) -> dict[ServerConnection, float]:
         return {
             connection: since
-            for connection, since in self._since.items()
+            for connection, since in list(self._since.items())
             if now - since >= self._patience and _waits(connection)
         }
 
@@ -105,7 +109,7 @@ class Watch:
         finally:
             self._asking = None
             if self._since:
-                self._timer = asyncio.get_running_loop().call_later(self._patience, self._look)
+                self._arm(self._patience)
 
     async def _working(self, pids: list[int]) -> Collection[int] | None:
         """Which of these sessions the server works on; `None` when it does not answer."""
@@ -120,6 +124,28 @@ class Watch:
         except (TimeoutError, psycopg.Error) as error:
             return pids if getattr(error, "sqlstate", None) else None
         return found if self._direct else pids
+
+
+class ThreadWatch(Watch):
+    """The same for connections that wait in threads: it looks after them from the loop that such callers share."""
+
+    def _arm(self, seconds: float) -> None:
+        self._timer = _ARMED
+        _bridge.soon(partial(super()._arm, seconds))
+
+    def close(self) -> None:
+        """Stop all checks."""
+        _bridge.soon(super().close)
+
+
+class _Armed:
+    """Stands for a timer that is about to be set."""
+
+    def cancel(self) -> None:
+        """Nothing to cancel yet."""
+
+
+_ARMED: Final = _Armed()
 
 
 def _waits(connection: ServerConnection) -> bool:

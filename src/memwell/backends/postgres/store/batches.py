@@ -8,8 +8,6 @@ others wait.
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -37,8 +35,6 @@ _NUMBERS: Final = "unnest(string_to_array(%s, ',')::bigint[])"
 """The rows of `_numbers`."""
 _PART: Final = 1000
 """Records per COPY."""
-_AHEAD: Final = 2
-"""How many portions are encoded ahead."""
 
 
 class _Late(Exception):
@@ -253,18 +249,8 @@ async def _copy(write: Write, inserts: Sequence[Insert]) -> None:
         [len(inserts)],
     )
     pairs = list(zip((row[0] for row in rows), inserts, strict=True))
-    coming: deque[asyncio.Task[copying.Rows]] = deque()
-    try:
-        for at in range(0, len(pairs), _PART):  # texts are analyzed while the server stores those before
-            part = pairs[at : at + _PART]
-            coming.append(asyncio.create_task(copying.encoded(part, write.models)))
-            if len(coming) > _AHEAD:
-                await copying.copy(connection, await coming.popleft())
-        while coming:
-            await copying.copy(connection, await coming.popleft())
-    finally:
-        for encoding in coming:
-            encoding.cancel()
+    for at in range(0, len(pairs), _PART):
+        await copying.copy(connection, pairs[at : at + _PART], write.models)
     await connection.execute(
         "INSERT INTO changes (ordinal, key) SELECT %s + n, key"
         f" FROM {_NUMBERS} WITH ORDINALITY AS pairs (key, n)".encode(),

@@ -6,32 +6,32 @@ that the type's receive function reads. It takes less time than text, both in Po
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from struct import Struct
 from typing import Any, Final, TypeAlias
 
+import psycopg
+
+from memwell import _bridge
 from memwell.backends.postgres import Connection
+from memwell.backends.postgres.connections import ServerConnection
 from memwell.backends.postgres.store.models import Model, Models
 from memwell.backends.postgres.store.rows import COLUMNS, columns_of, vector_of
 from memwell.ports import Embedding, Insert
 from memwell.records.codec import digest_of
 
-__all__ = ["Given", "Rows", "copy", "encoded"]
+__all__ = ["Given", "copy"]
 
 Given: TypeAlias = Sequence[tuple[int, Insert]]
 """New records with their keys."""
-Rows: TypeAlias = Mapping[str, bytes]
-"""The head of a COPY statement → all its rows."""
 
 _RECORDS: Final = f"records (key, {', '.join(COLUMNS)})"
 _VECTORS: Final = "{} (key, model, vec, spans, passages)"
 _SLICE: Final = 32
 """Records that are encoded before other tasks may run."""
-_BLOCK: Final = 1 << 17
-"""Bytes that are sent at a time."""
 _START: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _END: Final = b"\xff\xff"
 _NULL: Final = b"\xff\xff\xff\xff"
@@ -46,40 +46,39 @@ _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-async def encoded(given: Given, models: Models) -> Rows:
-    """The rows of `records` and of each model's vectors. The models must be prepared.
+async def copy(connection: Connection, given: Given, models: Models) -> None:
+    """Send new records and their vectors to the server, inside a transaction. The models must be prepared.
 
-    Runs on the event loop and lets other tasks run in between: a thread would compete for the interpreter and keep the
-    server waiting.
+    Each slice is encoded while the server stores those before, in the calling thread: another one would compete with it
+    for the interpreter, and keep the server waiting.
     """
-    records: list[bytes] = []
+    assert isinstance(connection, ServerConnection)
     vectors: dict[Model, list[bytes]] = {}
-    for at in range(0, len(given), _SLICE):
-        for key, insert in given[at : at + _SLICE]:
-            records.append(_record(key, insert))
-            if insert.embedding is not None:
-                model = models.of(insert.embedding)
-                vectors.setdefault(model, []).append(_vector(model, key, insert.embedding))
-        await asyncio.sleep(0)
-    rows = {_RECORDS: b"".join(records)}
-    return rows | {_VECTORS.format(model.table): b"".join(some) for model, some in vectors.items()}
+    async with _copying(connection, _RECORDS) as sending:
+        for at in range(0, len(given), _SLICE):
+            rows: list[bytes] = []
+            for key, insert in given[at : at + _SLICE]:
+                rows.append(_record(key, insert))
+                if insert.embedding is not None:
+                    model = models.of(insert.embedding)
+                    vectors.setdefault(model, []).append(_vector(model, key, insert.embedding))
+            await sending.write(b"".join(rows))
+            await _bridge.pause(0, blocking=connection.here)
+    for model, some in vectors.items():
+        async with _copying(connection, _VECTORS.format(model.table)) as sending:
+            for at in range(0, len(some), _SLICE):
+                await sending.write(b"".join(some[at : at + _SLICE]))
 
 
-async def copy(connection: Connection, rows: Rows) -> None:
-    """Send rows to the server, inside a transaction."""
-    for head, body in rows.items():
-        async with (
-            connection.cursor() as cursor,
-            cursor.copy(f"COPY {head} FROM STDIN (FORMAT BINARY)".encode()) as sending,
-        ):
-            for block in _blocks((_START, body, _END)):
-                await sending.write(block)
-
-
-def _blocks(parts: Iterable[bytes]) -> Iterator[bytes]:
-    for part in parts:
-        for at in range(0, len(part), _BLOCK):
-            yield part[at : at + _BLOCK]
+@asynccontextmanager
+async def _copying(connection: Connection, head: str) -> AsyncIterator[psycopg.AsyncCopy]:
+    async with (
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY {head} FROM STDIN (FORMAT BINARY)".encode()) as sending,
+    ):
+        await sending.write(_START)
+        yield sending
+        await sending.write(_END)
 
 
 def _record(key: int, insert: Insert) -> bytes:

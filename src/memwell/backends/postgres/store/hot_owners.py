@@ -7,13 +7,15 @@ before it, from any process.
 
 The database still answers searches that see only a part of an owner's memories (by a filter, a session, a time), and
 owners with very many memories. Beyond a total of memories, the owner who was searched least recently is dropped. A
-memory of 384 dimensions takes about 3 KB. Each event loop has replicas of its own; a forked child starts without any.
+memory of 384 dimensions takes about 3 KB. Each event loop has replicas of its own, as have all callers without a loop
+together; a forked child starts without any.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -23,6 +25,9 @@ from weakref import WeakKeyDictionary
 
 import psycopg
 
+from memwell import _bridge
+from memwell._forks import fork_safe
+from memwell.backends.postgres.store.aside import Aside
 from memwell.backends.postgres.store.replica import OwnerReplica, load
 from memwell.errors import MemwellError
 from memwell.ports.store.search import Found, Search
@@ -44,8 +49,6 @@ _TOO_LARGE_FOR: Final = 600.0
 """Seconds before an owner with too many records is counted again."""
 _LARGEST: Final = 50_000
 """Records of one owner at most. For more, the vector index of the database is as fast as comparing all of them."""
-_AT_ONCE: Final = 20_000
-"""Records that are searched on the event loop itself. More take some milliseconds, and so run in a thread."""
 _COUNTED: Final = 10_000
 """Owners whose searches are counted."""
 
@@ -54,14 +57,14 @@ _COUNTED: Final = 10_000
 class _Owner:
     """What is known of one owner on one event loop."""
 
+    lock: _bridge.PerLoopLock | asyncio.Lock
+    """Held while changes are applied: they must be applied in order."""
     searched: list[float] = field(default_factory=list)
     """When it was searched within the last minute."""
     not_before: float = 0.0
     """When it may be loaded at the earliest."""
-    loading: asyncio.Task[None] | None = None
+    loading: asyncio.Task[None] | threading.Thread | None = None
     replica: OwnerReplica | None = None
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held while changes are applied: they must be applied in order."""
     started: int = 0
     """The number of the last refresh that was started."""
     finished: int = 0
@@ -72,9 +75,24 @@ class HotOwners:
     """See the module. `most` is the number of records held for each event loop; 0 turns replicas off."""
 
     def __init__(
-        self, database: Database, *, part: str, most: int, clock: Callable[[], float] = time.monotonic
+        self,
+        database: Database,
+        *,
+        part: str,
+        most: int,
+        aside: Aside,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database, self._part, self._most, self._clock = database, part, most, clock
+        self._aside = aside
+        self._reset()
+        fork_safe(self._reset)
+
+    def _reset(self) -> None:
+        self._lock = threading.Lock()
+        """Guards the owners of callers without a loop."""
+        self._closing = threading.Event()
+        self._of_threads: OrderedDict[Partition, _Owner] = OrderedDict()
         self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, OrderedDict[Partition, _Owner]] = (
             WeakKeyDictionary()
         )
@@ -82,7 +100,7 @@ class HotOwners:
     async def search(self, search: Search) -> Found | None:
         """The candidates, or `None` when the database must answer.
 
-        The search runs while the server is asked for changes; if there are some, it runs again.
+        On an event loop the search runs while the server is asked for changes; if there are some, it runs again.
         """
         if not self._most or narrowed(search) or search.similar is not None:
             return None
@@ -93,15 +111,17 @@ class HotOwners:
             return None
         if not replica.serves(search.model):
             return None
-        refresh = asyncio.create_task(self._refresh(owner))
-        try:
-            await asyncio.sleep(0)  # let the query be sent
-            changes, found = replica.changes, None
-            if replica.size <= _AT_ONCE:
-                found = self._find(replica, search)
-            await refresh
-        finally:
-            refresh.cancel()
+        changes, found = replica.changes, None
+        if self._database.here:
+            await self._refresh(owner)
+        else:
+            refresh = asyncio.create_task(self._refresh(owner))
+            try:
+                await asyncio.sleep(0)  # let the query be sent
+                found = await self._found(replica, search)
+                await refresh
+            finally:
+                refresh.cancel()
         if owner.replica is not replica or not replica.serves(search.model):
             return None
         if found is None or replica.changes != changes:
@@ -118,19 +138,26 @@ class HotOwners:
 
     def drop(self) -> None:
         """Drop all replicas of the running loop, when something changes that the change sequence does not show."""
-        for owner in self._owners().values():
+        for owner in list(self._owners().values()):
             owner.replica = None
             owner.searched.clear()
 
     async def close(self) -> None:
         """Cancel what is being loaded."""
-        for owner in self._owners().values():
-            if owner.loading is not None:
-                owner.loading.cancel()
-                await asyncio.wait([owner.loading])
-        self._loops.pop(asyncio.get_running_loop(), None)
+        self._closing.set()
+        for owner in list(self._owners().values()):
+            loading = owner.loading
+            if isinstance(loading, threading.Thread):
+                loading.join()  # it ends with the page that it reads
+            elif loading is not None:
+                loading.cancel()
+                await asyncio.wait([loading])
+        if not self._database.here:
+            self._loops.pop(asyncio.get_running_loop(), None)
 
     def _owners(self) -> OrderedDict[Partition, _Owner]:
+        if self._database.here:
+            return self._of_threads
         loop = asyncio.get_running_loop()
         found = self._loops.get(loop)
         if found is None:
@@ -138,21 +165,24 @@ class HotOwners:
         return found
 
     def _owner(self, scope: Scope) -> _Owner:
-        owners, partition = self._owners(), (scope.tenant_id, scope.user_id)
-        found = owners.get(partition)
-        if found is None:
-            found = owners[partition] = _Owner()
-            if len(owners) > _COUNTED:
-                owners.popitem(last=False)
-        owners.move_to_end(partition)
-        return found
+        partition = (scope.tenant_id, scope.user_id)
+        with self._lock:
+            owners = self._owners()
+            found = owners.get(partition)
+            if found is None:
+                here = self._database.here
+                found = owners[partition] = _Owner(
+                    _bridge.PerLoopLock(blocking=True) if here else asyncio.Lock()
+                )
+                if len(owners) > _COUNTED:
+                    owners.popitem(last=False)
+            owners.move_to_end(partition)
+            return found
 
     # ------------------------------------------------------------------------------------------ searching
 
     async def _found(self, replica: OwnerReplica, search: Search) -> Found:
-        if replica.size <= _AT_ONCE:
-            return self._find(replica, search)
-        return await asyncio.to_thread(self._find, replica, search)
+        return await self._aside.run(lambda: self._find(replica, search))
 
     def _find(self, replica: OwnerReplica, search: Search) -> Found:
         source = _Source(replica)
@@ -175,15 +205,25 @@ class HotOwners:
     def _count(self, owner: _Owner, scope: Scope) -> None:
         """Count a search of an owner who is not hot; start to load the owner if it is now."""
         now = self._clock()
-        owner.searched = [at for at in owner.searched[-_OFTEN:] if at > now - _MINUTE]
-        owner.searched.append(now)
-        if len(owner.searched) < _OFTEN or owner.not_before > now or owner.loading is not None:
-            return
-        owner.loading = asyncio.get_running_loop().create_task(self._load(owner, scope))
+        with self._lock:
+            owner.searched = [at for at in owner.searched[-_OFTEN:] if at > now - _MINUTE] + [now]
+            if len(owner.searched) < _OFTEN or owner.not_before > now or owner.loading is not None:
+                return
+            if not self._database.here:
+                owner.loading = asyncio.get_running_loop().create_task(self._load(owner, scope))
+                return
+            owner.loading = threading.Thread(
+                target=lambda: _bridge.drive(self._load(owner, scope)),
+                name="memwell-postgres-load",
+                daemon=True,
+            )
+            owner.loading.start()
 
     async def _load(self, owner: _Owner, scope: Scope) -> None:
         try:
-            owner.replica = await load(self._database, scope, min(self._most, _LARGEST))
+            owner.replica = await load(
+                self._database, scope, min(self._most, _LARGEST), aside=self._aside, stop=self._closing
+            )
             if owner.replica is None:
                 owner.not_before = self._clock() + _TOO_LARGE_FOR
             self._make_room()
@@ -196,7 +236,8 @@ class HotOwners:
 
     def _make_room(self) -> None:
         """Drop the replicas of the owners who were searched least recently, beyond what may be held."""
-        hot = [owner for owner in self._owners().values() if owner.replica is not None]
+        with self._lock:
+            hot = [owner for owner in self._owners().values() if owner.replica is not None]
         total = sum(owner.replica.size for owner in hot if owner.replica is not None)
         for owner in hot[:-1]:
             if total <= self._most:

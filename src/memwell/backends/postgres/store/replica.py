@@ -9,7 +9,7 @@ which changes are complete (`memwell_horizon`).
 
 from __future__ import annotations
 
-import asyncio
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +23,7 @@ from memwell.types import Scope
 
 if TYPE_CHECKING:
     from memwell.backends.postgres import Connection, Database
+    from memwell.backends.postgres.store.aside import Aside
 
 __all__ = ["Model", "OwnerReplica", "load"]
 
@@ -30,7 +31,7 @@ Model = tuple[int, str]
 """Number and name of the model of the vectors."""
 
 _PAGE: Final = 500
-"""Rows read at a time, so that the event loop can run other tasks in between."""
+"""Rows read at a time, so that loading can stop in between."""
 _FAR: Final = 1000
 """With more changes than this, loading again is faster than applying them."""
 _MANY: Final = 100
@@ -124,29 +125,44 @@ class OwnerReplica:
                 self._ahead = {(row[1], row[2]) for row in rows if row[1] >= horizon}
 
 
-async def load(database: Database, scope: Scope, most: int) -> OwnerReplica | None:
-    """Load an owner as of one moment. Returns `None` for one with more records than `most`."""
-    text, values = owner(scope)
+async def load(
+    database: Database, scope: Scope, most: int, *, aside: Aside, stop: threading.Event
+) -> OwnerReplica | None:
+    """Load an owner as of one moment. Returns `None` for one with more records than `most`, and once `stop` is set.
+
+    The rows are read in a thread: an event loop that other searches keep busy would come to the next page late.
+    """
     lost = database.lost
     async with database.transaction(snapshot=True) as connection:
-        [(since, started)] = await rows_of(connection, f"SELECT {_XMIN}, {_STARTED}", [], prepare=True)
-        models = await rows_of(
-            connection, "SELECT m.number, m.name FROM models m WHERE m.serving", [], prepare=True
-        )
-        model = tuple(models[0]) if models else None
-        rows = await _all(connection, f"SELECT {_ROW} FROM records r WHERE {text}", values, most)
-        if len(rows) > most:
-            return None
-        vectors: list[tuple[int, bytes]] = []
-        if model is not None:
-            query = (
-                "SELECT v.key, vector_send(v.vec) FROM records r JOIN vectors v ON v.key = r.key"
-                f" AND v.model = {int(model[0])} WHERE {text}"
-            )
-            vectors = await _all(connection, query, values, most)
-    partition = (scope.tenant_id, scope.user_id)
-    corpus = await asyncio.to_thread(_made, partition, rows, model, vectors)
+        found = await aside.over(connection, lambda: _read(connection, scope, most, stop), stop)
+    if found is None:
+        return None
+    since, started, model, corpus = found
     return OwnerReplica(scope, corpus, model, since, started, lost)
+
+
+async def _read(
+    connection: Connection, scope: Scope, most: int, stop: threading.Event
+) -> tuple[int, int, Model | None, Corpus] | None:
+    text, values = owner(scope)
+    [(since, started)] = await rows_of(connection, f"SELECT {_XMIN}, {_STARTED}", [], prepare=True)
+    models = await rows_of(
+        connection, "SELECT m.number, m.name FROM models m WHERE m.serving", [], prepare=True
+    )
+    model = tuple(models[0]) if models else None
+    rows = await _all(connection, f"SELECT {_ROW} FROM records r WHERE {text}", values, most, stop)
+    if len(rows) > most:
+        return None
+    vectors: list[tuple[int, bytes]] = []
+    if model is not None:
+        query = (
+            "SELECT v.key, vector_send(v.vec) FROM records r JOIN vectors v ON v.key = r.key"
+            f" AND v.model = {int(model[0])} WHERE {text}"
+        )
+        vectors = await _all(connection, query, values, most, stop)
+    if stop.is_set():
+        return None
+    return since, started, model, _made((scope.tenant_id, scope.user_id), rows, model, vectors)
 
 
 def _made(
@@ -206,13 +222,15 @@ def _changes(scope: Scope, model: Model | None) -> tuple[str, list[Any]]:
     )
 
 
-async def _all(connection: Connection, query: str, values: Sequence[Any], most: int) -> list[Any]:
+async def _all(
+    connection: Connection, query: str, values: Sequence[Any], most: int, stop: threading.Event
+) -> list[Any]:
     """The rows of a query, read in pages; a few more than `most` if there are more. The cursor on the server ends with
     the transaction."""
     rows: list[Any] = []
     async with connection.cursor(binary=True) as cursor:
         await cursor.execute(f"DECLARE memwell_load NO SCROLL CURSOR FOR {query}".encode(), values)
-        while len(rows) <= most:
+        while len(rows) <= most and not stop.is_set():
             await cursor.execute(f"FETCH {_PAGE} FROM memwell_load".encode())
             page = await cursor.fetchall()
             if not page:

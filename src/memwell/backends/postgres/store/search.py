@@ -11,15 +11,15 @@ length, and the mean of their vectors.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import ceil, sqrt
 from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakKeyDictionary
 
+from memwell._forks import ForkSafeLock
 from memwell.backends.postgres.store.indexes import metric_of
 from memwell.backends.postgres.store.rows import rows_of
 from memwell.backends.postgres.store.statements import Model, Sizes, Statement, actors, measure, models, owner
@@ -34,6 +34,7 @@ from memwell.types import Link, Scope
 
 if TYPE_CHECKING:
     from memwell.backends.postgres import Connection
+    from memwell.backends.postgres.store.aside import Aside
     from memwell.ports import Vectors
 
 __all__ = ["Searcher"]
@@ -109,6 +110,7 @@ class Searcher:
         part: str = "postgres",
         vectors: bool = True,
         clock: Callable[[], float] = time.monotonic,
+        aside: Aside | None = None,
     ) -> None:
         self.vectors = vectors
         self._part, self._clock = part, clock
@@ -119,7 +121,9 @@ class Searcher:
         """Model → the metric of its index."""
         self._large: OrderedDict[Partition, _Large] = OrderedDict()
         self._actors: dict[Partition, tuple[frozenset[str], float]] = {}
-        self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+        self._aside = aside
+        self._lock = ForkSafeLock()
+        """Guards `_large`."""
 
     async def actors(self, connection: Connection, scope: Scope) -> frozenset[str]:
         """The recurring speakers of the owner's records, cached for a few seconds or until this process writes (see
@@ -144,7 +148,7 @@ class Searcher:
                 case Update(scope=scope) | Delete(scope=scope):
                     tenant, users = scope.tenant_id, {scope.user_id, None}
                     if scope.user_id is None:  # the record may belong to any user of the tenant
-                        users |= {user for other, user in self._actors if other == tenant}
+                        users |= {user for other, user in list(self._actors) if other == tenant}
                 case _:
                     continue
             for user in users:
@@ -232,26 +236,19 @@ class Searcher:
         by_index = not listed and model is not None and search.similar is None
         if by_index and counts.nearest < search.pool and (large is None or large.mean is not None):
             return None
-        async with self._turn():
-            return _assembled(search, model, large if not listed else None, counts, rows)
-
-    def _turn(self) -> asyncio.Lock:
-        """A lock under which answers are assembled one by one, so that other tasks of the loop run in between."""
-        loop = asyncio.get_running_loop()
-        found = self._turns.get(loop)
-        if found is None:
-            found = self._turns[loop] = asyncio.Lock()
-        return found
+        call = partial(_assembled, search, model, large if not listed else None, counts, rows)
+        return call() if self._aside is None else await self._aside.run(call)
 
     def _known(self, search: Search, model: Model | None) -> _Large | None:
         partition = (search.scope.tenant_id, search.scope.user_id)
-        found = self._large.get(partition)
-        if found is None or found.until < self._clock():
-            return None
-        if model is not None and found.model != model.name:
-            return None
-        self._large.move_to_end(partition)
-        return found
+        with self._lock:
+            found = self._large.get(partition)
+            if found is None or found.until < self._clock():
+                return None
+            if model is not None and found.model != model.name:
+                return None
+            self._large.move_to_end(partition)
+            return found
 
     async def _measured(self, connection: Connection, search: Search, model: Model | None) -> _Large:
         """Count the records of an owner with many, and compute their means."""
@@ -268,9 +265,10 @@ class Searcher:
             None if model is None else model.name,
             self._clock() + _MINUTE,
         )
-        self._large[search.scope.tenant_id, search.scope.user_id] = found
-        while len(self._large) > _OWNERS:
-            self._large.popitem(last=False)
+        with self._lock:
+            self._large[search.scope.tenant_id, search.scope.user_id] = found
+            while len(self._large) > _OWNERS:
+                self._large.popitem(last=False)
         return found
 
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -29,9 +29,11 @@ from typing import Any, Final, Self, cast
 
 import psycopg
 
+from memwell import _bridge
 from memwell.backends.postgres import Component, Connection, Database, Settings
 from memwell.backends.postgres.log import PostgresLog
 from memwell.backends.postgres.store import batches, followers, indexes, models, purging, reads
+from memwell.backends.postgres.store.aside import Aside
 from memwell.backends.postgres.store.hot_owners import HotOwners
 from memwell.backends.postgres.store.lineage import Lineage
 from memwell.backends.postgres.store.reanalysis import TERMS
@@ -65,13 +67,22 @@ class PostgresStore(Store):
     """See the module. Nothing is opened before the first call."""
 
     part = "postgres"
+    adapts = True
 
     def __init__(self, settings: Settings) -> None:
         self._database = Database(settings, *COMPONENTS)
         self._models = models.Models(self._database)
-        self._searcher = Searcher(part=self.part)
+        self._aside = Aside(self._database)
+        self._searcher = Searcher(part=self.part, aside=self._aside)
         self._lineage = Lineage()
-        self._hot = HotOwners(self._database, part=self.part, most=0 if settings.replica else settings.warm)
+        self._following = _bridge.PerLoopLock(blocking=False)
+        """Held while the lineage is observed: it must see the server's states in order."""
+        self._hot = HotOwners(
+            self._database,
+            part=self.part,
+            most=0 if settings.replica else settings.warm,
+            aside=self._aside,
+        )
         self._lost = 0
         """How many connections had broken when the models were looked up."""
         self._unindexed = 0
@@ -101,6 +112,16 @@ class PostgresStore(Store):
             changes=True,
         )
 
+    @property
+    def blocking(self) -> bool:
+        """False, unless it was set: see `Port.adapts`."""
+        return self._database.here
+
+    @blocking.setter
+    def blocking(self, value: bool) -> None:
+        self._database.here = value
+        self._following = _bridge.PerLoopLock(blocking=value)
+
     def shares(self, log: Log) -> bool:
         """Logs in the same schema of the same database."""
         return isinstance(log, PostgresLog) and log.within(self._database.settings)
@@ -109,10 +130,13 @@ class PostgresStore(Store):
         await self._database.ping("SELECT 1 FROM trimmed")
 
     async def _close(self) -> None:
-        if self._building is not None and self._building.get_loop() is asyncio.get_running_loop():
-            self._building.cancel()
-            await asyncio.wait([self._building])
+        building, self._building = self._building, None
+        if building is not None and self.blocking:
+            _bridge.complete(_ended(building), blocking=False)
+        elif building is not None and building.get_loop() is asyncio.get_running_loop():
+            await _ended(building)
         await self._hot.close()
+        self._aside.close()
         await self._database.close()
 
     def _translate(self, error: Exception, operation: str) -> MemwellError:
@@ -227,15 +251,17 @@ class PostgresStore(Store):
         return await self._database.read(ask)
 
     async def _position(self) -> int:
-        return await self._database.read(lambda reader: followers.position(reader, self._lineage))
+        async with self._following:
+            return await self._database.read(lambda reader: followers.position(reader, self._lineage))
 
     async def _changes(self, after: int, limit: int) -> list[Change]:
-        return await self._database.read(
-            lambda reader: followers.changes(reader, self._lineage, after, limit)
-        )
+        async with self._following:
+            return await self._database.read(
+                lambda reader: followers.changes(reader, self._lineage, after, limit)
+            )
 
     async def _claim(self, follower: str, holder: str, seconds: float, now: datetime) -> int | None:
-        async with self._database.connection() as connection:
+        async with self._following, self._database.connection() as connection:
             return await followers.claim(connection, self._lineage, follower, holder, seconds, now)
 
     async def _advance(self, follower: str, holder: str, position: int, release: bool) -> bool:
@@ -285,11 +311,14 @@ class PostgresStore(Store):
         free = self._building is None or self._building.done()
         if free and self._may_build and self._database.settings.prepare:
             self._unindexed = 0
-            self._building = asyncio.get_running_loop().create_task(self._build())
+            starting = _started(self._build())
+            self._building = (
+                _bridge.complete(starting, blocking=False) if self.blocking else _bridge.drive(starting)
+            )
 
     async def _build(self) -> None:
         try:
-            async with self._database.session() as connection:
+            async with self._database.session(here=False) as connection:
                 await indexes.keep_up(connection)
         except psycopg.errors.InsufficientPrivilege:
             self._may_build = False
@@ -324,3 +353,12 @@ class PostgresStore(Store):
 
     async def _rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         return await self._database.read(lambda reader: rows_of(reader, query, values))
+
+
+async def _started(coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    return asyncio.get_running_loop().create_task(coroutine)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
