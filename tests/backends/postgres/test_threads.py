@@ -1,4 +1,4 @@
-"""Callers without an event loop wait for PostgreSQL in their own threads: interrupted, silent, closed, in any number."""
+"""Callers without an event loop wait for PostgreSQL in their own threads, whether interrupted, silenced or many."""
 
 from __future__ import annotations
 

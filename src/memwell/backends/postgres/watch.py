@@ -139,7 +139,7 @@ class ThreadWatch(Watch):
 
 
 class _Armed:
-    """Stands for a timer that is about to be set."""
+    """A timer that is about to be set."""
 
     def cancel(self) -> None:
         """Nothing to cancel yet."""
