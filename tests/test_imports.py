@@ -19,7 +19,18 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src"
 PORTS = {"Store", "VectorIndex", "Embedder", "Reranker", "KeyValue", "Log"}
 ROOMS = (
-    {"types", "values", "hits", "errors", "capabilities", "frozen", "fields", "sealed", "_forks"},
+    {
+        "types",
+        "values",
+        "hits",
+        "errors",
+        "capabilities",
+        "frozen",
+        "fields",
+        "sealed",
+        "_forks",
+        "_patterns",
+    },
     {"filters", "masking", "_bridge", "_workers"},
     {"ports", "events", "config"},
     {"records", "network", "urls", "resilience", "importers"},

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from memwell._patterns import pattern
+
 __all__ = ["hide", "masked", "secrets_of"]
 
 DOTS: Final = "•••"
 _NAMES: Final = "key|token|secret|password|passwd|pwd"
-_OPTION: Final = re.compile(rf"(?i)([?&;](?:[^=&;]*(?:{_NAMES})[^=&;]*)=)[^&;\s'\"]+")
-_LOGIN: Final = re.compile(r"(?<=://)([^/@:\s]*):\S*@")
+_OPTION: Final = pattern(rf"(?i)([?&;](?:[^=&;]*(?:{_NAMES})[^=&;]*)=)[^&;\s'\"]+")
+_LOGIN: Final = pattern(r"(?<=://)([^/@:\s]*):\S*@")
 _SLOTS: Final = ("strerror", "filename", "filename2", "msg", "name", "object", "reason")
 """Attributes that built-in errors keep beside their arguments."""
 _SHORTEST: Final = 3

@@ -14,29 +14,12 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast, overload
 
 from memwell._workers import Workers
-from memwell.engine import assembly, lookup, options, recall
+from memwell.engine import assembly, lookup, options, recall, requests
 from memwell.engine import clock as clocks
 from memwell.engine.context import Engine
 from memwell.engine.keywords import explain_keywords
 from memwell.engine.proof import Proof
-from memwell.engine.requests import (
-    CountRequest,
-    ForgetRequest,
-    GetRequest,
-    HistoryRequest,
-    ListRequest,
-    OnDuplicate,
-    OnEcho,
-    RecallRequest,
-    RelatedRequest,
-    RelateRequest,
-    RememberRequest,
-    RestoreRequest,
-    Supersede,
-    Superseded,
-    UnrelateRequest,
-    UpdateRequest,
-)
+from memwell.engine.requests.base import OnDuplicate, OnEcho, Supersede, Superseded
 from memwell.events import Handler, Subscription
 from memwell.faces.base import audited
 from memwell.faces.clusters import AsyncClusters
@@ -241,7 +224,7 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncClusters, AsyncProof, Async
         """
         from memwell.engine import remember
 
-        request = RememberRequest(
+        request = requests.RememberRequest(
             content=content, metadata=metadata, tags=tags, category=category, importance=importance, kind=kind,
             tier=tier, source=source, ttl=ttl, expires_at=expires_at, id=id, created_at=created_at,
             valid_from=valid_from, valid_to=valid_to, on_duplicate=on_duplicate, on_echo=on_echo,
@@ -283,7 +266,7 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncClusters, AsyncProof, Async
         Raises `InvalidQuery` for an empty query and an unknown mode, strategy or filter, and `NotSupported` for
         `"semantic"` without an embedder.
         """
-        request = RecallRequest(
+        request = requests.RecallRequest(
             query=query, where=where, limit=limit, token_budget=token_budget, strategy=strategy, as_of=as_of,
             valid_at=valid_at, mode=mode, explain=explain, superseded=superseded, min_score=min_score,
             timezone=timezone, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
@@ -301,7 +284,7 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncClusters, AsyncProof, Async
         Raises `NotFound` if there is none in the scope (`tenant_id`, `user_id`, `agent_id`, `session_id`,
         `namespace`), if it has expired, or if it was not there at the time of `as_of`.
         """
-        request = GetRequest(
+        request = requests.GetRequest(
             id=id, as_of=as_of, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
             namespace=namespace,
         )  # fmt: skip
@@ -324,7 +307,7 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncClusters, AsyncProof, Async
         whatever is written meanwhile. One that an update moves may be listed twice or not at all. A cursor belongs to
         its order, filter and scope; with others it raises `InvalidQuery`.
         """
-        request = ListRequest(
+        request = requests.ListRequest(
             where=where, order=order, descending=descending, limit=limit, cursor=cursor, valid_at=valid_at,
             tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
             namespace=namespace,
@@ -355,7 +338,7 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncClusters, AsyncProof, Async
         """
         from memwell.engine import remember
 
-        request = UpdateRequest(
+        request = requests.UpdateRequest(
             id=id, content=content, metadata=metadata, tags=tags, category=category, importance=importance,
             kind=kind, tier=tier, source=source, ttl=ttl, expires_at=expires_at,
             valid_from=valid_from, valid_to=valid_to, clear=clear,
@@ -380,7 +363,7 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncClusters, AsyncProof, Async
         """
         from memwell.engine import remember
 
-        request = ForgetRequest(
+        request = requests.ForgetRequest(
             ids=ids, where=where, everything=everything, tenant_id=tenant_id, user_id=user_id,
             agent_id=agent_id, session_id=session_id, namespace=namespace,
         )  # fmt: skip
@@ -395,7 +378,7 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncClusters, AsyncProof, Async
         Raises `NotFound` if there is none in the scope (`tenant_id`, `user_id`, `agent_id`, `session_id`,
         `namespace`).
         """
-        request = HistoryRequest(
+        request = requests.HistoryRequest(
             id=id, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
             namespace=namespace,
         )  # fmt: skip
@@ -413,7 +396,7 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncClusters, AsyncProof, Async
         """
         from memwell.engine import remember
 
-        request = RestoreRequest(
+        request = requests.RestoreRequest(
             id=id, version=version, expected_version=expected_version, tenant_id=tenant_id, user_id=user_id,
             agent_id=agent_id, session_id=session_id, namespace=namespace,
         )  # fmt: skip
@@ -434,7 +417,7 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncClusters, AsyncProof, Async
         """
         from memwell.engine import links
 
-        request = RelateRequest(
+        request = requests.RelateRequest(
             source=source, target=target, kind=kind, strength=strength, tenant_id=tenant_id, user_id=user_id,
             agent_id=agent_id, session_id=session_id, namespace=namespace,
         )  # fmt: skip
@@ -452,7 +435,7 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncClusters, AsyncProof, Async
         """
         from memwell.engine import links
 
-        request = UnrelateRequest(
+        request = requests.UnrelateRequest(
             source=source, target=target, kind=kind, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
             session_id=session_id, namespace=namespace,
         )  # fmt: skip
@@ -473,7 +456,7 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncClusters, AsyncProof, Async
         """
         from memwell.engine import links
 
-        request = RelatedRequest(
+        request = requests.RelatedRequest(
             id=id, kind=kind, depth=depth, min_strength=min_strength, tenant_id=tenant_id, user_id=user_id,
             agent_id=agent_id, session_id=session_id, namespace=namespace,
         )  # fmt: skip
@@ -487,7 +470,7 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncClusters, AsyncProof, Async
         """How many memories there are in the scope (`tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`) that
         the filter `where` matches; with `valid_at`, of those true at that time.
         """
-        request = CountRequest(
+        request = requests.CountRequest(
             where=where, valid_at=valid_at, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
             session_id=session_id, namespace=namespace,
         )  # fmt: skip

@@ -7,14 +7,15 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
+from memwell._patterns import pattern
 from memwell.errors import ConfigError
 from memwell.masking import secrets_of
 
 __all__ = ["Place", "Url", "of_file", "shown"]
 
-_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+_SCHEME: Final = pattern(r"[A-Za-z][A-Za-z0-9+.-]+:")
 """A letter alone before a colon is a drive of Windows."""
-_FILE: Final = re.compile(r".*[/\\].*|.+\.(?:db|db3|sqlite|sqlite3)", re.IGNORECASE | re.DOTALL)
+_FILE: Final = pattern(r".*[/\\].*|.+\.(?:db|db3|sqlite|sqlite3)", re.IGNORECASE | re.DOTALL)
 
 _ENCODE: Final = "in a user or password write / as %2F, ? as %3F, # as %23 and @ as %40"
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
+from memwell._patterns import pattern
 from memwell.engine.chunking import chunks
 from memwell.retrieval.analysis.text import analyze
 from memwell.types import Hit
 
 __all__ = ["within"]
 
-_WORD: Final = re.compile(r"\S{1,8}")
+_WORD: Final = pattern(r"\S{1,8}")
 _WINDOWS: Final = (48, 16)
 """Lengths of the passages that are tried, in pieces of at most eight characters."""
 _READ: Final = 50_000

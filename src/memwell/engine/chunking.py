@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from collections.abc import Sequence
+
+from memwell._patterns import pattern
 
 __all__ = ["chunks"]
 
 _BREAKS = (
-    re.compile(r"\n\s*\n"),
-    re.compile(r"\n"),
-    re.compile(r"[.!?。！？…][\"')\]]*\s"),
-    re.compile(r"\s"),
+    pattern(r"\n\s*\n"),
+    pattern(r"\n"),
+    pattern(r"[.!?。！？…][\"')\]]*\s"),
+    pattern(r"\s"),
 )
 """Where a passage may end, best first: paragraph, line, sentence, word."""
 
@@ -44,9 +45,9 @@ def chunks(text: str, tokens: Sequence[tuple[int, int]], window: int) -> list[tu
 
 def _break(text: str, low: int, high: int) -> int:
     """The position of the last break of the best kind between two characters, or `high`."""
-    for pattern in _BREAKS:
+    for each in _BREAKS:
         at = -1
-        for match in pattern.finditer(text, low, min(high + 1, len(text))):
+        for match in each.finditer(text, low, min(high + 1, len(text))):
             at = match.start() + 1
         if at > 0:
             return min(at, high)

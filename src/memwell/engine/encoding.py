@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Coroutine, Sequence
 from typing import Any, Final
 
+from memwell._patterns import pattern
 from memwell.engine.chunking import chunks
 from memwell.errors import MemwellError
 from memwell.ports import Embedder, Embedding, Vectors
@@ -16,7 +16,7 @@ __all__ = ["Encoder"]
 
 log = logging.getLogger("memwell.embedding")
 
-_ENGLISH: Final = re.compile(
+_ENGLISH: Final = pattern(
     r"(?i)(?:^|[-_/])(?:en|english)(?:[-_.]|$)|/?all-(?:minilm|mpnet|distilroberta)|multi-qa-|/e5-(?:small|base|large)"
     r"|/gte-(?:small|base|large)$|potion-(?:base|retrieval)"
 )

@@ -14,10 +14,11 @@ from memwell.engine.validation import check_flag, check_id, moment_of, true_at
 from memwell.errors import InvalidInput, InvalidQuery, NotFound, shown
 from memwell.filters import instant
 from memwell.records.codec import dumps
-from memwell.types import Page, Record, Scope, Stats, Version, Where
+from memwell.types import Page, Record, Scope, Version, Where
 
 if TYPE_CHECKING:
     from memwell.engine.requests import CountRequest, GetRequest, HistoryRequest, ListRequest, StatsRequest
+    from memwell.types import Stats
 
 __all__ = ["ORDERS", "check_limit", "count", "get", "history", "page", "stats"]
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from memwell.errors import InvalidInput
 from memwell.ports.base import Port, unsupported
 from memwell.ports.declaration import Effect, operation, required
 from memwell.ports.keyvalue import check_key, check_value
-from memwell.types import Trace
+
+if TYPE_CHECKING:
+    from memwell.types import Trace
 
 __all__ = ["Entry", "Log"]
 
@@ -98,6 +101,8 @@ class Log(Port):
     async def _purge(self, texts: Sequence[str] | None) -> list[Trace]:
         del texts
         detail = "removed entries may stay in files, replicas and backups of the server until it clears them"
+        from memwell.types import Trace
+
         return [Trace(place=f"{self.part} log", state="remains", detail=detail)]
 
     async def _last(self, stream: str) -> Entry | None:

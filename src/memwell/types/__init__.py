@@ -20,18 +20,22 @@ from memwell.types.records import (
     Scope,
     Where,
 )
-from memwell.types.reports import (
-    Encryption,
-    Health,
-    Imported,
-    KeyStatus,
-    Problem,
-    Reembedded,
-    Report,
-    Rotated,
-    Stats,
-    Trace,
-)
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from memwell.types.reports import (
+        Encryption,
+        Health,
+        Imported,
+        KeyStatus,
+        Problem,
+        Reembedded,
+        Report,
+        Rotated,
+        Stats,
+        Trace,
+    )
 
 __all__ = [
     "DEFAULT_TENANT",
@@ -63,3 +67,13 @@ __all__ = [
     "Where",
     "Why",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """The types of reports, which a process seldom needs, are imported when one is first asked for."""
+    if name not in __all__:
+        raise AttributeError(f"module 'memwell.types' has no attribute {name!r}")
+    from memwell.types import reports
+
+    globals()[name] = value = getattr(reports, name)
+    return value

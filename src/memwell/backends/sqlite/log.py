@@ -8,15 +8,16 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from memwell.backends.sqlite import purging
 from memwell.backends.sqlite.database import Database, Durability
 from memwell.backends.sqlite.part import SqlitePart, options_of
 from memwell.ports import Append, Entry, Log
 from memwell.ports.positions import number, position
-from memwell.types import Trace
 from memwell.urls import Url
+
+if TYPE_CHECKING:
+    from memwell.types import Trace
 
 __all__ = ["SqliteLog"]
 
@@ -143,6 +144,8 @@ class SqliteLog(SqlitePart, Log):
         return [_entry(*row) for row in rows]
 
     async def _purge(self, texts: Sequence[str] | None) -> list[Trace]:
+        from memwell.backends.sqlite import purging
+
         return purging.purge(self._database, texts)
 
     async def _last(self, stream: str) -> Entry | None:

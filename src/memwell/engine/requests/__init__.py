@@ -13,6 +13,7 @@ import importlib
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from memwell.engine.requests.base import OnDuplicate, OnEcho, OwnedRequest, Supersede, Superseded
     from memwell.engine.requests.delivery import (
         AddWebhookRequest,
         DeadLettersRequest,
@@ -27,16 +28,10 @@ if TYPE_CHECKING:
         GetRequest,
         HistoryRequest,
         ListRequest,
-        OnDuplicate,
-        OnEcho,
-        OwnedRequest,
-        RecallRequest,
         RelatedRequest,
         RelateRequest,
         RememberRequest,
         RestoreRequest,
-        Supersede,
-        Superseded,
         UnrelateRequest,
         UpdateRequest,
     )
@@ -55,6 +50,7 @@ if TYPE_CHECKING:
         ReceiptsRequest,
         VerifyAuditRequest,
     )
+    from memwell.engine.requests.recall import RecallRequest
     from memwell.engine.requests.upkeep import (
         ExportRequest,
         ImportRequest,
@@ -124,12 +120,12 @@ _HOME = {
     "HistoryRequest": "everyday",
     "ImportRequest": "upkeep",
     "ListRequest": "everyday",
-    "OnDuplicate": "everyday",
-    "OnEcho": "everyday",
-    "OwnedRequest": "everyday",
+    "OnDuplicate": "base",
+    "OnEcho": "base",
+    "OwnedRequest": "base",
     "PlanRequest": "management",
     "RebuildClustersRequest": "management",
-    "RecallRequest": "everyday",
+    "RecallRequest": "recall",
     "ReceiptsRequest": "proof",
     "ReembedRequest": "upkeep",
     "RelateRequest": "everyday",
@@ -142,8 +138,8 @@ _HOME = {
     "ShredRequest": "upkeep",
     "StatsRequest": "upkeep",
     "SummariseRequest": "management",
-    "Supersede": "everyday",
-    "Superseded": "everyday",
+    "Supersede": "base",
+    "Superseded": "base",
     "TestWebhookRequest": "delivery",
     "UnrelateRequest": "everyday",
     "UpdateRequest": "everyday",

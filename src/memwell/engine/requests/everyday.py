@@ -1,19 +1,14 @@
-"""Requests of everyday use, and what those of an owner share."""
+"""Requests of everyday use beside recalling."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from datetime import datetime, timedelta
+from typing import Any
 
-from memwell.engine.validation import scope_of
-from memwell.fields import NARROWING, SCOPE
-from memwell.types import Message, Mode, NewMemory, Scope, Where
-
-if TYPE_CHECKING:
-    from memwell.retrieval.ranking.strategies import Strategy
+from memwell.engine.requests.base import OnDuplicate, OnEcho, OwnedRequest, Supersede
+from memwell.types import Message, NewMemory, Where
 
 __all__ = [
     "CountRequest",
@@ -21,46 +16,13 @@ __all__ = [
     "GetRequest",
     "HistoryRequest",
     "ListRequest",
-    "OnDuplicate",
-    "OnEcho",
-    "OwnedRequest",
-    "RecallRequest",
     "RelateRequest",
     "RelatedRequest",
     "RememberRequest",
     "RestoreRequest",
-    "Supersede",
-    "Superseded",
     "UnrelateRequest",
     "UpdateRequest",
 ]
-
-OnDuplicate: TypeAlias = Literal["reinforce", "update"]
-OnEcho: TypeAlias = Literal["reinforce", "refuse", "store"]
-Supersede: TypeAlias = Literal["off", "propose", "auto"]
-Superseded: TypeAlias = Literal["hide", "show"]
-
-_scope_parts = attrgetter(*SCOPE)
-
-
-@dataclass(slots=True, kw_only=True)
-class OwnedRequest:
-    """The scope of a call: whose memory `remember` stores, and which memories any other call may see."""
-
-    tenant_id: str | None = None
-    """`None` means the default tenant."""
-    user_id: str | None = None
-    agent_id: str | None = None
-    session_id: str | None = None
-    namespace: str | None = None
-
-    def scope(self) -> Scope:
-        """The checked scope. Raises `InvalidInput`."""
-        return scope_of(*_scope_parts(self))
-
-    def narrowed(self) -> bool:
-        """Whether the scope names more than a tenant."""
-        return any(getattr(self, name) is not None for name in NARROWING)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -88,25 +50,6 @@ class RememberRequest(OwnedRequest):
     on_echo: OnEcho = "reinforce"
     supersedes: str | None = None
     supersede: Supersede = "off"
-
-
-@dataclass(slots=True, kw_only=True)
-class RecallRequest(OwnedRequest):
-    """`recall`: the memories that answer a question."""
-
-    query: str
-    where: Where | None = None
-    limit: int = 10
-    token_budget: int | None = None
-    strategy: str | Strategy = "relevant"
-    as_of: datetime | str | None = None
-    valid_at: datetime | str | None = None
-    mode: Mode = "hybrid"
-    explain: bool = False
-    superseded: Superseded = "hide"
-    min_score: float = 0.0
-    timezone: str | tzinfo | None = None
-    """`None` means that of the memory."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from memwell.engine.requests.everyday import OwnedRequest
+from memwell.engine.requests.base import OwnedRequest
 from memwell.policies.clusters import By
 from memwell.policies.loading import Source
 from memwell.policies.model import Originals

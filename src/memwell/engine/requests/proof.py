@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from memwell.engine.requests.everyday import OwnedRequest
+from memwell.engine.requests.base import OwnedRequest
 from memwell.types import Where
 
 __all__ = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from os import PathLike
 
-from memwell.engine.requests.everyday import OwnedRequest
+from memwell.engine.requests.base import OwnedRequest
 
 __all__ = [
     "ExportRequest",

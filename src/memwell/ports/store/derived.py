@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from memwell.ports.store.visibility import EVER
-from memwell.types import Record, Scope, Stats, Where
+from memwell.types import Record, Scope, Where
 
 if TYPE_CHECKING:
     from memwell.ports.store import Store
+    from memwell.types import Stats
 
 __all__ = ["count", "stats"]
 
@@ -35,6 +36,8 @@ async def stats(store: Store, scope: Scope, now: datetime) -> Stats:
         models = await store._embedding_models()
         embedded = {model: len(await store._embeddings(scope, ids, model)) for model in sorted(models)}
     times = [record.created_at for record in records]
+    from memwell.types import Stats
+
     return Stats(
         records=len(records),
         sessions=len({record.scope.session_id for record in records} - {None}),

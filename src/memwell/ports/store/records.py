@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from memwell.errors import BackendError
 from memwell.ports.base import Port, unsupported
 from memwell.ports.declaration import Effect, operation, required
 from memwell.ports.log import Log
-from memwell.ports.store import derived, readback
+from memwell.ports.store import derived
 from memwell.ports.store.operations import Append, Insert, Operation
 from memwell.ports.store.outlines import Outline, outline_of
 from memwell.ports.store.visibility import (
@@ -20,7 +20,10 @@ from memwell.ports.store.visibility import (
     visible_results,
     visible_versions,
 )
-from memwell.types import Link, Record, Report, Scope, Stats, Trace, Version, Where
+from memwell.types import Link, Record, Scope, Version, Where
+
+if TYPE_CHECKING:
+    from memwell.types import Report, Stats, Trace
 
 __all__ = ["Records"]
 
@@ -149,6 +152,8 @@ class Records(Port):
         them in its files; with `None` it does as much as if they were found. Of a place that cannot be reached the
         answer says so, instead of an error.
         """
+        from memwell.ports.store import readback
+
         found = await readback.traces(cast("Any", self), scope, ids)
         return [*found, *await self._purge(scope, ids, texts)]
 
@@ -205,6 +210,8 @@ class Records(Port):
         raise unsupported(self.part, "links", "keep relationships in the metadata, or use another store")
 
     async def _purge(self, scope: Scope, ids: Sequence[str], texts: Sequence[str] | None) -> list[Trace]:
+        from memwell.types import Trace
+
         del scope, ids, texts
         detail = "this store does not say when deleted bytes leave its files, logs and backups"
         return [Trace(place=f"{self.part} storage", state="remains", detail=detail)]

@@ -3,9 +3,10 @@ characters."""
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from typing import Final
+
+from memwell._patterns import pattern
 
 __all__ = ["APOSTROPHES", "clean", "fold", "join_groups", "plain"]
 
@@ -20,14 +21,14 @@ _LETTERS: Final = (
     )
     | str.maketrans({"ک": "ك", "ی": "ي", "ى": "ي", "ے": "ي", "ہ": "ه", "ँ": "ं"})
 )
-_DIACRITIC: Final = re.compile(
+_DIACRITIC: Final = pattern(
     "[\u0300-\u036f\u0591-\u05bd\u05bf-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u093c]"
 )
-_FORMAT: Final = re.compile(
+_FORMAT: Final = pattern(
     "[\u00ad\u061c\u0640\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
 )
 """Characters without a shape of their own, within words: soft hyphens, joiners, marks of direction, tatweel."""
-_GROUPED: Final = re.compile(
+_GROUPED: Final = pattern(
     r"(?<=[0-9])[\u00a0\u2009\u202f](?=[0-9]{3}(?![0-9]))|(?<=[^\W\d_])\u202f(?=[^\W\d_])"
 )
 """A narrow or hard blank between the thousands of a number, and a narrow one within a word."""

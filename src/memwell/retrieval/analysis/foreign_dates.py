@@ -14,6 +14,7 @@ from datetime import date
 from functools import cache
 from typing import Final
 
+from memwell._patterns import pattern
 from memwell.ports.store.search import Interval
 from memwell.retrieval.analysis.calendar_words import MONTHS, SHORT_MONTHS, WEEKDAYS
 from memwell.retrieval.analysis.days import (
@@ -53,10 +54,10 @@ _CJK_DAYS: Final = {
     "昨天": -1, "前天": -2, "今天": 0, "明天": 1, "后天": 2, "昨日": -1, "一昨日": -2, "今日": 0, "明日": 1,
     "明後日": 2, "어제": -1, "그저께": -2, "오늘": 0, "내일": 1, "모레": 2,
 }  # fmt: skip
-_FRENCH: Final = re.compile(
+_FRENCH: Final = pattern(
     r"\b(?:j|je|nous|vous|elle|ils?|on|le|les|du|une?|est|etait|a|au|aux|avec|qui|que|quoi)\b"
 )
-_GERMAN: Final = re.compile(r"\b(?:ich|ist|der|das|und|wir|nicht|ein|eine|hier ist)\b")
+_GERMAN: Final = pattern(r"\b(?:ich|ist|der|das|und|wir|nicht|ein|eine|hier ist)\b")
 _STEPS: Final = {
     word: step
     for step, words in (
@@ -109,34 +110,35 @@ ENGLISH_MONTHS: Final = frozenset(
     "january february march april may june july august september october november december "
     "jan feb mar apr jun jul aug sep sept oct nov dec".split()
 )
-_WORD: Final = re.compile(r"[^\s\d.,;:!?()\[\]\"“”«»„/\\…—–]+")
+_LETTERS: Final = r"[^\s\d.,;:!?()\[\]\"“”«»„/\\…—–]+"
+_WORD: Final = pattern(_LETTERS)
 _LINK: Final = r"(?:de |di |do |d['’]|of )?"
-_DATE: Final = re.compile(
-    rf"(\d(?<![\w.,:/-]\d)\d?)(?:\.|er|º|ª|°|:e|-?(?:го|е)(?=\s))? ?{_LINK}({_WORD.pattern})"
+_DATE: Final = pattern(
+    rf"(\d(?<![\w.,:/-]\d)\d?)(?:\.|er|º|ª|°|:e|-?(?:го|е)(?=\s))? ?{_LINK}({_LETTERS})"
     r"\.?(?:,? (?:de |del |do |din )?(\d{4})(?!\d))?"
 )
-_MONTH_FIRST: Final = re.compile(rf"(?:(?<!\d)(\d{{4}})\.?,? (?:m\. )?)?({_WORD.pattern}) (\d\d?)(?!\d|:\d)")
-_MONTH_YEAR: Final = re.compile(rf"({_WORD.pattern})\.?,? (?:de |del |do |din )?(\d{{4}})(?!\d)")
-_AGO: Final = re.compile(
-    rf"(?:\b(?:vor|il y a|hace|ha|for|acum) )(\d{{1,3}}|{_WORD.pattern}) ({_WORD.pattern})"
-    rf"|(?<!\w)(\d{{1,3}}|{_WORD.pattern}) ({_WORD.pattern})"
+_MONTH_FIRST: Final = pattern(rf"(?:(?<!\d)(\d{{4}})\.?,? (?:m\. )?)?({_LETTERS}) (\d\d?)(?!\d|:\d)")
+_MONTH_YEAR: Final = pattern(rf"({_LETTERS})\.?,? (?:de |del |do |din )?(\d{{4}})(?!\d)")
+_AGO: Final = pattern(
+    rf"(?:\b(?:vor|il y a|hace|ha|for|acum) )(\d{{1,3}}|{_LETTERS}) ({_LETTERS})"
+    rf"|(?<!\w)(\d{{1,3}}|{_LETTERS}) ({_LETTERS})"
     r" (?:fa|geleden|sedan|siden|назад|once|sitten|ezelott|temu)\b"
 )
 _QUALIFIERS: Final = frozenset(
     [*_STEPS, *"vor hace ha for acum fa geleden sedan siden назад once sitten ezelott temu".split(), "il"]
 )
 """Words without which a unit is no time."""
-_DIGIT: Final = re.compile("[0-9]")
+_DIGIT: Final = pattern("[0-9]")
 _BEHIND_DAY: Final = 12
 """Characters from a day to the name of its month at most."""
 _MARGIN: Final = 48
 """Characters on both sides of a word within which the rest of a time stands."""
-_CJK_DATE: Final = re.compile(
+_CJK_DATE: Final = pattern(
     r"(?:(?<!\d)(\d{4}) ?[年년] ?)(?:(\d\d?) ?[月월] ?(?:(\d\d?) ?[日号號일])?)?"
     r"|(?<!\d)(\d\d?) ?[月월] ?(\d\d?) ?[日号號일]"
 )
-CJK_DAYS: Final = re.compile("|".join(sorted(_CJK_DAYS, key=len, reverse=True)))
-_CJK: Final = re.compile("[年월월月年昨今明前后어오내그모一年]")
+CJK_DAYS: Final = pattern("|".join(sorted(_CJK_DAYS, key=len, reverse=True)))
+_CJK: Final = pattern("[年월월月年昨今明前后어오내그모一年]")
 
 
 @cache

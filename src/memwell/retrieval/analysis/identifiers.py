@@ -13,46 +13,48 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
+from memwell._patterns import pattern
+
 __all__ = ["Asked", "Kind", "asked", "identifiers", "kind_of", "numbers"]
 
 _STRIP = ".,:;!?…-–—*~^&\"'“”„«»()[]{}<>|`="
-_PIECES = re.compile(r"[\"'“”„«»()\[\]{}<>,;|`…]+")
-_SEPARATORS = re.compile(r"[._/\\@:\-+~#%&?$=]+")
-_SEGMENTS = re.compile(r"[/\\@:?#&=]+")
-_FLAG = re.compile(r"--[A-Za-z][\w-]*")
-_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_UNSPACED = re.compile(
+_PIECES = pattern(r"[\"'“”„«»()\[\]{}<>,;|`…]+")
+_SEPARATORS = pattern(r"[._/\\@:\-+~#%&?$=]+")
+_SEGMENTS = pattern(r"[/\\@:?#&=]+")
+_FLAG = pattern(r"--[A-Za-z][\w-]*")
+_HUMP = pattern(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_UNSPACED = pattern(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\ud7ff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
 )
-_SCHEME = re.compile(r"^[A-Za-z][A-Za-z+]*://")
-_SUFFIXED = re.compile(r"[A-Za-z]\w*(?:\+\+|#)")
-_ACRONYM = re.compile(r"(?:[A-Za-z]\.){2,}[A-Za-z]?")
-_VERSION = re.compile(r"[vV]\d+(?:[._]\d+)+\S*")
-_DATE = re.compile(
+_SCHEME = pattern(r"^[A-Za-z][A-Za-z+]*://")
+_SUFFIXED = pattern(r"[A-Za-z]\w*(?:\+\+|#)")
+_ACRONYM = pattern(r"(?:[A-Za-z]\.){2,}[A-Za-z]?")
+_VERSION = pattern(r"[vV]\d+(?:[._]\d+)+\S*")
+_DATE = pattern(
     r"(?:19|20)\d\d([-/.])\d\d?\1\d\d?(?:T[\d:.]+Z?)?|\d\d?/\d\d?/(?:19|20)?\d\d|\d\d?\.\d\d?\.(?:19|20)\d\d"
 )
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_HEX = re.compile(r"(?=[a-f]*\d)(?:0x)?[0-9a-f]{6,}")
+_UUID = pattern(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_HEX = pattern(r"(?=[a-f]*\d)(?:0x)?[0-9a-f]{6,}")
 _LONG_HEX = 12
 _HEX_HEADS = (6, 7, 8, 10, 12)
 """Lengths at which the beginning of a long hexadecimal number is a term."""
-_DOTTED = re.compile(r"[A-Za-z][\w-]+(?:\.[a-z][\w-]*)+")
-_ORDINARY = re.compile(r"[A-Z]?[a-z]+(?:['-][a-z]+)+")
+_DOTTED = pattern(r"[A-Za-z][\w-]+(?:\.[a-z][\w-]*)+")
+_ORDINARY = pattern(r"[A-Z]?[a-z]+(?:['-][a-z]+)+")
 """Words with an apostrophe or a hyphen, which are no identifiers."""
-_DIGIT = re.compile(r"\d")
-_MANY_DIGITS = re.compile(r"\d(?:[ ()/.\u00a0\u202f-]{0,3}\d){6}")
-_DECIMAL = re.compile(r"\d[\d.,]*[.,]\d[\d.,]*")
-_PHONE = re.compile(r"[+(\d](?<![\w.,-][+(\d])[\d()/.\u00a0\u202f -]{5,24}\d(?![\w.,]*\w)")
-_GROUPED_CODE = re.compile(r"\b(?:[A-Za-z]{2}\d\d|\d{4})(?: [A-Za-z0-9]{4}){2,7}(?: [A-Za-z0-9]{1,3})?\b")
-_MEASURE = re.compile(  # a search is several times as fast if the pattern begins with a digit
+_DIGIT = pattern(r"\d")
+_MANY_DIGITS = pattern(r"\d(?:[ ()/.\u00a0\u202f-]{0,3}\d){6}")
+_DECIMAL = pattern(r"\d[\d.,]*[.,]\d[\d.,]*")
+_PHONE = pattern(r"[+(\d](?<![\w.,-][+(\d])[\d()/.\u00a0\u202f -]{5,24}\d(?![\w.,]*\w)")
+_GROUPED_CODE = pattern(r"\b(?:[A-Za-z]{2}\d\d|\d{4})(?: [A-Za-z0-9]{4}){2,7}(?: [A-Za-z0-9]{1,3})?\b")
+_MEASURE = pattern(  # a search is several times as fast if the pattern begins with a digit
     r"(\d(?<![\w.,]\d)\d*(?:[.,]\d+)?)[ \u00a0\u202f]?(?=[a-zµ°])"
     r"(mm|cm|km|m|µm|kg|mg|g|ml|cl|l|gb|mb|kb|tb|gib|mib|ghz|mhz|khz|hz|kwh|kw|w|mah|ah|ma|kv|v|ms|px|pt|lb|lbs|oz|ft"
     r"|inch|°c|°f|bar|psi|rpm|dpi|k)(?!\w)",
     re.IGNORECASE,
 )
-_GROUPS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
-_POINT_GROUPS = re.compile(r"\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:\.\d{3}){2,}")
-_COMMA = re.compile(r"\d+,\d{1,2}")
+_GROUPS = pattern(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_POINT_GROUPS = pattern(r"\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:\.\d{3}){2,}")
+_COMMA = pattern(r"\d+,\d{1,2}")
 _VERBS = frozenset(
     "is was are were has had have will would did does do or and to in on at for of vs s".split()
 )
@@ -308,7 +310,12 @@ def _piece(piece: str) -> _Read:
         return _Read((piece.replace(".", "").lower(),))
     piece = _SCHEME.sub("", piece.strip(_STRIP + "_")).strip("/\\")
     low = piece.lower()
-    if not piece or piece.isdecimal() or _UNSPACED.search(piece) or _DATE.fullmatch(piece):
+    if (
+        not piece
+        or piece.isdecimal()
+        or (not piece.isascii() and _UNSPACED.search(piece))
+        or _DATE.fullmatch(piece)
+    ):
         return _NOTHING
     if _UUID.fullmatch(low):
         return _hexadecimal(low.replace("-", ""))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from memwell._patterns import pattern
 from memwell.retrieval.analysis.english import COMMON, STOP_WORDS
 from memwell.retrieval.analysis.folding import fold
 from memwell.retrieval.analysis.related import is_word
@@ -12,45 +13,43 @@ from memwell.retrieval.analysis.words import Languages, word_terms
 
 __all__ = ["asks_when", "light_terms", "name_terms", "prefers_newest", "present_spans"]
 
-_WHEN = re.compile(
-    r"\bwhen\b|\b(?:what|which) (?:date|day|month|year|time)\b|\bhow long ago\b|\bhow recently\b"
-)
+_WHEN = pattern(r"\bwhen\b|\b(?:what|which) (?:date|day|month|year|time)\b|\bhow long ago\b|\bhow recently\b")
 
-_NOW = re.compile(
+_NOW = pattern(
     r"\b(?:now|nowadays|currently|current|latest|newest|today|still|these days|right now|at the moment|at present"
     r"|any ?more|most recent|most recently|up to date|so far|jetzt|aktuell\w*|derzeit|momentan|heute|noch immer|ahora"
     r"|actualmente|maintenant|actuellement|attualmente|adesso|agora|nu|nog steeds)\b"
 )
-_WORD = re.compile(r"([^\W\d_]+(?:[-'’][^\W\d_]+)*?)(['’]s)?(?![\w'’])")
+_WORD = pattern(r"([^\W\d_]+(?:[-'’][^\W\d_]+)*?)(['’]s)?(?![\w'’])")
 _BEGINNING = frozenset(".?!:")
-_ONCE = re.compile(
+_ONCE = pattern(
     r"(?<!'ve )(?<!have )(?<!has )(?<!was )(?<!were )(?<!is )(?<!are )(?<!be )(?<!been )\bused to\b|\buse to\b"
     r"|\b(?:previously|originally|formerly|former|at first|initially|back then|in the beginning|early on"
     r"|fruher|damals|ursprunglich|antes|avant|autrefois|prima)\b"
 )
-_PREDECESSOR = re.compile(r"\b(?:did|was|were|had|\w+ed)\b.*\bbefore\b")
-_EARLIER = re.compile(
+_PREDECESSOR = pattern(r"\b(?:did|was|were|had|\w+ed)\b.*\bbefore\b")
+_EARLIER = pattern(
     r"\b(?:before|previous|earlier|past|old|older|first|ago|original|history|ever"
     r"|all|each|every|everyone|everybody|everything|list|over the years)\b"
 )
-_PAST = re.compile(r"\b(?:did|was|were|had|happened|took|went|came)\b")
+_PAST = pattern(r"\b(?:did|was|were|had|happened|took|went|came)\b")
 
-_WHEN_ABROAD = re.compile(
+_WHEN_ABROAD = pattern(
     r"\b(?:wann|quand|cuando|quando|nar|hvornar|wanneer|когда|коли|kiedy|kdy|ne zaman|ποτε|milloin|mikor|cand)\b"
     r"|متي|कब|いつ|什么时候|什麼時候|何时|何時|언제|เมื่อไ"
 )
-_NOW_ABROAD = re.compile(
+_NOW_ABROAD = pattern(
     r"\b(?:zurzeit|gegenwartig|actuel(?:le)?s?|actualidad|attuale|attuali|oggi|hoje|atualmente|atual|huidige"
     r"|numera|nuvarande|for narvarande|сеичас|теперь|нынешн\w+|сегодня|зараз|teraz|obecnie|nyni|simdi|nykyinen)\b"
 )
-_NOW_UNSPACED = re.compile("الان|حاليا|الحالي|अब|अभी|今|現在|现在|目前|如今|지금|ตอนนี้")
-_ONCE_ABROAD = re.compile(
+_NOW_UNSPACED = pattern("الان|حاليا|الحالي|अब|अभी|今|現在|现在|目前|如今|지금|ตอนนี้")
+_ONCE_ABROAD = pattern(
     r"\b(?:vorher|ehemals|ehemalig\w+|jadis|auparavant|anteriormente|al principio|antigamente|in passato|una volta"
     r"|tidigare|forut|brukade|tidligere|pleide|vroeger|раньше|прежде|раніше|dawniej|wczesniej|poprzednio|driv|predtim"
     r"|eskiden|aiemmin)\b"
     r"|سابقا|من قبل|السابق|पहले|以前|从前|從前|原来|原來|曾经|曾經|昔|前に|예전에|เมื่อก่อน"
 )
-_PAST_ABROAD = re.compile(
+_PAST_ABROAD = pattern(
     r"\b(?:waren|hatten?|wurden?|etait|etaient|avait|avaient|avions|estaba|estaban|tenia|tenian|habia|estava|tinha"
     r"|aveva|avevo|avevamo|hade|havde|hadde|был|была|было|были)\b|كان|كنا|था|थी|थे"
 )

@@ -6,12 +6,12 @@ if those of English are fewer. So a short text that could be either counts as En
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
 from functools import cache
 from typing import Final, NamedTuple
 
+from memwell._patterns import pattern
 from memwell.retrieval.analysis.english import COMMON, STOP_WORDS
 from memwell.retrieval.analysis.folding import fold
 from memwell.retrieval.analysis.function_words import DAILY_WORDS, FUNCTION_WORDS
@@ -81,7 +81,7 @@ _ENDINGS: Final = {
     for end in ends.split()
 }
 _ADDRESS: Final = frozenset("/\\@_=")
-_APART: Final = re.compile(r"[\s.,:;!?…()\[\]{}\"'“”„«»¿¡*+<>|0-9-]+")
+_APART: Final = pattern(r"[\s.,:;!?…()\[\]{}\"'“”„«»¿¡*+<>|0-9-]+")
 _BLANKED: Final = str.maketrans(dict.fromkeys(".,:;!?()[]{}\"'`*+<>|0123456789-", " "))
 """The same for a text in ASCII: several times as fast as the pattern."""
 _BOTH: Final = frozenset(
@@ -149,20 +149,20 @@ class _Vote(NamedTuple):
 @cache
 def _votes() -> dict[str, _Vote]:
     """The votes of all folded function words."""
-    found: defaultdict[str, list[str]] = defaultdict(list)
+    found: dict[str, tuple[str, ...]] = {}
     for words_of in (FUNCTION_WORDS, DAILY_WORDS):
         for code, words in words_of.items():
-            for word in words.split():
-                found[word].append(code)
-    return {word: _vote(word, tuple(codes)) for word, codes in found.items()}
-
-
-def _vote(word: str, codes: tuple[str, ...]) -> _Vote:
-    if word in STOP_WORDS:
-        return _Vote(codes, _AS_IN_ENGLISH, False)
-    if _is_unsure(word):
-        return _Vote(codes, _UNSURE, False)
-    return _Vote(codes, max(_UNSURE, 1 - _SHARED * (len(codes) - 1)), True)
+            own = (code,)
+            found.update([(word, found.get(word, ()) + own) for word in words.split()])
+    sure = {
+        codes: _Vote(codes, max(_UNSURE, 1 - _SHARED * (len(codes) - 1)), True) for codes in {*found.values()}
+    }
+    votes = {word: sure[codes] for word, codes in found.items()}
+    for word in filter(_is_unsure, found):
+        votes[word] = _Vote(found[word], _UNSURE, False)
+    for word in found.keys() & STOP_WORDS:
+        votes[word] = _Vote(found[word], _AS_IN_ENGLISH, False)
+    return votes
 
 
 def hints_at_another(chunk: str) -> bool:

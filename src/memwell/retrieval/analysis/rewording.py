@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from memwell._patterns import pattern
 from memwell.retrieval.analysis.text import (
     ASSISTANT_ROLES,
     STOP_WORDS,
@@ -23,8 +24,8 @@ from memwell.retrieval.analysis.text import (
 
 __all__ = ["Marked", "marked", "may_be_marked", "repetition", "roots", "words"]
 
-_LINE: Final = re.compile(r"[-*•]?\s*\[(\d{4}-\d\d-\d\d)(?: #(\S+))?\]\s+")
-_INTRO: Final = re.compile(
+_LINE: Final = pattern(r"[-*•]?\s*\[(\d{4}-\d\d-\d\d)(?: #(\S+))?\]\s+")
+_INTRO: Final = pattern(
     r"""(?: (?:so|well|ok|okay),?\ )? (?:
         as\ (?:far\ as\ )? (?:i|you|we)\ (?:can\ )? (?:recall|remember|know|said|mentioned)
             (?:\ it)? (?:\ earlier|\ before)?
@@ -38,14 +39,14 @@ _INTRO: Final = re.compile(
     ) \s* [,:;–—-]? \s+""",
     re.IGNORECASE | re.VERBOSE,
 )
-_BEGINNING: Final = re.compile(
+_BEGINNING: Final = pattern(
     r"""\s* (?: [-*•\["“„«'‘「] | (?: so|well|ok|okay|as|if|i|from|my|according|you|the|to
         |reminder|recalled|remembered ) \b )""",
     re.IGNORECASE | re.VERBOSE,
 )
 """How a text with marks begins."""
 _QUOTES: Final = {'"': '"', "“": "”", "„": "“", "«": "»", "'": "'", "‘": "’", "「": "」"}
-_WORD: Final = re.compile(r"\w+(?:['’]\w+)?")
+_WORD: Final = pattern(r"\w+(?:['’]\w+)?")
 _FREE: Final = frozenset(
     """a an the this that these those is are am be been being has have do does i you we my your our mine yours ours me
     us i'm you're we're i've you've we've it's that's there's myself yourself and so then also too just of it its there

@@ -6,11 +6,11 @@ Retrieval", 2007), one preposition and the possessive pronouns; Hebrew the artic
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import cache
 from typing import Final, TypeAlias
 
+from memwell._patterns import pattern
 from memwell.retrieval.analysis.folding import fold
 
 __all__ = ["Stem", "stemmer"]
@@ -26,13 +26,13 @@ _SNOWBALL: Final = {
 }  # fmt: skip
 _FOLDED: Final = frozenset({"ar", "he", "hi", "ne"})
 """Languages whose stemmers want words without marks."""
-_ARABIC_HEAD: Final = re.compile("^[وف]?(?:[بك]?ال|لل)(?=..)|^و(?=...)")
-_ARABIC_PREPOSITION: Final = re.compile("^[بل](?=....)")
-_ARABIC_TAIL: Final = re.compile(
+_ARABIC_HEAD: Final = pattern("^[وف]?(?:[بك]?ال|لل)(?=..)|^و(?=...)")
+_ARABIC_PREPOSITION: Final = pattern("^[بل](?=....)")
+_ARABIC_TAIL: Final = pattern(
     "(?<=..)ة$|(?<=...)(?:اتنا|اتها|اتهم|اته|اتي|تنا|تها|تهم|تكم|ته|تي|ات|ان|ين|ون|نا|ها|هم|هن|كم|ية|ه|ي)$"
 )
-_HEBREW_HEAD: Final = re.compile("^(?:[ושבלמכ]{0,2}ה|ו)(?=...)")
-_HEBREW_TAIL: Final = re.compile("(?<=...)(?:ים|ות|ה)$")
+_HEBREW_HEAD: Final = pattern("^(?:[ושבלמכ]{0,2}ה|ו)(?=...)")
+_HEBREW_TAIL: Final = pattern("(?<=...)(?:ים|ות|ה)$")
 
 
 def _arabic(word: str) -> str:

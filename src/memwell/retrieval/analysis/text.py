@@ -19,6 +19,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import Final
 
+from memwell._patterns import pattern
 from memwell.retrieval.analysis.english import STOP_WORDS
 from memwell.retrieval.analysis.folding import APOSTROPHES, fold, join_groups, plain
 from memwell.retrieval.analysis.identifiers import Asked, Kind, asked, identifiers, kind_of
@@ -83,24 +84,24 @@ LABELS = frozenset(
 )
 """Folded words that begin a text as a label, as in "Note: …", and are no speakers."""
 
-_PREFIX = re.compile(r"\s*([^\W\d_][\w.'’-]*(?: [\w.'’-]+){0,2}):\s+(?=\S)")
-_NAME = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
-_QUOTED = re.compile(r"\"([^\"]{2,80})\"|“([^”]{2,80})”|«([^»]{2,80})»|「([^」]{1,40})」")
-_FIRST = re.compile(r"\b(?:i|i'm|i've|i'd|me|my|mine|myself)\b")
-_SECOND_DID = re.compile(
+_PREFIX = pattern(r"\s*([^\W\d_][\w.'’-]*(?: [\w.'’-]+){0,2}):\s+(?=\S)")
+_NAME = pattern(r"[^\W\d_]+(?:-[^\W\d_]+)*")
+_QUOTED = pattern(r"\"([^\"]{2,80})\"|“([^”]{2,80})”|«([^»]{2,80})»|「([^」]{1,40})」")
+_FIRST = pattern(r"\b(?:i|i'm|i've|i'd|me|my|mine|myself)\b")
+_SECOND_DID = pattern(
     r"\b(?:did|have|had|were) you\b|\byou (?:have |had |also )?(?:recommend|suggest|advis"
     r"|sa(?:y|id)|t(?:ell|old)|g(?:i|a)ve|explain|mention|propos|describ|provid)"
     r"|\byour (?:advice|answer|suggestion|recommendation|explanation|repl)"
 )
-_ENGLISH = re.compile(
+_ENGLISH = pattern(
     r"\b(?:what|when|where|which|who|whom|whose|why|how|is|are|was|were|do|does|did|has|have|had"
     r"|the|of)\b",
     re.IGNORECASE,
 )
-_SPACES = re.compile(r"\s{2,}")
-_SENTENCE = re.compile(r"[^.!?？！。…\n]+[.!?？！。…\n]*")
-_IMAGE = re.compile(r"\[[^\]\n]{0,400}\]")
-_SELF = re.compile(r"\b(?:i|i'm|i've|i'd|i'll|my|me|we|our)\b")
+_SPACES = pattern(r"\s{2,}")
+_SENTENCE = pattern(r"[^.!?？！。…\n]+[.!?？！。…\n]*")
+_IMAGE = pattern(r"\[[^\]\n]{0,400}\]")
+_SELF = pattern(r"\b(?:i|i'm|i've|i'd|i'll|my|me|we|our)\b")
 _plain_chunks: dict[str, tuple[str, ...]] = {}
 """What stands between blanks and holds no identifier and no word of another language → the terms of its words."""
 _odd_chunks: dict[str, tuple[tuple[str, ...], Kind, bool]] = {}

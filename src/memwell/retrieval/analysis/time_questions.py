@@ -5,10 +5,10 @@ Function words are none of these; they have no index term.
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from typing import Final
 
+from memwell._patterns import pattern
 from memwell.retrieval.analysis.folding import fold
 from memwell.retrieval.analysis.languages import script_of
 from memwell.retrieval.analysis.words import Languages, word_terms
@@ -65,7 +65,7 @@ _WORDS: Final = {
     "he": """קרה קרו הערה הערות זיכרונות עשיתי עשינו כתבתי חדש יום שבוע חודש שנה שנת""",
     "hi": """हुआ हुई हुए नोट नोट्स यादें किया की लिखा नया दिन हफ्ते सप्ताह महीने साल""",
 }  # fmt: skip
-_UNSPACED: Final = re.compile(
+_UNSPACED: Final = pattern(
     "发生|發生|做|事情|事|笔记|筆記|记录|記錄|日记|有|起こ[りっ]|起き|出来事|あり|しまし|ました|やりまし|行いまし|メモ|記録|"
     "思い出|일어났|일어난|일|했|있었|메모|기록|เกิดขึ้น|เกิด|ทำ|บันทึก|อะไร"
 )

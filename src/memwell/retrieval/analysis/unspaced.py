@@ -10,20 +10,22 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from memwell._patterns import pattern
+
 __all__ = ["UNSPACED_RUN", "characters", "pairs"]
 
 _HAN: Final = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _UNSPACED: Final = f"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\uac00-\ud7af\uff66-\uff9f{_HAN}"
-UNSPACED_RUN: Final = re.compile(f"[{_UNSPACED}]+")
-_CHARACTER: Final = re.compile(f"[{_HAN}]")
-_KANA: Final = re.compile("[\u3040-\u30ff]")
+UNSPACED_RUN: Final = pattern(f"[{_UNSPACED}]+")
+_CHARACTER: Final = pattern(f"[{_HAN}]")
+_KANA: Final = pattern("[\u3040-\u30ff]")
 
 
 def _any(words: str) -> str:
     return "|".join(sorted(words.split(), key=len, reverse=True))
 
 
-_CHINESE: Final = re.compile(
+_CHINESE: Final = pattern(
     _any(
         """为什么 為什麼 什么时候 什麼時候 什么 什麼 甚麼 怎么 怎麼 怎样 怎樣 为何 為何 何时 何時 多少 多久
         哪里 哪裡 哪裏 哪儿 哪个 哪個 哪些 哪天 哪年 哪种 哪種 几个 幾個 几点 幾點 几号 幾號 几月 几次 时候
@@ -33,8 +35,8 @@ _CHINESE: Final = re.compile(
         关于 關於 的 了 吗 嗎 呢 吧 是 在 与 與 也 很 我 你 他 她 它 们 們 这 這 那 哪 谁 誰"""
     )
 )
-_JAPANESE: Final = re.compile("[何誰今私僕俺]|以前|現在")
-_KANA_WORDS: Final = re.compile(
+_JAPANESE: Final = pattern("[何誰今私僕俺]|以前|現在")
+_KANA_WORDS: Final = pattern(
     "(?:"
     + _any(
         """ください ました ません ています ていた ている ていない でした でしょう です ます だった から まで
@@ -45,7 +47,7 @@ _KANA_WORDS: Final = re.compile(
     )
     + ")*"
 )
-_ENDING: Final = re.compile(
+_ENDING: Final = pattern(
     "[いきぎしちにびみりえけげせてねべめれわかがさたなばまらっんうくぐすつぬぶむるじ]{0,2}"
 )
 """What may follow the character of a verb."""
@@ -55,7 +57,7 @@ _KOREAN_WORDS: Final = frozenset(
         저는 제 제가 그 이 것 거 수 있다 있어 있나 있는 있나요 있었다 있었지 없다 없어 하다 했다 했지 했어
         해 하는 이다 인가요 지금 및 또는 그리고 그런데 하지만""".split()
 )
-_PARTICLE: Final = re.compile(
+_PARTICLE: Final = pattern(
     "(?:"
     + _any(
         """에서는 에서 에게서 에게 한테서 한테 으로는 으로
@@ -63,7 +65,7 @@ _PARTICLE: Final = re.compile(
     )
     + ")$"
 )
-_THAI: Final = re.compile(
+_THAI: Final = pattern(
     _any(
         """เมื่อไหร่ เมื่อไร เท่าไหร่ เท่าไร อย่างไร ยังไง ทำไม อะไร ที่ไหน ไหน ใคร กี่ ไหม ครับ ค่ะ คะ ที่ ของ
         และ ใน เป็น มี ได้ ให้ จะ กับ จาก แล้ว ไป มา อยู่ ไม่ ก็ นี้ นั้น ว่า คือ โดย เพื่อ แต่ หรือ ยัง ฉัน

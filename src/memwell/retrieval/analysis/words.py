@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
 
+from memwell._patterns import pattern
 from memwell.retrieval.analysis.english import STOP_WORDS
 from memwell.retrieval.analysis.folding import clean, fold
 from memwell.retrieval.analysis.function_words import FUNCTION_WORDS
@@ -30,12 +31,12 @@ Languages = Mapping[str, str]
 ENGLISH: Final[Languages] = {}
 """Of a text that is or may be in English."""
 
-_ASCII_WORD: Final = re.compile(r"[a-z0-9]+(?:[.,'-][a-z0-9]+)*")
-_SUFFIXED: Final = re.compile(r"(?<!\w)[a-z](?:\+\+|#)(?!\w)")
-_NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
+_ASCII_WORD: Final = pattern(r"[a-z0-9]+(?:[.,'-][a-z0-9]+)*")
+_SUFFIXED: Final = pattern(r"(?<!\w)[a-z](?:\+\+|#)(?!\w)")
+_NUMBER: Final = pattern(r"\d+(?:[.,]\d+)*")
 _ENDINGS: Final = frozenset({"s", "re", "ve", "ll", "d", "m", "t"})
-_JOINT: Final = re.compile(r"[.,'-]+")
-_NAME: Final = re.compile(r"(?<!\w)[^\W\d_]{2,}")
+_JOINT: Final = pattern(r"[.,'-]+")
+_NAME: Final = pattern(r"(?<!\w)[^\W\d_]{2,}")
 _TOPICS: Final = frozenset({"år"})
 """Words with a topic that fold to one without (*är*)."""
 KEPT: int = 50_000

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from memwell._patterns import pattern
 from memwell.errors import ConfigError, Corrupt
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ CREATE TABLE IF NOT EXISTS memwell_migrations (
   PRIMARY KEY (component, number)
 ) WITHOUT ROWID
 """
-_MADE: Final = re.compile(
+_MADE: Final = pattern(
     r"\b(CREATE|DROP)\s+(?:UNIQUE\s+)?(?:TABLE|INDEX)\s+(?:IF\s+(?:NOT\s+)?EXISTS\s+)?(\w+)", re.I
 )
 

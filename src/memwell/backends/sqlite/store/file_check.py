@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
+from memwell._patterns import pattern
 from memwell.backends.sqlite.database import Database
 from memwell.backends.sqlite.migrations.runner import absent
 from memwell.errors import MemwellError
@@ -17,11 +17,11 @@ __all__ = ["check_file", "is_unreadable"]
 
 _MOST: Final = 20
 """Messages that are reported."""
-_OF_INDEX: Final = re.compile(
+_OF_INDEX: Final = pattern(
     r"missing from index|wrong # of entries in index|non-unique entry in index|values differ from index"
 )
-_TREE: Final = re.compile(r"\b(?:On tree page|Tree|Tree page) (\d+)\b")
-_UNUSED: Final = re.compile(r"Page \d+(?:: never| is never) used")
+_TREE: Final = pattern(r"\b(?:On tree page|Tree|Tree page) (\d+)\b")
+_UNUSED: Final = pattern(r"Page \d+(?:: never| is never) used")
 
 
 def check_file(database: Database, scripts: Sequence[str], repair: bool) -> tuple[list[Problem], int]:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from memwell.backends.sqlite.database import Database
 from memwell.backends.sqlite.store import models, reanalysis
@@ -18,7 +18,10 @@ from memwell.ports.store.search import Search
 from memwell.records.codec import dumps, from_micros, loads, to_micros
 from memwell.retrieval.index.corpus import Change, Partition, Row
 from memwell.retrieval.index.vectors import Chunked
-from memwell.types import Record, Scope, Stats
+from memwell.types import Record, Scope
+
+if TYPE_CHECKING:
+    from memwell.types import Stats
 
 __all__ = ["Source", "embedded", "embeddings", "stats"]
 
@@ -176,6 +179,8 @@ def stats(connection: sqlite3.Connection, scope: Scope, now: datetime) -> Stats:
         f" WHERE v.id >= m.number << 44 AND v.id < (m.number + 1) << 44 AND {text}) FROM models m ORDER BY m.name",
         values,
     ).fetchall()
+    from memwell.types import Stats
+
     return Stats(
         records=records,
         sessions=sessions,

@@ -16,9 +16,8 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
-from memwell.backends.sqlite import purging
 from memwell.backends.sqlite.database import Database, translate
 from memwell.backends.sqlite.log import SqliteLog
 from memwell.backends.sqlite.part import SqlitePart, options_of
@@ -43,8 +42,11 @@ from memwell.records.codec import from_micros, to_micros
 from memwell.records.revisions import chain
 from memwell.retrieval.index.corpora import Corpora
 from memwell.retrieval.ranking.candidates import find
-from memwell.types import Link, Record, Report, Scope, Stats, Trace, Version, Where
+from memwell.types import Link, Record, Scope, Version, Where
 from memwell.urls import Url
+
+if TYPE_CHECKING:
+    from memwell.types import Report, Stats, Trace
 
 __all__ = ["SqliteStore"]
 
@@ -279,6 +281,8 @@ class SqliteStore(SqlitePart, Store):
                 return total
 
     async def _purge(self, scope: Scope, ids: Sequence[str], texts: Sequence[str] | None) -> list[Trace]:  # noqa: ARG002
+        from memwell.backends.sqlite import purging
+
         self._corpora.drop(scope)
         return purging.purge(self._database, texts)
 
