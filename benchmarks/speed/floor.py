@@ -33,6 +33,7 @@ CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(
 SEARCH = "SELECT rowid FROM words WHERE words MATCH ? ORDER BY bm25(words, 1, 0) LIMIT ?"
 INDEX = "INSERT INTO words (rowid, content, user_id) VALUES (?, ?, ?)"
 UNINDEX = "INSERT INTO words (words, rowid, content, user_id) VALUES ('delete', ?, ?, ?)"
+FIND = "SELECT key, user_id, content FROM memories WHERE id = ?"
 INSERT = "INSERT INTO memories (id, user_id, content, created_at) VALUES (?, ?, ?, ?)"
 STOP = frozenset(
     """
@@ -49,9 +50,9 @@ Embed = Callable[[Sequence[str]], Any]
 
 
 def asked_words(query: str) -> list[str]:
-    """The question's words without those that are in every other text, unless there are only such."""
+    """The question's words without single letters and those in every other text, unless there are only such."""
     words = list(dict.fromkeys(WORD.findall(query.lower())))
-    return [word for word in words if word not in STOP] or words[:1]
+    return [word for word in words if len(word) > 1 and word not in STOP] or words[:1]
 
 
 class Matrix:
@@ -157,19 +158,19 @@ class Floor:
                 matrix.put(key, vector)
         return ids
 
-    def get(self, name: str) -> tuple[Any, ...]:
-        """The row; raises KeyError."""
-        row = self.db.execute("SELECT * FROM memories WHERE id = ?", (name,)).fetchone()
+    def get(self, name: str) -> str:
+        """The content; raises KeyError."""
+        row = self.db.execute("SELECT content FROM memories WHERE id = ?", (name,)).fetchone()
         if row is None:
             raise KeyError(name)
-        found: tuple[Any, ...] = row
-        return found
+        content: str = row[0]
+        return content
 
     def update(self, name: str, content: str) -> None:
         """Replace the content, its words and its vector."""
         vector = self.embed([content])[0] if self.embed else None
         with self._transaction():
-            key, _, user_id, old, _ = self.get(name)
+            key, user_id, old = self.db.execute(FIND, (name,)).fetchone()
             self.db.execute(UNINDEX, (key, old, user_id))
             self.db.execute("UPDATE memories SET content = ? WHERE key = ?", (content, key))
             self.db.execute(INDEX, (key, content, user_id))
@@ -181,7 +182,7 @@ class Floor:
     def forget(self, name: str) -> None:
         """Remove a memory with its words and vector."""
         with self._transaction():
-            key, _, user_id, old, _ = self.get(name)
+            key, user_id, old = self.db.execute(FIND, (name,)).fetchone()
             self.db.execute(UNINDEX, (key, old, user_id))
             self.db.execute("DELETE FROM memories WHERE key = ?", (key,))
             self.db.execute("DELETE FROM vectors WHERE key = ?", (key,))

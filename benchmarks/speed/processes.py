@@ -6,7 +6,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.speed.corpora import Corpus
@@ -68,10 +68,10 @@ def first_answer(program: str) -> float:
     return seconds
 
 
-def in_turns(measure: Callable[[str], float], ours: str, floor: str, times: int) -> tuple[float, float]:
-    """Medians of both programs, run in turns after one unmeasured turn."""
-    pairs = [(measure(ours), measure(floor)) for _ in range(times + 1)][1:]
-    return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
+def in_turns(measure: Callable[[str], float], programs: Sequence[str], times: int) -> list[float]:
+    """Median of each program, run in turns after one unmeasured turn."""
+    turns = [[measure(program) for program in programs] for _ in range(times + 1)][1:]
+    return [statistics.median(each) for each in zip(*turns, strict=True)]
 
 
 def programs(bench: Bench) -> dict[str, str]:
@@ -99,9 +99,13 @@ def _programs(url: str, path: str, query: str, corpus: Corpus) -> dict[str, str]
 def cold(bench: Bench) -> Iterator[Row]:
     """New process to first answer."""
     of = programs(bench)
-    for key, ours, floor in (("cold", "vectors", "floor"), ("cold-words", "words", "floor of words")):
-        a, b = in_turns(first_answer, of[ours], of[floor], bench.scale.starts)
-        yield bench.ratio(key, Paired(a, b, a, b))
+    took = dict(zip(of, in_turns(first_answer, list(of.values()), bench.scale.starts), strict=True))
+    for key, ours, floor in (
+        ("cold", "vectors", "floor"),
+        ("cold-words", "words", "floor"),
+        ("cold-only-words", "words", "floor of words"),
+    ):
+        yield bench.ratio(key, Paired(took[ours], took[floor], 0, 0))
 
 
 def import_time(name: str) -> float:
@@ -115,11 +119,11 @@ def import_time(name: str) -> float:
 def imports(folder: Path, quick: bool) -> Iterator[Row]:
     """What importing costs."""
     del folder
-    a, b = in_turns(import_time, "memwell", "numpy", 5 if quick else 21)
+    times = 5 if quick else 21
+    a, b = in_turns(import_time, ["memwell", "numpy"], times)
     yield Row(
         name="import memwell beside import numpy", value=a / b, ours=spell(a), floor=spell(b), must=0.15
     )
-    a, b = in_turns(import_time, "memwell", "memwell, sqlite3, json, dataclasses", 5 if quick else 21)
     yield Row(name="import memwell", value=a * 1000, unit="ms", ours=spell(a), must=150)
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from threading import local
 from typing import Any
@@ -21,7 +22,17 @@ from benchmarks.speed.operations import USER
 from benchmarks.speed.sides import Sides, on_sqlite
 from memwell import AsyncMemory
 
-__all__ = ["WORKERS", "at_once", "group_commit", "ours_at_once", "rate", "recalls", "watched"]
+__all__ = [
+    "WORKERS",
+    "Together",
+    "at_once",
+    "group_commit",
+    "ours_at_once",
+    "rate",
+    "recalls",
+    "rows_of",
+    "watched",
+]
 
 WORKERS = (8, 64)
 TICK = 0.001
@@ -67,31 +78,41 @@ FloorRate = Callable[[Sequence[str], int], Awaitable[float]]
 """Questions and workers → recalls a second of the floor."""
 
 
-async def at_once(bench: Bench, sides: Sides[Any], floor: FloorRate, workers: int) -> tuple[Row, Row]:
-    """Throughput beside the floor, in turns, and how long the event loop was held meanwhile."""
+@dataclass(frozen=True)
+class Together:
+    """Recalls a second, and for each round how many seconds the event loop was late for each tick."""
+
+    ours: float
+    floor: float
+    late: Sequence[Sequence[float]]
+
+
+async def at_once(bench: Bench, sides: Sides[Any], floor: FloorRate, workers: int) -> Together:
+    """Our throughput beside the floor's, in turns."""
     rounds, each = bench.scale.rounds, bench.scale.times // 2
     asked = sides.questions(USER, each * (rounds + 1), bench.scale.count)
     mine, theirs = [], []
-    holds: list[list[float]] = []
+    late: list[list[float]] = []
     memory = sides.again()
     for number in range(rounds + 1):
         part = asked[number * each : (number + 1) * each]
-        holds.append([])
-        async with watched(holds[-1]):
+        late.append([])
+        async with watched(late[-1]):
             mine.append(await ours_at_once(memory, part, workers))
         theirs.append(await floor(part, workers))
     await memory.close()
-    ours, other = (statistics.median(rates[1:]) for rates in (mine, theirs))
+    return Together(statistics.median(mine[1:]), statistics.median(theirs[1:]), late[1:])
+
+
+def rows_of(bench: Bench, found: Together, workers: int) -> Iterator[Row]:
+    """Throughput, and the longest hold of the loop."""
     suffix = "" if workers == WORKERS[0] else f"-{workers}"
-    return bench.rate(f"at-once{suffix}", ours, other), _hold(bench, f"hold{suffix}", holds[1:])
-
-
-def _hold(bench: Bench, key: str, rounds: Sequence[Sequence[float]]) -> Row:
-    late = sorted(second for each in rounds for second in each)
+    yield bench.rate(f"at-once{suffix}", found.ours, found.floor)
+    late = sorted(second for each in found.late for second in each)
     longest, most = late[-1], late[int(len(late) * 0.99)]
-    middle = statistics.median(max(each) for each in rounds)
-    note = f"99 % of ticks within {spell(most)}; longest of a round, median: {spell(middle)}"
-    return bench.row(key, longest * 1000, ours=spell(longest), note=note)
+    middle = statistics.median(max(each) for each in found.late)
+    note = f"99 % of ticks {spell(most)}, median of rounds {spell(middle)}"
+    yield bench.row(f"hold{suffix}", longest * 1000, ours=spell(longest), note=note)
 
 
 def recalls(bench: Bench) -> Iterator[Row]:
@@ -105,7 +126,7 @@ def recalls(bench: Bench) -> Iterator[Row]:
             return max(_in_turn(sides.floor.recall, asked), threads(asked))
 
         for workers in WORKERS:
-            yield from asyncio.run(at_once(bench, sides, floor, workers))
+            yield from rows_of(bench, asyncio.run(at_once(bench, sides, floor, workers)), workers)
 
 
 def _in_turn(recall: Callable[[str, str], object], asked: Sequence[str]) -> float:

@@ -39,7 +39,7 @@ CREATE INDEX ON {schema}.vectors (user_id);
 """
 REMEMBER = """WITH stored AS (INSERT INTO memories (id, user_id, content) VALUES (%s, %s, %s) RETURNING key, user_id)
  INSERT INTO vectors SELECT key, user_id, %s::vector FROM stored"""
-GET = "SELECT key, id, user_id, content, created_at FROM memories WHERE id = %s"
+GET = "SELECT content FROM memories WHERE id = %s"
 UPDATE = """WITH changed AS (UPDATE memories SET content = %s WHERE id = %s RETURNING key)
  UPDATE vectors SET vec = %s::vector FROM changed WHERE vectors.key = changed.key"""
 FORGET = """WITH gone AS (DELETE FROM memories WHERE id = %s RETURNING key)
@@ -138,13 +138,13 @@ class PostgresFloor:
                 copy.write(struct.pack("!h", -1))
         return ids
 
-    def get(self, name: str) -> tuple[Any, ...]:
-        """The row; raises KeyError."""
+    def get(self, name: str) -> str:
+        """The content; raises KeyError."""
         row = self.connection.execute(GET, (name,), binary=True).fetchone()
         if row is None:
             raise KeyError(name)
-        found: tuple[Any, ...] = row
-        return found
+        content: str = row[0]
+        return content
 
     def update(self, name: str, content: str) -> None:
         """Replace the content, its words and its vector."""

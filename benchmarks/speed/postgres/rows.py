@@ -27,7 +27,7 @@ from benchmarks.speed.postgres.floor import FloorPool, PostgresFloor
 from benchmarks.speed.postgres.sides import commit_time, configure, on_postgres, settle, warm
 from benchmarks.speed.rows import WARM, compared
 from benchmarks.speed.sides import LookupEmbedder, Sides
-from benchmarks.speed.together import WORKERS, at_once, rate
+from benchmarks.speed.together import WORKERS, Together, at_once, rate, rows_of
 from memwell import Memory
 from memwell.filters import parse
 from memwell.ports.store.search import Search
@@ -105,10 +105,10 @@ def _call_by_call(bench: Bench, sides: Sides[PostgresFloor], url: str) -> Iterat
 
 def _together(bench: Bench, sides: Sides[PostgresFloor]) -> Iterator[Row]:
     for workers in WORKERS:
-        yield from asyncio.run(_at_once(bench, sides, workers))
+        yield from rows_of(bench, asyncio.run(_at_once(bench, sides, workers)), workers)
 
 
-async def _at_once(bench: Bench, sides: Sides[PostgresFloor], workers: int) -> tuple[Row, Row]:
+async def _at_once(bench: Bench, sides: Sides[PostgresFloor], workers: int) -> Together:
     pool = FloorPool(sides.floor)
     await pool.open(CONNECTIONS)
 
@@ -125,6 +125,8 @@ def _hnsw(bench: Bench, sides: Sides[PostgresFloor]) -> Iterator[Row]:
     sides.floor.index()
     found = compared(OPERATIONS["recall"](sides, WARM + bench.scale.times // 3))
     yield bench.ratio("recall-hnsw", found, note="the floor is approximate, ours compares all")
+    together = asyncio.run(_at_once(bench, sides, WORKERS[-1]))
+    yield bench.rate(f"at-once-{WORKERS[-1]}-hnsw", together.ours, together.floor)
 
 
 def _batches(bench: Bench, url: str) -> Iterator[Row]:
