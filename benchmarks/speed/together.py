@@ -89,7 +89,7 @@ class Together:
 
 async def at_once(bench: Bench, sides: Sides[Any], floor: FloorRate, workers: int) -> Together:
     """Our throughput beside the floor's, in turns."""
-    rounds, each = bench.scale.rounds, bench.scale.times // 2
+    rounds, each = bench.scale.rounds, bench.scale.times // 3
     asked = sides.questions(USER, each * (rounds + 1), bench.scale.count)
     mine, theirs = [], []
     late: list[list[float]] = []
