@@ -9,10 +9,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from memwell.retrieval.analysis.calendar_words import MONTHS
+from memwell.retrieval.analysis.chunks import read
 from memwell.retrieval.analysis.dates import intervals
 from memwell.retrieval.analysis.days import distance, month_span, on_calendar, weekday_span
 from memwell.retrieval.analysis.foreign_dates import ENGLISH_MONTHS
-from memwell.retrieval.analysis.text import analyze
 from memwell.retrieval.analysis.words import languages
 
 SAID = date(2023, 7, 19)
@@ -325,7 +325,7 @@ def test_a_date_in_any_form_and_language_is_that_day(
     text = form.replace(":.2s", ":02").format(d=day, m=name, n=number, y=shown).translate(digits)
     expected = date(year, number, day).isoformat()
     assert named(text) == named(f"Bo · {text}") == [(expected, expected)]
-    assert intervals(text, SAID, terms=analyze(text)) == intervals(text, SAID)
+    assert intervals(text, SAID, read(text)) == intervals(text, SAID)
 
 
 @pytest.mark.parametrize("text", ["25/04/2024", "04/25/2024", "25-04-2024", "04-25-2024", "25.04.2024"])
@@ -364,7 +364,7 @@ def test_any_text_gives_ordered_days_of_the_calendar(text: str, said: date) -> N
 @example("It may be", SAID)
 @example("In May", SAID)
 def test_knowing_the_terms_changes_nothing(text: str, said: date) -> None:
-    assert intervals(text, said, terms=analyze(text)) == intervals(text, said)
+    assert intervals(text, said, read(text)) == intervals(text, said)
 
 
 @given(TEXTS, st.dates(date(2, 1, 1), date(9000, 1, 1)))

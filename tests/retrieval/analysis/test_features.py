@@ -10,7 +10,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from memwell.retrieval.analysis.dates import intervals
 from memwell.retrieval.analysis.features import describe, lexemes_and_signals, read_signals
+from memwell.retrieval.analysis.scanning import Reading
+from memwell.retrieval.analysis.text import analyze, split_actor
 from memwell.testing.samples import record
 from memwell.types import Record, Scope
 
@@ -58,6 +61,23 @@ def test_the_first_key_that_names_one_counts() -> None:
     assert signals("Note: tea", speaker="", role="user")[0] == "user"
     assert signals("AI: tea", speaker=7)[0] == "ai"
     assert signals("Note: tea", speaker="x" * 65)[0] is None
+
+
+WORDS = """Ana: June: May: may May I other day days out MAY in on last next this two 3 5. 2023 March, march (8 Monday
+Mondays gestern heute hier Woche letzte ago Friday birthday Mayor x3/4/2021 v2.1 12th of 昨天 5月3日 année März år
+Monday™ the went we yester\u00adday night morning 19:30 plan A""".split()
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=8), st.sampled_from([" ", "\n", "\u00a0", " is "]))
+@example(["昨天"], " ")
+@example(["May:", "may", "3"], " ")
+def test_a_text_that_is_read_word_by_word_mentions_what_it_does_as_a_whole(
+    said: list[str], blank: str
+) -> None:
+    content = blank.join(said)
+    body = split_actor(content)[1]
+    whole = intervals(body, SAID, Reading(analyze(content), None, 0))
+    assert [*describe(content, created_at=SAID)[1].intervals] == whole
 
 
 def test_a_speaker_of_several_lines_keeps_the_line_whole() -> None:

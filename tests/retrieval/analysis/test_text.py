@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from memwell.retrieval.analysis import identifiers, text, words
+from memwell.retrieval.analysis import chunks, identifiers, words
 from memwell.retrieval.analysis.dates import spans
 from memwell.retrieval.analysis.intent import asks_when
 from memwell.retrieval.analysis.text import (
@@ -99,11 +99,13 @@ def test_terms_can_be_kept_in_one_column_and_split_again(said: str) -> None:
 
 
 def kept_words() -> list[dict[str, Any]]:
-    return [words._language("en").kept, words._language("de").kept, text._plain_chunks, text._odd_chunks]
+    return [words._language("en").kept, words._language("de").kept, chunks._plain, chunks._odd]
 
 
 @given(st.text())
+@example("tea\u202fpot tea pot")
 def test_the_same_text_gives_the_same_terms_whatever_was_seen_before(said: str) -> None:
+    analyze(" ".join(said.split()).replace("\u202f", " "))
     warm = analyze(said)
     for kept in kept_words():
         kept.clear()
@@ -120,7 +122,8 @@ def test_punctuation_around_a_word_changes_no_term(word: str) -> None:
 
 
 def test_terms_are_the_same_in_every_process() -> None:
-    said = "Ana’s café re-opened, 東京タワー, in 3,600 ways: don't ask whose"
+    tie = "fine hier fold since (it /usr/local/bin students 42 month birthday last day Woche"  # German, or English?
+    said = f"Ana’s café re-opened, 東京タワー, in 3,600 ways: don't ask whose\n{tie}"
     code = f"from memwell.retrieval.analysis.text import analyze; print('|'.join(analyze({said!r})))"
     for seed in "01":
         environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONIOENCODING": "utf-8"}
@@ -146,7 +149,7 @@ def test_giant_words_are_not_kept_in_memory() -> None:
 
 
 def test_the_kept_words_do_not_grow_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text, "_CACHED_CHUNKS", 10)
+    monkeypatch.setattr(chunks, "_CACHED_CHUNKS", 10)
     monkeypatch.setattr(words, "KEPT", 10)
     for kept in kept_words():
         kept.clear()

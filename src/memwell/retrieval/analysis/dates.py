@@ -12,40 +12,47 @@ from memwell.retrieval.analysis import english_dates, foreign_dates
 from memwell.retrieval.analysis.calendar_words import MONTHS, WEEKDAYS
 from memwell.retrieval.analysis.days import Mention, on_calendar
 from memwell.retrieval.analysis.languages import script_of
-from memwell.retrieval.analysis.scanning import pieces_of
+from memwell.retrieval.analysis.scanning import DIGITS, Reading, pieces_of
 from memwell.retrieval.analysis.stemmers import stemmer
 from memwell.retrieval.analysis.words import word_terms
 
-__all__ = ["intervals", "readings", "spans"]
+__all__ = ["intervals", "is_dated", "readings", "spans", "time_words_of"]
 
+_QUIET: Final = frozenset({"may", "other", "out"})
+"""Words of times that are stop words of English."""
+_QUALIFIED: Final = english_dates.QUALIFIED | foreign_dates.QUALIFIED
+"""Words that are a time beside one of `_QUALIFIERS` only."""
+_QUALIFIERS: Final = english_dates.QUALIFIERS | foreign_dates.QUALIFIERS
+_UNREAD: Final = Reading([], None, 0)
 _DAY: Final = timedelta(days=1)
 _SECOND, _LAST_BUT_ONE = date.min + _DAY, date.max - _DAY
 
 
-def intervals(
-    text: str, reference: datetime | date, *, terms: Collection[str] | None = None
-) -> list[Interval]:
+def intervals(text: str, reference: datetime | date, reading: Reading | None = None) -> list[Interval]:
     """Intervals of days that `text` mentions, in order of appearance; `[]` if it mentions none. Never raises.
 
     `reference` is the time of the text: "yesterday" in a memory is the day before its `created_at`, in a question the
     day before now. "may" and "march" alone count only if capitalised; days outside the years 1 to 9999 do not count.
     `3/4/2021` is the fourth of March, in other languages than English the third of April, as `3.4.2021` and `3-4-2021`,
     unless only the other day exists.
-    `terms`, if known, are the index terms of the text: if none of them can belong to a time, the text is not scanned.
+    `reading`, if it was read, tells whether it is searched at all.
     """
-    return list(_resolved(_mentions(text, terms), _day_of(reference)))
+    return list(_resolved(_mentions(text, reading), _day_of(reference)))
 
 
 def readings(
-    text: str, reference: datetime | date, *, terms: Collection[str] | None = None
+    text: str, reference: datetime | date, reading: Reading | None = None
 ) -> tuple[tuple[Interval, ...], tuple[Interval, ...], tuple[Interval, ...]]:
     """As `intervals`, for the day before the reference, for its day, and for the day after: a text was said on one of
     them, depending on the time zone.
     """
-    found = _mentions(text, terms)
+    found = _mentions(text, reading)
     if not found:
         return (), (), ()
     day = _day_of(reference)
+    if all(each.fixed for each in found):
+        own = tuple(_resolved(found, day))
+        return own, own, own
     around = (max(day, _SECOND) - _DAY, day, min(day, _LAST_BUT_ONE) + _DAY)
     before, own, after = (tuple(_resolved(found, ref)) for ref in around)
     return before, own, after
@@ -77,14 +84,20 @@ def _days(mention: Mention, ref: date) -> Interval | None:
     return named and on_calendar(named)
 
 
-def _mentions(text: str, terms: Collection[str] | None = None) -> list[Mention]:
+def _mentions(text: str, reading: Reading | None = None) -> list[Mention]:
     """The times that a text may mention, in order; of two that overlap the longer one, and rather the English one."""
-    if terms is not None and _has_no_time(text, terms):
+    terms, time_words, since = reading or _UNREAD
+    if reading is not None and not (_may_tell(text, terms) if time_words is None else time_words):
         return []
     low = foreign_dates.plain(text)
-    pieces = pieces_of(low, _telling())
-    found = list(english_dates.mentions(low, text, pieces))
-    more = list(foreign_dates.mentions(low, text, pieces))
+    if time_words is None:
+        time_words = pieces_of(low, _telling())
+        if _has_digit(text):
+            time_words |= {DIGITS}
+    elif not time_words.isdisjoint(_QUALIFIED):
+        time_words = time_words | pieces_of(low, _QUALIFIERS)
+    found = english_dates.mentions(low, text, time_words, since if len(low) == len(text) else 0)
+    more = foreign_dates.mentions(low, text, time_words)
     return _parted([*found, *more]) if more else found
 
 
@@ -98,15 +111,35 @@ def _parted(mentions: list[Mention]) -> list[Mention]:
     return kept
 
 
-def _has_no_time(text: str, terms: Collection[str]) -> bool:
-    """Whether the text certainly mentions no time: no trigger word, no digit, no trigger that is also a stop word of
-    English. One that is a stop word in the language of the text (*hier*) is none."""
+def time_words_of(chunk: str) -> tuple[str, ...]:
+    """The words of times that a text without blanks has, those that count beside them left out; `DIGITS` for a digit
+    or a day in Chinese, Japanese or Korean. Those of a text are those of its chunks.
+    """
+    found = pieces_of(foreign_dates.plain(chunk), _triggers())
+    if _has_digit(chunk) or (not chunk.isascii() and foreign_dates.CJK_DAYS.search(chunk)):
+        return (*found, DIGITS)
+    return tuple(found)
+
+
+def is_dated(chunk: str, time_words: Collection[str], terms: Collection[str]) -> bool:
+    """Whether a text in English with this chunk, of these words of times and index terms, is searched for times. Not
+    for stop words of English: *may* in lower case, *other*, *out*.
+    """
+    if DIGITS in time_words or "May" in chunk:
+        return True
+    return not _QUIET.issuperset(time_words) and (chunk.isascii() or not _stems().isdisjoint(terms))
+
+
+def _may_tell(text: str, terms: Collection[str]) -> bool:
+    """Whether a text in any language, of these index terms, is searched for times. Not if its only words of times are
+    stop words of English, or of its language (*hier*).
+    """
     return (
-        _stems().isdisjoint(terms)
-        and "May" not in text
-        and "other day" not in text
-        and not _has_digit(text)
-        and (text.isascii() or foreign_dates.CJK_DAYS.search(text) is None)
+        not _stems().isdisjoint(terms)
+        or "May" in text
+        or "other day" in text
+        or _has_digit(text)
+        or (not text.isascii() and foreign_dates.CJK_DAYS.search(text) is not None)
     )
 
 
@@ -117,6 +150,11 @@ def _has_digit(text: str) -> bool:
         "0" in text or "1" in text or "2" in text or "3" in text or "4" in text
         or "5" in text or "6" in text or "7" in text or "8" in text or "9" in text
     )  # fmt: skip
+
+
+@cache
+def _triggers() -> frozenset[str]:
+    return english_dates.TRIGGERS | foreign_dates.triggers()
 
 
 @cache

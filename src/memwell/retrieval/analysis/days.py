@@ -7,9 +7,8 @@ integers, cheap to store, compare and index.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, tzinfo
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from memwell.ports.store.search import Interval
 from memwell.values import local
@@ -37,8 +36,7 @@ __all__ = [
 Resolve: TypeAlias = Callable[[date], Interval | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(NamedTuple):
     """A time that a text mentions."""
 
     start: int
@@ -47,6 +45,8 @@ class Mention:
     """Whether it says when and nothing else: a weekday may also be a word of what recurs."""
     resolve: Resolve
     """The days it means in a text of a given day."""
+    fixed: bool = False
+    """Whether it means the same days whenever it is said."""
 
 
 SEASONS: Final = {"spring": 3, "summer": 6, "fall": 9, "autumn": 9, "winter": 12}

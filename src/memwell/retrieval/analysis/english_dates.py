@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Set
 from datetime import date
 from functools import cache, partial
 
@@ -20,10 +20,10 @@ from memwell.retrieval.analysis.days import (
     weekday_span,
     year_span,
 )
-from memwell.retrieval.analysis.scanning import places_of, stretches
+from memwell.retrieval.analysis.scanning import DIGITS, any_of, places_of, stretches
 from memwell.retrieval.analysis.words import is_foreign, languages
 
-__all__ = ["DIGIT", "TELLING", "TRIGGERS", "mentions"]
+__all__ = ["DIGIT", "QUALIFIED", "QUALIFIERS", "TELLING", "TRIGGERS", "mentions"]
 
 _MONTHS = "january february march april may june july august september october november december".split()
 _WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
@@ -43,7 +43,7 @@ _NAMED_DAYS = {
     "the day after tomorrow": 2,
 }  # fmt: skip
 
-_QUALIFIERS = frozenset(
+QUALIFIERS = frozenset(
     "ago back earlier last past previous this next coming upcoming following in from these".split()
 )
 
@@ -103,9 +103,9 @@ TRIGGERS = (
     | frozenset("yesterday today tonight tomorrow night recently lately other".split())
 )
 """Words of which each expression has one, unless it is a number."""
-_QUALIFIED = (_UNITS - {"night"}) | _PARTS_OF_DAYS
+QUALIFIED = (_UNITS - {"night"}) | _PARTS_OF_DAYS
 """Those that are a time beside a qualifier only."""
-TELLING = TRIGGERS | _QUALIFIERS
+TELLING = TRIGGERS | QUALIFIERS
 """The words of a text that `mentions` asks for."""
 _PHRASES = {"other": "other day"}
 """Trigger word → what to look for instead, because the word alone is frequent."""
@@ -115,22 +115,21 @@ _NUMBER = re.compile(r"\d(?:[./-] ?\d|\d(?<=19|20)\d\d)")
 _MARGIN = 30
 """Characters on either side of the beginning of a trigger word or number to which an expression can extend."""
 
-_BEGIN = (
-    r"(?:(?<!\w)(?=\w)|(?<!\d)(?=\d))(?=\d|"
-    + "|".join(
-        [
-            *(name[:3] for name in (*_MONTHS, *_WEEKDAYS)),
-            *SEASONS,
-            *(f"{word} " for word in sorted({count.split()[0] for count in _COUNTS})),
-            *"yesterday today tonight tomorrow recently lately early mid late beginning start end".split(),
-            *"last past prev this next coming upcoming following".split(),
-            *(f"{word} " for word in "in on of by since during until till from year".split()),
-            "the (?:day|other|beginning|start|end) ",
-        ]
-    )
-    + ")"
-)
+_BEGINNINGS = any_of([
+    *(name[:3] for name in (*_MONTHS, *_WEEKDAYS)),
+    *SEASONS,
+    *(f"{word} " for word in {count.split()[0] for count in _COUNTS}),
+    *"yesterday today tonight tomorrow recently lately early mid late beginning start end".split(),
+    *"last past prev this next coming upcoming following".split(),
+    *(f"{word} " for word in "in on of by since during until till from year".split()),
+    *(f"the {word} " for word in "day other beginning start end".split()),
+])  # fmt: skip
+"""How an expression in words begins."""
+_BEGIN = rf"\b(?=\d|{_BEGINNINGS})"
 """Where an expression can begin. Tested once for all patterns, so that most positions of a text cost almost nothing."""
+_BEGIN_WITHIN = rf"(?:(?<!\w)(?=\w)|(?<!\d)(?=\d))(?=\d|{_BEGINNINGS})"
+"""The same where digits stand behind letters; three times as slow."""
+_DIGIT_WITHIN = re.compile(r"\d(?<=[^\W\d]\d)")
 
 DIGIT = re.compile(r"\d")
 _CAPITAL_MONTH = re.compile(r"\b(?:May|March)\b")
@@ -235,44 +234,49 @@ _RESOLVE: dict[str, Callable[[re.Match[str], date], Interval | None]] = {
 }
 
 
-def _says_when(match: re.Match[str]) -> bool:
-    kind = match.lastgroup
+_UNSURE = frozenset({"near", "dmy", "mdy", "weekday", "month"})
+"""Kinds that may say something else than when."""
+_FIXED = frozenset({"iso", "ymd", "dots", "short", "dashes", "slash", "my", "season", "year"})
+"""Kinds that mean the same days whenever they are said; so do days of months with a year."""
+
+
+def _mention(match: re.Match[str], kind: str) -> Mention:
+    says_when = kind not in _UNSURE
+    fixed = kind in _FIXED
     if kind == "near":
-        return match["ne_u"] in _UNIT_DAYS
-    if kind in ("dmy", "mdy"):
-        return bool(match[f"{kind}_y"])
-    return kind not in ("weekday", "month")
+        says_when = match["ne_u"] in _UNIT_DAYS
+    elif kind in ("dmy", "mdy"):
+        says_when = fixed = bool(match[f"{kind}_y"])
+    return Mention(*match.span(), says_when, partial(_RESOLVE[kind], match), fixed)
 
 
-def mentions(low: str, text: str, pieces: Set[str]) -> Iterator[Mention]:
-    """The times that a text mentions, in order. `low` is its plain form (see `foreign_dates.plain`), `pieces` are the
-    words of `TELLING` in it.
+def mentions(low: str, text: str, time_words: Set[str], since: int = 0) -> list[Mention]:
+    """The times that a text mentions, in order. `low` is its plain form (see `foreign_dates.plain`), `time_words` are
+    the words of `TELLING` in it, and `DIGITS`; before the place `since` it has no digit.
     """
-    seen = TELLING & pieces
-    if "may" in seen and "May" not in text and len(seen & _MONTH_WORDS.keys()) == 1:
-        seen -= {"may"}
-    if _QUALIFIERS.isdisjoint(seen):
-        seen -= _QUALIFIED
-    seen &= TRIGGERS
-    expression = _expression(months=not seen.isdisjoint(_MONTH_WORDS))
-    for stretch in stretches(low, _places(low, seen), _MARGIN):
-        for match in expression.finditer(low, *stretch):
+    seen, digits = TRIGGERS & time_words, DIGITS in time_words
+    months = not seen.isdisjoint(_MONTH_WORDS)
+    if months and "may" in seen and "May" not in text and len(seen & _MONTH_WORDS.keys()) == 1:
+        seen, months = seen - {"may"}, False
+    if not seen.isdisjoint(QUALIFIED) and QUALIFIERS.isdisjoint(time_words):
+        seen -= QUALIFIED
+    places = [*places_of(low, seen)] if seen else []
+    if digits:
+        places += [match.start() for match in _NUMBER.finditer(low, since)]
+    found: list[Mention] = []
+    for start, end in stretches(low, places, _MARGIN):
+        within = digits and _DIGIT_WITHIN.search(low, start, end) is not None
+        for match in _expression(months, within).finditer(low, start, end):
             kind = match.lastgroup or ""
             if kind not in ("month", "near") or not _is_verb(match, text):
-                yield Mention(match.start(), match.end(), _says_when(match), partial(_RESOLVE[kind], match))
-
-
-def _places(low: str, seen: Set[str]) -> Iterator[int]:
-    yield from places_of(low, (_PHRASES.get(word, word) for word in seen))
-    if DIGIT.search(low) is not None:
-        for match in _NUMBER.finditer(low):
-            yield match.start()
+                found.append(_mention(match, kind))
+    return found
 
 
 @cache
-def _expression(*, months: bool) -> re.Pattern[str]:
+def _expression(months: bool, within: bool) -> re.Pattern[str]:
     """One regular expression for all patterns, with or without those of months, which are tried in the order of
-    `_PATTERNS`.
+    `_PATTERNS`; also where digits stand behind letters.
     """
     patterns = {
         name: f"(?P<{name}>{pattern})"
@@ -280,7 +284,8 @@ def _expression(*, months: bool) -> re.Pattern[str]:
         if months or name not in _OF_MONTHS
     }
     digits = "|".join(patterns.pop(name) for name in _BY_DIGIT if name in patterns)
-    return re.compile(f"{_BEGIN}(?:(?=\\d)(?:{digits})|{'|'.join(patterns.values())})")
+    begin = _BEGIN_WITHIN if within else _BEGIN
+    return re.compile(f"{begin}(?:(?=\\d)(?:{digits})|{'|'.join(patterns.values())})")
 
 
 def _is_verb(match: re.Match[str], text: str) -> bool:

@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime
 from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
+from memwell.retrieval.analysis.chunks import read
 from memwell.retrieval.analysis.cue_words import CATEGORIES, IMPORTANCE, TOPIC_WORDS, WEIGHTS
 from memwell.retrieval.analysis.dates import intervals
 from memwell.retrieval.analysis.english import COMMON, STOP_WORDS
@@ -22,7 +23,7 @@ from memwell.retrieval.analysis.folding import fold
 from memwell.retrieval.analysis.function_words import FUNCTION_WORDS
 from memwell.retrieval.analysis.languages import hints_at_another
 from memwell.retrieval.analysis.stemmers import stemmer
-from memwell.retrieval.analysis.text import LABELS, analyze, question_share, without_role
+from memwell.retrieval.analysis.text import LABELS, question_share, without_role
 from memwell.retrieval.analysis.words import ENGLISH, Languages, languages
 from memwell.values import Value
 
@@ -119,7 +120,7 @@ def _read(text: str) -> tuple[list[_Cue], Languages]:
 
 
 def _dates(text: str, at: datetime | date, *, english: bool) -> tuple[str, ...]:
-    found = intervals(text, at, terms=analyze(text) if english else None)
+    found = intervals(text, at, read(text) if english else None)
     return tuple(dict.fromkeys(_iso(first, last) for first, last in found))
 
 

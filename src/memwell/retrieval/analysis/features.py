@@ -13,12 +13,13 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any, TypeAlias
 
 from memwell.ports.store.search import Features, Interval
+from memwell.retrieval.analysis.chunks import names_time, read
 from memwell.retrieval.analysis.dates import intervals, readings
 from memwell.retrieval.analysis.days import day_terms
 from memwell.retrieval.analysis.intent import asks_when, light_terms, prefers_newest
+from memwell.retrieval.analysis.scanning import Reading
 from memwell.retrieval.analysis.text import (
     Query,
-    analyze,
     fold,
     is_role,
     is_speaker,
@@ -95,21 +96,36 @@ def describe(
     `actor` comes from the metadata; if it is missing, a "Name: " prefix of the text is used: a role everywhere, a name
     within a session, and no label (`Note:`, `Address:`).
     """
-    prefix, body = split_actor(content)
-    terms = analyze(body if prefix and is_role(prefix) else content)
-    before, times, after = readings(body, created_at, terms=terms)
-    if times:
-        terms += day_terms(times)
-    speaker = actor or (prefix if prefix and is_speaker(prefix, in_session=in_session) else None)
+    terms, speaker, share, (before, times, after) = _read(content, created_at, actor, in_session=in_session)
     return terms, Features(
         length=len(terms),
-        actor=fold(speaker) if speaker else None,
+        actor=speaker,
         day=created_at.toordinal(),
         second=(created_at.hour * 60 + created_at.minute) * 60 + created_at.second,
         intervals=times,
         shifted={-1: before, 1: after} if before != times or after != times else {},
-        question_share=question_share(body),
+        question_share=share,
     )
+
+
+def _read(
+    content: str, created_at: datetime, actor: str | None, *, in_session: bool
+) -> tuple[list[str], str | None, float, tuple[Times, Times, Times]]:
+    """Index terms, folded speaker and question share of a text, and its times for the day before, its day and the day
+    after."""
+    prefix, body = split_actor(content)
+    if prefix is None or is_role(prefix):
+        reading = read(body)
+    else:
+        terms, time_words, since = read(content)
+        time_words = None if time_words and names_time(prefix) else time_words
+        reading = Reading(terms, time_words, since - len(content) + len(body))
+    days, terms = readings(body, created_at, reading), reading.terms
+    if days[1]:
+        terms += day_terms(days[1])
+    if not actor and prefix and is_speaker(prefix, in_session=in_session):
+        actor = prefix
+    return terms, fold(actor) if actor else None, question_share(body), days
 
 
 def question(
@@ -180,15 +196,20 @@ def plain_lexemes_and_signals(
     content: str, metadata: Mapping[str, Any], created_at: datetime, *, in_session: bool
 ) -> tuple[str, str]:
     """As `lexemes_and_signals_of`, of a content that is not encrypted, whatever it looks like."""
-    terms, features = describe(content, created_at=created_at, actor=_actor(metadata), in_session=in_session)
-    actor, share, times = features.actor, features.question_share, features.intervals
-    if actor is None and not share and not times and not features.shifted:
-        return " ".join(terms), ""
-    days = [times]
-    if features.shifted:
-        days += [features.shifted.get(shift, times) for shift in _SHIFTS]
-    spans = "\t".join([",".join([f"{first}-{last}" for first, last in each]) for each in days])
-    return " ".join(terms), f"{actor or ''}\t{f'{share:.2f}' if share else ''}\t{spans}"
+    terms, actor, share, (before, times, after) = _read(
+        content, created_at, _actor(metadata), in_session=in_session
+    )
+    lexemes = " ".join(terms)
+    if actor is None and not share and not times and not before and not after:
+        return lexemes, ""
+    spans = _spans(times)
+    if before != times or after != times:
+        spans = "\t".join((spans, _spans(before), _spans(after)))
+    return lexemes, f"{actor or ''}\t{f'{share:.2f}' if share else ''}\t{spans}"
+
+
+def _spans(times: Times) -> str:
+    return ",".join([f"{first}-{last}" for first, last in times])
 
 
 def read_signals(line: str) -> tuple[str | None, float, Times, Mapping[int, Times]]:

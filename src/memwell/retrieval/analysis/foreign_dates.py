@@ -30,7 +30,7 @@ from memwell.retrieval.analysis.days import (
 )
 from memwell.retrieval.analysis.scanning import PIECE, Stretch, places_of, stretches
 
-__all__ = ["CJK_DAYS", "mentions", "named_words", "plain", "telling", "triggers"]
+__all__ = ["CJK_DAYS", "QUALIFIED", "QUALIFIERS", "mentions", "named_words", "plain", "telling", "triggers"]
 
 _NAMED_DAYS: Final = {
     "gestern": -1, "vorgestern": -2, "heute": 0, "ubermorgen": 2,
@@ -124,10 +124,11 @@ _AGO: Final = pattern(
     rf"|(?<!\w)(\d{{1,3}}|{_LETTERS}) ({_LETTERS})"
     r" (?:fa|geleden|sedan|siden|назад|once|sitten|ezelott|temu)\b"
 )
-_QUALIFIERS: Final = frozenset(
+QUALIFIERS: Final = frozenset(
     [*_STEPS, *"vor hace ha for acum fa geleden sedan siden назад once sitten ezelott temu".split(), "il"]
 )
 """Words without which a unit is no time."""
+QUALIFIED: Final = frozenset(_UNITS)
 _DIGIT: Final = pattern("[0-9]")
 _BEHIND_DAY: Final = 12
 """Characters from a day to the name of its month at most."""
@@ -199,7 +200,7 @@ def triggers() -> frozenset[str]:
 @cache
 def telling() -> frozenset[str]:
     """The pieces of a text that `mentions` asks for."""
-    return triggers() | _QUALIFIERS
+    return triggers() | QUALIFIERS
 
 
 def named_words() -> set[str]:
@@ -240,22 +241,25 @@ def plain(text: str) -> str:
     return low if low.isascii() else low.translate(_plain_characters())
 
 
-def mentions(low: str, text: str, pieces: Set[str]) -> Iterator[Mention]:
-    """The times that a text mentions, in any order. `low` is its plain form, `pieces` are those of `telling` in it."""
-    seen = triggers() & pieces
+def mentions(low: str, text: str, time_words: Set[str]) -> list[Mention]:
+    """The times that a text mentions, in any order. `low` is its plain form, `time_words` are the words of `telling` in
+    it.
+    """
+    seen = triggers() & time_words
     if not seen and low.isascii():
-        return
-    yield from _cjk_mentions(low)
-    counted = not seen.isdisjoint(_UNITS) and not _QUALIFIERS.isdisjoint(pieces)
+        return []
+    found = [*_cjk_mentions(low)]
+    counted = not seen.isdisjoint(QUALIFIED) and not QUALIFIERS.isdisjoint(time_words)
     if not counted:  # "for years" is no time
-        seen -= _UNITS.keys()
+        seen -= QUALIFIED
     for stretch in stretches(low, _places(low, seen), _MARGIN):
         words = list(_WORD.finditer(low, *stretch))
         if _names_month(words):
-            yield from _dates(low, stretch)
-        yield from _words(low, text if len(text) == len(low) else low, words)
+            found += _dates(low, stretch)
+        found += _words(low, text if len(text) == len(low) else low, words)
         if counted:
-            yield from _ago(low, stretch)
+            found += _ago(low, stretch)
+    return found
 
 
 def _places(low: str, seen: Set[str]) -> Iterator[int]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import chain
 
 from memwell._patterns import pattern
 
-__all__ = ["Asked", "Kind", "asked", "identifiers", "kind_of", "numbers"]
+__all__ = ["Asked", "Kind", "asked", "identifiers", "is_letter", "kind_of", "numbers"]
 
 _STRIP = ".,:;!?…-–—*~^&\"'“”„«»()[]{}<>|`="
 _PIECES = pattern(r"[\"'“”„«»()\[\]{}<>,;|`…]+")
@@ -39,10 +40,9 @@ _LONG_HEX = 12
 _HEX_HEADS = (6, 7, 8, 10, 12)
 """Lengths at which the beginning of a long hexadecimal number is a term."""
 _DOTTED = pattern(r"[A-Za-z][\w-]+(?:\.[a-z][\w-]*)+")
-_LETTERS_DIGITS = pattern(r"([a-z]{1,5})(\d+)")
 _ORDINARY = pattern(r"[A-Z]?[a-z]+(?:['-][a-z]+)+")
 """Words with an apostrophe or a hyphen, which are no identifiers."""
-_DIGIT = pattern(r"\d")
+DIGIT = pattern(r"\d")
 _MANY_DIGITS = pattern(r"\d(?:[ ()/.\u00a0\u202f-]{0,3}\d){6}")
 _DECIMAL = pattern(r"\d[\d.,]*[.,]\d[\d.,]*")
 _PHONE = pattern(r"[+(\d](?<![\w.,-][+(\d])[\d()/.\u00a0\u202f -]{5,24}\d(?![\w.,]*\w)")
@@ -114,16 +114,27 @@ _NOTHING = _Read()
 
 
 def identifiers(
-    text: str, stem: Callable[[str], str], stop: frozenset[str], places: Iterable[int] | None = None
+    text: str,
+    stem: Callable[[str], str],
+    stop: frozenset[str],
+    chunks: Sequence[str] | None = None,
+    places: Iterable[int] | None = None,
+    since: int = 0,
 ) -> list[str]:
     """The terms of all identifiers in a text, in order; `stem` and `stop` are those of the analyzer.
 
-    `places` says which chunks can be identifiers, by their numbers (all of them, if it is missing).
+    `chunks` are those of the text, if they are known. `places` says which of them can be identifiers, by their numbers
+    (all of them, if it is missing). Before the place `since` the text has no digit.
     """
+    chunks = text.split() if chunks is None else chunks
     found: list[str] = []
-    for read in _walk(text, stem, stop, places, asking=False):
+    for read in _walk(chunks, stem, stop, places, asking=False):
         found += read.exact
         found += read.more
+    if DIGIT.search(text, since):
+        for read in _numeric(text, since):
+            found += read.exact
+            found += read.more
     return found
 
 
@@ -141,13 +152,20 @@ def kind_of(chunk: str, stop: frozenset[str]) -> Kind:
         return Kind.WORD
     if _ORDINARY.fullmatch(word) and "--" not in chunk:
         return Kind.WORD
-    return Kind.WORD if _DIGIT.search(chunk) is None and _read(chunk) is _NOTHING else Kind.CODE
+    return Kind.WORD if DIGIT.search(chunk) is None and _read(chunk) is _NOTHING else Kind.CODE
+
+
+def is_letter(chunk: str) -> bool:
+    """Whether a chunk is a single letter, apart from punctuation."""
+    word = chunk.strip(_STRIP)
+    return len(word) == 1 and word.isalpha()
 
 
 def asked(text: str, stem: Callable[[str], str], stop: frozenset[str]) -> list[Asked]:
     """The identifiers of a question."""
     found: dict[tuple[str, ...], Asked] = {}
-    for read in _walk(text, stem, stop, None, asking=True):
+    reads = _walk(text.split(), stem, stop, None, asking=True)
+    for read in chain(reads, _numeric(text, 0)) if DIGIT.search(text) else reads:
         if read.exact:
             found.setdefault(read.exact, Asked(read.exact, read.loose))
     long = [
@@ -183,32 +201,30 @@ def numbers(word: str) -> tuple[str, ...]:
 
 
 def _walk(
-    text: str,
+    chunks: Sequence[str],
     stem: Callable[[str], str],
     stop: frozenset[str],
     places: Iterable[int] | None,
     *,
     asking: bool,
-) -> Iterator[_Read]:
-    digits = False
-    chunks = text.split()
+) -> list[_Read]:
+    """What the chunks at these places give, each with those beside it."""
+    found: list[_Read] = []
     last = len(chunks) - 1
     for place in range(last + 1) if places is None else places:
-        if place > last:
-            break
         chunk = chunks[place]
         word = chunk.strip(_STRIP)
-        before = _before(chunks[place - 1]) if place else ""
-        if len(word) == 1 and word.isalpha():
-            after = chunks[place + 1] if place < last else ""
-            yield from _letter(before, word, chunk, after, stem, stop, asking=asking)
-        elif word.isalpha() and word.istitle() and chunk[:2] != "--":
-            yield from _title(before, word, stop)
-        elif word and not (word.islower() and word.isalpha() and chunk[:2] != "--"):
-            digits = digits or not word.isalpha()
-            yield from _code(before, chunk, word, asking=asking)
-    if digits and _DIGIT.search(text):
-        yield from _numeric(text)
+        if not word.isalpha() or (chunk[:2] == "--" and len(word) > 1):
+            if word:
+                _add_code(found, chunks[place - 1] if place else "", chunk, word, asking=asking)
+        elif len(word) == 1:
+            before, after = chunks[place - 1] if place else "", chunks[place + 1] if place < last else ""
+            found += _letter(_before(before), word, chunk, after, stem, stop, asking=asking)
+        elif word.istitle():
+            found += _title(_before(chunks[place - 1]) if place else "", word, stop)
+        elif not word.islower():
+            _add_code(found, "", chunk, word, asking=asking)
+    return found
 
 
 def _before(chunk: str) -> str:
@@ -216,17 +232,18 @@ def _before(chunk: str) -> str:
     return "" if chunk[-1:] in ".!?:;," else chunk.strip(_STRIP)
 
 
-def _code(before: str, chunk: str, word: str, *, asking: bool) -> Iterator[_Read]:
-    """What a chunk that is no plain word gives."""
+def _add_code(found: list[_Read], before: str, chunk: str, word: str, *, asking: bool) -> None:
+    """Add what a chunk that is no plain word gives."""
     read = _read(chunk)
     if read is not _NOTHING:
-        yield read
+        found.append(read)
     number = word.lstrip("#")
     if number.isdecimal() and 1 < len(number) < _PHONE_DIGITS:
         if asking:
-            yield _Read((number,))
-        if before.isupper() and before.isalpha() and len(before) in (2, 3):  # BA 9613
-            yield _Read((f"{before}{number}".lower(),))
+            found.append(_Read((number,)))
+        carrier = _before(before)
+        if carrier.isupper() and carrier.isalpha() and len(carrier) in (2, 3):  # BA 9613
+            found.append(_Read((f"{carrier}{number}".lower(),)))
 
 
 def _read(chunk: str) -> _Read:
@@ -324,20 +341,14 @@ def _piece(piece: str) -> _Read:
         return _hexadecimal(low.removeprefix("0x"))
     parts = _parts(piece)
     if len(parts) < 2:
-        return _Read((low,), (), _spelt(low)) if _DIGIT.search(low) and low.isalnum() else _NOTHING
+        return _Read((low,)) if DIGIT.search(low) and low.isalnum() else _NOTHING
     if not _is_code(piece, parts):
         return _NOTHING
     whole = ".".join(parts)
     segments = [_parts(segment) for segment in _SEGMENTS.split(piece)]
     inner = [".".join(segment) for segment in segments if 1 < len(segment) < len(parts)]
     heads = [f"~{'.'.join(parts[:count])}" for count in range(2, min(len(parts), 7))]
-    joined = ("".join(parts),) if _LETTERS_DIGITS.fullmatch("".join(parts)) else ()
-    return _Read((whole,), (*inner, *heads), (f"~{whole}", *joined))
-
-
-def _spelt(low: str) -> tuple[str, ...]:
-    """The term of letters and digits that another writes with a sign between them: `HC-154` for `HC154`."""
-    return (f"{match[1]}.{match[2]}",) if (match := _LETTERS_DIGITS.fullmatch(low)) else ()
+    return _Read((whole,), (*inner, *heads), (f"~{whole}",))
 
 
 def _parts(piece: str) -> list[str]:
@@ -349,7 +360,7 @@ def _parts(piece: str) -> list[str]:
 
 def _is_code(piece: str, parts: list[str]) -> bool:
     """Whether a piece with inner separators is an identifier, and not two words with a hyphen or a slash."""
-    if _DIGIT.search(piece) or any(mark in piece for mark in ("_", "\\", "@", "::")):
+    if DIGIT.search(piece) or any(mark in piece for mark in ("_", "\\", "@", "::")):
         return True
     if len(parts) > len([part for part in _SEPARATORS.split(piece) if part]):  # humps
         return sum(len(part) > 1 for part in parts) > 1
@@ -366,16 +377,16 @@ def _hexadecimal(low: str) -> _Read:
     return _Read((low,), (), (f"~{low[:nearest]}",))
 
 
-def _numeric(text: str) -> Iterator[_Read]:
-    """Measures, phone numbers, and codes in groups."""
-    for match in _MEASURE.finditer(text):
+def _numeric(text: str, since: int) -> Iterator[_Read]:
+    """Measures, phone numbers, and codes in groups, in a text without a digit before the place `since`."""
+    for match in _MEASURE.finditer(text, since):
         number, unit = match[1].replace(",", "."), match[2].lower()
         if unit == "k":
             thousands = float(number) * 1000
             yield _Read((f"{thousands:.0f}",))
         else:
             yield _Read((f"{number}{unit}",), (number,))
-    if not _MANY_DIGITS.search(text):
+    if not _MANY_DIGITS.search(text, since):
         return
     for match in _GROUPED_CODE.finditer(text):
         yield _Read((match[0].replace(" ", "").lower(),))

@@ -206,7 +206,7 @@ def languages_of(text: str) -> dict[str, str]:
     scores: defaultdict[str, float] = defaultdict(float)
     sure = {"es"} if not _SPANISH.isdisjoint(text) else set[str]()
     votes = _votes()
-    for word in votes.keys() & words:
+    for word in sorted(votes.keys() & words):  # a sum of floats depends on their order
         vote = votes[word]
         if vote.sure:
             sure.update(vote.languages)
@@ -242,5 +242,5 @@ def _english(words: Set[str], other: str = "") -> float:
     return sum(
         (1.0 if word in STOP_WORDS else _UNSURE)
         * (_BOTH_HAVE if word in votes and other in votes[word].languages else 1.0)
-        for word in words & _OF_ENGLISH
+        for word in sorted(words & _OF_ENGLISH)
     )

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import Final, TypeAlias
+from collections.abc import Iterable, Iterator, Set
+from typing import Final, NamedTuple, TypeAlias
 
-__all__ = ["PIECE", "Stretch", "pieces_of", "places_of", "stretches"]
+__all__ = ["DIGITS", "PIECE", "Reading", "Stretch", "any_of", "pieces_of", "places_of", "stretches"]
 
 Stretch: TypeAlias = tuple[int, int]
 """Start and end of a part of a text."""
+DIGITS: Final = "0"
+"""Stands for a digit among the words that a text has."""
 PIECE: Final = re.compile(r"[^\s!-@\[-`{-~\d“”«»„…—–·]{2,}")
 """Part of a word."""
 _LETTERS: Final = re.compile(r"[^\W\d_]{2,}")
 _ONLY_LETTERS: Final = "".join(chr(code) if chr(code).isalpha() else " " for code in range(128))
+
+
+class Reading(NamedTuple):
+    """What is known of a text that was read word by word."""
+
+    terms: list[str]
+    """Its index terms."""
+    time_words: Set[str] | None
+    """The words of times that it has (see `memwell.retrieval.analysis.dates.time_words_of`): none if it surely mentions
+    no time, `None` if that is to be asked with the terms."""
+    since: int
+    """A place before which it has no digit."""
 
 
 def pieces_of(low: str, wanted: frozenset[str]) -> frozenset[str]:
@@ -46,3 +60,14 @@ def stretches(low: str, places: Iterable[int], margin: int) -> list[Stretch]:
         else:
             found.append((start, end))
     return found
+
+
+def any_of(words: Iterable[str]) -> str:
+    """A pattern for the beginning of a text with one of these words: letter by letter, so that few are tried."""
+    beginnings: dict[str, list[str]] = {}
+    for word in words:
+        if not word:
+            return ""
+        beginnings.setdefault(word[0], []).append(word[1:])
+    each = [re.escape(first) + any_of(rest) for first, rest in sorted(beginnings.items())]
+    return each[0] if len(each) == 1 else f"(?:{'|'.join(each)})"

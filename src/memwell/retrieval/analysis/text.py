@@ -12,26 +12,22 @@ Stores keep the terms beside the record. So a change of what this module or `fea
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import chain
 from typing import Final
 
 from memwell._patterns import pattern
+from memwell.retrieval.analysis.chunks import is_folded, read
 from memwell.retrieval.analysis.english import STOP_WORDS
-from memwell.retrieval.analysis.folding import APOSTROPHES, fold, join_groups, plain
-from memwell.retrieval.analysis.identifiers import Asked, Kind, asked, identifiers, kind_of
-from memwell.retrieval.analysis.intent import abbreviations, name_terms, negates, present_spans
-from memwell.retrieval.analysis.languages import hints_at_another
+from memwell.retrieval.analysis.folding import APOSTROPHES, fold, plain
+from memwell.retrieval.analysis.identifiers import Asked, asked
+from memwell.retrieval.analysis.intent import name_terms, present_spans
 from memwell.retrieval.analysis.related import related_terms
 from memwell.retrieval.analysis.stemmers import stemmer
 from memwell.retrieval.analysis.time_questions import names_no_topic
 from memwell.retrieval.analysis.unspaced import characters
 from memwell.retrieval.analysis.words import (
-    ENGLISH,
-    LONGEST,
     Languages,
     is_foreign,
     languages,
@@ -102,13 +98,6 @@ _SPACES = pattern(r"\s{2,}")
 _SENTENCE = pattern(r"[^.!?？！。…\n]+[.!?？！。…\n]*")
 _IMAGE = pattern(r"\[[^\]\n]{0,400}\]")
 _SELF = pattern(r"\b(?:i|i'm|i've|i'd|i'll|my|me|we|our)\b")
-_plain_chunks: dict[str, tuple[str, ...]] = {}
-"""What stands between blanks and holds no identifier and no word of another language → the terms of its words."""
-_odd_chunks: dict[str, tuple[tuple[str, ...], Kind, bool]] = {}
-"""Of other chunks, the same terms, what they are, and whether they hint at another language."""
-_CACHED_CHUNKS = 100_000
-_AROUND = ".,:;!?()[]\"'`*-"
-"""Punctuation around a word of letters that changes neither its terms nor what it is."""
 
 
 def analyze(text: str) -> list[str]:
@@ -118,77 +107,7 @@ def analyze(text: str) -> list[str]:
     gives the same terms in every process and in every release with the same `ANALYSIS`.
     `analyze("Went hiking, re-painted 3,600 cafés!")` → `["went", "hike", "re", "paint", "repaint", "3600", "cafe"]`.
     """
-    chunks = text.split()
-    found = [*map(_plain_chunks.get, chunks)]
-    if None not in found:
-        return [*chain.from_iterable(found)]  # type: ignore[arg-type]
-    if not text.isascii() and (joined := join_groups(text)) != text:
-        return analyze(joined)
-    places, foreign = _look_up(chunks, found)
-    spoken = languages(text) if foreign else ENGLISH
-    terms = word_terms(text, spoken) if spoken else [*chain.from_iterable(found)]  # type: ignore[arg-type]
-    if not places:
-        return terms
-    if text.isascii():
-        more = identifiers(text, stemmer("en"), stop_words(spoken), sorted(places))
-    else:
-        more = characters(unicodedata.normalize("NFKC", text))
-        more += filter(_is_folded, identifiers(plain(text), stemmer("en"), stop_words(spoken)))
-    if more:
-        known = set(terms)
-        terms += [term for term in dict.fromkeys(more) if term not in known]
-    return terms
-
-
-def _look_up(chunks: list[str], found: list[tuple[str, ...] | None]) -> tuple[set[int], bool]:
-    """Fill in the terms of the words of chunks that are not known to be plain ones. Returns the places of those that
-    may be identifiers, and whether one hints at another language.
-    """
-    places: set[int] = set()
-    at, before, foreign = 0, -2, False
-    for _ in range(found.count(None)):
-        at = found.index(None, at)
-        chunk = chunks[at]
-        found[at], kind, hints = _odd_chunks.get(chunk) or _read_chunk(chunk)
-        foreign = foreign or hints
-        if kind is Kind.NAMING:
-            places.add(at + 1)
-        elif kind is not Kind.WORD and (kind is not Kind.TITLE or before == at - 1):
-            places.add(at)
-        if kind is not Kind.WORD:
-            before = at
-    return places, foreign
-
-
-def _read_chunk(chunk: str) -> tuple[tuple[str, ...], Kind, bool]:
-    """The terms of the words of a chunk, what it is, and whether it hints at another language; kept."""
-    word = chunk.strip(_AROUND)
-    if word != chunk and word.isalpha() and chunk[:2] != "--":
-        same = _plain_chunks.get(word)
-        read = _odd_chunks.get(word) or _read_chunk(word) if same is None else (same, Kind.WORD, False)
-    else:
-        read = tuple(word_terms(chunk)), _kind_of(chunk), hints_at_another(chunk)
-    if len(chunk) <= LONGEST:
-        if len(_plain_chunks) + len(_odd_chunks) >= _CACHED_CHUNKS:
-            _plain_chunks.clear()
-            _odd_chunks.clear()
-        if read[1] is Kind.WORD and not read[2]:
-            _plain_chunks[chunk] = read[0]
-        else:
-            _odd_chunks[chunk] = read
-    return read
-
-
-def _kind_of(chunk: str) -> Kind:
-    if chunk.isascii():
-        return kind_of(chunk, STOP_WORDS)
-    pieces = plain(chunk).split()
-    one = len(pieces) == 1 and not characters(pieces[0])
-    return kind_of(pieces[0], STOP_WORDS) if one else Kind.CODE
-
-
-def _is_folded(term: str) -> bool:
-    return fold(term) == term and not any(map(str.isspace, term))
+    return read(text).terms
 
 
 _LONGEST_ACTOR = 160
@@ -337,7 +256,7 @@ def read_query(
     spoken = languages(plain_text)
     terms = tuple(dict.fromkeys(_asked_terms(bare, spoken)))
     untimed = _without(plain_text, [(first, last) for first, last, _ in times])
-    named_by = tuple(_asked(untimed, spoken)) or tuple(Asked((), (each,)) for each in abbreviations(untimed))
+    named_by = tuple(_asked(untimed, spoken))
     only_time = bool(times) and names_no_topic(untimed, spoken)
     if only_time:
         terms = _time_terms(plain_text, times, days, spoken)
@@ -357,9 +276,7 @@ def read_query(
         foreign=foreign,
         only_time=only_time,
         names=names,
-        related={}
-        if foreign or only_time
-        else related_terms(asked_for, names=names, negated=negates(plain_text)),
+        related={} if foreign or only_time else related_terms(asked_for, names=names),
     )
 
 
@@ -388,7 +305,7 @@ def _asked_terms(text: str, spoken: Languages) -> list[str]:
 def _asked(text: str, spoken: Languages) -> list[Asked]:
     """The identifiers of a question whose terms can be in the index."""
     found = asked(plain(text), stemmer("en"), stop_words(spoken))
-    return [one for one in found if text.isascii() or all(map(_is_folded, (*one.exact, *one.loose)))]
+    return [one for one in found if text.isascii() or all(map(is_folded, (*one.exact, *one.loose)))]
 
 
 def question_share(text: str) -> float:
