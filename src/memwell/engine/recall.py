@@ -43,8 +43,6 @@ async def recall(engine: Engine, request: RecallRequest) -> Hits:
     """The memories of the scope that answer the question, best first."""
     now, scope, zone = engine.clock(), request.scope(), _zone(engine, request)
     hits = await engine.off_loop(_answer(engine, request, now, scope, zone))
-    engine.recalled.note([hit.record for hit in hits])
-    engine.note_access(scope.tenant_id, [hit.record.id for hit in hits], now)
     engine.emit("recalled", scope, tuple(hit.record.id for hit in hits), query=request.query)
     await engine.housekeeping(now)
     return Hits(hits, engine.count, zone)
@@ -86,7 +84,10 @@ async def _answer(
     found = await past.search(engine, search)
     if vectors is not None and any(candidate.cosine is None for candidate in found.candidates):
         engine.note_unembedded(now)
-    return await _hits(engine, request, strategy, search, query, found, notes, zone)
+    hits = await _hits(engine, request, strategy, search, query, found, notes, zone)
+    engine.recalled.note([hit.record for hit in hits])
+    engine.note_access(scope.tenant_id, [hit.record.id for hit in hits], now)
+    return hits
 
 
 def _zone(engine: Engine, request: RecallRequest) -> tzinfo:

@@ -24,7 +24,8 @@ def test_products_equal_those_of_a_plain_matrix(sizes: list[int]) -> None:
     for size in sizes:
         rows = unit(size, seed=size)
         assert matrix.append(rows) == len(plain)
-        plain = np.concatenate([plain, rows])
+        matrix.append_stored([row.astype("<f4").tobytes() for row in rows[::-1]])
+        plain = np.concatenate([plain, rows, rows[::-1]])
     queries = unit(3, seed=99)
     assert matrix.rows == len(plain)
     assert matrix.dot(queries[0]).dtype == np.float32
@@ -79,6 +80,9 @@ def test_rows_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(EmbeddingError):
         matrix.append(np.zeros(shape, dtype=np.float32))
     matrix.append(unit(1))
+    with pytest.raises(EmbeddingError, match="44 bytes"):
+        matrix.append_stored([bytes(48), bytes(44)])
+    assert matrix.rows == 1
     with pytest.raises(EmbeddingError):
         matrix.set(0, np.zeros(13, dtype=np.float32))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from memwell.errors import ConfigError, EmbeddingError
@@ -47,14 +48,39 @@ class Matrix:
             )
         first, taken = self.rows, 0
         while taken < len(rows):
-            slab, at = divmod(self.rows, SLAB)
-            if slab == len(self._slabs):
-                self._slabs.append(self._np.empty((SLAB, self.dimension), dtype=self._np.float32))
-            count = min(SLAB - at, len(rows) - taken)
-            self._slabs[slab][at : at + count] = rows[taken : taken + count]
-            taken += count
-            self.rows += count
+            room = self._room()[: len(rows) - taken]
+            room[:] = rows[taken : taken + len(room)]
+            taken += len(room)
+            self.rows += len(room)
         return first
+
+    def append_stored(self, rows: Sequence[bytes]) -> None:
+        """Append rows as they are stored, little-endian float32, each copied once. Raises `EmbeddingError` for another
+        dimension.
+        """
+        size = 4 * self.dimension
+        if wrong := [len(data) for data in rows if len(data) != size]:
+            raise EmbeddingError(
+                f"the matrix has dimension {self.dimension}; a row of {wrong[0]} bytes does not fit"
+            )
+        if sys.byteorder == "big":
+            self.append(self._np.frombuffer(b"".join(rows), dtype="<f4").reshape(-1, self.dimension))
+            return
+        taken = 0
+        while taken < len(rows):
+            room = self._room()
+            part, view = rows[taken : taken + len(room)], memoryview(room.data).cast("B")
+            for start, data in zip(range(0, len(view), size), part, strict=False):
+                view[start : start + size] = data
+            taken += len(part)
+            self.rows += len(part)
+
+    def _room(self) -> NDArray[np.float32]:
+        """The free rows of the last slab; of a new one if it is full."""
+        slab, at = divmod(self.rows, SLAB)
+        if slab == len(self._slabs):
+            self._slabs.append(self._np.empty((SLAB, self.dimension), dtype=self._np.float32))
+        return self._slabs[slab][at:]
 
     def set(self, row: int, vector: Vectors) -> None:
         """Replace a row by a `(d,)` vector. Raises `EmbeddingError` for another dimension, `IndexError` past the

@@ -16,7 +16,8 @@ Chunked: TypeAlias = tuple[int, str | None, bytes]
 float32.
 """
 
-_READ_ROWS: Final = 2048
+_READ_ROWS: Final = 256
+"""Rows read at a time, so that their memory is used again."""
 
 
 class VectorSet:
@@ -34,7 +35,6 @@ class VectorSet:
 
     def add(self, slots: Mapping[int, int], found: Iterator[Chunked]) -> None:
         """Add the vectors of live records. `slots` maps key → slot; other keys are ignored."""
-        np = numpy()
         while batch := list(islice(found, _READ_ROWS)):
             rows = [row for row in batch if row[0] in slots]
             if not rows:
@@ -43,10 +43,9 @@ class VectorSet:
             self.of.update(zip(fresh, range(len(self.slots), len(self.slots) + len(fresh)), strict=True))
             self.slots += fresh
             parts = [data if spans is None else _mean(data, spans) for _, spans, data in rows]
-            vectors = np.frombuffer(b"".join(parts), dtype="<f4").reshape(len(parts), -1)
             if self.whole is None:
-                self.whole = Matrix(vectors.shape[1])
-            self.whole.append(vectors)
+                self.whole = Matrix(len(parts[0]) // 4)
+            self.whole.append_stored(parts)
 
     def drop(self, slot: int) -> None:
         """Remove a record."""
