@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import FrozenInstanceError, dataclass, field, fields
+from dataclasses import FrozenInstanceError, dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from rich.pretty import pretty_repr
 
 from memwell import Component, Event, Hit, Link, Memory, Page, Record, Related, Scope, Version, Why
 from memwell.records.codec import record_from_json
-from memwell.values import by_slots
+from memwell.values import by_slots, copier
 
 NOW = datetime(2026, 5, 1, 9, 30, tzinfo=UTC)
 RECORD = Record(
@@ -136,3 +136,13 @@ def test_a_constructor_by_slots_is_that_of_the_frozen_dataclass() -> None:
         Plain(name="a", sizes=4)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="missing 1 required keyword-only argument: 'name'"):
         Plain()  # type: ignore[call-arg]
+
+
+def test_a_copier_changes_what_is_named_and_freezes_what_a_constructor_would() -> None:
+    copied = copier(Record)
+    changed = copied(RECORD, {"metadata": {"at": {"city": ["Lisboa"]}}, "version": 4})
+    assert changed == replace(RECORD, metadata={"at": {"city": ["Lisboa"]}}, version=4)
+    assert type(changed.metadata) is type(RECORD.metadata)
+    assert copied(RECORD, {}) == RECORD
+    with pytest.raises(KeyError):
+        copied(RECORD, {"colour": "blue"})

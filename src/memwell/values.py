@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, fields
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final, TypeAlias, TypeVar, cast
 
-__all__ = ["Short", "Value", "by_slots", "html_table", "local", "plain", "shortened"]
+__all__ = ["Short", "Value", "by_slots", "copier", "html_table", "local", "plain", "shortened"]
 
 T = TypeVar("T")
 
@@ -81,6 +81,23 @@ def by_slots(cls: type[T]) -> type[T]:
     del made.__wrapped__
     setattr(cls, "__init__", made)  # noqa: B010  mypy takes no other way
     return cls
+
+
+def copier(cls: type[T]) -> Callable[[T, Mapping[str, Any]], T]:
+    """The function that copies an instance with other values in some fields: `dataclasses.replace`, in a third of the
+    time. `cls` is a dataclass with slots.
+    """
+    setters = {field.name: getattr(cls, field.name).__set__ for field in fields(cast("Any", cls))}
+    known: dict[str, Any] = {"_new": cls.__new__, "_cls": cls, "_setters": setters}
+    known |= {f"_set_{name}": setter for name, setter in setters.items()}
+    lines = ["def copied(one, changes):", "made = _new(_cls)"]
+    lines += [f"_set_{name}(made, one.{name})" for name in setters]
+    lines.append("for name in changes: _setters[name](made, changes[name])")
+    if hasattr(cls, "__post_init__"):
+        lines.append("made.__post_init__()")
+    exec("\n ".join([*lines, "return made"]), known)  # noqa: S102  it holds names of fields only
+    copied: Callable[[T, Mapping[str, Any]], T] = known["copied"]
+    return copied
 
 
 def _step(cls: type, field: Field[Any], known: dict[str, Any]) -> tuple[str, str]:

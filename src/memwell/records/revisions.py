@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 from memwell.errors import Conflict, Corrupt, InvalidInput
 from memwell.ports import Insert, Recode, Update
 from memwell.records.codec import version_from_json
-from memwell.records.compiled import compiled
 from memwell.types import Record, Version
+from memwell.values import copier
 
 __all__ = [
     "chain",
@@ -23,6 +23,7 @@ __all__ = [
     "revised",
     "stored_version",
     "stored_versions",
+    "with_values",
 ]
 
 
@@ -31,7 +32,7 @@ def reinforced(found: Record, again: Record) -> Record:
     expiry = None
     if found.expires_at is not None and again.expires_at is not None:
         expiry = max(found.expires_at, again.expires_at)
-    return replace(found, reinforced=found.reinforced + 1, expires_at=expiry)
+    return with_values(found, {"reinforced": found.reinforced + 1, "expires_at": expiry})
 
 
 def recoded(record: Record, operation: Recode) -> Record:
@@ -64,13 +65,11 @@ def revised(found: Record, update: Update, now: datetime) -> tuple[Record, tuple
         return found, ()
     moment = max(now, found.updated_at)
     changes = {**update.changes, "version": found.version + 1, "updated_at": moment}
-    revision: Record = _with(found, changes)
-    return check_validity(revision), changed
+    return check_validity(with_values(found, changes)), changed
 
 
-_SAME: Final = ", ".join(f"{each.name!r}: record.{each.name}" for each in fields(Record))
-_with: Final = compiled(f"lambda record, changes: Record(**{{{_SAME}, **changes}})", {"Record": Record})
-"""The record with other values in some fields: `dataclasses.replace`, in half the time."""
+with_values: Final = copier(Record)
+"""The record with other values in some fields."""
 
 
 def check_validity(record: Record) -> Record:

@@ -6,6 +6,7 @@ A store says what a type of field is in its rows (`Expressions`); the fields com
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from memwell.errors import Corrupt
@@ -22,6 +23,12 @@ def links_of(found: Iterable[Sequence[Any]]) -> tuple[Link, ...]:
     return tuple(
         [Link(target=t, kind=k, strength=float(s), created_at=from_micros(at)) for t, k, s, at in found]
     )
+
+
+@lru_cache(maxsize=1024)
+def owner_of(*parts: Any) -> Scope:
+    """The scope with these parts, in the order of `SCOPE`: one for all the records of an owner."""
+    return Scope(**dict(zip(SCOPE, parts, strict=True)))
 
 
 def mapping_of(value: Any) -> dict[str, Any]:
@@ -42,13 +49,13 @@ _KNOWN: Final[Mapping[str, Any]] = {
     each.__name__: each
     for each in (
         Record,
-        Scope,
         dumps,
         from_micros,
         json_mapping,
         links_of,
         loads,
         mapping_of,
+        owner_of,
         text_of,
         to_micros,
     )
@@ -68,9 +75,9 @@ def maker(
     def term(name: str) -> str:
         return f"{name}={expression(name, f'row[{places[name]}]', expressions)}"
 
-    scope = ", ".join(map(term, SCOPE))
+    scope = ", ".join([f"row[{places[name]}]" for name in SCOPE])
     rest = ", ".join(term(name) for name in places if name not in SCOPE)
-    return compiled(f"lambda row: Record(scope=Scope({scope}), {rest})", {**_KNOWN, **more})
+    return compiled(f"lambda row: Record(scope=owner_of({scope}), {rest})", {**_KNOWN, **more})
 
 
 def reader(

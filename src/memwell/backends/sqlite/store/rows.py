@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from memwell import filters
@@ -28,6 +28,7 @@ __all__ = [
     "record_of",
     "select",
     "select_ids",
+    "select_one",
     "values_at",
 ]
 
@@ -40,8 +41,7 @@ SELECT: Final = sql.select(
 SELECT_BY_ID: Final = SELECT.replace("records r", "records r INDEXED BY records_id")
 """The same, where ids are given: without statistics SQLite would rather walk all that the user has."""
 
-_ANALYSED: Final = ("signals", "lexemes")
-COLUMNS: Final = (*STORED, "embedded", "digest", *_ANALYSED)
+COLUMNS: Final = (*STORED, "embedded", "digest", "signals", "lexemes")
 """The columns of `records` but its key, in the order of `columns_of`."""
 
 record_of: Final = reader(
@@ -71,17 +71,27 @@ Condition = tuple[str, list[Any]]
 
 def condition(scope: Scope, now: datetime | None, where: filters.Node | Where | None = None) -> Condition:
     """What a call may see: its scope, nothing expired at `now` (`None`: expired too), and the filter."""
-    text, bound = sql.within(scope)
-    terms = [text]
-    if now is not None:
-        terms.append("(r.expires_at IS NULL OR r.expires_at > ?)")
-        bound.append(to_micros(now))
+    text, owner = _visible(scope, fresh=now is not None)
+    bound = [*owner] if now is None else [*owner, to_micros(now)]
     if where is not None:
         node = filters.parse(where) if not isinstance(where, filters.Node) else where
-        text, more = filter_sql.compile(node)
-        terms.append(f"({text})")
-        bound.extend(more)
-    return " AND ".join(terms), bound
+        more, values = filter_sql.compile(node)
+        text = f"{text} AND ({more})"
+        bound.extend(values)
+    return text, bound
+
+
+@lru_cache(maxsize=1024)
+def _visible(scope: Scope, *, fresh: bool) -> tuple[str, Sequence[Any]]:
+    """The condition of a scope, and of what has not expired if `fresh`, with the values of the scope."""
+    text, bound = sql.within(scope)
+    return (f"{text} AND (r.expires_at IS NULL OR r.expires_at > ?)" if fresh else text), bound
+
+
+@cache
+def select_one(text: str) -> str:
+    """The query for the record with an id under the condition `text`."""
+    return f"{SELECT_BY_ID} WHERE r.id = ? AND {text}"
 
 
 def select(
@@ -96,6 +106,8 @@ def select(
 def select_ids(connection: sqlite3.Connection, ids: Sequence[str], where: Condition) -> list[Record]:
     """The records with these ids under a condition, in any order."""
     text, values = where
+    if len(ids) == 1:
+        return [record_of(row) for row in connection.execute(select_one(text), [*ids, *values])]
     marks = ", ".join("?" * len(ids))
     rows = connection.execute(f"{SELECT_BY_ID} WHERE r.id IN ({marks}) AND {text}", [*ids, *values])
     return [record_of(row) for row in rows]
@@ -108,19 +120,20 @@ def columns_of(record: Record, digest: int, embedded: bool) -> tuple[Any, ...]:
 
 
 @cache
-def _some_of(columns: tuple[str, ...]) -> Callable[[Record], tuple[Any, ...]]:
-    return writer(_AS_COLUMN, columns)
+def _plain_of(columns: tuple[str, ...]) -> Callable[[Record], tuple[Any, ...]]:
+    return writer(_AS_COLUMN, tuple(name for name in columns if name in STORED))
 
 
-def values_at(columns: Sequence[str], record: Record) -> list[Any]:
-    """The values of some of `COLUMNS` for a record. Its text is analysed only if one of them needs it."""
-    plain = tuple(name for name in columns if name in STORED)
-    values = dict(zip(plain, _some_of(plain)(record), strict=True))
+def values_at(columns: tuple[str, ...], record: Record) -> list[Any]:
+    """The values of some of `COLUMNS`, in that order, for a record. Its text is analysed only if they need it: those
+    made by the analysis are written together.
+    """
+    values = [*_plain_of(columns)(record)]
     if "embedded" in columns:
-        values["embedded"] = int(record.embedded)
+        values.append(int(record.embedded))
     if "digest" in columns:
-        values["digest"] = digest_of(record)
-    if not set(_ANALYSED).isdisjoint(columns):
+        values.append(digest_of(record))
+    if "signals" in columns:
         lexemes, signals = lexemes_and_signals(record)
-        values |= {"signals": signals, "lexemes": lexemes}
-    return [values[name] for name in columns]
+        values += signals, lexemes
+    return values

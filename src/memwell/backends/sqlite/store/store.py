@@ -32,7 +32,7 @@ from memwell.backends.sqlite.store import (
     writes,
 )
 from memwell.backends.sqlite.store.history import versions
-from memwell.backends.sqlite.store.rows import SELECT_BY_ID, condition, record_of, select, select_ids
+from memwell.backends.sqlite.store.rows import condition, record_of, select, select_ids, select_one
 from memwell.capabilities import Capabilities
 from memwell.errors import ConfigError, NotFound
 from memwell.ports import Append, Change, Embedding, Insert, Log, Operation, Store
@@ -200,7 +200,7 @@ class SqliteStore(SqlitePart, Store):
     async def _history(self, scope: Scope, id: str, now: datetime) -> list[Version]:
         connection = self._database.read()
         text, values = condition(scope, now)
-        row = connection.execute(f"{SELECT_BY_ID} WHERE r.id = ? AND {text}", [id, *values]).fetchone()
+        row = connection.execute(select_one(text), [id, *values]).fetchone()
         if row is None:
             raise NotFound(f"no memory {id!r} in this scope", part=self.part)
         past = versions(connection, row[0], id)

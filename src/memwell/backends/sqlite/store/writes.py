@@ -20,12 +20,13 @@ from memwell.backends.sqlite.store.rows import (
     columns_of,
     condition,
     record_of,
+    select_one,
     values_at,
 )
 from memwell.errors import BackendError, Conflict, EmbeddingError, NotFound
 from memwell.ports import Delete, Embed, Embedding, Insert, Operation, Recode, SetLink, Touch, Unlink, Update
 from memwell.records.codec import digest_of, dumps, record_to_json, to_micros
-from memwell.records.revisions import overwriting, recoded, reinforced, revised
+from memwell.records.revisions import overwriting, recoded, reinforced, revised, with_values
 from memwell.sealed import same_content
 from memwell.types import Record, Scope, Version
 
@@ -54,6 +55,10 @@ _PUT_SERVED = (
     " WHERE name = ? AND dimension = ? AND serving"
 )
 """The vectors of a record under the model that serves; nothing if that is another one."""
+_DROP_VECTORS = (
+    "DELETE FROM vectors WHERE id IN"
+    " (SELECT m.number << 44 | k.value FROM models m, json_each(?) k WHERE m.name IS NOT ?)"
+)
 _MODELS = "SELECT name, number, dimension, serving FROM models"
 _BATCH = 500
 _TOUCHED = touched({"content": ("lexemes", "signals", "embedded"), "metadata": ("lexemes", "signals")})
@@ -109,9 +114,7 @@ class Transaction:
     def drop_vectors(self, keys: Sequence[int], but: str | None = None) -> None:
         """Remove the vectors of records under every model but one."""
         self._served = False
-        ids = [n << MODEL_SHIFT | key for name, (n, _) in self.models.items() if name != but for key in keys]
-        if ids:
-            self.connection.execute(f"DELETE FROM vectors WHERE id IN ({', '.join('?' * len(ids))})", ids)
+        self.connection.execute(_DROP_VECTORS, (dumps(keys), but))
 
     def put_version(self, key: int, version: Version) -> None:
         """Keep a record as it was. `changed` tells what the *next* version changed."""
@@ -233,9 +236,7 @@ def _reinforce(write: Transaction, found: Record, again: Record, embedding: Embe
 
 def _update(write: Transaction, operation: Update) -> Record:
     text, values = condition(operation.scope, write.now)
-    row = write.connection.execute(
-        f"{SELECT_BY_ID} WHERE r.id = ? AND {text}", [operation.id, *values]
-    ).fetchone()
+    row = write.connection.execute(select_one(text), [operation.id, *values]).fetchone()
     if row is None:
         raise NotFound(f"no memory {operation.id!r} in this scope", part="sqlite")
     key, found = row[0], record_of(row)
@@ -245,7 +246,8 @@ def _update(write: Transaction, operation: Update) -> Record:
     write.put_version(key, Version(record=found, changed_at=write.now, changed=changed))
     if "content" in changed:
         embedding = operation.embedding
-        record = replace(record, embedded=embedding is not None)
+        if record.embedded != (embedding is not None):
+            record = with_values(record, {"embedded": embedding is not None})
         write.drop_vectors([key], but=None if embedding is None else embedding.model)
         if embedding is not None:
             write.put_vectors(key, embedding)
@@ -257,9 +259,9 @@ def _update(write: Transaction, operation: Update) -> Record:
 
 @cache
 def touched_columns(changed: tuple[str, ...]) -> tuple[str, ...]:
-    """The columns to write when these fields have changed: no index is rewritten without need."""
+    """The columns to write when these fields change, in the order of `COLUMNS`: no index is rewritten without need."""
     found = {column for name in changed for column in _TOUCHED.get(name, (name,))}
-    return tuple(sorted(found | {"version", "updated_at"}))
+    return tuple([name for name in COLUMNS if name in found or name in ("version", "updated_at")])
 
 
 @cache
