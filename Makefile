@@ -37,7 +37,8 @@ check: $(READY) ## Check format, lint, types, the import rule, docstrings and ge
 
 bench: $(READY) ## Measure speed and quality; tables, JSON and plots go to benchmarks/results
 	@mkdir -p benchmarks/results
-	-$(BIN)/python -m benchmarks.speed --json benchmarks/results/speed.json --plot benchmarks/results/speed.png
+	-$(BIN)/python -m benchmarks.speed $(addprefix --data ,$(firstword $(DATA))) \
+	  --json benchmarks/results/speed.json --plot benchmarks/results/speed.png
 	@test -z "$(DATA)" && echo 'Quality: make bench DATA="file.json ..." (see benchmarks/README.md)' || \
 	  $(BIN)/python -m benchmarks.quality --data $(DATA)
 

@@ -32,8 +32,8 @@ def recall_one_of_many(sides: Sides[Any], times: int) -> Calls:
 
 def remember(sides: Sides[Any], times: int) -> Calls:
     """One new memory a call, with its session where the corpus has sessions."""
-    texts = sides.unused(times, beyond=1_000_000)
-    session = sides.corpus.session(sides.count)
+    session = sides.corpus.session(sides.taken)
+    texts = sides.unused(times)
     ours = [partial(sides.ours.remember, text, user_id=USER, **session) for text in texts]
     return ours, [partial(sides.floor.remember, text, USER) for text in texts]
 
@@ -47,7 +47,7 @@ def get(sides: Sides[Any], times: int) -> Calls:
 def update(sides: Sides[Any], times: int) -> Calls:
     """Another content, with its words and its vector."""
     mine, theirs = _spread(sides, times)
-    texts = sides.unused(times, beyond=2_000_000)
+    texts = sides.unused(times)
     ours = [partial(sides.ours.update, id, content=text) for id, text in zip(mine, texts, strict=True)]
     return ours, [partial(sides.floor.update, id, text) for id, text in zip(theirs, texts, strict=True)]
 

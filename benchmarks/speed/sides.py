@@ -55,7 +55,9 @@ class Sides(Generic[F]):
         self.corpus, self.url, self.lookup, self.floor = corpus, url, lookup, floor
         self.ours = Memory(url, embedder=LookupEmbedder(lookup))
         self.count = 0
-        """Memories on each side."""
+        """Memories on each side, those that were remembered one by one left out."""
+        self.taken = 0
+        """Memories of the corpus that were given out."""
         self.first: dict[str, int] = {}
         """User → number of the first memory."""
         self.ids: tuple[list[str], list[str]] = ([], [])
@@ -74,9 +76,9 @@ class Sides(Generic[F]):
 
     def fill(self, user_id: str, count: int) -> tuple[float, float]:
         """Give a user new memories in one call of each side; seconds that ours and the floor took."""
+        self.first[user_id] = start = self.taken
         texts = self.unused(count)
-        new = self.corpus.new(texts, self.count)
-        self.first[user_id] = self.count
+        new = self.corpus.new(texts, start)
         with steady():
             mine = timed(lambda: self.ids[0].extend([r.id for r in self.ours.remember(new, user_id=user_id)]))
             theirs = timed(lambda: self.ids[1].extend(self.floor.remember_many(texts, user_id)))
@@ -84,9 +86,10 @@ class Sides(Generic[F]):
         self.lookup.forget()
         return mine, theirs
 
-    def unused(self, count: int, beyond: int = 0) -> list[str]:
-        """The next texts that no side holds, `beyond` further on, with their vectors prepared."""
-        texts = self.corpus.texts(count, self.count + beyond)
+    def unused(self, count: int) -> list[str]:
+        """The next texts of the corpus, with their vectors prepared. None is given out twice."""
+        texts = self.corpus.texts(count, self.taken)
+        self.taken += count
         self.lookup.prepare(texts)
         return texts
 

@@ -163,7 +163,6 @@ def group_commit(bench: Bench) -> Iterator[Row]:
         for _ in range(bench.scale.rounds):
             for writers, found in rates.items():
                 texts = sides.unused(each * writers)
-                sides.count += len(texts)
                 with ThreadPoolExecutor(writers) as pool:
                     before = time.perf_counter()
                     list(pool.map(partial(sides.ours.remember, user_id=USER), texts))
