@@ -112,7 +112,10 @@ def _arguments(parts: Mapping[str, Part]) -> argparse.Namespace:
     add("--plot", type=Path, help="draw the rows into this file")
     add("--docs", action="store_true", help="put the rows into docs/benchmarks.md, its JSON and its plots")
     add("--folder", type=Path, help="where the databases are made; a real disk, not a RAM disk")
-    return parser.parse_args()
+    given = parser.parse_args()
+    if given.docs and given.quick:
+        parser.error("--quick is a look, not a result for --docs")
+    return given
 
 
 if __name__ == "__main__":
