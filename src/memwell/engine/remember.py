@@ -223,7 +223,7 @@ async def _known(engine: Engine, inserts: list[Insert], now: datetime) -> list[b
     round trip: the embedder's cache most likely has the vectors of a text that is stored already.
     """
     store = engine.store
-    if len(inserts) == 1 and not store.blocking:
+    if len(inserts) == 1 and (store.remote or not store.blocking):
         return [False]
     return await store.duplicates(inserts, now=now)
 

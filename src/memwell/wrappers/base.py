@@ -117,6 +117,11 @@ class StoreWrapper(Wrapper, Store):
         found: Capabilities = self.inner.capabilities
         return found
 
+    @property
+    def remote(self) -> bool:  # type: ignore[override]
+        """As the store inside."""
+        return bool(self.inner.remote)
+
     def shares(self, log: Log) -> bool:
         """As the store inside."""
         return bool(self.inner.shares(log))

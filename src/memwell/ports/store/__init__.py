@@ -23,6 +23,9 @@ class Store(Records, Searches, Embeddings, Changes):
     not have raise `NotSupported`.
     """
 
+    remote: bool = False
+    """Whether each operation asks a server, so that one more costs as much as a write."""
+
     @property
     @required
     def capabilities(self) -> Capabilities:

@@ -68,6 +68,7 @@ class PostgresStore(Store):
 
     part = "postgres"
     adapts = True
+    remote = True
 
     def __init__(self, settings: Settings) -> None:
         self._database = Database(settings, *COMPONENTS)
