@@ -6,18 +6,18 @@ that the type's receive function reads. It takes less time than text, both in Po
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import chain, islice
 from struct import Struct
 from typing import Any, Final, TypeAlias
 
 import psycopg
 
-from memwell import _bridge
 from memwell.backends.postgres import Connection
-from memwell.backends.postgres.connections import ServerConnection
 from memwell.backends.postgres.store.models import Model, Models
 from memwell.backends.postgres.store.rows import COLUMNS, columns_of, vector_of
 from memwell.ports import Embedding, Insert
@@ -32,6 +32,8 @@ _RECORDS: Final = f"records (key, {', '.join(COLUMNS)})"
 _VECTORS: Final = "{} (key, model, vec, spans, passages)"
 _SLICE: Final = 32
 """Records that are encoded before other tasks may run."""
+_BLOCK: Final = 100
+"""Vectors that are sent at a time."""
 _START: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _END: Final = b"\xff\xff"
 _NULL: Final = b"\xff\xff\xff\xff"
@@ -42,6 +44,7 @@ _SMALL: Final = Struct(">ii").pack
 _FLOAT: Final = Struct(">id").pack
 _JSON: Final = Struct(">iB").pack
 _VECTOR: Final = Struct(">hiqiii").pack
+_SIZES: Final = Struct(">HH").pack
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -49,25 +52,21 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 async def copy(connection: Connection, given: Given, models: Models) -> None:
     """Send new records and their vectors to the server, inside a transaction. The models must be prepared.
 
-    Each slice is encoded while the server stores those before, in the calling thread: another one would compete with it
-    for the interpreter, and keep the server waiting.
+    Rows are encoded while the server stores those before, in the calling thread: another one would compete with it for
+    the interpreter, and keep the server waiting. So the vectors, which take no time to encode, go first, and the first
+    records are encoded meanwhile.
     """
-    assert isinstance(connection, ServerConnection)
-    vectors: dict[Model, list[bytes]] = {}
-    async with _copying(connection, _RECORDS) as sending:
-        for at in range(0, len(given), _SLICE):
-            rows: list[bytes] = []
-            for key, insert in given[at : at + _SLICE]:
-                rows.append(_record(key, insert))
-                if insert.embedding is not None:
-                    model = models.of(insert.embedding)
-                    vectors.setdefault(model, []).append(_vector(model, key, insert.embedding))
-            await sending.write(b"".join(rows))
-            await _bridge.pause(0, blocking=connection.here)
-    for model, some in vectors.items():
+    records, ready = _records(given), list[bytes]()
+    for model, rows in _vectors(given, models).items():
         async with _copying(connection, _VECTORS.format(model.table)) as sending:
-            for at in range(0, len(some), _SLICE):
-                await sending.write(b"".join(some[at : at + _SLICE]))
+            for at in range(0, len(rows), _BLOCK):
+                await sending.write(b"".join(rows[at : at + _BLOCK]))
+                ready += islice(records, 1)
+                await _let_others_run(connection)
+    async with _copying(connection, _RECORDS) as sending:
+        for block in chain(ready, records):
+            await sending.write(block)
+            await _let_others_run(connection)
 
 
 @asynccontextmanager
@@ -79,6 +78,46 @@ async def _copying(connection: Connection, head: str) -> AsyncIterator[psycopg.A
         await sending.write(_START)
         yield sending
         await sending.write(_END)
+
+
+async def _let_others_run(connection: Connection) -> None:
+    if not getattr(connection, "here", False):
+        await asyncio.sleep(0)
+
+
+def _records(given: Given) -> Iterator[bytes]:
+    """The rows of `records`, a slice at a time."""
+    for at in range(0, len(given), _SLICE):
+        yield b"".join([_record(key, insert) for key, insert in given[at : at + _SLICE]])
+
+
+def _vectors(given: Given, models: Models) -> dict[Model, list[bytes]]:
+    """The rows of each model's vectors."""
+    plain: dict[Model, list[tuple[int, Embedding]]] = {}
+    rows: dict[Model, list[bytes]] = {}
+    for key, insert in given:
+        if (embedding := insert.embedding) is not None:
+            model = models.of(embedding)
+            if len(embedding.vectors) == 1 and not embedding.spans:
+                plain.setdefault(model, []).append((key, embedding))
+            else:
+                rows.setdefault(model, []).append(_vector(model, key, embedding))
+    for model, some in plain.items():
+        rows.setdefault(model, []).extend(_plain_vectors(model, some))
+    return rows
+
+
+def _plain_vectors(model: Model, some: Sequence[tuple[int, Embedding]]) -> list[bytes]:
+    """As `_vector` of each, for texts of one passage: their numbers are turned round all at once."""
+    import numpy as np
+
+    size, end = 4 * model.dimension, 2 * _NULL
+    bodies = np.concatenate([embedding.vectors for _, embedding in some]).astype(">f4").tobytes()
+    head = _SIZES(model.dimension, 0)
+    return [
+        b"".join((_VECTOR(5, 8, key, 4, model.number, 4 + size), head, bodies[at : at + size], end))
+        for (key, _), at in zip(some, range(0, len(bodies), size), strict=True)
+    ]
 
 
 def _record(key: int, insert: Insert) -> bytes:
