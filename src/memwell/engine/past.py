@@ -105,11 +105,10 @@ async def _vectors(
 
 def _together(now: Found, then: Found, notes: tuple[str, ...]) -> Found:
     """The candidates of both searches, with the statistics of all that was searched."""
+    names = {key: f"past {id}" for key, id in then.ids.items()}
+    older = [replace(candidate, key=names[candidate.key]) for candidate in then.candidates]
     ids = dict(now.ids)
-    for candidate in then.candidates:
-        key = f"past {then.ids[candidate.key]}"
-        ids[key] = then.ids[candidate.key]
-        candidate.key = key
+    ids.update((names[key], id) for key, id in then.ids.items())
     first, second = now.statistics, then.statistics
     statistics = Statistics(
         documents=first.documents + second.documents,
@@ -117,7 +116,7 @@ def _together(now: Found, then: Found, notes: tuple[str, ...]) -> Found:
         mean_cosine=second.mean_cosine if first.mean_cosine is None else first.mean_cosine,
     )
     return Found(
-        candidates=[*now.candidates, *then.candidates],
+        candidates=[*now.candidates, *older],
         statistics=statistics,
         ids=ids,
         notes=(*now.notes, *notes),

@@ -24,6 +24,7 @@ from memwell.retrieval.analysis.text import Query, read_query
 from memwell.retrieval.ranking import strategies
 from memwell.retrieval.ranking.rank import Ranked, has_evidence, rank
 from memwell.retrieval.ranking.strategies import Strategy
+from memwell.retrieval.ranking.table import tabled
 from memwell.types import Component, Hit, Mode, Record, Scope, Why
 from memwell.values import local
 
@@ -82,8 +83,10 @@ async def _answer(
         weights=strategy.signals,
     )
     found = await past.search(engine, search)
-    if vectors is not None and any(candidate.cosine is None for candidate in found.candidates):
+    table = tabled(found.candidates)
+    if vectors is not None and table.unembedded:
         engine.note_unembedded(now)
+    found = replace(found, candidates=table)
     hits = await _hits(engine, request, strategy, search, query, found, notes, zone)
     engine.recalled.note([hit.record for hit in hits])
     engine.note_access(scope.tenant_id, [hit.record.id for hit in hits], now)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memwell.ports.store.search import DEFAULT, Features, Weights
 from memwell.retrieval.index.conversations import Conversations
 from memwell.retrieval.ranking.windows import REACH
 
@@ -19,7 +19,7 @@ MINUTE = 60 * 1_000_000
 class Room:
     """Conversations, and the slot of each record by its key."""
 
-    talk: Conversations = field(default_factory=lambda: Conversations(lambda slot: Features(length=2)))
+    talk: Conversations = field(default_factory=Conversations)
     slots: list[int] = field(default_factory=list)
     """Slot → key."""
 
@@ -37,11 +37,23 @@ class Room:
         return len(self.slots) - 1
 
     def beside(self, slot: int) -> list[int]:
-        return [self.slots[other] for other in self.talk.beside(slot)]
+        """The keys of the turn before, of the slot, and of the turn after, as far as there are such."""
+        around = [self.talk.before[slot], slot, self.talk.after[slot]]
+        return [self.slots[other] for other in dict.fromkeys(around)]
 
     def window(self, slot: int) -> list[int]:
-        """The keys of all who lend to a record, in order of their place."""
-        return sorted(self.slots[share.key] for share in self.talk.window(slot, DEFAULT))
+        """The keys of all within reach of a record, ascending."""
+        found = set()
+        for links in (self.talk.before, self.talk.after):
+            at = slot
+            for _ in range(REACH):
+                at = links[at]
+                found.add(self.slots[at])
+        return sorted(found - {self.slots[slot]})
+
+    def of(self, slot: int, day: int) -> Hashable | None:
+        """The conversation of a record of a day."""
+        return self.talk.conversation(self.talk.codes[slot], day)
 
 
 @pytest.fixture
@@ -81,7 +93,7 @@ def test_one_that_was_removed_stands_alone(room: Room) -> None:
     room.talk.remove(slots[1])
     assert room.beside(slots[1]) == [1]
     assert room.window(slots[1]) == []
-    assert room.talk.of(slots[1], 0) is None
+    assert room.of(slots[1], 0) is None
     room.talk.remove(slots[1])
     assert room.beside(slots[0]) == [0, 2]
 
@@ -98,7 +110,7 @@ def test_sessions_and_users_are_apart(room: Room) -> None:
 def test_a_session_lasts_however_long_the_pauses_are(room: Room) -> None:
     slots = [room.say(key, 1000 * key) for key in range(3)]
     assert room.beside(slots[1]) == [0, 1, 2]
-    assert room.talk.of(slots[0], 1) == room.talk.of(slots[2], 9)
+    assert room.of(slots[0], 1) == room.of(slots[2], 9)
 
 
 def test_without_a_session_half_an_hour_of_silence_ends_a_conversation(room: Room) -> None:
@@ -113,9 +125,9 @@ def test_without_a_session_half_an_hour_of_silence_ends_a_conversation(room: Roo
 
 def test_without_a_session_a_conversation_is_of_one_user_and_day(room: Room) -> None:
     mine, other, bo = (room.say(i, i, session=None, user=user) for i, user in enumerate(("ana", "ana", "bo")))
-    assert room.talk.of(mine, 7) == room.talk.of(other, 7)
-    assert room.talk.of(mine, 7) != room.talk.of(other, 8)
-    assert room.talk.of(mine, 7) != room.talk.of(bo, 7)
+    assert room.of(mine, 7) == room.of(other, 7)
+    assert room.of(mine, 7) != room.of(other, 8)
+    assert room.of(mine, 7) != room.of(bo, 7)
     assert room.beside(other) == [0, 1]
 
 
@@ -124,7 +136,7 @@ def test_notes_stand_alone(room: Room) -> None:
     slots = [room.say(key, key, session=None, spoken=False) for key in range(3)]
     assert [room.beside(slot) for slot in slots] == [[0], [1], [2]]
     assert [room.window(slot) for slot in slots] == [[], [], []]
-    assert [room.talk.of(slot, 0) for slot in slots] == [None] * 3
+    assert [room.of(slot, 0) for slot in slots] == [None] * 3
 
 
 def test_a_note_between_turns_does_not_part_them(room: Room) -> None:
@@ -149,14 +161,6 @@ def test_windows_are_found_again_after_a_change_near_by(room: Room) -> None:
     assert room.window(slots[0]) == [1, 2, 3]
     room.talk.remove(slots[1])
     assert room.window(slots[0]) == [2, 3]
-
-
-def test_weights_of_ones_own_shape_the_window(room: Room) -> None:
-    slots = [room.say(key, key) for key in range(3)]
-    assert room.window(slots[1]) == [0, 2]
-    off = room.talk.window(slots[1], Weights(reach=0, reply=0))
-    assert off == []
-    assert room.window(slots[1]) == [0, 2], "the usual ones are kept apart"
 
 
 TURNS = st.tuples(
@@ -186,7 +190,7 @@ def test_seated_at_once_or_one_by_one_is_the_same(
     for slot in range(len(first) + len(more)):
         assert filled.beside(slot) == added.beside(slot)
         assert filled.window(slot) == added.window(slot)
-        assert filled.talk.of(slot, 1) == added.talk.of(slot, 1)
+        assert filled.of(slot, 1) == added.of(slot, 1)
 
 
 def test_there_is_a_conversation_or_there_is_none(room: Room) -> None:

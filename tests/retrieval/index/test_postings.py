@@ -10,6 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from memwell.ports.store.search import DEFAULT
+from memwell.retrieval.columns import Columns
+from memwell.retrieval.columns.arrays import arrays
+from memwell.retrieval.columns.lists import LISTS
 from memwell.retrieval.index.postings import Postings, idf
 
 WORDS = "tea milk oat rye fig yam"
@@ -38,6 +41,28 @@ def formula(
     return scores
 
 
+KINDS: list[Columns] = [LISTS, arrays()]  # type: ignore[list-item]  they are alike
+
+
+def searched(
+    postings: Postings, question: Sequence[str], limit: int, *, allowed: Collection[int] | None = None
+) -> dict[int, float]:
+    """Document → score, which is the same with lists and with arrays."""
+    mask = None
+    if allowed is not None:
+        mask = bytearray(number in allowed for number in range(len(postings.lengths)))
+    found = []
+    for make in KINDS:
+        documents, scores = postings.search(postings.terms(question, make), limit, make, allowed=mask)
+        found.append(dict(zip(documents.tolist(), scores.tolist(), strict=True)))
+    assert found[0] == pytest.approx(found[1], abs=1e-9)
+    return found[0]
+
+
+def frequencies(postings: Postings, question: Sequence[str]) -> list[int]:
+    return [len(term) for term in postings.terms(question, LISTS)]  # type: ignore[arg-type]
+
+
 def indexed(documents: Sequence[list[str]], given_at_once: int = 0) -> Postings:
     """An index of documents numbered as they stand, the first of them given at the start."""
     postings = Postings(" ".join(terms) for terms in documents[:given_at_once])
@@ -54,7 +79,7 @@ def test_scores_are_those_of_the_formula(
     documents: list[list[str]], given_at_once: int, question: list[str]
 ) -> None:
     expected = formula(dict(enumerate(documents)), question, range(len(documents)))
-    assert indexed(documents, given_at_once).search(question, 100) == pytest.approx(expected)
+    assert searched(indexed(documents, given_at_once), question, 100) == pytest.approx(expected)
 
 
 @given(DOCUMENTS, st.integers(0, 25), st.sets(st.integers(0, 24)), TERMS)
@@ -65,9 +90,9 @@ def test_removed_documents_are_as_if_they_had_never_been(
     for number in gone & set(range(len(documents))):
         postings.remove(number, documents[number])
     left = {number: terms for number, terms in enumerate(documents) if number not in gone}
-    assert postings.search(question, 100) == pytest.approx(formula(left, question, left))
+    assert searched(postings, question, 100) == pytest.approx(formula(left, question, left))
     assert len(postings) == len(left)
-    assert [postings.frequency(term) for term in question] == [
+    assert frequencies(postings, question) == [
         sum(term in terms for terms in left.values()) for term in question
     ]
 
@@ -83,7 +108,7 @@ def test_searching_between_changes_keeps_nothing_stale(
             postings.remove(number, old)
         else:
             living[postings.add(terms)] = terms
-        assert postings.search(question, 100) == pytest.approx(formula(living, question, living))
+        assert searched(postings, question, 100) == pytest.approx(formula(living, question, living))
 
 
 @given(DOCUMENTS, TERMS, st.sets(st.integers(0, 24)))
@@ -92,7 +117,7 @@ def test_allowed_limits_the_documents_and_not_the_statistics(
 ) -> None:
     within = allowed & set(range(len(documents)))
     expected = formula(dict(enumerate(documents)), question, within)
-    assert indexed(documents).search(question, 100, allowed=within) == pytest.approx(expected)
+    assert searched(indexed(documents), question, 100, allowed=within) == pytest.approx(expected)
 
 
 @given(DOCUMENTS, TERMS, st.integers(1, 5))
@@ -100,39 +125,39 @@ def test_a_limit_keeps_so_many_with_their_true_scores(
     documents: list[list[str]], question: list[str], limit: int
 ) -> None:
     expected = formula(dict(enumerate(documents)), question, range(len(documents)))
-    found = indexed(documents).search(question, limit)
+    found = searched(indexed(documents), question, limit)
     assert len(found) == min(limit, len(expected))
     assert found == pytest.approx({number: expected[number] for number in found})
 
 
 def test_the_best_are_kept() -> None:
     documents = [["tea"] * n + ["rye"] * (20 - n) for n in range(1, 15)]
-    assert set(indexed(documents).search(["tea"], 3)) == {11, 12, 13}
+    assert set(searched(indexed(documents), ["tea"], 3)) == {11, 12, 13}
 
 
 def test_a_rare_term_wins_over_one_that_all_have() -> None:
     documents = [["tea", "milk"]] * 300 + [["fig", "rye"]]
-    assert set(indexed(documents).search(["tea", "fig"], 1)) == {300}
+    assert set(searched(indexed(documents), ["tea", "fig"], 1)) == {300}
 
 
 def test_common_terms_still_count_for_documents_with_rare_ones() -> None:
     """Also once enough are found, and common terms find no more documents."""
     documents = [["fig", "rye"]] * 40 + [["fig", "tea"]] + [["tea", "rye"]] * 500
-    found = indexed(documents).search(["fig", "tea"], 5)
+    found = searched(indexed(documents), ["fig", "tea"], 5)
     assert max(found, key=found.__getitem__) == 40
     assert set(found) <= set(range(41))
 
 
 def test_a_term_asked_twice_counts_once() -> None:
     postings = indexed([["tea"], ["milk"]])
-    assert postings.search(["tea", "tea"], 9) == postings.search(["tea"], 9)
+    assert searched(postings, ["tea", "tea"], 9) == searched(postings, ["tea"], 9)
 
 
 def test_nothing_is_found_where_nothing_is() -> None:
-    assert Postings().search(["tea"], 9) == {}
-    assert indexed([[], []]).search(["tea"], 9) == {}
-    assert indexed([["tea"]]).search([], 9) == {}
-    assert indexed([["tea"]]).search(["tea"], 9, allowed=set()) == {}
+    assert searched(Postings(), ["tea"], 9) == {}
+    assert searched(indexed([[], []]), ["tea"], 9) == {}
+    assert searched(indexed([["tea"]]), [], 9) == {}
+    assert searched(indexed([["tea"]]), ["tea"], 9, allowed=set()) == {}
 
 
 @given(DOCUMENTS, st.lists(st.sampled_from(WORDS.split()), unique=True), st.sets(st.integers(0, 24)))
@@ -140,15 +165,24 @@ def test_matches_are_the_counts_of_the_terms(
     documents: list[list[str]], question: list[str], wanted: set[int]
 ) -> None:
     wanted &= set(range(len(documents)))
-    found = indexed(documents).matches(question, wanted)
-    counted = {
-        number: [(i, documents[number].count(t)) for i, t in enumerate(question) if t in documents[number]]
-        for number in wanted
-    }
-    assert {number: sorted(pairs) for number, pairs in found.items()} == {
-        n: p for n, p in counted.items() if p
-    }
-    assert found == indexed(documents).matches(question, list(wanted))
+    postings = indexed(documents)
+    for make in KINDS:
+        numbered = make.numbered([make.index(sorted(wanted))], len(documents))
+        which, place, counts = postings.matches(postings.terms(question, make), numbered, make)
+        number = numbered.values.take(place).tolist()
+        assert sorted(zip(number, which.tolist(), counts.tolist(), strict=True)) == [
+            (number, i, documents[number].count(term))
+            for number in sorted(wanted)
+            for i, term in enumerate(question)
+            if term in documents[number]
+        ]
+
+
+def test_of_equal_scores_the_first_are_kept() -> None:
+    """In both kinds of columns, so that they find the same."""
+    assert set(searched(indexed([["tea", "oat"]] * 9 + [["tea", "tea"]]), ["tea"], 4)) == {9, 0, 1, 2}
+    documents = [["tea", "oat"]] * 3 + [["milk", "oat"]] * 2
+    assert set(searched(indexed([*documents, ["tea", "milk"]]), ["tea", "milk"], 2)) == {5, 3}
 
 
 def test_many_different_questions_find_what_the_first_one_does() -> None:
@@ -156,17 +190,16 @@ def test_many_different_questions_find_what_the_first_one_does() -> None:
     documents = [[f"word{i}", f"word{i}", "tea"] for i in range(50)]
     postings = indexed(documents, 50)
     for i in [*range(50), *range(50)]:
-        assert postings.search([f"word{i}"], 9) == pytest.approx(
+        assert searched(postings, [f"word{i}"], 9) == pytest.approx(
             formula(dict(enumerate(documents)), [f"word{i}"], [i])
         )
-    assert postings.frequency("tea") == 50
-    assert postings.frequency("word") == 0
+    assert frequencies(postings, ["tea", "word"]) == [50, 0]
 
 
 @pytest.mark.parametrize("given_at_once", [0, 3])
 def test_lengths_and_their_mean(given_at_once: int) -> None:
     postings = indexed([["tea", "tea"], [], ["milk"] * 4], given_at_once)
-    assert [postings.length(number) for number in range(3)] == [2, 0, 4]
+    assert list(postings.lengths) == [2, 0, 4]
     assert postings.mean_length == 2
     postings.remove(2, ["milk"] * 4)
     assert postings.mean_length == 1

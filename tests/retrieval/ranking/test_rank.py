@@ -396,7 +396,7 @@ def test_a_question_resolves_its_times_against_now() -> None:
 
 
 def test_what_is_typical_of_a_single_record_is_not_its_own_cosine() -> None:
-    from memwell.retrieval.ranking.rank import _shrunk
+    from memwell.retrieval.ranking.signals import _shrunk
 
     assert _shrunk(0.8, 1) == pytest.approx(0.4)
     assert _shrunk(0.8, 10_000) == pytest.approx(0.8, abs=1e-4)

@@ -19,14 +19,12 @@ breaks = SEARCHED.breaks
 AS_MODEL = "test_a_search_returns_what_the_in_memory_store_returns"
 
 
-def reported(name: str, change: Callable[[Candidate], Any], test: str = AS_MODEL) -> None:
-    """Add stores that change each candidate."""
+def reported(name: str, change: Callable[[Candidate], dict[str, Any]], test: str = AS_MODEL) -> None:
+    """Add stores that change values of each candidate."""
 
     async def search(self: MemoryStore, search: Search) -> Found:
         found = await MemoryStore._search(self, search)
-        for candidate in found.candidates:
-            change(candidate)
-        return found
+        return replace(found, candidates=[replace(each, **change(each)) for each in found.candidates])
 
     breaks(test)(type(name, (MemoryStore,), {"__doc__": "A candidate is told otherwise.", "_search": search}))
 
@@ -50,27 +48,27 @@ def asked(name: str, doc: str, change: Callable[[Search], Search], test: str) ->
     breaks(test)(type(name, (MemoryStore,), {"__doc__": doc, "_search": search}))
 
 
-def setting(**values: Any) -> Callable[[Candidate], None]:
-    def change(candidate: Candidate) -> None:
-        for name, value in values.items():
-            setattr(candidate, name, value)
-
-    return change
+def setting(**values: Any) -> Callable[[Candidate], dict[str, Any]]:
+    return lambda _: values
 
 
-reported("NoFeatures", lambda c: setattr(c, "features", Features(length=c.features.length)))
-reported("NoLength", lambda c: setattr(c, "features", replace(c.features, length=0)))
-reported("NoActor", lambda c: setattr(c, "features", replace(c.features, actor=None)))
-reported("NoDay", lambda c: setattr(c, "features", replace(c.features, day=None)))
-reported("NoIntervals", lambda c: setattr(c, "features", replace(c.features, intervals=())))
-reported("NoQuestionShare", lambda c: setattr(c, "features", replace(c.features, question_share=0.0)))
-reported("TermsOnce", lambda c: setattr(c, "matches", [(term, 1) for term, _ in c.matches]))
+def featuring(**values: Any) -> Callable[[Candidate], dict[str, Any]]:
+    return lambda c: {"features": replace(c.features, **values)}
+
+
+reported("NoFeatures", lambda c: {"features": Features(length=c.features.length)})
+reported("NoLength", featuring(length=0))
+reported("NoActor", featuring(actor=None))
+reported("NoDay", featuring(day=None))
+reported("NoIntervals", featuring(intervals=()))
+reported("NoQuestionShare", featuring(question_share=0.0))
+reported("TermsOnce", lambda c: {"matches": [(term, 1) for term, _ in c.matches]})
 reported("NoWindow", setting(counts={}, length=0.0))
 reported("NoWindowCosine", setting(window_cosine=None))
-reported("OwnCosineAsWindow", lambda c: setattr(c, "window_cosine", c.cosine))
+reported("OwnCosineAsWindow", lambda c: {"window_cosine": c.cosine})
 reported("NoSession", setting(session=None))
 reported("NoPhrases", setting(phrases=0.0))
-reported("HalfCosines", lambda c: setattr(c, "cosine", c.cosine and c.cosine / 2))
+reported("HalfCosines", lambda c: {"cosine": c.cosine and c.cosine / 2})
 counted("NoDocuments", documents=0)
 counted("NoMeanCosine", mean_cosine=None)
 counted("NoFrequencies", frequencies=[])

@@ -119,7 +119,7 @@ class Features:
     """Share and times, encrypted; the two are 1 or 0, and empty, then. An actor is encrypted as well."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A record, what the query found in it, and what its window adds (see `memwell.retrieval.ranking.windows`)."""
 

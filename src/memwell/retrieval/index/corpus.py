@@ -10,16 +10,15 @@ from __future__ import annotations
 import threading
 from array import array
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Sequence
-from datetime import date
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import nlargest
 from typing import Any, Final, Protocol, TypeAlias
 
-from memwell.ports.store.search import Features
-from memwell.retrieval.analysis.features import encrypted_part, read_signals
 from memwell.retrieval.analysis.text import trusted_actors
+from memwell.retrieval.columns import Columns, Numbers
 from memwell.retrieval.index.conversations import Conversations
 from memwell.retrieval.index.postings import Postings
+from memwell.retrieval.index.signals import Signals
 from memwell.retrieval.index.vectors import Chunked, VectorSet
 
 __all__ = ["Change", "Corpus", "Partition", "Row", "Source"]
@@ -32,10 +31,6 @@ Row: TypeAlias = tuple[int, str, str | None, str | None, int, int | None, str, s
 
 Change: TypeAlias = tuple[int, Row | None]
 """A key and its current row, or `None` if the record was deleted."""
-
-_DAY: Final = 86_400_000_000
-_EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
-
 
 _NO_COLUMNS: Final[tuple[tuple[Any, ...], ...]] = ((),) * 8
 """Eight empty columns."""
@@ -75,24 +70,28 @@ class Corpus:
         )
         self.slots: dict[int, int] = dict(zip(keys, range(len(keys)), strict=True))
         """Key of a live record → its slot."""
-        self.keys: list[int] = list(keys)
-        """Slot → key."""
         self.ids: list[str] = list(ids)
+        """Slot → id."""
         self.lexemes: list[str] = list(lexemes)
+        """Slot → its index terms, joined by spaces; empty if its record is gone."""
+        self.live = bytearray(b"\1") * len(keys)
+        """Slot → 1 if its record is live."""
         self.expiring: dict[int, int] = {slot: at for slot, at in enumerate(expires) if at is not None}
         """Slot → time in microseconds, for live records that expire."""
         self.postings = Postings(lexemes)
-        speakers = [_speaker(line) for line in signals]
-        self.actors: Counter[str] = Counter(speaker for speaker in speakers if speaker)
-        self.conversations = Conversations(self.features)
-        self.conversations.fill(keys, created, users, sessions, [bool(speaker) for speaker in speakers])
+        self.signals = Signals(signals)
+        self.actors: Counter[str] = Counter(speaker for speaker in map(_speaker, signals) if speaker)
+        self.conversations = Conversations()
+        self.conversations.fill(keys, created, users, sessions, self.signals.actors)
         self.vectors: VectorSet | None = None
-        self._signals: list[str] = list(signals)
-        self._features: dict[int, Features] = {}
-        self._created = array("q", created)
         self._by_id: dict[str, int] | None = None
         self._speakers: frozenset[str] | None = None
         self._first_expiry = min(self.expiring.values(), default=1 << 62)
+
+    @property
+    def keys(self) -> array[int]:
+        """Slot → key."""
+        return self.conversations.keys
 
     def follow(self, position: int, changes: Iterable[Change]) -> list[int]:
         """Apply changes; returns the keys whose vectors must be read again."""
@@ -120,50 +119,39 @@ class Corpus:
             self._by_id = {self.ids[slot]: slot for slot in self.slots.values()}
         return [slot for id in ids if (slot := self._by_id.get(id)) is not None]
 
-    def features(self, slot: int) -> Features:
-        """The features of a record."""
-        found = self._features.get(slot)
-        if found is None:
-            line = self._signals[slot]
-            actor, question_share, times, shifted = read_signals(line)
-            day, rest = divmod(self._created[slot], _DAY)
-            found = self._features[slot] = Features(
-                length=self.postings.length(slot),
-                actor=actor,
-                day=day + _EPOCH_DAY,
-                second=rest // 1_000_000,
-                intervals=times,
-                shifted=shifted,
-                question_share=question_share,
-                sealed=encrypted_part(line),
-            )
-        return found
-
-    def session_of(self, slot: int) -> Hashable | None:
-        """The conversation of a record; `None` if it belongs to none."""
-        return self.conversations.of(slot, self._created[slot] // _DAY)
-
     def speakers(self) -> frozenset[str]:
         """The folded speakers of several records."""
         if self._speakers is None:
             self._speakers = trusted_actors(self.actors)
         return self._speakers
 
-    def expired(self, now: int) -> set[int]:
-        """The slots of records that have expired at `now` (microseconds)."""
+    def unexpired(self, now: int) -> bytearray | None:
+        """Slot → 1 if its record is live and has not expired at `now` (microseconds); `None` if none has expired."""
         if now < self._first_expiry:
-            return set()
-        return {slot for slot, at in self.expiring.items() if at <= now}
+            return None
+        found = bytearray(self.live)
+        for slot, at in self.expiring.items():
+            if at <= now:
+                found[slot] = 0
+        return found
 
-    def created_in(self, first: int, until: int) -> list[int]:
+    def seen(self, keys: Iterable[int]) -> bytearray:
+        """Slot → 1 if its record has one of these keys."""
+        found, slots = bytearray(len(self.live)), self.slots
+        for key in keys:
+            if (slot := slots.get(key)) is not None:
+                found[slot] = 1
+        return found
+
+    def created_in(self, first: int, until: int, make: Columns) -> Numbers:
         """The slots of live records created from a moment until before another one, in microseconds."""
-        keys, slots = self.keys, self.slots
-        found = [slot for slot, at in enumerate(self._created) if first <= at < until]
-        return [slot for slot in found if slots.get(keys[slot]) == slot]
+        found = make.between(self.conversations.created, first, until)
+        return found.take(make.places(make.stored(self.live, found)))
 
-    def newest(self, slots: Iterable[int], limit: int) -> list[int]:
+    def newest(self, slots: Numbers, limit: int) -> list[int]:
         """Those of some records that were created last; of the same time, those with the highest key."""
-        return nlargest(limit, slots, key=lambda slot: (self._created[slot], self.keys[slot]))
+        created, keys = self.conversations.created, self.keys
+        return nlargest(limit, slots.tolist(), key=lambda slot: (created[slot], keys[slot]))
 
     @property
     def sparse(self) -> bool:
@@ -174,10 +162,9 @@ class Corpus:
         key, id, user, session, created, expires, signals, lexemes = row
         slot = len(self.ids)
         self.slots[key] = slot
-        self.keys.append(key)
         self.ids.append(id)
-        self._created.append(created)
-        self._signals.append(signals)
+        self.live.append(1)
+        self.signals.add(signals)
         self.lexemes.append(lexemes)
         self.postings.add(lexemes.split())
         speaker = _speaker(signals)
@@ -194,11 +181,11 @@ class Corpus:
             return
         self.postings.remove(slot, self.lexemes[slot].split())
         self.lexemes[slot] = ""
+        self.live[slot] = 0
         self.expiring.pop(slot, None)
-        speaker = _speaker(self._signals[slot])
+        speaker = _speaker(self.signals.lines[slot])
         if speaker:
             self.actors[speaker] -= 1
-        self._features.pop(slot, None)
         self.conversations.remove(slot)
         if self.vectors is not None:
             self.vectors.drop(slot)

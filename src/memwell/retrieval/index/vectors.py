@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Mapping
-from itertools import islice
+from itertools import islice, repeat
 from typing import Final, TypeAlias
 
 from memwell.ports.arrays import numpy
@@ -26,12 +27,12 @@ class VectorSet:
     def __init__(self, model: str) -> None:
         self.model = model
         self.whole: Matrix | None = None
-        self.slots: list[int] = []
+        self.slots = array("q")
         """Row of `whole` → slot; −1 if the record is gone."""
         self.dead: list[int] = []
         """Rows whose records are gone."""
-        self.of: dict[int, int] = {}
-        """Slot → row of `whole`."""
+        self.rows = array("q")
+        """Slot → row of `whole`; −1 without a vector. Later slots than these have none."""
 
     def add(self, slots: Mapping[int, int], found: Iterator[Chunked]) -> None:
         """Add the vectors of live records. `slots` maps key → slot; other keys are ignored."""
@@ -39,19 +40,29 @@ class VectorSet:
             rows = [row for row in batch if row[0] in slots]
             if not rows:
                 continue
-            fresh = [slots[key] for key, _, _ in rows]
-            self.of.update(zip(fresh, range(len(self.slots), len(self.slots) + len(fresh)), strict=True))
-            self.slots += fresh
+            self._place([slots[key] for key, _, _ in rows])
             parts = [data if spans is None else _mean(data, spans) for _, spans, data in rows]
             if self.whole is None:
                 self.whole = Matrix(len(parts[0]) // 4)
             self.whole.append_stored(parts)
 
+    def _place(self, slots: list[int]) -> None:
+        """Give the next rows to some slots."""
+        if (missing := max(slots) + 1 - len(self.rows)) > 0:
+            self.rows.extend(repeat(-1, missing))
+        for row, slot in enumerate(slots, len(self.slots)):
+            self.rows[slot] = row
+        self.slots.extend(slots)
+
+    def row(self, slot: int) -> int | None:
+        """The row of a record; `None` without a vector."""
+        return row if 0 <= slot < len(self.rows) and (row := self.rows[slot]) >= 0 else None
+
     def drop(self, slot: int) -> None:
         """Remove a record."""
-        row = self.of.pop(slot, None)
+        row = self.row(slot)
         if row is not None:
-            self.slots[row] = -1
+            self.slots[row] = self.rows[slot] = -1
             self.dead.append(row)
 
 

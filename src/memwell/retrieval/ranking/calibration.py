@@ -8,15 +8,15 @@ and lacks, those that few memories have count more; and a memory takes from its 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from math import exp
-from operator import mul
+from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
-from memwell.ports.store.search import Candidate, Statistics
+from memwell.ports.store.search import Statistics
 from memwell.retrieval.analysis.features import Question
+from memwell.retrieval.columns import Numbers
+from memwell.retrieval.ranking.table import Table
 
-__all__ = ["Sureness", "topic_of"]
+__all__ = ["holding", "sureness", "topic_of"]
 
 _PRIOR: Final = 30
 """Number of unrelated records, of cosine 0, as which the mean cosine is counted."""
@@ -53,57 +53,89 @@ _WORDS: Final = _Model(-1.75, 0.0, 4.0, -0.1, -0.3, -3.7, 2.0, 1.2, -2.0, -0.6)
 _MEANING: Final = _Model(-1.95, 4.6, 0.0, 0.0, 0.0, 0.0, 2.7, 1.6, -1.3, -0.3)
 
 
-class Sureness:
-    """How surely each candidate answers one question."""
+def sureness(
+    table: Table, times: Numbers, question: Question, statistics: Statistics, rarity: Numbers | None
+) -> Numbers:
+    """How surely each candidate answers the question, 0..1; 0 if neither meaning nor words nor time speak for it.
 
-    def __init__(self, question: Question, statistics: Statistics, rarity: Sequence[float] | None) -> None:
-        """`rarity` has the weight of each term of the question, `None` if they were not searched."""
-        self._question, self._rarity = question, rarity
-        self._floor = (statistics.mean_cosine or 0.0) * statistics.documents / (statistics.documents + _PRIOR)
-        self._topic = topic_of(question, statistics)
-        self._common = not self._topic - question.light
-        self._mass = 0.0 if rarity is None else sum([rarity[term] for term in self._topic])
-        self._names = question.names.difference(*question.identifiers) if question.names else question.names
+    `times` is its closeness to the time in the question, 0..1. `rarity` has the weight of each term of the question,
+    `None` if they were not searched.
+    """
+    make = table.make
+    meaning = _meaning(table, statistics)
+    known = make.known(meaning)
+    meaning = make.chosen(known, meaning, 0.0)
+    signs = _signs(table, meaning, times, question, statistics, rarity)
+    odds = _odds(_MEANING if rarity is None else _BOTH, signs)
+    if rarity is not None and len(make.places(known)) < len(table):
+        odds = make.chosen(known, odds, _odds(_WORDS, signs))
+    worded = make.sums(table.entries.at, make.zeros(len(table.entries.at)) + 1, len(table))
+    spoken = (worded > 0) | (times > 0) | (meaning > 0)
+    return make.chosen(spoken, 1 / (1 + make.exp(-1 * odds)), 0.0)
 
-    def of(self, candidate: Candidate, time: float) -> float:
-        """0..1; `time` is the candidate's closeness to the time in the question, 0..1. 0 if neither meaning nor words
-        nor time speak for it.
-        """
-        meaning = self._meaning(candidate)
-        if not candidate.counts and not time and (meaning is None or meaning <= 0):
-            return 0.0
-        model = _MEANING if self._rarity is None else _WORDS if meaning is None else _BOTH
-        return 1 / (1 + exp(-sum(map(mul, model, self.signs(candidate, meaning or 0.0, time)))))
 
-    def signs(self, candidate: Candidate, meaning: float, time: float) -> tuple[float, ...]:
-        """The values of what a `_Model` weighs, in its order."""
-        question, rarity = self._question, self._rarity
-        shared = named = missing = held = lacking = 0.0
-        if question.identifiers:
-            held = _held(candidate, question)
-            lacking = 1 - held
-        if rarity is not None:
-            has = _has(candidate)
-            shared = time if question.only_time else self._covered(has, rarity)
-            if names := self._names:
-                named, missing = 1.0, 1 - sum([has.get(term, 0.0) for term in names]) / len(names)
-        undated = float(question.asks_when and not candidate.features.intervals)
-        return 1.0, meaning, shared, named, missing, missing * shared, time, held, lacking, undated
+def _odds(model: _Model, signs: Sequence[Numbers]) -> Numbers:
+    """Log-odds of an answer."""
+    total = signs[0] * model.meaning + model.base
+    for weight, sign in zip(model[2:], signs[1:], strict=True):
+        if weight:
+            total = total + sign * weight
+    return total
 
-    def _meaning(self, candidate: Candidate) -> float | None:
-        """The cosine of the record or its window, scaled from the mean (0) to 1; `None` without a vector."""
-        found = [value for value in (candidate.cosine, candidate.window_cosine) if value is not None]
-        if not found:
-            return None
-        return (max(found) - self._floor) / (1 - self._floor) if self._floor < 1 else 0.0
 
-    def _covered(self, has: Mapping[int, float], rarity: Sequence[float]) -> float:
-        """The share of the topic that a memory has; common words alone say half of it, whatever has them."""
-        topic, mass = self._topic, self._mass
-        share = (
-            sum([rarity[term] * held for term, held in has.items() if term in topic]) / mass if mass else 1.0
-        )
-        return (1 + share) / 2 if self._common else share
+def _signs(
+    table: Table,
+    meaning: Numbers,
+    times: Numbers,
+    question: Question,
+    statistics: Statistics,
+    rarity: Numbers | None,
+) -> tuple[Numbers, ...]:
+    """The values of what a `_Model` weighs, in its order, without the first."""
+    make, size = table.make, len(table)
+    shared = named = missing = held = lacking = make.zeros(size)
+    if question.identifiers:
+        held = holding(table, question, make.zeros(len(statistics.frequencies)) + 1)
+        lacking = 1 - held
+    if rarity is not None:
+        entries = table.entries
+        nearby = make.least(entries.counts, 1.0) * _NEAR
+        has = make.chosen(entries.own > 0, 1.0, make.chosen(entries.kin > 0, entries.kin, nearby))
+        shared = times if question.only_time else _covered(table, has, question, statistics, rarity)
+        if names := question.names.difference(*question.identifiers):
+            named = make.zeros(size) + 1
+            missing = 1 - make.sums(entries.at, has * _mask(table, names, statistics), size) / len(names)
+    undated = 1 - table.timed * 1.0 if question.asks_when else make.zeros(size)
+    return meaning, shared, named, missing, missing * shared, times, held, lacking, undated
+
+
+def _meaning(table: Table, statistics: Statistics) -> Numbers:
+    """The cosine of the record or its window, scaled from the mean (0) to 1; NaN without a vector."""
+    make, own, window = table.make, table.cosines, table.window_cosines
+    floor = (statistics.mean_cosine or 0.0) * statistics.documents / (statistics.documents + _PRIOR)
+    own = make.chosen(make.known(own), own, window)
+    best = make.most(own, make.chosen(make.known(window), window, own))
+    return (best - floor) / (1 - floor) if floor < 1 else best * 0.0
+
+
+def _covered(
+    table: Table, has: Numbers, question: Question, statistics: Statistics, rarity: Numbers
+) -> Numbers:
+    """The share of the topic that a memory has; common words alone say half of it, whatever has them."""
+    topic, make = topic_of(question, statistics), table.make
+    weights = rarity * make.numbers([float(term in topic) for term in range(len(statistics.frequencies))])
+    mass = weights.sum()
+    if mass:
+        share = make.sums(table.entries.at, has * weights.take(table.entries.terms), len(table)) / mass
+    else:
+        share = make.zeros(len(table)) + 1
+    return share if topic - question.light else (share + 1) / 2
+
+
+def _mask(table: Table, terms: Collection[int], statistics: Statistics) -> Numbers:
+    """1 for each entry of some terms, else 0."""
+    flags = table.make.numbers([float(term in terms) for term in range(len(statistics.frequencies))])
+    return flags.take(table.entries.terms)
 
 
 def topic_of(question: Question, statistics: Statistics) -> set[int]:
@@ -114,18 +146,12 @@ def topic_of(question: Question, statistics: Statistics) -> set[int]:
     return words - question.light or words
 
 
-def _has(candidate: Candidate) -> dict[int, float]:
-    """How surely a memory has each term of the question, 0..1: as its own, as a related word or by its neighbours."""
-    has = {term: _NEAR if count > 1 else _NEAR * count for term, count in candidate.counts.items()}
-    has.update(candidate.related)
-    for term, _ in candidate.matches:
-        has[term] = 1.0
-    return has
-
-
-def _held(candidate: Candidate, question: Question) -> float:
-    own = {term for term, _ in candidate.matches}
-    found = [
-        max([sure for term, sure in one.items() if term in own], default=0.0) for one in question.identifiers
-    ]
-    return sum(found) / len(found)
+def holding(table: Table, question: Question, weights: Numbers) -> Numbers:
+    """The share of the question's identifiers that each record itself holds, 0..1, where a term counts its weight."""
+    make, entries = table.make, table.entries
+    total = make.zeros(len(table))
+    for identifier in question.identifiers:
+        sure = make.numbers([identifier.get(term, 0.0) for term in range(len(weights))]) * weights
+        found = make.chosen(entries.own > 0, sure.take(entries.terms), 0.0)
+        total = total + make.maxima(entries.at, found, len(table))
+    return total / len(question.identifiers)

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from math import sqrt
-from typing import Final, TypeAlias
+from typing import Final
 
-from memwell.ports.store.search import Candidate, Interval, Weights
+from memwell.ports.store.search import Interval, Weights
 from memwell.retrieval.analysis.features import Question
+from memwell.retrieval.columns import Numbers
 from memwell.retrieval.index.postings import idf
+from memwell.retrieval.ranking.signals import Signal
+from memwell.retrieval.ranking.table import Table
 
-__all__ = ["Column", "newer", "succession"]
-
-Column: TypeAlias = tuple[str, float, list[float]]
-"""Name, weight and one value 0..1 per candidate."""
+__all__ = ["newer", "succession"]
 
 _HALF_LIFE: Final = 180.0
 """Days after which a record counts half as new."""
@@ -38,25 +38,24 @@ _PRESENT: Final = 1.5
 """How much more that counts if the question asks for the present."""
 
 
-def newer(
-    candidates: Sequence[Candidate], totals: list[float], question: Question, weights: Weights
-) -> Column | None:
+def newer(table: Table, totals: Numbers, question: Question, weights: Weights) -> Signal | None:
     """How new a record is beside the newest that fits about as well, in half-lives; less for those that fit less. For
     a question about a past time: how near to it, of those that were known by then."""
-    top = max(totals, default=0.0)
+    make, top = table.make, totals.max()
     if not weights.newer or top <= 0:
         return None
-    days = [candidate.features.day or 0 for candidate in candidates]
-    fits = [max(0.0, total / top) ** _ALIKE for total in totals]
+    days = make.chosen(make.known(table.days), table.days, 0)
+    fits = make.most(totals / top, 0.0) ** _ALIKE
     if question.held is not None:
-        known = {day: _held(day, question.held) for day in set(days)}
-        return "newer", weights.newer, [known[day] * fit for day, fit in zip(days, fits, strict=True)]
+        known = {day: _held(day, question.held) for day in set(days.tolist())}
+        held = make.numbers([known[day] for day in days.tolist()])
+        return Signal("newer", weights.newer, held * fits)
     weight = weights.newer * question.newest
     if not weight:
         return None
-    latest = max(day for day, total in zip(days, totals, strict=True) if total >= top / 2)
-    fading = {day: 0.5 ** (max(0, latest - day) / _HALF_LIFE) for day in set(days)}
-    return "newer", weight, [fading[day] * fit for day, fit in zip(days, fits, strict=True)]
+    latest = days.take(make.places(totals >= top / 2)).max()
+    fading = 0.5 ** (make.most(latest - days, 0) / _HALF_LIFE)
+    return Signal("newer", weight, fading * fits)
 
 
 def _held(day: int, time: Interval) -> float:
@@ -66,45 +65,44 @@ def _held(day: int, time: Interval) -> float:
     return 1.0 if day >= time[0] else 0.5 ** ((time[0] - day) / _LASTING)
 
 
-def succession(
-    candidates: Sequence[Candidate], totals: list[float], question: Question, weights: Weights
-) -> Column | None:
+def succession(table: Table, totals: Numbers, question: Question, weights: Weights) -> Signal | None:
     """How surely a record replaces the best one: it is newer, fits about as well and has rare terms in common with it,
     also such as the question lacks (*switched from metformin to …*). Older, if the question asks for what was before.
     """
-    if not weights.succession or not question.newest or len(candidates) < 2:
+    if not weights.succession or not question.newest or len(table) < 2:
         return None
-    first, *others = sorted(range(len(totals)), key=totals.__getitem__, reverse=True)[:_COMPARED]
-    top, sign = totals[first], 1 if question.newest > 0 else -1
-    day = candidates[first].features.day or 0
-    named = _named(candidates[first], question)
+    places = table.make.best(totals, _COMPARED)
+    fits, days, phrases = (each.take(places).tolist() for each in (totals, table.days, table.phrases))
+    days = [0 if day != day else day for day in days]  # NaN is not
+    sign = 1 if question.newest > 0 else -1
     later = [
         at
-        for at in others
-        if ((candidates[at].features.day or 0) - day) * sign > 0
-        and totals[at] > 0
-        and candidates[at].phrases >= candidates[first].phrases
-        and named <= _named(candidates[at], question)
+        for at in range(1, len(places))
+        if (days[at] - days[0]) * sign > 0 and fits[at] > 0 and phrases[at] >= phrases[0]
     ]
-    if top <= 0 or not later:
+    if fits[0] <= 0 or not later:
         return None
-    terms = {at: frozenset(candidates[at].lexemes.split()) for at in (first, *others)}
+    held = table.held(question.names.union(*question.identifiers))
+    named = [held.get(place, set()) for place in places]
+    later = [at for at in later if named[0] <= named[at]]
+    values = table.make.zeros(len(table))
+    for at, sure in _replacing([table.texts[place].split() for place in places], later).items():
+        values[places[at]] = sure * (fits[at] / fits[0]) ** _FITS
+    if not values.any():
+        return None
+    return Signal("succession", weights.succession * (_PRESENT if question.newest > 1 else 1.0), values)
+
+
+def _replacing(texts: Sequence[Sequence[str]], later: Sequence[int]) -> dict[int, float]:
+    """How surely the texts at the places `later` say the same about the same as the first, 0..1."""
+    terms = [frozenset(text) for text in texts]
     held: Counter[str] = Counter()
-    for each in terms.values():
+    for each in terms if later else ():
         held.update(each)
-    mass = {at: sum([_RARITY[held[term]] for term in terms[at]]) for at in (first, *later)}
-    values = [0.0] * len(candidates)
+    found = {}
+    mass = {at: sum([_RARITY[held[term]] for term in terms[at]]) for at in (0, *later)}
     for at in later:
-        shared = sum([_RARITY[held[term]] for term in terms[first] & terms[at]])
-        alike = shared / sqrt(mass[first] * mass[at]) if shared else 0.0
-        sure = min(1.0, max(0.0, (alike - _LEAST) / (_SURE - _LEAST)))
-        values[at] = sure * (totals[at] / top) ** _FITS
-    if not any(values):
-        return None
-    return "succession", weights.succession * (_PRESENT if question.newest > 1 else 1.0), values
-
-
-def _named(candidate: Candidate, question: Question) -> set[int]:
-    """The terms of the question's names and identifiers that a record has."""
-    names = question.names.union(*question.identifiers)
-    return {term for term, _ in candidate.matches if term in names} if names else set()
+        shared = sum([_RARITY[held[term]] for term in terms[0] & terms[at]])
+        alike = shared / sqrt(mass[0] * mass[at]) if shared else 0.0
+        found[at] = min(1.0, max(0.0, (alike - _LEAST) / (_SURE - _LEAST)))
+    return found

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
-from memwell.ports.store.search import Candidate, Statistics
+from memwell.ports.store.search import Statistics
 from memwell.retrieval.analysis.features import Question
+from memwell.retrieval.ranking.table import Entries, Table
 
 __all__ = ["widened"]
 
@@ -15,13 +16,11 @@ Standing: TypeAlias = Mapping[int, Sequence[tuple[int, float]]]
 """Index of the term of a related word → indexes of the terms that it is related to, and what it counts for each."""
 
 
-def widened(
-    candidates: Sequence[Candidate], question: Question, statistics: Statistics
-) -> tuple[Sequence[Candidate], Statistics]:
+def widened(table: Table, question: Question, statistics: Statistics) -> tuple[Table, Statistics]:
     """The candidates and the statistics with the terms of the question alone: a related word counts as a part of the
     word that it is related to, in a window that lacks this."""
     if not question.others:
-        return candidates, statistics
+        return table, statistics
     own = len(statistics.frequencies) - question.others
     frequencies = list(statistics.frequencies[:own])
     standing: dict[int, list[tuple[int, float]]] = {}
@@ -32,38 +31,30 @@ def widened(
                 among += share * held
                 standing.setdefault(other, []).append((term, share))
         frequencies[term] = min(statistics.documents, frequencies[term] + round(among))
-    if standing:
-        candidates = [
-            _widened(each, standing, own) if each.counts and max(each.counts) >= own else each
-            for each in candidates
-        ]
-    return candidates, replace(statistics, frequencies=frequencies)
+    table = replace(table, entries=_widened(table, standing, own))
+    return table, replace(statistics, frequencies=frequencies)
 
 
-def _widened(candidate: Candidate, standing: Standing, own: int) -> Candidate:
-    counts = {term: count for term, count in candidate.counts.items() if term < own}
-    for other, count in candidate.counts.items():
-        if other >= own:
-            for term, share in standing.get(other, ()):
-                counts[term] = max(counts.get(term, 0.0), share * min(1.0, count))
-    matches = [match for match in candidate.matches if match[0] < own]
-    related: dict[int, float] = {}
-    if len(matches) < len(candidate.matches):
-        held = {term for term, _ in matches}
-        for other, _ in candidate.matches:
-            for term, share in standing.get(other, ()):
-                if term not in held:
-                    related[term] = max(related.get(term, 0.0), share)
-    return Candidate(
-        candidate.key,
-        candidate.features,
-        matches,
-        candidate.cosine,
-        counts,
-        candidate.length,
-        candidate.window_cosine,
-        candidate.session,
-        candidate.phrases,
-        candidate.lexemes,
-        related,
-    )
+def _widened(table: Table, standing: Standing, own: int) -> Entries:
+    """The entries of the first `own` terms, with what the others count for these."""
+    make, entries = table.make, table.entries
+    others = make.places(entries.terms >= own)
+    if not len(others):
+        return entries
+    kept = make.places(entries.terms < own)
+    at, terms, counts, owned, kin = (column.take(kept).tolist() for column in entries)
+    place = dict(zip(zip(at, terms, strict=True), range(len(at)), strict=True))
+    for where, other, count, held, _ in zip(
+        *(column.take(others).tolist() for column in entries), strict=True
+    ):
+        for term, share in standing.get(other, ()):
+            row = place.setdefault((where, term), len(at))
+            if row == len(at):
+                for column, value in zip(
+                    (at, terms, counts, owned, kin), (where, term, 0.0, 0, 0.0), strict=True
+                ):
+                    column.append(value)
+            counts[row] = max(counts[row], share * min(1.0, count))
+            if held and not owned[row]:
+                kin[row] = max(kin[row], share)
+    return Entries(make.index(at), make.index(terms), *map(make.numbers, (counts, owned, kin)))

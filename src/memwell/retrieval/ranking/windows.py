@@ -9,108 +9,103 @@ answer, because an answer seldom repeats the words of its question.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from math import exp
-from typing import Final, NamedTuple, TypeAlias
+from array import array
+from typing import Final, NamedTuple, Protocol
 
-from memwell.ports.store.search import Candidate, Features, Weights
+from memwell.ports.store.search import Weights
+from memwell.retrieval.columns import Columns, Numbers
 
-__all__ = ["REACH", "Share", "gather", "shares"]
+__all__ = ["REACH", "Turns", "Windows", "windows"]
 
 REACH: Final = 3
 """Turns on either side that a window can span."""
 
-Matches: TypeAlias = Sequence[tuple[int, int]]
-"""Pairs (index of the query term, count)."""
+
+class Turns(Protocol):
+    """Turns of conversations by slot."""
+
+    before: array[int]
+    """The slot of the turn before; its own if there is none."""
+    after: array[int]
+    """The slot of the turn after; its own if there is none."""
+    lengths: array[int]
+    """Number of index terms."""
+    actors: array[int]
+    """Who speaks; 0 if that is unknown."""
+    shares: array[float]
+    """Share that only asks, 0..1."""
 
 
-class Share(NamedTuple):
-    """The share of one neighbour in the window of a record."""
+class Windows(NamedTuple):
+    """The neighbours in the windows of some turns: columns with an entry for each."""
 
-    key: int
+    at: Numbers
+    """The place of the turn whose window it is."""
+    slots: Numbers
     """The neighbour."""
-    words: float
+    words: Numbers
     """Weight of its term counts and length."""
-    meaning: float
+    meaning: Numbers
     """Weight of its cosine."""
-    length: int
+    lengths: Numbers
     """Its number of index terms."""
 
 
-def shares(
-    members: Sequence[int], place: int, features: Callable[[int], Features], weights: Weights
-) -> list[Share]:
-    """The window of the record at index `place` of `members`, the keys of its conversation in order."""
-    own = features(members[place])
-    earlier = members[max(0, place - REACH) : place][::-1]
-    later = members[place + 1 : place + 1 + REACH]
-    found: list[Share] = []
-    neighbours = [features(key) for key in earlier]
-    fading = _fading(own, neighbours, weights.reach, weights.before)
-    for key, other, share in zip(earlier, neighbours, fading, strict=True):
-        if key == earlier[0] and other.question_share and _answers(own, other):
-            share *= 1 + weights.asked
-        if share > 0:
-            found.append(Share(key, share, share, other.length))
-    neighbours = [features(key) for key in later]
-    fading = _fading(own, neighbours, weights.reach, weights.after)
-    for key, other, share in zip(later, neighbours, fading, strict=True):
-        meaning = share
-        if key == later[0] and _answers(other, own):
-            meaning = max(share, weights.reply)
-        if meaning > 0:
-            found.append(Share(key, share, meaning, other.length))
-    return found
+def windows(turns: Turns, slots: Numbers, weights: Weights, make: Columns) -> Windows:
+    """The windows of the turns with these slots; each neighbour has some weight."""
+    earlier = _side(turns.before, turns, slots, weights.reach, weights.before, make)
+    later = _side(turns.after, turns, slots, weights.reach, weights.after, make)
+    many = len(slots)
+    one, other = make.part(earlier[0], 0, many), make.part(later[0], 0, many)
+    asks = _answers(turns, slots, one, make) & (make.stored(turns.shares, one) > 0)
+    replies = _answers(turns, other, slots, make)
+    nearest = make.part(earlier[1], 0, many)
+    before = make.joined(
+        [make.chosen(asks, nearest * (1 + weights.asked), nearest), make.part(earlier[1], many, REACH * many)]
+    )
+    nearest = make.part(later[1], 0, many)
+    after = make.joined(
+        [
+            make.chosen(replies, make.most(nearest, weights.reply), nearest),
+            make.part(later[1], many, REACH * many),
+        ]
+    )
+    there = make.joined([earlier[3], later[3]])
+    words, meaning = make.joined([before, later[1]]), make.joined([before, after])
+    kept = make.places(there & (meaning > 0))
+    at = make.joined([make.upto(many)] * (2 * REACH))
+    columns = at, make.joined([earlier[0], later[0]]), words, meaning, make.joined([earlier[2], later[2]])
+    return Windows(*(column.take(kept) for column in columns))
 
 
-def _fading(own: Features, neighbours: Sequence[Features], reach: float, full: float) -> list[float]:
-    """The shares of the neighbours on one side, the nearest first."""
-    found, gap = [], own.length / 2
-    for other in neighbours:
-        distance = gap + other.length / 2
-        gap += other.length
-        found.append(full * exp(-distance / reach) if distance < 4 * reach else 0.0)
-    return found
-
-
-def _answers(later: Features, earlier: Features) -> bool:
-    """Whether another speaker said the later turn; where none is known, whether it follows a turn that asks."""
-    if later.actor is None and earlier.actor is None:
-        return bool(earlier.question_share) and later.question_share < earlier.question_share
-    return bool(later.actor and earlier.actor and later.actor != earlier.actor)
-
-
-def gather(
-    windows: Mapping[int, Sequence[Share]],
-    *,
-    features: Callable[[int], Features],
-    matches: Mapping[int, Matches],
-    cosines: Mapping[int, float],
-    mean_cosine: float | None,
-    visible: Collection[int] | None = None,
-) -> list[Candidate]:
-    """A candidate for each key of `windows`, with the sums over its window.
-
-    Neighbours that are not `visible` (`None`: all are) count nothing. `mean_cosine` replaces the cosine of a record
-    without a vector; if it is `None`, such a record has no window cosine.
+def _side(
+    links: array[int], turns: Turns, slots: Numbers, reach: float, full: float, make: Columns
+) -> tuple[Numbers, Numbers, Numbers, Numbers]:
+    """The neighbours on one side, the nearest of all turns first: their slots, shares and lengths, and a mask of those
+    that there are.
     """
-    found = []
-    for key, window in windows.items():
-        own, mine = features(key), matches.get(key, ())
-        cosine = cosines.get(key)
-        counts: dict[int, float] = dict(mine)
-        length, meaning, total = float(own.length), mean_cosine if cosine is None else cosine, 1.0
-        for other, words, weight, terms in window:
-            if visible is not None and other not in visible:
-                continue
-            length += words * terms
-            if other in matches:
-                for term, count in matches[other]:
-                    counts[term] = counts.get(term, 0.0) + words * count
-            if meaning is not None:
-                meaning += weight * cosines.get(other, mean_cosine or 0.0)
-                total += weight
-        found.append(
-            Candidate(key, own, mine, cosine, counts, length, None if meaning is None else meaning / total)
-        )
-    return found
+    many, chain = len(slots), [slots]
+    for _ in range(REACH):
+        chain.append(make.stored(links, chain[-1]))
+    every = make.joined(chain)
+    lengths = make.stored(turns.lengths, every)
+    found = make.part(every, many, len(every))
+    there = make.differs(found, make.part(every, 0, REACH * many))
+    steps = (make.part(lengths, 0, REACH * many) + make.part(lengths, many, len(every))) / 2
+    distances = [make.part(steps, 0, many)]
+    for at in range(1, REACH):
+        distances.append(distances[-1] + make.part(steps, at * many, (at + 1) * many))
+    distance = make.joined(distances)
+    if reach:
+        shares = make.chosen(distance < 4 * reach, make.exp(distance / -reach) * full, 0.0)
+    else:
+        shares = make.zeros(len(distance))
+    return found, shares, make.part(lengths, many, len(every)), there
+
+
+def _answers(turns: Turns, later: Numbers, earlier: Numbers, make: Columns) -> Numbers:
+    """Whether another speaker said the later turn; where none is known, whether it follows a turn that asks."""
+    one, other = make.stored(turns.actors, later), make.stored(turns.actors, earlier)
+    asks, share = make.stored(turns.shares, earlier), make.stored(turns.shares, later)
+    unknown = make.same(one + other, 0) & (asks > 0) & (share < asks)
+    return (make.differs(one, other) & (one > 0) & (other > 0)) | unknown

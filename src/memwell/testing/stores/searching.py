@@ -26,7 +26,7 @@ class Searching(StoreSuite):
 
     def test_nothing_is_found_in_an_empty_store(self, harness: Harness) -> None:
         harness.needs("vectors", "lexical")
-        assert harness.search("apple").candidates == []
+        assert list(harness.search("apple").candidates) == []
         assert harness.found("apple", vector=direction(0)) == set()
 
     def test_records_are_found_by_their_words(self, harness: Harness) -> None:
@@ -98,7 +98,7 @@ class Searching(StoreSuite):
         for id in ("r05", "r30", "word"):
             assert cosines[id] == pytest.approx(expected[id], abs=1e-6)
         assert cosines["none"] is None
-        assert harness.search(vector=direction(0), similar={}).candidates == []
+        assert list(harness.search(vector=direction(0), similar={}).candidates) == []
         assert harness.cosines(direction(0), similar=similar, where={"content": "text 5"}).keys() == {"r05"}
 
     def test_a_content_of_several_passages_is_found_once(self, harness: Harness) -> None:

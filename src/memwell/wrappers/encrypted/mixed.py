@@ -42,13 +42,20 @@ def asked_twice(search: Search, plain: Search) -> Search:
 
 def counted_once(found: Found, terms: int) -> Found:
     """The result of such a search, with `terms` terms of each kind."""
-    for candidate in found.candidates:
-        candidate.matches = [(at, int(count)) for at, count in _folded(candidate.matches, terms).items()]
-        candidate.counts = _folded(candidate.counts.items(), terms)
-        candidate.phrases = min(1.0, 2 * candidate.phrases)
+    candidates = [
+        replace(
+            candidate,
+            matches=[(at, int(count)) for at, count in _folded(candidate.matches, terms).items()],
+            counts=_folded(candidate.counts.items(), terms),
+            phrases=min(1.0, 2 * candidate.phrases),
+        )
+        for candidate in found.candidates
+    ]
     given = found.statistics.frequencies
     frequencies = [given[at] + given[at + terms] for at in range(terms)]
-    return replace(found, statistics=replace(found.statistics, frequencies=frequencies))
+    return replace(
+        found, candidates=candidates, statistics=replace(found.statistics, frequencies=frequencies)
+    )
 
 
 def _folded(counts: Iterable[tuple[int, float]], terms: int) -> dict[int, float]:

@@ -90,7 +90,7 @@ class _View:
         if known is None or known.whole is None:
             return
         for key in corpus.slots if keys is None else keys:
-            row = known.of.get(corpus.slots.get(key, -1))
+            row = known.row(corpus.slots.get(key, -1))
             if row is not None:
                 yield key, None, known.whole.take([row]).tobytes()
 

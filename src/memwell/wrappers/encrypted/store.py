@@ -146,14 +146,18 @@ class Encrypted(StoreWrapper):
             found = await super()._search(search)
         if cipher.mixed:
             found = mixed.counted_once(found, len(plain.terms))
-        for candidate in found.candidates:
-            features = candidate.features
-            if features.sealed is not None or features.actor:
-                candidate.features = self._features_of(cipher, features, found.ids[candidate.key])
-        return found
+        opened = [
+            replace(
+                candidate, features=self._features_of(cipher, candidate.features, found.ids[candidate.key])
+            )
+            for candidate in found.candidates
+        ]
+        return replace(found, candidates=opened)
 
     def _features_of(self, cipher: TenantCipher, features: Features, id: str) -> Features:
         """Decrypted features, remembered: they are the same in each search."""
+        if features.sealed is None and not features.actor:
+            return features
         key = f"{features.actor}\t{features.sealed}\t{features.length}\t{features.day}\t{features.second}"
         found = self._features.get(key)
         if found is None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import ceil, sqrt
@@ -27,9 +27,11 @@ from memwell.ports import Delete, Insert, Metric, Operation, Update
 from memwell.ports.store.search import Found, Search, check_model
 from memwell.records.codec import from_micros, loads
 from memwell.retrieval.analysis.text import trusted_actors
+from memwell.retrieval.columns import columns
 from memwell.retrieval.index.corpus import Corpus, Partition
 from memwell.retrieval.index.matrix import Matrix
 from memwell.retrieval.ranking.candidates import assemble, narrowed
+from memwell.retrieval.ranking.cosines import Listed
 from memwell.types import Link, Scope
 
 if TYPE_CHECKING:
@@ -86,19 +88,6 @@ class _Counts:
     def frequencies(self, terms: Sequence[str]) -> list[int]:
         """The number of records that contain each term."""
         return [int(self._frequencies.get(str(n), 0)) for n in range(1, len(terms) + 1)]
-
-
-class _Cosines:
-    """The cosines in the rows of a search statement."""
-
-    def __init__(self, of: Mapping[int, float], mean_cosine: float | None, *, empty: bool) -> None:
-        self.mean_cosine, self.empty = mean_cosine, empty
-        self._of = of
-
-    def of(self, slots: Iterable[int]) -> dict[int, float]:
-        """The cosines of some records; those without a vector are left out."""
-        known = self._of
-        return {slot: known[slot] for slot in slots if slot in known}
 
 
 class Searcher:
@@ -282,8 +271,8 @@ def _assembled(
 ) -> Found:
     """The candidates in the rows, made by the code that all stores share."""
     corpus = Corpus((search.scope.tenant_id, search.scope.user_id), 0, [row[:8] for row in rows])
-    seen = {slot for slot, row in enumerate(rows) if row[8]}
-    nominated = [slot for slot, row in enumerate(rows) if row[9]]
+    seen, make = bytearray(map(bool, (row[8] for row in rows))), columns()
+    nominated = make.index([slot for slot, row in enumerate(rows) if row[9]])
     similar = search.similar or {}
     if model is not None:
         of = {slot: row[10] for slot, row in enumerate(rows) if row[10] is not None}
@@ -300,8 +289,9 @@ def _assembled(
         corpus,
         search,
         nominated,
-        cosines=_Cosines(of, mean_cosine, empty=empty),
-        allowed=None if len(seen) == len(rows) else seen,
+        cosines=Listed(of, mean_cosine, empty=empty),
+        allowed=seen if 0 in seen else None,
         counted=(counts.documents, counts.frequencies(search.terms)),
+        make=make,
     )
     return replace(found, incoming=counts.links)

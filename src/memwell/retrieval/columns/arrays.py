@@ -1,0 +1,162 @@
+"""Columns as arrays of numpy (see `memwell.retrieval.columns`)."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from memwell.ports.arrays import numpy
+
+__all__ = ["arrays"]
+
+
+@cache
+def arrays() -> Any:
+    """What makes columns of arrays. Raises `ConfigError` if numpy is not installed."""
+    return _Arrays(numpy())
+
+
+class _Arrays:
+    """Columns as arrays: `float64`, `intp` and `bool`."""
+
+    def __init__(self, np: Any) -> None:
+        self._np = np
+        self.exp, self.chosen, self.same, self.differs = np.exp, np.where, np.equal, np.not_equal
+        self.least, self.most, self.joined = np.minimum, np.maximum, np.concatenate
+        self.zeros, self.places = np.zeros, np.flatnonzero
+        self._upto = np.arange(4096)
+
+    def numbers(self, values: Sequence[float]) -> Any:
+        return self._np.asarray(values, dtype=float)
+
+    def index(self, values: Sequence[int]) -> Any:
+        return self._np.asarray(values, dtype=self._np.intp)
+
+    def upto(self, size: int) -> Any:
+        return self._upto[:size] if size <= 4096 else self._np.arange(size)
+
+    def stored(self, values: array[Any] | bytearray, index: Any) -> Any:
+        # One expression: an exported buffer could not grow, and a traceback may keep a local name alive.
+        return self._np.frombuffer(values, getattr(values, "typecode", "?")).take(index)
+
+    def part(self, values: Any, start: int, stop: int) -> Any:
+        return values[start:stop]
+
+    def known(self, values: Any) -> Any:
+        return values == values
+
+    def distinct(self, values: Any) -> Any:
+        return self._np.unique(values)
+
+    def sums(self, index: Any, values: Any, size: int) -> Any:
+        return self._np.bincount(index, values, size)
+
+    def maxima(self, index: Any, values: Any, size: int) -> Any:
+        found = self._np.zeros(size)
+        self._np.maximum.at(found, index, values)
+        return found
+
+    def merged(self, keys: Any, *values: Any) -> tuple[Any, ...]:
+        if not len(keys):
+            return keys, *values
+        np, order = self._np, keys.argsort(kind="stable")
+        keys = keys.take(order)
+        first = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
+        return keys.take(first), *(np.add.reduceat(each.take(order), first) for each in values)
+
+    def groups(self, values: Any) -> tuple[Any, int]:
+        distinct, number = self._np.unique(values, return_inverse=True)
+        return number, len(distinct)
+
+    def best(self, values: Any, count: int) -> list[int]:
+        found: list[int] = (-values.round(9)).argsort(kind="stable")[:count].tolist()
+        return found
+
+    def counted(self, values: array[int]) -> tuple[Any, Any]:
+        np = self._np
+        found = np.array(values, dtype=np.intp)
+        first = np.flatnonzero(np.concatenate((found[:1] == found[:1], found[1:] != found[:-1])))
+        return found.take(first), np.diff(first, append=len(found)).astype(float)
+
+    def between(self, values: array[int], first: int, until: int) -> Any:
+        found = self._np.array(values)
+        return self._np.flatnonzero((found >= first) & (found < until))
+
+    def numbered(self, parts: Sequence[Any], size: int) -> _Numbered:
+        return _Numbered(self._np, parts, size)
+
+    def matched(self, lists: Sequence[Any], values: Sequence[Any], wanted: _Numbered) -> tuple[Any, Any, Any]:
+        np, sizes = self._np, [len(each) for each in lists]
+        if not sum(sizes):
+            return wanted.values[:0], wanted.values[:0], self.zeros(0)
+        where = wanted.places(np.concatenate(lists))
+        hit = np.flatnonzero(where >= 0)
+        which = np.repeat(self.upto(len(sizes)), sizes).take(hit)
+        return which, where.take(hit), np.concatenate(values).take(hit)
+
+    def tally(self, size: int, allowed: bytearray | None) -> _Tally:
+        return _Tally(self._np, size, allowed)
+
+    def expanded(self, index: Any, size: int, rows: Any) -> tuple[Any, Any]:
+        np, order = self._np, index.argsort(kind="stable")
+        many = np.bincount(index, minlength=size)
+        first = np.cumsum(many) - many
+        repeats = many.take(rows)
+        at = np.repeat(self.upto(len(rows)), repeats)
+        start = first.take(rows) - (np.cumsum(repeats) - repeats)
+        return at, order.take(self.upto(len(at)) + start.take(at))
+
+
+class _Numbered:
+    """See `memwell.retrieval.columns.Numbered`."""
+
+    def __init__(self, np: Any, parts: Sequence[Any], size: int) -> None:
+        self._place = np.full(size, -1, dtype=np.intp)
+        for part in parts:
+            self._place[part] = 0
+        self.values = np.flatnonzero(self._place == 0)
+        self._place[self.values] = np.arange(len(self.values))
+
+    def places(self, values: Any) -> Any:
+        """The numbers of some values; −1 of one that has none."""
+        return self._place.take(values)
+
+
+class _Tally:
+    """See `memwell.retrieval.columns.Tally`."""
+
+    def __init__(self, np: Any, size: int, allowed: bytearray | None) -> None:
+        self._np, self._sums = np, np.zeros(size)
+        self._allowed = None if allowed is None else np.frombuffer(bytes(allowed), "?")
+        self._added: list[Any] = []
+
+    def __len__(self) -> int:
+        return int(self._np.count_nonzero(self._sums))
+
+    def add(self, index: Any, values: Any, *, known: bool) -> None:
+        sums = self._sums
+        inside = (
+            sums.take(index) > 0 if known else None if self._allowed is None else self._allowed.take(index)
+        )
+        if inside is not None:
+            index, values = index[inside], values[inside]
+        if not known:
+            self._added.append(index)
+        sums[index] += values
+
+    def best(self, limit: int) -> tuple[Any, Any]:
+        np, found = self._np, self._np.flatnonzero(self._sums)
+        values = self._sums.take(found)
+        if len(found) > limit:
+            least = np.partition(values, len(values) - limit)[len(values) - limit]
+            found = np.concatenate((found[values > least], self._first(least)))[:limit]
+            values = self._sums.take(found)
+        return found, values
+
+    def _first(self, value: float) -> Any:
+        """The places with this sum, in the order in which they were added."""
+        np, added = self._np, self._np.concatenate(self._added)
+        found = added[self._sums.take(added) == value]
+        return found[np.sort(np.unique(found, return_index=True)[1])]
