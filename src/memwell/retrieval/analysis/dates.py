@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from datetime import date, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from memwell.ports.store.search import Interval
@@ -23,7 +23,8 @@ _QUIET: Final = frozenset({"may", "other", "out"})
 _QUALIFIED: Final = english_dates.QUALIFIED | foreign_dates.QUALIFIED
 """Words that are a time beside one of `_QUALIFIERS` only."""
 _QUALIFIERS: Final = english_dates.QUALIFIERS | foreign_dates.QUALIFIERS
-_UNREAD: Final = Reading([], None, 0)
+_KEPT: Final = 1000
+"""Characters of a question at most whose mentions are kept."""
 _DAY: Final = timedelta(days=1)
 _SECOND, _LAST_BUT_ONE = date.min + _DAY, date.max - _DAY
 
@@ -84,11 +85,23 @@ def _days(mention: Mention, ref: date) -> Interval | None:
     return named and on_calendar(named)
 
 
-def _mentions(text: str, reading: Reading | None = None) -> list[Mention]:
+def _mentions(text: str, reading: Reading | None = None) -> Sequence[Mention]:
     """The times that a text may mention, in order; of two that overlap the longer one, and rather the English one."""
-    terms, time_words, since = reading or _UNREAD
-    if reading is not None and not (_may_tell(text, terms) if time_words is None else time_words):
-        return []
+    if reading is None:
+        return _searched(text) if len(text) <= _KEPT else _search(text, None, 0)
+    terms, time_words, since = reading
+    if not (_may_tell(text, terms) if time_words is None else time_words):
+        return ()
+    return _search(text, time_words, since)
+
+
+@lru_cache(64)
+def _searched(text: str) -> Sequence[Mention]:
+    """The mentions of a question, which is asked for them several times."""
+    return _search(text, None, 0)
+
+
+def _search(text: str, time_words: Set[str] | None, since: int) -> Sequence[Mention]:
     low = foreign_dates.plain(text)
     if time_words is None:
         time_words = pieces_of(low, _telling())
@@ -101,7 +114,7 @@ def _mentions(text: str, reading: Reading | None = None) -> list[Mention]:
     return _parted([*found, *more]) if more else found
 
 
-def _parted(mentions: list[Mention]) -> list[Mention]:
+def _parted(mentions: Iterable[Mention]) -> list[Mention]:
     kept: list[Mention] = []
     for each in sorted(mentions, key=lambda one: (one.start, -one.end)):
         if not kept or kept[-1].end <= each.start:

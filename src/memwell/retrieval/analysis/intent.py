@@ -71,7 +71,11 @@ def prefers_newest(question: str, *, dated: bool) -> float:
         return -1.0
     if not dated and _PREDECESSOR.search(folded):
         return -1.0
-    if _NOW.search(folded) or _NOW_ABROAD.search(folded) or _NOW_UNSPACED.search(folded):
+    if (
+        _NOW.search(folded)
+        or _NOW_ABROAD.search(folded)
+        or (not folded.isascii() and _NOW_UNSPACED.search(folded))
+    ):
         return 3.0
     if _PAST.search(folded) or _PAST_ABROAD.search(folded):
         return 0.0

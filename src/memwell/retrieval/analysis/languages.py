@@ -213,12 +213,13 @@ def languages_of(text: str) -> dict[str, str]:
         for code in vote.languages:
             scores[code] += vote.weight
     said = dict(scores)
-    scripts = set(map(script_of, {word[0] for word in words}))
+    in_ascii = text.isascii()
+    scripts = {"latin"} if in_ascii and words else set(map(script_of, {word[0] for word in words}))
     if scripts <= {"latin", ""} and max([_ENDING, *said.values()]) < _BOTH_HAVE * _english(words):
         return {"latin": "en"}  # whichever the other language is
     for word in words:
         scores[_ENDINGS.get(word[-4:], _ENDINGS.get(word[-3:], ""))] += _ENDING
-    letters = _LETTERS.intersection(text.lower())
+    letters = frozenset[str]() if in_ascii else _LETTERS.intersection(text.lower())
     for code in _LETTERS_OF if letters else ():
         scores[code] += min(len(letters.intersection(_LETTERS_OF[code])) * _LETTER, _LETTERS_AT_MOST)
     found = {name: _best(codes, scores) for name, codes in SCRIPTS.items() if name in scripts}

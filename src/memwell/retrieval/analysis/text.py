@@ -197,25 +197,37 @@ def _actors_in(text: str, actors: Collection[str]) -> dict[str, frozenset[str]]:
     Names must be capitalised, unless the whole question is in lower case. A first word that is also a stop word
     ("Will …?") is not a name.
     """
-    people = [a for a in actors if a not in USER_ROLES and a not in ASSISTANT_ROLES]
     found: dict[str, frozenset[str]] = {}
+    people = _people(frozenset(actors))
     if not people:
         return found
     lower_case = text == text.lower()
     for match in _NAME.finditer(text):
         word = match[0]
-        name = fold(word)
-        if not (word[0].isupper() or lower_case) or (
-            name in STOP_WORDS and (lower_case or not match.start())
-        ):
+        if not (word[0].isupper() or lower_case):
             continue
-        matching = [a for a in people if name in a.split()]
-        if not matching and len(name) >= 3 and not lower_case:
-            prefixed = [a for a in people if any(part.startswith(name) for part in a.split())]
-            matching = prefixed if len(prefixed) == 1 else []
-        if matching:
-            found[word] = frozenset(matching)
+        name = fold(word)
+        if name in STOP_WORDS and (lower_case or not match.start()):
+            continue
+        if name in people:
+            found[word] = people[name]
+        elif len(name) >= 3 and not lower_case:
+            begun = frozenset[str]().union(
+                *[those for part, those in people.items() if part.startswith(name)]
+            )
+            if len(begun) == 1:
+                found[word] = begun
     return found
+
+
+@lru_cache(256)
+def _people(actors: frozenset[str]) -> Mapping[str, frozenset[str]]:
+    """Part of a name → the actors, roles left out, with it."""
+    found: dict[str, set[str]] = {}
+    for actor in actors - USER_ROLES - ASSISTANT_ROLES:
+        for part in actor.split():
+            found.setdefault(part, set()).add(actor)
+    return {part: frozenset(those) for part, those in found.items()}
 
 
 def _role_of(folded: str, actors: Collection[str]) -> frozenset[str]:

@@ -65,6 +65,8 @@ def is_foreign(text: str, spoken: Languages) -> bool:
     """Whether most of a text is in another language than English."""
     if spoken.get("latin", "en") != "en":
         return True
+    if text.isascii():
+        return False
     letters = [letter for letter in text if letter.isalpha()]
     return 2 * sum(script_of(letter) != "latin" for letter in letters) > len(letters)
 
