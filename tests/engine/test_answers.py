@@ -106,6 +106,34 @@ def test_another_form_of_a_word_and_a_member_of_a_kind_are_found_and_count_less(
         assert not memory.recall("brother of what?")[1:], "a member does not stand for its kind"
 
 
+def test_what_is_not_so_is_answered_by_what_says_the_opposite() -> None:
+    with Memory("memory://", embedder=None) as memory:
+        memory.remember("Squirrels ate the sunflowers")
+        memory.remember("Allergic to cashews, the pen is in the grey bag")
+        assert first(memory, "what can't I eat?").startswith("Allergic")
+        assert first(memory, "what must I not eat?").startswith("Allergic")
+        assert [hit.content for hit in memory.recall("what was eaten?")] == ["Squirrels ate the sunflowers"]
+
+
+def test_an_abbreviation_names_one_thing_unless_it_is_a_common_word(memory: Memory) -> None:
+    memory.remember("Tax: EIN 87-2940516; the books are with Frank on Magazine Street")
+    memory.remember("Frank and the ein of the bakery's old owner")
+    memory.remember("The TV is at the bakery")
+    for hit in memory.recall("What is the bakery's EIN?"):
+        parts = [part.name for part in hit.why.components]
+        assert ("identifier" in parts) == ("ein" in hit.content.lower())
+    for question in ("WHAT IS THE BAKERY NUMBER", "Which TV is at the bakery?"):
+        assert "identifier" not in [part.name for part in memory.recall(question)[0].why.components]
+
+
+def test_a_code_meets_another_spelling_of_it() -> None:
+    for stored, asked in (("HC-154", "HC154"), ("HC154", "HC-154")):
+        with Memory("memory://", embedder=None) as memory:
+            memory.remember(f"The kitchen is {stored} now")
+            memory.remember("What is the kitchen now? What is it?")
+            assert stored in first(memory, f"what is {asked}?")
+
+
 def test_a_misspelt_word_is_read_as_the_one_that_is_there_and_a_note_says_so(memory: Memory) -> None:
     memory.remember("Mira's library card has the number 2047188310", created_at="2024-02-01")
     memory.remember("Mira's card for the gym is green", created_at="2026-02-01")

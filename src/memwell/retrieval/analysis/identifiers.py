@@ -40,6 +40,7 @@ _LONG_HEX = 12
 _HEX_HEADS = (6, 7, 8, 10, 12)
 """Lengths at which the beginning of a long hexadecimal number is a term."""
 _DOTTED = pattern(r"[A-Za-z][\w-]+(?:\.[a-z][\w-]*)+")
+_LETTERS_DIGITS = pattern(r"([a-z]{1,5})(\d+)")
 _ORDINARY = pattern(r"[A-Z]?[a-z]+(?:['-][a-z]+)+")
 """Words with an apostrophe or a hyphen, which are no identifiers."""
 DIGIT = pattern(r"\d")
@@ -341,14 +342,20 @@ def _piece(piece: str) -> _Read:
         return _hexadecimal(low.removeprefix("0x"))
     parts = _parts(piece)
     if len(parts) < 2:
-        return _Read((low,)) if DIGIT.search(low) and low.isalnum() else _NOTHING
+        return _Read((low,), (), _spelt(low)) if DIGIT.search(low) and low.isalnum() else _NOTHING
     if not _is_code(piece, parts):
         return _NOTHING
     whole = ".".join(parts)
     segments = [_parts(segment) for segment in _SEGMENTS.split(piece)]
     inner = [".".join(segment) for segment in segments if 1 < len(segment) < len(parts)]
     heads = [f"~{'.'.join(parts[:count])}" for count in range(2, min(len(parts), 7))]
-    return _Read((whole,), (*inner, *heads), (f"~{whole}",))
+    joined = ("".join(parts),) if _LETTERS_DIGITS.fullmatch("".join(parts)) else ()
+    return _Read((whole,), (*inner, *heads), (f"~{whole}", *joined))
+
+
+def _spelt(low: str) -> tuple[str, ...]:
+    """The term of letters and digits that another writes with a sign between them: `HC-154` for `HC154`."""
+    return (f"{match[1]}.{match[2]}",) if (match := _LETTERS_DIGITS.fullmatch(low)) else ()
 
 
 def _parts(piece: str) -> list[str]:

@@ -7,11 +7,19 @@ from functools import cache
 
 from memwell._patterns import pattern
 from memwell.retrieval.analysis.english import COMMON, STOP_WORDS
-from memwell.retrieval.analysis.folding import fold
+from memwell.retrieval.analysis.folding import APOSTROPHES, fold
 from memwell.retrieval.analysis.related import is_word
 from memwell.retrieval.analysis.words import Languages, word_terms
 
-__all__ = ["asks_when", "light_terms", "name_terms", "prefers_newest", "present_spans"]
+__all__ = [
+    "abbreviations",
+    "asks_when",
+    "light_terms",
+    "name_terms",
+    "negates",
+    "prefers_newest",
+    "present_spans",
+]
 
 _WHEN = pattern(r"\bwhen\b|\b(?:what|which) (?:date|day|month|year|time)\b|\bhow long ago\b|\bhow recently\b")
 
@@ -22,6 +30,10 @@ _NOW = pattern(
 )
 _WORD = pattern(r"([^\W\d_]+(?:[-'’][^\W\d_]+)*?)(['’]s)?(?![\w'’])")
 _BEGINNING = frozenset(".?!:")
+_CAPITALS = frozenset("am pm uk us usa eu ui ux api id ids ok ceo cto tv pc ai it hr pr faq diy url".split())
+"""Abbreviations that are common words."""
+_LONGEST = 6
+"""Letters of an abbreviation."""
 _ONCE = pattern(
     r"(?<!'ve )(?<!have )(?<!has )(?<!was )(?<!were )(?<!is )(?<!are )(?<!be )(?<!been )\bused to\b|\buse to\b"
     r"|\b(?:previously|originally|formerly|former|at first|initially|back then|in the beginning|early on"
@@ -33,6 +45,8 @@ _EARLIER = pattern(
     r"|all|each|every|everyone|everybody|everything|list|over the years)\b"
 )
 _PAST = pattern(r"\b(?:did|was|were|had|happened|took|went|came)\b")
+
+_NOT = pattern(r"\b(?:not|never|cannot|without)\b|n't\b")
 
 _WHEN_ABROAD = pattern(
     r"\b(?:wann|quand|cuando|quando|nar|hvornar|wanneer|когда|коли|kiedy|kdy|ne zaman|ποτε|milloin|mikor|cand)\b"
@@ -82,6 +96,11 @@ def prefers_newest(question: str, *, dated: bool) -> float:
     return 0.0 if dated or _EARLIER.search(folded) else 1.0
 
 
+def negates(question: str) -> bool:
+    """Whether an English question asks what is not so."""
+    return bool(_NOT.search(question.translate(APOSTROPHES).lower()))
+
+
 def present_spans(question: str) -> list[tuple[int, int]]:
     """Where a question only says that it asks for the present, as first and last character; none where folding changes
     the length of the text."""
@@ -110,6 +129,18 @@ def name_terms(question: str, spoken: Languages) -> frozenset[str]:
     named = [word[1] for word in words if _is_name(word, question)]
     found = [term for name in named for term in word_terms(name) if not (name.isupper() and is_word(term))]
     return frozenset(found) - light_terms()
+
+
+def abbreviations(question: str) -> list[str]:
+    """Index terms of the abbreviations in a question that name one thing (*EIN*); common ones (*GP*, *TV*) are words.
+    None where most letters are capitals."""
+    found = [
+        word[1] for word in _WORD.finditer(question) if word[1].isupper() and 1 < len(word[1]) <= _LONGEST
+    ]
+    if not found or 2 * sum(map(str.isupper, question)) > sum(map(str.isalpha, question)):
+        return []
+    rare = [word for word in found if word.lower() not in _CAPITALS]
+    return [term for word in rare for term in word_terms(word) if not is_word(term)]
 
 
 def _is_name(word: re.Match[str], question: str) -> bool:

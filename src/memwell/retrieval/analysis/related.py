@@ -183,13 +183,42 @@ oncall: pager rotation
 """
 """A word, and those that are found for it but not the other way round."""
 
+_OPPOSITE: Final = """
+open opened: close closed shut
+closed close shut: open opened
+eat have food: allergic allergy intolerant intolerance coeliac celiac avoid dislike hate
+drink: allergic intolerant quit abstain teetotal avoid dislike hate
+tolerate stand bear: allergic intolerant intolerance hate
+allowed allow may permitted: forbidden forbid banned ban prohibited
+like love enjoy: dislike hate detest loathe
+want: refuse decline reject
+work working: broken break defective fail failed
+survive survived: die died dead death perish
+win won: lose lost
+attend come came join joined go went: miss missed skip skipped absent declined decline cancelled canceled
+pass passed: fail failed
+accept accepted approve approved agree agreed: reject rejected refuse refused decline declined
+need needed necessary: unnecessary optional superfluous
+use used: stop stopped drop dropped abandon abandoned deprecated
+buy bought: return returned
+travel fly drive swim ride: afraid fear phobia forbidden banned
+available: sold unavailable
+succeed succeeded: fail failed
+support supported: against oppose opposed
+remember: forget forgot forgotten
+find found: lost lose missing
+finish finished complete: abandon abandoned unfinished
+"""
+"""Words, and what says that they are not so."""
+
 
 def related_terms(
-    terms: Sequence[str], *, names: Set[str] = frozenset()
+    terms: Sequence[str], *, names: Set[str] = frozenset(), negated: bool = False
 ) -> Mapping[str, Mapping[str, float]]:
     """Index terms of a question → the terms of related words and what each counts, 0..1. Names have none, and terms of
-    the question itself are not among them."""
-    known, asked = _table(), set(terms)
+    the question itself are not among them. One that is `negated` (*what can't I eat?*) is not answered by other forms
+    of its words (*ate*), but by what says the opposite (*allergic*)."""
+    known, asked = _opposites() if negated else _table(), set(terms)
     found = {
         term: {other: share for other, share in known[term].items() if other not in asked}
         for term in terms
@@ -213,6 +242,16 @@ def _table() -> Mapping[str, Mapping[str, float]]:
         for group in groups.replace("\n", "|").split("|"):
             members = word_terms(group)
             _add(table, members, members, share)
+    return MappingProxyType(table)
+
+
+@cache
+def _opposites() -> Mapping[str, Mapping[str, float]]:
+    table: dict[str, dict[str, float]] = {}
+    for line in _OPPOSITE.strip().split("\n"):
+        word, _, others = line.partition(":")
+        for each in word_terms(word):
+            _add(table, [each], word_terms(others), _SAME)
     return MappingProxyType(table)
 
 

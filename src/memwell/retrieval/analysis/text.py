@@ -22,7 +22,7 @@ from memwell.retrieval.analysis.chunks import is_folded, read
 from memwell.retrieval.analysis.english import STOP_WORDS
 from memwell.retrieval.analysis.folding import APOSTROPHES, fold, plain
 from memwell.retrieval.analysis.identifiers import Asked, asked
-from memwell.retrieval.analysis.intent import name_terms, present_spans
+from memwell.retrieval.analysis.intent import abbreviations, name_terms, negates, present_spans
 from memwell.retrieval.analysis.related import related_terms
 from memwell.retrieval.analysis.stemmers import stemmer
 from memwell.retrieval.analysis.time_questions import names_no_topic
@@ -268,7 +268,7 @@ def read_query(
     spoken = languages(plain_text)
     terms = tuple(dict.fromkeys(_asked_terms(bare, spoken)))
     untimed = _without(plain_text, [(first, last) for first, last, _ in times])
-    named_by = tuple(_asked(untimed, spoken))
+    named_by = tuple(_asked(untimed, spoken)) or tuple(Asked((), (each,)) for each in abbreviations(untimed))
     only_time = bool(times) and names_no_topic(untimed, spoken)
     if only_time:
         terms = _time_terms(plain_text, times, days, spoken)
@@ -288,7 +288,9 @@ def read_query(
         foreign=foreign,
         only_time=only_time,
         names=names,
-        related={} if foreign or only_time else related_terms(asked_for, names=names),
+        related={}
+        if foreign or only_time
+        else related_terms(asked_for, names=names, negated=negates(plain_text)),
     )
 
 
