@@ -33,3 +33,11 @@ def test_of_several_the_most_frequent_is_meant_and_none_that_the_question_has_al
     assert meant("hotels", there, ()) == "hotel"
     assert meant("hotels", there, ("hotel",)) is None
     assert meant("hosstel", there + "hostels ", ()) == "hostel"
+
+
+def test_a_word_may_be_the_beginning_or_the_end_of_a_compound() -> None:
+    text = " gehaltserhoh starroperation gehaltserhoh gehalten x.operation keller "
+    assert meant("gehalt", text, ()) == "gehaltserhoh"
+    assert meant("gehalt", text, {"gehaltserhoh"}) is None
+    assert meant("operation", text, ()) == "starroperation"
+    assert meant("kell", text, ()) is None

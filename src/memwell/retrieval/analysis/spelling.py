@@ -1,13 +1,15 @@
-"""Misspelt words of a question: which of the words that are there was meant.
+"""Words of a question that no memory contains: which of the words that are there was meant.
 
-A word that no memory contains is read as one that differs from it by one letter: one too many, one missing, one
+Such a word is read as one that differs from it by one letter: one too many, one missing, one
 exchanged, or two neighbours that changed places. The first letter must be right, because few slips concern it, and
-short words are left alone, because most of them have a real word beside them (*boat* and *boot*).
+short words are left alone, because most of them have a real word beside them (*boat* and *boot*). If there is none, it
+is read as a compound that begins or ends with it.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection
 from typing import Final
 
@@ -15,13 +17,18 @@ __all__ = ["is_near", "meant"]
 
 _SHORTEST: Final = 4
 """Letters of a term from which on it may be misspelt."""
+_PART: Final = 5
+"""Letters of a word that may be part of a compound."""
+_REST: Final = 4
+"""Letters of the rest of it."""
 _EXCHANGED: Final = 4
 """Letters after the first, if one letter was exchanged for another: such pairs of short words are common."""
 
 
 def meant(term: str, text: str, known: Collection[str]) -> str | None:
-    """The word of `text` (index terms, each after a space) that `term`, which it does not contain, was meant to be;
-    `None` if it has none near it. Of several the most frequent, and none of the `known` terms of the question.
+    """The word of `text` (index terms, each after a space) that `term`, which it does not contain, was meant to be, or
+    else a compound of it; `None` if there is none. Of several the most frequent, and none of the `known` terms of the
+    question.
     """
     if len(term) < _SHORTEST or not term.isalpha():
         return None
@@ -34,7 +41,24 @@ def meant(term: str, text: str, known: Collection[str]) -> str | None:
         if (one.startswith(head, 1) or one.endswith(tail)) and one[1:].isalpha() and is_near(rest, one[2:])
     ]
     found = sorted(set(near).difference(known))
-    return max(found, key=lambda one: f"{text} ".count(f" {one} "), default=None)
+    return max(found, key=lambda one: f"{text} ".count(f" {one} "), default=None) or _compound(
+        term, text, known
+    )
+
+
+def _compound(term: str, text: str, known: Collection[str]) -> str | None:
+    """The most frequent word of `text` that begins or ends with `term` and is much longer (*Gehaltserhöhung* for
+    *Gehalt*)."""
+    found: Counter[str] = Counter()
+    at = text.find(term) if len(term) >= _PART else -1
+    while at >= 0:
+        start, end = text.rfind(" ", 0, at) + 1, (text + " ").find(" ", at)
+        word = text[start:end]
+        beside = word.startswith(term) or word.endswith(term)
+        if beside and len(word) >= len(term) + _REST and word.isalpha() and word not in known:
+            found[word] += 1
+        at = text.find(term, end)
+    return min(found, key=lambda word: (-found[word], word), default=None)
 
 
 def is_near(term: str, other: str) -> bool:

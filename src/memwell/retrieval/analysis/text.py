@@ -12,7 +12,7 @@ Stores keep the terms beside the record. So a change of what this module or `fea
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
@@ -26,6 +26,7 @@ from memwell.retrieval.analysis.intent import abbreviations, name_terms, negates
 from memwell.retrieval.analysis.related import related_terms
 from memwell.retrieval.analysis.stemmers import stemmer
 from memwell.retrieval.analysis.time_questions import names_no_topic
+from memwell.retrieval.analysis.translations import related_abroad
 from memwell.retrieval.analysis.unspaced import characters
 from memwell.retrieval.analysis.words import (
     Languages,
@@ -288,9 +289,7 @@ def read_query(
         foreign=foreign,
         only_time=only_time,
         names=names,
-        related={}
-        if foreign or only_time
-        else related_terms(asked_for, names=names, negated=negates(plain_text)),
+        related={} if only_time else _related(asked_for, plain_text, spoken, names=names, foreign=foreign),
     )
 
 
@@ -299,6 +298,15 @@ def _without(text: str, spans: Collection[tuple[int, int]]) -> str:
     for first, last in spans:
         text = text[:first] + " " * (last - first) + text[last:]
     return text
+
+
+def _related(
+    terms: Sequence[str], text: str, spoken: Languages, *, names: Set[str], foreign: bool
+) -> Mapping[str, Mapping[str, float]]:
+    """The related words of a question in English, or the English words of one in another language."""
+    if foreign:
+        return related_abroad(terms, spoken)
+    return related_terms(terms, names=names, negated=negates(text))
 
 
 def _time_terms(
