@@ -236,6 +236,8 @@ def test_a_first_recall_loads_only_what_it_needs() -> None:
     others |= {
         f"memwell.{name}" for name in ("followers", "policies", "network", "engine.remember", "engine.erase")
     }
+    others |= {f"memwell.{name}" for name in ("engine.echoes", "engine.past", "backends.sqlite.store.writes")}
+    others |= {"concurrent"}
     others |= {
         f"memwell.{name}" for name in ("security.audit", "security.keyring", "engine.requests.management")
     }

@@ -17,7 +17,6 @@ import contextvars
 import os
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
@@ -50,6 +49,8 @@ class Workers:
         fork_safe(self._hire)
 
     def _hire(self) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix=self._name)
 
     async def run(self, coroutine: Coroutine[Any, Any, T]) -> T:

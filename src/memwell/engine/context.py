@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from memwell.engine.assembly import Parts, guard_of
-from memwell.engine.echoes import Recalled
 from memwell.engine.encoding import Encoder
 from memwell.engine.proof import Proof
+from memwell.engine.recalled import Recalled
 from memwell.errors import BackendError, Closed, ConfigError, MemwellError, NotSupported, Unavailable
 from memwell.events import Event, Events
 from memwell.hits import four_bytes
@@ -83,6 +83,11 @@ class Engine:
             raise Closed("this memory was closed; open it again to use it", part="memory")
         guard = self._guard
         return self.parts.store if guard is None or guard.passed else guard
+
+    def reach(self, limit: int) -> int:
+        """How many hits a recall needs before they are cut to its limit."""
+        part = self.parts.reranker
+        return limit if part is None else max(limit, part.candidates)
 
     async def off_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """The result of a coroutine that computes and calls parts, run in a worker thread where there are any."""

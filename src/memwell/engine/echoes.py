@@ -8,39 +8,30 @@ one with the same owner; the session may be another.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
+from memwell.engine.recalled import owner_of
 from memwell.errors import Conflict
-from memwell.fields import SCOPE
 from memwell.ports import Insert
 from memwell.ports.store.search import Search
 from memwell.records.codec import digest
-from memwell.retrieval.analysis.rewording import Marked, marked, may_be_marked, repetition, roots
-from memwell.retrieval.analysis.text import analyze, fold
-from memwell.types import Record, Scope
+from memwell.retrieval.analysis.rewording import Marked, marked, may_be_marked, repetition
+from memwell.retrieval.analysis.text import analyze
+from memwell.types import Record
 
 if TYPE_CHECKING:
     from memwell.engine.context import Engine
     from memwell.engine.requests import OnEcho
 
-__all__ = ["Echo", "Recalled", "settled"]
+__all__ = ["Echo", "settled"]
 
-_OWNERS: Final = 256
-_EACH: Final = 40
-"""Memories of one owner that count as recalled lately."""
-_LONG: Final = 20_000
-"""Characters up to which recalled texts are noted."""
 _LINES: Final = 100
 """Statements of one text that are looked at."""
 _TERMS: Final = 24
 _POOL: Final = 8
-_Owner: TypeAlias = tuple[str | None, ...]
-_owner: Final[Callable[[Scope], _Owner]] = attrgetter(*(name for name in SCOPE if name != "session_id"))
 _SPEAKERS: Final = ("speaker", "role", "author", "actor", "name")
 
 
@@ -50,72 +41,6 @@ class Echo:
 
     record: Record
     reason: str
-
-
-class Recalled:
-    """What was recalled lately, by owner."""
-
-    def __init__(self) -> None:
-        self._by_owner: OrderedDict[_Owner, _Seen] = OrderedDict()
-
-    def note(self, records: Iterable[Record]) -> None:
-        """These were given to the caller."""
-        for record in records:
-            if len(record.content) > _LONG:
-                continue
-            owner = _owner(record.scope)
-            seen = self._by_owner.get(owner)
-            if seen is None:
-                seen = self._by_owner[owner] = _Seen()
-                _shorten(self._by_owner, _OWNERS)
-            seen.add(record)
-
-    def drop(self, ids: Iterable[str]) -> None:
-        """Keep nothing of these records, which were forgotten."""
-        gone = set(ids)
-        for seen in [*self._by_owner.values()]:
-            seen.drop(gone)
-
-    def knows(self, scope: Scope) -> bool:
-        """Whether anything of the same owner was recalled."""
-        return bool(self._by_owner) and _owner(scope) in self._by_owner
-
-    def like(self, scope: Scope, text: str) -> list[str]:
-        """The ids of those of the same owner that contain its longest words, or other forms of them."""
-        seen = self._by_owner.get(_owner(scope))
-        return [] if seen is None or len(text) > 2 * _LONG else seen.like(text)
-
-
-class _Seen:
-    """What was recalled of one owner lately: id → folded content, oldest first."""
-
-    __slots__ = ("_folded",)
-
-    def __init__(self) -> None:
-        self._folded: OrderedDict[str, str] = OrderedDict()
-
-    def add(self, record: Record) -> None:
-        self._folded.pop(record.id, None)
-        self._folded[record.id] = fold(record.content)
-        _shorten(self._folded, _EACH)
-
-    def drop(self, ids: Iterable[str]) -> None:
-        for id in ids:
-            self._folded.pop(id, None)
-
-    def like(self, text: str) -> list[str]:
-        found = [*self._folded.items()]
-        for root in roots(text):
-            found = [entry for entry in found if root in entry[1]]
-            if not found:
-                break
-        return [id for id, _ in found]
-
-
-def _shorten(entries: OrderedDict[Any, Any], most: int) -> None:
-    """Drop the oldest entries; another thread may do the same."""
-    while len(entries) > most:
-        entries.pop(next(iter(entries)), None)
 
 
 async def settled(
@@ -180,7 +105,7 @@ async def _match(engine: Engine, new: Record, part: Marked, ids: Sequence[str], 
         return None
     reach = replace(new.scope, session_id=None)
     for stored in await engine.store.get(reach, ids, now=now):
-        if _owner(stored.scope) != _owner(new.scope) or _adds(new, stored):
+        if owner_of(stored.scope) != owner_of(new.scope) or _adds(new, stored):
             continue
         reason = repetition(part.text, stored.content, speaker=_speaker(new), stored_speaker=_speaker(stored))
         if reason is not None:

@@ -8,7 +8,6 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from memwell.engine import past
 from memwell.engine.context import Engine
 from memwell.engine.validation import check_flag, check_id, moment_of, true_at
 from memwell.errors import InvalidInput, InvalidQuery, NotFound, shown
@@ -33,6 +32,8 @@ async def get(engine: Engine, request: GetRequest) -> Record:
     moment = None if request.as_of is None else moment_of("as_of", request.as_of, engine.zone)
     found = await engine.store.get(scope, [check_id(request.id)], now=engine.clock())
     if moment is not None:
+        from memwell.engine import past
+
         found = await past.versions_at(engine, scope, found, moment)
     if not found:
         then = "" if moment is None else f" at {moment.isoformat()}"

@@ -51,11 +51,8 @@ async def version_at(engine: Engine, scope: Scope, record: Record, moment: datet
     return record if record.links == links else replace(record, links=links)
 
 
-async def search(engine: Engine, search: Search) -> Found:
-    """The candidates of a search; with `created_until`, those that would have been found then."""
-    moment = search.created_until
-    if moment is None:
-        return await engine.store.search(search)
+async def search(engine: Engine, search: Search, moment: datetime) -> Found:
+    """The candidates of a search that would have been found at a moment, that of its `created_until`."""
     changed = await _changed(engine, search, moment)
     if len(changed) > _MOST:
         found = await engine.store.search(search)

@@ -8,7 +8,7 @@ from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, get_args
 
 from memwell import filters
-from memwell.engine import budget, passages, past, reranking, succession
+from memwell.engine import passages, succession
 from memwell.engine.clock import zone_of
 from memwell.engine.context import Engine
 from memwell.engine.lookup import check_limit
@@ -79,10 +79,10 @@ async def _answer(
         created_until=None if request.as_of is None else moment,
         vectors=vectors,
         model=None if vectors is None or engine.encoder is None else engine.encoder.model,
-        pool=max(48, 3 * reranking.reach(engine, request.limit)),
+        pool=max(48, 3 * engine.reach(request.limit)),
         weights=strategy.signals,
     )
-    found = await past.search(engine, search)
+    found = await _search(engine, search)
     table = tabled(found.candidates)
     if vectors is not None and table.unembedded:
         engine.note_unembedded(now)
@@ -136,6 +136,14 @@ async def _vectors(engine: Engine, mode: Mode, query: Query) -> tuple[Vectors | 
     return vectors, () if vectors is not None else ("the embedder failed: found by words only",)
 
 
+async def _search(engine: Engine, search: Search) -> Found:
+    if search.created_until is None:
+        return await engine.store.search(search)
+    from memwell.engine import past
+
+    return await past.search(engine, search, search.created_until)
+
+
 async def _hits(
     engine: Engine,
     request: RecallRequest,
@@ -148,7 +156,7 @@ async def _hits(
 ) -> list[Hit]:
     weights = _weights(engine, request.mode, strategy, query)
     wanted = request.limit if strategy.relevance_only else max(50, 3 * request.limit)
-    wanted = reranking.reach(engine, wanted)
+    wanted = engine.reach(wanted)
     ranked = rank(
         found.candidates,
         question=question(query, terms=search.terms, now=search.now, zone=zone),
@@ -162,13 +170,18 @@ async def _hits(
     hits = await _fetched(engine, request, search, found, ranked[:wanted], notes)
     if len(hits) < min(wanted, len(ranked)):
         hits = await _fetched(engine, request, search, found, ranked, notes)
-    hits = await reranking.reranked(engine, request.query, hits, search)
+    if engine.parts.reranker is not None:
+        from memwell.engine import reranking
+
+        hits = await reranking.reranked(engine, request.query, hits, search)
     if not strategy.relevance_only:
         hits = _reweighed(hits, strategy, search.now)
     hits = [hit for hit in hits if hit.score >= request.min_score]
     hits = await passages.attach(engine, hits[: request.limit], search, explain=request.explain)
     if request.token_budget is None:
         return hits
+    from memwell.engine import budget
+
     return budget.within(hits, request.token_budget, engine.count, query.terms)
 
 
@@ -204,6 +217,8 @@ async def _fetched(
 
 async def _of_then(engine: Engine, hits: Sequence[Hit], search: Search, moment: datetime) -> list[Hit]:
     """The hits in the versions of `as_of`, as far as the filter matches these."""
+    from memwell.engine import past
+
     then = [
         replace(hit, record=await past.version_at(engine, search.scope, hit.record, moment)) for hit in hits
     ]

@@ -15,17 +15,11 @@ from memwell.errors import MemwellError, TimedOut
 from memwell.ports.store.search import Search
 from memwell.types import Component, Hit
 
-__all__ = ["reach", "reranked"]
+__all__ = ["reranked"]
 
 log = logging.getLogger("memwell.reranker")
 
 NAME: Final = "rerank"
-
-
-def reach(engine: Engine, limit: int) -> int:
-    """How many hits a recall needs before they are cut to its limit."""
-    part = engine.parts.reranker
-    return limit if part is None else max(limit, part.candidates)
 
 
 async def reranked(engine: Engine, query: str, hits: list[Hit], search: Search) -> list[Hit]:

@@ -9,7 +9,6 @@ from datetime import datetime
 
 from memwell import filters
 from memwell.engine.context import Engine
-from memwell.engine.past import version_at
 from memwell.ports.store.search import Search
 from memwell.types import Hit, Link, Record
 
@@ -138,5 +137,8 @@ def _existed(moment: datetime | None, search: Search) -> bool:
 
 async def _then(engine: Engine, record: Record, search: Search) -> Record:
     """The record in the version of `as_of`; without it, as it is."""
-    moment = search.created_until
-    return record if moment is None else await version_at(engine, search.scope, record, moment)
+    if search.created_until is None:
+        return record
+    from memwell.engine.past import version_at
+
+    return await version_at(engine, search.scope, record, search.created_until)

@@ -13,7 +13,6 @@ from memwell.ports.declaration import Effect, operation, required
 from memwell.ports.log import Log
 from memwell.ports.store import derived
 from memwell.ports.store.operations import Append, Insert, Operation
-from memwell.ports.store.outlines import Outline, outline_of
 from memwell.ports.store.visibility import (
     visible_links,
     visible_pairs,
@@ -23,6 +22,7 @@ from memwell.ports.store.visibility import (
 from memwell.types import Link, Record, Scope, Version, Where
 
 if TYPE_CHECKING:
+    from memwell.ports.store.outlines import Outline
     from memwell.types import Report, Stats, Trace
 
 __all__ = ["Records"]
@@ -189,6 +189,8 @@ class Records(Port):
         raise NotImplementedError
 
     async def _outlines(self, scope: Scope, now: datetime, limit: int, after: str | None) -> list[Outline]:
+        from memwell.ports.store.outlines import outline_of
+
         position = None if after is None else (after, after)
         return [
             outline_of(record) for record in await self._scan(scope, now, None, "id", False, limit, position)

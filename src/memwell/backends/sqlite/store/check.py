@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from memwell.backends.sqlite.database import Database, translate
 from memwell.backends.sqlite.store.file_check import check_file, is_unreadable
 from memwell.backends.sqlite.store.history import versions
+from memwell.backends.sqlite.store.models import MODEL_SHIFT
 from memwell.backends.sqlite.store.rows import SELECT, record_of
-from memwell.backends.sqlite.store.writes import MODEL_SHIFT
 from memwell.errors import Corrupt
 from memwell.records.codec import digest, loads
 from memwell.records.faults import faults

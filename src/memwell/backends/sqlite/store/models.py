@@ -6,8 +6,10 @@ import sqlite3
 
 from memwell.errors import InvalidInput
 
-__all__ = ["drop", "names", "serve", "serving", "settle"]
+__all__ = ["MODEL_SHIFT", "drop", "names", "serve", "serving", "settle"]
 
+MODEL_SHIFT = 44
+"""The id of a vector: the number of its model, shifted by this, and the key of its record."""
 _OF_MODEL = "v.id >= ?1 << 44 AND v.id < (?1 + 1) << 44"
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from memwell.backends.sqlite.database import Database
 from memwell.backends.sqlite.store import models, reanalysis
+from memwell.backends.sqlite.store.models import MODEL_SHIFT
 from memwell.backends.sqlite.store.rows import Condition, condition, select
-from memwell.backends.sqlite.store.writes import MODEL_SHIFT
 from memwell.errors import Corrupt
 from memwell.ports import Embedding
 from memwell.ports.store.search import Search

@@ -21,31 +21,20 @@ from typing import TYPE_CHECKING, Any, Literal, Self, cast
 from memwell.backends.sqlite.database import Database, translate
 from memwell.backends.sqlite.log import SqliteLog
 from memwell.backends.sqlite.part import SqlitePart, options_of
-from memwell.backends.sqlite.store import (
-    batches,
-    filter_sql,
-    followers,
-    models,
-    outlines,
-    reanalysis,
-    search,
-    writes,
-)
-from memwell.backends.sqlite.store.history import versions
+from memwell.backends.sqlite.store import filter_sql, models, reanalysis, search
 from memwell.backends.sqlite.store.rows import condition, record_of, select, select_ids, select_one
 from memwell.capabilities import Capabilities
 from memwell.errors import ConfigError, NotFound
 from memwell.ports import Append, Change, Embedding, Insert, Log, Operation, Store
-from memwell.ports.store.outlines import Outline
 from memwell.ports.store.search import Found, Search
 from memwell.records.codec import from_micros, to_micros
-from memwell.records.revisions import chain
 from memwell.retrieval.index.corpora import Corpora
 from memwell.retrieval.ranking.candidates import find
 from memwell.types import Link, Record, Scope, Version, Where
 from memwell.urls import Url
 
 if TYPE_CHECKING:
+    from memwell.ports.store.outlines import Outline
     from memwell.types import Report, Stats, Trace
 
 __all__ = ["SqliteStore"]
@@ -134,6 +123,8 @@ class SqliteStore(SqlitePart, Store):
         await super()._close()
 
     async def _write(self, operations: Sequence[Operation], now: datetime) -> list[Any]:
+        from memwell.backends.sqlite.store import batches, writes
+
         append = operations[-1]
         if not isinstance(append, Append):
             return self._database.submit(
@@ -177,6 +168,8 @@ class SqliteStore(SqlitePart, Store):
         return select(self._database.read(), (text, values), tail, [limit])
 
     async def _outlines(self, scope: Scope, now: datetime, limit: int, after: str | None) -> list[Outline]:
+        from memwell.backends.sqlite.store import outlines
+
         return outlines.page(self._database.read(), scope, now, limit, after)
 
     async def _count(self, scope: Scope, now: datetime, where: Where | None) -> int:
@@ -185,6 +178,8 @@ class SqliteStore(SqlitePart, Store):
         return int(row[0])
 
     async def _duplicates(self, inserts: Sequence[Insert], now: datetime) -> list[bool]:
+        from memwell.backends.sqlite.store import batches
+
         return self._database.glance(lambda connection: batches.duplicates(connection, inserts, now))
 
     async def _search(self, search: Search) -> Found:
@@ -198,6 +193,9 @@ class SqliteStore(SqlitePart, Store):
         return self._corpora.actors(scope)
 
     async def _history(self, scope: Scope, id: str, now: datetime) -> list[Version]:
+        from memwell.backends.sqlite.store.history import versions
+        from memwell.records.revisions import chain
+
         connection = self._database.read()
         text, values = condition(scope, now)
         row = connection.execute(select_one(text), [id, *values]).fetchone()
@@ -232,7 +230,7 @@ class SqliteStore(SqlitePart, Store):
         number = connection.execute("SELECT number FROM models WHERE name = ?", (model,)).fetchone()
         if number is None:
             return select(connection, ("1", []), "ORDER BY r.key LIMIT ?", [limit])
-        base = number[0] << writes.MODEL_SHIFT
+        base = number[0] << models.MODEL_SHIFT
         where = ("NOT EXISTS (SELECT 1 FROM vectors v WHERE v.id = r.key + ?)", [base])
         return select(connection, where, "ORDER BY r.key LIMIT ?", [limit])
 
@@ -245,15 +243,21 @@ class SqliteStore(SqlitePart, Store):
         return self._source.position()
 
     async def _changes(self, after: int, limit: int) -> list[Change]:
+        from memwell.backends.sqlite.store import followers
+
         with self._database.snapshot() as connection:
             return followers.changes(connection, after, limit)
 
     async def _claim(self, follower: str, holder: str, seconds: float, now: datetime) -> int | None:
+        from memwell.backends.sqlite.store import followers
+
         return self._database.submit(
             lambda connection: followers.claim(connection, follower, holder, seconds, now)
         )
 
     async def _advance(self, follower: str, holder: str, position: int, release: bool) -> bool:
+        from memwell.backends.sqlite.store import followers
+
         return self._database.submit(
             lambda connection: followers.advance(connection, follower, holder, position, release)
         )
@@ -296,6 +300,8 @@ class SqliteStore(SqlitePart, Store):
 
 
 def _sweep_some(connection: sqlite3.Connection, now: datetime) -> int:
+    from memwell.backends.sqlite.store import followers, writes
+
     rows = connection.execute(
         "SELECT key FROM records WHERE expires_at <= ? LIMIT ?", (to_micros(now), _SWEEP_BATCH)
     ).fetchall()

@@ -13,6 +13,7 @@ from memwell import filters
 from memwell.backends.sql import touched
 from memwell.backends.sqlite.store import models
 from memwell.backends.sqlite.store.history import versions
+from memwell.backends.sqlite.store.models import MODEL_SHIFT
 from memwell.backends.sqlite.store.rows import (
     COLUMNS,
     SELECT,
@@ -32,7 +33,6 @@ from memwell.types import Record, Scope, Version
 
 __all__ = [
     "INSERT",
-    "MODEL_SHIFT",
     "PUT",
     "PUT_VECTORS",
     "PUT_VERSION",
@@ -44,7 +44,6 @@ __all__ = [
     "version_row",
 ]
 
-MODEL_SHIFT = 44
 INSERT = f"INSERT INTO records (key, {', '.join(COLUMNS)}) VALUES (?, {', '.join('?' * len(COLUMNS))})"
 """One record; without a key SQLite gives it the next."""
 PUT = "INSERT INTO changes (key, deleted) VALUES (?, 0)"

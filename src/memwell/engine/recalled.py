@@ -1,0 +1,97 @@
+"""What an instance has recalled lately: what is remembered again may be an echo of it (see `echoes`)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from operator import attrgetter
+from typing import Final, TypeAlias
+
+from memwell.fields import SCOPE
+from memwell.retrieval.analysis.text import fold
+from memwell.types import Record, Scope
+
+__all__ = ["Recalled", "owner_of"]
+
+_OWNERS: Final = 256
+_EACH: Final = 40
+"""Memories of one owner that count as recalled lately."""
+_LONG: Final = 20_000
+"""Characters up to which recalled texts are noted."""
+_Owner: TypeAlias = tuple[str | None, ...]
+owner_of: Final[Callable[[Scope], _Owner]] = attrgetter(*(name for name in SCOPE if name != "session_id"))
+"""A scope without its session."""
+
+
+class Recalled:
+    """What was recalled lately, by owner."""
+
+    def __init__(self) -> None:
+        self._by_owner: OrderedDict[_Owner, _Seen] = OrderedDict()
+
+    def note(self, records: Iterable[Record]) -> None:
+        """These were given to the caller."""
+        for record in records:
+            if len(record.content) > _LONG:
+                continue
+            owner = owner_of(record.scope)
+            seen = self._by_owner.get(owner)
+            if seen is None:
+                seen = self._by_owner[owner] = _Seen()
+                while len(self._by_owner) > _OWNERS:  # another thread may do the same
+                    self._by_owner.pop(next(iter(self._by_owner)), None)
+            seen.add(record)
+
+    def drop(self, ids: Iterable[str]) -> None:
+        """Keep nothing of these records, which were forgotten."""
+        gone = set(ids)
+        for seen in [*self._by_owner.values()]:
+            seen.drop(gone)
+
+    def knows(self, scope: Scope) -> bool:
+        """Whether anything of the same owner was recalled."""
+        return bool(self._by_owner) and owner_of(scope) in self._by_owner
+
+    def like(self, scope: Scope, text: str) -> list[str]:
+        """The ids of those of the same owner that contain its longest words, or other forms of them."""
+        seen = self._by_owner.get(owner_of(scope))
+        return [] if seen is None or len(text) > 2 * _LONG else seen.like(text)
+
+
+class _Seen:
+    """What was recalled of one owner lately, oldest first. Contents are folded when they are first compared."""
+
+    __slots__ = ("_contents", "_folded")
+
+    def __init__(self) -> None:
+        self._contents: OrderedDict[str, str] = OrderedDict()
+        self._folded: dict[str, str] = {}
+
+    def add(self, record: Record) -> None:
+        id, content = record.id, record.content
+        if self._contents.pop(id, None) != content:
+            self._folded.pop(id, None)
+        self._contents[id] = content
+        while len(self._contents) > _EACH:
+            self.drop((next(iter(self._contents)),))
+
+    def drop(self, ids: Iterable[str]) -> None:
+        for id in ids:
+            self._contents.pop(id, None)
+            self._folded.pop(id, None)
+
+    def like(self, text: str) -> list[str]:
+        from memwell.retrieval.analysis.rewording import roots
+
+        found = [(id, self._fold(id, content)) for id, content in [*self._contents.items()]]
+        for root in roots(text):
+            found = [entry for entry in found if root in entry[1]]
+            if not found:
+                break
+        return [id for id, _ in found]
+
+    def _fold(self, id: str, content: str) -> str:
+        folded = self._folded.get(id)
+        if folded is None:
+            folded = self._folded[id] = fold(content)
+        return folded
