@@ -191,6 +191,20 @@ def test_an_overloaded_embedder_is_not_asked_again_in_other_words() -> None:
     assert busy.texts == ["hello", "apple"]
 
 
+def test_a_single_text_is_looked_up_before_it_is_embedded_unless_that_takes_no_longer(tmp_path: Path) -> None:
+    url, words = f"sqlite:///{tmp_path}/a.db", Words()
+    with Memory(url, embedder=Words()) as memory:
+        memory.remember("tea")
+    with Memory(url, embedder=words) as memory:
+        encoder = cast("Any", memory._memory._engine.encoder)
+        encoder.embedder.seconds = 0.01
+        assert memory.remember("tea").reinforced == 1
+        assert words.texts == []
+        encoder.embedder.seconds = 0.000001
+        assert memory.remember("tea").reinforced == 2
+        assert words.texts == ["tea"]
+
+
 HOMELESS = """
 import os, sys
 if os.getuid() == 0:

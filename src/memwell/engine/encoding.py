@@ -20,6 +20,8 @@ _ENGLISH: Final = pattern(
     r"(?i)(?:^|[-_/])(?:en|english)(?:[-_.]|$)|/?all-(?:minilm|mpnet|distilroberta)|multi-qa-|/e5-(?:small|base|large)"
     r"|/gte-(?:small|base|large)$|potion-(?:base|retrieval)"
 )
+_QUICK: Final = 5e-5
+"""Seconds in which a store on this machine says whether it has a text."""
 _SPECIAL = 2
 """Tokens that a model adds around a text."""
 
@@ -43,6 +45,11 @@ class Encoder:
     def model(self) -> str:
         """Name under which vectors are stored."""
         return self.embedder.model
+
+    @property
+    def quick(self) -> bool:
+        """Whether the embedder has embedded a text in less time than a store takes to say whether it has it."""
+        return bool(getattr(self.embedder, "seconds", 1.0) < _QUICK)
 
     @property
     def english(self) -> bool:

@@ -220,10 +220,12 @@ async def _encoded(
 
 async def _known(engine: Engine, inserts: list[Insert], now: datetime) -> list[bool]:
     """Which of the inserts only reinforce a stored record. For a single insert this is not asked where it takes a
-    round trip: the embedder's cache most likely has the vectors of a text that is stored already.
+    round trip, since the embedder's cache most likely has the vectors of a text that is stored already, nor where
+    embedding takes no longer.
     """
     store = engine.store
-    if len(inserts) == 1 and (store.remote or not store.blocking):
+    quick = engine.encoder is not None and engine.encoder.quick
+    if len(inserts) == 1 and (quick or store.remote or not store.blocking):
         return [False]
     return await store.duplicates(inserts, now=now)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache, partial
+from operator import attrgetter
 from typing import Any, Final
 
 from memwell.engine.metadata import check_metadata, encoded
@@ -77,7 +78,7 @@ class Template:
 
     def over(self, item: NewMemory) -> Template:
         """The template of an item: its own fields over those of the call."""
-        own = {name: value for name in _ITEM if (value := getattr(item, name)) is not None}
+        own = {name: value for name, value in zip(_ITEM, _own(item), strict=True) if value is not None}
         if not own:
             return self
         found = object.__new__(Template)
@@ -85,7 +86,7 @@ class Template:
         found._fields = dict(self._fields)
         if not own.keys().isdisjoint(SCOPE):
             base = found._fields["scope"]
-            found._fields["scope"] = scope_of(*(own.get(name, getattr(base, name)) for name in SCOPE))
+            found._fields["scope"] = scope_of(*map(own.get, SCOPE, _parts(base)))
         found._take(own)
         return found
 
@@ -115,6 +116,8 @@ class Template:
 
 _TIMES: Final = of_type("time")
 _ITEM: Final = tuple(name for name in NewMemory.__dataclass_fields__ if name != "content")
+_own: Final = attrgetter(*_ITEM)
+_parts: Final = attrgetter(*SCOPE)
 
 
 def check_changes(changes: Mapping[str, Any], now: datetime, zone: tzinfo = UTC) -> dict[str, Any]:

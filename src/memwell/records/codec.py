@@ -107,9 +107,10 @@ _digested: Callable[[Record], tuple[str | None, ...]] = values_of(
 def digest(record: Record) -> int:
     """64 signed bits that name what makes two records exact duplicates: BLAKE2b over the length-framed parts."""
     parts = _digested(record)
-    while parts[-1] is None:  # fields that were added later, and that this record does not have
-        parts = parts[:-1]
-    framed = "\0".join(["-" if part is None else f"{len(part)}:{part}" for part in parts])
+    end = len(parts)
+    while parts[end - 1] is None:  # fields that were added later, and that this record does not have
+        end -= 1
+    framed = "\0".join(["-" if part is None else f"{len(part)}:{part}" for part in parts[:end]])
     return int.from_bytes(hashlib.blake2b(framed.encode(), digest_size=8).digest(), "big", signed=True)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -69,6 +70,8 @@ class CachedEmbedder(Embedder):
         """Texts answered without the embedder, so far."""
         self.misses = 0
         """Texts that the embedder was asked for, so far."""
+        self.seconds = math.inf
+        """The least that the embedder took for one of them, so far."""
         self._ttl = ttl
         self._key = key
         self._clock = clock
@@ -149,8 +152,9 @@ class CachedEmbedder(Embedder):
 
     async def _fresh(self, missing: Mapping[Digest, str], kind: Kind) -> Vectors:
         """Embed these texts, and store their vectors in the caches."""
-        call = self.inner.embed([*missing.values()], kind=kind)
+        call, started = self.inner.embed([*missing.values()], kind=kind), self._clock()
         vectors: Vectors = await self._reach(self.inner, call)
+        self.seconds = min(self.seconds, (self._clock() - started) / len(missing))
         kept = max(0, len(missing) - self._recent.capacity) if self.keyvalue is None else 0
         rows = _rows([*missing][kept:], vectors[kept:])
         self._recent.put(rows)
