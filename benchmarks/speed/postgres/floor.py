@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import struct
-import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,7 +20,7 @@ import psycopg
 from psycopg.adapt import Buffer, Dumper
 from psycopg.pq import Format
 
-from benchmarks.speed.floor import Embed, asked_words
+from benchmarks.speed.floor import Embed, asked_words, new_name
 
 __all__ = ["FloorPool", "PostgresFloor"]
 
@@ -106,14 +105,14 @@ class PostgresFloor:
 
     def remember(self, content: str, user_id: str) -> str:
         """Store one memory durably; its id."""
-        name = str(uuid.uuid4())
+        name = new_name()
         values = (name, user_id, content, Vector.of(self.embed([content])[0]))
         self.connection.execute(REMEMBER, values, binary=True)
         return name
 
     def remember_many(self, contents: Sequence[str], user_id: str) -> list[str]:
         """Store memories by two binary COPYs in one transaction; their ids."""
-        ids = [str(uuid.uuid4()) for _ in contents]
+        ids = [new_name() for _ in contents]
         with self.connection.transaction(), self.connection.cursor() as cursor:
             sequence = "pg_get_serial_sequence('memories', 'key')"
             taken = cursor.execute(

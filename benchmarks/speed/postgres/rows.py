@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.speed.corpora import MARKED, Notes
+from benchmarks.speed.corpora import MARKED, Chat, Notes
 from benchmarks.speed.disk import fsync_time
 from benchmarks.speed.lines import Bench
 from benchmarks.speed.measure import Row, paired, spell
@@ -68,8 +68,9 @@ def postgres(bench: Bench) -> Iterator[Row]:
             yield from _hnsw(bench, sides)
         yield from _batches(bench, server.url)
         if bench.large:
-            yield from _many_users(bench, server.url)
             yield from _large(bench, server.url)
+            if bench.corpus.name == Chat.name:
+                yield from _many_users(bench, server.url)
 
 
 def _disk(bench: Bench, url: str, fsync: float) -> Iterator[Row]:
