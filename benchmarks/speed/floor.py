@@ -57,7 +57,7 @@ def asked_words(query: str) -> list[str]:
 
 
 def new_name() -> str:
-    """An id that nobody else gives. Ids that grow are indexed faster than random ones."""
+    """A new unique id. Ids that grow are indexed faster than random ones."""
     return f"{time.time_ns():016x}-{random.getrandbits(32):08x}"
 
 
