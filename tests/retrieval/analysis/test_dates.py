@@ -12,6 +12,7 @@ from memwell.retrieval.analysis.calendar_words import MONTHS
 from memwell.retrieval.analysis.chunks import read
 from memwell.retrieval.analysis.dates import intervals
 from memwell.retrieval.analysis.days import distance, month_span, on_calendar, weekday_span
+from memwell.retrieval.analysis.features import describe
 from memwell.retrieval.analysis.foreign_dates import ENGLISH_MONTHS
 from memwell.retrieval.analysis.words import languages
 
@@ -108,7 +109,7 @@ def named(text: str, said: date = SAID) -> list[tuple[str, str]]:
         ("July 5–7, 2021", "2021-07-05", "2021-07-07"),
         ("2022-03-05", "2022-03-05", "2022-03-05"),
         ("2022-3-5", "2022-03-05", "2022-03-05"),
-        ("since 2022-03.", "2022-03-01", "2022-03-31"),
+        ("in 2022-03.", "2022-03-01", "2022-03-31"),
         ("3/4/2021", "2021-03-04", "2021-03-04"),
         ("25/12/21", "2021-12-25", "2021-12-25"),
         ("in 2020", "2020-01-01", "2020-12-31"),
@@ -401,3 +402,47 @@ def test_an_interval_is_cut_to_the_calendar() -> None:
     assert on_calendar((-5, 5)) == (1, 5)
     assert on_calendar((-5, 0)) is None
     assert on_calendar((3, 5)) == (3, 5)
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "last"),
+    [
+        ("Was ist im Jahr 2021 passiert?", "2021-01-01", "2021-12-31"),
+        ("Que s'est-il passé en 2021 ?", "2021-01-01", "2021-12-31"),
+        ("Что произошло в 2021 году?", "2021-01-01", "2021-12-31"),
+        ("ماذا حدث في عام 2021؟", "2021-01-01", "2021-12-31"),
+        ("2021 में क्या हुआ?", "2021-01-01", "2021-12-31"),
+        ("what happened in the first half of 2021", "2021-01-01", "2021-06-30"),
+        ("what happened in Q3 2021", "2021-07-01", "2021-09-30"),
+        ("the 1990s", "1990-01-01", "1999-12-31"),
+        ("What did I do on Christmas 2021?", "2021-12-24", "2021-12-26"),
+        ("on Halloween", "2022-10-31", "2022-10-31"),
+        ("what happened since March 2021", "2021-03-01", "2023-07-19"),
+        ("between March and May 2021", "2021-03-01", "2021-05-31"),
+        ("from 3 May 2021 to 5 June 2021", "2021-05-03", "2021-06-05"),
+        ("zwischen März und Mai 2021", "2021-03-01", "2021-05-31"),
+        ("Notizen vom März", "2023-03-01", "2023-03-31"),
+        ("notas de marzo", "2023-03-01", "2023-03-31"),
+        ("Vad gjorde jag i tisdags?", "2023-07-18", "2023-07-18"),
+        ("先週何をしましたか？", "2023-07-10", "2023-07-16"),
+        ("上个月发生了什么？", "2023-06-01", "2023-06-30"),
+        ("पिछले साल क्या हुआ?", "2022-01-01", "2022-12-31"),
+        ("ماذا حدث الأسبوع الماضي؟", "2023-07-10", "2023-07-16"),
+    ],
+)
+def test_a_question_names_spans_parts_of_years_and_weeks_of_other_languages(
+    asked: str, first: str, last: str
+) -> None:
+    assert named(asked) == [(first, last)]
+
+
+def test_a_memory_is_not_searched_for_what_only_questions_name() -> None:
+    _, features = describe("Since March 2021 we live here", created_at=datetime(2023, 7, 19, tzinfo=UTC))
+    assert features.intervals == (month_span(2021, 3),)
+
+
+@pytest.mark.parametrize(
+    "said", ["What does Noel like?", "de la mare", "Who lives at i 2021-x?", "a decade of notes"]
+)
+def test_what_is_no_time_stays_a_word(said: str) -> None:
+    assert named(said) == []

@@ -8,7 +8,7 @@ from functools import cache, lru_cache
 from typing import Final
 
 from memwell.ports.store.search import Interval
-from memwell.retrieval.analysis import english_dates, foreign_dates
+from memwell.retrieval.analysis import asked_dates, english_dates, foreign_dates
 from memwell.retrieval.analysis.calendar_words import MONTHS, WEEKDAYS
 from memwell.retrieval.analysis.days import Mention, on_calendar
 from memwell.retrieval.analysis.languages import script_of
@@ -97,8 +97,11 @@ def _mentions(text: str, reading: Reading | None = None) -> Sequence[Mention]:
 
 @lru_cache(64)
 def _searched(text: str) -> Sequence[Mention]:
-    """The mentions of a question, which is asked for them several times."""
-    return _search(text, None, 0)
+    """The mentions of a question, which is asked for them several times; in more forms than in a memory."""
+    low = foreign_dates.plain(text)
+    if len(low) != len(text):
+        return _search(text, None, 0)
+    return asked_dates.spanned(_parted([*_search(text, None, 0), *asked_dates.mentions(low)]), low)
 
 
 def _search(text: str, time_words: Set[str] | None, since: int) -> Sequence[Mention]:
