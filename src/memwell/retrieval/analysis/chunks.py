@@ -69,9 +69,9 @@ def _named(text: str, chunks: list[str], places: set[int], spoken: Languages, si
     return [*more, *filter(is_folded, identifiers(plain(text), stem, stop))]
 
 
-def names_time(text: str) -> bool:
-    """Whether a chunk of a text has a word of a time."""
-    return any(chunk not in _plain and (_odd.get(chunk) or _read_chunk(chunk))[3] for chunk in text.split())
+def names_time(name: str) -> bool:
+    """Whether a chunk of a name has a word of a time."""
+    return any(chunk not in _plain and (_odd.get(chunk) or _read_chunk(chunk))[3] for chunk in name.split())
 
 
 def _look_up(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence, Set
+from collections.abc import Collection, Iterable, Sequence, Set
 from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
 from typing import Final
@@ -38,7 +38,7 @@ def intervals(text: str, reference: datetime | date, reading: Reading | None = N
     unless only the other day exists.
     `reading`, if it was read, tells whether it is searched at all.
     """
-    return list(_resolved(_mentions(text, reading), _day_of(reference)))
+    return [*_resolved(_mentions(text, reading), _day_of(reference))]
 
 
 def readings(
@@ -52,10 +52,10 @@ def readings(
         return (), (), ()
     day = _day_of(reference)
     if all(each.fixed for each in found):
-        own = tuple(_resolved(found, day))
+        own = _resolved(found, day)
         return own, own, own
     around = (max(day, _SECOND) - _DAY, day, min(day, _LAST_BUT_ONE) + _DAY)
-    before, own, after = (tuple(_resolved(found, ref)) for ref in around)
+    before, own, after = (_resolved(found, ref) for ref in around)
     return before, own, after
 
 
@@ -76,8 +76,13 @@ def _day_of(reference: datetime | date) -> date:
     return reference.date() if isinstance(reference, datetime) else reference
 
 
-def _resolved(mentions: Iterable[Mention], ref: date) -> Iterator[Interval]:
-    yield from dict.fromkeys(days for each in mentions if (days := _days(each, ref)) is not None)
+def _resolved(mentions: Iterable[Mention], ref: date) -> tuple[Interval, ...]:
+    found: list[Interval] = []
+    for each in mentions:
+        days = _days(each, ref)
+        if days is not None and days not in found:
+            found.append(days)
+    return tuple(found)
 
 
 def _days(mention: Mention, ref: date) -> Interval | None:
@@ -131,6 +136,8 @@ def time_words_of(chunk: str) -> tuple[str, ...]:
     """The words of times that a text without blanks has, those that count beside them left out; `DIGITS` for a digit
     or a day in Chinese, Japanese or Korean. Those of a text are those of its chunks.
     """
+    if chunk.isascii() and chunk.isalpha():
+        return (low,) if (low := chunk.lower()) in _triggers() else ()
     found = pieces_of(foreign_dates.plain(chunk), _triggers())
     if _has_digit(chunk) or (not chunk.isascii() and foreign_dates.CJK_DAYS.search(chunk)):
         return (*found, DIGITS)

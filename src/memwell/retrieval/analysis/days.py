@@ -85,7 +85,7 @@ def month_span(year: int, month: int, part: str | None = None) -> Interval | Non
 
 def day_terms(times: Iterable[Interval]) -> list[str]:
     """Index terms of the times that are one day: `2024-03-05`, however a text writes it."""
-    return [f"{date.fromordinal(first)}" for first, last in times if first == last]
+    return [date.fromordinal(first).isoformat() for first, last in times if first == last]
 
 
 def nearest_year(month: int, ref: date) -> int:

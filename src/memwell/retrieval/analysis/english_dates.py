@@ -107,8 +107,6 @@ QUALIFIED = (_UNITS - {"night"}) | _PARTS_OF_DAYS
 """Those that are a time beside a qualifier only."""
 TELLING = TRIGGERS | QUALIFIERS
 """The words of a text that `mentions` asks for."""
-_PHRASES = {"other": "other day"}
-"""Trigger word → what to look for instead, because the word alone is frequent."""
 _NUMBER = re.compile(r"\d(?:[./-] ?\d|\d(?<=19|20)\d\d)")
 """What each number has that is a time by itself. It begins with a digit, so that a search is fast."""
 
@@ -260,7 +258,9 @@ def mentions(low: str, text: str, time_words: Set[str], since: int = 0) -> list[
         seen, months = seen - {"may"}, False
     if not seen.isdisjoint(QUALIFIED) and QUALIFIERS.isdisjoint(time_words):
         seen -= QUALIFIED
-    places = [*places_of(low, seen)] if seen else []
+    if "other" in seen:  # which alone is frequent
+        seen = seen - {"other"} | {"other day"}
+    places = places_of(low, seen)
     if digits:
         places += [match.start() for match in _NUMBER.finditer(low, since)]
     found: list[Mention] = []

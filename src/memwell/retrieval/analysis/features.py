@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from typing import Any, TypeAlias
+from functools import lru_cache
+from typing import Any, Final, TypeAlias
 
 from memwell.ports.store.search import Features, Interval
 from memwell.retrieval.analysis.chunks import names_time, read
@@ -49,6 +50,7 @@ _DAYS = 20
 _SHIFTS = (-1, 1)
 """Days that the day of a record can be away from that in UTC."""
 Times: TypeAlias = tuple[Interval, ...]
+_NOBODY: Final = (False, None, False)
 _ACTOR_KEYS = ("speaker", "role", "author", "actor", "name")
 
 
@@ -114,18 +116,26 @@ def _read(
     """Index terms, folded speaker and question share of a text, and its times for the day before, its day and the day
     after."""
     prefix, body = split_actor(content)
-    if prefix is None or is_role(prefix):
+    role, speaker, timed = _NOBODY if prefix is None else _who(prefix, in_session)
+    if prefix is None or role:
         reading = read(body)
     else:
         terms, time_words, since = read(content)
-        time_words = None if time_words and names_time(prefix) else time_words
-        reading = Reading(terms, time_words, since - len(content) + len(body))
+        reading = Reading(
+            terms, None if time_words and timed else time_words, since - len(content) + len(body)
+        )
     days, terms = readings(body, created_at, reading), reading.terms
     if days[1]:
         terms += day_terms(days[1])
-    if not actor and prefix and is_speaker(prefix, in_session=in_session):
-        actor = prefix
-    return terms, fold(actor) if actor else None, question_share(body), days
+    return terms, fold(actor) if actor else speaker, question_share(body), days
+
+
+@lru_cache(1024)
+def _who(prefix: str, in_session: bool) -> tuple[bool, str | None, bool]:
+    """Whether the prefix of a text is a role, whom it names as the speaker, folded, and whether it has a word of a
+    time."""
+    speaker = fold(prefix) if is_speaker(prefix, in_session=in_session) else None
+    return is_role(prefix), speaker or None, names_time(prefix)
 
 
 def question(

@@ -141,6 +141,8 @@ def identifiers(
 
 def kind_of(chunk: str, stop: frozenset[str]) -> Kind:
     """What a chunk is."""
+    if chunk.islower() and chunk.isalpha() and len(chunk) > 1:
+        return Kind.NAMING if chunk in _NAMING else Kind.WORD
     word = chunk.strip(_STRIP)
     low = word.lower()
     if low in stop and word.istitle() and word != "I":

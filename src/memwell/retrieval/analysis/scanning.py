@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Set
 from typing import Final, NamedTuple, TypeAlias
 
 __all__ = ["DIGITS", "PIECE", "Reading", "Stretch", "any_of", "pieces_of", "places_of", "stretches"]
@@ -37,13 +37,15 @@ def pieces_of(low: str, wanted: frozenset[str]) -> frozenset[str]:
     return wanted.intersection([*PIECE.findall(low), *_LETTERS.findall(low)])
 
 
-def places_of(low: str, words: Iterable[str]) -> Iterator[int]:
+def places_of(low: str, words: Iterable[str]) -> list[int]:
     """Where these words stand in a text, in any order."""
+    found: list[int] = []
     for word in words:
         place = low.find(word)
         while place >= 0:
-            yield place
+            found.append(place)
             place = low.find(word, place + 1)
+    return found
 
 
 def stretches(low: str, places: Iterable[int], margin: int) -> list[Stretch]:

@@ -98,7 +98,7 @@ _ENGLISH = pattern(
 _SPACES = pattern(r"\s{2,}")
 _SENTENCE = pattern(r"[^.!?？！。…\n]+[.!?？！。…\n]*")
 _IMAGE = pattern(r"\[[^\]\n]{0,400}\]")
-_SELF = pattern(r"\b(?:i|i'm|i've|i'd|i'll|my|me|we|our)\b")
+_SELF = pattern(r"\b(?:i|m[ey]|we|our)\b")
 
 
 def analyze(text: str) -> list[str]:
@@ -338,7 +338,8 @@ def question_share(text: str) -> float:
     if "?" not in text and "？" not in text:
         return 0.0
     total = asking = 0
-    for sentence in _SENTENCE.findall(_IMAGE.sub("", fold(text))):
+    folded = fold(text)
+    for sentence in _SENTENCE.findall(_IMAGE.sub("", folded) if "[" in folded else folded):
         words = sentence.count(" ") + 1
         total += words
         if sentence.rstrip()[-1:] in ("?", "？") and not _SELF.search(sentence):
