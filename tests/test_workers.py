@@ -7,13 +7,14 @@ import contextvars
 import functools
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from memwell import AsyncMemory
 from memwell._workers import THREADS, Workers, in_worker, inline, on_loop
-from memwell.engine import recall
+from memwell.engine import import_, recall, remember
 from memwell.ports import Store
 from memwell.registry import open_store
 from memwell.retrieval.ranking import candidates
@@ -142,30 +143,48 @@ async def test_a_cancelled_call_starts_no_other_operation(workers: Workers, wher
     assert steps == ([] if where == "in the queue" else ["first"])
 
 
-@pytest.mark.parametrize("store", ["blocks", "suspends"])
-@on_a_loop
-async def test_a_recall_computes_nothing_on_the_loop(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """That is why others' tasks go on while many recalls rank their candidates."""
-    seen: dict[str, set[int]] = {}
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[int]]:
+    """The threads in which some functions were called."""
+    found: dict[str, set[int]] = {}
 
     def watch(module: Any, name: str) -> None:
         function = getattr(module, name)
 
         def watched(*args: Any, **kwargs: Any) -> Any:
-            seen.setdefault(name, set()).add(threading.get_ident())
+            found.setdefault(name, set()).add(threading.get_ident())
             return function(*args, **kwargs)
 
         monkeypatch.setattr(module, name, watched)
 
-    for name in ("read_query", "rank", "_hit"):
-        watch(recall, name)
-    watch(candidates, "assemble")
+    for module, names in WATCHED.items():
+        for name in names:
+            watch(module, name)
+    return found
+
+
+WATCHED: dict[Any, tuple[str, ...]] = {
+    recall: ("read_query", "rank", "_hit"),
+    candidates: ("assemble",),
+    remember: ("_draft", "_insert", "_with_vectors"),
+    import_: ("line_of",),
+}
+
+
+@pytest.mark.parametrize("store", ["blocks", "suspends"])
+@on_a_loop
+async def test_recalls_lists_and_imports_compute_nothing_on_the_loop(
+    store: str, seen: dict[str, set[int]], tmp_path: Path
+) -> None:
+    """That is why other tasks go on while many recalls rank their candidates, or a long list is stored."""
     part: Store = open_store("memory://")
     part = threaded(part) if store == "suspends" else part
     async with AsyncMemory(part, embedder="hashing") as memory:
-        await memory.remember("Ana keeps bees in Porto", user_id="ana")
+        await memory.remember(["Ana keeps bees in Porto", "Ana swims"], user_id="ana")
         hits = await asyncio.gather(*(memory.recall("Where are the bees?", user_id="ana") for _ in range(8)))
+        await memory.export(tmp_path / "all.jsonl")
+        await memory.import_(tmp_path / "all.jsonl")
     await part.close()
-    assert all([hit.record.content for hit in found] == ["Ana keeps bees in Porto"] for found in hits)
-    assert set(seen) == {"read_query", "rank", "_hit", "assemble"}
+    assert all(found[0].content == "Ana keeps bees in Porto" for found in hits)
+    assert {*seen} == {name for names in WATCHED.values() for name in names}
     assert threading.get_ident() not in set().union(*seen.values())

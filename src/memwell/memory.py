@@ -115,6 +115,8 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncClusters, AsyncProof, Async
         policies: Source | None = None,
         enrich: bool | Enricher = False,
     ) -> None:
+        from memwell.engine import links, remember  # noqa: F401  here, not at a call while other tasks wait
+
         now, zone = clocks.checked(clock), clocks.zone_of(timezone)
         count = counter(tokenizer)
         rules, enricher = options.rules_of(policies), options.enricher_of(enrich)

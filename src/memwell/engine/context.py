@@ -93,6 +93,10 @@ class Engine:
         """The result of a coroutine that computes and calls parts, run in a worker thread where there are any."""
         return await (coroutine if self._workers is None else self._workers.run(coroutine))
 
+    async def compute(self, call: Callable[[], T]) -> T:
+        """The result of a function that may take long, called in a worker thread where there are any."""
+        return await self.off_loop(_called(call))
+
     def write(
         self,
         operations: Sequence[Operation],
@@ -223,6 +227,10 @@ class Engine:
         except NotSupported as error:
             self._counts = False
             log.debug("recalls are not counted: %s", error)
+
+
+async def _called(call: Callable[[], T]) -> T:
+    return call()
 
 
 def report(progress: Progress | None, done: int, total: int) -> None:

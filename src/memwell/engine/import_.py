@@ -42,7 +42,7 @@ async def import_(engine: Engine, request: ImportRequest, progress: Progress | N
             raise BackendError(f"{source} is not a file", part="memory", operation="import")
         with source.open("rb") as file:  # open until the end: what was checked is what is stored
             check = _Check(file, source, dimensions, encrypting(engine))
-            total = check.run()
+            total = await engine.compute(check.run)
             has_vectors = bool(check.models) and engine.store.capabilities.vectors
             served = await engine.store.serving() if has_vectors else None
             done = await _store(engine, file, source, check.opened, total, progress)
@@ -62,7 +62,8 @@ async def _store(
     progress: Progress | None,
 ) -> Imported:
     added = present = links = expired = seen = 0
-    for batch in _batches(file, source, opened):
+    batches = _batches(file, source, opened)
+    while batch := await engine.compute(lambda: next(batches, None)):
         memories = [line.memory for line in batch if line.memory is not None]
         new, known, over = await _add(engine, memories)
         added, present, expired, seen = added + new, present + known, expired + over, seen + len(memories)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
 from operator import attrgetter, is_not
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, get_args
 
 from memwell.engine import echoes, enriching, superseding
 from memwell.engine.backfill import embed_pending_quietly
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from memwell.engine.requests import EraseRequest
 
 __all__ = ["forget", "remember", "restore", "selection", "update"]
+
+T = TypeVar("T")
 
 _GIVEN: Final = tuple(
     f.name
@@ -81,20 +83,22 @@ async def remember(
     now, _ = engine.clock(), engine.store
     if progress is not None:
         check_progress(progress)
-    drafts = _drafts(engine, request, now)
+    away = _here if isinstance(request.content, _ONE) else engine.off_loop
+    drafts = await away(_drafts(engine, request, now))
     records: list[Record] = [draft.record for draft in drafts]
     failed: Mapping[int, str] = {}
     if engine.enricher is not None:
         records, failed = await enriching.enriched(engine, records, [draft.template for draft in drafts], now)
-    inserts = [_insert(engine, draft, record, now) for draft, record in zip(drafts, records, strict=True)]
+    inserts = await away(_inserts(engine, drafts, records, now))
     wanted = len(inserts)
     repeated: Mapping[int, Echo] = {}
     if request.on_echo != "store" and request.supersedes is None:
-        inserts, repeated = await echoes.settled(engine, inserts, request.on_echo, now)
+        inserts, repeated = await away(echoes.settled(engine, inserts, request.on_echo, now))
     if progress is not None:
         progress(0, len(inserts))
     if engine.encoder is not None:
-        inserts = await _embedded(engine, inserts, now, progress)
+        embedded = _embedded(engine, inserts, now, progress)
+        inserts = await (away(embedded) if progress is None else embedded)
     if request.supersedes is None:
         records = await engine.write(inserts, now=now, gives=_all)
     else:
@@ -124,7 +128,12 @@ class _Draft(NamedTuple):
     overwrite: tuple[str, ...]
 
 
-def _drafts(engine: Engine, request: RememberRequest, now: datetime) -> list[_Draft]:
+async def _here(coroutine: Coroutine[Any, Any, T]) -> T:
+    """One memory is little work: where the call was made."""
+    return await coroutine
+
+
+async def _drafts(engine: Engine, request: RememberRequest, now: datetime) -> list[_Draft]:
     if any(map(is_not, chosen := _chosen(request), _USUAL)):
         _check_choices(chosen)
     given = {name: value for name, value in zip(_GIVEN, _given(request), strict=True) if value is not None}
@@ -160,6 +169,12 @@ def _draft(item: object, template: Template, request: RememberRequest) -> _Draft
         content, template, sources = item.content, template.over(item), (request, item)
     overwrite = _overwrite(sources) if request.on_duplicate == "update" else ()
     return _Draft(template.record(content, new_id), template, overwrite)
+
+
+async def _inserts(
+    engine: Engine, drafts: Sequence[_Draft], records: Sequence[Record], now: datetime
+) -> list[Insert]:
+    return [_insert(engine, draft, record, now) for draft, record in zip(drafts, records, strict=True)]
 
 
 def _insert(engine: Engine, draft: _Draft, record: Record, now: datetime) -> Insert:
