@@ -28,6 +28,9 @@ class Port(ABC):  # noqa: B024  its hooks have defaults
     adapts: ClassVar[bool] = False
     """Whether `blocking` may be set, before the first call: the part then waits in the calling thread, and needs no
     event loop."""
+    unanchored: ClassVar[frozenset[str]] = frozenset()
+    """Hooks that worker threads may call: they await `memwell._workers.on_loop` for what needs the event loop, and
+    compute where they are called."""
     closed: bool = False
     secrets: tuple[str, ...] = ()
     """Parts of the URL that it was opened by, which no error may show (see `masking.hide`)."""

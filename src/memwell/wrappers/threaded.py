@@ -103,6 +103,8 @@ class Anchored(Wrapper):
         return cls._wrap(part)  # type: ignore[no-any-return]
 
     async def _call(self, operation: Declaration, arguments: tuple[Any, ...]) -> Any:
+        if operation.hook in self.inner.unanchored:
+            return await call(self.inner, operation, arguments)
         return await _workers.on_loop(lambda: call(self.inner, operation, arguments))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from memwell import AsyncMemory, NewMemory
-from memwell.backends.postgres.store import PostgresStore
+from memwell.backends.postgres.store import PostgresStore, hot_owners, replica
 from memwell.registry import open_store
 from memwell.testing import run
 from memwell.testing.memory import Words
@@ -188,3 +189,30 @@ def test_more_than_a_process_may_hold_stays_in_the_database(postgres_url: str) -
         await memory.close()
 
     go(check())
+
+
+def test_neither_a_search_nor_what_follows_a_write_computes_on_the_event_loop(
+    pair: tuple[AsyncMemory, AsyncMemory], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: dict[str, set[str]] = {"find": set(), "_apply": set()}
+
+    def watched(module: Any, name: str) -> None:
+        call = getattr(module, name)
+
+        def noted(*arguments: Any, **options: Any) -> Any:
+            used[name].add(threading.current_thread().name.rpartition("_")[0])
+            return call(*arguments, **options)
+
+        monkeypatch.setattr(module, name, noted)
+
+    async def check() -> None:
+        warm, other = pair
+        await warm.remember(turns(10), user_id="ana")
+        await warmed(warm)
+        watched(hot_owners, "find")
+        watched(replica, "_apply")
+        await other.remember("Ana: the purple owl came back", user_id="ana")
+        assert (await warm.recall("purple owl", user_id="ana"))[0].record.content.endswith("came back")
+
+    go(check())
+    assert used == {"find": {"memwell-work"}, "_apply": {"memwell-postgres"}}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from memwell import _bridge
 from memwell._forks import fork_safe
+from memwell._workers import in_worker
 from memwell.backends.postgres.connections import ServerConnection
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _THREADS: Final = 2
 
 
 class Aside:
-    """Two threads of one store. Callers without an event loop compute in their own."""
+    """Two threads of one store. Callers that are no event loop compute in their own thread."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -36,7 +37,9 @@ class Aside:
 
     async def run(self, call: Callable[[], T]) -> T:
         """The result of a function that computes some milliseconds."""
-        return call() if self._database.here else await _bridge.hop(self._threads, call)
+        if self._database.here or in_worker():
+            return call()
+        return await _bridge.hop(self._threads, call)
 
     async def over(
         self, connection: Connection, work: Callable[[], Coroutine[Any, Any, T]], stop: threading.Event

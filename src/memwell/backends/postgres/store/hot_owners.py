@@ -97,11 +97,8 @@ class HotOwners:
             WeakKeyDictionary()
         )
 
-    async def search(self, search: Search) -> Found | None:
-        """The candidates, or `None` when the database must answer.
-
-        On an event loop the search runs while the server is asked for changes; if there are some, it runs again.
-        """
+    async def replica(self, search: Search) -> OwnerReplica | None:
+        """The replica that answers a search, up to date; `None` when the database must answer."""
         if not self._most or narrowed(search) or search.similar is not None:
             return None
         owner = self._owner(search.scope)
@@ -111,30 +108,20 @@ class HotOwners:
             return None
         if not replica.serves(search.model):
             return None
-        changes, found = replica.changes, None
-        if self._database.here:
-            await self._refresh(owner)
-        else:
-            refresh = asyncio.create_task(self._refresh(owner))
-            try:
-                await asyncio.sleep(0)  # let the query be sent
-                found = await self._found(replica, search)
-                await refresh
-            finally:
-                refresh.cancel()
-        if owner.replica is not replica or not replica.serves(search.model):
-            return None
-        if found is None or replica.changes != changes:
-            found = await self._found(replica, search)
+        await self._refresh(owner)
+        return replica if owner.replica is replica and replica.serves(search.model) else None
+
+    def find(self, replica: OwnerReplica, search: Search) -> Found:
+        """The candidates. Computes for some milliseconds; any thread may call it."""
+        source = _Source(replica)
+        # A search of a whole owner calls no other method of the source.
+        found = find(source, cast("SearchSource", source), search, part=self._part)
         return found if replica.linked else replace(found, incoming=())
 
-    def actors(self, scope: Scope) -> frozenset[str] | None:
-        """The speakers who recur in a hot owner's records; `None` for an owner who is not hot."""
+    async def known(self, scope: Scope) -> OwnerReplica | None:
+        """The replica of an owner as it is; `None` for one who is not hot."""
         owner = self._owners().get((scope.tenant_id, scope.user_id))
-        if owner is None or owner.replica is None:
-            return None
-        with owner.replica.corpus.lock:
-            return owner.replica.corpus.speakers()
+        return None if owner is None else owner.replica
 
     def drop(self) -> None:
         """Drop all replicas of the running loop, when something changes that the change sequence does not show."""
@@ -181,14 +168,6 @@ class HotOwners:
 
     # ------------------------------------------------------------------------------------------ searching
 
-    async def _found(self, replica: OwnerReplica, search: Search) -> Found:
-        return await self._aside.run(lambda: self._find(replica, search))
-
-    def _find(self, replica: OwnerReplica, search: Search) -> Found:
-        source = _Source(replica)
-        # A search of a whole owner calls no other method of the source.
-        return find(source, cast("SearchSource", source), search, part=self._part)
-
     async def _refresh(self, owner: _Owner) -> None:
         """Apply all changes that were committed before this call. Concurrent calls share one query."""
         wanted = owner.started + 1
@@ -196,7 +175,7 @@ class HotOwners:
             if owner.finished >= wanted or owner.replica is None:
                 return
             number = owner.started = owner.started + 1
-            if not await owner.replica.follow(self._database):
+            if not await owner.replica.follow(self._database, self._aside):
                 owner.replica = None
             owner.finished = number
 

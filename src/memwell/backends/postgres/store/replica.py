@@ -64,8 +64,6 @@ class OwnerReplica:
     """The next transaction's number, as of the last query."""
     linked: bool = True
     """Whether there are any relationships in the store."""
-    changes: int = 0
-    """How often changes were applied."""
     _ahead: set[tuple[int, int]] = field(default_factory=set)
     """Changes of later transactions that are applied already."""
 
@@ -82,15 +80,21 @@ class OwnerReplica:
         known = self.model is not None and self.model[1] == model
         return known and vectors is not None and vectors.whole is not None
 
-    async def follow(self, database: Database) -> bool:
+    def speakers(self) -> frozenset[str]:
+        """Who speaks in the records again and again. May wait for a search."""
+        with self.corpus.lock:
+            return self.corpus.speakers()
+
+    async def follow(self, database: Database, aside: Aside) -> bool:
         """Apply what was committed before this call. Returns False if the owner must be loaded again.
 
         That is so after a restart, a crash or a failover. The server may have lost its last transactions then (with
         `synchronous_commit=off`, or as a replica that was behind), and gives their numbers to others.
         """
-        return await database.read(self._follow) and database.lost == self.lost
+        followed = await database.read(lambda connection: self._follow(connection, aside))
+        return followed and database.lost == self.lost
 
-    async def _follow(self, connection: Connection) -> bool:
+    async def _follow(self, connection: Connection, aside: Aside) -> bool:
         text, values = _changes(self.scope, self.model)
         head, *rows = await rows_of(connection, text, [self.since, *values, self.since], prepare=True)
         number = None if self.model is None else self.model[0]
@@ -102,16 +106,15 @@ class OwnerReplica:
         since = head[1]
         fresh = [row for row in rows if (row[1], row[2]) not in self._ahead]
         if fresh:
-            _apply(self.corpus, fresh)
-            self.changes += 1
+            await aside.run(lambda: _apply(self.corpus, fresh))  # it waits for searches
         self.linked = head[13]
         self.since = max(self.since, since)
         self._ahead = {(row[1], row[2]) for row in rows if row[1] >= self.since}
         if len(self._ahead) > _MANY:
-            await self._catch_up(connection)
+            await self._catch_up(connection, aside)
         return True
 
-    async def _catch_up(self, connection: Connection) -> None:
+    async def _catch_up(self, connection: Connection, aside: Aside) -> None:
         """Advance to the horizon. It is asked before the changes are read, so that none is missed."""
         [(horizon,)] = await rows_of(connection, "SELECT memwell_horizon()", [], prepare=True)
         if horizon > self.since:
@@ -119,8 +122,7 @@ class OwnerReplica:
             _, *rows = await rows_of(connection, text, [self.since, *values, self.since], prepare=True)
             fresh = [row for row in rows if (row[1], row[2]) not in self._ahead]
             if len(rows) <= _FAR:
-                _apply(self.corpus, fresh)
-                self.changes += 1
+                await aside.run(lambda: _apply(self.corpus, fresh))
                 self.since = horizon
                 self._ahead = {(row[1], row[2]) for row in rows if row[1] >= horizon}
 

@@ -30,6 +30,7 @@ from typing import Any, Final, Self, cast
 import psycopg
 
 from memwell import _bridge
+from memwell._workers import on_loop
 from memwell.backends.postgres import Component, Connection, Database, Settings
 from memwell.backends.postgres.log import PostgresLog
 from memwell.backends.postgres.store import batches, followers, indexes, models, purging, reads
@@ -69,6 +70,7 @@ class PostgresStore(Store):
     part = "postgres"
     adapts = True
     remote = True
+    unanchored = frozenset({"_actors", "_search"})
 
     def __init__(self, settings: Settings) -> None:
         self._database = Database(settings, *COMPONENTS)
@@ -196,21 +198,23 @@ class PostgresStore(Store):
         return replace(found, notes=(*found.notes, _OUTDATED)) if self._database.outdated else found
 
     async def _found(self, search: Search) -> Found:
-        found = await self._hot.search(search)
-        if found is not None:
-            return found
+        replica = await on_loop(lambda: self._hot.replica(search))
+        if replica is not None:
+            return await self._aside.run(lambda: self._hot.find(replica, search))
 
         async def ask(connection: Connection) -> Found:
             self._searcher.vectors = self._models.there
             return await self._searcher.search(connection, search)
 
-        return await self._database.search(ask)
+        return await on_loop(lambda: self._database.search(ask))
 
     async def _actors(self, scope: Scope) -> frozenset[str]:
-        known = self._hot.actors(scope)
-        if known is not None:
-            return known
-        return await self._database.search(lambda reader: self._searcher.actors(reader, scope))
+        replica = await on_loop(lambda: self._hot.known(scope))
+        if replica is not None:
+            return await self._aside.run(replica.speakers)
+        return await on_loop(
+            lambda: self._database.search(lambda reader: self._searcher.actors(reader, scope))
+        )
 
     async def _history(self, scope: Scope, id: str, now: datetime) -> list[Version]:
         return await self._database.read(lambda reader: reads.history(reader, scope, id, now), snapshot=True)
