@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any, Literal
 
 from memwell.types.records import Link, OfRecord, Record
-from memwell.values import Short, Value, html_table, shortened
+from memwell.values import Short, Value, by_slots, html_table, shortened
 
 __all__ = ["Component", "Contradiction", "Hit", "Page", "Related", "Version", "Why"]
 
 
+@by_slots
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component(Value):
     """One signal of a score: it added `weight * value`."""
@@ -31,6 +32,7 @@ class Component(Value):
         return {**super(Component, self).to_dict(), "points": self.points}
 
 
+@by_slots
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Why(Value):
     """Why a hit stands where it stands."""
@@ -47,6 +49,7 @@ class Why(Value):
     """What was different from usual, such as `semantic part unavailable`."""
 
 
+@by_slots
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Hit(OfRecord):
     """A record found by `recall`."""

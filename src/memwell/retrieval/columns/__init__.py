@@ -27,6 +27,9 @@ Numbers: TypeAlias = Any
 class Columns(Protocol):
     """Makes columns, and computes with them. An index is a column of whole numbers, a mask one of truth values."""
 
+    keeps: bool
+    """Whether computing takes so long that it is worth keeping results."""
+
     def numbers(self, values: Sequence[float]) -> Numbers:
         """A column of numbers."""
         ...
@@ -111,6 +114,10 @@ class Columns(Protocol):
         """The distinct keys, ascending, and of each column the sum of the values with that key."""
         ...
 
+    def largest(self, values: Numbers, count: int) -> Numbers:
+        """The places of at most `count` of the largest values, in no particular order."""
+        ...
+
     def best(self, values: Numbers, count: int) -> list[int]:
         """The places of the largest values, largest first; of those that are equal but for rounding (to nine decimals)
         the first come first.
@@ -160,8 +167,10 @@ class Tally(Protocol):
         """How many places have a value."""
         ...
 
-    def add(self, index: Numbers, values: Numbers, *, known: bool) -> None:
-        """Add positive values at distinct places; with `known` only where there is a value already."""
+    def add(self, index: Numbers, values: Numbers, weight: float, *, known: bool) -> None:
+        """Add positive values times a weight at distinct places, ascending; with `known` only where there is a value
+        already.
+        """
         ...
 
     def best(self, limit: int) -> tuple[Numbers, Numbers]:

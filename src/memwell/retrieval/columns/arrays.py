@@ -5,11 +5,14 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from memwell.ports.arrays import numpy
 
 __all__ = ["arrays"]
+
+_SAMPLED: Final = 512
+"""About as many values are looked at to find a lower bound of the largest."""
 
 
 @cache
@@ -20,6 +23,8 @@ def arrays() -> Any:
 
 class _Arrays:
     """Columns as arrays: `float64`, `intp` and `bool`."""
+
+    keeps = False
 
     def __init__(self, np: Any) -> None:
         self._np = np
@@ -69,6 +74,19 @@ class _Arrays:
     def groups(self, values: Any) -> tuple[Any, int]:
         distinct, number = self._np.unique(values, return_inverse=True)
         return number, len(distinct)
+
+    def largest(self, values: Any, count: int) -> Any:
+        np, size = self._np, len(values)
+        if size <= count:
+            return self.upto(size)
+        few = values[:: size // _SAMPLED] if size > 2 * _SAMPLED else values
+        if len(few) < size:  # a bound from a sample leaves few to be sorted
+            wanted = min(len(few) - 1, 8 + 2 * count * len(few) // size)
+            few = np.flatnonzero(values >= np.partition(few, len(few) - wanted)[len(few) - wanted])
+            if len(few) >= count:
+                return few.take(np.argpartition(values.take(few), len(few) - count)[len(few) - count :])
+        found: Any = np.argpartition(values, size - count)[size - count :]
+        return found
 
     def best(self, values: Any, count: int) -> list[int]:
         found: list[int] = (-values.round(9)).argsort(kind="stable")[:count].tolist()
@@ -135,7 +153,7 @@ class _Tally:
     def __len__(self) -> int:
         return int(self._np.count_nonzero(self._sums))
 
-    def add(self, index: Any, values: Any, *, known: bool) -> None:
+    def add(self, index: Any, values: Any, weight: float, *, known: bool) -> None:
         sums = self._sums
         inside = (
             sums.take(index) > 0 if known else None if self._allowed is None else self._allowed.take(index)
@@ -144,7 +162,7 @@ class _Tally:
             index, values = index[inside], values[inside]
         if not known:
             self._added.append(index)
-        sums[index] += values
+        sums[index] += values * weight
 
     def best(self, limit: int) -> tuple[Any, Any]:
         np, found = self._np, self._np.flatnonzero(self._sums)

@@ -69,6 +69,8 @@ class Column(list[Any]):
 class _Lists:
     """Columns as lists."""
 
+    keeps = True
+
     def numbers(self, values: Any) -> Column:
         return Column(values.tolist() if hasattr(values, "tolist") else values)
 
@@ -144,6 +146,12 @@ class _Lists:
         number: dict[Any, int] = {}
         return Column([number.setdefault(value, len(number)) for value in values]), len(number)
 
+    def largest(self, values: Column, count: int) -> Column:
+        if len(values) <= count:
+            return self.upto(len(values))
+        last_first = range(len(values) - 1, -1, -1)  # what ascends, such as times, is quick so
+        return Column(nlargest(count, last_first, key=values.__getitem__))
+
     def best(self, values: Column, count: int) -> list[int]:
         rounded = [round(value, 9) for value in values]
         return nlargest(count, range(len(values)), key=rounded.__getitem__)
@@ -204,16 +212,18 @@ class _Tally:
     def __len__(self) -> int:
         return len(self._sums)
 
-    def add(self, index: Column, values: Column, *, known: bool) -> None:
+    def add(self, index: Column, values: Column, weight: float, *, known: bool) -> None:
         sums, allowed, get = self._sums, self._allowed, self._sums.get
         if known:
+            for at in sums.keys() & index:
+                sums[at] += weight * values[bisect_left(index, at)]
+        elif allowed is None:
             for at, value in zip(index, values, strict=True):
-                if at in sums:
-                    sums[at] += value
-            return
-        for at, value in zip(index, values, strict=True):
-            if allowed is None or allowed[at]:
-                sums[at] = get(at, 0.0) + value
+                sums[at] = get(at, 0.0) + weight * value
+        else:
+            for at, value in zip(index, values, strict=True):
+                if allowed[at]:
+                    sums[at] = get(at, 0.0) + weight * value
 
     def best(self, limit: int) -> tuple[Column, Column]:
         sums = self._sums

@@ -9,9 +9,12 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Hashable, Sequence
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
-__all__ = ["Conversations"]
+__all__ = ["REACH", "Conversations"]
+
+REACH: Final = 3
+"""Turns on either side that a window can span."""
 
 _PAUSE: Final = 30 * 60 * 1_000_000
 """Microseconds of silence that end a conversation without a session."""
@@ -39,6 +42,8 @@ class Conversations:
         """Slot → when it was created, in microseconds."""
         self.keys = array("q")
         """Slot → its key, which orders records of the same time."""
+        self.windows: dict[int, Any] = {}
+        """Slot → its window, as long as that is current, for who wants to keep it."""
         self._known: list[_Conversation] = []
         """The conversations by half of their code, less one."""
         self._members: dict[_Conversation, tuple[int, array[int]]] = {}
@@ -101,6 +106,7 @@ class Conversations:
         code = self.codes[slot]
         if not code:
             return
+        self._forget(slot)
         _, members = self._members[self._known[code // 2 - 1]]
         place = bisect_left(members, self._order(slot), key=self._order)
         del members[place]
@@ -123,6 +129,7 @@ class Conversations:
         members.insert(place, slot)
         self._connect(members, place - 1, place)
         self._connect(members, place, place + 1)
+        self._forget(slot)
 
     def _connect(self, members: array[int], place: int, following: int) -> None:
         """Make the members at two places neighbours, unless there is a pause between them."""
@@ -137,6 +144,14 @@ class Conversations:
             self.after[one] = one
         if other is not None:
             self.before[other] = other
+
+    def _forget(self, slot: int) -> None:
+        """Drop the windows that a slot is part of."""
+        for links in (self.before, self.after) if self.windows else ():
+            at = slot
+            for _ in range(REACH + 1):
+                self.windows.pop(at, None)
+                at = links[at]
 
     def _of(self, conversation: _Conversation) -> tuple[int, array[int]]:
         """The code and the members of a conversation."""

@@ -11,7 +11,6 @@ import threading
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from heapq import nlargest
 from typing import Any, Final, Protocol, TypeAlias
 
 from memwell.retrieval.analysis.text import trusted_actors
@@ -148,10 +147,19 @@ class Corpus:
         found = make.between(self.conversations.created, first, until)
         return found.take(make.places(make.stored(self.live, found)))
 
-    def newest(self, slots: Numbers, limit: int) -> list[int]:
+    def newest(self, slots: Numbers, limit: int, make: Columns) -> Numbers:
         """Those of some records that were created last; of the same time, those with the highest key."""
-        created, keys = self.conversations.created, self.keys
-        return nlargest(limit, slots.tolist(), key=lambda slot: (created[slot], keys[slot]))
+        if len(slots) <= limit:
+            return slots
+        created = make.stored(self.conversations.created, slots)
+        newest = make.largest(created, limit)
+        last = -(-1 * created.take(newest)).max()
+        later, then = (
+            slots.take(make.places(created > last)),
+            slots.take(make.places(make.same(created, last))),
+        )
+        keys = make.stored(self.keys, then)
+        return make.joined([later, then.take(make.largest(keys, limit - len(later)))])
 
     @property
     def sparse(self) -> bool:

@@ -11,7 +11,6 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from math import log
-from typing import Final
 
 from memwell.ports.store.search import DEFAULT
 from memwell.retrieval.columns import Columns, Numbered, Numbers
@@ -93,12 +92,10 @@ class Postings:
     def _term(self, term: str, make: Columns) -> Term:
         if self._texts and term not in self._scanned:
             self._scan(term)
-        numbers = self._occurrences.get(term, _NOTHING)
-        found = self._ready.get(term)
-        if found is None or found.occurrences != len(numbers):
-            found = Term(numbers, self.lengths, make)
-            if numbers:
-                self._ready[term] = found
+        numbers = self._occurrences.get(term)
+        found = self._ready.get(term if numbers else "")
+        if found is None or (numbers and found.occurrences != len(numbers)):
+            found = self._ready[term if numbers else ""] = Term(numbers or array("I"), self.lengths, make)
         return found
 
     def _scan(self, term: str) -> None:
@@ -139,8 +136,8 @@ class Postings:
         enough, mean = False, self.mean_length
         for term in sorted({id(term): term for term in terms if len(term)}.values(), key=len):
             enough = enough or (len(term) > self._live / 20 and len(scores) >= 4 * limit)
-            parts = term.saturation(mean) * (idf(self._live, len(term)) * (_K1 + 1))
-            scores.add(term.documents, parts, known=enough)
+            weight = idf(self._live, len(term)) * (_K1 + 1)
+            scores.add(term.documents, term.saturation(mean), weight, known=enough)
         return scores.best(limit)
 
     def having(self, terms: Iterable[str], make: Columns) -> Numbers:
@@ -182,7 +179,6 @@ class Term:
         return self._saturation
 
 
-_NOTHING: Final = array("I")
 _SCANS = 24
 """Number of terms found by scanning before the texts are inverted."""
 

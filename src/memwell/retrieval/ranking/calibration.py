@@ -8,7 +8,7 @@ and lacks, those that few memories have count more; and a memory takes from its 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
 
 from memwell.ports.store.search import Statistics
@@ -74,12 +74,12 @@ def sureness(
     return make.chosen(spoken, 1 / (1 + make.exp(-1 * odds)), 0.0)
 
 
-def _odds(model: _Model, signs: Sequence[Numbers]) -> Numbers:
+def _odds(model: _Model, signs: Mapping[str, Numbers]) -> Numbers:
     """Log-odds of an answer."""
-    total = signs[0] * model.meaning + model.base
-    for weight, sign in zip(model[2:], signs[1:], strict=True):
-        if weight:
-            total = total + sign * weight
+    total: Numbers = model.base
+    for name, sign in signs.items():
+        if weight := getattr(model, name):
+            total = sign * weight + total
     return total
 
 
@@ -90,23 +90,28 @@ def _signs(
     question: Question,
     statistics: Statistics,
     rarity: Numbers | None,
-) -> tuple[Numbers, ...]:
-    """The values of what a `_Model` weighs, in its order, without the first."""
-    make, size = table.make, len(table)
-    shared = named = missing = held = lacking = make.zeros(size)
+) -> dict[str, Numbers]:
+    """The values of what a `_Model` weighs, by its names; those that are left out are 0."""
+    make, signs = table.make, {"meaning": meaning}
+    if question.intervals:
+        signs["time"] = times
     if question.identifiers:
-        held = holding(table, question, make.zeros(len(statistics.frequencies)) + 1)
-        lacking = 1 - held
+        signs["held"] = holding(table, question, make.zeros(len(statistics.frequencies)) + 1)
+        signs["lacking"] = 1 - signs["held"]
     if rarity is not None:
         entries = table.entries
         nearby = make.least(entries.counts, 1.0) * _NEAR
-        has = make.chosen(entries.own > 0, 1.0, make.chosen(entries.kin > 0, entries.kin, nearby))
-        shared = times if question.only_time else _covered(table, has, question, statistics, rarity)
+        if entries.kin is not None:
+            nearby = make.chosen(entries.kin > 0, entries.kin, nearby)
+        has = make.chosen(entries.own > 0, 1.0, nearby)
+        signs["words"] = times if question.only_time else _covered(table, has, question, statistics, rarity)
         if names := question.names.difference(*question.identifiers):
-            named = make.zeros(size) + 1
-            missing = 1 - make.sums(entries.at, has * _mask(table, names, statistics), size) / len(names)
-    undated = 1 - table.timed * 1.0 if question.asks_when else make.zeros(size)
-    return meaning, shared, named, missing, missing * shared, times, held, lacking, undated
+            contained = make.sums(entries.at, has * _mask(table, names, statistics), len(table)) / len(names)
+            signs["named"], signs["missing"] = make.zeros(len(table)) + 1, 1 - contained
+            signs["other"] = signs["missing"] * signs["words"]
+    if question.asks_when:
+        signs["undated"] = 1 - table.timed * 1.0
+    return signs
 
 
 def _meaning(table: Table, statistics: Statistics) -> Numbers:

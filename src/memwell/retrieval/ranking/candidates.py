@@ -73,7 +73,7 @@ def _of_times(corpus: Corpus, search: Search, allowed: bytearray | None, make: C
         groups.append(corpus.postings.having(search.days, make))
     for group in groups:
         seen = group if allowed is None else group.take(make.places(make.stored(allowed, group)))
-        yield make.index(corpus.newest(seen, search.pool))
+        yield corpus.newest(seen, search.pool, make)
 
 
 def _cosines(corpus: Corpus, source: Source, search: Search, allowed: bytearray | None) -> Nominates:

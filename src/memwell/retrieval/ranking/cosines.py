@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from memwell.ports.arrays import numpy
 from memwell.ports.store.search import Search
 from memwell.retrieval.columns import Columns, Numbers
+from memwell.retrieval.columns.arrays import arrays
 from memwell.retrieval.index.corpus import Corpus, Source
 from memwell.retrieval.index.vectors import VectorSet
 
@@ -130,10 +131,7 @@ class Compared:
             rows = np.flatnonzero((slots >= 0) & np.frombuffer(bytes(allowed), "?")[slots])
         if rows is not None:
             values = values.take(rows)
-        count = min(len(values), limit)
-        if not count:
-            return []
-        best = np.argpartition(values, len(values) - count)[len(values) - count :]
+        best = arrays().largest(values, limit)
         found = (best if rows is None else rows[best]).tolist()
         return [slot for row in found if (slot := self._vectors.slots[row]) >= 0]
 

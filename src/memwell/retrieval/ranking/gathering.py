@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
-from memwell.ports.store.search import Features, Search
+from memwell.ports.store.search import DEFAULT, Features, Interval, Search
 from memwell.retrieval.analysis.features import encrypted_part, read_signals
 from memwell.retrieval.analysis.text import phrase_share
 from memwell.retrieval.columns import Columns, Numbered, Numbers
 from memwell.retrieval.index.corpus import Corpus
 from memwell.retrieval.ranking.cosines import Cosines
 from memwell.retrieval.ranking.table import Entries, Table
-from memwell.retrieval.ranking.windows import Windows, windows
+from memwell.retrieval.ranking.windows import Windows, kept_windows, windows
 
 __all__ = ["gathered"]
 
@@ -48,7 +48,10 @@ def gathered(
 
     Neighbours that are not `allowed` (`None`: all are) count nothing. `terms` are those to be counted.
     """
-    window = windows(_Turns(corpus), slots, search.weights, make)
+    if make.keeps and search.weights is DEFAULT and len(slots):
+        window = kept_windows(_Turns(corpus), slots, corpus.conversations.windows, search.weights, make)
+    else:
+        window = windows(_Turns(corpus), slots, search.weights, make)
     if allowed is not None:
         seen = make.places(make.stored(allowed, window.slots))
         window = Windows(*(column.take(seen) for column in window))
@@ -79,6 +82,7 @@ def gathered(
         actor_codes=corpus.signals.codes,
         texts=texts,
         features=facts.features,
+        mentioned=facts.mentioned,
         conversation=lambda at: corpus.conversations.conversation(int(codes[at]), int(created[at]) // _DAY),
     )
 
@@ -105,7 +109,7 @@ def _entries(
         counts * weights.take(pair),
         counts * itself.take(pair),
     )
-    return Entries(keys % size, keys // size, counts, own_counts, make.zeros(len(keys)))
+    return Entries(keys % size, keys // size, counts, own_counts)
 
 
 def _meaning(
@@ -128,6 +132,10 @@ class _Facts:
     def __init__(self, corpus: Corpus, slots: Numbers, lengths: Numbers, created: Numbers) -> None:
         self._lengths, self._created = lengths, created
         self._lines = [corpus.signals.lines[slot] for slot in slots.tolist()]
+
+    def mentioned(self, at: int) -> Sequence[Interval]:
+        """The times that the record at a place mentions, in UTC."""
+        return read_signals(self._lines[at])[2]
 
     def features(self, at: int) -> Features:
         """The features of the record at a place."""

@@ -27,9 +27,8 @@ more than the scores before it in the order.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate
-from typing import Final
+from typing import Final, NamedTuple
 
 from memwell.ports.store.search import DEFAULT, Candidate, Statistics, Weights
 from memwell.retrieval.analysis.features import Question
@@ -54,8 +53,7 @@ _ROUNDING: Final = 1e-9
 """A total that is less is 0, but for rounding."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One reason for a score; it contributes `weight * value`."""
 
     name: str
@@ -66,8 +64,7 @@ class Part:
     """Strength of the signal, 0..1."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ranked:
+class Ranked(NamedTuple):
     """A candidate with its score and the reasons for it."""
 
     key: int | str
@@ -99,13 +96,12 @@ def rank(
     make, rarity = table.make, rarity_of(statistics, question, table.make)
     trust = trust_of(table, weights)
     topic, terms = topic_of(question, statistics), len(statistics.frequencies)
-    of_time = signals.time(table, question, weights)
     known = [
         signals.semantic(table, statistics, weights),
         *words.lexical(table, rarity, weights, trust),
         words.coverage(table, topic, terms, weights, trust),
         signals.actor(table, question, weights),
-        of_time,
+        signals.time(table, question, weights),
         signals.when(table, question, weights),
         words.identifier(table, question, statistics, weights),
         signals.phrase(table, question, weights),
@@ -116,11 +112,13 @@ def rank(
     totals = _added(known[-1:], totals)
     late = [each(table, totals, question, weights) for each in (newer, succession)]
     totals = _added(late, totals)
-    times = make.zeros(len(table)) if of_time is None else of_time.values
-    sure = sureness(table, times, question, statistics, rarity if weights.lexical > 0 else None)
     best = make.best(totals, limit)
-    scores = list(accumulate(make.chosen(totals > _ROUNDING, sure, 0.0).take(best).tolist(), min))
-    return _explained(table, [*known, *late], totals, best, scores)
+    table, totals = table.at(best), totals.take(best)
+    found = [signal._replace(values=signal.values.take(best)) for signal in (*known, *late) if signal]
+    times = next((signal.values for signal in found if signal.name == "time"), make.zeros(len(best)))
+    sure = sureness(table, times, question, statistics, rarity if weights.lexical > 0 else None)
+    scores = accumulate(make.chosen(totals > _ROUNDING, sure, 0.0).tolist(), min)
+    return _explained(table, found, totals, list(scores))
 
 
 def has_evidence(item: Ranked) -> bool:
@@ -137,21 +135,14 @@ def _added(signals: Sequence[Signal | None], totals: Numbers) -> Numbers:
 
 
 def _explained(
-    table: Table,
-    known: Sequence[Signal | None],
-    totals: Numbers,
-    best: Sequence[int],
-    scores: Sequence[float],
+    table: Table, known: Sequence[Signal], totals: Numbers, scores: Sequence[float]
 ) -> list[Ranked]:
-    """The candidates at these places with these scores, and with parts that add up to them."""
-    columns = [
-        (each.name, each.weight, each.values.take(best).tolist()) for each in known if each is not None
-    ]
-    found, sums = [], totals.take(best).tolist()
-    cosines = table.cosines.take(best).tolist()
-    for number, (at, score) in enumerate(zip(best, scores, strict=True)):
-        scale = score / sums[number] if sums[number] > _ROUNDING else 0.0
-        parts = [Part(name, w * scale, values[number]) for name, w, values in columns if values[number]]
-        cosine = cosines[number]
-        found.append(Ranked(table.keys[at], score, tuple(parts), None if cosine != cosine else cosine))
+    """The candidates with these scores, and with parts that add up to them."""
+    columns = [(each.name, each.weight, each.values.tolist()) for each in known]
+    found, sums, cosines = [], totals.tolist(), table.cosines.tolist()
+    for at, (key, score) in enumerate(zip(table.keys, scores, strict=True)):
+        scale = score / sums[at] if sums[at] > _ROUNDING else 0.0
+        parts = [Part(name, weight * scale, values[at]) for name, weight, values in columns if values[at]]
+        cosine = cosines[at]
+        found.append(Ranked(key, score, tuple(parts), None if cosine != cosine else cosine))
     return found

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from memwell.ports.store.search import Statistics
 from memwell.retrieval.analysis.features import Question
-from memwell.retrieval.ranking.table import Entries, Table
+from memwell.retrieval.ranking.table import Entries, Table, entries_of
 
 __all__ = ["widened"]
 
@@ -41,20 +41,22 @@ def _widened(table: Table, standing: Standing, own: int) -> Entries:
     others = make.places(entries.terms >= own)
     if not len(others):
         return entries
-    kept = make.places(entries.terms < own)
-    at, terms, counts, owned, kin = (column.take(kept).tolist() for column in entries)
-    place = dict(zip(zip(at, terms, strict=True), range(len(at)), strict=True))
-    for where, other, count, held, _ in zip(
-        *(column.take(others).tolist() for column in entries), strict=True
-    ):
+    at, terms, counts, owned, _ = entries.taken(make.places(entries.terms < own))
+    kin = make.zeros(len(at))
+    place = dict(zip(zip(at.tolist(), terms.tolist(), strict=True), range(len(at)), strict=True))
+    lacking: dict[tuple[int, int], list[float]] = {}
+    rows = (column.tolist() for column in entries.taken(others)[:4] if column is not None)
+    for where, other, count, held in zip(*rows, strict=True):
         for term, share in standing.get(other, ()):
-            row = place.setdefault((where, term), len(at))
-            if row == len(at):
-                for column, value in zip(
-                    (at, terms, counts, owned, kin), (where, term, 0.0, 0, 0.0), strict=True
-                ):
-                    column.append(value)
-            counts[row] = max(counts[row], share * min(1.0, count))
+            row = place.get((where, term))
+            part = share * min(1.0, count)
+            if row is None:
+                new = lacking.setdefault((where, term), [0.0, 0.0])
+                new[:] = max(new[0], part), max(new[1], share if held else 0.0)
+                continue
+            counts[row] = max(counts[row], part)
             if held and not owned[row]:
                 kin[row] = max(kin[row], share)
-    return Entries(make.index(at), make.index(terms), *map(make.numbers, (counts, owned, kin)))
+    more = [(where, term, count, 0, share) for (where, term), (count, share) in lacking.items()]
+    fresh = entries_of(more, make)
+    return Entries(*(make.joined(pair) for pair in zip((at, terms, counts, owned, kin), fresh, strict=True)))

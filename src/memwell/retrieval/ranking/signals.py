@@ -118,7 +118,7 @@ def session(table: Table, totals: Numbers, weights: Weights) -> Signal | None:
     A candidate without a session counts as a session of its own. `None` if there is only one session.
     """
     make, top = table.make, totals.max()
-    if not weights.session or top <= 0:
+    if not weights.session or top <= 0 or table.sessions.max() == 0:
         return None
     number, many = make.groups(table.sessions)
     best = make.maxima(number, make.chosen(table.sessions > 0, totals, 0.0), many)

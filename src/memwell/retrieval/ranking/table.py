@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from typing import Any, Final, NamedTuple, overload
 
@@ -27,8 +27,12 @@ class Entries(NamedTuple):
     """Its count in the window; 0 if only such neighbours have it whose words weigh nothing."""
     own: Numbers
     """Its count in the record itself; 0 if only neighbours have it."""
-    kin: Numbers
-    """If the record lacks it: what a related word of the record counts for it, 0..1."""
+    kin: Numbers | None = None
+    """If the record lacks it: what a related word of the record counts for it, 0..1; `None` if that is 0 for all."""
+
+    def taken(self, rows: Numbers) -> Entries:
+        """Some of the entries."""
+        return Entries(*(column if column is None else column.take(rows) for column in self))
 
 
 class Times(NamedTuple):
@@ -78,6 +82,8 @@ class Table(Sequence[Candidate]):
     """Index terms, joined by spaces."""
     features: Callable[[int], Features]
     """The features of the candidate at a place."""
+    mentioned: Callable[[int], Sequence[Interval]]
+    """The times that the candidate at a place mentions, in UTC."""
     conversation: Callable[[int], Hashable | None]
     """The conversation of the candidate at a place."""
 
@@ -98,7 +104,9 @@ class Table(Sequence[Candidate]):
 
     def _candidate(self, at: int) -> Candidate:
         rows = self.make.places(self.make.same(self.entries.at, at))
-        terms, counts, own, kin = (column.take(rows).tolist() for column in self.entries[1:])
+        _, terms, counts, own, kin = self.entries.taken(rows)
+        terms, counts, own = terms.tolist(), counts.tolist(), own.tolist()
+        related = {} if kin is None else dict(zip(terms, kin.tolist(), strict=True))
         return Candidate(
             key=self.keys[at],
             features=self.features(at),
@@ -110,7 +118,37 @@ class Table(Sequence[Candidate]):
             session=self.conversation(at),
             phrases=float(self.phrases[at]),
             lexemes=self.texts[at],
-            related={term: share for term, share in zip(terms, kin, strict=True) if share},
+            related={term: share for term, share in related.items() if share},
+        )
+
+    def at(self, places: Sequence[int]) -> Table:
+        """The candidates at these places, in their order."""
+        make, entries = self.make, self.entries
+        number = make.index([-1] * len(self))
+        for new, place in enumerate(places):
+            number[place] = new
+        at = number.take(entries.at)
+        kept = make.places(at >= 0)
+        names = (
+            "lengths",
+            "cosines",
+            "window_cosines",
+            "sessions",
+            "phrases",
+            "days",
+            "asking",
+            "timed",
+            "actors",
+        )
+        return replace(
+            self,
+            keys=[self.keys[place] for place in places],
+            entries=entries.taken(kept)._replace(at=at.take(kept)),
+            texts=[self.texts[place] for place in places],
+            features=lambda at: self.features(places[at]),
+            mentioned=lambda at: self.mentioned(places[at]),
+            conversation=lambda at: self.conversation(places[at]),
+            **{name: getattr(self, name).take(places) for name in names},
         )
 
     @property
@@ -124,7 +162,7 @@ class Table(Sequence[Candidate]):
         mentioned: list[tuple[int, Interval]] = []
         if zone is UTC:
             for at in make.places(self.timed).tolist():
-                mentioned += [(at, each) for each in self.features(at).intervals]
+                mentioned += [(at, each) for each in self.mentioned(at)]
         else:
             local = [_in_zone(self.features(at), zone) for at in range(len(self))]
             days = make.numbers([_UNKNOWN if day is None else day for day, _ in local])
@@ -179,6 +217,7 @@ def tabled(candidates: Sequence[Candidate]) -> Table:
         actor_codes=actors,
         texts=[each.lexemes for each in candidates],
         features=features.__getitem__,
+        mentioned=lambda at: features[at].intervals,
         conversation=lambda at: candidates[at].session,
     )
 

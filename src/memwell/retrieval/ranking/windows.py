@@ -10,15 +10,14 @@ answer, because an answer seldom repeats the words of its question.
 from __future__ import annotations
 
 from array import array
-from typing import Final, NamedTuple, Protocol
+from collections.abc import MutableMapping, Sequence
+from typing import NamedTuple, Protocol
 
 from memwell.ports.store.search import Weights
 from memwell.retrieval.columns import Columns, Numbers
+from memwell.retrieval.index.conversations import REACH
 
-__all__ = ["REACH", "Turns", "Windows", "windows"]
-
-REACH: Final = 3
-"""Turns on either side that a window can span."""
+__all__ = ["REACH", "Turns", "Windows", "kept_windows", "windows"]
 
 
 class Turns(Protocol):
@@ -49,6 +48,29 @@ class Windows(NamedTuple):
     """Weight of its cosine."""
     lengths: Numbers
     """Its number of index terms."""
+
+
+def kept_windows(
+    turns: Turns,
+    slots: Numbers,
+    known: MutableMapping[int, Sequence[Numbers]],
+    weights: Weights,
+    make: Columns,
+) -> Windows:
+    """As `windows`, of which those in `known` are taken from there, and the others are put there. For lists, of which
+    each step costs as much as for arrays all do.
+    """
+    fresh = make.index([slot for slot in slots.tolist() if slot not in known])
+    if len(fresh):
+        found = windows(turns, fresh, weights, make)
+        of: dict[int, list[int]] = {at: [] for at in range(len(fresh))}
+        for row, at in enumerate(found.at.tolist()):
+            of[at].append(row)
+        known.update((fresh[at], [column.take(rows) for column in found[1:]]) for at, rows in of.items())
+    rows = [known[slot] for slot in slots.tolist()]
+    counts = [len(row[0]) for row in rows]
+    at = make.index([at for at, count in enumerate(counts) for _ in range(count)])
+    return Windows(at, *(make.joined(parts) for parts in zip(*rows, strict=True)))
 
 
 def windows(turns: Turns, slots: Numbers, weights: Weights, make: Columns) -> Windows:

@@ -46,19 +46,18 @@ def lexical(table: Table, rarity: Numbers, weights: Weights, trust: float) -> li
     shares only common words with its answer. In a conversation, whose turns divide the words of an answer among them,
     a small share says less than in a record outside one.
     """
-    _make, entries = table.make, table.entries
-    itself = (entries.own > 0) | (entries.kin > 0)
+    entries = table.entries
+    itself = entries.own > 0 if entries.kin is None else (entries.own > 0) | (entries.kin > 0)
     if not weights.lexical or not itself.any():
         return []
-    whole, *shares = _bm25(table, rarity, weights)
+    whole, shares = _bm25(table, rarity, weights)
     best = whole.max() or 1.0
     weight = weights.lexical
     if trust:
         talk = (table.sessions.take(entries.at) > 0) & itself
         share = _share(table, rarity)
         weight *= damped(min(1.0, _FLOOR + share) if talk.any() else share * share, trust)
-    columns = zip(("lexical", "related", "neighbours"), shares, strict=True)
-    return [Signal(name, weight, values / best) for name, values in columns if values.any()]
+    return [Signal(name, weight, values / best) for name, values in shares.items() if values.any()]
 
 
 def coverage(table: Table, topic: set[int], many: int, weights: Weights, trust: float) -> Signal | None:
@@ -90,7 +89,7 @@ def damped(share: float, trust: float) -> float:
     return 1 - trust * (1 - share)
 
 
-def _bm25(table: Table, rarity: Numbers, weights: Weights) -> tuple[Numbers, Numbers, Numbers, Numbers]:
+def _bm25(table: Table, rarity: Numbers, weights: Weights) -> tuple[Numbers, dict[str, Numbers]]:
     """Okapi BM25 without its constant factor, of the window, and what of it the record's own terms, its related words
     and its neighbours give; lengths are relative to the mean of the candidates."""
     make, (at, terms, counts, own, kin), size = table.make, table.entries, len(table)
@@ -98,14 +97,20 @@ def _bm25(table: Table, rarity: Numbers, weights: Weights) -> tuple[Numbers, Num
     norms = table.lengths * (weights.k1 * weights.b / mean) + weights.k1 * (1 - weights.b)
     whole = make.chosen(counts > 0, counts, 1.0)
     parts = rarity.take(terms) * counts / (whole + norms.take(at))
-    itself, related = make.least(own / whole, 1.0), make.least(kin / whole, 1.0)
-    every = (parts, parts * itself, parts * related, parts * (1 - itself - related))
-    return tuple(make.sums(at, each, size) for each in every)
+    lent = 1 - make.least(own / whole, 1.0)
+    found = {"lexical": make.sums(at, parts * (1 - lent), size)}
+    if kin is not None:
+        related = make.least(kin / whole, 1.0)
+        found["related"] = make.sums(at, parts * related, size)
+        lent = lent - related
+    found["neighbours"] = make.sums(at, parts * lent, size)
+    return make.sums(at, parts, size), found
 
 
 def _share(table: Table, rarity: Numbers) -> float:
     """The largest share of the query's idf that one candidate matches, 0..1."""
     make, entries = table.make, table.entries
-    matched = make.chosen(entries.own > 0, 1.0, entries.kin) * rarity.take(entries.terms)
+    matched = make.chosen(entries.own > 0, 1.0, 0.0 if entries.kin is None else entries.kin)
+    matched = matched * rarity.take(entries.terms)
     mass = make.sums(entries.at, matched, len(table)).max()
     return float(mass / rarity.sum()) if mass else 0.0
