@@ -143,6 +143,21 @@ def test_a_misspelt_word_is_read_as_the_one_that_is_there_and_a_note_says_so(mem
     assert not any("read as" in note for note in memory.recall("Mira's library card")[0].why.notes)
 
 
+def test_a_word_of_the_same_meaning_is_as_good_as_the_word(memory: Memory) -> None:
+    memory.remember("Mira's doctor is Dr. Sequeira")
+    memory.remember("Mira's telephone is in the hall")
+    hit = memory.recall("Who is Mira's GP?")[0]
+    assert "Sequeira" in hit.content
+    assert hit.score > 0.5
+
+
+def test_a_misspelt_stop_word_is_no_word() -> None:
+    with Memory("memory://", embedder=None) as memory:
+        memory.remember("The passport is AK 604 118")
+        right, wrong = (memory.recall(f"{what} is the passport")[0].score for what in ("what", "wat"))
+        assert wrong == right
+
+
 def test_being_read_changes_no_answer(memory: Memory) -> None:
     memory.remember("Mira works at the Harbour Bank", created_at="2024-02-01")
     memory.remember("Mira works at the Harbour Cafe", created_at="2026-02-01")

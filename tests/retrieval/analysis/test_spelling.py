@@ -41,3 +41,9 @@ def test_a_word_may_be_the_beginning_or_the_end_of_a_compound() -> None:
     assert meant("gehalt", text, {"gehaltserhoh"}) is None
     assert meant("operation", text, ()) == "starroperation"
     assert meant("kell", text, ()) is None
+
+
+def test_a_first_letter_may_be_one_that_sounds_alike() -> None:
+    assert meant("kroissant", " croissant bread ", ()) == "croissant"
+    assert meant("troissant", " croissant bread ", ()) is None
+    assert meant("kroisant", " croissant bread ", ()) is None, "one slip, not two"

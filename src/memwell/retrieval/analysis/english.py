@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["COMMON", "STOP_WORDS"]
+__all__ = ["COMMON", "SLIPS", "STOP_WORDS"]
 
 STOP_WORDS = frozenset(
     """a about above after again all also am an and any are aren't as at be because been before
@@ -18,6 +18,9 @@ STOP_WORDS = frozenset(
     you're you've your yours yourself yourselves""".split()
 )
 """English words without a topic, left out of the index and of every query."""
+
+SLIPS = frozenset("wat waht wht wht wich whitch whcih wher whre wehn whn hwo teh hte taht thier thsi".split())
+"""Misspelt stop words, which say nothing in a question."""
 
 COMMON = frozenset(
     """ask become begin bring call came come do does end feel find gave get gets getting give gives go goes

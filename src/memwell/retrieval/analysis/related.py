@@ -17,7 +17,7 @@ from memwell.retrieval.analysis.words import word_terms
 __all__ = ["is_word", "related_terms"]
 
 _SAME: Final = 0.9
-"""What another form of a word counts."""
+"""What another form of a word counts, or one of the same meaning."""
 _NEAR: Final = 0.3
 """What a word of about the same meaning counts, or one of the kind that was asked for."""
 
@@ -85,6 +85,18 @@ secure security | ticket issue | upgrade update | vendor supplier provider | ver
 workaround hack
 """
 """Groups of about one meaning; each is found for each."""
+
+_EXACT: Final = """
+doctor physician gp dr | mum mom mother mommy mama | dad father daddy papa | mobile cellphone phone telephone cell
+flat apartment | password passcode | holiday vacation | bike bicycle | film movie | tv television | wifi wlan
+favorite favourite | salary wage earn income | colour color | neighbour neighbor | fridge refrigerator
+grandma grandmother granny | grandpa grandfather granddad | sofa couch | lawyer solicitor attorney | boss manager
+glasses spectacles | chemist pharmacy | laptop notebook | bill invoice | sick ill | child kid | quit resign
+gift present | garbage rubbish trash | truck lorry | sweater jumper pullover | gas petrol | price cost
+university college uni | gym fitness | repair fix mend | cinema theater | database db | repository repo
+documentation docs | exam test | nickname alias | journey trip | start begin | close shut
+"""
+"""Groups of one meaning; each is found for each."""
 
 _KINDS: Final = """
 live: move flat apartment house address home reside street road
@@ -238,7 +250,7 @@ def _table() -> Mapping[str, Mapping[str, float]]:
     for line in _KINDS.strip().split("\n"):
         kind, _, others = line.partition(":")
         _add(table, word_terms(kind), word_terms(others), _NEAR)
-    for groups, share in ((_ALIKE, _NEAR), (_FORMS, _SAME)):
+    for groups, share in ((_ALIKE, _NEAR), (_EXACT, _SAME), (_FORMS, _SAME)):
         for group in groups.replace("\n", "|").split("|"):
             members = word_terms(group)
             _add(table, members, members, share)

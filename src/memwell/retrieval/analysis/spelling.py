@@ -1,9 +1,9 @@
 """Words of a question that no memory contains: which of the words that are there was meant.
 
-Such a word is read as one that differs from it by one letter: one too many, one missing, one
-exchanged, or two neighbours that changed places. The first letter must be right, because few slips concern it, and
-short words are left alone, because most of them have a real word beside them (*boat* and *boot*). If there is none, it
-is read as a compound that begins or ends with it.
+Such a word is read as one that differs from it by one letter: one too many, one missing, one exchanged, or two
+neighbours that changed places. The first letter must be right, because few slips concern it, or sound alike
+(*kroissant*), and short words are left alone, because most of them have a real word beside them (*boat* and *boot*).
+If there is none, it is read as a compound that begins or ends with it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ __all__ = ["is_near", "meant"]
 
 _SHORTEST: Final = 4
 """Letters of a term from which on it may be misspelt."""
+_ALIKE_LETTERS: Final = {
+    "c": "ks", "k": "cq", "q": "k", "s": "cz", "z": "s", "f": "v", "v": "f", "g": "j", "j": "g", "i": "y", "y": "i",
+}  # fmt: skip
+"""Letters that sound alike at the beginning of a word."""
 _PART: Final = 5
 """Letters of a word that may be part of a compound."""
 _REST: Final = 4
@@ -35,7 +39,9 @@ def meant(term: str, text: str, known: Collection[str]) -> str | None:
     rest, middle = term[1:], len(term) // 2
     head, tail = term[:middle], term[middle + 1 :]  # a slip leaves one of them as it is
     alike = re.findall(f" {term[0]}[^ ]{{{len(rest) - 1},{len(rest) + 1}}}(?= )", f"{text} ")
-    near = [
+    letters = _ALIKE_LETTERS.get(term[0], "")
+    near = [f"{first}{rest}" for first in letters if f" {first}{rest} " in f"{text} "]
+    near += [
         one[1:]
         for one in set(alike)
         if (one.startswith(head, 1) or one.endswith(tail)) and one[1:].isalpha() and is_near(rest, one[2:])

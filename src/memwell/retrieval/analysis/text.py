@@ -19,7 +19,7 @@ from typing import Final
 
 from memwell._patterns import pattern
 from memwell.retrieval.analysis.chunks import is_folded, read
-from memwell.retrieval.analysis.english import STOP_WORDS
+from memwell.retrieval.analysis.english import SLIPS, STOP_WORDS
 from memwell.retrieval.analysis.folding import APOSTROPHES, fold, plain
 from memwell.retrieval.analysis.identifiers import Asked, asked
 from memwell.retrieval.analysis.intent import abbreviations, name_terms, negates, present_spans
@@ -320,8 +320,9 @@ def _time_terms(
 
 
 def _asked_terms(text: str, spoken: Languages) -> list[str]:
-    """The terms of the words of a question, and its single Chinese characters."""
-    return [*word_terms(text, spoken), *characters(text)]
+    """The terms of the words of a question, without misspelt stop words, and its single Chinese characters."""
+    words = [term for term in word_terms(text, spoken) if term not in SLIPS]
+    return [*words, *characters(text)]
 
 
 def _asked(text: str, spoken: Languages) -> list[Asked]:
