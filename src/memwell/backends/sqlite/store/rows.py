@@ -12,6 +12,7 @@ from memwell import filters
 from memwell.backends import sql
 from memwell.backends.sqlite.store import filter_sql
 from memwell.fields import STORED
+from memwell.frozen import EMPTY
 from memwell.records.codec import digest as digest_of
 from memwell.records.codec import to_micros
 from memwell.records.rows import Expressions, reader, writer
@@ -47,14 +48,15 @@ COLUMNS: Final = (*STORED, "embedded", "digest", "signals", "lexemes")
 record_of: Final = reader(
     sql.PLACES,
     {
-        "content": "text_of(value)",
+        "content": "value if type(value) is str else text_of(value)",
         "flag": "value == 1",
         "links": "() if value == '[]' else links_of(loads(value))",
-        "metadata": "json_mapping(value)",
+        "metadata": "EMPTY if value == '{}' else json_mapping(value)",
         "share": "float(value)",
         "tags": "() if value == '[]' else tuple(loads(value))",
         "time": "from_micros(value)",
     },
+    EMPTY=EMPTY,
 )
 """A row of `SELECT` as a record. Raises `Corrupt` naming the record when a column cannot be read."""
 
