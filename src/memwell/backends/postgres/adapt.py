@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -76,12 +77,25 @@ class _Moment(Loader):
             return FIRST if micros < 0 else LAST
 
 
+class _Json(Loader):
+    """`jsonb` with a short way for what most records hold: nothing."""
+
+    format = Format.BINARY
+
+    def load(self, data: Buffer) -> Any:
+        body = bytes(data)[1:]  # after the number of the form
+        if body == b"{}":
+            return {}
+        return [] if body == b"[]" else json.loads(body.decode())
+
+
 def _adapters() -> AdaptersMap:
     found = AdaptersMap(adapters)
     found.register_dumper(int, _WholeBinary)
     found.register_dumper(int, _Whole)
     found.register_dumper(Raw, _Raw)
     found.register_loader("timestamptz", _Moment)
+    found.register_loader("jsonb", _Json)
     return found
 
 
