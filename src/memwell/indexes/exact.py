@@ -142,7 +142,7 @@ class Exact(InProcessIndex):
             distances: Similar = 1 - ((self._matrix.take(rows) - query) ** 2).sum(axis=1) / 2
             return distances
         if len(rows) * 4 < self._matrix.rows:
-            product: Similar = self._matrix.take(rows) @ query
+            product: Similar = self._matrix.dot_some(rows, query)
             return product
         every: Similar = self._matrix.dot(query)[rows]
         return every

@@ -31,6 +31,8 @@ def test_products_equal_those_of_a_plain_matrix(sizes: list[int]) -> None:
     assert matrix.dot(queries[0]).dtype == np.float32
     np.testing.assert_allclose(matrix.dot(queries[0]), plain @ queries[0], atol=1e-6)
     np.testing.assert_allclose(matrix.dot_many(queries), queries @ plain.T, atol=1e-6)
+    rows = np.arange(len(plain))[::-3]
+    np.testing.assert_allclose(matrix.dot_some(rows, queries[1]), plain[rows] @ queries[1], atol=1e-6)
     assert matrix.dot_many(queries[:0]).shape == (0, len(plain))
     np.testing.assert_array_equal(np.concatenate([plain[:0], *(view for _, view in matrix.slabs())]), plain)
 

@@ -53,7 +53,8 @@ class _Arrays:
         return values == values
 
     def distinct(self, values: Any) -> Any:
-        return self._np.unique(values)
+        values = self._np.sort(values)  # numpy.unique takes longer, and imports numpy.ma
+        return values[self._np.concatenate((values[:1] == values[:1], values[1:] != values[:-1]))]
 
     def sums(self, index: Any, values: Any, size: int) -> Any:
         return self._np.bincount(index, values, size)

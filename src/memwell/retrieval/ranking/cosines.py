@@ -99,7 +99,7 @@ class Compared:
             products[self._dead] = 0.0  # they do not count towards the mean
             count, rows = len(products) - len(self._dead), slice(len(products))
         else:
-            products = whole.take(self._rows) @ query
+            products = whole.dot_some(self._rows, query)
             count, rows = len(products), self._rows
         if count:
             self.mean_cosine = float(products.sum()) / count
