@@ -35,6 +35,18 @@ def test_of_several_the_most_frequent_is_meant_and_none_that_the_question_has_al
     assert meant("hosstel", there + "hostels ", ()) == "hostel"
 
 
+@given(
+    st.lists(
+        st.sampled_from([*WORDS.split(), "hotel", "hostel", "floorplan", "chorus", "hotelroom"]), max_size=12
+    )
+)
+def test_a_list_of_all_words_finds_what_the_text_finds(there: list[str]) -> None:
+    text, every = f" {' '.join(there)} ", f"{WORDS}hotel hotels hostel floorplan chorus hotelroom "
+    for term in ("hotal", "hostels", "floor", "chior", "hotel", "bboot", "wifes"):
+        if term not in there:
+            assert meant(term, text, (), every) == meant(term, text, ())
+
+
 def test_a_word_may_be_the_beginning_or_the_end_of_a_compound() -> None:
     text = " gehaltserhoh starroperation gehaltserhoh gehalten x.operation keller "
     assert meant("gehalt", text, ()) == "gehaltserhoh"

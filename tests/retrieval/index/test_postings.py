@@ -109,6 +109,9 @@ def test_searching_between_changes_keeps_nothing_stale(
         else:
             living[postings.add(terms)] = terms
         assert searched(postings, question, 100) == pytest.approx(formula(living, question, living))
+        there = (postings.words(1000) or "").split()
+        assert sorted(there) == sorted({term for each in living.values() for term in each})
+        assert postings.words(0) is None
 
 
 @given(DOCUMENTS, TERMS, st.sets(st.integers(0, 24)))

@@ -94,13 +94,15 @@ _OF_MONTHS = frozenset({"dmy", "mdy", "my", "month"})
 
 _UNITS = frozenset(f"{unit}{s}" for unit in _UNIT_DAYS for s in ("", "s"))
 _PARTS_OF_DAYS = frozenset({"morning", "afternoon", "evening"})
-TRIGGERS = (
-    _UNITS
-    | _PARTS_OF_DAYS
-    | _MONTH_WORDS.keys()
-    | _WEEKDAY_WORDS.keys()
-    | SEASONS.keys()
-    | frozenset("yesterday today tonight tomorrow night recently lately other".split())
+TRIGGERS = frozenset(
+    [
+        *_UNITS,
+        *_PARTS_OF_DAYS,
+        *_MONTH_WORDS,
+        *_WEEKDAY_WORDS,
+        *SEASONS,
+        *"yesterday today tonight tomorrow night recently lately other".split(),
+    ]
 )
 """Words of which each expression has one, unless it is a number."""
 QUALIFIED = (_UNITS - {"night"}) | _PARTS_OF_DAYS

@@ -36,7 +36,17 @@ class Postings:
     are inverted.
     """
 
-    __slots__ = ("_live", "_make", "_occurrences", "_ready", "_scanned", "_texts", "_total", "lengths")
+    __slots__ = (
+        "_live",
+        "_make",
+        "_occurrences",
+        "_ready",
+        "_scanned",
+        "_texts",
+        "_total",
+        "_words",
+        "lengths",
+    )
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
         """An index of documents, each given as its terms joined by spaces."""
@@ -52,6 +62,7 @@ class Postings:
         """Document → its number of terms."""
         self._live = len(self.lengths)
         self._total = sum(self.lengths)
+        self._words: str | None = None
 
     def __len__(self) -> int:
         return self._live
@@ -64,8 +75,11 @@ class Postings:
     def add(self, terms: Sequence[str]) -> int:
         """Index the next document; returns its number."""
         document, occurrences = len(self.lengths), self._occurrences
+        known = len(occurrences)
         for term in terms:
             occurrences[term].append(document)
+        if len(occurrences) != known:
+            self._words = None
         self.lengths.append(len(terms))
         self._live += 1
         self._total += len(terms)
@@ -80,8 +94,18 @@ class Postings:
             self._ready.pop(term, None)
             if not numbers:
                 del self._occurrences[term]
+                self._words = None
         self._live -= 1
         self._total -= self.lengths[document]
+
+    def words(self, below: int) -> str | None:
+        """All terms, each once and between spaces, if they are surely in the index and come to about fewer characters
+        than `below`."""
+        if self._texts or _LETTERS * len(self._occurrences) >= below:
+            return None
+        if self._words is None:
+            self._words = f" {' '.join(self._occurrences)} "
+        return self._words
 
     def terms(self, terms: Iterable[str], make: Columns) -> list[Term]:
         """What a search needs of each term, in columns that `make` makes."""
@@ -179,6 +203,8 @@ class Term:
         return self._saturation
 
 
+_LETTERS = 8
+"""Of a term and the space behind it, roughly."""
 _SCANS = 24
 """Number of terms found by scanning before the texts are inverted."""
 

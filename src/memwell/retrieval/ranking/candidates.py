@@ -14,6 +14,7 @@ from memwell.records.codec import to_micros
 from memwell.retrieval.analysis.spelling import meant
 from memwell.retrieval.columns import Columns, Numbers, columns
 from memwell.retrieval.index.corpus import Corpus, Source
+from memwell.retrieval.index.postings import Postings
 from memwell.retrieval.ranking.cosines import Compared, Cosines, Listed, Nominates, Read
 from memwell.retrieval.ranking.gathering import gathered
 from memwell.types import Scope
@@ -118,7 +119,7 @@ def assemble(
     """
     slots = _with_neighbours(corpus, nominated, allowed, make)
     texts = [corpus.lexemes[slot] for slot in slots.tolist()]
-    terms, frequencies, notes = _mended(search, texts, counted[1])
+    terms, frequencies, notes = _mended(search, texts, counted[1], corpus.postings)
     table = gathered(corpus, slots, terms, search, cosines=cosines, allowed=allowed, texts=texts, make=make)
     statistics = Statistics(documents=counted[0], frequencies=frequencies, mean_cosine=cosines.mean_cosine)
     ids: dict[int | str, str] = {slot: corpus.ids[slot] for slot in slots.tolist()}
@@ -130,7 +131,7 @@ def assemble(
 
 
 def _mended(
-    search: Search, texts: Sequence[str], counted: Sequence[int]
+    search: Search, texts: Sequence[str], counted: Sequence[int], postings: Postings
 ) -> tuple[Sequence[str], Sequence[int], list[str]]:
     """The terms of the question with those that no record contains as they were probably meant, the number of records
     with each, and notes that say so. Only the candidates' `texts` are looked at, so every store can do it."""
@@ -140,9 +141,10 @@ def _mended(
         return terms, counted, []
     texts = [f" {text} " for text in texts]
     whole, mended, frequencies = "".join(texts), list(terms), list(counted)
+    words = postings.words(len(whole))
     notes: list[str] = []
     for at, term in enumerate(asked):
-        if not counted[at] and (found := meant(term, whole, mended)):
+        if not counted[at] and (found := meant(term, whole, mended, words)):
             mended[at], frequencies[at] = found, sum([f" {found} " in text for text in texts])
             notes.append(f"{term} was read as {found}")
     return mended, frequencies, notes
