@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from operator import attrgetter
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from memwell.fields import SCOPE
 from memwell.retrieval.analysis.text import fold
@@ -38,8 +39,8 @@ class Recalled:
             seen = self._by_owner.get(owner)
             if seen is None:
                 seen = self._by_owner[owner] = _Seen()
-                while len(self._by_owner) > _OWNERS:  # another thread may do the same
-                    self._by_owner.pop(next(iter(self._by_owner)), None)
+                while len(self._by_owner) > _OWNERS:
+                    _drop_oldest(self._by_owner)
             seen.add(record)
 
     def drop(self, ids: Iterable[str]) -> None:
@@ -59,39 +60,52 @@ class Recalled:
 
 
 class _Seen:
-    """What was recalled of one owner lately, oldest first. Contents are folded when they are first compared."""
+    """What was recalled of one owner lately, oldest first."""
 
-    __slots__ = ("_contents", "_folded")
+    __slots__ = ("_texts",)
 
     def __init__(self) -> None:
-        self._contents: OrderedDict[str, str] = OrderedDict()
-        self._folded: dict[str, str] = {}
+        self._texts: OrderedDict[str, _Text] = OrderedDict()
 
     def add(self, record: Record) -> None:
-        id, content = record.id, record.content
-        if self._contents.pop(id, None) != content:
-            self._folded.pop(id, None)
-        self._contents[id] = content
-        while len(self._contents) > _EACH:
-            self.drop((next(iter(self._contents)),))
+        known = self._texts.pop(record.id, None)
+        if known is None or known.content != record.content:
+            known = _Text(record.content)
+        self._texts[record.id] = known
+        while len(self._texts) > _EACH:
+            _drop_oldest(self._texts)
 
     def drop(self, ids: Iterable[str]) -> None:
         for id in ids:
-            self._contents.pop(id, None)
-            self._folded.pop(id, None)
+            self._texts.pop(id, None)
 
     def like(self, text: str) -> list[str]:
         from memwell.retrieval.analysis.rewording import roots
 
-        found = [(id, self._fold(id, content)) for id, content in [*self._contents.items()]]
+        found = [*self._texts.items()]
         for root in roots(text):
-            found = [entry for entry in found if root in entry[1]]
+            found = [entry for entry in found if root in entry[1].folded()]
             if not found:
                 break
         return [id for id, _ in found]
 
-    def _fold(self, id: str, content: str) -> str:
-        folded = self._folded.get(id)
-        if folded is None:
-            folded = self._folded[id] = fold(content)
-        return folded
+
+class _Text:
+    """A content, folded when it is first compared."""
+
+    __slots__ = ("_folded", "content")
+
+    def __init__(self, content: str) -> None:
+        self.content = content
+        self._folded: str | None = None
+
+    def folded(self) -> str:
+        if self._folded is None:
+            self._folded = fold(self.content)
+        return self._folded
+
+
+def _drop_oldest(entries: OrderedDict[Any, Any]) -> None:
+    """Remove the oldest entry in one step, since another thread may do the same."""
+    with suppress(KeyError):
+        entries.popitem(last=False)
