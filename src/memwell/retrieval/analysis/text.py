@@ -295,9 +295,12 @@ def read_query(
 
 def _without(text: str, spans: Collection[tuple[int, int]]) -> str:
     """A text with some stretches blank."""
-    for first, last in spans:
-        text = text[:first] + " " * (last - first) + text[last:]
-    return text
+    parts, end = list[str](), 0
+    for first, last in sorted(spans):
+        if last > end:
+            parts += text[end:first], " " * (last - max(first, end))
+            end = last
+    return "".join([*parts, text[end:]])
 
 
 def _related(

@@ -153,10 +153,18 @@ def topic_of(question: Question, statistics: Statistics) -> set[int]:
 
 def holding(table: Table, question: Question, weights: Numbers) -> Numbers:
     """The share of the question's identifiers that each record itself holds, 0..1, where a term counts its weight."""
-    make, entries = table.make, table.entries
-    total = make.zeros(len(table))
-    for identifier in question.identifiers:
-        sure = make.numbers([identifier.get(term, 0.0) for term in range(len(weights))]) * weights
-        found = make.chosen(entries.own > 0, sure.take(entries.terms), 0.0)
-        total = total + make.maxima(entries.at, found, len(table))
-    return total / len(question.identifiers)
+    make, entries, many = table.make, table.entries, len(question.identifiers)
+    parts: dict[int, list[tuple[int, float]]] = {}
+    for number, identifier in enumerate(question.identifiers):
+        for term, share in identifier.items():
+            parts.setdefault(term, []).append((number, share))
+    flags = make.numbers([float(term in parts) for term in range(len(weights))]).take(entries.terms)
+    found = make.places((entries.own > 0) & (flags > 0))  # few, so that a loop over them is no loss
+    counted, best = weights.tolist(), dict[tuple[int, int], float]()
+    for at, term in zip(entries.at.take(found).tolist(), entries.terms.take(found).tolist(), strict=True):
+        for number, share in parts[term]:
+            best[at, number] = max(best.get((at, number), 0.0), share * counted[term])
+    total = [0.0] * len(table)
+    for (at, _), value in best.items():
+        total[at] += value
+    return make.numbers(total) / many

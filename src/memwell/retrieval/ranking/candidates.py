@@ -1,7 +1,8 @@
 """Search in a corpus: the candidates by terms and by vectors, with the features that ranking needs.
 
 Exact: every vector of the corpus is compared. Scope, filter and expiry are applied first, so that a selective filter
-still gets its full number of results. The matrix product runs without the lock of the corpus.
+still gets its full number of results. The matrix product runs without the lock of the corpus; if a candidate changes
+meanwhile, the search runs again with it.
 """
 
 from __future__ import annotations
@@ -46,7 +47,18 @@ def find(corpora: Current, source: SearchSource, search: Search, *, part: str) -
     """The candidates of a search; see `Store.search`."""
     if search.model is not None:
         check_model(search.model, source.serving(), part=part)
-    corpus, make = corpora.current(search.scope), columns()
+    corpus = corpora.current(search.scope)
+    found = _found(corpus, source, search)
+    if found is None:
+        with corpus.lock:  # nothing changes now
+            found = _found(corpus, source, search)
+    assert found is not None
+    return found
+
+
+def _found(corpus: Corpus, source: SearchSource, search: Search) -> Found | None:
+    """The candidates; `None` if one of them was changed or removed while the vectors were compared."""
+    make = columns()
     seen = source.visible(search) if narrowed(search) else None
     with corpus.lock:
         allowed = corpus.unexpired(to_micros(search.now)) if seen is None else corpus.seen(seen)
@@ -60,6 +72,8 @@ def find(corpora: Current, source: SearchSource, search: Search, *, part: str) -
             allowed.extend(bytes(len(corpus.ids) - len(allowed)))
         nearest = make.index(cosines.nominate(search.pool, allowed))
         nominated = make.joined([words, nearest, *_of_times(corpus, search, allowed, make)])
+        if make.stored(corpus.live, nominated).sum() < len(nominated):
+            return None
         frequencies = [len(term) for term in corpus.postings.terms(search.terms, make)]
         counted = (len(corpus.postings), frequencies)
         return assemble(

@@ -42,7 +42,7 @@ class Nominates(Cosines, Protocol):
     """Cosines that also find records."""
 
     def nominate(self, limit: int, allowed: bytearray | None) -> list[int]:
-        """The slots of the nearest live and allowed records, in no particular order."""
+        """The slots of the nearest allowed records, in no particular order."""
         ...
 
 
@@ -76,7 +76,7 @@ class Compared:
         self.mean_cosine: float | None = None
         self.empty = vectors.whole is None
         self._vectors, self._question = vectors, question
-        self._dead = vectors.dead[:]
+        self._dead, self._slots = vectors.dead[:], vectors.slots[:]
         self._rows: Any = None
         """The rows that are compared; `None` for all."""
         self._values: Any = None
@@ -122,18 +122,18 @@ class Compared:
         return make.numbers(values)
 
     def nominate(self, limit: int, allowed: bytearray | None) -> list[int]:
-        """The slots of the nearest live and allowed records."""
+        """The slots of the nearest allowed records that were live when this was made."""
         if self._values is None:
             return []
-        np, values, rows = numpy(), self._values[:-1], self._rows
+        np, values, rows = numpy(), self._values[: len(self._slots)], self._rows
         if rows is None and allowed is not None:
-            slots = np.array(self._vectors.slots[: len(values)])
+            slots = np.array(self._slots)
             rows = np.flatnonzero((slots >= 0) & np.frombuffer(bytes(allowed), "?")[slots])
         if rows is not None:
             values = values.take(rows)
         best = arrays().largest(values, limit)
         found = (best if rows is None else rows[best]).tolist()
-        return [slot for row in found if (slot := self._vectors.slots[row]) >= 0]
+        return [slot for row in found if (slot := self._slots[row]) >= 0]
 
 
 class Read:
