@@ -66,14 +66,32 @@ def test_what_was_appended_or_read_is_a_copy() -> None:
 def test_growing_moves_no_row_and_needs_no_more_memory_than_the_rows() -> None:
     tracemalloc.start()
     matrix, block = Matrix(64), unit(1000, 64)
-    matrix.append(block)
+    for _ in range(9):  # more than one slab
+        matrix.append(block)
     first = next(iter(matrix.slabs()))[1]
-    for _ in range(60):
+    for _ in range(52):
         matrix.append(block)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert np.shares_memory(first, next(iter(matrix.slabs()))[1])
     assert peak < matrix.rows * 64 * 4 + 2 * SLAB * 64 * 4
+
+
+def test_few_rows_take_little_room_and_more_come_after_them() -> None:
+    few, matrix = Matrix(12, expected=100), Matrix(12)
+    rows = unit(300)
+    tracemalloc.start()
+    few.append(rows[:100])
+    used = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert used < 2 * 100 * 12 * 4
+    seen = next(iter(few.slabs()))[1]
+    few.append(rows[100:])
+    for row in rows:
+        matrix.append(row[None])
+    for each in (few, matrix):
+        np.testing.assert_array_equal(each.take(range(300)), rows)
+    np.testing.assert_array_equal(seen, rows[:100])
 
 
 @pytest.mark.parametrize("shape", [(2, 11), (2, 13), (12,), (1, 2, 12)])

@@ -5,7 +5,8 @@ elementwise `+ - * / // % **`, comparisons, `&` and `|` (between two columns of 
 and `take`, `sum`, `max`, `any` and `tolist`. What else is needed are the methods of `Columns`. A number that is not
 known is NaN.
 
-Recall by words alone runs without numpy, and does not load it, because that takes longer than many recalls.
+Recall by words alone runs without numpy. It loads it after some searches, if it is installed: that takes as long as
+many recalls, and then each is quicker.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Sequence
+from importlib.util import find_spec
+from itertools import count
 from typing import Any, Protocol, TypeAlias
 
 from memwell.retrieval.columns.arrays import arrays
@@ -180,8 +183,15 @@ class Tally(Protocol):
         ...
 
 
+_searches = count()
+_MANY = 100
+"""Searches after which loading numpy is worthwhile."""
+
+
 def columns() -> Columns:
-    """The columns of numpy if it is loaded, those of lists otherwise."""
+    """The columns of numpy if it is loaded, those of lists otherwise; to be called once for each search."""
     lists: Any = LISTS
-    found: Columns = lists if sys.modules.get("numpy") is None else arrays()
+    found: Columns = lists
+    if sys.modules.get("numpy") is not None or (next(_searches) >= _MANY and find_spec("numpy")):
+        found = arrays()
     return found

@@ -20,17 +20,22 @@ __all__ = ["Matrix"]
 
 SLAB = 8192
 """Rows allocated at a time."""
+_LEAST = 64
+"""Rows of the smallest slab."""
 
 
 class Matrix:
-    """Rows of float32 in slabs that never move. Growing copies nothing, so peak memory is the size of the matrix.
+    """Rows of float32 in slabs. Growing beyond the first slab copies nothing, so peak memory is the size of the matrix.
+    The first slab begins as large as needed, because most owners have few records.
 
     Callers must lock: many threads may read at once, but none while another writes. Only `dot` may run while rows are
     appended; it covers the rows that existed when it began.
     """
 
-    def __init__(self, dimension: int) -> None:
-        """A matrix without rows. Raises `ConfigError` if numpy is missing or the dimension is not positive."""
+    def __init__(self, dimension: int, *, expected: int = 0) -> None:
+        """A matrix without rows, with room for as many as are `expected`. Raises `ConfigError` if numpy is missing or
+        the dimension is not positive.
+        """
         if dimension < 1:
             raise ConfigError(f"a dimension must be a positive integer, not {dimension!r}")
         self._np = numpy()
@@ -39,6 +44,7 @@ class Matrix:
         self.rows = 0
         """Number of rows, cleared ones included."""
         self._slabs: list[NDArray[np.float32]] = []
+        self._expected = expected
 
     def append(self, rows: Vectors) -> int:
         """Append `(n, d)` rows; returns the number of the first. Raises `EmbeddingError` for another dimension."""
@@ -79,8 +85,16 @@ class Matrix:
         """The free rows of the last slab; of a new one if it is full."""
         slab, at = divmod(self.rows, SLAB)
         if slab == len(self._slabs):
-            self._slabs.append(self._np.empty((SLAB, self.dimension), dtype=self._np.float32))
+            self._slabs.append(self._empty(SLAB if slab else min(SLAB, max(_LEAST, self._expected))))
+        elif at == len(self._slabs[slab]):
+            larger = self._empty(min(SLAB, at + at // 4 + _LEAST))
+            larger[:at] = self._slabs[slab]
+            self._slabs[slab] = larger  # who reads the smaller one may go on
         return self._slabs[slab][at:]
+
+    def _empty(self, rows: int) -> NDArray[np.float32]:
+        found: NDArray[np.float32] = self._np.empty((rows, self.dimension), dtype=self._np.float32)
+        return found
 
     def set(self, row: int, vector: Vectors) -> None:
         """Replace a row by a `(d,)` vector. Raises `EmbeddingError` for another dimension, `IndexError` past the

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from math import log
+from sys import intern
+from typing import TypeAlias
 
 from memwell.ports.store.search import DEFAULT
 from memwell.retrieval.columns import Columns, Numbered, Numbers
@@ -37,11 +39,13 @@ class Postings:
     """
 
     __slots__ = (
+        "_line",
         "_live",
         "_make",
         "_occurrences",
         "_ready",
         "_scanned",
+        "_starts",
         "_texts",
         "_total",
         "_words",
@@ -50,15 +54,16 @@ class Postings:
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
         """An index of documents, each given as its terms joined by spaces."""
-        self._occurrences: defaultdict[str, array[int]] = defaultdict(_numbers)
-        """Term → documents, ascending, repeated for each occurrence."""
+        self._occurrences: _Occurrences = {}
         self._ready: dict[str, Term] = {}
         self._make: Columns | None = None
         """What made the columns of `_ready`."""
-        self._texts = [f" {text} " if text else " " for text in texts]
+        self._texts = list(texts)
         """The documents that are not inverted yet."""
         self._scanned: set[str] = set()
-        self.lengths = array("q", [text.count(" ") - 1 for text in self._texts])
+        self._line, self._starts = "", array("q")
+        """These texts in one, to be scanned, and where in it each begins."""
+        self.lengths = array("q", [text.count(" ") + 1 if text else 0 for text in self._texts])
         """Document → its number of terms."""
         self._live = len(self.lengths)
         self._total = sum(self.lengths)
@@ -74,11 +79,9 @@ class Postings:
 
     def add(self, terms: Sequence[str]) -> int:
         """Index the next document; returns its number."""
-        document, occurrences = len(self.lengths), self._occurrences
-        known = len(occurrences)
-        for term in terms:
-            occurrences[term].append(document)
-        if len(occurrences) != known:
+        document, known = len(self.lengths), len(self._occurrences)
+        _enter(self._occurrences, document, terms)
+        if len(self._occurrences) != known:
             self._words = None
         self.lengths.append(len(terms))
         self._live += 1
@@ -89,10 +92,11 @@ class Postings:
         """Remove a document, given the terms it was added with. Call it only once per document."""
         self._invert()
         for term in set(terms):
-            numbers = self._occurrences[term]
-            del numbers[bisect_left(numbers, document) : bisect_right(numbers, document)]
             self._ready.pop(term, None)
-            if not numbers:
+            numbers = self._occurrences[term]
+            if not isinstance(numbers, int):
+                del numbers[bisect_left(numbers, document) : bisect_right(numbers, document)]
+            if isinstance(numbers, int) or not numbers:
                 del self._occurrences[term]
                 self._words = None
         self._live -= 1
@@ -116,10 +120,11 @@ class Postings:
     def _term(self, term: str, make: Columns) -> Term:
         if self._texts and term not in self._scanned:
             self._scan(term)
-        numbers = self._occurrences.get(term)
-        found = self._ready.get(term if numbers else "")
-        if found is None or (numbers and found.occurrences != len(numbers)):
-            found = self._ready[term if numbers else ""] = Term(numbers or array("I"), self.lengths, make)
+        known = self._occurrences.get(term)
+        many = 0 if known is None else 1 if isinstance(known, int) else len(known)
+        found = self._ready.get(term if many else "")
+        if found is None or found.occurrences != many:
+            found = self._ready[term if many else ""] = Term(_listed(known), self.lengths, make)
         return found
 
     def _scan(self, term: str) -> None:
@@ -127,24 +132,32 @@ class Postings:
         if len(self._scanned) == _SCANS:
             self._invert()
             return
-        word = f" {term} "
-        found = [number for number, text in enumerate(self._texts) if word in text]
-        if found:
-            numbers = array("I", [n for n in found for _ in range(self._texts[n].split().count(term))])
-            self._occurrences[term] = numbers + self._occurrences[term]
+        if not self._line:
+            self._line = "".join([f" {text} \n" for text in self._texts])
+            self._starts.extend(accumulate([len(text) + 3 for text in self._texts], initial=0))
+        word, line, starts = f" {term} ", self._line, self._starts
+        numbers, number, at = array("I"), 0, line.find(word)
+        while at >= 0:
+            number = bisect_right(starts, at, number) - 1
+            numbers.append(number)
+            at = line.find(word, at + len(word) - 1)  # the space may begin the next one
+        if numbers:
+            self._occurrences[term] = numbers + _listed(self._occurrences.get(term))
         self._scanned.add(term)
 
     def _invert(self) -> None:
         """Invert the documents passed to the constructor."""
-        fresh: defaultdict[str, array[int]] = defaultdict(_numbers)
+        every: _Occurrences = {}
         for number, text in enumerate(self._texts):
-            for term in text.split():
-                fresh[term].append(number)
-        for term, numbers in fresh.items():
-            if term not in self._scanned:
-                self._scanned.add(term)
-                self._occurrences[term] = numbers + self._occurrences[term]
-        self._texts, self._scanned = [], set()
+            _enter(every, number, text.split())
+        for term, later in self._occurrences.items():
+            known = every.get(term)
+            if known is None or term in self._scanned:
+                every[term] = later
+            else:
+                every[term] = _listed(known) + _listed(later)
+        self._texts, self._scanned, self._occurrences = [], set(), every
+        self._line, self._starts = "", array("q")
 
     def search(
         self, terms: Iterable[Term], limit: int, make: Columns, *, allowed: bytearray | None = None
@@ -205,9 +218,25 @@ class Term:
 
 _LETTERS = 8
 """Of a term and the space behind it, roughly."""
-_SCANS = 24
-"""Number of terms found by scanning before the texts are inverted."""
+_SCANS = 16
+"""Number of terms found by scanning before the texts are inverted: those of a first question, not of many."""
+
+_Occurrences: TypeAlias = "dict[str, int | array[int]]"
+"""Term → documents, ascending, repeated for each occurrence; the number alone of a term that occurs once. Most do."""
 
 
-def _numbers() -> array[int]:
-    return array("I")
+def _enter(occurrences: _Occurrences, document: int, terms: Iterable[str]) -> None:
+    """Enter the terms of a document that comes after the others."""
+    for term in terms:
+        known = occurrences.get(term)
+        if known is None:
+            occurrences[intern(term)] = document  # the indexes of many owners share the term
+        elif isinstance(known, int):
+            occurrences[term] = array("I", (known, document))
+        else:
+            known.append(document)
+
+
+def _listed(known: int | array[int] | None) -> array[int]:
+    """The documents of a term."""
+    return array("I", () if known is None else (known,)) if not isinstance(known, array) else known

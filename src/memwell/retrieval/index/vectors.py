@@ -43,7 +43,7 @@ class VectorSet:
             self._place([slots[key] for key, _, _ in rows])
             parts = [data if spans is None else _mean(data, spans) for _, spans, data in rows]
             if self.whole is None:
-                self.whole = Matrix(len(parts[0]) // 4)
+                self.whole = Matrix(len(parts[0]) // 4, expected=len(slots))
             self.whole.append_stored(parts)
 
     def _place(self, slots: list[int]) -> None:
