@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
+from functools import cache
 from itertools import pairwise
 from typing import Final, TypeAlias
 
@@ -26,6 +27,7 @@ from memwell.retrieval.analysis.days import (
 
 __all__ = ["mentions", "spanned"]
 
+_DIGIT: Final = pattern(r"\d")
 _YEAR: Final = pattern(
     r"\b(?:(?:im |in het |nell'|l'|no |el |w |v |i )?(?:jahre?|jaar|annee|anno|ano|aret|ar|yil|vuonna)"
     r"|en|em|nel|i|в|у|w|v|за|عام|سنة|العام|שנת) ((?:19|20)\d\d)\b(?!-\w| ?[/.:]\d)"
@@ -37,7 +39,8 @@ _PART: Final = pattern(
     r"|\b(early|mid|late|the beginning of|the end of)[ -]((?:19|20)\d\d)\b|\b(?:the )?((?:19|20)\d)0'?s\b"
 )
 _FEAST: Final = pattern(
-    r"\b(christmas(?: eve| day)?|new year's eve|new year's day|halloween|valentine's day|weihnachten|silvester|navidad)"
+    r"\b(?=[chnvws])(christmas(?: eve| day)?|new year's eve|new year's day|halloween|valentine's day|weihnachten"
+    r"|silvester|navidad)"
     r"(?:,? (?:of |in |de )?((?:19|20)\d\d))?\b"
 )
 _FEASTS: Final[dict[str, tuple[int, int, int]]] = {
@@ -76,6 +79,7 @@ _MONTH: Final = {
     "da": "fra siden mellem", "nb": "fra siden mellom", "ru": "за с между", "pl": "z od", "cs": "z od", "id": "dari",
 }  # fmt: skip
 """Language → what stands before a month in a question."""
+_WORD: Final = pattern(r"[^\W\d_]+")
 _SINCE: Final = pattern(
     r"\b(?:since|after|seit|depuis|desde|dal|dall'|sinds|sedan|siden|с)\s+(?:dem\s+|the\s+|le\s+|el\s+)?$"
 )
@@ -92,18 +96,25 @@ Ends: TypeAlias = Callable[[date], Interval | None]
 
 def mentions(low: str) -> Iterator[Mention]:
     """Such times in a question in plain lower case (see `foreign_dates.plain`), but for spans."""
-    for match in _YEAR.finditer(low):
-        yield _mention(match, year_span(int(match[1] or match[2])))
-    for match in _PART.finditer(low):
-        yield _mention(match, _part(match))
+    if _DIGIT.search(low):
+        for match in _YEAR.finditer(low):
+            yield _mention(match, year_span(int(match[1] or match[2])))
+        for match in _PART.finditer(low):
+            yield _mention(match, _part(match))
     for match in _FEAST.finditer(low):
         yield Mention(match.start(), match.end(), False, _feast(match[1], match[2]))
-    for match in _LAST_WEEKDAY.finditer(low):
+    for match in _LAST_WEEKDAY.finditer(low) if "dags" in low else ():
         yield Mention(match.start(), match.end(), True, _weekday(_WEEKDAYS[match[1]]))
     for words, (unit, step) in () if low.isascii() else _RELATIVE.items():
         if (at := low.find(words)) >= 0:
             yield Mention(at, at + len(words), True, _unit(unit, step))
-    yield from _months(low)
+    if not _month_names().isdisjoint(_WORD.findall(low)):
+        yield from _months(low)
+
+
+@cache
+def _month_names() -> frozenset[str]:
+    return frozenset(name for code in _MONTH for name in MONTHS[code].replace("/", " ").split())
 
 
 def spanned(found: Sequence[Mention], low: str) -> list[Mention]:
@@ -168,7 +179,7 @@ def _unit(unit: str, step: int) -> Ends:
 
 def _months(low: str) -> Iterator[Mention]:
     """A month behind a preposition."""
-    words = [*re.finditer(r"[^\W\d_]+", low)]
+    words = [*_WORD.finditer(low)]
     for before, word in pairwise(words):
         for code, prepositions in _MONTH.items():
             if before[0] in prepositions.split() and (number := _number(code, word[0])):
