@@ -191,6 +191,33 @@ def test_more_than_a_process_may_hold_stays_in_the_database(postgres_url: str) -
     go(check())
 
 
+def test_an_event_loop_that_ends_while_an_owner_is_loaded_hinders_no_other_loop(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, begun = replica._read, threading.Event()
+
+    async def slow(connection: Any, scope: Any, most: int, stop: threading.Event) -> Any:
+        if not begun.is_set():
+            begun.set()
+            stop.wait(30)
+        return await read(connection, scope, most, stop)
+
+    monkeypatch.setattr(replica, "_read", slow)
+    memory = AsyncMemory(f"{postgres_url}&warm=100", embedder=Words())
+
+    async def begin() -> None:
+        await memory.remember(turns(10), user_id="ana")
+        while not begun.is_set():
+            await memory.recall("boat", user_id="ana")
+
+    async def check() -> None:
+        await warmed(memory)
+        await memory.close()
+
+    asyncio.run(begin())
+    asyncio.run(check())
+
+
 def test_neither_a_search_nor_what_follows_a_write_computes_on_the_event_loop(
     pair: tuple[AsyncMemory, AsyncMemory], monkeypatch: pytest.MonkeyPatch
 ) -> None:

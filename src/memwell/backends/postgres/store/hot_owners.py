@@ -199,9 +199,11 @@ class HotOwners:
             owner.loading.start()
 
     async def _load(self, owner: _Owner, scope: Scope) -> None:
+        # A loop that ends cancels its task, and so stops this load, but none of another loop.
+        stop = self._closing if self._database.here else threading.Event()
         try:
             owner.replica = await load(
-                self._database, scope, min(self._most, _LARGEST), aside=self._aside, stop=self._closing
+                self._database, scope, min(self._most, _LARGEST), aside=self._aside, stop=stop
             )
             if owner.replica is None:
                 owner.not_before = self._clock() + _TOO_LARGE_FOR
