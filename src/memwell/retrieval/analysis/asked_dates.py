@@ -6,7 +6,7 @@ stays.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from functools import cache
 from itertools import pairwise
@@ -179,17 +179,22 @@ def _unit(unit: str, step: int) -> Ends:
 
 def _months(low: str) -> Iterator[Mention]:
     """A month behind a preposition."""
-    words = [*_WORD.finditer(low)]
-    for before, word in pairwise(words):
-        for code, prepositions in _MONTH.items():
-            if before[0] in prepositions.split() and (number := _number(code, word[0])):
-                yield Mention(word.start(), word.end(), False, _month(number))
-                break
+    known = _numbers()
+    for before, word in pairwise(_WORD.finditer(low)):
+        if number := known.get((before[0], word[0])):
+            yield Mention(word.start(), word.end(), False, _month(number))
 
 
-def _number(code: str, word: str) -> int | None:
-    names = MONTHS[code].split()
-    return next((at for at, name in enumerate(names, 1) if word in name.split("/")), None)
+@cache
+def _numbers() -> Mapping[tuple[str, str], int]:
+    """A preposition and the name of a month behind it → the number of the month."""
+    found: dict[tuple[str, str], int] = {}
+    for code, prepositions in _MONTH.items():
+        for number, names in enumerate(MONTHS[code].split(), 1):
+            for preposition in prepositions.split():
+                for name in names.split("/"):
+                    found.setdefault((preposition, name), number)
+    return found
 
 
 def _month(number: int) -> Ends:
