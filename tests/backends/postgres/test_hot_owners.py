@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from memwell import AsyncMemory, NewMemory
+from memwell import AsyncMemory, Memory, NewMemory
 from memwell.backends.postgres.store import PostgresStore, hot_owners, replica
 from memwell.registry import open_store
+from memwell.retrieval.index.postings import Postings
 from memwell.testing import run
 from memwell.testing.memory import Words
 
@@ -216,6 +218,29 @@ def test_an_event_loop_that_ends_while_an_owner_is_loaded_hinders_no_other_loop(
 
     asyncio.run(begin())
     asyncio.run(check())
+
+
+def test_an_interrupt_while_changes_are_applied_spoils_no_later_search(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Memory(f"{postgres_url}&warm=100", embedder=Words()) as memory:
+        memory.remember(turns(30), user_id="ana")
+        store = memory._memory._engine.parts.store
+        for _ in range(400):
+            memory.recall("anything about the boat", user_id="ana")
+            if store._hot._owners()["default", "ana"].replica is not None:  # type: ignore[attr-defined]
+                break
+            time.sleep(0.01)
+        memory.remember(turns(10, start=30), user_id="ana")
+        with monkeypatch.context() as patched:
+            patched.setattr(Postings, "add", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                memory.recall("boat", user_id="ana")
+        assert len(memory.recall("number 35", user_id="ana", limit=50)) > 30
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_neither_a_search_nor_what_follows_a_write_computes_on_the_event_loop(

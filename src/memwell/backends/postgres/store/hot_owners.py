@@ -108,15 +108,28 @@ class HotOwners:
             return None
         if not replica.serves(search.model):
             return None
-        await self._refresh(owner)
+        try:
+            await self._refresh(owner)
+        except BaseException:
+            self._forget(search.scope)
+            raise
         return replica if owner.replica is replica and replica.serves(search.model) else None
 
     def find(self, replica: OwnerReplica, search: Search) -> Found:
         """The candidates. Computes for some milliseconds; any thread may call it."""
         source = _Source(replica)
         # A search of a whole owner calls no other method of the source.
-        found = find(source, cast("SearchSource", source), search, part=self._part)
+        try:
+            found = find(source, cast("SearchSource", source), search, part=self._part)
+        except BaseException:
+            self._forget(search.scope)
+            raise
         return found if replica.linked else replace(found, incoming=())
+
+    def _forget(self, scope: Scope) -> None:
+        """Drop the replica of an owner that Ctrl-C, in the caller's thread, may have left half changed."""
+        if self._database.here:
+            self._owner(scope).replica = None
 
     async def known(self, scope: Scope) -> OwnerReplica | None:
         """The replica of an owner as it is; `None` for one who is not hot."""
