@@ -124,11 +124,16 @@ def test_punctuation_around_a_word_changes_no_term(word: str) -> None:
 def test_terms_are_the_same_in_every_process() -> None:
     tie = "fine hier fold since (it /usr/local/bin students 42 month birthday last day Woche"  # German, or English?
     said = f"Ana’s café re-opened, 東京タワー, in 3,600 ways: don't ask whose\n{tie}"
-    code = f"from memwell.retrieval.analysis.text import analyze; print('|'.join(analyze({said!r})))"
+    asked = "Quelle est la nouvelle adresse de mes parents ?"
+    code = (
+        "from memwell.retrieval.analysis.text import analyze, read_query;"
+        f"print('|'.join([*analyze({said!r}), *read_query({asked!r}).related_terms]))"
+    )
+    expected = [*analyze(said), *read_query(asked).related_terms]
     for seed in "01":
         environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONIOENCODING": "utf-8"}
         done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
-        assert done.stdout.decode().strip().split("|") == analyze(said)
+        assert done.stdout.decode().strip().split("|") == expected
 
 
 @pytest.mark.parametrize(

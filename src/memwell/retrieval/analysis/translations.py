@@ -372,12 +372,12 @@ def _of_parts(word: str, code: str) -> dict[str, float]:
 @cache
 def _table(code: str) -> Mapping[str, Mapping[str, float]]:
     """Index term in a language → the terms of related words, English ones and those of the language."""
-    own: dict[str, set[str]] = {}
+    own: dict[str, dict[str, None]] = {}
     table: dict[str, dict[str, float]] = {}
     rows = list(_rows(code))
     for english, words in rows:
         for term in english:
-            own.setdefault(term, set()).update(words)
+            own.setdefault(term, {}).update(dict.fromkeys(words))
     for english, words in rows:
         near = related_terms(english)
         related = {other: share for others in near.values() for other, share in others.items()}

@@ -151,6 +151,10 @@ class Table(Sequence[Candidate]):
             **{name: getattr(self, name).take(places) for name in names},
         )
 
+    def featured(self, features: Sequence[Features]) -> Table:
+        """The same candidates with these features, one for each."""
+        return replace(self, **_of_features(self.make, features))
+
     @property
     def unembedded(self) -> bool:
         """Whether a candidate has no vector."""
@@ -191,9 +195,7 @@ def tabled(candidates: Sequence[Candidate]) -> Table:
     """Candidates as a table."""
     if isinstance(candidates, Table):
         return candidates
-    make, features = columns(), [each.features for each in candidates]
-    sessions: dict[Hashable, int] = {None: 0}
-    actors: dict[str, int] = {}
+    make, sessions = columns(), dict[Hashable, int]({None: 0})
     rows = [
         (at, term, count, dict(each.matches).get(term, 0), each.related.get(term, 0.0))
         for at, each in enumerate(candidates)
@@ -208,18 +210,25 @@ def tabled(candidates: Sequence[Candidate]) -> Table:
         window_cosines=_numbers(make, [each.window_cosine for each in candidates]),
         sessions=make.index([sessions.setdefault(each.session, len(sessions)) for each in candidates]),
         phrases=make.numbers([each.phrases for each in candidates]),
-        days=_numbers(make, [each.day for each in features]),
-        asking=make.numbers([each.question_share for each in features]),
-        timed=make.numbers([bool(each.intervals) for each in features]),
-        actors=make.index(
-            [actors.setdefault(each.actor, len(actors) + 1) if each.actor else 0 for each in features]
-        ),
-        actor_codes=actors,
         texts=[each.lexemes for each in candidates],
-        features=features.__getitem__,
-        mentioned=lambda at: features[at].intervals,
         conversation=lambda at: candidates[at].session,
+        **_of_features(make, [each.features for each in candidates]),
     )
+
+
+def _of_features(make: Columns, features: Sequence[Features]) -> dict[str, Any]:
+    """Name and value of what a table knows by the features of its candidates."""
+    codes: dict[str, int] = {}
+    actors = [codes.setdefault(each.actor, len(codes) + 1) if each.actor else 0 for each in features]
+    return {
+        "days": _numbers(make, [each.day for each in features]),
+        "asking": make.numbers([each.question_share for each in features]),
+        "timed": make.numbers([bool(each.intervals) for each in features]),
+        "actors": make.index(actors),
+        "actor_codes": codes,
+        "features": features.__getitem__,
+        "mentioned": lambda at: features[at].intervals,
+    }
 
 
 def entries_of(rows: Sequence[tuple[int, int, float, float, float]], make: Columns) -> Entries:

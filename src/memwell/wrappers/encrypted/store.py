@@ -12,6 +12,7 @@ from memwell.ports import Append, Change, Embedding, Insert, Operation, Store, U
 from memwell.ports.store.outlines import Outline
 from memwell.ports.store.search import Features, Found, Search
 from memwell.ports.store.visibility import EVER
+from memwell.retrieval.ranking.table import tabled
 from memwell.sealed import KEYS_TENANT, fingerprint_of
 from memwell.security import sealing, tenant_keys
 from memwell.security.cipher import TenantCipher
@@ -146,13 +147,11 @@ class Encrypted(StoreWrapper):
             found = await super()._search(search)
         if cipher.mixed:
             found = mixed.counted_once(found, len(plain.terms))
+        table, ids = tabled(found.candidates), found.ids
         opened = [
-            replace(
-                candidate, features=self._features_of(cipher, candidate.features, found.ids[candidate.key])
-            )
-            for candidate in found.candidates
+            self._features_of(cipher, table.features(at), ids[key]) for at, key in enumerate(table.keys)
         ]
-        return replace(found, candidates=opened)
+        return replace(found, candidates=table.featured(opened))
 
     def _features_of(self, cipher: TenantCipher, features: Features, id: str) -> Features:
         """Decrypted features, remembered: they are the same in each search."""
