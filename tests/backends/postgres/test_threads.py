@@ -210,3 +210,16 @@ def test_beside_a_part_that_needs_an_event_loop_it_uses_that(postgres_url: str) 
         assert memory._loop is not None
         memory.remember("tea", user_id="ana")
         assert memory.recall("tea", user_id="ana")[0].record.content == "tea"
+
+
+def test_a_connection_whose_lock_an_interrupt_left_held_is_not_given_out_again(url: str) -> None:
+    """Ctrl-C came between the lock of psycopg and its statement: every later call with it failed."""
+
+    async def interrupted(connection: Any) -> None:
+        await connection.lock.acquire()
+        raise KeyboardInterrupt
+
+    with opened(url) as store:
+        with pytest.raises(KeyboardInterrupt):
+            drive(store._database.read(interrupted))
+        assert ids(store) == ["a"]

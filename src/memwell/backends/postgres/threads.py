@@ -44,8 +44,11 @@ class ThreadPool(Used):
         return await self._open() if found is None else found
 
     def give(self, connection: ServerConnection) -> None:
-        """Take back a connection; one that is broken, or was left inside a statement or transaction, is closed."""
-        sound = connection.pgconn.transaction_status == TransactionStatus.IDLE
+        """Take back a connection; one that is broken, or was left inside a statement or transaction, is closed, and so is
+        one whose lock an interrupt left held.
+        """
+        idle = connection.pgconn.transaction_status == TransactionStatus.IDLE
+        sound = idle and not connection.lock.locked()
         now = time.monotonic()
         with self._changed:
             if self._closed or not sound:
