@@ -31,26 +31,28 @@ class ThreadPool(Used):
         self._timeout = terms.timeout
         self.watch = ThreadWatch(self._arguments, terms.patience)
         self._idle: deque[tuple[float, ServerConnection]] = deque()
-        self._changed = threading.Condition(threading.RLock())  # a handler of signals may use the pool, too
-        """Guards all this, and wakes those who wait for a connection."""
+        self._lock = threading.RLock()  # a handler of signals may use the pool, too
+        """Guards all this. (A signal that comes while a `Condition` is entered would leave it held.)"""
+        self._changed = threading.Condition(self._lock)
+        """Wakes those who wait for a connection."""
         self._failed: NotConnected | None = None
         """Why the last connection could not be opened."""
         self._closed = False
 
     async def take(self, user: User) -> ServerConnection:
         """A free connection, else a new one, else the next that comes back."""
-        with self._changed:
+        with self._lock:
             found = self._free() or self._wait(user)
         return await self._open() if found is None else found
 
     def give(self, connection: ServerConnection) -> None:
-        """Take back a connection; one that is broken, or was left inside a statement or transaction, is closed, and so is
-        one whose lock an interrupt left held.
+        """Take back a connection; one that is broken, or was left inside a statement or transaction, or with its lock
+        held by an interrupt, is closed.
         """
         idle = connection.pgconn.transaction_status == TransactionStatus.IDLE
         sound = idle and not connection.lock.locked()
         now = time.monotonic()
-        with self._changed:
+        with self._lock:
             if self._closed or not sound:
                 self._discard(connection)
             else:
@@ -61,18 +63,18 @@ class ThreadPool(Used):
 
     def drop_idle(self) -> None:
         """Close the connections that are not in use: they may be broken without knowing it."""
-        with self._changed:
+        with self._lock:
             while self._idle:
                 self._discard(self._idle.pop()[1])
 
     def dismiss(self, user: User) -> None:  # noqa: ARG002  it is marked as closed
         """Refuse the calls of a part that wait for a connection; those of others go on waiting."""
-        with self._changed:
+        with self._lock:
             self._changed.notify_all()
 
     def close(self) -> None:
         """Close every connection that is not in use, and those in use when they come back."""
-        with self._changed:
+        with self._lock:
             self._closed = True
             self.watch.close()
             self.drop_idle()
@@ -109,7 +111,7 @@ class ThreadPool(Used):
         try:
             return await connect(self._arguments, here=True)
         except BaseException as error:
-            with self._changed:
+            with self._lock:
                 if isinstance(error, NotConnected) and error.sqlstate is None:
                     self._failed = error
                     self._changed.notify_all()
