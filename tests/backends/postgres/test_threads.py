@@ -228,7 +228,7 @@ def test_a_connection_whose_lock_an_interrupt_left_held_is_not_given_out_again(u
 def test_an_interrupt_while_a_condition_is_entered_leaves_no_lock_of_the_pool_held(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`Condition.__enter__` is a function in Python: Ctrl-C at its end left the lock held, and all other threads hung."""
+    """`Condition.__enter__` is a function in Python: Ctrl-C at its end left the lock held, and others hung."""
 
     def interrupted(self: threading.Condition) -> None:
         self.acquire()
