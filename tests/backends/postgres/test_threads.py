@@ -234,7 +234,6 @@ def test_an_interrupt_while_a_condition_is_entered_leaves_no_lock_of_the_pool_he
         self.acquire()
         raise KeyboardInterrupt
 
-    with opened(url) as store:
-        with monkeypatch.context() as patched:
-            patched.setattr(threading.Condition, "__enter__", interrupted)
-            assert ids(store) == ["a"]
+    with opened(url) as store, monkeypatch.context() as patched:
+        patched.setattr(threading.Condition, "__enter__", interrupted)
+        assert ids(store) == ["a"]
