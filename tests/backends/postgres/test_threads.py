@@ -230,10 +230,15 @@ def test_an_interrupt_while_a_condition_is_entered_leaves_no_lock_of_the_pool_he
 ) -> None:
     """`Condition.__enter__` is a function in Python: Ctrl-C at its end left the lock held, and others hung."""
 
-    def interrupted(self: threading.Condition) -> None:
-        self.acquire()
-        raise KeyboardInterrupt
+    enter = threading.Condition.__enter__
+
+    def interrupted(self: threading.Condition) -> bool:
+        entered = enter(self)
+        if self is changed:
+            raise KeyboardInterrupt
+        return entered
 
     with opened(url) as store, monkeypatch.context() as patched:
+        changed = next(iter(store._database._primary._of.values())).pool._changed  # type: ignore[union-attr]
         patched.setattr(threading.Condition, "__enter__", interrupted)
         assert ids(store) == ["a"]
