@@ -12,6 +12,7 @@ from memwell.retrieval.analysis.features import encrypted_part, read_signals
 from memwell.retrieval.analysis.text import phrase_share
 from memwell.retrieval.columns import Columns, Numbered, Numbers
 from memwell.retrieval.index.corpus import Corpus
+from memwell.retrieval.index.postings import Postings, Term
 from memwell.retrieval.ranking.cosines import Cosines
 from memwell.retrieval.ranking.table import Entries, Table
 from memwell.retrieval.ranking.windows import Windows, kept_windows, windows
@@ -48,6 +49,7 @@ def gathered(
 
     Neighbours that are not `allowed` (`None`: all are) count nothing. `terms` are those to be counted.
     """
+    known = corpus.postings.terms(terms, make)  # before slots are counted: a handler of signals may add some
     if make.keeps and search.weights is DEFAULT and len(slots):
         window = kept_windows(_Turns(corpus), slots, corpus.conversations.windows, search.weights, make)
     else:
@@ -57,7 +59,7 @@ def gathered(
         window = Windows(*(column.take(seen) for column in window))
     involved = make.numbered([slots, window.slots], len(corpus.ids))
     own, near = involved.places(slots), involved.places(window.slots)
-    entries = _entries(corpus, terms, involved, own, near, window, make)
+    entries = _entries(corpus.postings, known, involved, own, near, window, make)
     found = cosines.of(involved.values, make)
     meaning = _meaning(found.take(own), found.take(near), window, cosines.mean_cosine, make)
     lengths = make.stored(corpus.postings.lengths, slots)
@@ -88,8 +90,8 @@ def gathered(
 
 
 def _entries(
-    corpus: Corpus,
-    terms: Sequence[str],
+    postings: Postings,
+    terms: Sequence[Term],
     involved: Numbered,
     own: Numbers,
     near: Numbers,
@@ -98,7 +100,7 @@ def _entries(
 ) -> Entries:
     """The terms in the windows."""
     size = len(own)
-    which, place, counts = corpus.postings.matches(corpus.postings.terms(terms, make), involved, make)
+    which, place, counts = postings.matches(terms, involved, make)
     owners = make.joined([make.upto(size), window.at])
     itself = make.joined([make.zeros(size) + 1, make.zeros(len(near))])
     weights = make.joined([make.zeros(size) + 1, window.words])
