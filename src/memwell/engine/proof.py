@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, cast, get_args
@@ -35,6 +36,8 @@ class Proof:
         self._parts = parts
         self._journal: Journal | None = None
         self._opened: Port | None = None
+        self._opening = threading.RLock()
+        """Threads at once open one journal, and a handler of signals waits for no thread."""
 
     def _signs(self, receipts: object) -> Key | None:
         from memwell.security.journal import Receipts
@@ -58,10 +61,11 @@ class Proof:
         """The journal of receipts."""
         from memwell.security.journal import Journal
 
-        if self._journal is None:
-            log, self._opened = open_journal(self._kept, self._parts.url, blocking=self._parts.blocking)
-            self._journal = Journal(log)
-        return self._journal
+        with self._opening:
+            if self._journal is None:
+                log, self._opened = open_journal(self._kept, self._parts.url, blocking=self._parts.blocking)
+                self._journal = Journal(log)
+            return self._journal
 
     async def close(self) -> None:
         """Write what waits for the audit log, and close the journal."""
