@@ -24,6 +24,6 @@ def test_threads_at_once_open_one_journal(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(proof, "open_journal", slowly)
     with Memory("memory://", embedder=None) as memory, ThreadPoolExecutor(4) as pool:
-        found = [*pool.map(lambda _: drive(memory._engine.proof.journal()), range(4))]
+        found = [*pool.map(lambda _: drive(memory._memory._engine.proof.journal()), range(4))]
     assert len(opened) == 1
     assert len({id(journal) for journal in found}) == 1
