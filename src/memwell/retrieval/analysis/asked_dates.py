@@ -1,6 +1,7 @@
-"""Times as questions name them, and memories seldom do: spans (*since March*, *between May and July*), parts of years,
-feasts, and years and weeks in other languages. Only questions are searched for them, so that what is stored of a memory
-stays.
+"""Times that questions name and memories seldom do.
+
+Spans (*since March*, *between May and July*), parts of years, feasts, and years and weeks in other languages. Only
+questions are searched for them, so what is stored of a memory does not change.
 """
 
 from __future__ import annotations

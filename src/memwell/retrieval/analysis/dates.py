@@ -36,7 +36,8 @@ def intervals(text: str, reference: datetime | date, reading: Reading | None = N
     day before now. "may" and "march" alone count only if capitalised; days outside the years 1 to 9999 do not count.
     `3/4/2021` is the fourth of March, in other languages than English the third of April, as `3.4.2021` and `3-4-2021`,
     unless only the other day exists.
-    `reading`, if it was read, tells whether it is searched at all.
+    `reading` is what is known of a memory that was read: it tells whether the text is searched at all. Without it the
+    text is a question, which names times in more forms (see `asked_dates`).
     """
     return [*_resolved(_mentions(text, reading), _day_of(reference))]
 
