@@ -13,14 +13,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from memwell.backends.postgres import Component, Connection, Database, Settings
-from memwell.errors import MemwellError
+from memwell.backends.postgres.part import PostgresPart
 from memwell.ports import KeyValue
 from memwell.ports.counters import added, check_step
 from memwell.ports.declaration import Effect, operation
-from memwell.urls import Url
 
 __all__ = ["COMPONENT", "PostgresKeyValue"]
 
@@ -67,32 +66,15 @@ WHERE NOT {_ALIVE} OR CASE
 RETURNING value"""
 
 
-class PostgresKeyValue(KeyValue):
+class PostgresKeyValue(PostgresPart, KeyValue):
     """Values in the table `memwell_keyvalue` of the schema.
 
     `clock` gives seconds since 1970, instead of the server's clock.
     """
 
-    part = "postgres"
-    adapts = True
-
     def __init__(self, settings: Settings, *, clock: Callable[[], float] | None = None) -> None:
         self._clock = clock
         self._database = Database(settings, COMPONENT)
-
-    @classmethod
-    def from_url(cls, url: Url) -> Self:
-        """`postgresql://user:password@host:port/database`; the options of `memwell.backends.postgres`."""
-        return cls(Settings.from_url(url))
-
-    @property
-    def blocking(self) -> bool:
-        """False, unless it was set: see `Port.adapts`."""
-        return self._database.here
-
-    @blocking.setter
-    def blocking(self, value: bool) -> None:
-        self._database.here = value
 
     async def _get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
         async def ask(connection: Connection) -> dict[str, bytes]:
@@ -144,12 +126,6 @@ class PostgresKeyValue(KeyValue):
 
     async def _ping(self) -> None:
         await self._database.ping("SELECT 1 FROM memwell_keyvalue LIMIT 1")
-
-    async def _close(self) -> None:
-        await self._database.close()
-
-    def _translate(self, error: Exception, operation: str) -> MemwellError:
-        return self._database.translate(error, self.part, operation) or super()._translate(error, operation)
 
 
 def _limited(ttl: float | None) -> float | None:

@@ -17,14 +17,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from memwell.backends.postgres import Component, Connection, Database, Settings
+from memwell.backends.postgres.part import PostgresPart
 from memwell.backends.postgres.partitions import Partitioned
-from memwell.errors import MemwellError
 from memwell.ports import Append, Entry, Log
 from memwell.ports.positions import number, position
-from memwell.urls import Url
 
 __all__ = ["COMPONENT", "PARTITIONED", "PostgresLog"]
 
@@ -73,33 +72,16 @@ WHERE stream = (SELECT id FROM stream) AND position <= (
   ORDER BY position DESC OFFSET %(keep)s LIMIT 1)"""
 
 
-class PostgresLog(Log):
+class PostgresLog(PostgresPart, Log):
     """Streams in the tables `memwell_log_streams` and `memwell_log_entries` of the schema.
 
     `clock` gives seconds since 1970, instead of the server's clock.
     """
 
-    part = "postgres"
-    adapts = True
-
     def __init__(self, settings: Settings, *, clock: Callable[[], float] | None = None) -> None:
         self._clock = clock
         self._database = Database(settings, COMPONENT)
         self._prepared = False
-
-    @classmethod
-    def from_url(cls, url: Url) -> Self:
-        """`postgresql://user:password@host:port/database`; the options of `memwell.backends.postgres`."""
-        return cls(Settings.from_url(url))
-
-    @property
-    def blocking(self) -> bool:
-        """False, unless it was set: see `Port.adapts`."""
-        return self._database.here
-
-    @blocking.setter
-    def blocking(self, value: bool) -> None:
-        self._database.here = value
 
     async def _append(self, stream: str, entries: Sequence[bytes]) -> list[str]:
         async with self._database.connection() as connection:
@@ -192,12 +174,6 @@ class PostgresLog(Log):
 
     async def _ping(self) -> None:
         await self._database.ping("SELECT 1 FROM memwell_log_streams LIMIT 1")
-
-    async def _close(self) -> None:
-        await self._database.close()
-
-    def _translate(self, error: Exception, operation: str) -> MemwellError:
-        return self._database.translate(error, self.part, operation) or super()._translate(error, operation)
 
 
 def _entries_of(rows: Sequence[Any]) -> list[Entry]:

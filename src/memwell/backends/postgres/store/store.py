@@ -25,7 +25,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Self, cast
+from typing import Any, Final, cast
 
 import psycopg
 
@@ -33,6 +33,7 @@ from memwell import _bridge
 from memwell._workers import on_loop
 from memwell.backends.postgres import Component, Connection, Database, Settings
 from memwell.backends.postgres.log import PostgresLog
+from memwell.backends.postgres.part import PostgresPart
 from memwell.backends.postgres.store import batches, followers, indexes, models, purging, reads
 from memwell.backends.postgres.store.aside import Aside
 from memwell.backends.postgres.store.hot_owners import HotOwners
@@ -47,7 +48,6 @@ from memwell.errors import MemwellError
 from memwell.ports import Append, Change, Embedding, Insert, Log, Operation, Store
 from memwell.ports.store.search import Found, Search
 from memwell.types import Link, Record, Report, Scope, Stats, Trace, Version, Where
-from memwell.urls import Url
 
 __all__ = ["COMPONENTS", "PostgresStore"]
 
@@ -64,11 +64,9 @@ _OUTDATED: Final = "searched by index terms of an older analysis; run `memwell d
 _log = logging.getLogger("memwell.backends.postgres.store")
 
 
-class PostgresStore(Store):
+class PostgresStore(PostgresPart, Store):
     """See the module. Nothing is opened before the first call."""
 
-    part = "postgres"
-    adapts = True
     remote = True
     unanchored = frozenset({"_actors", "_search"})
 
@@ -94,11 +92,6 @@ class PostgresStore(Store):
         self._may_build = True
         """False once the server has refused this user a build."""
 
-    @classmethod
-    def from_url(cls, url: Url) -> Self:
-        """Open what a URL names."""
-        return cls(Settings.from_url(url))
-
     @property
     def capabilities(self) -> Capabilities:
         """All, except vectors where the server lacks the extension."""
@@ -115,15 +108,9 @@ class PostgresStore(Store):
             changes=True,
         )
 
-    @property
-    def blocking(self) -> bool:
-        """False, unless it was set: see `Port.adapts`."""
-        return self._database.here
-
-    @blocking.setter
-    def blocking(self, value: bool) -> None:
-        self._database.here = value
-        self._following = _bridge.PerLoopLock(blocking=value)
+    def _wait_here(self, here: bool) -> None:
+        super()._wait_here(here)
+        self._following = _bridge.PerLoopLock(blocking=here)
 
     def shares(self, log: Log) -> bool:
         """Logs in the same schema of the same database."""
@@ -141,10 +128,6 @@ class PostgresStore(Store):
         await self._hot.close()
         self._aside.close()
         await self._database.close()
-
-    def _translate(self, error: Exception, operation: str) -> MemwellError:
-        found = self._database.translate(error, self.part, operation)
-        return found or super()._translate(error, operation)
 
     async def _write(self, operations: Sequence[Operation], now: datetime) -> list[Any]:
         if self._lost != self._database.lost:  # the server may have lost its last models
