@@ -252,3 +252,21 @@ def test_an_export_whose_partial_file_was_taken_away_gives_its_name_to_no_other(
     with pytest.raises(Unavailable, match="removed or replaced"):
         memory.export(path, progress=clean_up)
     assert not path.exists()
+
+
+def test_an_export_counts_the_whole_store_once_however_many_pages_it_has(
+    memory: Memory, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(memory)
+    store = memory._memory._engine.store
+    counts: list[str] = []
+    for name in ("_count", "_stats"):
+        original = getattr(store, name)
+
+        async def counted(*arguments: Any, name: str = name, original: Any = original) -> Any:
+            counts.append(name)
+            return await original(*arguments)
+
+        monkeypatch.setattr(store, name, counted)
+    memory.export(path)
+    assert counts == ["_count", "_stats"]

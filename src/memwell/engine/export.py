@@ -97,6 +97,8 @@ class _Export:
         self._scope = scope
         self._file = file
         self._vectors = vectors
+        self._models: list[str] = []
+        """Whose vectors are written: the models that had some when the export began."""
         self._progress = progress
         self._total = 0
         self._unreadable: list[str] = []
@@ -105,7 +107,10 @@ class _Export:
         """Memories whose history or vectors are left out, wholly or in part."""
 
     async def run(self) -> int:
-        self._total = await self._store.count(self._scope, now=self._engine.clock())
+        now = self._engine.clock()
+        self._total = await self._store.count(self._scope, now=now)
+        if self._vectors:
+            self._models = list((await self._store.stats(self._scope, now=now)).embedded)
         header = self._file.resume(asdict(self._scope))
         for _ in range(_STARTS):
             position = await self._known_position(header)
@@ -348,10 +353,8 @@ class _Export:
 
     async def _embeddings(self, records: Sequence[Record]) -> list[dict[str, Embedding]]:
         """For each model, id → vectors."""
-        if not self._vectors or not records:
-            return []
-        stats = await self._store.stats(self._scope, now=self._engine.clock())
-        return [await self._of_model(model, [record.id for record in records]) for model in stats.embedded]
+        ids = [record.id for record in records]
+        return [await self._of_model(model, ids) for model in self._models] if ids else []
 
     async def _of_model(self, model: str, ids: list[str]) -> dict[str, Embedding]:
         try:

@@ -110,14 +110,17 @@ class MemoryStore(Store):
         limit: int,
         after: tuple[Any, str] | None,
     ) -> list[Record]:
-        found = [(getattr(record, order), record.id, record) for record in self._all(scope, now, where)]
-        if after is not None:
-            found = [item for item in found if (item[:2] < after if descending else item[:2] > after)]
-        found.sort(key=lambda item: item[:2], reverse=descending)
-        return [record for _, _, record in found[:limit]]
+        with self._lock:
+            rows = [(key, self._state.rows[key].record) for key in self._keys(scope, now, where)]
+            found = [(getattr(record, order), record.id, key) for key, record in rows]
+            if after is not None:
+                found = [item for item in found if (item[:2] < after if descending else item[:2] > after)]
+            found.sort(key=lambda item: item[:2], reverse=descending)
+            return [self._state.record(key) for _, _, key in found[:limit]]
 
     async def _count(self, scope: Scope, now: datetime, where: Where | None) -> int:
-        return len(self._all(scope, now, where))
+        with self._lock:
+            return len(self._keys(scope, now, where))
 
     async def _duplicates(self, inserts: Sequence[Insert], now: datetime) -> list[bool]:
         with self._lock:
@@ -225,10 +228,10 @@ class MemoryStore(Store):
             return len(keys)
 
     async def _stats(self, scope: Scope, now: datetime) -> Stats:
-        records = self._all(scope, now, None)
         with self._lock:
-            rows = [self._state.rows[self._state.ids[r.scope.tenant_id, r.id]] for r in records]
+            rows = [self._state.rows[key] for key in self._keys(scope, now, None)]
             every = [row.record for row in self._state.rows.values()]
+        records = [row.record for row in rows]
         times = [record.created_at for record in records]
         return Stats(
             records=len(records),
@@ -237,7 +240,7 @@ class MemoryStore(Store):
             by_kind=dict(Counter(r.kind for r in records)),
             by_category=dict(Counter(r.category for r in records if r.category is not None)),
             versions=sum(len(row.past) for row in rows),
-            links=sum(len(record.links) for record in records),
+            links=sum(len(row.links) for row in rows),
             embedded=dict(Counter(model for row in rows for model in row.vectors)),
             unembedded=sum(not row.vectors for row in rows),
             expired=sum(scope.sees(record.scope) and not alive(record, now) for record in every),
@@ -267,9 +270,11 @@ class MemoryStore(Store):
         fixed = len(problems) if repair else 0
         return Report(ok=not problems or repair, checked=len(rows), problems=tuple(problems), repaired=fixed)
 
-    def _all(self, scope: Scope, now: datetime, where: Where | None) -> list[Record]:
-        node = None if where is None else filters.parse(where)
-        with self._lock:
-            state = self._state
-            records = [state.record(k) for k, row in state.rows.items() if sees(scope, row.record, now)]
-        return [record for record in records if node is None or filters.matches(record, node)]
+    def _keys(self, scope: Scope, now: datetime, where: Where | None) -> list[int]:
+        """The keys of the records that a call may see and that match. Called with the lock held."""
+        state = self._state
+        found = [key for key, row in state.rows.items() if sees(scope, row.record, now)]
+        if where is None:
+            return found
+        node = filters.parse(where)
+        return [key for key in found if filters.matches(state.record(key), node)]
