@@ -21,22 +21,22 @@ from __future__ import annotations
 import errno
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any, Final
 
 from memwell.engine.context import Engine
-from memwell.engine.jsonl import LINE_LIMIT, path_of
+from memwell.engine.export_reading import Reader
+from memwell.engine.jsonl import path_of
 from memwell.engine.keys import encrypting
 from memwell.engine.partial_file import FORM, PartialFile
 from memwell.engine.requests import ExportRequest
 from memwell.engine.validation import check_flag, check_progress
 from memwell.errors import BackendError, Corrupt, MemwellError, NotSupported, Unavailable
-from memwell.ports import Embedding, Store
-from memwell.records.codec import dumps, embedding_to_json, record_to_json, version_to_json
-from memwell.records.revisions import stored_versions
+from memwell.ports import Store
+from memwell.records.codec import dumps, record_to_json
 from memwell.security import tenant_keys
 from memwell.security.tenant_keys import TenantKeys
-from memwell.types import Progress, Record, Scope
+from memwell.types import Progress, Scope
 
 __all__ = ["export"]
 
@@ -97,20 +97,14 @@ class _Export:
         self._scope = scope
         self._file = file
         self._vectors = vectors
-        self._models: list[str] = []
-        """Whose vectors are written: the models that had some when the export began."""
+        self._reader = Reader(engine, store, scope)
         self._progress = progress
         self._total = 0
-        self._unreadable: list[str] = []
-        """Memories that are left out."""
-        self._incomplete: list[str] = []
-        """Memories whose history or vectors are left out, wholly or in part."""
 
     async def run(self) -> int:
-        now = self._engine.clock()
-        self._total = await self._store.count(self._scope, now=now)
+        self._total = await self._store.count(self._scope, now=self._engine.clock())
         if self._vectors:
-            self._models = list((await self._store.stats(self._scope, now=now)).embedded)
+            await self._reader.with_vectors()
         header = self._file.resume(asdict(self._scope))
         for _ in range(_STARTS):
             position = await self._known_position(header)
@@ -122,8 +116,8 @@ class _Export:
                 header = None
                 continue
             await self._check_emptiness()
-            self._warn()
-            skipped = {"skipped": self._unreadable} if self._unreadable else {}
+            self._reader.warn()
+            skipped = {"skipped": self._reader.unreadable} if self._reader.unreadable else {}
             self._file.seal(skipped)
             return self._file.records
         await self._store.ping()  # tells if it is damaged
@@ -143,8 +137,6 @@ class _Export:
             raise
         except MemwellError as error:
             log.debug("an empty store was exported, whose health is: %s", error)
-
-    # --------------------------------------------------------------------------------------------- positions
 
     async def _known_position(self, header: Mapping[str, Any] | None) -> int | None:
         """Where the unfinished export began, if it can be continued: made by the same call over this store, which knows
@@ -174,7 +166,7 @@ class _Export:
         return any(
             (record.version, record.content, record.created_at.isoformat())
             == (last.get("version"), last.get("content"), last.get("created_at"))
-            for record in await self._get(self._file.last)
+            for record in await self._reader.get(self._file.last)
         )
 
     async def _position(self) -> int:
@@ -206,8 +198,6 @@ class _Export:
             ids.update(change.id for change in found if change.tenant_id == self._scope.tenant_id)
         return after, ids
 
-    # ----------------------------------------------------------------------------------------------- writing
-
     async def _write(self, position: int) -> None:
         await self._records()
         for _ in range(_ROUNDS):
@@ -220,8 +210,8 @@ class _Export:
     async def _records(self) -> None:
         """Append every record after the last one in the file."""
         while True:
-            found = await self._page(self._file.last, _BATCH)
-            lines = await self._lines(found)
+            found = await self._reader.page(self._file.last, _BATCH)
+            lines = await self._reader.lines(found)
             for line in lines:
                 self._file.write(line)
             if found:
@@ -237,8 +227,8 @@ class _Export:
         with self._file.rewritten() as new:
 
             async def add(ids: Sequence[str]) -> int:
-                found = [record for id in ids for record in await self._get(id)]
-                lines = await self._lines(found)
+                found = [record for id in ids for record in await self._reader.get(id)]
+                lines = await self._reader.lines(found)
                 new.writelines(line.encode() + b"\n" for line in lines)
                 return len(lines)
 
@@ -258,7 +248,7 @@ class _Export:
     async def _links(self) -> None:
         after: str | None = None
         while True:
-            found = await self._page(after, _LINKS)
+            found = await self._reader.page(after, _LINKS)
             rows = [
                 [record.scope.tenant_id, record.id, record_to_json(record)["links"]]
                 for record in found
@@ -269,109 +259,3 @@ class _Export:
             if len(found) < _LINKS:
                 return
             after = found[-1].id
-
-    # ----------------------------------------------------------------------------------------------- reading
-
-    async def _page(self, after: str | None, limit: int) -> list[Record]:
-        """Records in order of id. Those that cannot be read are left out once `check` has named them."""
-        try:
-            return await self._scan(after, limit)
-        except Corrupt:
-            known = set(self._unreadable)
-            report = await self._store.check()
-            ids = {problem.id for problem in report.problems if problem.kind == "corrupt" and problem.id}
-            for id in sorted(ids - known):
-                if await self._is_unreadable(id):
-                    self._unreadable.append(id)
-            if known == set(self._unreadable):
-                raise
-            return await self._scan(after, limit)
-
-    async def _scan(self, after: str | None, limit: int) -> list[Record]:
-        ids = self._unreadable
-        parts = [{"id": {"$nin": ids[at : at + _BATCH]}} for at in range(0, len(ids), _BATCH)]
-        return await self._store.scan(
-            self._scope,
-            now=self._engine.clock(),
-            where={"$and": parts} if parts else None,
-            order="id",
-            limit=limit,
-            after=None if after is None else (after, after),
-        )
-
-    async def _is_unreadable(self, id: str) -> bool:
-        try:
-            await self._store.get(self._scope, [id], now=self._engine.clock())
-        except Corrupt:
-            return True
-        return False
-
-    async def _get(self, id: str) -> list[Record]:
-        try:
-            return await self._store.get(self._scope, [id], now=self._engine.clock())
-        except Corrupt:
-            if id not in self._unreadable:
-                self._unreadable.append(id)
-            return []
-
-    async def _lines(self, records: Sequence[Record]) -> list[str]:
-        """The line of each record, with its history and vectors."""
-        vectors = await self._embeddings(records)
-        found = []
-        for record in records:
-            line: dict[str, Any] = {"record": record_to_json(replace(record, links=()))}
-            past = await self._past(record)
-            if past:
-                line["past"] = past
-            if own := [embedding_to_json(model[record.id]) for model in vectors if record.id in model]:
-                line["vectors"] = own
-            try:
-                found.append(self._fitting(line, record.id))
-            except ValueError:  # a number that JSON does not have, as a damaged row may hold
-                if record.id not in self._unreadable:
-                    self._unreadable.append(record.id)
-        return found
-
-    async def _past(self, record: Record) -> list[dict[str, Any]]:
-        if record.version == 1 or not self._store.capabilities.history:
-            return []
-        try:
-            versions = await self._store.history(self._scope, record.id, now=self._engine.clock())
-        except Corrupt:
-            self._incomplete.append(record.id)
-            return []
-        return [version_to_json(version) for version in stored_versions(versions)]
-
-    def _fitting(self, line: dict[str, Any], id: str) -> str:
-        """The line as JSON; a history that makes it longer than an import takes loses its oldest versions."""
-        text = dumps(line)
-        while len(text.encode()) >= LINE_LIMIT and line.get("past"):
-            line["past"] = line["past"][len(line["past"]) // 2 + 1 :]
-            self._incomplete.append(id)
-            text = dumps(line)
-        return text
-
-    async def _embeddings(self, records: Sequence[Record]) -> list[dict[str, Embedding]]:
-        """For each model, id → vectors."""
-        ids = [record.id for record in records]
-        return [await self._of_model(model, ids) for model in self._models] if ids else []
-
-    async def _of_model(self, model: str, ids: list[str]) -> dict[str, Embedding]:
-        try:
-            return await self._store.embeddings(self._scope, ids, model)
-        except Corrupt:
-            if len(ids) == 1:
-                self._incomplete += ids
-                return {}
-            halves = ids[: len(ids) // 2], ids[len(ids) // 2 :]
-            return await self._of_model(model, halves[0]) | await self._of_model(model, halves[1])
-
-    def _warn(self) -> None:
-        remedy = "run `memwell doctor`, then restore these from an older backup or forget them"
-        for ids, what in (
-            (self._unreadable, "left out"),
-            (self._incomplete, "exported without all history or vectors"),
-        ):
-            if ids:
-                names = ", ".join(map(repr, sorted(set(ids))))
-                log.warning("%d damaged memories were %s: %s; %s", len(set(ids)), what, names, remedy)
