@@ -28,6 +28,7 @@ ROOMS = (
         "frozen",
         "fields",
         "sealed",
+        "_dataclasses",
         "_forks",
         "_patterns",
     },
@@ -209,6 +210,18 @@ def test_every_third_party_import_is_declared() -> None:
 def test_below_the_edges_third_parties_are_imported_lazily() -> None:
     """An extra that is not installed must not break the import of a module that might never need it."""
     assert not [str(i) for i in third_party() if not i.lazy and floor(i.source) <= PURE]
+
+
+def test_dataclasses_are_those_that_are_quick_to_define() -> None:
+    """One slow one costs the first answer of a process half a millisecond."""
+    users = {
+        name
+        for name, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "dataclasses"
+        if "dataclass" in {alias.name for alias in node.names}
+    }
+    assert users == {"memwell._dataclasses"}
 
 
 def run(code: str) -> str:

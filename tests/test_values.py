@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import FrozenInstanceError, dataclass, field, fields, replace
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,6 @@ from rich.pretty import pretty_repr
 
 from memwell import Component, Event, Hit, Link, Memory, Page, Record, Related, Scope, Version, Why
 from memwell.records.codec import record_from_json
-from memwell.values import by_slots, copier
 
 NOW = datetime(2026, 5, 1, 9, 30, tzinfo=UTC)
 RECORD = Record(
@@ -114,35 +113,3 @@ def test_every_command_writes_the_json_that_python_gives(
     assert written["history"] == versions
     assert written["related"] == related
     assert written["stats"][0] | {"bytes": 0} == stats | {"bytes": 0}
-
-
-def test_a_constructor_by_slots_is_that_of_the_frozen_dataclass() -> None:
-    @dataclass(frozen=True, slots=True, kw_only=True)
-    class Plain:
-        name: str
-        size: int = 3
-        tags: list[str] = field(default_factory=list)
-        shout: str = ""
-
-        def __post_init__(self) -> None:
-            object.__setattr__(self, "shout", self.name.upper())
-
-    made = by_slots(Plain)(name="a")
-    assert (made.name, made.size, made.tags, made.shout) == ("a", 3, [], "A")
-    assert Plain(name="b").tags is not made.tags
-    with pytest.raises(FrozenInstanceError):
-        made.size = 4  # type: ignore[misc]
-    with pytest.raises(TypeError, match=r"Plain\.__init__\(\) got an unexpected keyword argument 'sizes'"):
-        Plain(name="a", sizes=4)  # type: ignore[call-arg]
-    with pytest.raises(TypeError, match="missing 1 required keyword-only argument: 'name'"):
-        Plain()  # type: ignore[call-arg]
-
-
-def test_a_copier_changes_what_is_named_and_freezes_what_a_constructor_would() -> None:
-    copied = copier(Record)
-    changed = copied(RECORD, {"metadata": {"at": {"city": ["Lisboa"]}}, "version": 4})
-    assert changed == replace(RECORD, metadata={"at": {"city": ["Lisboa"]}}, version=4)
-    assert type(changed.metadata) is type(RECORD.metadata)
-    assert copied(RECORD, {}) == RECORD
-    with pytest.raises(KeyError):
-        copied(RECORD, {"colour": "blue"})

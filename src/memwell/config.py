@@ -9,9 +9,10 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from typing import Any, Final
 
+from memwell._dataclasses import dataclass
 from memwell.errors import ConfigError
 
 __all__ = ["PREFIX", "Settings", "load"]

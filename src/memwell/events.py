@@ -16,12 +16,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any, Final, TypeAlias
 
 from memwell import _bridge
+from memwell._dataclasses import dataclass
 from memwell._forks import fork_safe
 from memwell.errors import InvalidInput, shown
 from memwell.types import Record, Scope

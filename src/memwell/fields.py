@@ -13,9 +13,10 @@ The order of the table is the order of the parts of a digest and of the values i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from typing import Any, Final, Literal, TypeAlias
 
+from memwell._dataclasses import dataclass
 from memwell.frozen import EMPTY
 
 __all__ = [

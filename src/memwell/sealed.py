@@ -11,9 +11,9 @@ Encrypted metadata has its keys and, in place of each value, a keyed hash, so th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
+from memwell._dataclasses import dataclass
 from memwell.frozen import FrozenDict
 
 __all__ = [

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from memwell._dataclasses import dataclass
 from memwell._patterns import pattern
 from memwell.errors import ConfigError
 from memwell.masking import secrets_of

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import MISSING, Field, fields
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
 from datetime import UTC, datetime, tzinfo
-from typing import Any, Final, TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias
 
-__all__ = ["Short", "Value", "by_slots", "copier", "html_table", "local", "plain", "shortened"]
-
-T = TypeVar("T")
+__all__ = ["Short", "Value", "html_table", "local", "plain", "shortened"]
 
 Short: TypeAlias = Iterator[tuple[str | None, Any]]
 """Name (`None` for what needs none) and value of what a short form shows."""
@@ -18,16 +15,6 @@ Short: TypeAlias = Iterator[tuple[str | None, Any]]
 _WIDTH = 60
 _INLINE = ("record", "scope")
 """Fields whose own fields are merged into the others in `to_dict`."""
-
-
-class _Unset:
-    """In place of an argument whose default is made for each call."""
-
-    def __repr__(self) -> str:
-        return "<factory>"
-
-
-_UNSET: Final = _Unset()
 
 
 class Value:
@@ -61,57 +48,6 @@ class Value:
     def _repr_html_(self) -> str:
         """A table of one row, for notebooks."""
         return html_table([self])
-
-
-def by_slots(cls: type[T]) -> type[T]:
-    """A class decorator above a frozen dataclass with slots and keywords only: an instance is made in half the time.
-
-    The constructor of a frozen dataclass looks up every field by its name to set it. This one, of the same arguments,
-    has the setters of the slots at hand.
-    """
-    known: dict[str, Any] = {"_unset": _UNSET}
-    steps = [_step(cls, field, known) for field in fields(cast("Any", cls))]
-    lines = [f"def __init__(self, *, {', '.join(parameter for parameter, _ in steps)}):"]
-    lines += [line for _, line in steps]
-    if hasattr(cls, "__post_init__"):
-        lines.append("self.__post_init__()")
-    exec("\n ".join(lines), known)  # noqa: S102  it holds names of fields only
-    made = known["__init__"]
-    functools.update_wrapper(made, cls.__init__)
-    del made.__wrapped__
-    setattr(cls, "__init__", made)  # noqa: B010  mypy takes no other way
-    return cls
-
-
-def copier(cls: type[T]) -> Callable[[T, Mapping[str, Any]], T]:
-    """The function that copies an instance with other values in some fields: `dataclasses.replace`, in a third of the
-    time. `cls` is a dataclass with slots.
-    """
-    setters = {field.name: getattr(cls, field.name).__set__ for field in fields(cast("Any", cls))}
-    known: dict[str, Any] = {"_new": cls.__new__, "_cls": cls, "_setters": setters}
-    known |= {f"_set_{name}": setter for name, setter in setters.items()}
-    lines = ["def copied(one, changes):", "made = _new(_cls)"]
-    lines += [f"_set_{name}(made, one.{name})" for name in setters]
-    lines.append("for name in changes: _setters[name](made, changes[name])")
-    if hasattr(cls, "__post_init__"):
-        lines.append("made.__post_init__()")
-    exec("\n ".join([*lines, "return made"]), known)  # noqa: S102  it holds names of fields only
-    copied: Callable[[T, Mapping[str, Any]], T] = known["copied"]
-    return copied
-
-
-def _step(cls: type, field: Field[Any], known: dict[str, Any]) -> tuple[str, str]:
-    """The parameter of a field and the line that sets it; `known` receives what they name."""
-    name = field.name
-    known[f"_set_{name}"] = getattr(cls, name).__set__
-    if field.default_factory is not MISSING:
-        known[f"_make_{name}"] = field.default_factory
-        value = f"_make_{name}() if {name} is _unset else {name}"
-        return f"{name}=_unset", f"_set_{name}(self, {value})"
-    if field.default is not MISSING:
-        known[f"_default_{name}"] = field.default
-        return f"{name}=_default_{name}", f"_set_{name}(self, {name})"
-    return name, f"_set_{name}(self, {name})"
 
 
 def plain(value: Any) -> Any:

@@ -7,7 +7,6 @@ import statistics
 import tempfile
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import quote
@@ -15,6 +14,7 @@ from urllib.parse import quote
 import typer
 
 from memwell import importers
+from memwell._dataclasses import dataclass
 from memwell.cli.local import remedy
 from memwell.cli.output import Output
 from memwell.cli.shared import Cli

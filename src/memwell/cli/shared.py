@@ -7,7 +7,6 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import update_wrapper
 from pathlib import Path
@@ -16,6 +15,7 @@ from urllib.parse import quote
 
 import typer
 
+from memwell._dataclasses import dataclass
 from memwell.cli.local import remedy
 from memwell.cli.output import Output, short
 from memwell.config import Settings, load

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from itertools import chain, islice
@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from memwell import importers
+from memwell._dataclasses import dataclass
 from memwell.cli.failures import Code, complain
 from memwell.cli.shared import Cli
 from memwell.errors import InvalidInput

@@ -29,9 +29,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from memwell import _bridge
+from memwell._dataclasses import dataclass
 from memwell.errors import InvalidInput
 from memwell.ports import KeyValue
 from memwell.ports.keyvalue import check_key

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from memwell._bridge import is_async
+from memwell._dataclasses import dataclass
 from memwell.errors import ConfigError, EmbeddingError, MemwellError
 from memwell.ports import Embedder
 from memwell.resilience.calls import reject_awaitable

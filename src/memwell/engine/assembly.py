@@ -6,11 +6,12 @@ import logging
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
 from memwell import _bridge, registry
+from memwell._dataclasses import dataclass
 from memwell.errors import ConfigError, MemwellError
 from memwell.ports import Embedder, KeyValue, Log, Metric, Port, Reranker, Store, VectorIndex
 from memwell.urls import of_file

@@ -9,10 +9,11 @@ one with the same owner; the session may be another.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from memwell._dataclasses import dataclass
 from memwell.engine.recalled import owner_of
 from memwell.errors import Conflict
 from memwell.ports import Insert

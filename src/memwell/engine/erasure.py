@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from typing import Final
 
+from memwell._dataclasses import dataclass
 from memwell.engine import stored_clusters
 from memwell.engine.context import Engine, report
 from memwell.errors import MemwellError, NotFound

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any, Final, Protocol
 
+from memwell._dataclasses import dataclass
 from memwell.engine.validation import LIMITS, check_id, check_link, check_stored, scope_of
 from memwell.errors import Corrupt, InvalidInput
 from memwell.ports import Embed, Embedding, Insert, Operation

@@ -10,10 +10,11 @@ import hashlib
 import json
 import zlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from memwell._dataclasses import dataclass
 from memwell.errors import Corrupt
 from memwell.ports import Log
 

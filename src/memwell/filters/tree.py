@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, tzinfo
 from typing import Any, Final, TypeAlias
 
+from memwell._dataclasses import dataclass
 from memwell.fields import named, of_type
 
 __all__ = [

@@ -16,10 +16,10 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from memwell._dataclasses import dataclass
 from memwell._forks import fork_safe
 from memwell.errors import MemwellError, NotSupported
 from memwell.followers.lease import Lease

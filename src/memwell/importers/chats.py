@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 from typing import Any, Final
 
+from memwell._dataclasses import dataclass
 from memwell.importers.items import Found, Item, Skipped
 from memwell.importers.moments import moment
 from memwell.types import NewMemory

@@ -7,10 +7,11 @@ import json
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
+from memwell._dataclasses import dataclass
 from memwell.types import NewMemory
 
 __all__ = ["BOUND", "Found", "Item", "Skipped", "identified"]

@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
+from memwell._dataclasses import dataclass
 from memwell.importers.items import BOUND, Found
 from memwell.importers.moments import moment
 from memwell.importers.plain import pieces

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ipaddress
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+from memwell._dataclasses import dataclass
 from memwell.errors import ConfigError, EmbeddingError, InvalidInput
 from memwell.indexes.filtering.field_columns import encoded
 from memwell.indexes.metrics import prepared

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 from typing import TypeAlias, TypeVar
 
+from memwell._dataclasses import dataclass
 from memwell.policies.conditions import AMOUNTS, Condition, Interval
 from memwell.policies.model import Expire, Move, Policies, Rule, Summarise, Trim, Write
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
+from memwell._dataclasses import dataclass
 from memwell.errors import InvalidInput, shown
 from memwell.retrieval.analysis.enrichment import subject
 from memwell.types import Record

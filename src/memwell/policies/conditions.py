@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
+from memwell._dataclasses import dataclass
 from memwell.errors import InvalidInput, shown
 from memwell.policies.durations import seconds, written
 from memwell.ports.store.outlines import Outline

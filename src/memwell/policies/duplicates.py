@@ -18,9 +18,9 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from memwell._dataclasses import dataclass
 from memwell.retrieval.analysis.text import analyze
 from memwell.types import Record
 

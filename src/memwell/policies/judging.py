@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from memwell._dataclasses import dataclass
 from memwell.policies.conditions import Condition, Facts, facts_of, most_specific
 from memwell.policies.durations import written
 from memwell.policies.model import Expire, Move, Policies, Rule, Summarise, Tier, Trim, Write

@@ -9,9 +9,10 @@ from __future__ import annotations
 import zlib
 from array import array
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, TypeAlias
 
+from memwell._dataclasses import dataclass
 from memwell.policies.model import Evict, Policies, Tier
 
 __all__ = ["Keys", "Limits", "keys_of"]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Literal, TypeAlias
 
+from memwell._dataclasses import dataclass
 from memwell.policies.conditions import Condition
 from memwell.retrieval.ranking.strategies import STRATEGIES, Strategy
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Final
 
+from memwell._dataclasses import dataclass
 from memwell.errors import InvalidInput, shown
 from memwell.fields import NARROWING
 from memwell.filters import instant

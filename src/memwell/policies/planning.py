@@ -12,12 +12,13 @@ import tempfile
 from array import array
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 from secrets import token_bytes
 from typing import Any, Final, NamedTuple, Self
 
+from memwell._dataclasses import dataclass
 from memwell.policies.conditions import Facts
 from memwell.policies.duplicates import Merge, fingerprint
 from memwell.policies.judging import Judge, Verdict, ttl_end

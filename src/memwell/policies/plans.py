@@ -12,12 +12,13 @@ import tempfile
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final, Literal, Self, TypeAlias, overload
 
+from memwell._dataclasses import dataclass
 from memwell.errors import BackendError, InvalidInput, shown
 from memwell.fields import SCOPE
 from memwell.filters import instant

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, TypeAlias
 
+from memwell._dataclasses import dataclass
 from memwell.fields import NARROWING
 from memwell.filters import instant
 from memwell.policies.model import Policies, Summarise

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from memwell._dataclasses import dataclass
 from memwell.capabilities import IndexCapabilities
 from memwell.errors import EmbeddingError, InvalidInput, NotSupported
 from memwell.filters import Node

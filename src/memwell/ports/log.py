@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from memwell._dataclasses import dataclass
 from memwell.errors import InvalidInput
 from memwell.ports.base import Port, unsupported
 from memwell.ports.declaration import Effect, operation, required

@@ -8,11 +8,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
+from memwell._dataclasses import copier
 from memwell.errors import Conflict, Corrupt, InvalidInput
 from memwell.ports import Insert, Recode, Update
 from memwell.records.codec import version_from_json
 from memwell.types import Record, Version
-from memwell.values import copier
 
 __all__ = [
     "chain",

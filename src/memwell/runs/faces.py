@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from os import PathLike
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from memwell import _bridge, registry
+from memwell._dataclasses import dataclass
 from memwell.engine import assembly
 from memwell.engine import clock as clocks
 from memwell.ports import KeyValue, Log, Port

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from memwell._dataclasses import dataclass
 from memwell.errors import InvalidInput, shown
 from memwell.records.codec import dumps, loads
 from memwell.values import Short, Value, shortened

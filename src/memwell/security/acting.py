@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from memwell._dataclasses import dataclass
 from memwell.errors import InvalidInput, shown
 
 __all__ = ["NOONE", "Acting", "acting", "current"]

@@ -20,11 +20,11 @@ import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from memwell import _bridge
+from memwell._dataclasses import dataclass
 from memwell._forks import fork_safe
 from memwell.errors import BackendError, Closed, MemwellError, Unavailable
 from memwell.ports import Append, Log, Operation, Store

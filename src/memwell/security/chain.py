@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from memwell._dataclasses import dataclass
 from memwell.errors import Corrupt
 from memwell.ports import Entry, Log
 from memwell.security.audit import Audit

@@ -11,11 +11,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from json.encoder import encode_basestring as _text
 from typing import Any, Final, NamedTuple
 
+from memwell._dataclasses import dataclass
 from memwell.errors import Corrupt
 from memwell.fields import SCOPE
 from memwell.security.acting import NOONE, Acting

@@ -11,9 +11,10 @@ import hashlib
 import json
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
+from memwell._dataclasses import dataclass
 from memwell.errors import Corrupt
 from memwell.ports import Log
 from memwell.security.receipts import Receipt, canonical, parse

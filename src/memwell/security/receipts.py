@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from memwell._dataclasses import dataclass
 from memwell.errors import Corrupt
 from memwell.fields import SCOPE
 from memwell.security.signing import UNSIGNED, Key, Signature, seal, unseal

@@ -14,9 +14,10 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
+from memwell._dataclasses import dataclass
 from memwell.errors import ConfigError
 from memwell.values import Value
 

@@ -11,10 +11,11 @@ import base64
 import hashlib
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Any, Final
 
+from memwell._dataclasses import dataclass
 from memwell.errors import Conflict, Corrupt, InvalidInput
 from memwell.ports import Delete, Insert, Operation, Store
 from memwell.ports.store.visibility import EVER

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
+from memwell._dataclasses import dataclass
 from memwell.hits import Hits
 from memwell.ports import Delete, Insert, Operation, SetLink, Unlink, Update
 from memwell.security.receipts import Receipt

@@ -13,9 +13,9 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from memwell._dataclasses import dataclass
 from memwell.ports import Declaration, Port, call
 from memwell.wrappers.base import Wrapper
 

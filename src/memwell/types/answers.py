@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from memwell._dataclasses import dataclass
 from memwell.types.records import Link, OfRecord, Record
-from memwell.values import Short, Value, by_slots, html_table, shortened
+from memwell.values import Short, Value, html_table, shortened
 
 __all__ = ["Component", "Contradiction", "Hit", "Page", "Related", "Version", "Why"]
 
 
-@by_slots
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component(Value):
     """One signal of a score: it added `weight * value`."""
@@ -29,10 +28,9 @@ class Component(Value):
 
     def to_dict(self) -> dict[str, Any]:
         """As of every value, with `points`."""
-        return {**super(Component, self).to_dict(), "points": self.points}
+        return {**Value.to_dict(self), "points": self.points}
 
 
-@by_slots
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Why(Value):
     """Why a hit stands where it stands."""
@@ -49,7 +47,6 @@ class Why(Value):
     """What was different from usual, such as `semantic part unavailable`."""
 
 
-@by_slots
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Hit(OfRecord):
     """A record found by `recall`."""
@@ -94,7 +91,7 @@ class Version(OfRecord):
 
     def to_dict(self) -> dict[str, Any]:
         """As of every value; an older version has no links."""
-        return super(Version, self).to_dict() | ({} if self.current else {"links": []})
+        return OfRecord.to_dict(self) | ({} if self.current else {"links": []})
 
     def _short(self) -> Short:
         yield None, self.version

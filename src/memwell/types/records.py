@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias, TypedDict
 
+from memwell._dataclasses import dataclass
 from memwell.fields import NARROWING
 from memwell.frozen import EMPTY, FrozenDict, freeze
-from memwell.values import Short, Value, by_slots, shortened
+from memwell.values import Short, Value, shortened
 
 __all__ = [
     "DEFAULT_TENANT",
@@ -96,7 +97,6 @@ class Link(Value):
     created_at: datetime | None = None
 
 
-@by_slots
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Record(Value):
     """One memory as it is stored."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from memwell._dataclasses import dataclass
 from memwell.values import Value
 
 __all__ = [

@@ -19,10 +19,11 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
+from memwell._dataclasses import dataclass
 from memwell._forks import fork_safe
 from memwell.errors import ConfigError, MemwellError, NotSupported
 from memwell.filters import clauses

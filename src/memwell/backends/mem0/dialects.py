@@ -17,9 +17,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
+from memwell._dataclasses import dataclass
 from memwell.errors import BackendError, ConfigError, Unavailable
 
 __all__ = ["DIALECTS", "Credentials", "Dialect", "added", "headers", "items", "similarity"]

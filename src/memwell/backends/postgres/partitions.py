@@ -8,13 +8,13 @@ of its own: finished steps remain when a later one fails, and concurrent process
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from psycopg import sql
 from psycopg.errors import DuplicateTable
 
+from memwell._dataclasses import dataclass
 from memwell.backends.postgres.connections import Connection
 from memwell.errors import ConfigError
 

@@ -13,11 +13,12 @@ import os
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Protocol, Self
 
 from psycopg.pq import ConnStatus, TransactionStatus
 
+from memwell._dataclasses import dataclass
 from memwell.backends.postgres.connections import NotConnected, ServerConnection, alive, connect
 from memwell.backends.postgres.watch import Patience, Watch
 from memwell.backends.sharing import Used

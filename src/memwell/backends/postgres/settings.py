@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
+from memwell._dataclasses import dataclass
 from memwell.errors import ConfigError
 from memwell.urls import Place, Url
 

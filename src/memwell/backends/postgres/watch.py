@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from memwell import _bridge
+from memwell._dataclasses import dataclass
 from memwell.backends.postgres.connections import ServerConnection, connect, cut
 
 __all__ = ["ANSWERS_WITHIN", "Patience", "ThreadWatch", "Watch"]

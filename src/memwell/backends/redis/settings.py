@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal, Self, cast
 
+from memwell._dataclasses import dataclass
 from memwell.errors import ConfigError
 from memwell.urls import Url
 

@@ -15,9 +15,10 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final
 
+from memwell._dataclasses import dataclass
 from memwell.errors import Corrupt
 from memwell.records.codec import record_from_json, record_to_json
 from memwell.types import Record

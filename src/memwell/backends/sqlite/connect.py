@@ -7,8 +7,9 @@ import sqlite3
 import time
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+from memwell._dataclasses import dataclass
 
 __all__ = ["Connection", "Opening", "connections"]
 

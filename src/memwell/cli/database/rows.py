@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
+from memwell._dataclasses import dataclass
 from memwell.cli.output import Output
 
 __all__ = ["Done", "Row", "show_done", "show_rows"]

@@ -7,10 +7,11 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Literal, TypeAlias
 
 from memwell import _bridge
+from memwell._dataclasses import dataclass
 from memwell.compat.memory_providers.base import MemoryProvider, closed
 from memwell.errors import ConfigError, InvalidInput, NotFound, NotSupported, Unavailable
 from memwell.resilience.circuit_breaker import CircuitBreaker
@@ -27,7 +28,7 @@ _RECENT: Final = 100
 """Calls that the metrics of a provider are about."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Rule:
     """How an operation is tried: by which strategy, how often at one provider, and for how many seconds each time."""
 

@@ -8,10 +8,11 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from pathlib import Path
 from typing import Any, Final
 
+from memwell._dataclasses import dataclass
 from memwell.errors import ConfigError
 
 __all__ = ["Settings"]
@@ -29,7 +30,7 @@ _WORDS: Final = {
 _GROUPS: Final = ("STORAGE_", "EMBEDDING_", "OBSERVABILITY_", "RETRY_")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """One field for each variable; the variable has the field's name in capitals.
 

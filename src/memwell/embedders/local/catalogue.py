@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from memwell._dataclasses import dataclass
 
 __all__ = ["CATALOGUE", "DEFAULT", "Entry", "find"]
 

@@ -7,9 +7,10 @@ with the exact erf). They are written to a data file beside the graph, which onn
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
+from memwell._dataclasses import dataclass
 from memwell.errors import ConfigError
 
 if TYPE_CHECKING:

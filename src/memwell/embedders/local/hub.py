@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from memwell._dataclasses import dataclass
 from memwell.embedders.local.download import NAMES, TICK, Failed, Progress, size_of
 
 __all__ = ["Listing", "cached", "from_hub", "listing", "take"]

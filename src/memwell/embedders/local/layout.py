@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from memwell._dataclasses import dataclass
 from memwell.embedders.local import folders
 from memwell.embedders.prefixes import prefixes_of
 from memwell.errors import ConfigError

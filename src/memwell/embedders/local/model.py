@@ -12,10 +12,11 @@ import json
 import threading
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
+from memwell._dataclasses import dataclass
 from memwell._forks import fork_safe, leave_to_parent
 from memwell.embedders.local import library
 from memwell.embedders.local.catalogue import DEFAULT

@@ -12,10 +12,10 @@ import hashlib
 import importlib.util
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from memwell._dataclasses import dataclass
 from memwell.embedders.local import download, folders, graph, hub
 from memwell.embedders.local.layout import Layout
 from memwell.embedders.local.safetensors import tensors

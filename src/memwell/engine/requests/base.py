@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Literal, TypeAlias
 
+from memwell._dataclasses import dataclass
 from memwell.engine.validation import scope_of
 from memwell.fields import NARROWING, SCOPE
 from memwell.types import Scope

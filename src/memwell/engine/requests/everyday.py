@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from memwell._dataclasses import dataclass
 from memwell.engine.requests.base import OnDuplicate, OnEcho, OwnedRequest, Supersede
 from memwell.types import Message, NewMemory, Where
 

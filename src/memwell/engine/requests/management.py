@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from memwell._dataclasses import dataclass
 from memwell.engine.requests.base import OwnedRequest
 from memwell.policies.clusters import By
 from memwell.policies.loading import Source

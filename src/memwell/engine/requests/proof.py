@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
+from memwell._dataclasses import dataclass
 from memwell.engine.requests.base import OwnedRequest
 from memwell.types import Where
 

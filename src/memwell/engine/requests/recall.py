@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
+from memwell._dataclasses import dataclass
 from memwell.engine.requests.base import OwnedRequest, Superseded
 from memwell.types import Mode, Where
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from os import PathLike
 
+from memwell._dataclasses import dataclass
 from memwell.engine.requests.base import OwnedRequest
 
 __all__ = [

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Any, Final
 
 from memwell import urls
+from memwell._dataclasses import dataclass
 from memwell.errors import Corrupt, InvalidInput, NotFound, shown
 from memwell.ports import Log
 from memwell.security.keyring import Keyring

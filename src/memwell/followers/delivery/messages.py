@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from memwell._dataclasses import dataclass
 from memwell.followers.keys import by_tenant
 from memwell.ports import Change, Store
 from memwell.ports.store.visibility import EVER

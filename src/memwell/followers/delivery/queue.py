@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, Literal
 
+from memwell._dataclasses import dataclass
 from memwell.errors import Corrupt
 from memwell.followers.delivery.messages import Key
 from memwell.ports import Change, Log

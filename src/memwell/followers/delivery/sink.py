@@ -15,11 +15,12 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar
 
 from memwell import _bridge
+from memwell._dataclasses import dataclass
 from memwell.errors import Unavailable
 from memwell.followers.delivery.endpoints import Endpoint, Endpoints
 from memwell.followers.delivery.messages import Failure, Message, messages

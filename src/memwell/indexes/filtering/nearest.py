@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
 from memwell import filters
+from memwell._dataclasses import dataclass
 from memwell.errors import BackendError
 from memwell.indexes.filtering.pushdown import Pushed
 from memwell.indexes.metrics import similarities

@@ -10,11 +10,11 @@ and nothing in the tightest, and `$not` turns one into the other.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 from memwell import filters
+from memwell._dataclasses import dataclass
 from memwell.filters import Clause, Node
 from memwell.indexes.filtering.field_columns import (
     ABSENT,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+from memwell._dataclasses import dataclass
 from memwell.errors import Corrupt
 from memwell.indexes.filtering.field_columns import COLUMNS, NUMBERS, columns, decoded
 from memwell.indexes.filtering.nearest import Candidate

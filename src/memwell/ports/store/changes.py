@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
+from memwell._dataclasses import dataclass
 from memwell.ports.base import Port, unsupported
 from memwell.ports.declaration import Effect, operation
 

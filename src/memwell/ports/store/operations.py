@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from memwell._dataclasses import dataclass
 from memwell.ports.arrays import Vectors
 from memwell.ports.log import Log
 from memwell.types import Link, Record, Scope, Version, Where
-from memwell.values import by_slots
 
 __all__ = [
     "Append",
@@ -28,7 +27,6 @@ __all__ = [
 ]
 
 
-@by_slots
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Embedding:
     """The vectors of one content under one model: one row per chunk, in reading order."""
@@ -39,7 +37,6 @@ class Embedding:
     """Character range of each chunk; empty when the content is a single chunk."""
 
 
-@by_slots
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Insert:
     """Store a new record. Result: the stored `Record`, whose id differs from the one given when it was

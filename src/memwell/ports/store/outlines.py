@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from memwell._dataclasses import dataclass
 from memwell.types import Record
 
 __all__ = ["Outline", "outline_of"]

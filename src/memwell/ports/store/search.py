@@ -7,10 +7,11 @@ whole contract between a store and `memwell.retrieval.ranking.rank`: some hundre
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from datetime import datetime
 from typing import Any, TypeAlias, cast
 
+from memwell._dataclasses import dataclass
 from memwell.errors import EmbeddingError, InvalidQuery, shown
 from memwell.filters import Node
 from memwell.ports.arrays import Vectors

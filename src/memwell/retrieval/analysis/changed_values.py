@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
+from memwell._dataclasses import dataclass
 from memwell.retrieval.analysis.text import fold, split_actor, word_terms
 
 __all__ = ["ChangedValue", "Kind", "Statement", "changed_value", "read"]

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
+from memwell._dataclasses import dataclass
 from memwell.retrieval.analysis.chunks import read
 from memwell.retrieval.analysis.cue_words import CATEGORIES, IMPORTANCE, TOPIC_WORDS, WEIGHTS
 from memwell.retrieval.analysis.dates import intervals

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from memwell._dataclasses import dataclass
 from memwell.retrieval.analysis import english_dates
 from memwell.retrieval.analysis.calendar_words import MONTHS, WEEKDAYS
 from memwell.retrieval.analysis.english import COMMON, STOP_WORDS

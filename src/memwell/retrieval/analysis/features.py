@@ -8,11 +8,12 @@ of who reads it. So its times may stand there three times: for the day in UTC, f
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
+from memwell._dataclasses import dataclass
 from memwell.ports.store.search import Features, Interval
 from memwell.retrieval.analysis.chunks import names_time, read
 from memwell.retrieval.analysis.dates import intervals, readings

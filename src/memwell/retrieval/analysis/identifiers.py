@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from itertools import chain
 
+from memwell._dataclasses import dataclass
 from memwell._patterns import pattern
 
 __all__ = ["Asked", "Kind", "asked", "identifiers", "is_letter", "kind_of", "numbers"]

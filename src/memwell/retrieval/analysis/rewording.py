@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from memwell._dataclasses import dataclass
 from memwell._patterns import pattern
 from memwell.retrieval.analysis.text import (
     ASSISTANT_ROLES,

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Final
 
+from memwell._dataclasses import dataclass
 from memwell._patterns import pattern
 from memwell.retrieval.analysis.chunks import is_folded, read
 from memwell.retrieval.analysis.english import SLIPS, STOP_WORDS

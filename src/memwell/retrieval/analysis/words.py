@@ -11,10 +11,11 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from typing import Final
 
+from memwell._dataclasses import dataclass
 from memwell._patterns import pattern
 from memwell.retrieval.analysis.english import STOP_WORDS
 from memwell.retrieval.analysis.folding import clean, fold

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 from memwell import filters
+from memwell._dataclasses import dataclass
 from memwell.errors import InvalidQuery, shown
 from memwell.types import Component, Record, Where
 

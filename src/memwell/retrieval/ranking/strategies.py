@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
+from memwell._dataclasses import dataclass
 from memwell.errors import InvalidQuery, shown
 from memwell.ports.store.outlines import Outline
 from memwell.ports.store.search import DEFAULT, Weights, is_weight

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, tzinfo
 from typing import Any, Final, NamedTuple, overload
 
+from memwell._dataclasses import dataclass
 from memwell.ports.store.search import Candidate, Features, Interval
 from memwell.retrieval.analysis.days import day_shift
 from memwell.retrieval.columns import Columns, Numbers, columns

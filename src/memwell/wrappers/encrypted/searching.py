@@ -10,9 +10,10 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from memwell._dataclasses import dataclass
 from memwell.errors import NotSupported
 from memwell.ports import Embedding, Store, call, declared
 from memwell.ports.store.search import Found, Search, check_model

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Any
 
+from memwell._dataclasses import dataclass
 from memwell.errors import NotFound
 from memwell.ports import Embedding, Insert
 from memwell.records.codec import digest

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import psycopg
 from psycopg import sql
 
+from memwell._dataclasses import dataclass
 from memwell.backends.postgres.settings import Settings
 from memwell.errors import ConfigError
 

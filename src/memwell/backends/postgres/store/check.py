@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
+from memwell._dataclasses import dataclass
 from memwell.backends.postgres import Connection, Database
 from memwell.backends.postgres.adapt import FIRST, LAST
 from memwell.backends.postgres.store.models import Models

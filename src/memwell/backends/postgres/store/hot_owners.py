@@ -19,13 +19,14 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Final, cast
 from weakref import WeakKeyDictionary
 
 import psycopg
 
 from memwell import _bridge
+from memwell._dataclasses import dataclass
 from memwell._forks import fork_safe
 from memwell.backends.postgres.store.aside import Aside
 from memwell.backends.postgres.store.replica import OwnerReplica, load

@@ -18,12 +18,12 @@ are indexed in half precision, those of more than 4,000 not at all.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from math import isqrt
 from typing import Final, Literal, TypeAlias
 
 import psycopg
 
+from memwell._dataclasses import dataclass
 from memwell.backends.postgres import Connection
 from memwell.backends.postgres.store.rows import rows_of
 from memwell.errors import ConfigError, InvalidInput, NotSupported, Unavailable

@@ -9,8 +9,9 @@ it saw before. A transaction that was lost before any process read it does no ha
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Final
+
+from memwell._dataclasses import dataclass
 
 __all__ = ["STATE", "Lineage", "State"]
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from psycopg.errors import InsufficientPrivilege
 
+from memwell._dataclasses import dataclass
 from memwell.backends.postgres import Connection, Database
 from memwell.backends.postgres.store.rows import rows_of
 from memwell.errors import ConfigError, EmbeddingError, InvalidInput, NotSupported

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final
 
+from memwell._dataclasses import dataclass
 from memwell.backends.postgres.store.rows import rows_of
 from memwell.backends.postgres.store.statements import owner
 from memwell.ports.arrays import numpy

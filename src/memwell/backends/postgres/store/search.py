@@ -14,11 +14,12 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from math import ceil, sqrt
 from typing import TYPE_CHECKING, Any, Final
 
+from memwell._dataclasses import dataclass
 from memwell._forks import ForkSafeLock
 from memwell.backends.postgres.store.indexes import metric_of
 from memwell.backends.postgres.store.rows import rows_of

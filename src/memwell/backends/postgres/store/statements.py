@@ -24,9 +24,9 @@ value: the GIN index gives the records of a term, the vector index the nearest, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
+from memwell._dataclasses import dataclass
 from memwell.backends.postgres.store import filter_sql, tsvector
 from memwell.backends.postgres.store.models import HAS_VECTORS
 from memwell.backends.postgres.store.rows import sent

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final
 
+from memwell._dataclasses import dataclass
 from memwell.backends.redis.store.records import history_field, past_of
 from memwell.backends.redis.store.rows import (
     Row,

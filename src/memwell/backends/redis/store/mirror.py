@@ -11,12 +11,12 @@ from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
 from typing import Any, Final, Generic, TypeVar
 
 from memwell import filters
+from memwell._dataclasses import dataclass
 from memwell.backends.redis.store.rows import (
     ANYBODY,
     Row,

@@ -7,9 +7,10 @@ Parts of a name are framed, so that no text can pose as two: NUL stands between 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
+from memwell._dataclasses import dataclass
 from memwell.errors import Corrupt
 from memwell.fields import STORED
 from memwell.ports import Embedding

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from memwell._dataclasses import dataclass
 from memwell.backends.sqlite.database import Database, translate
 from memwell.backends.sqlite.store.file_check import check_file, is_unreadable
 from memwell.backends.sqlite.store.history import versions

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from memwell._dataclasses import dataclass
 from memwell.compat.memorycore.errors import InvalidMemoryError
 
 __all__ = ["RELATIONSHIPS", "Memory", "MemoryMetadata", "MemoryRelationship", "MemoryVersion"]

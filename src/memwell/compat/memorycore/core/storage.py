@@ -5,9 +5,10 @@ from __future__ import annotations
 import builtins
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar
 
+from memwell._dataclasses import dataclass
 from memwell.compat.memorycore.core.embedding import EmbeddingService
 from memwell.compat.memorycore.core.memory import Memory
 from memwell.compat.memorycore.errors import InvalidQueryError

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from memwell._dataclasses import dataclass
 from memwell.compat.memorycore.core.memory import Memory
 
 __all__ = [
