@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
+import os
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import pytest
 
-from memwell import AsyncMemory
-from memwell._workers import THREADS, Workers, in_worker, inline, on_loop
+from memwell import AsyncMemory, _workers
+from memwell._workers import THREADS, Workers, has_turn, in_worker, inline, on_loop
+from memwell.embedders.hashing import Hashing
 from memwell.engine import import_, recall, remember
-from memwell.ports import Store
+from memwell.ports import Store, Vectors
 from memwell.registry import open_store
 from memwell.retrieval.ranking import candidates
 from memwell.wrappers.threaded import threaded
@@ -141,6 +143,73 @@ async def test_a_cancelled_call_starts_no_other_operation(workers: Workers, wher
     if where != "in the queue":
         assert await asyncio.to_thread(ended.wait, 5)
     assert steps == ([] if where == "in the queue" else ["first"])
+
+
+@pytest.mark.parametrize("first", ["computes", "waits for a service", "never ends"])
+@on_a_loop
+async def test_brief_calls_take_turns(workers: Workers, first: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One computes at a time; but no call waits for a long operation, nor for ever."""
+    patience = 0.02 if first == "never ends" else 10.0
+    monkeypatch.setattr(_workers, "_PATIENCE", patience)
+    begun, other = threading.Event(), threading.Event()
+    turns: list[bool] = []
+
+    async def waits() -> None:
+        begun.set()
+        turns.append(other.wait(0.05 if first == "computes" else 10))
+
+    async def one() -> None:
+        turns.append(has_turn())
+        await (waits() if first != "waits for a service" else inline(waits, long=True))
+        turns.append(has_turn())
+
+    async def another() -> bool:
+        other.set()
+        return has_turn()
+
+    running = asyncio.create_task(workers.run(one(), brief=True))
+    await asyncio.to_thread(begun.wait, 10)
+    later = await workers.run(another(), brief=True)
+    await running
+    assert turns == [True, first != "computes", True]
+    assert later == (first != "never ends")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@on_a_loop
+async def test_a_forked_child_does_not_wait_for_the_turn_of_its_parent(workers: Workers) -> None:
+    async def in_child() -> bool:
+        if (child := os.fork()) == 0:
+            os._exit(asyncio.run(Workers("child").run(free(), brief=True)))
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1  # noqa: ASYNC222  in a worker thread
+
+    async def free() -> bool:
+        return has_turn()
+
+    assert await workers.run(in_child(), brief=True)
+
+
+@on_a_loop
+async def test_others_have_their_turn_while_a_part_does_what_took_long(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Model(Hashing):
+        turns: ClassVar[list[bool]] = []
+
+        async def _embed(self, texts: Sequence[str], kind: Literal["document", "query"]) -> Vectors:
+            self.turns.append(has_turn())
+            return await super()._embed(texts, kind)
+
+    async def asks() -> bool:
+        await embedder.embed(["Where are the bees?"], kind="query")
+        return has_turn()
+
+    embedder = threaded(Model())
+    for limit in (-1, -1, 10, 10):
+        monkeypatch.setattr(_workers, "LONG", limit)
+        assert await workers.run(asks(), brief=True)
+    await embedder.close()
+    assert Model.turns == [True, False, False, True]
 
 
 @pytest.fixture

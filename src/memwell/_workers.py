@@ -9,6 +9,10 @@ over blocking parts takes a single hop, and one over suspending parts leaves the
         return rank(rows)                                      # in a thread
 
     await workers.run(answer())
+
+Calls that take some milliseconds of Python (`brief`) take turns, one at a time in the whole process. Two threads that
+compute in Python at once pass the interpreter's lock to and fro at every short query and every array of some size,
+which takes more time than one after the other, and keeps the event loop waiting for the lock, too.
 """
 
 from __future__ import annotations
@@ -23,20 +27,59 @@ from typing import Any, Final, Generic, TypeVar
 from memwell import _bridge
 from memwell._forks import fork_safe
 
-__all__ = ["THREADS", "Workers", "in_worker", "inline", "on_loop"]
+__all__ = ["LONG", "THREADS", "Workers", "has_turn", "in_worker", "inline", "on_loop"]
 
 T = TypeVar("T")
 
 THREADS: Final = max(2, min(8, os.cpu_count() or 2))
 """One per processor, within limits: more of them would compete with the event loop."""
+LONG: Final = 0.005
+"""Seconds after which an operation of a part is long: others have their turn meanwhile. A question takes about half of
+it to answer.
+"""
+_PATIENCE: Final = 0.02
+"""Seconds that a call waits for its turn while the turn stays with another one."""
 
 
 class _Here(threading.local):
     call: _Call[Any] | None = None
     """The call whose coroutine runs in this thread."""
+    turn: threading.Lock | None = None
+    """The lock of the turn, if this thread has the turn."""
 
 
 _here = _Here()
+
+
+class _Turn:
+    """One thread at a time has the turn. It is no lock that anything relies on: who waits too long goes on without."""
+
+    def __init__(self) -> None:
+        self._reset()
+        fork_safe(self._reset)
+
+    def _reset(self) -> None:
+        self._lock, self._taken = threading.Lock(), 0
+
+    def take(self) -> None:
+        """Wait for the turn. Returns without it if the same call has it all the time."""
+        lock, taken = self._lock, self._taken
+        while not lock.acquire(timeout=_PATIENCE):
+            if taken == self._taken:
+                return
+            taken = self._taken
+        self._taken += 1
+        _here.turn = lock
+
+    def give_back(self) -> bool:
+        """Let another thread have the turn. Returns whether this one had it."""
+        lock, _here.turn = _here.turn, None
+        if lock is not None:
+            lock.release()
+        return lock is not None
+
+
+_turn = _Turn()
 
 
 class Workers:
@@ -53,11 +96,11 @@ class Workers:
 
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix=self._name)
 
-    async def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+    async def run(self, coroutine: Coroutine[Any, Any, T], *, brief: bool = False) -> T:
         """The result of a coroutine, run in a thread with the caller's context variables. If the caller is cancelled,
-        the coroutine ends at its next operation of a part.
+        the coroutine ends at its next operation of a part. `brief`: it takes some milliseconds, and its turn.
         """
-        call = _Call(coroutine)
+        call = _Call(coroutine, brief=brief)
         resume: Callable[[], Any] = partial(coroutine.send, None)
         try:
             while not call.done:
@@ -83,20 +126,30 @@ def in_worker() -> bool:
     return _here.call is not None
 
 
+def has_turn() -> bool:
+    """Whether this thread has the turn among brief calls."""
+    return _here.turn is not None
+
+
 async def on_loop(call: Callable[[], Awaitable[T]]) -> T:
     """The result of `call`, awaited on the event loop that `Workers.run` was called on; elsewhere awaited here."""
     return await (call() if _here.call is None else _Request(call))
 
 
-async def inline(call: Callable[[], Awaitable[T]]) -> T:
-    """The result of a blocking part's operation, run in this worker thread. Raises if the caller was cancelled."""
+async def inline(call: Callable[[], Awaitable[T]], *, long: bool = False) -> T:
+    """The result of a blocking part's operation, run in this worker thread. Raises if the caller was cancelled. `long`:
+    it takes longer than `LONG`.
+    """
     worker = _here.call
     if worker is not None and worker.cancelled:
         raise _Cancelled
     _here.call = None  # a part may have a loop of its own
+    passed = long and _turn.give_back()
     try:
         return await call()
     finally:
+        if passed:
+            _turn.take()
         _here.call = worker
 
 
@@ -121,19 +174,24 @@ class _Call(Generic[T]):
 
     result: T
 
-    def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
+    def __init__(self, coroutine: Coroutine[Any, Any, T], *, brief: bool) -> None:
         self.done = self.cancelled = False
-        self._coroutine = coroutine
+        self._coroutine, self._brief = coroutine, brief
         self._context = contextvars.copy_context()
         self._running = threading.Lock()
 
     def step(self, resume: Callable[[], Any]) -> _Request[Any] | None:
         """Run the coroutine until it wants something from the loop, which is returned, or ends."""
-        with self._running:
-            found = None if self.cancelled else self._context.run(self._resume, resume)
-            if self.cancelled:
-                self._coroutine.close()
-            return found
+        if self._brief:
+            _turn.take()
+        try:
+            with self._running:
+                found = None if self.cancelled else self._context.run(self._resume, resume)
+                if self.cancelled:
+                    self._coroutine.close()
+                return found
+        finally:
+            _turn.give_back()
 
     def _resume(self, resume: Callable[[], Any]) -> _Request[Any] | None:
         _here.call = self

@@ -89,9 +89,11 @@ class Engine:
         part = self.parts.reranker
         return limit if part is None else max(limit, part.candidates)
 
-    async def off_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """The result of a coroutine that computes and calls parts, run in a worker thread where there are any."""
-        return await (coroutine if self._workers is None else self._workers.run(coroutine))
+    async def off_loop(self, coroutine: Coroutine[Any, Any, T], *, brief: bool = False) -> T:
+        """The result of a coroutine that computes and calls parts, run in a worker thread where there are any. `brief`
+        ones, of some milliseconds, take turns.
+        """
+        return await (coroutine if self._workers is None else self._workers.run(coroutine, brief=brief))
 
     async def compute(self, call: Callable[[], T]) -> T:
         """The result of a function that may take long, called in a worker thread where there are any."""

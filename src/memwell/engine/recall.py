@@ -43,7 +43,7 @@ _UNKNOWN_LANGUAGE = 0.35
 async def recall(engine: Engine, request: RecallRequest) -> Hits:
     """The memories of the scope that answer the question, best first."""
     now, scope, zone = engine.clock(), request.scope(), _zone(engine, request)
-    hits = await engine.off_loop(_answer(engine, request, now, scope, zone))
+    hits = await engine.off_loop(_answer(engine, request, now, scope, zone), brief=True)
     engine.emit("recalled", scope, tuple(hit.record.id for hit in hits), query=request.query)
     await engine.housekeeping(now)
     return Hits(hits, engine.count, zone)

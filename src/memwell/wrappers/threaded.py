@@ -5,11 +5,13 @@ read pool has as many threads as the machine has processors, within limits: more
 loop.
 
 A call that runs in a worker thread already (`memwell._workers`) uses a blocking part in that thread, and a suspending
-one on the event loop.
+one on the event loop. Other calls have their turn during an operation that took long the last time, as a model or a
+service does.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -32,6 +34,8 @@ class _Pools:
 
     def __init__(self, inner: Port) -> None:
         self.inner = inner
+        self._long: dict[str, bool] = {}
+        """Name of an operation → whether it took long in a worker thread the last time."""
         self._hire()
         fork_safe(self._hire)
 
@@ -43,6 +47,16 @@ class _Pools:
     async def call(self, operation: Declaration, arguments: tuple[Any, ...]) -> Any:
         """Run an operation of the inner part to its end in a thread."""
         return await self._run(lambda: call(self.inner, operation, arguments), writes=operation.writes)
+
+    async def call_here(self, operation: Declaration, arguments: tuple[Any, ...]) -> Any:
+        """Run an operation of the inner part in this worker thread."""
+        name, begun = operation.name, time.monotonic()
+        try:
+            return await _workers.inline(
+                lambda: call(self.inner, operation, arguments), long=self._long.get(name, False)
+            )
+        finally:
+            self._long[name] = time.monotonic() - begun > _workers.LONG
 
     async def close(self) -> None:
         try:
@@ -78,7 +92,7 @@ class Threaded(Wrapper):
 
     async def _call(self, operation: Declaration, arguments: tuple[Any, ...]) -> Any:
         if _workers.in_worker():
-            return await _workers.inline(lambda: call(self.inner, operation, arguments))
+            return await self._pools.call_here(operation, arguments)
         return await self._pools.call(operation, arguments)
 
     async def _close(self) -> None:
