@@ -58,7 +58,7 @@ PLACES: Final = {
 
 
 def select(links: str) -> str:
-    """The query for all fields of records; `links` is the subquery for the relationships of record `r`."""
+    """The query for all fields of records; `links` is the expression for the relationships of record `r`."""
     columns = ", ".join(f"r.{name}" for name in _READ)
     accesses = "coalesce(a.count, 0), a.at"
     return (

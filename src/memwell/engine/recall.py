@@ -25,7 +25,7 @@ from memwell.retrieval.ranking import strategies
 from memwell.retrieval.ranking.rank import Ranked, has_evidence, rank
 from memwell.retrieval.ranking.strategies import Strategy
 from memwell.retrieval.ranking.table import tabled
-from memwell.types import Component, Hit, Mode, Record, Scope, Why
+from memwell.types import Hit, Mode, Record, Scope, Why
 from memwell.values import local
 
 if TYPE_CHECKING:
@@ -86,7 +86,8 @@ async def _answer(
     table = tabled(found.candidates)
     if vectors is not None and table.unembedded:
         engine.note_unembedded(now)
-    found = replace(found, candidates=table)
+    if table is not found.candidates:
+        found = replace(found, candidates=table)
     hits = await _hits(engine, request, strategy, search, query, found, notes, zone)
     engine.recalled.note([hit.record for hit in hits])
     engine.note_access(scope.tenant_id, [hit.record.id for hit in hits], now)
@@ -226,11 +227,10 @@ async def _of_then(engine: Engine, hits: Sequence[Hit], search: Search, moment: 
 
 
 def _hit(record: Record, item: Ranked, notes: tuple[str, ...]) -> Hit:
-    components = [Component(name=part.name, value=part.value, weight=part.weight) for part in item.parts]
-    components.sort(key=lambda component: -abs(component.points))
-    if any(component.name == "neighbours" for component in components):
+    components = item.parts
+    if "neighbours" in [component.name for component in components]:
         notes = (*notes, "neighbouring turns of the conversation share words with the question")
-    why = Why(components=tuple(components), notes=notes, cosine=item.cosine)
+    why = Why(components=components, notes=notes, cosine=item.cosine)
     return Hit(record=record, score=item.score, why=why)
 
 

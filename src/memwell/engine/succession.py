@@ -30,7 +30,7 @@ async def settled(
     ids = {hit.id for hit in hits}
     known = None if incoming is None else [item for item in incoming if item[1].target in ids]
     successors, contradictions = await _newer(engine, [hit.id for hit in hits], search, today, known)
-    if not show:
+    if successors and not show:
         hits, more = await _replaced(engine, hits, successors, search, today)
         contradictions |= more
     outgoing = [(hit.id, link) for hit in hits for link in hit.record.links if link.kind == "contradicts"]

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from memwell import Memory
+from memwell.backends.sqlite.store.store import SqliteStore
 from memwell.ports import Store
 from memwell.registry import open_store
 from memwell.testing import run
@@ -34,3 +36,23 @@ class TestSqliteInMemory(Batches, Keeping, Searching):
         part = open_store("sqlite://")
         yield part
         run(part, part.close())
+
+
+def test_a_recall_of_an_unchanged_file_asks_only_whether_it_changed_and_for_the_records(
+    tmp_path: Path,
+) -> None:
+    store = SqliteStore(str(tmp_path / "notes.db"))
+    with Memory(store, embedder="hashing") as memory:
+        first = memory.remember("Ana keeps bees", id="one", user_id="ana")
+        memory.recall("bees", user_id="ana")
+        reader = store._database.read()
+        asked: list[str] = []
+        reader.set_trace_callback(asked.append)
+        assert [hit.id for hit in memory.recall("bees", user_id="ana")] == ["one"]
+        assert [text.partition(" FROM")[0][:19] for text in asked] == [
+            *2 * ["PRAGMA data_version"], "SELECT r.key, r.ten"
+        ]  # fmt: skip
+
+        memory.remember("Ana sold her bees", id="two", user_id="ana", supersedes=first.id)
+        assert [hit.id for hit in memory.recall("bees", user_id="ana")] == ["two"]
+    run(store, store.close())

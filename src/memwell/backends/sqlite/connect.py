@@ -6,8 +6,9 @@ import contextlib
 import sqlite3
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from memwell._dataclasses import dataclass
 
@@ -23,6 +24,10 @@ class Connection(sqlite3.Connection):
     """A connection that closes when it is garbage collected, so never while a thread still uses it."""
 
     path: str
+    version = -1
+    """The file's `data_version` when `seen` was read."""
+    seen: Mapping[str, Any] = {}
+    """What a reader keeps of the file, by the name of its function, as long as no other connection writes."""
 
     def __del__(self) -> None:
         with contextlib.suppress(sqlite3.Error):

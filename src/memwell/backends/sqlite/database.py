@@ -96,7 +96,7 @@ class Database:
         """Whether `close` was called."""
         return self._closed
 
-    def read(self) -> sqlite3.Connection:
+    def read(self) -> Connection:
         """This thread's connection for reading, in autocommit: each statement sees what is committed when it
         starts.
 

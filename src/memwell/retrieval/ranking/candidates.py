@@ -45,9 +45,9 @@ class SearchSource(Source, Protocol):
 
 def find(corpora: Current, source: SearchSource, search: Search, *, part: str) -> Found:
     """The candidates of a search; see `Store.search`."""
+    corpus = corpora.current(search.scope)
     if search.model is not None:
         check_model(search.model, source.serving(), part=part)
-    corpus = corpora.current(search.scope)
     found = _found(corpus, source, search)
     if found is None:
         with corpus.lock:  # nothing changes now

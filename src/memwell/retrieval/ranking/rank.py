@@ -27,8 +27,8 @@ more than the scores before it in the order.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
-from typing import Final, NamedTuple
+from itertools import accumulate, repeat
+from typing import Final, NamedTuple, TypeAlias
 
 from memwell.ports.store.search import DEFAULT, Candidate, Statistics, Weights
 from memwell.retrieval.analysis.features import Question
@@ -40,8 +40,9 @@ from memwell.retrieval.ranking.related import widened
 from memwell.retrieval.ranking.signals import Signal
 from memwell.retrieval.ranking.table import Table, tabled
 from memwell.retrieval.ranking.words import rarity_of, trust_of
+from memwell.types import Component
 
-__all__ = ["Part", "Ranked", "has_evidence", "rank"]
+__all__ = ["Ranked", "has_evidence", "rank"]
 
 _EVIDENCE: Final = frozenset(
     {"semantic", "lexical", "related", "neighbours", "identifier", "phrase", "time", "actor"}
@@ -53,15 +54,8 @@ _ROUNDING: Final = 1e-9
 """A total that is less is 0, but for rounding."""
 
 
-class Part(NamedTuple):
-    """One reason for a score; it contributes `weight * value`."""
-
-    name: str
-    """The signal, such as `semantic`; see `memwell.retrieval.ranking.rank`."""
-    weight: float
-    """Weight of the signal in this query; negative if it lowers the score."""
-    value: float
-    """Strength of the signal, 0..1."""
+_Reason: TypeAlias = tuple[str, float, Sequence[float]]
+"""Name and weight of a signal, and its value for each of the ranked."""
 
 
 class Ranked(NamedTuple):
@@ -71,10 +65,26 @@ class Ranked(NamedTuple):
     """The candidate's key."""
     score: float
     """0..1, higher is better."""
-    parts: tuple[Part, ...]
-    """The reasons; they add up to the score."""
-    cosine: float | None = None
+    cosine: float | None
     """Cosine of the question and the record."""
+    at: int
+    """Its place among the ranked."""
+    scale: float
+    """What the weights of the reasons are multiplied by, so that they add up to the score."""
+    reasons: Sequence[_Reason]
+    """The reasons of all the ranked."""
+
+    @property
+    def parts(self) -> tuple[Component, ...]:
+        """The reasons, largest contribution first; they add up to the score. Made each time, since few are read."""
+        at, scale = self.at, self.scale
+        found = [
+            Component(name=name, value=value, weight=weight * scale)
+            for name, weight, values in self.reasons
+            if (value := values[at])
+        ]
+        found.sort(key=_size, reverse=True)
+        return tuple(found)
 
 
 def rank(
@@ -123,8 +133,14 @@ def rank(
 
 def has_evidence(item: Ranked) -> bool:
     """Whether something of the record or its conversation speaks for it, and not only its age or its session."""
-    found = any(part.name in _EVIDENCE and part.weight * part.value > 0 for part in item.parts)
-    return found and item.score >= _LEAST
+    at = item.at
+    return item.score >= _LEAST and any(
+        name in _EVIDENCE and weight * values[at] > 0 for name, weight, values in item.reasons
+    )
+
+
+def _size(part: Component) -> float:
+    return abs(part.value * part.weight)
 
 
 def _added(signals: Sequence[Signal | None], totals: Numbers) -> Numbers:
@@ -138,11 +154,9 @@ def _explained(
     table: Table, known: Sequence[Signal], totals: Numbers, scores: Sequence[float]
 ) -> list[Ranked]:
     """The candidates with these scores, and with parts that add up to them."""
-    columns = [(each.name, each.weight, each.values.tolist()) for each in known]
-    found, sums, cosines = [], totals.tolist(), table.cosines.tolist()
-    for at, (key, score) in enumerate(zip(table.keys, scores, strict=True)):
-        scale = score / sums[at] if sums[at] > _ROUNDING else 0.0
-        parts = [Part(name, weight * scale, values[at]) for name, weight, values in columns if values[at]]
-        cosine = cosines[at]
-        found.append(Ranked(key, score, tuple(parts), None if cosine != cosine else cosine))
-    return found
+    reasons = [(each.name, each.weight, each.values.tolist()) for each in known]
+    sums = totals.tolist()
+    cosines = [None if cosine != cosine else cosine for cosine in table.cosines.tolist()]  # NaN is not known
+    scales = [score / total if total > _ROUNDING else 0.0 for score, total in zip(scores, sums, strict=True)]
+    places = range(len(sums))
+    return list(map(Ranked, table.keys, scores, cosines, places, scales, repeat(reasons)))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from memwell.backends.sqlite.connect import Connection
 from memwell.backends.sqlite.database import Database
 from memwell.backends.sqlite.store import models, reanalysis
 from memwell.backends.sqlite.store.models import MODEL_SHIFT
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Source", "embedded", "embeddings", "stats"]
 
+T = TypeVar("T")
+
 _ROW = reanalysis.COLUMNS.partition(", r.content")[0]
 _MASK = (1 << MODEL_SHIFT) - 1
 
@@ -39,12 +42,39 @@ class Source:
 
     def position(self) -> int:
         """The end of the change sequence."""
-        row = self._database.read().execute("SELECT max(seq) FROM changes").fetchone()
-        return row[0] or 0
+        self._look()
+        return self._seen(_position)
+
+    def serving(self) -> str | None:
+        """The model that searches use, as of this thread's last `position` or `load`."""
+        return self._seen(models.serving)
+
+    def linked(self) -> bool:
+        """Whether there are relationships at all, as of this thread's last `position` or `load`."""
+        return self._seen(_linked)
+
+    def _look(self) -> None:
+        """Forget what was read before another connection wrote."""
+        connection = self._database.read()
+        version = connection.execute("PRAGMA data_version").fetchone()[0]
+        if version != connection.version:
+            connection.version, connection.seen = version, {}
+
+    def _seen(self, read: Callable[[Connection], T]) -> T:
+        """What a function reads, kept until another connection writes. In memory the same connection reads and writes,
+        so nothing is kept.
+        """
+        connection = self._database.read()
+        seen, name = connection.seen, read.__name__
+        if name not in seen or self._database.path == ":memory:":
+            connection.seen = seen = {**seen, name: read(connection)}
+        found: T = seen[name]
+        return found
 
     def load(self, partition: Partition) -> tuple[int, list[Row]]:
         """Every row of a partition, in any order, and the position they stand at."""
         text, values = _partition(partition)
+        self._look()
         with self._database.snapshot() as connection:
             position = connection.execute("SELECT coalesce(max(seq), 0) FROM changes").fetchone()[0]
             return position, self._rows(connection, text, values)
@@ -93,10 +123,6 @@ class Source:
             f"SELECT v.id & {_MASK}, v.spans, v.data FROM vectors v WHERE v.id IN (SELECT value FROM json_each(?))",
             (wanted,),
         )
-
-    def serving(self) -> str | None:
-        """The model that searches use."""
-        return models.serving(self._database.read())
 
     def visible(self, search: Search) -> set[int]:
         """The keys that the search may find: scope, expiry, filter and time."""
@@ -198,6 +224,15 @@ def stats(connection: sqlite3.Connection, scope: Scope, now: datetime) -> Stats:
         newest=_moment(newest),
         bytes=_size(connection),
     )
+
+
+def _position(connection: Connection) -> int:
+    found: int | None = connection.execute("SELECT max(seq) FROM changes").fetchone()[0]
+    return found or 0
+
+
+def _linked(connection: Connection) -> bool:
+    return connection.execute("SELECT 1 FROM links LIMIT 1").fetchone() is not None
 
 
 def _moment(micros: Any) -> datetime | None:

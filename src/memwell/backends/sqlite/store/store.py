@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
@@ -184,7 +185,8 @@ class SqliteStore(SqlitePart, Store):
 
     async def _search(self, search: Search) -> Found:
         try:
-            return find(self._corpora, self._source, search, part=self.part)
+            found = find(self._corpora, self._source, search, part=self.part)
+            return found if self._source.linked() else replace(found, incoming=())
         except BaseException:
             self._corpora.drop(search.scope)
             raise
@@ -266,7 +268,7 @@ class SqliteStore(SqlitePart, Store):
         return models.names(self._database.read())
 
     async def _serving(self) -> str | None:
-        return self._source.serving()
+        return models.serving(self._database.read())
 
     async def _serve(self, model: str, lacking: int) -> int:
         return self._database.submit(lambda connection: models.serve(connection, model, lacking))
