@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Collection, Sequence
 from math import log
 
@@ -131,6 +132,20 @@ def test_a_limit_keeps_so_many_with_their_true_scores(
     found = searched(indexed(documents), question, limit)
     assert len(found) == min(limit, len(expected))
     assert found == pytest.approx({number: expected[number] for number in found})
+
+
+def test_terms_are_no_objects_of_the_garbage_collector() -> None:
+    """It would hold up all threads for long, with many owners in the process."""
+
+    def tracked() -> int:
+        gc.collect()
+        return len(gc.get_objects())
+
+    before = tracked()
+    postings = indexed([[f"word{n}", f"word{n % 500}"] for n in range(1000)], given_at_once=1000)
+    postings.remove(999, ["word999", "word499"])
+    assert searched(postings, ["word7"], 5).keys() == {7, 507}
+    assert tracked() - before < 50
 
 
 def test_the_best_are_kept() -> None:

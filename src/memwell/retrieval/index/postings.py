@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from itertools import accumulate
+from itertools import accumulate, chain
 from math import log
 from sys import intern
 from typing import TypeAlias
@@ -30,15 +30,16 @@ def idf(documents: int, frequency: int) -> float:
 class Postings:
     """An inverted index of documents numbered 0, 1, 2, … in the order they are added. Not thread-safe: callers lock.
 
-    Adding only appends: the list of a term contains a document once per occurrence. The distinct documents and their
-    counts are computed when a search needs the term, and cached until the list changes.
+    The list of a term contains a document once per occurrence. The distinct documents and their counts are computed
+    when a search needs the term, and cached until the list changes.
 
     Documents passed to the constructor are not inverted at once. The first terms are found by scanning their texts, so
     that a process with a single question need not build an index. After some terms, or before a removal, all documents
-    are inverted.
+    are inverted, into one array (`_Inverted`). A term whose documents change later gets a list of its own.
     """
 
     __slots__ = (
+        "_inverted",
         "_line",
         "_live",
         "_make",
@@ -54,7 +55,9 @@ class Postings:
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
         """An index of documents, each given as its terms joined by spaces."""
+        self._inverted = _Inverted(())
         self._occurrences: _Occurrences = {}
+        """The lists of the terms that are not in `_inverted`."""
         self._ready: dict[str, Term] = {}
         self._make: Columns | None = None
         """What made the columns of `_ready`."""
@@ -79,10 +82,17 @@ class Postings:
 
     def add(self, terms: Sequence[str]) -> int:
         """Index the next document; returns its number."""
-        document, known = len(self.lengths), len(self._occurrences)
-        _enter(self._occurrences, document, terms)
-        if len(self._occurrences) != known:
-            self._words = None
+        document, occurrences = len(self.lengths), self._occurrences
+        for term in terms:
+            known = occurrences[term] if term in occurrences else self._inverted.take(term)
+            if known is None:
+                occurrences[intern(term)] = document  # the indexes of many owners share the term
+                self._words = None
+            elif isinstance(known, int):
+                occurrences[term] = array("I", (known, document))
+            else:
+                known.append(document)
+                occurrences[term] = known
         self.lengths.append(len(terms))
         self._live += 1
         self._total += len(terms)
@@ -93,11 +103,11 @@ class Postings:
         self._invert()
         for term in set(terms):
             self._ready.pop(term, None)
-            numbers = self._occurrences[term]
-            if not isinstance(numbers, int):
-                del numbers[bisect_left(numbers, document) : bisect_right(numbers, document)]
-            if isinstance(numbers, int) or not numbers:
-                del self._occurrences[term]
+            numbers = _listed(self._occurrences.pop(term, None) or self._inverted.take(term))
+            del numbers[bisect_left(numbers, document) : bisect_right(numbers, document)]
+            if numbers:
+                self._occurrences[term] = numbers
+            else:
                 self._words = None
         self._live -= 1
         self._total -= self.lengths[document]
@@ -105,10 +115,10 @@ class Postings:
     def words(self, below: int) -> str | None:
         """All terms, each once and between spaces, if they are surely in the index and come to about fewer characters
         than `below`."""
-        if self._texts or _LETTERS * len(self._occurrences) >= below:
+        if self._texts or _LETTERS * (len(self._occurrences) + len(self._inverted.codes)) >= below:
             return None
         if self._words is None:
-            self._words = f" {' '.join(self._occurrences)} "
+            self._words = f" {' '.join([*self._inverted.codes, *self._occurrences])} "
         return self._words
 
     def terms(self, terms: Iterable[str], make: Columns) -> list[Term]:
@@ -121,10 +131,12 @@ class Postings:
         if self._texts and term not in self._scanned:
             self._scan(term)
         known = self._occurrences.get(term)
-        many = 0 if known is None else 1 if isinstance(known, int) else len(known)
+        first, end = (0, 0) if known is not None else self._inverted.bounds(term)
+        many = end - first if known is None else 1 if isinstance(known, int) else len(known)
         found = self._ready.get(term if many else "")
         if found is None or found.occurrences != many:
-            found = self._ready[term if many else ""] = Term(_listed(known), self.lengths, make)
+            listed = self._inverted.documents[first:end] if known is None else _listed(known)
+            found = self._ready[term if many else ""] = Term(listed, self.lengths, make)
         return found
 
     def _scan(self, term: str) -> None:
@@ -147,16 +159,14 @@ class Postings:
 
     def _invert(self) -> None:
         """Invert the documents passed to the constructor."""
-        every: _Occurrences = {}
-        for number, text in enumerate(self._texts):
-            _enter(every, number, text.split())
+        if not self._texts:
+            return
+        inverted = _Inverted(self._texts)
         for term, later in self._occurrences.items():
-            known = every.get(term)
-            if known is None or term in self._scanned:
-                every[term] = later
-            else:
-                every[term] = _listed(known) + _listed(later)
-        self._texts, self._scanned, self._occurrences = [], set(), every
+            before = inverted.take(term)
+            if before is not None and term not in self._scanned:
+                self._occurrences[term] = _listed(before) + _listed(later)
+        self._inverted, self._texts, self._scanned = inverted, [], set()
         self._line, self._starts = "", array("q")
 
     def search(
@@ -216,6 +226,43 @@ class Term:
         return self._saturation
 
 
+class _Inverted:
+    """The lists of many terms, one behind the other in a single array.
+
+    An array for each term would be quicker to change. But the garbage collector looks at every array, and with many
+    owners in the process it would hold up all threads for long.
+    """
+
+    __slots__ = ("_starts", "codes", "documents")
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        """Of documents, each given as its terms joined by spaces."""
+        lists: dict[str, list[int]] = {}
+        for number, text in enumerate(texts):
+            for term in text.split():
+                if (known := lists.get(term)) is None:
+                    lists[intern(term)] = [number]  # the indexes of many owners share the term
+                else:
+                    known.append(number)
+        self.codes = dict(zip(lists, range(len(lists)), strict=True))
+        """Term → its code, which tells where its list stands."""
+        self.documents = array("I", chain.from_iterable(lists.values()))
+        self._starts = array("I", accumulate(map(len, lists.values()), initial=0))
+
+    def bounds(self, term: str) -> tuple[int, int]:
+        """Where in `documents` the list of a term begins and ends; the same for one that is not here."""
+        code = self.codes.get(term)
+        return (0, 0) if code is None else (self._starts[code], self._starts[code + 1])
+
+    def take(self, term: str) -> array[int] | None:
+        """Remove a term; returns its list, `None` for one that is not here."""
+        if term not in self.codes:
+            return None
+        first, end = self.bounds(term)
+        del self.codes[term]
+        return self.documents[first:end]
+
+
 _LETTERS = 8
 """Of a term and the space behind it, roughly."""
 _SCANS = 16
@@ -223,18 +270,6 @@ _SCANS = 16
 
 _Occurrences: TypeAlias = "dict[str, int | array[int]]"
 """Term → documents, ascending, repeated for each occurrence; the number alone of a term that occurs once. Most do."""
-
-
-def _enter(occurrences: _Occurrences, document: int, terms: Iterable[str]) -> None:
-    """Enter the terms of a document that comes after the others."""
-    for term in terms:
-        known = occurrences.get(term)
-        if known is None:
-            occurrences[intern(term)] = document  # the indexes of many owners share the term
-        elif isinstance(known, int):
-            occurrences[term] = array("I", (known, document))
-        else:
-            known.append(document)
 
 
 def _listed(known: int | array[int] | None) -> array[int]:
