@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from memwell import AsyncMemory, ConfigError, InvalidQuery, Memory, Record
 from memwell.engine.clock import zone_of
-from memwell.retrieval.analysis.dates import intervals, readings
+from memwell.retrieval.analysis.chunks import read
+from memwell.retrieval.analysis.dates import intervals, on_days_around
 from memwell.retrieval.analysis.days import day_shift, moments
 
 HERE = "America/Los_Angeles"
@@ -212,4 +213,4 @@ def test_one_of_the_three_readings_of_a_text_is_that_of_its_place(
     there = said.astimezone(ZoneInfo(zone))
     shift = day_shift(said.toordinal(), said.hour * 3600 + said.minute * 60 + said.second, ZoneInfo(zone))
     assert said.toordinal() + shift == there.toordinal()
-    assert readings(text, said)[shift + 1] == tuple(intervals(text, there))
+    assert on_days_around(read(text).times, said)[shift + 1] == tuple(intervals(text, there))

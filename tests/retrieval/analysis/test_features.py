@@ -10,9 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from memwell.retrieval.analysis.dates import intervals
+from memwell.retrieval.analysis.dates import mentioned, resolved
 from memwell.retrieval.analysis.features import describe, lexemes_and_signals, read_signals
-from memwell.retrieval.analysis.scanning import Reading
 from memwell.retrieval.analysis.text import analyze, split_actor
 from memwell.testing.samples import record
 from memwell.types import Record, Scope
@@ -76,8 +75,8 @@ def test_a_text_that_is_read_word_by_word_mentions_what_it_does_as_a_whole(
 ) -> None:
     content = blank.join(said)
     body = split_actor(content)[1]
-    whole = intervals(body, SAID, Reading(analyze(content), None, 0))
-    assert [*describe(content, created_at=SAID)[1].intervals] == whole
+    whole = resolved(mentioned(body, analyze(body)), SAID)
+    assert describe(content, created_at=SAID)[1].intervals == whole
 
 
 def test_a_speaker_of_several_lines_keeps_the_line_whole() -> None:

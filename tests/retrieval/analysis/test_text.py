@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from memwell.retrieval.analysis import chunks, identifiers, words
+from memwell.retrieval.analysis import chunks, identifiers, time_runs, words
 from memwell.retrieval.analysis.dates import spans
 from memwell.retrieval.analysis.intent import asks_when
 from memwell.retrieval.analysis.text import (
@@ -148,7 +148,11 @@ def test_a_text_of_one_giant_word_is_no_trouble(word: str) -> None:
 
 
 def test_giant_words_are_not_kept_in_memory() -> None:
+    runs = [time_runs._times, time_runs._is_of_run]
+    before = [kept.cache_info().currsize for kept in runs]
     analyze("g" * 100_000)
+    analyze(f"Monday {'2' * 100_000}")
+    assert [kept.cache_info().currsize for kept in runs] == before
     for kept in kept_words():
         assert max(map(len, kept), default=0) <= 64
 

@@ -7,20 +7,23 @@ questions are searched for them, so what is stored of a memory does not change.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from functools import cache
 from itertools import pairwise
-from typing import Final, TypeAlias
+from typing import Final
 
 from memwell._patterns import pattern
 from memwell.ports.store.search import Interval
 from memwell.retrieval.analysis.calendar_words import MONTHS
 from memwell.retrieval.analysis.days import (
+    Days,
     Mention,
+    Resolve,
     day_span,
     month_span,
     nearest_year,
+    on_day,
     unit_span,
     weekday_span,
     year_span,
@@ -92,7 +95,6 @@ _TO: Final = pattern(
     r"\s*(?:and|to|until|till|through|-|–|und|bis|et|au|a|al|y|hasta|e|ao|en|tot|och|og|til|и|по)"
     r"(?: zum| dem| the| el| la| le)?\s*"
 )
-Ends: TypeAlias = Callable[[date], Interval | None]
 
 
 def mentions(low: str) -> Iterator[Mention]:
@@ -128,16 +130,16 @@ def spanned(found: Sequence[Mention], low: str) -> list[Mention]:
             and _TO.fullmatch(low, spans[-1].end, each.start)
             and (start := _FROM.search(low[: spans[-1].start]))
         ):
-            spans[-1] = Mention(start.start(), each.end, True, _between(spans[-1].resolve, each.resolve))
+            spans[-1] = Mention(start.start(), each.end, True, _between(spans[-1].days, each.days))
         elif start := _SINCE.search(before):
-            spans.append(Mention(start.start(), each.end, True, _since(each.resolve)))
+            spans.append(Mention(start.start(), each.end, True, _since(each.days)))
         else:
             spans.append(each)
     return spans
 
 
 def _mention(match: re.Match[str], days: Interval | None) -> Mention:
-    return Mention(match.start(), match.end(), True, lambda _: days)
+    return Mention(match.start(), match.end(), True, days)
 
 
 def _part(match: re.Match[str]) -> Interval | None:
@@ -160,7 +162,7 @@ def _joined(one: Interval | None, other: Interval | None) -> Interval | None:
     return (min(one[0], other[0]), max(one[1], other[1])) if one and other else None
 
 
-def _feast(name: str, year: str | None) -> Ends:
+def _feast(name: str, year: str | None) -> Resolve:
     month, first, last = _FEASTS.get(name, (12, 24, 26))
 
     def resolve(ref: date) -> Interval | None:
@@ -170,11 +172,11 @@ def _feast(name: str, year: str | None) -> Ends:
     return resolve
 
 
-def _weekday(number: int) -> Ends:
+def _weekday(number: int) -> Resolve:
     return lambda ref: weekday_span(number, ref, -1)
 
 
-def _unit(unit: str, step: int) -> Ends:
+def _unit(unit: str, step: int) -> Resolve:
     return lambda ref: unit_span(unit, ref, step)
 
 
@@ -198,26 +200,28 @@ def _numbers() -> Mapping[tuple[str, str], int]:
     return found
 
 
-def _month(number: int) -> Ends:
+def _month(number: int) -> Resolve:
     return lambda ref: month_span(nearest_year(number, ref), number)
 
 
-def _since(begins: Ends) -> Ends:
+def _since(begins: Days) -> Resolve:
     def resolve(ref: date) -> Interval | None:
-        days = begins(ref)
+        days = on_day(begins, ref)
         return days and (days[0], max(days[0], ref.toordinal()))
 
     return resolve
 
 
-def _between(begins: Ends, ends: Ends) -> Ends:
+def _between(begins: Days, ends: Days) -> Resolve:
     """The first end is understood as seen from the second: *between March and May 2024*."""
 
     def resolve(ref: date) -> Interval | None:
-        last = ends(ref)
+        last = on_day(ends, ref)
         if last is None:
             return None
-        first = begins(min(date.fromordinal(last[0]) - timedelta(days=1), ref) if last[0] > 1 else ref)
+        first = on_day(
+            begins, min(date.fromordinal(last[0]) - timedelta(days=1), ref) if last[0] > 1 else ref
+        )
         return _joined(first, last)
 
     return resolve

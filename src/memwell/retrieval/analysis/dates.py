@@ -10,13 +10,23 @@ from typing import Final
 from memwell.ports.store.search import Interval
 from memwell.retrieval.analysis import asked_dates, english_dates, foreign_dates
 from memwell.retrieval.analysis.calendar_words import MONTHS, WEEKDAYS
-from memwell.retrieval.analysis.days import Mention, on_calendar
+from memwell.retrieval.analysis.days import Days, Mention, on_calendar, on_day
 from memwell.retrieval.analysis.languages import script_of
-from memwell.retrieval.analysis.scanning import DIGITS, Reading, pieces_of
+from memwell.retrieval.analysis.scanning import DIGITS, pieces_of
 from memwell.retrieval.analysis.stemmers import stemmer
+from memwell.retrieval.analysis.time_runs import run_times
 from memwell.retrieval.analysis.words import word_terms
 
-__all__ = ["intervals", "is_dated", "readings", "spans", "time_words_of"]
+__all__ = [
+    "intervals",
+    "is_dated",
+    "mentioned",
+    "on_days_around",
+    "resolved",
+    "spans",
+    "time_words_of",
+    "times_of",
+]
 
 _QUIET: Final = frozenset({"may", "other", "out"})
 """Words of times that are stop words of English."""
@@ -29,76 +39,100 @@ _DAY: Final = timedelta(days=1)
 _SECOND, _LAST_BUT_ONE = date.min + _DAY, date.max - _DAY
 
 
-def intervals(text: str, reference: datetime | date, reading: Reading | None = None) -> list[Interval]:
-    """Intervals of days that `text` mentions, in order of appearance; `[]` if it mentions none. Never raises.
+def intervals(text: str, reference: datetime | date) -> list[Interval]:
+    """Intervals of days that a question mentions, in order of appearance; `[]` if it mentions none. Never raises.
 
-    `reference` is the time of the text: "yesterday" in a memory is the day before its `created_at`, in a question the
-    day before now. "may" and "march" alone count only if capitalised; days outside the years 1 to 9999 do not count.
-    `3/4/2021` is the fourth of March, in other languages than English the third of April, as `3.4.2021` and `3-4-2021`,
-    unless only the other day exists.
-    `reading` is what is known of a memory that was read: it tells whether the text is searched at all. Without it the
-    text is a question, which names times in more forms (see `asked_dates`).
+    `reference` is the time of the text: "yesterday" is the day before now. "may" and "march" alone count only if
+    capitalised; days outside the years 1 to 9999 do not count. `3/4/2021` is the fourth of March, in other languages
+    than English the third of April, as `3.4.2021` and `3-4-2021`, unless only the other day exists.
+    A question names times in more forms than a memory (see `asked_dates`); for a memory see `chunks.read`.
     """
-    return [*_resolved(_mentions(text, reading), _day_of(reference))]
+    return [*resolved([each.days for each in _asked(text)], reference)]
 
 
-def readings(
-    text: str, reference: datetime | date, reading: Reading | None = None
-) -> tuple[tuple[Interval, ...], tuple[Interval, ...], tuple[Interval, ...]]:
-    """As `intervals`, for the day before the reference, for its day, and for the day after: a text was said on one of
-    them, depending on the time zone.
-    """
-    found = _mentions(text, reading)
-    if not found:
-        return (), (), ()
-    day = _day_of(reference)
-    if all(each.fixed for each in found):
-        own = _resolved(found, day)
-        return own, own, own
-    around = (max(day, _SECOND) - _DAY, day, min(day, _LAST_BUT_ONE) + _DAY)
-    before, own, after = (_resolved(found, ref) for ref in around)
-    return before, own, after
-
-
-def spans(text: str, reference: datetime | date) -> list[tuple[int, int, bool]]:
-    """Where `text` mentions times: start, end, and whether it says when and nothing else.
-
-    A weekday, a month or a day without a year may also be a word of what recurs: *yoga on Friday*.
-    """
-    if len(text.lower()) != len(text):
-        return []
-    ref = _day_of(reference)
-    return [
-        (each.start, each.end, each.says_when) for each in _mentions(text) if _days(each, ref) is not None
-    ]
-
-
-def _day_of(reference: datetime | date) -> date:
-    return reference.date() if isinstance(reference, datetime) else reference
-
-
-def _resolved(mentions: Iterable[Mention], ref: date) -> tuple[Interval, ...]:
+def resolved(times: Iterable[Days], reference: datetime | date) -> tuple[Interval, ...]:
+    """The intervals of days that these times mean in a text of a day, in order, each once; without those outside the
+    years 1 to 9999."""
+    ref = reference.date() if isinstance(reference, datetime) else reference
     found: list[Interval] = []
-    for each in mentions:
-        days = _days(each, ref)
+    for each in times:
+        days = on_day(each, ref)
+        days = days and on_calendar(days)
         if days is not None and days not in found:
             found.append(days)
     return tuple(found)
 
 
-def _days(mention: Mention, ref: date) -> Interval | None:
-    named = mention.resolve(ref)
-    return named and on_calendar(named)
+def on_days_around(
+    times: Collection[Days], reference: datetime | date
+) -> tuple[tuple[Interval, ...], tuple[Interval, ...], tuple[Interval, ...]]:
+    """As `resolved`, for the day before the reference, for its day, and for the day after: a text was said on one of
+    them, depending on the time zone.
+    """
+    own = resolved(times, reference)
+    if not any(map(callable, times)):
+        return own, own, own
+    day = reference.date() if isinstance(reference, datetime) else reference
+    before, after = max(day, _SECOND) - _DAY, min(day, _LAST_BUT_ONE) + _DAY
+    return resolved(times, before), own, resolved(times, after)
 
 
-def _mentions(text: str, reading: Reading | None = None) -> Sequence[Mention]:
-    """The times that a text may mention, in order; of two that overlap the longer one, and rather the English one."""
-    if reading is None:
-        return _searched(text) if len(text) <= _KEPT else _search(text, None, 0)
-    terms, time_words, since = reading
-    if not (_may_tell(text, terms) if time_words is None else time_words):
-        return ()
-    return _search(text, time_words, since)
+def spans(text: str, reference: datetime | date) -> list[tuple[int, int, bool]]:
+    """Where a question mentions times: start, end, and whether it says when and nothing else.
+
+    A weekday, a month or a day without a year may also be a word of what recurs: *yoga on Friday*.
+    """
+    if len(text.lower()) != len(text):
+        return []
+    return [
+        (each.start, each.end, each.says_when) for each in _asked(text) if resolved([each.days], reference)
+    ]
+
+
+def times_of(
+    text: str,
+    body: str,
+    chunks: Sequence[str],
+    places: Sequence[int],
+    words: Set[str],
+    *,
+    since: int,
+    hints: bool,
+) -> list[Days]:
+    """The times that a memory in English mentions, in order; at each of these places a run may be (see `time_runs`).
+
+    `body` is the text from the chunk `since` on, which is searched; its chunks have these words of times. If it `hints`
+    at another language, that is asked for a date with slashes (see `intervals`).
+    """
+    slashes = "/" in body and (hints or not body.isascii())
+    if slashes or foreign_dates.may_mention(body, words):
+        low = foreign_dates.plain(body)
+        if not words.isdisjoint(_QUALIFIED):
+            words = words | pieces_of(low, _QUALIFIERS)
+        more = foreign_dates.mentions(low, body, words)
+        if more or slashes or len(low) != len(body):
+            return [each.days for each in _parted([*english_dates.mentions(low, body, words), *more])]
+    return run_times(text, chunks, places, since=since, months=english_dates.are_months(words, body))
+
+
+def mentioned(text: str, terms: Collection[str]) -> list[Days]:
+    """The times that a memory in any language, of these index terms, mentions, in order. Not searched if its only words
+    of times are stop words of English, or of its language (*hier*).
+    """
+    tells = (
+        not _stems().isdisjoint(terms)
+        or "May" in text
+        or "other day" in text
+        or _has_digit(text)
+        or (not text.isascii() and foreign_dates.CJK_DAYS.search(text) is not None)
+    )
+    return [each.days for each in _search(text)] if tells else []
+
+
+def _asked(text: str) -> Sequence[Mention]:
+    """The times that a question may mention, in order; of two that overlap the longer one, and rather the English
+    one."""
+    return _searched(text) if len(text) <= _KEPT else _search(text)
 
 
 @lru_cache(64)
@@ -106,20 +140,17 @@ def _searched(text: str) -> Sequence[Mention]:
     """The mentions of a question, which is asked for them several times; in more forms than in a memory."""
     low = foreign_dates.plain(text)
     if len(low) != len(text):
-        return _search(text, None, 0)
-    return asked_dates.spanned(_parted([*_search(text, None, 0), *asked_dates.mentions(low)]), low)
+        return _search(text)
+    return asked_dates.spanned(_parted([*_search(text), *asked_dates.mentions(low)]), low)
 
 
-def _search(text: str, time_words: Set[str] | None, since: int) -> Sequence[Mention]:
+def _search(text: str) -> Sequence[Mention]:
     low = foreign_dates.plain(text)
-    if time_words is None:
-        time_words = pieces_of(low, _telling())
-        if _has_digit(text):
-            time_words |= {DIGITS}
-    elif not time_words.isdisjoint(_QUALIFIED):
-        time_words = time_words | pieces_of(low, _QUALIFIERS)
-    found = english_dates.mentions(low, text, time_words, since if len(low) == len(text) else 0)
-    more = foreign_dates.mentions(low, text, time_words)
+    words = pieces_of(low, _telling())
+    if _has_digit(text):
+        words |= {DIGITS}
+    found = english_dates.mentions(low, text, words)
+    more = foreign_dates.mentions(low, text, words)
     return _parted([*found, *more]) if more else found
 
 
@@ -152,19 +183,6 @@ def is_dated(chunk: str, time_words: Collection[str], terms: Collection[str]) ->
     if DIGITS in time_words or "May" in chunk:
         return True
     return not _QUIET.issuperset(time_words) and (chunk.isascii() or not _stems().isdisjoint(terms))
-
-
-def _may_tell(text: str, terms: Collection[str]) -> bool:
-    """Whether a text in any language, of these index terms, is searched for times. Not if its only words of times are
-    stop words of English, or of its language (*hier*).
-    """
-    return (
-        not _stems().isdisjoint(terms)
-        or "May" in text
-        or "other day" in text
-        or _has_digit(text)
-        or (not text.isascii() and foreign_dates.CJK_DAYS.search(text) is not None)
-    )
 
 
 def _has_digit(text: str) -> bool:

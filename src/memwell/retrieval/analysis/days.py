@@ -15,6 +15,7 @@ from memwell.values import local
 
 __all__ = [
     "SEASONS",
+    "Days",
     "Mention",
     "Resolve",
     "around_span",
@@ -27,6 +28,7 @@ __all__ = [
     "month_span",
     "nearest_year",
     "on_calendar",
+    "on_day",
     "season_span",
     "unit_span",
     "weekday_span",
@@ -34,6 +36,9 @@ __all__ = [
 ]
 
 Resolve: TypeAlias = Callable[[date], Interval | None]
+Days: TypeAlias = Interval | Resolve | None
+"""What a time means: the same days whenever it is said, or those that it means in a text of a given day; `None` if the
+calendar has no such day."""
 
 
 class Mention(NamedTuple):
@@ -43,10 +48,7 @@ class Mention(NamedTuple):
     end: int
     says_when: bool
     """Whether it says when and nothing else: a weekday may also be a word of what recurs."""
-    resolve: Resolve
-    """The days it means in a text of a given day."""
-    fixed: bool = False
-    """Whether it means the same days whenever it is said."""
+    days: Days
 
 
 SEASONS: Final = {"spring": 3, "summer": 6, "fall": 9, "autumn": 9, "winter": 12}
@@ -169,6 +171,11 @@ def days_within(times: Iterable[Interval]) -> list[str]:
         if last - first < _YEAR
         for day in range(first, last + 1)
     ]
+
+
+def on_day(days: Days, ref: date) -> Interval | None:
+    """The days that a time means in a text of a given day."""
+    return days if days is None or isinstance(days, tuple) else days(ref)
 
 
 def on_calendar(interval: Interval) -> Interval | None:

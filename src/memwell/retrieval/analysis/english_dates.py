@@ -3,45 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Set
-from datetime import date
-from functools import cache, partial
+from collections.abc import Callable, Iterator, Set
+from functools import cache
 
-from memwell.ports.store.search import Interval
-from memwell.retrieval.analysis.days import (
-    SEASONS,
-    Mention,
-    around_span,
-    day_span,
-    month_span,
-    nearest_year,
-    season_span,
-    unit_span,
-    weekday_span,
-    year_span,
+from memwell.retrieval.analysis.days import SEASONS, Mention
+from memwell.retrieval.analysis.english_days import (
+    COUNTS,
+    MONTHS,
+    NAMED_DAYS,
+    UNIT_DAYS,
+    WEEKDAYS,
+    days_of,
+    says_when,
 )
 from memwell.retrieval.analysis.scanning import DIGITS, any_of, places_of, stretches
 from memwell.retrieval.analysis.words import is_foreign, languages
 
-__all__ = ["DIGIT", "QUALIFIED", "QUALIFIERS", "TELLING", "TRIGGERS", "mentions"]
-
-_MONTHS = "january february march april may june july august september october november december".split()
-_WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
-_COUNTS = {
-    "a": 1, "an": 1, "one": 1, "two": 2, "couple": 2, "a couple of": 2, "a couple": 2, "three": 3,
-    "few": 3, "a few": 3, "several": 4, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
-    "nine": 9, "ten": 10, "eleven": 11, "twelve": 12,
-}  # fmt: skip
-_UNIT_DAYS = {"day": 1, "night": 1, "week": 7, "weekend": 7, "fortnight": 14, "month": 30, "year": 365}
-_MONTH_WORDS = {m: i + 1 for i, m in enumerate(_MONTHS)} | {
-    m[:3]: i + 1 for i, m in enumerate(_MONTHS) if m != "may"
-} | {"sept": 9}  # fmt: skip
-_WEEKDAY_WORDS = {d: i for i, d in enumerate(_WEEKDAYS)}
-_NAMED_DAYS = {
-    "the day before yesterday": -2, "yesterday": -1, "last night": -1, "today": 0, "tonight": 0,
-    "this morning": 0, "this afternoon": 0, "this evening": 0, "tomorrow": 1,
-    "the day after tomorrow": 2,
-}  # fmt: skip
+__all__ = [
+    "DIGIT",
+    "NUMBER",
+    "QUALIFIED",
+    "QUALIFIERS",
+    "TELLING",
+    "TRIGGERS",
+    "WORDS",
+    "are_months",
+    "expressions",
+    "mentions",
+]
 
 QUALIFIERS = frozenset(
     "ago back earlier last past previous this next coming upcoming following in from these".split()
@@ -51,7 +40,7 @@ _MONTH = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:t(?:ember)?)?"
     r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b\.?"
 )
-_DAY = "(?:" + "|".join(_WEEKDAYS) + ")"
+_DAY = "(?:" + "|".join(WEEKDAYS) + ")"
 _SEASON = "(?:" + "|".join(SEASONS) + ")"
 _UNIT = r"(?:day|night|weekend|week|fortnight|month|year)"
 _COUNT = (
@@ -74,7 +63,7 @@ _PATTERNS: dict[str, str] = {
     r"(?!\d|:\d)(?:,? (?P<mdy_y>\d{4}))?",
     "my": rf"\b(?:(?P<my_p>{_PART})[ -])?(?P<my_m>{_MONTH}),?(?: of)? (?P<my_y>\d{{4}})\b",
     "season": rf"\b(?P<sea_s>{_SEASON}),?(?: of)? (?P<sea_y>\d{{4}})\b",
-    "day": r"\b(?P<day_w>" + "|".join(sorted(_NAMED_DAYS, key=len, reverse=True)) + r")\b",
+    "day": r"\b(?P<day_w>" + "|".join(sorted(NAMED_DAYS, key=len, reverse=True)) + r")\b",
     "ago": rf"\b(?P<ago_n>{_COUNT}) (?P<ago_u>{_UNIT})s? (?:ago|back|earlier)\b",
     "ahead": rf"\b(?:in (?P<in_n>{_COUNT}) (?P<in_u>{_UNIT})s?\b"
     rf"|(?P<fro_n>{_COUNT}) (?P<fro_u>{_UNIT})s? from now)",
@@ -92,14 +81,14 @@ _BY_DIGIT = ("iso", "ymd", "dots", "short", "dashes", "slash", "dmy")
 _OF_MONTHS = frozenset({"dmy", "mdy", "my", "month"})
 """Patterns that need the name of a month."""
 
-_UNITS = frozenset(f"{unit}{s}" for unit in _UNIT_DAYS for s in ("", "s"))
+_UNITS = frozenset(f"{unit}{s}" for unit in UNIT_DAYS for s in ("", "s"))
 _PARTS_OF_DAYS = frozenset({"morning", "afternoon", "evening"})
 TRIGGERS = frozenset(
     [
         *_UNITS,
         *_PARTS_OF_DAYS,
-        *_MONTH_WORDS,
-        *_WEEKDAY_WORDS,
+        *MONTHS,
+        *WEEKDAYS,
         *SEASONS,
         *"yesterday today tonight tomorrow night recently lately other".split(),
     ]
@@ -109,16 +98,21 @@ QUALIFIED = (_UNITS - {"night"}) | _PARTS_OF_DAYS
 """Those that are a time beside a qualifier only."""
 TELLING = TRIGGERS | QUALIFIERS
 """The words of a text that `mentions` asks for."""
-_NUMBER = re.compile(r"\d(?:[./-] ?\d|\d(?<=19|20)\d\d)")
+WORDS = TELLING.union(
+    *(phrase.split() for phrase in (*COUNTS, *NAMED_DAYS)),
+    "the of on since by during until till year early mid middle late beginning start end now".split(),
+)
+"""All words of the expressions."""
+NUMBER = re.compile(r"\d(?:[./-] ?\d|\d(?<=19|20)\d\d)")
 """What each number has that is a time by itself. It begins with a digit, so that a search is fast."""
 
 _MARGIN = 30
 """Characters on either side of the beginning of a trigger word or number to which an expression can extend."""
 
 _BEGINNINGS = any_of([
-    *(name[:3] for name in (*_MONTHS, *_WEEKDAYS)),
+    *(name[:3] for name in (*MONTHS, *WEEKDAYS)),
     *SEASONS,
-    *(f"{word} " for word in {count.split()[0] for count in _COUNTS}),
+    *(f"{word} " for word in {count.split()[0] for count in COUNTS}),
     *"yesterday today tonight tomorrow recently lately early mid late beginning start end".split(),
     *"last past prev this next coming upcoming following".split(),
     *(f"{word} " for word in "in on of by since during until till from year".split()),
@@ -135,144 +129,44 @@ DIGIT = re.compile(r"\d")
 _CAPITAL_MONTH = re.compile(r"\b(?:May|March)\b")
 
 
-def _count(word: str) -> int:
-    return int(word) if word.isdigit() else _COUNTS[word]
-
-
-def _month_number(word: str) -> int:
-    return _MONTH_WORDS[word.rstrip(".")]
-
-
-def _iso(g: re.Match[str], ref: date) -> Interval | None:
-    year, month = int(g["iso_y"]), int(g["iso_m"])
-    return day_span(year, month, int(g["iso_d"])) if g["iso_d"] else month_span(year, month)
-
-
-def _slash(g: re.Match[str], ref: date) -> Interval | None:
-    a, b, year = int(g["sl_a"]), int(g["sl_b"]), int(g["sl_y"])
-    year += 2000 if year < 100 else 0
-    month_first, day_first = day_span(year, a, b), day_span(year, b, a)
-    if month_first and day_first and a != b and is_foreign(g.string, languages(g.string)):
-        return day_first
-    return month_first or day_first
-
-
-def _dashes(g: re.Match[str], ref: date) -> Interval | None:
-    a, b, year = int(g["da_a"]), int(g["da_b"]), int(g["da_y"])
-    return day_span(year, b, a) or day_span(year, a, b)
-
-
-def _dmy(g: re.Match[str], ref: date) -> Interval | None:
-    month = _month_number(g["dmy_m"])
-    year = int(g["dmy_y"]) if g["dmy_y"] else nearest_year(month, ref)
-    return day_span(year, month, int(g["dmy_d"]))
-
-
-def _mdy(g: re.Match[str], ref: date) -> Interval | None:
-    month = _month_number(g["mdy_m"])
-    year = int(g["mdy_y"]) if g["mdy_y"] else nearest_year(month, ref)
-    first = day_span(year, month, int(g["mdy_d"]))
-    last = day_span(year, month, int(g["mdy_e"])) if g["mdy_e"] else first
-    return (first[0], max(first[0], last[1])) if first and last else first
-
-
-def _ago(g: re.Match[str], ref: date) -> Interval | None:
-    return around_span(ref, -_count(g["ago_n"]) * _UNIT_DAYS[g["ago_u"]], g["ago_u"])
-
-
-def _ahead(g: re.Match[str], ref: date) -> Interval | None:
-    number, unit = g["in_n"] or g["fro_n"], g["in_u"] or g["fro_u"]
-    return around_span(ref, _count(number) * _UNIT_DAYS[unit], unit)
-
-
-def _span(g: re.Match[str], ref: date) -> Interval:
-    days, now = _count(g["sp_n"]) * _UNIT_DAYS[g["sp_u"]], ref.toordinal()
-    return (now - days, now) if g["sp_k"] in ("last", "past") else (now, now + days)
-
-
-def _near(g: re.Match[str], ref: date) -> Interval | None:
-    """A unit, weekday, season or month relative to `ref`: "last May", "this weekend", "next Friday"."""
-    kind, word = g["ne_k"].removeprefix("this "), g["ne_u"].rstrip(".")
-    step = -1 if kind in ("last", "past", "previous") else 0 if kind == "this" else 1
-    if word in _WEEKDAY_WORDS:
-        return weekday_span(_WEEKDAY_WORDS[word], ref, step)
-    if word in _MONTH_WORDS:
-        month = _MONTH_WORDS[word]
-        turn = (step > 0 and month <= ref.month) - (step < 0 and month >= ref.month)
-        return month_span(ref.year + turn, month)
-    if word in SEASONS:
-        begun = SEASONS[word] <= ref.month
-        return season_span(ref.year - (step < 0 and not begun) + (step > 0 and begun), word)
-    return unit_span(word, ref, step)
-
-
-def _bare_month(g: re.Match[str], ref: date) -> Interval | None:
-    month = _month_number(g["mo_m"])
-    return month_span(nearest_year(month, ref), month, g["mo_p"])
-
-
-_RESOLVE: dict[str, Callable[[re.Match[str], date], Interval | None]] = {
-    "iso": _iso,
-    "ymd": lambda g, ref: day_span(int(g["ymd_y"]), int(g["ymd_m"]), int(g["ymd_d"])),
-    "dots": lambda g, ref: day_span(int(g["dot_y"]), int(g["dot_m"]), int(g["dot_d"])),
-    "short": lambda g, ref: day_span(2000 + int(g["sh_y"]), int(g["sh_m"]), int(g["sh_d"])),
-    "dashes": _dashes,
-    "slash": _slash,
-    "dmy": _dmy,
-    "mdy": _mdy,
-    "my": lambda g, ref: month_span(int(g["my_y"]), _month_number(g["my_m"]), g["my_p"]),
-    "season": lambda g, ref: season_span(int(g["sea_y"]), g["sea_s"]),
-    "day": lambda g, ref: around_span(ref, _NAMED_DAYS[g["day_w"]], "day"),
-    "ago": _ago,
-    "ahead": _ahead,
-    "span": _span,
-    "near": _near,
-    "recent": lambda g, ref: (ref.toordinal() - 14, ref.toordinal()),
-    "weekday": lambda g, ref: weekday_span(_WEEKDAY_WORDS[g["wd"]], ref, 0),
-    "month": _bare_month,
-    "year": lambda g, ref: year_span(int(g["yr"] or g["yr_end"])),
-}
-
-
-_UNSURE = frozenset({"near", "dmy", "mdy", "weekday", "month"})
-"""Kinds that may say something else than when."""
-_FIXED = frozenset({"iso", "ymd", "dots", "short", "dashes", "slash", "my", "season", "year"})
-"""Kinds that mean the same days whenever they are said; so do days of months with a year."""
-
-
-def _mention(match: re.Match[str], kind: str) -> Mention:
-    says_when = kind not in _UNSURE
-    fixed = kind in _FIXED
-    if kind == "near":
-        says_when = match["ne_u"] in _UNIT_DAYS
-    elif kind in ("dmy", "mdy"):
-        says_when = fixed = bool(match[f"{kind}_y"])
-    return Mention(*match.span(), says_when, partial(_RESOLVE[kind], match), fixed)
-
-
 def mentions(low: str, text: str, time_words: Set[str], since: int = 0) -> list[Mention]:
     """The times that a text mentions, in order. `low` is its plain form (see `foreign_dates.plain`), `time_words` are
     the words of `TELLING` in it, and `DIGITS`; before the place `since` it has no digit.
     """
-    seen, digits = TRIGGERS & time_words, DIGITS in time_words
-    months = not seen.isdisjoint(_MONTH_WORDS)
-    if months and "may" in seen and "May" not in text and len(seen & _MONTH_WORDS.keys()) == 1:
-        seen, months = seen - {"may"}, False
+    seen = TRIGGERS & time_words
+    if not are_months(time_words, text):
+        seen -= {"may"}
+    months = not seen.isdisjoint(MONTHS)
     if not seen.isdisjoint(QUALIFIED) and QUALIFIERS.isdisjoint(time_words):
         seen -= QUALIFIED
     if "other" in seen:  # which alone is frequent
         seen = seen - {"other"} | {"other day"}
     places = places_of(low, seen)
-    if digits:
-        places += [match.start() for match in _NUMBER.finditer(low, since)]
+    if DIGITS in time_words:
+        places += [match.start() for match in NUMBER.finditer(low, since)]
     found: list[Mention] = []
     for start, end in stretches(low, places, _MARGIN):
-        within = digits and _DIGIT_WITHIN.search(low, start, end) is not None
-        for match in _expression(months, within).finditer(low, start, end):
-            kind = match.lastgroup or ""
-            if kind not in ("month", "near") or not _is_verb(match, text):
-                found.append(_mention(match, kind))
+        found += expressions(low, text, start, end, months, lambda: is_foreign(low, languages(low)))
     return found
+
+
+def are_months(time_words: Set[str], text: str) -> bool:
+    """Whether the names of months in a text, if there are any, mean months; not if all are *may* in lower case."""
+    return "may" not in time_words or "May" in text or len(time_words & MONTHS.keys()) > 1
+
+
+def expressions(
+    low: str, text: str, start: int, end: int, months: bool, day_first: Callable[[], bool]
+) -> Iterator[Mention]:
+    """The times that a part of a text mentions, in order; with the names of months only if they are `months`. For
+    `day_first` see `english_days.days_of`.
+    """
+    within = _DIGIT_WITHIN.search(low, start, end) is not None
+    for match in _expression(months, within).finditer(low, start, end):
+        kind = match.lastgroup or ""
+        if kind not in ("month", "near") or not _is_verb(match, text):
+            days = days_of(match, kind, day_first)
+            yield Mention(match.start(), match.end(), says_when(match, kind), days)
 
 
 @cache

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from memwell._dataclasses import dataclass
 from memwell.retrieval.analysis.chunks import read
 from memwell.retrieval.analysis.cue_words import CATEGORIES, IMPORTANCE, TOPIC_WORDS, WEIGHTS
-from memwell.retrieval.analysis.dates import intervals
+from memwell.retrieval.analysis.dates import intervals, resolved
 from memwell.retrieval.analysis.english import COMMON, STOP_WORDS
 from memwell.retrieval.analysis.entities import Entity, entities
 from memwell.retrieval.analysis.folding import fold
@@ -120,7 +120,7 @@ def _read(text: str) -> tuple[list[_Cue], Languages]:
 
 
 def _dates(text: str, at: datetime | date, *, english: bool) -> tuple[str, ...]:
-    found = intervals(text, at, read(text) if english else None)
+    found = resolved(read(text).times, at) if english else intervals(text, at)
     return tuple(dict.fromkeys(_iso(first, last) for first, last in found))
 
 

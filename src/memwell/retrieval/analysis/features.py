@@ -15,11 +15,10 @@ from typing import Any, Final, TypeAlias
 
 from memwell._dataclasses import dataclass
 from memwell.ports.store.search import Features, Interval
-from memwell.retrieval.analysis.chunks import names_time, read
-from memwell.retrieval.analysis.dates import intervals, readings
+from memwell.retrieval.analysis.chunks import read
+from memwell.retrieval.analysis.dates import intervals, on_days_around
 from memwell.retrieval.analysis.days import day_terms
 from memwell.retrieval.analysis.intent import asks_when, light_terms, prefers_newest
-from memwell.retrieval.analysis.scanning import Reading
 from memwell.retrieval.analysis.text import (
     Query,
     fold,
@@ -51,7 +50,7 @@ _DAYS = 20
 _SHIFTS = (-1, 1)
 """Days that the day of a record can be away from that in UTC."""
 Times: TypeAlias = tuple[Interval, ...]
-_NOBODY: Final = (False, None, False)
+_NEVER: Final[tuple[Times, Times, Times]] = ((), (), ())
 _ACTOR_KEYS = ("speaker", "role", "author", "actor", "name")
 
 
@@ -99,7 +98,8 @@ def describe(
     `actor` comes from the metadata; if it is missing, a "Name: " prefix of the text is used: a role everywhere, a name
     within a session, and no label (`Note:`, `Address:`).
     """
-    terms, speaker, share, (before, times, after) = _read(content, created_at, actor, in_session=in_session)
+    lexemes, speaker, share, (before, times, after) = _read(content, created_at, actor, in_session=in_session)
+    terms = lexemes.split()
     return terms, Features(
         length=len(terms),
         actor=speaker,
@@ -113,30 +113,23 @@ def describe(
 
 def _read(
     content: str, created_at: datetime, actor: str | None, *, in_session: bool
-) -> tuple[list[str], str | None, float, tuple[Times, Times, Times]]:
+) -> tuple[str, str | None, float, tuple[Times, Times, Times]]:
     """Index terms, folded speaker and question share of a text, and its times for the day before, its day and the day
     after."""
     prefix, body = split_actor(content)
-    role, speaker, timed = _NOBODY if prefix is None else _who(prefix, in_session)
-    if prefix is None or role:
-        reading = read(body)
-    else:
-        terms, time_words, since = read(content)
-        reading = Reading(
-            terms, None if time_words and timed else time_words, since - len(content) + len(body)
-        )
-    days, terms = readings(body, created_at, reading), reading.terms
-    if days[1]:
-        terms += day_terms(days[1])
-    return terms, fold(actor) if actor else speaker, question_share(body), days
+    role, speaker = (False, None) if prefix is None else _who(prefix, in_session)
+    lexemes, times = read(body if role else content, body)
+    days = on_days_around(times, created_at) if times else _NEVER
+    if days[1] and (named := day_terms(days[1])):
+        lexemes = " ".join([lexemes, *named] if lexemes else named)
+    return lexemes, fold(actor) if actor else speaker, question_share(body), days
 
 
 @lru_cache(1024)
-def _who(prefix: str, in_session: bool) -> tuple[bool, str | None, bool]:
-    """Whether the prefix of a text is a role, whom it names as the speaker, folded, and whether it has a word of a
-    time."""
+def _who(prefix: str, in_session: bool) -> tuple[bool, str | None]:
+    """Whether the prefix of a text is a role, and whom it names as the speaker, folded."""
     speaker = fold(prefix) if is_speaker(prefix, in_session=in_session) else None
-    return is_role(prefix), speaker or None, names_time(prefix)
+    return is_role(prefix), speaker or None
 
 
 def question(
@@ -207,10 +200,9 @@ def plain_lexemes_and_signals(
     content: str, metadata: Mapping[str, Any], created_at: datetime, *, in_session: bool
 ) -> tuple[str, str]:
     """As `lexemes_and_signals_of`, of a content that is not encrypted, whatever it looks like."""
-    terms, actor, share, (before, times, after) = _read(
+    lexemes, actor, share, (before, times, after) = _read(
         content, created_at, _actor(metadata), in_session=in_session
     )
-    lexemes = " ".join(terms)
     if actor is None and not share and not times and not before and not after:
         return lexemes, ""
     spans = _spans(times)

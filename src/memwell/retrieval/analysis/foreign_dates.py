@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence, Set
-from datetime import date
 from functools import cache
 from typing import Final
 
@@ -18,6 +17,7 @@ from memwell._patterns import pattern
 from memwell.ports.store.search import Interval
 from memwell.retrieval.analysis.calendar_words import MONTHS, SHORT_MONTHS, WEEKDAYS
 from memwell.retrieval.analysis.days import (
+    Days,
     Mention,
     Resolve,
     around_span,
@@ -28,9 +28,19 @@ from memwell.retrieval.analysis.days import (
     weekday_span,
     year_span,
 )
-from memwell.retrieval.analysis.scanning import PIECE, Stretch, places_of, stretches
+from memwell.retrieval.analysis.scanning import DIGITS, PIECE, Stretch, places_of, stretches
 
-__all__ = ["CJK_DAYS", "QUALIFIED", "QUALIFIERS", "mentions", "named_words", "plain", "telling", "triggers"]
+__all__ = [
+    "CJK_DAYS",
+    "QUALIFIED",
+    "QUALIFIERS",
+    "may_mention",
+    "mentions",
+    "named_words",
+    "plain",
+    "telling",
+    "triggers",
+]
 
 _NAMED_DAYS: Final = {
     "gestern": -1, "vorgestern": -2, "heute": 0, "ubermorgen": 2,
@@ -241,6 +251,14 @@ def plain(text: str) -> str:
     return low if low.isascii() else low.translate(_plain_characters())
 
 
+def may_mention(text: str, time_words: Set[str]) -> bool:
+    """Whether a text of these words of times is to be searched by `mentions`."""
+    if not text.isascii():
+        return True
+    seen = triggers() & time_words
+    return bool(seen if DIGITS in time_words else seen - _short_months())
+
+
 def mentions(low: str, text: str, time_words: Set[str]) -> list[Mention]:
     """The times that a text mentions, in any order. `low` is its plain form, `time_words` are the words of `telling` in
     it.
@@ -376,13 +394,12 @@ def _named(days: int) -> Resolve:
     return lambda ref: around_span(ref, days, "day")
 
 
-def _dated(year: int | None, month: int | None, day: int | None) -> Resolve:
-    """A day or month; without a year of the nearest one."""
+def _dated(year: int | None, month: int | None, day: int | None) -> Days:
+    """A day, month or year; without a year of the nearest one."""
+    if year is None:
+        return None if month is None else lambda ref: _in_month(nearest_year(month, ref), month, day)
+    return year_span(year) if month is None else _in_month(year, month, day)
 
-    def resolve(ref: date) -> Interval | None:
-        if month is None:
-            return None if year is None else year_span(year)
-        of = nearest_year(month, ref) if year is None else year
-        return month_span(of, month) if day is None else day_span(of, month, day)
 
-    return resolve
+def _in_month(year: int, month: int, day: int | None) -> Interval | None:
+    return month_span(year, month) if day is None else day_span(year, month, day)

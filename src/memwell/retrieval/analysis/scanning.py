@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Set
-from typing import Final, NamedTuple, TypeAlias
+from collections.abc import Iterable
+from typing import Final, TypeAlias
 
-__all__ = ["DIGITS", "PIECE", "Reading", "Stretch", "any_of", "pieces_of", "places_of", "stretches"]
+__all__ = ["DIGITS", "PIECE", "Stretch", "any_of", "pieces_of", "places_of", "stretches"]
 
 Stretch: TypeAlias = tuple[int, int]
 """Start and end of a part of a text."""
@@ -16,18 +16,6 @@ PIECE: Final = re.compile(r"[^\s!-@\[-`{-~\d“”«»„…—–·]{2,}")
 """Part of a word."""
 _LETTERS: Final = re.compile(r"[^\W\d_]{2,}")
 _ONLY_LETTERS: Final = "".join(chr(code) if chr(code).isalpha() else " " for code in range(128))
-
-
-class Reading(NamedTuple):
-    """What is known of a text that was read word by word."""
-
-    terms: list[str]
-    """Its index terms."""
-    time_words: Set[str] | None
-    """The words of times that it has (see `memwell.retrieval.analysis.dates.time_words_of`): none if it surely mentions
-    no time, `None` if that is to be asked with the terms."""
-    since: int
-    """A place before which it has no digit."""
 
 
 def pieces_of(low: str, wanted: frozenset[str]) -> frozenset[str]:

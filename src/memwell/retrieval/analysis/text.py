@@ -109,7 +109,7 @@ def analyze(text: str) -> list[str]:
     gives the same terms in every process and in every release with the same `ANALYSIS`.
     `analyze("Went hiking, re-painted 3,600 cafés!")` → `["went", "hike", "re", "paint", "repaint", "3600", "cafe"]`.
     """
-    return read(text).terms
+    return read(text).lexemes.split()
 
 
 _LONGEST_ACTOR = 160
@@ -123,8 +123,13 @@ def split_actor(text: str) -> tuple[str | None, str]:
     A single text does not show whether the prefix is a speaker or a heading ("Note: …"). So callers count how often an
     actor occurs before they trust it; see `trusted_actors`.
     """
-    if text.find(":", 0, _LONGEST_ACTOR) < 0:
+    end = text.find(":", 0, _LONGEST_ACTOR)
+    if end < 0:
         return None, text
+    name = text[:end]
+    if name.isalpha():  # most of them
+        body = text[end + 1 :].lstrip()
+        return (name, body) if body and text[end + 1].isspace() else (None, text)
     match = _PREFIX.match(text)
     return (match[1], text[match.end() :]) if match else (None, text)
 

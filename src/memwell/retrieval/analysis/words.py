@@ -20,8 +20,8 @@ from memwell._patterns import pattern
 from memwell.retrieval.analysis.english import STOP_WORDS
 from memwell.retrieval.analysis.folding import clean, fold
 from memwell.retrieval.analysis.function_words import FUNCTION_WORDS
-from memwell.retrieval.analysis.identifiers import numbers
 from memwell.retrieval.analysis.languages import languages_of, script_of
+from memwell.retrieval.analysis.numeric import numbers
 from memwell.retrieval.analysis.stemmers import Stem, stemmer
 from memwell.retrieval.analysis.unspaced import UNSPACED_RUN, pairs
 
