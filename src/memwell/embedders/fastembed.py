@@ -73,7 +73,7 @@ class FastEmbed(Embedder):
         return cls(url.rest or _DEFAULT, threads=threads, **found)
 
     @property
-    def symmetric(self) -> bool:
+    def symmetric(self) -> bool:  # type: ignore[override]
         """Whether documents and queries are embedded in the same way."""
         return self._prefixes["document"] == self._prefixes["query"]
 

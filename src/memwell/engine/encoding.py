@@ -103,21 +103,29 @@ class Encoder:
         return list(found)
 
     async def _encoded(self, contents: Sequence[str], offsets: Sequence[int]) -> list[Embedding]:
-        window, passages, texts = self.embedder.window, [], []
-        for content, offset in zip(contents, offsets, strict=True):
-            spans = self._passages(content, offset, window)
-            passages.append(spans)
-            texts += [content[a:b] for a, b in spans]
         if not self._prepared:
             await self.prepare()
+        spans = self._spans(contents, offsets)
+        if spans is None:
+            texts = [content[at:] for content, at in zip(contents, offsets, strict=True)]
+        else:
+            texts = [content[a:b] for content, own in zip(contents, spans, strict=True) for a, b in own]
         vectors, model = await self.embedder.embed(texts), self.model
+        if spans is None or len(texts) == len(contents):
+            each = [vectors] if len(texts) == 1 else [vectors[at : at + 1] for at in range(len(texts))]
+            return [Embedding(model=model, vectors=rows) for rows in each]
         found, at = [], 0
-        for spans in passages:
-            rows = vectors[at : at + len(spans)] if len(passages) > 1 else vectors
-            at += len(spans)
-            several = tuple(spans) if len(spans) > 1 else ()
-            found.append(Embedding(model=model, vectors=rows, spans=several))
+        for own in spans:
+            rows, at = vectors[at : at + len(own)], at + len(own)
+            found.append(Embedding(model=model, vectors=rows, spans=tuple(own) if len(own) > 1 else ()))
         return found
+
+    def _spans(self, contents: Sequence[str], offsets: Sequence[int]) -> list[list[tuple[int, int]]] | None:
+        """The passages of each content from the character on that `offsets` names; `None` if each is a single one."""
+        window = self.embedder.window
+        if window is None:
+            return None
+        return [self._passages(content, at, window) for content, at in zip(contents, offsets, strict=True)]
 
     async def question(self, text: str, plain: str, *, strictly: bool = False) -> Vectors | None:
         """`(1, d)` float32 vector of a question, from `text` or, where the embedder refuses that, from `plain`.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
+from functools import partial
 from operator import attrgetter, is_not
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
 
 from memwell.engine import echoes, enriching, superseding
 from memwell.engine.backfill import embed_pending_quietly
@@ -44,14 +45,6 @@ if TYPE_CHECKING:
 
 __all__ = ["forget", "remember", "restore", "selection", "update"]
 
-T = TypeVar("T")
-
-_GIVEN: Final = tuple(
-    f.name
-    for f in fields(RememberRequest)
-    if f.name not in ("content", "on_duplicate", "on_echo", "supersedes", "supersede")
-)
-_given: Final = attrgetter(*_GIVEN)
 _CHANGED: Final = tuple(
     f.name for f in fields(UpdateRequest) if f.name not in (*SCOPE, "id", "ttl", "clear", "expected_version")
 )
@@ -83,22 +76,26 @@ async def remember(
     now, _ = engine.clock(), engine.store
     if progress is not None:
         check_progress(progress)
-    away = _here if isinstance(request.content, _ONE) else engine.off_loop
-    drafts = await away(_drafts(engine, request, now))
+    one = isinstance(request.content, _ONE)  # little work: it is done where the call was made
+    drafts = (
+        _drafts(engine, request, now) if one else await engine.compute(partial(_drafts, engine, request, now))
+    )
     records: list[Record] = [draft.record for draft in drafts]
     failed: Mapping[int, str] = {}
     if engine.enricher is not None:
         records, failed = await enriching.enriched(engine, records, [draft.template for draft in drafts], now)
-    inserts = await away(_inserts(engine, drafts, records, now))
+    inserting = partial(_inserts, engine, drafts, records, now)
+    inserts = inserting() if one else await engine.compute(inserting)
     wanted = len(inserts)
     repeated: Mapping[int, Echo] = {}
     if request.on_echo != "store" and request.supersedes is None:
-        inserts, repeated = await away(echoes.settled(engine, inserts, request.on_echo, now))
+        settled = echoes.settled(engine, inserts, request.on_echo, now)
+        inserts, repeated = await (settled if one else engine.off_loop(settled))
     if progress is not None:
         progress(0, len(inserts))
     if engine.encoder is not None:
         embedded = _embedded(engine, inserts, now, progress)
-        inserts = await (away(embedded) if progress is None else embedded)
+        inserts = await (embedded if one or progress is not None else engine.off_loop(embedded))
     if request.supersedes is None:
         records = await engine.write(inserts, now=now, gives=_all)
     else:
@@ -117,7 +114,7 @@ async def remember(
     await engine.housekeeping(now)
     if engine.encoder is not None and engine.encoder.pending and any(r.embedded for r in records):
         await embed_pending_quietly(engine)
-    return records[0] if isinstance(request.content, _ONE) else records[:wanted]
+    return records[0] if one else records[:wanted]
 
 
 class _Draft(NamedTuple):
@@ -128,16 +125,10 @@ class _Draft(NamedTuple):
     overwrite: tuple[str, ...]
 
 
-async def _here(coroutine: Coroutine[Any, Any, T]) -> T:
-    """One memory is little work: where the call was made."""
-    return await coroutine
-
-
-async def _drafts(engine: Engine, request: RememberRequest, now: datetime) -> list[_Draft]:
+def _drafts(engine: Engine, request: RememberRequest, now: datetime) -> list[_Draft]:
     if any(map(is_not, chosen := _chosen(request), _USUAL)):
         _check_choices(chosen)
-    given = {name: value for name, value in zip(_GIVEN, _given(request), strict=True) if value is not None}
-    base = Template(given, now, embedded=engine.encoder is not None, zone=engine.zone)
+    base = Template(request, now, embedded=engine.encoder is not None, zone=engine.zone)
     content = request.content
     if isinstance(content, _ONE):
         return [_draft(content, base, request)]
@@ -171,7 +162,7 @@ def _draft(item: object, template: Template, request: RememberRequest) -> _Draft
     return _Draft(template.record(content, new_id), template, overwrite)
 
 
-async def _inserts(
+def _inserts(
     engine: Engine, drafts: Sequence[_Draft], records: Sequence[Record], now: datetime
 ) -> list[Insert]:
     return [_insert(engine, draft, record, now) for draft, record in zip(drafts, records, strict=True)]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache, partial
-from operator import attrgetter
+from operator import attrgetter, is_not
 from typing import Any, Final
 
 from memwell.engine.metadata import check_metadata, encoded
@@ -36,58 +36,64 @@ __all__ = [
 
 def scope_of(*parts: object) -> Scope:
     """A checked scope from its parts, in the order of `SCOPE`; no tenant means the default one."""
-    return _recent_scope(*parts) if _PLAIN.issuperset(map(type, parts)) else _checked_scope(*parts)
+    found: Scope = _fields_of(*parts)["scope"]
+    return found
+
+
+def _fields_of(*texts: object) -> Mapping[str, Any]:
+    """The scope of a record and its other fields from checked texts, in the order of `_TEXTS`, `None` for absent ones.
+    Not to be changed: the same owner gets the same mapping.
+    """
+    return _recent_fields(*texts) if _PLAIN.issuperset(map(type, texts)) else _checked_fields(*texts)
 
 
 _PLAIN: Final = frozenset({str, type(None)})
-"""Types of parts whose scope is kept: the hash of anything else may raise."""
+"""Types of texts whose fields are kept: the hash of anything else may raise."""
 
 
 @lru_cache(maxsize=1024)
-def _recent_scope(*parts: object) -> Scope:
-    return _checked_scope(*parts)
+def _recent_fields(*texts: object) -> Mapping[str, Any]:
+    return _checked_fields(*texts)
 
 
-def _checked_scope(*parts: object) -> Scope:
-    return Scope(
-        **{name: _short(name, part) for name, part in zip(SCOPE, parts, strict=False) if part is not None}
-    )
+def _checked_fields(*texts: object) -> Mapping[str, Any]:
+    given = {name: _short(name, text) for name, text in zip(_TEXTS, texts, strict=False) if text is not None}
+    scope = Scope(**{name: given.pop(name) for name in SCOPE if name in given})
+    return {"scope": scope, **given}
 
 
 class Template:
     """What the records of one `remember` call have in common, checked once."""
 
-    __slots__ = ("_fields", "_now", "_zone", "dated", "id")
+    __slots__ = ("_fields", "_now", "_texts", "_zone", "dated", "id")
 
-    def __init__(
-        self, given: Mapping[str, Any], now: datetime, *, embedded: bool, zone: tzinfo = UTC
-    ) -> None:
-        """`given` are fields of `NewMemory` and a tenant; `embedded`: vectors are going to be stored; `zone`: that of
-        times without one.
+    def __init__(self, given: Any, now: datetime, *, embedded: bool, zone: tzinfo = UTC) -> None:
+        """`given` has the fields of `NewMemory` and a tenant; `embedded`: vectors are going to be stored; `zone`: that
+        of times without one.
         """
         self._now, self._zone = now, zone
         self.id: str | None = None
         self.dated = False
-        self._fields: dict[str, Any] = {
-            "scope": scope_of(*map(given.get, SCOPE)),
-            "created_at": now,
-            "updated_at": now,
-            "embedded": embedded,
-        }
-        self._take(given)
+        self._texts: Sequence[object] = _texts(given)
+        times = {"created_at": now, "updated_at": now, "embedded": embedded}
+        self._fields: dict[str, Any] = {**_fields_of(*self._texts), **times}
+        self._take(_others(given))
 
     def over(self, item: NewMemory) -> Template:
         """The template of an item: its own fields over those of the call."""
-        own = {name: value for name, value in zip(_ITEM, _own(item), strict=True) if value is not None}
-        if not own:
+        texts, others = _own_texts(item), _others(item)
+        own = any(map(is_not, texts, _ABSENT))
+        if not own and not any(map(is_not, others, _ABSENT)):
             return self
         found = object.__new__(Template)
         found._now, found._zone, found.id, found.dated = self._now, self._zone, self.id, self.dated
-        found._fields = dict(self._fields)
-        if not own.keys().isdisjoint(SCOPE):
-            base = found._fields["scope"]
-            found._fields["scope"] = scope_of(*map(own.get, SCOPE, _parts(base)))
-        found._take(own)
+        found._texts, found._fields = self._texts, dict(self._fields)
+        if own:
+            tenant, *common = self._texts
+            mine = [mine if mine is not None else shared for mine, shared in zip(texts, common, strict=True)]
+            found._texts = (tenant, *mine)
+            found._fields |= _fields_of(*found._texts)
+        found._take(others)
         return found
 
     def gives(self, name: str) -> bool:
@@ -98,26 +104,39 @@ class Template:
         """The record of one content."""
         return check_validity(Record(id=self.id or new_id(), content=check_content(content), **self._fields))
 
-    def _take(self, given: Mapping[str, Any]) -> None:
-        """Check and keep the given fields, but for the scope."""
-        fields, given = self._fields, _placed(given, self._zone)
-        for name, value in given.items():
+    def _take(self, others: Sequence[Any]) -> None:
+        """Check and keep what is given in the order of `_OTHERS`."""
+        id, *rest = others
+        if id is not None:
+            self.id = check_id(id)
+        if not any(map(is_not, rest, _ABSENT)):
+            return
+        given = {name: value for name, value in zip(_OTHERS[1:], rest, strict=True) if value is not None}
+        fields, placed = self._fields, _placed(given, self._zone)
+        for name, value in placed.items():
             if name in _GIVEN:
                 fields[name] = _GIVEN[name](value)
-        if given.get("id") is not None:
-            self.id = check_id(given["id"])
-        if given.get("created_at") is not None:
+        if "created_at" in placed:
             self.dated = True
-            fields["created_at"] = fields["updated_at"] = moment_of("created_at", given["created_at"])
-        ttl, expires_at = given.get("ttl"), given.get("expires_at")
-        if ttl is not None or expires_at is not None:
-            fields["expires_at"] = _expiry(ttl, expires_at, self._now)
+            fields["created_at"] = fields["updated_at"] = moment_of("created_at", placed["created_at"])
+        if "ttl" in placed or "expires_at" in placed:
+            fields["expires_at"] = _expiry(placed.get("ttl"), placed.get("expires_at"), self._now)
 
 
 _TIMES: Final = of_type("time")
-_ITEM: Final = tuple(name for name in NewMemory.__dataclass_fields__ if name != "content")
-_own: Final = attrgetter(*_ITEM)
-_parts: Final = attrgetter(*SCOPE)
+_TEXTS: Final = (
+    *SCOPE,
+    *(name for name in named(given=True, owner=False) if FIELDS[name].type == "text" and name != "id"),
+)
+"""The fields of a scope, and the others that are given as short texts."""
+_OTHERS: Final = (
+    "id",
+    *(name for name in NewMemory.__dataclass_fields__ if name not in (*_TEXTS, "id", "content")),
+)
+_ABSENT: Final = (None,) * len(NewMemory.__dataclass_fields__)
+_texts: Final = attrgetter(*_TEXTS)
+_own_texts: Final = attrgetter(*_TEXTS[1:])
+_others: Final = attrgetter(*_OTHERS)
 
 
 def check_changes(changes: Mapping[str, Any], now: datetime, zone: tzinfo = UTC) -> dict[str, Any]:

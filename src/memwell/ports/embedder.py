@@ -25,6 +25,8 @@ class Embedder(Port):
     """Length of every vector; `None` while it is not known, which `prepare` ends."""
     window: int | None = None
     """Tokens the model reads; longer texts are chunked before. `None`: no limit."""
+    symmetric: bool = False
+    """Whether documents and queries are known to be embedded in the same way."""
 
     @operation(Effect.READS)
     async def prepare(self) -> None:

@@ -104,14 +104,27 @@ _digested: Callable[[Record], tuple[str | None, ...]] = values_of(
 )
 
 
+_FIRST: Final = named(digest=True).index("tags")
+"""How many short texts, the same in many records, a digest begins with."""
+
+
 def digest(record: Record) -> int:
     """64 signed bits that name what makes two records exact duplicates: BLAKE2b over the length-framed parts."""
     parts = _digested(record)
     end = len(parts)
     while parts[end - 1] is None:  # fields that were added later, and that this record does not have
         end -= 1
-    framed = "\0".join(["-" if part is None else f"{len(part)}:{part}" for part in parts[:end]])
+    framed = f"{_beginning(*parts[:_FIRST])}{_framed(*parts[_FIRST:end])}"
     return int.from_bytes(hashlib.blake2b(framed.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+def _framed(*parts: str | None) -> str:
+    return "\0".join(["-" if part is None else f"{len(part)}:{part}" for part in parts])
+
+
+@lru_cache(1024)
+def _beginning(*parts: str | None) -> str:
+    return _framed(*parts) + "\0"
 
 
 def digest_of(insert: Insert) -> int:

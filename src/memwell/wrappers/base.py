@@ -180,9 +180,10 @@ class EmbedderWrapper(Wrapper, Embedder):
         return window
 
     @property
-    def symmetric(self) -> bool:
-        """That of the embedder inside; `False` where it does not say."""
-        return bool(getattr(self.inner, "symmetric", False))
+    def symmetric(self) -> bool:  # type: ignore[override]
+        """That of the embedder inside."""
+        symmetric: bool = self.inner.symmetric
+        return symmetric
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Those of the embedder inside."""

@@ -95,9 +95,9 @@ class CachedEmbedder(Embedder):
         return self.inner.window
 
     @property
-    def symmetric(self) -> bool:
-        """The embedder's; `False` where it does not say."""
-        return bool(getattr(self.inner, "symmetric", False))
+    def symmetric(self) -> bool:  # type: ignore[override]
+        """The embedder's."""
+        return self.inner.symmetric
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """The embedder's."""
@@ -113,10 +113,9 @@ class CachedEmbedder(Embedder):
     async def _embed(self, texts: Sequence[str], kind: Kind) -> Vectors:
         digests = self._digests(texts, kind)
         wanted = dict(zip(digests, texts, strict=True))
-        found = self._recent.get(wanted)
-        missing = (
-            {digest: text for digest, text in wanted.items() if digest not in found} if found else wanted
-        )
+        found, missing = self._recent.get(wanted), wanted
+        if found:
+            missing = {digest: text for digest, text in wanted.items() if digest not in found}
         if missing and self.keyvalue is not None:
             stored = await self._stored(list(missing), kind)
             self._recent.put(stored)
@@ -155,8 +154,11 @@ class CachedEmbedder(Embedder):
         call, started = self.inner.embed([*missing.values()], kind=kind), self._clock()
         vectors: Vectors = await self._reach(self.inner, call)
         self.seconds = min(self.seconds, (self._clock() - started) / len(missing))
-        kept = max(0, len(missing) - self._recent.capacity) if self.keyvalue is None else 0
-        rows = _rows([*missing][kept:], vectors[kept:])
+        digests = [*missing]
+        if self.keyvalue is None and (more := len(digests) - self._recent.capacity) > 0:
+            rows = _rows(digests[more:], vectors[more:])
+        else:
+            rows = _rows(digests, vectors)
         self._recent.put(rows)
         if self.keyvalue is not None and self._clock() >= self._retry_at:
             values = {key: _sealed(key, rows[digest]) for key, digest in self._keys(list(rows), kind).items()}
@@ -195,8 +197,10 @@ class CachedEmbedder(Embedder):
 
     def _digests(self, texts: Sequence[str], kind: Kind) -> list[Digest]:
         person, key, blake2b = b"" if self.symmetric else kind.encode(), self._key, hashlib.blake2b
-        encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
-        return [blake2b(text, digest_size=32, person=person, key=key).digest() for text in encoded]
+        return [
+            blake2b(text.encode("utf-8", "surrogatepass"), digest_size=32, person=person, key=key).digest()
+            for text in texts
+        ]
 
     def _keys(self, digests: Sequence[Digest], kind: Kind) -> dict[str, Digest]:
         """Key in the KeyValue → digest."""
@@ -273,6 +277,8 @@ class _Recent:
 def _rows(digests: Sequence[Digest], vectors: Vectors) -> dict[Digest, bytes]:
     """The bytes of each vector, by the digest of its text; `vectors` is `(len(digests), d) float32`."""
     data, size = vectors.tobytes(), 4 * vectors.shape[1]
+    if len(digests) == 1:
+        return {digests[0]: data}
     return {
         digest: data[at : at + size] for digest, at in zip(digests, range(0, len(data), size), strict=True)
     }

@@ -18,6 +18,9 @@ STATEMENTS = 256
 """Prepared statements that each connection caches."""
 WAL_KEPT = 64 * 2**20
 """Bytes that the write-ahead log may keep on disk once it was checkpointed."""
+WAL_PAGES = 4000
+"""Pages (of 4 KB) in the write-ahead log at which a commit moves them into the file. Each time syncs both files, and
+the pages that every write changes are moved once for all the commits between."""
 
 
 class Connection(sqlite3.Connection):
@@ -54,6 +57,7 @@ class Opening:
         self._patiently(lambda: _use_wal(connection))
         connection.execute(f"PRAGMA synchronous={self.durability}")
         connection.execute(f"PRAGMA journal_size_limit={WAL_KEPT}")
+        connection.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
         connection.execute("PRAGMA secure_delete=ON")
         return self._set_up(connection)
 

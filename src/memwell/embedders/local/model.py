@@ -108,7 +108,7 @@ class Local(Embedder):
         return cls(model, threads=threads, file=file, document_prefix=document, query_prefix=query)
 
     @property
-    def symmetric(self) -> bool:
+    def symmetric(self) -> bool:  # type: ignore[override]
         """Whether documents and queries are embedded in the same way."""
         return self._layout.document_prefix == self._layout.query_prefix
 

@@ -157,7 +157,7 @@ class RemoteEmbedder(Embedder):
         return variant(f"{self.name}{shortened}", *words)
 
     @property
-    def symmetric(self) -> bool:
+    def symmetric(self) -> bool:  # type: ignore[override]
         """Whether documents and queries are embedded in the same way."""
         return self._prefixes["document"] == self._prefixes["query"]
 
