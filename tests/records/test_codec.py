@@ -53,6 +53,7 @@ def test_a_record_comes_back(given: Record) -> None:
     text = codec.dumps(codec.record_to_json(given))
     assert codec.record_from_json(codec.loads(text)) == given
     assert "\n" not in text
+    assert codec.record_to_text(given) == text
 
 
 @given(records(), moments, st.lists(st.sampled_from(["content", "tags"]), unique=True).map(tuple))

@@ -20,7 +20,7 @@ from memwell.fields import FIELDS, SCOPE, named
 from memwell.filters import instant
 from memwell.frozen import EMPTY, FrozenDict, freeze
 from memwell.ports import Embedding, Insert
-from memwell.records.compiled import values_of
+from memwell.records.compiled import json_of, values_of
 from memwell.records.faults import faults
 from memwell.sealed import identity, mark_of
 from memwell.types import Link, Record, Scope, Version
@@ -38,6 +38,7 @@ __all__ = [
     "loads",
     "record_from_json",
     "record_to_json",
+    "record_to_text",
     "scope_to_json",
     "to_micros",
     "version_from_json",
@@ -155,6 +156,27 @@ def record_to_json(record: Record) -> dict[str, Any]:
     """Every field of a record as JSON values, absent ones left out."""
     values = zip(_WRITTEN, _values(record), strict=True)
     return {name: value for name, value in values if value is not None}
+
+
+record_to_text: Final[Callable[[Record], str]] = json_of(
+    _WRITTEN,
+    {
+        "content": "quote(value)",
+        "count": "str(value)",
+        "links": "dumps([link_to_json(link) for link in value]) if value else '[]'",
+        "metadata": "dumps(value) if value else '{}'",
+        "share": "repr(value)",
+        "tags": "dumps(value) if value else '[]'",
+        "text": "quote(value)",
+        "time": "quote(value.isoformat())",
+    },
+    {
+        "dumps": dumps,
+        "link_to_json": lambda link: link_to_json(link),
+        "quote": json.encoder.encode_basestring,
+    },
+)
+"""`dumps(record_to_json(record))`, in half the time."""
 
 
 def record_from_json(data: Mapping[str, Any]) -> Record:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from memwell.fields import FIELDS, SCOPE, Type
 
-__all__ = ["Expressions", "compiled", "expression", "values_of"]
+__all__ = ["Expressions", "compiled", "expression", "json_of", "values_of"]
 
 Expressions: TypeAlias = Mapping[Type, str]
 """Type of a field → Python expression over `value`, such as `"from_micros(value)"`. A type that is not named stays as
@@ -28,9 +28,24 @@ def expression(name: str, value: str, expressions: Expressions) -> str:
 
 def values_of(names: Sequence[str], expressions: Expressions, known: Mapping[str, Any]) -> Callable[..., Any]:
     """A function that gives the values of these fields for a record, as a tuple."""
-    places = {name: f"record.scope.{name}" if name in SCOPE else f"record.{name}" for name in names}
-    values = [expression(name, place, expressions) for name, place in places.items()]
+    values = [expression(name, _place(name), expressions) for name in names]
     return compiled(f"lambda record: ({', '.join(values)},)", known)
+
+
+def json_of(names: Sequence[str], expressions: Expressions, known: Mapping[str, Any]) -> Callable[..., str]:
+    """A function that gives these fields of a record as a JSON object, absent ones left out. Each expression gives the
+    JSON text of a value; the first field is one that every record has.
+    """
+    parts = []
+    for name in names:
+        place, key = _place(name), f'{"," if parts else "{"}"{name}":'
+        text = f"{key!r} + {expression(name, place, expressions)}"
+        parts.append(f"('' if {place} is None else {text})" if FIELDS[name].nullable else text)
+    return compiled(f"lambda record: ''.join(({', '.join(parts)}, '}}'))", known)
+
+
+def _place(name: str) -> str:
+    return f"record.scope.{name}" if name in SCOPE else f"record.{name}"
 
 
 def compiled(source: str, known: Mapping[str, Any]) -> Callable[..., Any]:

@@ -26,7 +26,7 @@ from memwell.backends.sqlite.store.rows import (
 )
 from memwell.errors import BackendError, Conflict, EmbeddingError, NotFound
 from memwell.ports import Delete, Embed, Embedding, Insert, Operation, Recode, SetLink, Touch, Unlink, Update
-from memwell.records.codec import digest_of, dumps, record_to_json, to_micros
+from memwell.records.codec import digest_of, dumps, record_to_text, to_micros
 from memwell.records.revisions import overwriting, recoded, reinforced, revised, with_values
 from memwell.sealed import same_content
 from memwell.types import Record, Scope, Version
@@ -55,8 +55,7 @@ _PUT_SERVED = (
 )
 """The vectors of a record under the model that serves; nothing if that is another one."""
 _DROP_VECTORS = (
-    "DELETE FROM vectors WHERE id IN"
-    " (SELECT m.number << 44 | k.value FROM models m, json_each(?) k WHERE m.name IS NOT ?)"
+    "DELETE FROM vectors WHERE id IN (SELECT m.number << 44 | k.value FROM models m, json_each(?) k)"
 )
 _MODELS = "SELECT name, number, dimension, serving FROM models"
 _BATCH = 500
@@ -110,10 +109,20 @@ class Transaction:
         """The row of `vectors` for a record under a model. Raises `EmbeddingError` for another dimension."""
         return (self._number(embedding) << MODEL_SHIFT | key, *_spans_and_data(embedding))
 
-    def drop_vectors(self, keys: Sequence[int], but: str | None = None) -> None:
-        """Remove the vectors of records under every model but one."""
+    def replace_vectors(self, key: int, embedding: Embedding | None) -> None:
+        """Let one record have these vectors, and none under any other model. Raises as `vector_row`."""
+        own = None if embedding is None else embedding.model
+        others = [(number << MODEL_SHIFT | key,) for name, (number, _) in self.models.items() if name != own]
+        if others:
+            self._served = False
+            self.connection.executemany("DELETE FROM vectors WHERE id = ?", others)
+        if embedding is not None:
+            self.connection.execute(PUT_VECTORS, self.vector_row(key, embedding))
+
+    def drop_vectors(self, keys: Sequence[int]) -> None:
+        """Remove the vectors of records under every model."""
         self._served = False
-        self.connection.execute(_DROP_VECTORS, (dumps(keys), but))
+        self.connection.execute(_DROP_VECTORS, (dumps(keys),))
 
     def put_version(self, key: int, version: Version) -> None:
         """Keep a record as it was. `changed` tells what the *next* version changed."""
@@ -148,7 +157,7 @@ def _spans_and_data(embedding: Embedding) -> tuple[str | None, bytes]:
 
 def version_row(key: int, version: Version) -> tuple[Any, ...]:
     """The row of `history` for a version of a record."""
-    body = dumps(record_to_json(version.record))
+    body = record_to_text(version.record)
     return key, version.record.version, to_micros(version.changed_at), _names(version.changed), body
 
 
@@ -247,9 +256,7 @@ def _update(write: Transaction, operation: Update) -> Record:
         embedding = operation.embedding
         if record.embedded != (embedding is not None):
             record = with_values(record, {"embedded": embedding is not None})
-        write.drop_vectors([key], but=None if embedding is None else embedding.model)
-        if embedding is not None:
-            write.put_vectors(key, embedding)
+        write.replace_vectors(key, embedding)
     touched = touched_columns(changed)
     write.connection.execute(setting(touched), [*values_at(touched, record), key])
     write.note(key)
