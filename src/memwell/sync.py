@@ -18,6 +18,7 @@ from memwell.engine.context import Engine
 from memwell.engine.keywords import explain_keywords
 from memwell.engine.requests import OnDuplicate, OnEcho, Supersede, Superseded
 from memwell.events import Handler, Subscription
+from memwell.faces.base import delegated
 from memwell.faces.clusters import Clusters
 from memwell.faces.delivery import Delivery
 from memwell.faces.management import Management
@@ -113,6 +114,7 @@ class Memory(Upkeep, Management, Clusters, Proof, Delivery):
         rules, enricher = options.rules_of(policies), options.enricher_of(enrich)
         parts = assembly.open_parts(url, embedder, index, cache, reranker, encryption, audit).without_loop()
         self._loop = None if parts.blocking else _bridge.Loop()
+        self._run = _bridge.drive if self._loop is None else self._loop.run
         parts = parts if self._loop is None else parts.threaded()
         proof = engine_proof.Proof(parts, now, receipts, audit_mode)
         self._memory = AsyncMemory._of(Engine(parts, now, count, zone, proof, rules, enricher))
@@ -157,6 +159,7 @@ class Memory(Upkeep, Management, Clusters, Proof, Delivery):
         user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
         namespace: str | None = None,
     ) -> Record | Records: ...  # fmt: skip
+    @delegated
     def remember(
         self, content: str | NewMemory | Message | Sequence[str | NewMemory | Message], *,
         metadata: Mapping[str, Any] | None = None, tags: Sequence[str] | None = None,
@@ -202,15 +205,8 @@ class Memory(Upkeep, Management, Clusters, Proof, Delivery):
         limit (`memwell.LIMITS`), `Conflict` for an `id` that another memory has, and `NotFound` for a superseded memory
         that is not there.
         """
-        call = self._memory.remember(
-            content, metadata=metadata, tags=tags, category=category, importance=importance, kind=kind,
-            tier=tier, source=source, ttl=ttl, expires_at=expires_at, id=id, created_at=created_at,
-            valid_from=valid_from, valid_to=valid_to, on_duplicate=on_duplicate, on_echo=on_echo,
-            supersedes=supersedes, supersede=supersede, progress=progress, tenant_id=tenant_id,
-            user_id=user_id, agent_id=agent_id, session_id=session_id, namespace=namespace,
-        )  # fmt: skip
-        return self._run(call)
 
+    @delegated
     def recall(
         self, query: str, *, where: Where | None = None, limit: int = 10, token_budget: int | None = None,
         strategy: str | Strategy = "relevant", as_of: datetime | str | None = None,
@@ -244,14 +240,8 @@ class Memory(Upkeep, Management, Clusters, Proof, Delivery):
         Raises `InvalidQuery` for an empty query and an unknown mode, strategy or filter, and `NotSupported` for
         `"semantic"` without an embedder.
         """
-        call = self._memory.recall(
-            query, where=where, limit=limit, token_budget=token_budget, strategy=strategy, as_of=as_of,
-            valid_at=valid_at, mode=mode, explain=explain, superseded=superseded, min_score=min_score,
-            timezone=timezone, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
-            namespace=namespace,
-        )  # fmt: skip
-        return self._run(call)
 
+    @delegated
     def get(
         self, id: str, *, as_of: datetime | str | None = None, tenant_id: str | None = None,
         user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
@@ -262,12 +252,8 @@ class Memory(Upkeep, Management, Clusters, Proof, Delivery):
         Raises `NotFound` if there is none in the scope (`tenant_id`, `user_id`, `agent_id`, `session_id`,
         `namespace`), if it has expired, or if it was not there at the time of `as_of`.
         """
-        call = self._memory.get(
-            id, as_of=as_of, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
-            namespace=namespace,
-        )  # fmt: skip
-        return self._run(call)
 
+    @delegated
     def list(
         self, *, where: Where | None = None, order: str = "created_at", descending: bool = True,
         limit: int = 100, cursor: str | None = None, valid_at: datetime | str | None = None,
@@ -285,13 +271,8 @@ class Memory(Upkeep, Management, Clusters, Proof, Delivery):
         whatever is written meanwhile. One that an update moves may be listed twice or not at all. A cursor belongs to
         its order, filter and scope; with others it raises `InvalidQuery`.
         """
-        call = self._memory.list(
-            where=where, order=order, descending=descending, limit=limit, cursor=cursor, valid_at=valid_at,
-            tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
-            namespace=namespace,
-        )  # fmt: skip
-        return self._run(call)
 
+    @delegated
     def update(
         self, id: str, *, content: str | None = None, metadata: Mapping[str, Any] | None = None,
         tags: Sequence[str] | None = None, category: str | None = None, importance: float | None = None,
@@ -314,15 +295,8 @@ class Memory(Upkeep, Management, Clusters, Proof, Delivery):
         If nothing differs, nothing is written. Raises `NotFound`; `Conflict` if `expected_version` is not the stored
         version; `InvalidInput` if nothing is given.
         """
-        call = self._memory.update(
-            id, content=content, metadata=metadata, tags=tags, category=category, importance=importance,
-            kind=kind, tier=tier, source=source, ttl=ttl, expires_at=expires_at,
-            valid_from=valid_from, valid_to=valid_to, clear=clear,
-            expected_version=expected_version, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
-            session_id=session_id, namespace=namespace,
-        )  # fmt: skip
-        return self._run(call)
 
+    @delegated
     def forget(
         self, ids: str | Iterable[str] | None = None, *, where: Where | None = None,
         everything: bool = False, tenant_id: str | None = None, user_id: str | None = None,
@@ -337,12 +311,8 @@ class Memory(Upkeep, Management, Clusters, Proof, Delivery):
           memories of every user of the tenant.
         - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: remove only memories of this scope.
         """
-        call = self._memory.forget(
-            ids, where=where, everything=everything, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
-            session_id=session_id, namespace=namespace,
-        )  # fmt: skip
-        return self._run(call)
 
+    @delegated
     def history(
         self, id: str, *, tenant_id: str | None = None, user_id: str | None = None,
         agent_id: str | None = None, session_id: str | None = None, namespace: str | None = None,
@@ -352,12 +322,8 @@ class Memory(Upkeep, Management, Clusters, Proof, Delivery):
         Raises `NotFound` if there is none in the scope (`tenant_id`, `user_id`, `agent_id`, `session_id`,
         `namespace`).
         """
-        call = self._memory.history(
-            id, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
-            namespace=namespace,
-        )  # fmt: skip
-        return self._run(call)
 
+    @delegated
     def restore(
         self, id: str, version: int, *, expected_version: int | None = None, tenant_id: str | None = None,
         user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
@@ -368,12 +334,8 @@ class Memory(Upkeep, Management, Clusters, Proof, Delivery):
         Raises `NotFound` for a memory or version that is not in the scope (`tenant_id`, `user_id`, `agent_id`,
         `session_id`, `namespace`), and `Conflict` if `expected_version` is not the stored version.
         """
-        call = self._memory.restore(
-            id, version, expected_version=expected_version, tenant_id=tenant_id, user_id=user_id,
-            agent_id=agent_id, session_id=session_id, namespace=namespace,
-        )  # fmt: skip
-        return self._run(call)
 
+    @delegated
     def relate(
         self, source: str, target: str, kind: str = "related", *, strength: float = 1.0,
         tenant_id: str | None = None, user_id: str | None = None, agent_id: str | None = None,
@@ -387,12 +349,8 @@ class Memory(Upkeep, Management, Clusters, Proof, Delivery):
         in the scope (`tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`), and `InvalidInput` for a memory
         and itself, or if `target` supersedes `source` already.
         """
-        call = self._memory.relate(
-            source, target, kind, strength=strength, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
-            session_id=session_id, namespace=namespace,
-        )  # fmt: skip
-        return self._run(call)
 
+    @delegated
     def unrelate(
         self, source: str, target: str, kind: str | None = None, *, tenant_id: str | None = None,
         user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
@@ -403,12 +361,8 @@ class Memory(Upkeep, Management, Clusters, Proof, Delivery):
         `kind` removes only links of this kind. Raises `NotFound` if either memory is not in the scope (`tenant_id`,
         `user_id`, `agent_id`, `session_id`, `namespace`).
         """
-        call = self._memory.unrelate(
-            source, target, kind, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
-            session_id=session_id, namespace=namespace,
-        )  # fmt: skip
-        return self._run(call)
 
+    @delegated
     def related(
         self, id: str, *, kind: str | None = None, depth: int = 1, min_strength: float = 0.0,
         tenant_id: str | None = None, user_id: str | None = None, agent_id: str | None = None,
@@ -422,12 +376,8 @@ class Memory(Upkeep, Management, Clusters, Proof, Delivery):
 
         Ordered by depth, then strength, then id. Raises `NotFound` if the memory is not in the scope.
         """
-        call = self._memory.related(
-            id, kind=kind, depth=depth, min_strength=min_strength, tenant_id=tenant_id, user_id=user_id,
-            agent_id=agent_id, session_id=session_id, namespace=namespace,
-        )  # fmt: skip
-        return self._run(call)
 
+    @delegated
     def count(
         self, *, where: Where | None = None, valid_at: datetime | str | None = None,
         tenant_id: str | None = None, user_id: str | None = None, agent_id: str | None = None,
@@ -436,11 +386,6 @@ class Memory(Upkeep, Management, Clusters, Proof, Delivery):
         """How many memories there are in the scope (`tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`) that
         the filter `where` matches; with `valid_at`, of those true at that time.
         """
-        call = self._memory.count(
-            where=where, valid_at=valid_at, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
-            session_id=session_id, namespace=namespace,
-        )  # fmt: skip
-        return self._run(call)
 
     def scoped(
         self, *, tenant_id: str | None = None, user_id: str | None = None, agent_id: str | None = None,

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
-__all__ = ["explain_keywords"]
+__all__ = ["explain", "explain_keywords"]
 
 T = TypeVar("T")
 
@@ -74,23 +74,27 @@ def explain_keywords(cls: type[T]) -> type[T]:
 
 def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
     """The method, looked at only when Python has refused its arguments, so that a right call costs nothing more."""
-
-    def explain(self: object, given: Mapping[str, Any], error: TypeError) -> None:
-        known = tuple(inspect.signature(method).parameters)[1:]
-        if not given.keys() <= set(known):
-            name = type(self).__name__
-            name += "" if method.__name__ == "__init__" else f".{method.__name__}"
-            raise TypeError(_message(name, given, known)) from error
+    if hasattr(method, "explains"):
+        return method
 
     @functools.wraps(method)
     def call(self: object, /, *arguments: Any, **given: Any) -> Any:
         try:
             return method(self, *arguments, **given)
         except TypeError as error:
-            explain(self, given, error)
+            explain(self, method, given, error)
             raise
 
     return call
+
+
+def explain(part: object, method: Callable[..., Any], given: Mapping[str, Any], error: TypeError) -> None:
+    """Raise a `TypeError` that names the right keyword, if one of those given to the method is wrong."""
+    known = tuple(inspect.signature(method).parameters)[1:]
+    if not given.keys() <= set(known):
+        name = type(part).__name__
+        name += "" if method.__name__ == "__init__" else f".{method.__name__}"
+        raise TypeError(_message(name, given, known)) from error
 
 
 def _message(called: str, given: Iterable[str], known: Collection[str]) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from memwell import _bridge
 from memwell.engine.context import Engine
+from memwell.engine.keywords import explain
 
-__all__ = ["AsyncFace", "Face", "arguments", "audited"]
+__all__ = ["AsyncFace", "Face", "arguments", "audited", "delegated"]
 
+F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
 _QUIET: Final = frozenset({"close", "health"})
@@ -31,8 +33,26 @@ class Face:
     _loop: _bridge.Loop | None
     """The loop in a background thread; `None` if every part is a blocking one."""
 
-    def _run(self, call: Coroutine[Any, Any, T]) -> T:
-        return _bridge.drive(call) if self._loop is None else self._loop.run(call)
+    _run: Callable[[Coroutine[Any, Any, Any]], Any]
+    """Runs a coroutine: in the calling thread, or on that loop."""
+
+
+def delegated(method: F) -> F:
+    """A method of a `Face` that runs the coroutine method of the same name behind it. It is written for its signature
+    and its docstring; its body is never run. Wrong keywords are explained as by `explain_keywords`.
+    """
+    name = method.__name__
+
+    @functools.wraps(method)
+    def call(self: Face, /, *given: Any, **named: Any) -> Any:
+        try:
+            return self._run(getattr(self._memory, name)(*given, **named))
+        except TypeError as error:
+            explain(self, method, named, error)
+            raise
+
+    call.explains = True  # type: ignore[attr-defined]
+    return cast("F", call)
 
 
 def audited(cls: type[T]) -> type[T]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from memwell.engine import requests
 from memwell.engine.keywords import explain_keywords
-from memwell.faces.base import AsyncFace, Face, audited
+from memwell.faces.base import AsyncFace, Face, audited, delegated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -114,6 +114,7 @@ class Clusters(Face):
 
     _memory: AsyncClusters
 
+    @delegated
     def clusters(
         self, *, by: By = "topic", min_size: int = 2, topic: str | None = None, category: str | None = None,
         threshold: float | None = None, limit: int = 100, tenant_id: str | None = None,
@@ -135,13 +136,8 @@ class Clusters(Face):
         threshold: a newer memory joins the nearest of them, or makes one of its own. Else, and for a scope that is
         narrower than a user, they are made in this call.
         """
-        call = self._memory.clusters(
-            by=by, min_size=min_size, topic=topic, category=category, threshold=threshold, limit=limit,
-            tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
-            namespace=namespace,
-        )  # fmt: skip
-        return self._run(call)
 
+    @delegated
     def rebuild_clusters(
         self, *, by: By = "vectors", threshold: float | None = None, tenant_id: str | None = None,
         user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
@@ -158,12 +154,8 @@ class Clusters(Face):
         Which memories belong together depends on them alone, not on the order in which they came. Stored are their ids,
         where receipts are kept (see `Receipts`): in the store, if it was opened by its URL.
         """
-        call = self._memory.rebuild_clusters(
-            by=by, threshold=threshold, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
-            session_id=session_id, namespace=namespace,
-        )  # fmt: skip
-        return self._run(call)
 
+    @delegated
     def summarise(
         self, ids: Iterable[str] | None = None, *, characters: int = 1000, originals: Originals = "keep",
         summariser: Summariser | None = None, tenant_id: str | None = None, user_id: str | None = None,
@@ -185,8 +177,3 @@ class Clusters(Face):
         the other), and their ids in the metadata `sources`. The same memories again give the stored summary. Raises
         `NotFound` for an id that is not in the scope, and `Conflict` if a memory changes meanwhile.
         """
-        call = self._memory.summarise(
-            ids, characters=characters, originals=originals, summariser=summariser, tenant_id=tenant_id,
-            user_id=user_id, agent_id=agent_id, session_id=session_id, namespace=namespace,
-        )  # fmt: skip
-        return self._run(call)

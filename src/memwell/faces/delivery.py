@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from memwell.engine import requests
 from memwell.engine.keywords import explain_keywords
-from memwell.faces.base import AsyncFace, Face, audited
+from memwell.faces.base import AsyncFace, Face, audited, delegated
 
 if TYPE_CHECKING:
     from memwell.followers.delivery.endpoints import WebhookStatus
@@ -92,6 +92,7 @@ class Delivery(Face):
 
     _memory: AsyncDelivery
 
+    @delegated
     def add_webhook(
         self, url: str, *, secret: str | None = None, records: bool = False, allow_private: bool = False
     ) -> WebhookStatus:  # fmt: skip
@@ -106,34 +107,31 @@ class Delivery(Face):
         Nothing is sent before `deliver` runs, in this or any other process. Raises `InvalidInput`, and `NotSupported`
         for a store that reports no changes.
         """
-        return self._run(
-            self._memory.add_webhook(url, secret=secret, records=records, allow_private=allow_private)
-        )
 
+    @delegated
     def webhooks(self) -> list[WebhookStatus]:
         """The webhooks, oldest first, each with what is pending, waiting and dead."""
-        return self._run(self._memory.webhooks())
 
+    @delegated
     def remove_webhook(self, webhook: str) -> None:
         """Remove a webhook, with what waits for it. `webhook` is its id, or the beginning of it. Raises `NotFound`."""
-        self._run(self._memory.remove_webhook(webhook))
 
+    @delegated
     def test_webhook(self, webhook: str) -> str | None:
         """Send a message of the type `memwell.test` to the webhook with the id `webhook`. Returns `None` if it arrived,
         else the reason."""
-        return self._run(self._memory.test_webhook(webhook))
 
+    @delegated
     def deliver(self, webhook: str | None = None, *, seconds: float | None = None) -> list[WebhookStatus]:
         """Deliver what is due to the webhook with the id `webhook` (by default to all), for about `seconds` (by default
         until nothing is due), and return how it stands. Call it again and again, in any process: one of them delivers.
         """
-        return self._run(self._memory.deliver(webhook, seconds=seconds))
 
+    @delegated
     def dead_letters(self, webhook: str) -> list[DeadLetter]:
         """The messages for the webhook with the id `webhook` that were given up, oldest first."""
-        return self._run(self._memory.dead_letters(webhook))
 
+    @delegated
     def replay_webhook(self, webhook: str) -> int:
         """Let the dead letters of the webhook with the id `webhook` wait to be delivered again, and enable it if it was
         disabled. Returns how many there were; the next `deliver` sends them."""
-        return self._run(self._memory.replay_webhook(webhook))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from memwell.engine import requests
 from memwell.engine.keywords import explain_keywords
-from memwell.faces.base import AsyncFace, Face, audited
+from memwell.faces.base import AsyncFace, Face, audited, delegated
 
 if TYPE_CHECKING:
     from memwell.policies.loading import Source
@@ -92,6 +92,7 @@ class Management(Face):
 
     _memory: AsyncManagement
 
+    @delegated
     def plan(
         self, policies: Source | None = None, *, summariser: Summariser | None = None,
         tenant_id: str | None = None, user_id: str | None = None, agent_id: str | None = None,
@@ -107,12 +108,8 @@ class Management(Face):
         A plan can be stored (`plan.save`), reviewed, and applied later. Raises `ConfigError` for policies that are
         wrong, with each fault and its line.
         """
-        call = self._memory.plan(
-            policies, summariser=summariser, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
-            session_id=session_id, namespace=namespace,
-        )  # fmt: skip
-        return self._run(call)
 
+    @delegated
     def apply(self, plan: Plan, *, progress: Progress | None = None) -> Applied:
         """Take the steps of a plan, in batches, each in one transaction; return what was done and what was refused.
 
@@ -123,8 +120,8 @@ class Management(Face):
         A call cut short is continued by applying the same plan again. Raises `Unavailable` while another process
         applies a plan to the store.
         """
-        return self._run(self._memory.apply(plan, progress=progress))
 
+    @delegated
     def conflicts(
         self, *, where: Where | None = None, limit: int = 100, tenant_id: str | None = None,
         user_id: str | None = None, agent_id: str | None = None, session_id: str | None = None,
@@ -141,8 +138,3 @@ class Management(Face):
         are pairs that `supersedes` or `contradicts` links, those of which one is superseded, and those that are not
         true at the same time. Long texts are not read.
         """
-        call = self._memory.conflicts(
-            where=where, limit=limit, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
-            session_id=session_id, namespace=namespace,
-        )  # fmt: skip
-        return self._run(call)

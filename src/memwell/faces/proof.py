@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from memwell.engine import requests
 from memwell.engine.keywords import explain_keywords
-from memwell.faces.base import AsyncFace, Face, audited
+from memwell.faces.base import AsyncFace, Face, audited, delegated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -141,6 +141,7 @@ class Proof(Face):
 
     _memory: AsyncProof
 
+    @delegated
     def erase(
         self, ids: str | Iterable[str] | None = None, *, reason: str, where: Where | None = None,
         everything: bool = False, audit: bool = False, progress: Progress | None = None,
@@ -161,13 +162,8 @@ class Proof(Face):
         and indexes hold; files are cleared of deleted bytes. `receipt.traces` says of each place what is there now. A
         place that cannot be reached is `pending`: a later `erase`, `complete_receipts` or `repair` tries it again.
         """
-        call = self._memory.erase(
-            ids, reason=reason, where=where, everything=everything, audit=audit, progress=progress,
-            tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
-            namespace=namespace,
-        )  # fmt: skip
-        return self._run(call)
 
+    @delegated
     def receipts(
         self, *, pending: bool = False, tenant_id: str | None = None, user_id: str | None = None,
         agent_id: str | None = None, session_id: str | None = None, namespace: str | None = None,
@@ -177,12 +173,8 @@ class Proof(Face):
         - `pending`: only those that are not complete.
         - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: only receipts of calls in this scope.
         """
-        call = self._memory.receipts(
-            pending=pending, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
-            namespace=namespace,
-        )  # fmt: skip
-        return self._run(call)
 
+    @delegated
     def complete_receipts(
         self, *, tenant_id: str | None = None, user_id: str | None = None,
         agent_id: str | None = None, session_id: str | None = None, namespace: str | None = None,
@@ -192,12 +184,8 @@ class Proof(Face):
 
         Only receipts of calls in the scope: `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`.
         """
-        call = self._memory.complete_receipts(
-            tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
-            namespace=namespace,
-        )  # fmt: skip
-        return self._run(call)
 
+    @delegated
     def audit_log(
         self, *, actor: str | None = None, id: str | None = None, operation: str | None = None,
         correlation_id: str | None = None, since: datetime | str | None = None,
@@ -213,13 +201,8 @@ class Proof(Face):
 
         Reads the whole log up to `until`. Raises `NotSupported` without an audit log.
         """
-        call = self._memory.audit_log(
-            actor=actor, id=id, operation=operation, correlation_id=correlation_id, since=since, until=until,
-            limit=limit, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
-            namespace=namespace,
-        )  # fmt: skip
-        return self._run(call)
 
+    @delegated
     def verify_audit(self, *, head: str | None = None) -> Report:
         """Check every entry of the audit log, and the chain of their hashes. Entries that were changed, inserted, moved
         or removed are problems of the report.
@@ -227,10 +210,9 @@ class Proof(Face):
         - `head`: the text of a signed head that was kept elsewhere (`audit_head`). Only with it the check also finds
           that the newest entries were cut off, or that the whole log was replaced.
         """
-        return self._run(self._memory.verify_audit(head=head))
 
+    @delegated
     def audit_head(self) -> AuditHead:
         """The number and hash of the newest entry, signed by the key of `receipts=`. Keep its text (`to_json()`) apart
         from the log, for `verify_audit`.
         """
-        return self._run(self._memory.audit_head())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from memwell.engine import lookup, requests
 from memwell.engine.keywords import explain_keywords
-from memwell.faces.base import AsyncFace, Face, audited
+from memwell.faces.base import AsyncFace, Face, audited, delegated
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -193,6 +193,7 @@ class Upkeep(Face):
 
     _memory: AsyncUpkeep
 
+    @delegated
     def stats(
         self, *, tenant_id: str | None = None, user_id: str | None = None, agent_id: str | None = None,
         session_id: str | None = None, namespace: str | None = None,
@@ -201,16 +202,12 @@ class Upkeep(Face):
 
         All but the size are of the scope: `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`.
         """
-        call = self._memory.stats(
-            tenant_id=tenant_id, user_id=user_id, agent_id=agent_id, session_id=session_id,
-            namespace=namespace,
-        )  # fmt: skip
-        return self._run(call)
 
+    @delegated
     def health(self) -> Health:
         """Ask every part whether it works. Never raises; `ok` is false if one of them does not."""
-        return self._run(self._memory.health())
 
+    @delegated
     def export(
         self, path: str | PathLike[str], *, vectors: bool = True, plain: bool = False,
         progress: Progress | None = None,
@@ -229,12 +226,8 @@ class Upkeep(Face):
 
         Raises `BackendError` if the file cannot be written.
         """
-        call = self._memory.export(
-            path, vectors=vectors, plain=plain, progress=progress, tenant_id=tenant_id, user_id=user_id,
-            agent_id=agent_id, session_id=session_id, namespace=namespace,
-        )  # fmt: skip
-        return self._run(call)
 
+    @delegated
     def import_(self, path: str | PathLike[str], *, progress: Progress | None = None) -> Imported:
         """Read the export at `path`: check it, then store every memory under its own id and scope, with its vectors.
 
@@ -242,22 +235,22 @@ class Upkeep(Face):
         again. `progress(done, total)` is called along the way. Raises `Corrupt` for a damaged file, and `Conflict` for
         an id that another memory has, or the same memory in a changed form; what was imported before that stays.
         """
-        return self._run(self._memory.import_(path, progress=progress))
 
+    @delegated
     def doctor(self) -> Report:
         """Compare the words, vectors and links of the store with its records, and name what receipts could not erase
         yet; `ok` if all agree and nothing is left.
         """
-        return self._run(self._memory.doctor())
 
+    @delegated
     def repair(self, *, progress: Progress | None = None) -> Report:
         """Rebuild what `doctor` finds wrong, remove expired memories, and embed those without vectors.
 
         `progress(done, total)` is called while memories are embedded. If searches use another model than this memory's
         embedder, nothing is embedded and the report says so; `reembed` changes the model.
         """
-        return self._run(self._memory.repair(progress=progress))
 
+    @delegated
     def reembed(
         self, *, batch: int = 64, drop_old: bool = False, skip_failed: bool = False,
         progress: Progress | None = None,
@@ -276,15 +269,12 @@ class Upkeep(Face):
         call cut short is continued by the next one. Raises `NotSupported` without an embedder, and what the embedder
         raises if it fails altogether.
         """
-        call = self._memory.reembed(
-            batch=batch, drop_old=drop_old, skip_failed=skip_failed, progress=progress,
-        )  # fmt: skip
-        return self._run(call)
 
+    @delegated
     def sweep(self) -> int:
         """Remove the expired memories of every tenant for good, and return how many. Also happens by itself."""
-        return self._run(self._memory.sweep())
 
+    @delegated
     def rotate_keys(self, *, data: bool = False, progress: Progress | None = None) -> Rotated:
         """Wrap the data keys of every tenant by the first key of the keyring, while everybody works; the others can be
         thrown away afterwards.
@@ -296,8 +286,8 @@ class Upkeep(Face):
         Without `data` nothing that is stored is written again. A call cut short is continued by the next one. Raises
         `ConfigError` when the keyring lacks a key in use, and `NotSupported` without encryption.
         """
-        return self._run(self._memory.rotate_keys(data=data, progress=progress))
 
+    @delegated
     def encrypt(self, *, progress: Progress | None = None) -> Encryption:
         """Encrypt what was stored without encryption, in place, while those work who have the keyring.
 
@@ -305,12 +295,12 @@ class Upkeep(Face):
         stay as they are. At the end the store clears its files, and the result says what still holds plain text. A call
         cut short is continued by the next one. Raises `NotSupported` without encryption.
         """
-        return self._run(self._memory.encrypt(progress=progress))
 
+    @delegated
     def key_status(self) -> KeyStatus:
         """The master keys in use, and how many tenants each serves. Raises `NotSupported` without encryption."""
-        return self._run(self._memory.key_status())
 
+    @delegated
     def shred(self, tenant: str, *, reason: str, actor: str | None = None) -> Receipt:
         """Destroy the keys of a tenant, so that no copy of what it stored can be decrypted, and remove its memories.
 
@@ -320,4 +310,3 @@ class Upkeep(Face):
         A call cut short is continued by the next one. Other processes notice within 30 seconds. The receipt names what
         remains. Raises `NotFound` for a tenant that never had keys, and `NotSupported` without encryption.
         """
-        return self._run(self._memory.shred(tenant, reason=reason, actor=actor))

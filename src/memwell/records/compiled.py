@@ -36,7 +36,7 @@ def json_of(names: Sequence[str], expressions: Expressions, known: Mapping[str, 
     """A function that gives these fields of a record as a JSON object, absent ones left out. Each expression gives the
     JSON text of a value; the first field is one that every record has.
     """
-    parts = []
+    parts: list[str] = []
     for name in names:
         place, key = _place(name), f'{"," if parts else "{"}"{name}":'
         text = f"{key!r} + {expression(name, place, expressions)}"

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from tests.processes import PROCESSES
 
-from memwell.backends.sqlite.connect import connections
+from memwell.backends.sqlite.connect import WAL_PAGES, connections
 from memwell.backends.sqlite.database import Database, translate
 from memwell.backends.sqlite.migrations.runner import statements
 from memwell.errors import BackendError, Closed, ConfigError, Corrupt, InvalidInput, MemwellError, Unavailable
@@ -170,6 +170,16 @@ def test_setup_is_called_for_every_connection(tmp_path: Path) -> None:
     with ThreadPoolExecutor(1) as other:
         assert other.submit(lambda: database.read().execute("SELECT twice(4)").fetchone()).result() == (8,)
     database.close()
+
+
+def test_the_log_is_moved_into_the_file_now_and_then_and_not_earlier(file: Database) -> None:
+    main, page = Path(file.path), "x" * 4096
+    for number in range(3000):
+        file.submit(inserting(f"{number} {page}"))
+        if main.stat().st_size > 200_000:
+            break
+    assert main.stat().st_size > 200_000
+    assert Path(f"{file.path}-wal").stat().st_size == pytest.approx(WAL_PAGES * 4120, rel=0.05)
 
 
 @pytest.mark.parametrize(("durability", "synchronous"), [("normal", 1), ("full", 2)])
