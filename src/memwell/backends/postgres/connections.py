@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any, Final, TypeAlias, TypeVar
 
 import psycopg
-from psycopg import waiting
+from psycopg import generators, waiting
 from psycopg.pq import ConnStatus, TransactionStatus
 
 from memwell import _bridge
@@ -67,6 +67,11 @@ class ServerConnection(psycopg.AsyncConnection[Any]):
             if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
                 await self._stopped(gen)
             raise
+
+    async def abandon(self) -> None:
+        """End a statement whose result is not wanted any more."""
+        if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+            await self._stopped(generators.fetch_many(self.pgconn))
 
     async def _stopped(self, gen: Any) -> None:
         if self.here:

@@ -33,8 +33,6 @@ _FEW: Final = 8
 """Up to this many inserts, copying is not worth it."""
 _NUMBERS: Final = "unnest(string_to_array(%s, ',')::bigint[])"
 """The rows of `_numbers`."""
-_PART: Final = 1000
-"""Records per COPY."""
 
 
 class _Late(Exception):
@@ -148,13 +146,13 @@ class _Large(Write):
     async def look_round(self, marks: Sequence[int]) -> None:
         """Raise `_Late` if another transaction has stored the same content since this one began."""
         await self.close_gate()
-        [(late,)] = await rows_of(
+        others = await rows_of(
             self.connection,
-            "SELECT EXISTS (SELECT FROM changes c JOIN records r ON r.key = c.key WHERE c.xid >= %s"
-            f" AND c.xid <> pg_current_xact_id()::text::bigint AND NOT c.deleted AND r.digest IN (SELECT {_NUMBERS}))",
-            [self._start, _numbers(marks)],
+            "SELECT r.digest FROM changes c JOIN records r ON r.key = c.key WHERE c.xid >= %s"
+            " AND c.xid <> (SELECT pg_current_xact_id()::text::bigint) AND NOT c.deleted",
+            [self._start],
         )
-        if late:
+        if not {mark for (mark,) in others}.isdisjoint(marks):
             raise _Late
 
 
@@ -242,19 +240,13 @@ async def _copy(write: Write, inserts: Sequence[Insert]) -> None:
     """Copy in records that are known to be new."""
     if not inserts:
         return
-    connection = write.connection
     rows = await rows_of(
-        connection,
-        "SELECT nextval(pg_get_serial_sequence('records', 'key')) FROM generate_series(1, %s)",
+        write.connection,
+        "SELECT nextval(s) FROM (SELECT pg_get_serial_sequence('records', 'key')::regclass AS s OFFSET 0) of,"
+        " generate_series(1, %s)",
         [len(inserts)],
     )
-    pairs = list(zip((row[0] for row in rows), inserts, strict=True))
-    for at in range(0, len(pairs), _PART):
-        await copying.copy(connection, pairs[at : at + _PART], write.models)
-    await connection.execute(
-        "INSERT INTO changes (ordinal, key) SELECT %s + n, key"
-        f" FROM {_NUMBERS} WITH ORDINALITY AS pairs (key, n)".encode(),
-        (write.ordinal(len(pairs) + 1), _numbers([key for key, _ in pairs])),
-    )
+    given = list(zip((key for (key,) in rows), inserts, strict=True))
+    await copying.copy(write.connection, given, write.models, write.ordinal(len(given)))
     for number in dict.fromkeys(write.models.of(i.embedding).number for i in inserts if i.embedding):
         await write.rows(SETTLE, [number] * 3)

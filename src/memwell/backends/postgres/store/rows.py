@@ -13,7 +13,7 @@ from memwell.backends import sql
 from memwell.backends.postgres import Connection, Raw
 from memwell.backends.postgres.store import filter_sql, tsvector
 from memwell.errors import Corrupt
-from memwell.fields import FIELDS, STORED, Type
+from memwell.fields import FIELDS, REQUIRED, STORED, Type
 from memwell.ports import Embedding
 from memwell.records.codec import digest as digest_of
 from memwell.records.codec import dumps, loads
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "COLUMNS",
     "SELECT",
+    "SHARED",
     "Condition",
     "Vector",
     "columns_of",
@@ -55,11 +56,18 @@ _TYPES: Final[dict[Type, str]] = {
 }  # fmt: skip
 
 _ANALYSED: Final = {
-    "signals": "text", "instants": "jsonb", "lexemes": "text", "length": "integer", "repeats": "jsonb",
+    "length": "integer", "signals": "text", "instants": "jsonb", "lexemes": "text", "repeats": "jsonb",
     "words": "tsvector",
 }  # fmt: skip
+_OWN: Final = tuple(
+    name for name in STORED if FIELDS[name].default is REQUIRED or FIELDS[name].type == "metadata"
+)
+"""Fields that hardly two records share."""
+_FIELDS: Final = (*(name for name in STORED if name not in _OWN), *_OWN)
+SHARED: Final = len(STORED) - len(_OWN)
+"""How many of `COLUMNS`, the first ones, have the same values in most records of a batch."""
 COLUMNS: Final = {
-    **{name: _TYPES[FIELDS[name].type] for name in STORED},
+    **{name: _TYPES[FIELDS[name].type] for name in _FIELDS},
     "embedded": "boolean", "digest": "bigint", **_ANALYSED,
 }  # fmt: skip
 """The columns of `records` except the key, with their types, in the order of `columns_of`."""
@@ -90,6 +98,7 @@ _values_of: Final = writer(
         "share": "float(value)",
         "tags": "dumps(value) if value else '[]'",
     },
+    _FIELDS,
     as_jsonb=filter_sql.as_jsonb,
 )
 
@@ -158,7 +167,7 @@ def columns_of(record: Record, digest: int, embedded: bool) -> tuple[Any, ...]:
 
 def values_at(columns: Sequence[str], record: Record) -> list[Any]:
     """The values of some of `COLUMNS` for a record. Its text is analysed only if one of them needs it."""
-    values = dict(zip(STORED, _values_of(record), strict=True)) | {"embedded": record.embedded}
+    values = dict(zip(_FIELDS, _values_of(record), strict=True)) | {"embedded": record.embedded}
     if "digest" in columns:
         values["digest"] = digest_of(record)
     if not _ANALYSED.keys().isdisjoint(columns):
@@ -171,7 +180,7 @@ def _analysed(record: Record) -> tuple[Any, ...]:
     lexemes, signals = lexemes_and_signals(record)
     length, repeats, indexed = tsvector.columns(record.scope, lexemes)
     instants = filter_sql.instants(record.metadata) if record.metadata else None
-    return signals, instants, lexemes, length, repeats, indexed
+    return length, signals, instants, lexemes, repeats, indexed
 
 
 def vector_of(embedding: Embedding) -> Vector:
