@@ -113,8 +113,10 @@ class Columns(Protocol):
         """For each of 0 … `size` − 1 the largest value with that index, at least 0."""
         ...
 
-    def merged(self, keys: Numbers, *values: Numbers) -> tuple[Numbers, ...]:
-        """The distinct keys, ascending, and of each column the sum of the values with that key."""
+    def merged(self, keys: Numbers, size: int, *values: Numbers) -> tuple[Numbers, ...]:
+        """The distinct keys, which are below `size`, ascending, and of each column the sum of the values with that
+        key.
+        """
         ...
 
     def largest(self, values: Numbers, count: int) -> Numbers:
@@ -174,6 +176,12 @@ class Tally(Protocol):
         """Add positive values times a weight at distinct places, ascending; with `known` only where there is a value
         already.
         """
+        ...
+
+    def add_all(
+        self, indexes: Sequence[Numbers], values: Sequence[Numbers], weights: Sequence[float]
+    ) -> None:
+        """Add several at once, one after another; at least one."""
         ...
 
     def best(self, limit: int) -> tuple[Numbers, Numbers]:

@@ -30,7 +30,9 @@ class _Arrays:
         self._np = np
         self.exp, self.chosen, self.same, self.differs = np.exp, np.where, np.equal, np.not_equal
         self.least, self.most, self.joined = np.minimum, np.maximum, np.concatenate
-        self.zeros, self.places = np.zeros, np.flatnonzero
+        self.zeros, self._buffer = np.zeros, np.frombuffer
+        self._types = {code: np.dtype(code) for code in "qd"}
+        self._flag = np.dtype("?")
         self._upto = np.arange(4096)
 
     def numbers(self, values: Sequence[float]) -> Any:
@@ -44,7 +46,12 @@ class _Arrays:
 
     def stored(self, values: array[Any] | bytearray, index: Any) -> Any:
         # One expression: an exported buffer could not grow, and a traceback may keep a local name alive.
-        return self._np.frombuffer(values, getattr(values, "typecode", "?")).take(index)
+        if isinstance(values, bytearray):
+            return self._buffer(values, self._flag).take(index)
+        return self._buffer(values, self._types[values.typecode]).take(index)
+
+    def places(self, mask: Any) -> Any:
+        return mask.nonzero()[0]
 
     def part(self, values: Any, start: int, stop: int) -> Any:
         return values[start:stop]
@@ -64,13 +71,10 @@ class _Arrays:
         self._np.maximum.at(found, index, values)
         return found
 
-    def merged(self, keys: Any, *values: Any) -> tuple[Any, ...]:
-        if not len(keys):
-            return keys, *values
-        np, order = self._np, keys.argsort(kind="stable")
-        keys = keys.take(order)
-        first = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
-        return keys.take(first), *(np.add.reduceat(each.take(order), first) for each in values)
+    def merged(self, keys: Any, size: int, *values: Any) -> tuple[Any, ...]:
+        count = self._np.bincount
+        found = count(keys, minlength=size).nonzero()[0]
+        return found, *(count(keys, each, size).take(found) for each in values)
 
     def groups(self, values: Any) -> tuple[Any, int]:
         distinct, number = self._np.unique(values, return_inverse=True)
@@ -83,10 +87,10 @@ class _Arrays:
         few = values[:: size // _SAMPLED] if size > 2 * _SAMPLED else values
         if len(few) < size:  # a bound from a sample leaves few to be sorted
             wanted = min(len(few) - 1, 8 + 2 * count * len(few) // size)
-            few = np.flatnonzero(values >= np.partition(few, len(few) - wanted)[len(few) - wanted])
+            few = (values >= np.partition(few, len(few) - wanted)[len(few) - wanted]).nonzero()[0]
             if len(few) >= count:
-                return few.take(np.argpartition(values.take(few), len(few) - count)[len(few) - count :])
-        found: Any = np.argpartition(values, size - count)[size - count :]
+                return few.take(values.take(few).argpartition(len(few) - count)[len(few) - count :])
+        found: Any = values.argpartition(size - count)[size - count :]
         return found
 
     def best(self, values: Any, count: int) -> list[int]:
@@ -96,12 +100,13 @@ class _Arrays:
     def counted(self, values: array[int]) -> tuple[Any, Any]:
         np = self._np
         found = np.array(values, dtype=np.intp)
-        first = np.flatnonzero(np.concatenate((found[:1] == found[:1], found[1:] != found[:-1])))
-        return found.take(first), np.diff(first, append=len(found)).astype(float)
+        first = np.concatenate((found[:1] == found[:1], found[1:] != found[:-1])).nonzero()[0]
+        after = np.concatenate((first[1:], (len(found),)))[: len(first)]
+        return found.take(first), (after - first).astype(float)
 
     def between(self, values: array[int], first: int, until: int) -> Any:
         found = self._np.array(values)
-        return self._np.flatnonzero((found >= first) & (found < until))
+        return ((found >= first) & (found < until)).nonzero()[0]
 
     def numbered(self, parts: Sequence[Any], size: int) -> _Numbered:
         return _Numbered(self._np, parts, size)
@@ -111,7 +116,7 @@ class _Arrays:
         if not sum(sizes):
             return wanted.values[:0], wanted.values[:0], self.zeros(0)
         where = wanted.places(np.concatenate(lists))
-        hit = np.flatnonzero(where >= 0)
+        hit = (where >= 0).nonzero()[0]
         which = np.repeat(self.upto(len(sizes)), sizes).take(hit)
         return which, where.take(hit), np.concatenate(values).take(hit)
 
@@ -135,7 +140,7 @@ class _Numbered:
         self._place = np.full(size, -1, dtype=np.intp)
         for part in parts:
             self._place[part] = 0
-        self.values = np.flatnonzero(self._place == 0)
+        self.values = (self._place == 0).nonzero()[0]
         self._place[self.values] = np.arange(len(self.values))
 
     def places(self, values: Any) -> Any:
@@ -148,7 +153,7 @@ class _Tally:
 
     def __init__(self, np: Any, size: int, allowed: bytearray | None) -> None:
         self._np, self._sums = np, np.zeros(size)
-        self._allowed = None if allowed is None else np.frombuffer(bytes(allowed), "?")
+        self._allowed: Any = None if allowed is None else np.frombuffer(bytes(allowed), "?")
         self._added: list[Any] = []
 
     def __len__(self) -> int:
@@ -156,21 +161,32 @@ class _Tally:
 
     def add(self, index: Any, values: Any, weight: float, *, known: bool) -> None:
         sums = self._sums
-        inside = (
-            sums.take(index) > 0 if known else None if self._allowed is None else self._allowed.take(index)
-        )
-        if inside is not None:
-            index, values = index[inside], values[inside]
+        if known or self._allowed is not None:
+            inside = ((sums.take(index) > 0) if known else self._allowed.take(index)).nonzero()[0]
+            index, values = index.take(inside), values.take(inside)
         if not known:
             self._added.append(index)
         sums[index] += values * weight
 
+    def add_all(self, indexes: Sequence[Any], values: Sequence[Any], weights: Sequence[float]) -> None:
+        np = self._np
+        index = np.concatenate(indexes)
+        every = np.concatenate([each * weight for each, weight in zip(values, weights, strict=True)])
+        if self._allowed is not None:
+            inside = self._allowed.take(index).nonzero()[0]
+            index, every = index.take(inside), every.take(inside)
+        self._added.append(index)
+        self._sums += np.bincount(index, every, len(self._sums))
+
     def best(self, limit: int) -> tuple[Any, Any]:
-        np, found = self._np, self._np.flatnonzero(self._sums)
+        np, found = self._np, self._sums.nonzero()[0]
         values = self._sums.take(found)
         if len(found) > limit:
             least = np.partition(values, len(values) - limit)[len(values) - limit]
-            found = np.concatenate((found[values > least], self._first(least)))[:limit]
+            found = found.take((values >= least).nonzero()[0])
+            if len(found) > limit:
+                values = self._sums.take(found)
+                found = np.concatenate((found[values > least], self._first(least)))[:limit]
             values = self._sums.take(found)
         return found, values
 

@@ -136,7 +136,8 @@ class _Lists:
                 found[at] = value
         return Column(found)
 
-    def merged(self, keys: Column, *values: Column) -> tuple[Column, ...]:
+    def merged(self, keys: Column, size: int, *values: Column) -> tuple[Column, ...]:
+        del size
         distinct = self.distinct(keys)
         place = dict(zip(distinct, range(len(distinct)), strict=True))
         index = Column(map(place.__getitem__, keys))
@@ -224,6 +225,10 @@ class _Tally:
             for at, value in zip(index, values, strict=True):
                 if allowed[at]:
                     sums[at] = get(at, 0.0) + weight * value
+
+    def add_all(self, indexes: Sequence[Column], values: Sequence[Column], weights: Sequence[float]) -> None:
+        for index, each, weight in zip(indexes, values, weights, strict=True):
+            self.add(index, each, weight, known=False)
 
     def best(self, limit: int) -> tuple[Column, Column]:
         sums = self._sums

@@ -162,6 +162,11 @@ class Corpus:
         return make.joined([later, then.take(make.largest(keys, limit - len(later)))])
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Number of slots, and of live records: the same only as long as nothing changes."""
+        return len(self.ids), len(self.postings)
+
+    @property
     def sparse(self) -> bool:
         """Whether most slots are dead, so that loading again is worthwhile."""
         return len(self.ids) > 1000 and len(self.ids) > 2 * len(self.slots)

@@ -179,11 +179,16 @@ class Postings:
         document into the first `limit` (the quit/continue strategy of Moffat and Zobel, "Self-indexing inverted files",
         1996; here approximate). `allowed` restricts the search to the documents for which it is true.
         """
-        scores = make.tally(len(self.lengths), allowed)
-        enough, mean = False, self.mean_length
-        for term in sorted({id(term): term for term in terms if len(term)}.values(), key=len):
-            enough = enough or (len(term) > self._live / 20 and len(scores) >= 4 * limit)
-            weight = idf(self._live, len(term)) * (_K1 + 1)
+        scores, mean, frequent = make.tally(len(self.lengths), allowed), self.mean_length, self._live / 20
+        found = sorted({id(term): term for term in terms if len(term)}.values(), key=len)
+        weights = [idf(self._live, len(term)) * (_K1 + 1) for term in found]
+        rare = sum([len(term) <= frequent for term in found])
+        if rare:
+            documents = [term.documents for term in found[:rare]]
+            scores.add_all(documents, [term.saturation(mean) for term in found[:rare]], weights[:rare])
+        enough = False
+        for term, weight in zip(found[rare:], weights[rare:], strict=True):
+            enough = enough or len(scores) >= 4 * limit
             scores.add(term.documents, term.saturation(mean), weight, known=enough)
         return scores.best(limit)
 

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from memwell.ports.store.search import Statistics
 from memwell.retrieval.analysis.features import Question
 from memwell.retrieval.columns import Numbers
-from memwell.retrieval.ranking.table import Table
+from memwell.retrieval.ranking.table import Chosen, Table
 
 __all__ = ["holding", "sureness", "topic_of"]
 
@@ -54,7 +54,7 @@ _MEANING: Final = _Model(-1.95, 4.6, 0.0, 0.0, 0.0, 0.0, 2.7, 1.6, -1.3, -0.3)
 
 
 def sureness(
-    table: Table, times: Numbers, question: Question, statistics: Statistics, rarity: Numbers | None
+    table: Chosen, times: Numbers, question: Question, statistics: Statistics, rarity: Numbers | None
 ) -> Numbers:
     """How surely each candidate answers the question, 0..1; 0 if neither meaning nor words nor time speak for it.
 
@@ -84,7 +84,7 @@ def _odds(model: _Model, signs: Mapping[str, Numbers]) -> Numbers:
 
 
 def _signs(
-    table: Table,
+    table: Chosen,
     meaning: Numbers,
     times: Numbers,
     question: Question,
@@ -114,7 +114,7 @@ def _signs(
     return signs
 
 
-def _meaning(table: Table, statistics: Statistics) -> Numbers:
+def _meaning(table: Chosen, statistics: Statistics) -> Numbers:
     """The cosine of the record or its window, scaled from the mean (0) to 1; NaN without a vector."""
     make, own, window = table.make, table.cosines, table.window_cosines
     floor = (statistics.mean_cosine or 0.0) * statistics.documents / (statistics.documents + _PRIOR)
@@ -124,7 +124,7 @@ def _meaning(table: Table, statistics: Statistics) -> Numbers:
 
 
 def _covered(
-    table: Table, has: Numbers, question: Question, statistics: Statistics, rarity: Numbers
+    table: Chosen, has: Numbers, question: Question, statistics: Statistics, rarity: Numbers
 ) -> Numbers:
     """The share of the topic that a memory has; common words alone say half of it, whatever has them."""
     topic, make = topic_of(question, statistics), table.make
@@ -137,7 +137,7 @@ def _covered(
     return share if topic - question.light else (share + 1) / 2
 
 
-def _mask(table: Table, terms: Collection[int], statistics: Statistics) -> Numbers:
+def _mask(table: Chosen, terms: Collection[int], statistics: Statistics) -> Numbers:
     """1 for each entry of some terms, else 0."""
     flags = table.make.numbers([float(term in terms) for term in range(len(statistics.frequencies))])
     return flags.take(table.entries.terms)
@@ -151,7 +151,7 @@ def topic_of(question: Question, statistics: Statistics) -> set[int]:
     return words - question.light or words
 
 
-def holding(table: Table, question: Question, weights: Numbers) -> Numbers:
+def holding(table: Table | Chosen, question: Question, weights: Numbers) -> Numbers:
     """The share of the question's identifiers that each record itself holds, 0..1, where a term counts its weight."""
     make, entries, many = table.make, table.entries, len(question.identifiers)
     parts: dict[int, list[tuple[int, float]]] = {}

@@ -15,7 +15,7 @@ from memwell.records.codec import to_micros
 from memwell.retrieval.analysis.spelling import meant
 from memwell.retrieval.columns import Columns, Numbers, columns
 from memwell.retrieval.index.corpus import Corpus, Source
-from memwell.retrieval.index.postings import Postings
+from memwell.retrieval.index.postings import Postings, Term
 from memwell.retrieval.ranking.cosines import Compared, Cosines, Listed, Nominates, Read
 from memwell.retrieval.ranking.gathering import gathered
 from memwell.types import Scope
@@ -64,7 +64,7 @@ def _found(corpus: Corpus, source: SearchSource, search: Search) -> Found | None
         allowed = corpus.unexpired(to_micros(search.now)) if seen is None else corpus.seen(seen)
         terms = corpus.postings.terms(search.terms, make)
         words, _ = corpus.postings.search(terms, search.pool, make, allowed=allowed)
-        cosines = _cosines(corpus, source, search, allowed)
+        cosines, state = _cosines(corpus, source, search, allowed), corpus.size
     if isinstance(cosines, Compared):
         cosines.compare()
     with corpus.lock:
@@ -72,12 +72,13 @@ def _found(corpus: Corpus, source: SearchSource, search: Search) -> Found | None
             allowed.extend(bytes(len(corpus.ids) - len(allowed)))
         nearest = make.index(cosines.nominate(search.pool, allowed))
         nominated = make.joined([words, nearest, *_of_times(corpus, search, allowed, make)])
-        if make.stored(corpus.live, nominated).sum() < len(nominated):
-            return None
-        frequencies = [len(term) for term in corpus.postings.terms(search.terms, make)]
-        counted = (len(corpus.postings), frequencies)
+        if corpus.size != state:
+            if make.stored(corpus.live, nominated).sum() < len(nominated):
+                return None
+            terms = corpus.postings.terms(search.terms, make)
+        counted = (len(corpus.postings), list(map(len, terms)))
         return assemble(
-            corpus, search, nominated, cosines=cosines, allowed=allowed, counted=counted, make=make
+            corpus, search, nominated, terms, cosines=cosines, allowed=allowed, counted=counted, make=make
         )
 
 
@@ -119,6 +120,7 @@ def assemble(
     corpus: Corpus,
     search: Search,
     nominated: Numbers,
+    known: Sequence[Term],
     *,
     cosines: Cosines,
     allowed: bytearray | None,
@@ -128,16 +130,21 @@ def assemble(
     """The nominated records and their neighbours as candidates.
 
     `corpus` contains all of them and the conversations around them; `nominated` are slots, each any number of times.
-    `allowed` is true for the slots that may be found (`None`: all). `counted` is the number of all records, and the
-    number of those with each term.
+    `allowed` is true for the slots that may be found (`None`: all). `known` are the terms of the search in
+    `corpus`; `counted` is the number of all records, and the number of those with each term.
     """
-    slots = _with_neighbours(corpus, nominated, allowed, make)
-    texts = [corpus.lexemes[slot] for slot in slots.tolist()]
+    slots, documents = _with_neighbours(corpus, nominated, allowed, make), counted[0]
+    keys: list[int] = slots.tolist()
+    texts = list(map(corpus.lexemes.__getitem__, keys))
     terms, frequencies, notes = _mended(search, texts, counted[1], corpus.postings)
-    table = gathered(corpus, slots, terms, search, cosines=cosines, allowed=allowed, texts=texts, make=make)
-    statistics = Statistics(documents=counted[0], frequencies=frequencies, mean_cosine=cosines.mean_cosine)
-    ids: dict[int | str, str] = {slot: corpus.ids[slot] for slot in slots.tolist()}
-    if search.model is not None and counted[0] and cosines.empty:
+    if terms is not search.terms:
+        known = corpus.postings.terms(terms, make)
+    table = gathered(
+        corpus, slots, keys, known, search, cosines=cosines, allowed=allowed, texts=texts, make=make
+    )
+    statistics = Statistics(documents=documents, frequencies=frequencies, mean_cosine=cosines.mean_cosine)
+    ids: dict[int | str, str] = {slot: corpus.ids[slot] for slot in keys}
+    if search.model is not None and documents and cosines.empty:
         notes.append(
             f"no vectors of {search.model}, so searched by words only; run `memwell repair` to add them"
         )
@@ -153,15 +160,14 @@ def _mended(
     asked = terms[: len(terms) - search.related]
     if 0 not in counted[: len(asked)]:
         return terms, counted, []
-    texts = [f" {text} " for text in texts]
-    whole, mended, frequencies = "".join(texts), list(terms), list(counted)
+    whole, mended, frequencies = f" {'  '.join(texts)} ", list(terms), list(counted)
     words = postings.words(len(whole))
     notes: list[str] = []
     for at, term in enumerate(asked):
         if not counted[at] and (found := meant(term, whole, mended, words)):
-            mended[at], frequencies[at] = found, sum([f" {found} " in text for text in texts])
+            mended[at], frequencies[at] = found, sum([f" {found} " in f" {text} " for text in texts])
             notes.append(f"{term} was read as {found}")
-    return mended, frequencies, notes
+    return mended if notes else terms, frequencies, notes
 
 
 def _with_neighbours(corpus: Corpus, nominated: Numbers, allowed: bytearray | None, make: Columns) -> Numbers:

@@ -41,8 +41,8 @@ class Cosines(Protocol):
 class Nominates(Cosines, Protocol):
     """Cosines that also find records."""
 
-    def nominate(self, limit: int, allowed: bytearray | None) -> list[int]:
-        """The slots of the nearest allowed records, in no particular order."""
+    def nominate(self, limit: int, allowed: bytearray | None) -> Sequence[int]:
+        """The slots of the nearest allowed records, in no particular order, as a list or an array."""
         ...
 
 
@@ -121,19 +121,20 @@ class Compared:
         values = self._values[np.minimum(found, end)]  # rows added after the product have no cosine yet
         return make.numbers(values)
 
-    def nominate(self, limit: int, allowed: bytearray | None) -> list[int]:
+    def nominate(self, limit: int, allowed: bytearray | None) -> Sequence[int]:
         """The slots of the nearest allowed records that were live when this was made."""
         if self._values is None:
             return []
         np, values, rows = numpy(), self._values[: len(self._slots)], self._rows
+        slots = np.frombuffer(self._slots, self._slots.typecode)
         if rows is None and allowed is not None:
-            slots = np.array(self._slots)
-            rows = np.flatnonzero((slots >= 0) & np.frombuffer(bytes(allowed), "?")[slots])
+            rows = ((slots >= 0) & np.frombuffer(bytes(allowed), "?")[slots]).nonzero()[0]
         if rows is not None:
             values = values.take(rows)
         best = arrays().largest(values, limit)
-        found = (best if rows is None else rows[best]).tolist()
-        return [slot for row in found if (slot := self._slots[row]) >= 0]
+        near: Any = slots.take(best if rows is None else rows.take(best))
+        found: Sequence[int] = near[near >= 0]
+        return found
 
 
 class Read:

@@ -37,7 +37,8 @@ class _Turns:
 def gathered(
     corpus: Corpus,
     slots: Numbers,
-    terms: Sequence[str],
+    keys: Sequence[int],
+    known: Sequence[Term],
     search: Search,
     *,
     cosines: Cosines,
@@ -45,11 +46,12 @@ def gathered(
     texts: Sequence[str],
     make: Columns,
 ) -> Table:
-    """The records with these slots, ascending, as candidates; `texts` are their index terms, joined by spaces.
+    """The records with these slots, ascending, as candidates; `keys` are the slots as a list, `texts` their index
+    terms, joined by spaces.
 
-    Neighbours that are not `allowed` (`None`: all are) count nothing. `terms` are those to be counted.
+    Neighbours that are not `allowed` (`None`: all are) count nothing. The terms to be counted are `known` from before
+    slots are counted here: a handler of signals may add some.
     """
-    known = corpus.postings.terms(terms, make)  # before slots are counted: a handler of signals may add some
     if make.keeps and search.weights is DEFAULT and len(slots):
         window = kept_windows(_Turns(corpus), slots, corpus.conversations.windows, search.weights, make)
     else:
@@ -66,11 +68,11 @@ def gathered(
     created = make.stored(corpus.conversations.created, slots)
     days = created // _DAY + _EPOCH_DAY
     codes = make.stored(corpus.conversations.codes, slots)
-    facts = _Facts(corpus, slots, lengths, created)
+    facts = _Facts(corpus, keys, lengths, created)
     phrases = [phrase_share(text.split(), search.phrases) for text in texts] if search.phrases else None
     return Table(
         make=make,
-        keys=slots.tolist(),
+        keys=keys,
         lengths=lengths + make.sums(window.at, window.words * window.lengths, len(slots)),
         entries=entries,
         cosines=found.take(own),
@@ -108,6 +110,7 @@ def _entries(
     counts = counts.take(match)
     keys, counts, own_counts = make.merged(
         which.take(match) * size + owners.take(pair),
+        len(terms) * size,
         counts * weights.take(pair),
         counts * itself.take(pair),
     )
@@ -131,9 +134,9 @@ def _meaning(
 class _Facts:
     """What is known of some records of a corpus, as it is now."""
 
-    def __init__(self, corpus: Corpus, slots: Numbers, lengths: Numbers, created: Numbers) -> None:
+    def __init__(self, corpus: Corpus, slots: Sequence[int], lengths: Numbers, created: Numbers) -> None:
         self._lengths, self._created = lengths, created
-        self._lines = [corpus.signals.lines[slot] for slot in slots.tolist()]
+        self._lines = list(map(corpus.signals.lines.__getitem__, slots))
 
     def mentioned(self, at: int) -> Sequence[Interval]:
         """The times that the record at a place mentions, in UTC."""

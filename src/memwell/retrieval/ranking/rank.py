@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate, repeat
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 from memwell.ports.store.search import DEFAULT, Candidate, Statistics, Weights
 from memwell.retrieval.analysis.features import Question
@@ -38,7 +38,7 @@ from memwell.retrieval.ranking.calibration import sureness, topic_of
 from memwell.retrieval.ranking.newness import newer, succession
 from memwell.retrieval.ranking.related import widened
 from memwell.retrieval.ranking.signals import Signal
-from memwell.retrieval.ranking.table import Table, tabled
+from memwell.retrieval.ranking.table import Chosen, tabled
 from memwell.retrieval.ranking.words import rarity_of, trust_of
 from memwell.types import Component
 
@@ -54,10 +54,6 @@ _ROUNDING: Final = 1e-9
 """A total that is less is 0, but for rounding."""
 
 
-_Reason: TypeAlias = tuple[str, float, Sequence[float]]
-"""Name and weight of a signal, and its value for each of the ranked."""
-
-
 class Ranked(NamedTuple):
     """A candidate with its score and the reasons for it."""
 
@@ -67,21 +63,21 @@ class Ranked(NamedTuple):
     """0..1, higher is better."""
     cosine: float | None
     """Cosine of the question and the record."""
-    at: int
-    """Its place among the ranked."""
     scale: float
-    """What the weights of the reasons are multiplied by, so that they add up to the score."""
-    reasons: Sequence[_Reason]
-    """The reasons of all the ranked."""
+    """What the weights of the signals are multiplied by, so that they add up to the score."""
+    values: tuple[float, ...]
+    """How much of each signal it has, 0..1."""
+    signals: Sequence[tuple[str, float]]
+    """Name and weight of each signal of the query."""
 
     @property
     def parts(self) -> tuple[Component, ...]:
         """The reasons, largest contribution first; they add up to the score. Made each time, since few are read."""
-        at, scale = self.at, self.scale
+        scale = self.scale
         found = [
             Component(name=name, value=value, weight=weight * scale)
-            for name, weight, values in self.reasons
-            if (value := values[at])
+            for (name, weight), value in zip(self.signals, self.values, strict=True)
+            if value
         ]
         found.sort(key=_size, reverse=True)
         return tuple(found)
@@ -123,19 +119,19 @@ def rank(
     late = [each(table, totals, question, weights) for each in (newer, succession)]
     totals = _added(late, totals)
     best = make.best(totals, limit)
-    table, totals = table.at(best), totals.take(best)
+    chosen, totals = table.at(best), totals.take(best)
     found = [signal._replace(values=signal.values.take(best)) for signal in (*known, *late) if signal]
     times = next((signal.values for signal in found if signal.name == "time"), make.zeros(len(best)))
-    sure = sureness(table, times, question, statistics, rarity if weights.lexical > 0 else None)
+    sure = sureness(chosen, times, question, statistics, rarity if weights.lexical > 0 else None)
     scores = accumulate(make.chosen(totals > _ROUNDING, sure, 0.0).tolist(), min)
-    return _explained(table, found, totals, list(scores))
+    return _explained(chosen, found, totals, list(scores))
 
 
 def has_evidence(item: Ranked) -> bool:
     """Whether something of the record or its conversation speaks for it, and not only its age or its session."""
-    at = item.at
     return item.score >= _LEAST and any(
-        name in _EVIDENCE and weight * values[at] > 0 for name, weight, values in item.reasons
+        value * weight > 0 and name in _EVIDENCE
+        for (name, weight), value in zip(item.signals, item.values, strict=True)
     )
 
 
@@ -151,12 +147,11 @@ def _added(signals: Sequence[Signal | None], totals: Numbers) -> Numbers:
 
 
 def _explained(
-    table: Table, known: Sequence[Signal], totals: Numbers, scores: Sequence[float]
+    table: Chosen, known: Sequence[Signal], totals: Numbers, scores: Sequence[float]
 ) -> list[Ranked]:
     """The candidates with these scores, and with parts that add up to them."""
-    reasons = [(each.name, each.weight, each.values.tolist()) for each in known]
-    sums = totals.tolist()
+    signals, sums = [(each.name, each.weight) for each in known], totals.tolist()
+    values = zip(*[each.values.tolist() for each in known], strict=True)
     cosines = [None if cosine != cosine else cosine for cosine in table.cosines.tolist()]  # NaN is not known
     scales = [score / total if total > _ROUNDING else 0.0 for score, total in zip(scores, sums, strict=True)]
-    places = range(len(sums))
-    return list(map(Ranked, table.keys, scores, cosines, places, scales, repeat(reasons)))
+    return list(map(Ranked, table.keys, scores, cosines, scales, values, repeat(signals)))

@@ -12,7 +12,7 @@ from memwell.ports.store.search import Candidate, Features, Interval
 from memwell.retrieval.analysis.days import day_shift
 from memwell.retrieval.columns import Columns, Numbers, columns
 
-__all__ = ["Entries", "Table", "Times", "entries_of", "tabled"]
+__all__ = ["Chosen", "Entries", "Table", "Times", "entries_of", "tabled"]
 
 _UNKNOWN: Final = float("nan")
 
@@ -47,6 +47,22 @@ class Times(NamedTuple):
     """its first day,"""
     last: Numbers
     """and its last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """Some candidates of a `Table`, with what tells how surely each answers (see `calibration`)."""
+
+    make: Columns
+    """As in `Table`, and so the others."""
+    keys: Sequence[int | str]
+    entries: Entries
+    cosines: Numbers
+    window_cosines: Numbers
+    timed: Numbers
+
+    def __len__(self) -> int:
+        return len(self.keys)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,34 +138,21 @@ class Table(Sequence[Candidate]):
             related={term: share for term, share in related.items() if share},
         )
 
-    def at(self, places: Sequence[int]) -> Table:
+    def at(self, places: Sequence[int]) -> Chosen:
         """The candidates at these places, in their order."""
-        make, entries = self.make, self.entries
-        number = make.index([-1] * len(self))
+        make, entries, index = self.make, self.entries, self.make.index(places)
+        number = make.upto(len(self)) * 0 - 1
         for new, place in enumerate(places):
             number[place] = new
         at = number.take(entries.at)
         kept = make.places(at >= 0)
-        names = (
-            "lengths",
-            "cosines",
-            "window_cosines",
-            "sessions",
-            "phrases",
-            "days",
-            "asking",
-            "timed",
-            "actors",
-        )
-        return replace(
-            self,
+        return Chosen(
+            make=make,
             keys=[self.keys[place] for place in places],
             entries=entries.taken(kept)._replace(at=at.take(kept)),
-            texts=[self.texts[place] for place in places],
-            features=lambda at: self.features(places[at]),
-            mentioned=lambda at: self.mentioned(places[at]),
-            conversation=lambda at: self.conversation(places[at]),
-            **{name: getattr(self, name).take(places) for name in names},
+            cosines=self.cosines.take(index),
+            window_cosines=self.window_cosines.take(index),
+            timed=self.timed.take(index),
         )
 
     def featured(self, features: Sequence[Features]) -> Table:

@@ -75,59 +75,65 @@ def kept_windows(
 
 def windows(turns: Turns, slots: Numbers, weights: Weights, make: Columns) -> Windows:
     """The windows of the turns with these slots; each neighbour has some weight."""
-    earlier = _side(turns.before, turns, slots, weights.reach, weights.before, make)
-    later = _side(turns.after, turns, slots, weights.reach, weights.after, make)
-    many = len(slots)
-    one, other = make.part(earlier[0], 0, many), make.part(later[0], 0, many)
-    asks = _answers(turns, slots, one, make) & (make.stored(turns.shares, one) > 0)
-    replies = _answers(turns, other, slots, make)
-    nearest = make.part(earlier[1], 0, many)
-    before = make.joined(
-        [make.chosen(asks, nearest * (1 + weights.asked), nearest), make.part(earlier[1], many, REACH * many)]
-    )
-    nearest = make.part(later[1], 0, many)
-    after = make.joined(
-        [
-            make.chosen(replies, make.most(nearest, weights.reply), nearest),
-            make.part(later[1], many, REACH * many),
-        ]
-    )
-    there = make.joined([earlier[3], later[3]])
-    words, meaning = make.joined([before, later[1]]), make.joined([before, after])
-    kept = make.places(there & (meaning > 0))
+    many, every = len(slots), make.joined(_chains(turns, slots, make))
+    size = 2 * REACH * many
+    found = make.part(every, 2 * many, size + 2 * many)
+    lengths = make.stored(turns.lengths, every)
+    shares = _shares(lengths, many, weights, make)
+    before, after = make.part(shares, 0, many), make.part(shares, many, 2 * many)
+    rest = make.part(shares, 2 * many, size)
+    answered, replied = _answers(turns, slots, found, make)
+    before = make.chosen(answered, before * (1 + weights.asked), before)
+    words = make.joined([before, after, rest])
+    after = make.chosen(replied, make.most(after, weights.reply), after)
+    meaning = make.joined([before, after, rest])
+    kept = make.places(make.differs(found, make.part(every, 0, size)) & (meaning > 0))
     at = make.joined([make.upto(many)] * (2 * REACH))
-    columns = at, make.joined([earlier[0], later[0]]), words, meaning, make.joined([earlier[2], later[2]])
+    columns = at, found, words, meaning, make.part(lengths, 2 * many, size + 2 * many)
     return Windows(*(column.take(kept) for column in columns))
 
 
-def _side(
-    links: array[int], turns: Turns, slots: Numbers, reach: float, full: float, make: Columns
-) -> tuple[Numbers, Numbers, Numbers, Numbers]:
-    """The neighbours on one side, the nearest of all turns first: their slots, shares and lengths, and a mask of those
-    that there are.
+def _chains(turns: Turns, slots: Numbers, make: Columns) -> list[Numbers]:
+    """The slots twice, their neighbours before and after, the neighbours of these, and so on to the end of `REACH`. A
+    turn without a neighbour stands in its place.
     """
-    many, chain = len(slots), [slots]
+    before = after = slots
+    chains = [before, after]
     for _ in range(REACH):
-        chain.append(make.stored(links, chain[-1]))
-    every = make.joined(chain)
-    lengths = make.stored(turns.lengths, every)
-    found = make.part(every, many, len(every))
-    there = make.differs(found, make.part(every, 0, REACH * many))
-    steps = (make.part(lengths, 0, REACH * many) + make.part(lengths, many, len(every))) / 2
-    distances = [make.part(steps, 0, many)]
+        before, after = make.stored(turns.before, before), make.stored(turns.after, after)
+        chains += before, after
+    return chains
+
+
+def _shares(lengths: Numbers, many: int, weights: Weights, make: Columns) -> Numbers:
+    """The share of each neighbour by its distance, in the order of `_chains`, where `lengths` are those of all turns
+    in there.
+    """
+    both, size = 2 * many, 2 * REACH * many
+    if not weights.reach:
+        return make.zeros(size)
+    steps = make.part(lengths, 0, size) + make.part(lengths, both, size + both)
+    twice = [make.part(steps, 0, both)]
+    """Twice the distances."""
     for at in range(1, REACH):
-        distances.append(distances[-1] + make.part(steps, at * many, (at + 1) * many))
-    distance = make.joined(distances)
-    if reach:
-        shares = make.chosen(distance < 4 * reach, make.exp(distance / -reach) * full, 0.0)
-    else:
-        shares = make.zeros(len(distance))
-    return found, shares, make.part(lengths, many, len(every)), there
+        twice.append(twice[-1] + make.part(steps, at * both, (at + 1) * both))
+    doubled, none = make.joined(twice), make.zeros(many)
+    full = make.joined([none + weights.before, none + weights.after] * REACH)
+    return make.exp(doubled * (-0.5 / weights.reach)) * full * (doubled < 8 * weights.reach)
 
 
-def _answers(turns: Turns, later: Numbers, earlier: Numbers, make: Columns) -> Numbers:
-    """Whether another speaker said the later turn; where none is known, whether it follows a turn that asks."""
-    one, other = make.stored(turns.actors, later), make.stored(turns.actors, earlier)
-    asks, share = make.stored(turns.shares, earlier), make.stored(turns.shares, later)
-    unknown = make.same(one + other, 0) & (asks > 0) & (share < asks)
-    return (make.differs(one, other) & (one > 0) & (other > 0)) | unknown
+def _answers(turns: Turns, slots: Numbers, found: Numbers, make: Columns) -> tuple[Numbers, Numbers]:
+    """Whether each turn answers a question, which is the turn before, and whether the turn after replies to it:
+    another speaker said it, or, where none is known, it follows a turn that asks. `found` are the neighbours in the
+    order of `_chains`.
+    """
+    many = len(slots)
+    three = make.joined([make.part(found, 0, many), slots, make.part(found, many, 2 * many)])
+    actors, shares = make.stored(turns.actors, three), make.stored(turns.shares, three)
+    one, other = make.part(actors, 0, 2 * many), make.part(actors, many, 3 * many)
+    asks, share = make.part(shares, 0, 2 * many), make.part(shares, many, 3 * many)
+    asking = asks > 0
+    unknown = make.same(one + other, 0) & asking & (share < asks)
+    answers = (make.differs(one, other) & (one * other > 0)) | unknown
+    replied = make.part(answers, many, 2 * many)
+    return make.part(answers, 0, many) & make.part(asking, 0, many), replied

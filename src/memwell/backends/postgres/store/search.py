@@ -290,6 +290,7 @@ def _assembled(
         corpus,
         search,
         nominated,
+        corpus.postings.terms(search.terms, make),
         cosines=Listed(of, mean_cosine, empty=empty),
         allowed=seen if 0 in seen else None,
         counted=(counts.documents, counts.frequencies(search.terms)),
