@@ -35,6 +35,7 @@ __all__ = [
     "later",
     "pause",
     "repeat",
+    "running",
     "soon",
     "within",
 ]
@@ -132,6 +133,13 @@ async def _shut_down() -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
     await loop.shutdown_asyncgens()
     loop.call_soon(loop.stop)
+
+
+def running() -> asyncio.AbstractEventLoop:
+    """The event loop that runs in this thread. Raises `RuntimeError` if there is none."""
+    import asyncio
+
+    return asyncio.get_running_loop()
 
 
 async def hop(executor: Executor, call: Callable[[], T]) -> T:

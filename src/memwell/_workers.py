@@ -22,12 +22,15 @@ import os
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import partial
-from typing import Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from memwell import _bridge
 from memwell._forks import fork_safe
 
-__all__ = ["LONG", "THREADS", "Workers", "has_turn", "in_worker", "inline", "on_loop"]
+if TYPE_CHECKING:
+    import asyncio
+
+__all__ = ["LONG", "THREADS", "Workers", "has_turn", "home", "in_worker", "inline", "on_loop"]
 
 T = TypeVar("T")
 
@@ -131,6 +134,11 @@ def has_turn() -> bool:
     return _here.turn is not None
 
 
+def home() -> asyncio.AbstractEventLoop | None:
+    """The event loop that `Workers.run` was called on, for the coroutine in this thread; elsewhere `None`."""
+    return None if _here.call is None else _here.call.loop
+
+
 async def on_loop(call: Callable[[], Awaitable[T]]) -> T:
     """The result of `call`, awaited on the event loop that `Workers.run` was called on; elsewhere awaited here."""
     return await (call() if _here.call is None else _Request(call))
@@ -176,6 +184,7 @@ class _Call(Generic[T]):
 
     def __init__(self, coroutine: Coroutine[Any, Any, T], *, brief: bool) -> None:
         self.done = self.cancelled = False
+        self.loop = _bridge.running()
         self._coroutine, self._brief = coroutine, brief
         self._context = contextvars.copy_context()
         self._running = threading.Lock()

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from memwell import AsyncMemory, Memory, NewMemory
+from memwell._workers import THREADS
 from memwell.backends.postgres.store import PostgresStore, hot_owners, replica
+from memwell.backends.postgres.store.search import Searcher
 from memwell.registry import open_store
 from memwell.retrieval.index.postings import Postings
 from memwell.testing import run
@@ -218,6 +220,47 @@ def test_an_event_loop_that_ends_while_an_owner_is_loaded_hinders_no_other_loop(
 
     asyncio.run(begin())
     asyncio.run(check())
+
+
+def test_while_an_owner_is_loaded_few_searches_run_in_the_database(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else they would take the processors from what loads it. The replica answers those that wait."""
+    load, search = hot_owners.load, Searcher.search
+
+    async def check() -> None:
+        loading, loaded, asked, answered = (asyncio.Event() for _ in range(4))
+        asking: list[str] = []
+
+        async def slow_load(*args: Any, **options: Any) -> Any:
+            loading.set()
+            await loaded.wait()
+            return await load(*args, **options)
+
+        async def slow_search(self: Searcher, connection: Any, query: Any) -> Any:
+            if loading.is_set():
+                asking.append(query.text)
+                asked.set()
+                await answered.wait()
+            return await search(self, connection, query)
+
+        monkeypatch.setattr(hot_owners, "load", slow_load)
+        monkeypatch.setattr(Searcher, "search", slow_search)
+        memory = AsyncMemory(f"{postgres_url}&warm=100", embedder=Words())
+        await memory.remember(turns(10), user_id="ana")
+        while not loading.is_set():
+            await memory.recall("boat", user_id="ana")
+        recalls = [asyncio.create_task(memory.recall("boat", user_id="ana")) for _ in range(THREADS + 20)]
+        await asked.wait()
+        loaded.set()
+        while corpus_of(memory) is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        answered.set()
+        assert all(await asyncio.gather(*recalls))
+        assert 0 < len(asking) <= THREADS
+        await memory.close()
+
+    go(check())
 
 
 def test_an_interrupt_while_changes_are_applied_spoils_no_later_search(

@@ -101,6 +101,12 @@ class Columns(Protocol):
         """The number of each value's group, 0, 1, …, where equal values have one, and how many there are."""
         ...
 
+    def grouped(self, values: array[int], keys: array[int], size: int) -> tuple[array[int], array[int]]:
+        """The values by their keys, which are below `size`; those of equal keys in their order. And where the values of
+        each key begin, with the end of the last one.
+        """
+        ...
+
     def numbered(self, parts: Sequence[Numbers], size: int) -> Numbered:
         """Numbers for all values of some indexes, which are below `size`."""
         ...

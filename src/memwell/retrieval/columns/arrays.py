@@ -80,6 +80,12 @@ class _Arrays:
         distinct, number = self._np.unique(values, return_inverse=True)
         return number, len(distinct)
 
+    def grouped(self, values: array[int], keys: array[int], size: int) -> tuple[array[int], array[int]]:
+        np, key = self._np, self._np.array(keys)
+        starts = np.concatenate(([0], np.cumsum(np.bincount(key, minlength=size))))
+        found = np.array(values).take(key.argsort(kind="stable"))
+        return array(values.typecode, found.tobytes()), array("q", starts.astype("q").tobytes())
+
     def largest(self, values: Any, count: int) -> Any:
         np, size = self._np, len(values)
         if size <= count:

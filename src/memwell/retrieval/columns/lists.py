@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from heapq import nlargest
-from itertools import chain, repeat
+from itertools import accumulate, chain, repeat
 from typing import Any, Final
 
 __all__ = ["LISTS", "Column"]
@@ -146,6 +146,16 @@ class _Lists:
     def groups(self, values: Column) -> tuple[Column, int]:
         number: dict[Any, int] = {}
         return Column([number.setdefault(value, len(number)) for value in values]), len(number)
+
+    def grouped(self, values: array[int], keys: array[int], size: int) -> tuple[array[int], array[int]]:
+        sums = Counter(keys)
+        starts = array("q", accumulate(map(sums.__getitem__, range(size)), initial=0))
+        found, ends = values[:], starts.tolist()
+        for key, value in zip(keys, values, strict=True):
+            at = ends[key]
+            found[at] = value
+            ends[key] = at + 1
+        return found, starts
 
     def largest(self, values: Column, count: int) -> Column:
         if len(values) <= count:

@@ -11,7 +11,7 @@ import threading
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from memwell.retrieval.analysis.text import trusted_actors
 from memwell.retrieval.columns import Columns, Numbers
@@ -30,9 +30,6 @@ Row: TypeAlias = tuple[int, str, str | None, str | None, int, int | None, str, s
 
 Change: TypeAlias = tuple[int, Row | None]
 """A key and its current row, or `None` if the record was deleted."""
-
-_NO_COLUMNS: Final[tuple[tuple[Any, ...], ...]] = ((),) * 8
-"""Eight empty columns."""
 
 
 class Source(Protocol):
@@ -64,14 +61,13 @@ class Corpus:
         self.partition = partition
         self.position = position
         self.lock = threading.RLock()
-        keys, ids, users, sessions, created, expires, signals, lexemes = (
-            zip(*rows, strict=True) if rows else _NO_COLUMNS
-        )
+        columns: list[list[Any]] = [[row[at] for row in rows] for at in range(8)]
+        keys, ids, users, sessions, created, expires, signals, lexemes = columns
         self.slots: dict[int, int] = dict(zip(keys, range(len(keys)), strict=True))
         """Key of a live record → its slot."""
-        self.ids: list[str] = list(ids)
+        self.ids: list[str] = ids
         """Slot → id."""
-        self.lexemes: list[str] = list(lexemes)
+        self.lexemes: list[str] = lexemes
         """Slot → its index terms, joined by spaces; empty if its record is gone."""
         self.live = bytearray(b"\1") * len(keys)
         """Slot → 1 if its record is live."""

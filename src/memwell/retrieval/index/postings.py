@@ -9,17 +9,20 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from itertools import accumulate, chain
+from itertools import accumulate, chain, count, repeat
 from math import log
 from sys import intern
-from typing import TypeAlias
+from typing import Any, Final, TypeAlias
 
 from memwell.ports.store.search import DEFAULT
 from memwell.retrieval.columns import Columns, Numbered, Numbers
+from memwell.retrieval.columns.lists import LISTS
 
 __all__ = ["Postings", "Term", "idf"]
 
 _K1, _B = DEFAULT.k1, DEFAULT.b
+_PLAIN: Any = LISTS
+"""The columns where none were asked for yet."""
 
 
 def idf(documents: int, frequency: int) -> float:
@@ -55,7 +58,7 @@ class Postings:
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
         """An index of documents, each given as its terms joined by spaces."""
-        self._inverted = _Inverted(())
+        self._inverted = _Inverted((), _PLAIN)
         self._occurrences: _Occurrences = {}
         """The lists of the terms that are not in `_inverted`."""
         self._ready: dict[str, Term] = {}
@@ -161,7 +164,7 @@ class Postings:
         """Invert the documents passed to the constructor."""
         if not self._texts:
             return
-        inverted = _Inverted(self._texts)
+        inverted = _Inverted(self._texts, self._make or _PLAIN)
         for term, later in self._occurrences.items():
             before = inverted.take(term)
             if before is not None and term not in self._scanned:
@@ -240,19 +243,19 @@ class _Inverted:
 
     __slots__ = ("_starts", "codes", "documents")
 
-    def __init__(self, texts: Iterable[str]) -> None:
+    def __init__(self, texts: Sequence[str], make: Columns) -> None:
         """Of documents, each given as its terms joined by spaces."""
-        lists: dict[str, list[int]] = {}
-        for number, text in enumerate(texts):
-            for term in text.split():
-                if (known := lists.get(term)) is None:
-                    lists[intern(term)] = [number]  # the indexes of many owners share the term
-                else:
-                    known.append(number)
-        self.codes = dict(zip(lists, range(len(lists)), strict=True))
+        self.codes: dict[str, int] = {}
         """Term → its code, which tells where its list stands."""
-        self.documents = array("I", chain.from_iterable(lists.values()))
-        self._starts = array("I", accumulate(map(len, lists.values()), initial=0))
+        codes, terms, holding = self.codes, array("I"), array("I")
+        for at in range(0, len(texts), _SLICE):
+            split = [text.split() for text in texts[at : at + _SLICE]]
+            for term in dict.fromkeys(chain.from_iterable(split)):
+                if term not in codes:
+                    codes[intern(term)] = len(codes)  # the indexes of many owners share the term
+            terms.extend(map(codes.__getitem__, chain.from_iterable(split)))
+            holding.extend(chain.from_iterable(map(repeat, count(at), map(len, split))))
+        self.documents, self._starts = make.grouped(holding, terms, len(codes))
 
     def bounds(self, term: str) -> tuple[int, int]:
         """Where in `documents` the list of a term begins and ends; the same for one that is not here."""
@@ -272,6 +275,8 @@ _LETTERS = 8
 """Of a term and the space behind it, roughly."""
 _SCANS = 16
 """Number of terms found by scanning before the texts are inverted: those of a first question, not of many."""
+_SLICE: Final = 256
+"""Texts that are split in one go."""
 
 _Occurrences: TypeAlias = "dict[str, int | array[int]]"
 """Term → documents, ascending, repeated for each occurrence; the number alone of a term that occurs once. Most do."""

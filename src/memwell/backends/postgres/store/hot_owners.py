@@ -18,14 +18,14 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, Final, cast
 from weakref import WeakKeyDictionary
 
 import psycopg
 
-from memwell import _bridge
+from memwell import _bridge, _workers
 from memwell._dataclasses import dataclass
 from memwell._forks import fork_safe
 from memwell.backends.postgres.store.aside import Aside
@@ -60,6 +60,8 @@ class _Owner:
 
     lock: _bridge.PerLoopLock | asyncio.Lock
     """Held while changes are applied: they must be applied in order."""
+    places: asyncio.Semaphore | None = None
+    """One for each search that may run in the database while the owner is loaded; `None`: any number."""
     searched: list[float] = field(default_factory=list)
     """When it was searched within the last minute."""
     not_before: float = 0.0
@@ -98,7 +100,23 @@ class HotOwners:
             WeakKeyDictionary()
         )
 
-    async def replica(self, search: Search) -> OwnerReplica | None:
+    async def replica_or(self, search: Search, ask: Callable[[], Awaitable[Found]]) -> OwnerReplica | Found:
+        """The replica that answers a search, up to date; or else what the database answers when it is asked.
+
+        While an owner is loaded, only some of its searches run in the database at once. The others wait, and most of
+        them are answered by the replica: more would keep database and event loop from the work of loading it.
+        """
+        found: OwnerReplica | Found | None = await self._replica(search)
+        if found is not None:
+            return found
+        owner = self._owner(search.scope)
+        if owner.places is None or owner.loading is None or narrowed(search):
+            return await ask()
+        async with owner.places:
+            found = await self._replica(search)
+            return await ask() if found is None else found
+
+    async def _replica(self, search: Search) -> OwnerReplica | None:
         """The replica that answers a search, up to date; `None` when the database must answer."""
         if not self._most or narrowed(search) or search.similar is not None:
             return None
@@ -132,8 +150,8 @@ class HotOwners:
         if self._database.here:
             self._owner(scope).replica = None
 
-    async def known(self, scope: Scope) -> OwnerReplica | None:
-        """The replica of an owner as it is; `None` for one who is not hot."""
+    def known(self, scope: Scope) -> OwnerReplica | None:
+        """The replica of an owner as it is; `None` for one who is not hot. A worker thread may call it."""
         owner = self._owners().get((scope.tenant_id, scope.user_id))
         return None if owner is None else owner.replica
 
@@ -159,11 +177,9 @@ class HotOwners:
     def _owners(self) -> OrderedDict[Partition, _Owner]:
         if self._database.here:
             return self._of_threads
-        loop = asyncio.get_running_loop()
+        loop = _workers.home() or asyncio.get_running_loop()
         found = self._loops.get(loop)
-        if found is None:
-            found = self._loops[loop] = OrderedDict()
-        return found
+        return self._loops.setdefault(loop, OrderedDict()) if found is None else found
 
     def _owner(self, scope: Scope) -> _Owner:
         partition = (scope.tenant_id, scope.user_id)
@@ -171,9 +187,10 @@ class HotOwners:
             owners = self._owners()
             found = owners.get(partition)
             if found is None:
-                here = self._database.here
-                found = owners[partition] = _Owner(
-                    _bridge.PerLoopLock(blocking=True) if here else asyncio.Lock()
+                found = owners[partition] = (
+                    _Owner(_bridge.PerLoopLock(blocking=True))
+                    if self._database.here
+                    else _Owner(asyncio.Lock(), asyncio.Semaphore(_workers.THREADS))
                 )
                 if len(owners) > _COUNTED:
                     owners.popitem(last=False)

@@ -183,18 +183,17 @@ class PostgresStore(PostgresPart, Store):
         return replace(found, notes=(*found.notes, _OUTDATED)) if self._database.outdated else found
 
     async def _found(self, search: Search) -> Found:
-        replica = await on_loop(lambda: self._hot.replica(search))
-        if replica is not None:
-            return await self._aside.run(lambda: self._hot.find(replica, search))
-
         async def ask(connection: Connection) -> Found:
             self._searcher.vectors = self._models.there
             return await self._searcher.search(connection, search)
 
-        return await on_loop(lambda: self._database.search(ask))
+        found = await on_loop(lambda: self._hot.replica_or(search, lambda: self._database.search(ask)))
+        if isinstance(found, Found):
+            return found
+        return await self._aside.run(lambda: self._hot.find(found, search))
 
     async def _actors(self, scope: Scope) -> frozenset[str]:
-        replica = await on_loop(lambda: self._hot.known(scope))
+        replica = self._hot.known(scope)
         if replica is not None:
             return await self._aside.run(replica.speakers)
         return await on_loop(
