@@ -58,6 +58,7 @@ def _defined(
     bare = dataclasses.dataclass(
         init=not frozen, repr=False, eq=False, frozen=above, slots=slots, kw_only=kw_only
     )
+    cls.__doc__ = cls.__doc__ or cls.__name__  # else a signature is made of the whole class
     made: Any = bare(cls)
     fields = dataclasses.fields(made)
     methods: _Methods = {"__init__": _init_of(made, fields), **_frozen(made, fields)} if frozen else {}

@@ -75,7 +75,9 @@ class Corpus:
         """Slot → time in microseconds, for live records that expire."""
         self.postings = Postings(lexemes)
         self.signals = Signals(signals)
-        self.actors: Counter[str] = Counter(speaker for speaker in map(_speaker, signals) if speaker)
+        spoken = Counter(self.signals.actors)
+        self.actors = Counter({actor: spoken[code] for actor, code in self.signals.codes.items()})
+        """Speaker → the number of live records."""
         self.conversations = Conversations()
         self.conversations.fill(keys, created, users, sessions, self.signals.actors)
         self.vectors: VectorSet | None = None

@@ -148,7 +148,7 @@ class Postings:
             self._invert()
             return
         if not self._line:
-            self._line = "".join([f" {text} \n" for text in self._texts])
+            self._line = " " + " \n ".join(self._texts) + " \n"
             self._starts.extend(accumulate([len(text) + 3 for text in self._texts], initial=0))
         word, line, starts = f" {term} ", self._line, self._starts
         numbers, number, at = array("I"), 0, line.find(word)
