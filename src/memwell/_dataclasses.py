@@ -1,7 +1,8 @@
 """Dataclasses that are quick to define and to make.
 
 `dataclasses.dataclass` compiles each method of a class by itself, in about a tenth of a millisecond. A process with one
-question defines some fifty classes. Here only the constructor is compiled. The other methods are closures.
+question defines some fifty classes. Here only the constructor is compiled, when it is first asked for. The other
+methods are closures.
 """
 
 from __future__ import annotations
@@ -55,13 +56,11 @@ def _defined(
 ) -> type:
     known: list[Any] = [base.__dict__.get("__dataclass_params__") for base in cls.__mro__]
     above = any(each is not None and each.frozen for each in known)
-    bare = dataclasses.dataclass(
-        init=not frozen, repr=False, eq=False, frozen=above, slots=slots, kw_only=kw_only
-    )
+    bare = dataclasses.dataclass(init=False, repr=False, eq=False, frozen=above, slots=slots, kw_only=kw_only)
     cls.__doc__ = cls.__doc__ or cls.__name__  # else a signature is made of the whole class
     made: Any = bare(cls)
     fields = dataclasses.fields(made)
-    methods: _Methods = {"__init__": _init_of(made, fields), **_frozen(made, fields)} if frozen else {}
+    methods: _Methods = _frozen(made, fields) if frozen else {}
     methods |= {"__repr__": _repr_of(fields)} if repr else {}
     if eq:
         methods["__eq__"] = _eq_of(fields)
@@ -73,12 +72,30 @@ def _defined(
             method.__module__ = made.__module__
             setattr(made, name, method)
     made.__dataclass_params__.frozen = frozen
+    if "__init__" not in made.__dict__:
+        made.__init__ = _Constructor(made)
     return cast("type", made)
 
 
-def _init_of(cls: type, fields: _Fields) -> Callable[..., None]:
-    """A constructor that has the setters of the slots at hand."""
-    known: dict[str, Any] = {"_unset": _UNSET}
+class _Constructor:
+    """In place of the constructor of a dataclass, until someone asks for that."""
+
+    __slots__ = ("_cls",)
+
+    def __init__(self, cls: type) -> None:
+        self._cls = cls
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        made = _init_of(self._cls)
+        if self._cls.__dict__["__init__"] is self:  # in place: another thread may have been quicker
+            setattr(self._cls, "__init__", made)  # noqa: B010  mypy takes no other way
+        return made.__get__(instance, owner)
+
+
+def _init_of(cls: Any) -> Callable[..., None]:
+    """The constructor. That of a frozen class has the setters of the slots at hand."""
+    known: dict[str, Any] = {"_unset": _UNSET, "__name__": cls.__module__}
+    fields = dataclasses.fields(cls)
     given = [field for field in fields if field.init]
     named = [_parameter(field, known) for field in given if field.kw_only]
     parameters = [_parameter(field, known) for field in given if not field.kw_only]
@@ -87,6 +104,7 @@ def _init_of(cls: type, fields: _Fields) -> Callable[..., None]:
     lines.append("self.__post_init__()" if hasattr(cls, "__post_init__") else "pass")
     exec("\n ".join(lines), known)  # noqa: S102  it holds names of fields only
     made: Callable[..., None] = known["__init__"]
+    made.__qualname__ = f"{cls.__qualname__}.__init__"
     made.__annotations__ = {field.name: field.type for field in given} | {"return": None}
     return made
 
@@ -101,9 +119,9 @@ def _parameter(field: Field[Any], known: dict[str, Any]) -> str:
     return f"{field.name}=_default_{field.name}"
 
 
-def _settings(cls: type, fields: _Fields, known: dict[str, Any]) -> list[str]:
+def _settings(cls: Any, fields: _Fields, known: dict[str, Any]) -> list[str]:
     """The lines that set the fields; `known` receives what they name."""
-    lines = []
+    lines, frozen = [], cls.__dataclass_params__.frozen
     for field in fields:
         name = value = field.name
         if field.default_factory is not MISSING:
@@ -113,8 +131,9 @@ def _settings(cls: type, fields: _Fields, known: dict[str, Any]) -> list[str]:
             if field.default is MISSING:
                 continue
             known[value := f"_default_{name}"] = field.default
-        known[f"_set_{name}"] = getattr(cls, name).__set__
-        lines.append(f"_set_{name}(self, {value})")
+        if frozen:
+            known[f"_set_{name}"] = getattr(cls, name).__set__
+        lines.append(f"_set_{name}(self, {value})" if frozen else f"self.{name} = {value}")
     return lines
 
 
