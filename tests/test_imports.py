@@ -30,6 +30,7 @@ ROOMS = (
         "sealed",
         "_dataclasses",
         "_forks",
+        "_lazy",
         "_patterns",
     },
     {"filters", "masking", "_bridge", "_workers"},
@@ -250,7 +251,10 @@ def test_a_first_recall_loads_only_what_it_needs() -> None:
         f"memwell.{name}" for name in ("followers", "policies", "network", "engine.remember", "engine.erase")
     }
     others |= {f"memwell.{name}" for name in ("engine.echoes", "engine.past", "backends.sqlite.store.writes")}
-    others |= {"concurrent"}
+    others |= {"concurrent", "logging", "pathlib", "urllib", "base64", "random"}
+    others |= {
+        f"memwell.{name}" for name in ("ports.store.operations", "filters.parsing", "records.revisions")
+    }
     others |= {
         f"memwell.{name}" for name in ("security.audit", "security.keyring", "engine.requests.management")
     }

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-
+from memwell._lazy import exports
 from memwell.errors import (
     BackendError,
     Closed,
@@ -20,7 +19,7 @@ from memwell.errors import (
     Unavailable,
 )
 
-TYPE_CHECKING = False  # type checkers take it as true; importing typing would cost more than all of this
+TYPE_CHECKING = False  # type checkers take it as true
 
 if TYPE_CHECKING:
     from memwell.coordination.locks import Lock, SyncLock, lock, lock_sync, redlock, redlock_sync
@@ -220,12 +219,7 @@ _HOME = {
 """The module of each public name outside `types`; loaded on first use, so that `import memwell` stays light."""
 
 
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module 'memwell' has no attribute {name!r}")
-    module = importlib.import_module(f"memwell.{_HOME.get(name, 'types')}")
-    globals()[name] = value = getattr(module, name)
-    return value
+__getattr__ = exports(__name__, {name: _HOME.get(name, "types") for name in __all__})
 
 
 def __dir__() -> list[str]:

@@ -11,7 +11,6 @@ change sequence instead (`memwell.followers.delivery`).
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import deque
@@ -24,6 +23,7 @@ from typing import Any, Final, TypeAlias
 from memwell import _bridge
 from memwell._dataclasses import dataclass
 from memwell._forks import fork_safe
+from memwell._lazy import logger
 from memwell.errors import InvalidInput, shown
 from memwell.types import Record, Scope
 from memwell.values import Value
@@ -68,7 +68,7 @@ PATIENCE: Final = 5.0
 _LINGER: Final = 1.0
 """Seconds that a thread waits for another event before it ends."""
 
-log = logging.getLogger("memwell.events")
+log = logger("memwell.events")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

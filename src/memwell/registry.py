@@ -9,12 +9,16 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from os import PathLike
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from memwell import ports
 from memwell.errors import ConfigError, MemwellError
 from memwell.masking import hide
-from memwell.ports import Embedder, KeyValue, Log, Port, Reranker, Store, VectorIndex
+from memwell.ports import Port
 from memwell.urls import Place, Url, of_file, shown
+
+if TYPE_CHECKING:
+    from memwell.ports import Embedder, KeyValue, Log, Reranker, Store, VectorIndex
 
 __all__ = [
     "Place",
@@ -109,32 +113,32 @@ def open_store(url: str | PathLike[str]) -> Store:
     """A store by URL, such as `sqlite:///notes.db` or `memory://`, or a SQLite file by its path, such as `notes.db`.
     Raises `ConfigError`.
     """
-    return _open("stores", url, Store)
+    return _open("stores", url, ports.Store)
 
 
 def open_index(url: str) -> VectorIndex:
     """A vector index by URL, such as `exact://?dimension=384`."""
-    return _open("indexes", url, VectorIndex)
+    return _open("indexes", url, ports.VectorIndex)
 
 
 def open_embedder(name: str) -> Embedder:
     """An embedder by name, such as `local` or `hashing`."""
-    return _open("embedders", name, Embedder)
+    return _open("embedders", name, ports.Embedder)
 
 
 def open_reranker(name: str) -> Reranker:
     """A reranker by name, such as `cohere:rerank-v3.5`."""
-    return _open("rerankers", name, Reranker)
+    return _open("rerankers", name, ports.Reranker)
 
 
 def open_keyvalue(url: str) -> KeyValue:
     """A key-value part by URL, such as `sqlite:///cache.db`."""
-    return _open("keyvalue", url, KeyValue)
+    return _open("keyvalue", url, ports.KeyValue)
 
 
 def open_log(url: str) -> Log:
     """A log by URL, such as `sqlite:///events.db`."""
-    return _open("logs", url, Log)
+    return _open("logs", url, ports.Log)
 
 
 def known(kind: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,13 +9,15 @@ from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args
 
-from memwell import _bridge, registry
+from memwell import _bridge, ports, registry
 from memwell._dataclasses import dataclass
+from memwell._lazy import logger
 from memwell.errors import ConfigError, MemwellError
-from memwell.ports import Embedder, KeyValue, Log, Metric, Port, Reranker, Store, VectorIndex
+from memwell.ports import Embedder, Port, Store
 from memwell.urls import of_file
 
 if TYPE_CHECKING:
+    from memwell.ports import KeyValue, Log, Reranker, VectorIndex
     from memwell.security.keyring import Keyring
     from memwell.wrappers.threaded import Threaded
     from memwell.wrappers.unkeyed import Unkeyed
@@ -25,7 +26,7 @@ __all__ = ["Parts", "default_url", "guard_of", "keyring_of", "off_loop", "open_j
 
 P = TypeVar("P", bound=Port)
 
-log = logging.getLogger("memwell")
+log = logger("memwell")
 _advised: set[str] = set()
 _NAME_A_FILE: Final = (
     "name a store, such as Memory('sqlite:////data/notes.db'), or for the command line MEMWELL_URL or --url"
@@ -174,7 +175,7 @@ def _opened(
     return Parts(
         store=store,
         embedder=coder,
-        index=found if isinstance(found, VectorIndex) else None,
+        index=found if found is not None and isinstance(found, ports.VectorIndex) else None,
         cache=cached,
         reranker=_reranker(reranker, owned),
         audit=_log(audit, owned),
@@ -221,7 +222,7 @@ def guard_of(store: Store) -> Unkeyed | None:
 
 
 def _reranker(given: object, owned: list[Port]) -> Reranker | None:
-    if given is None or isinstance(given, Reranker):
+    if given is None or isinstance(given, ports.Reranker):
         return given
     if isinstance(given, str):
         part = registry.open_reranker(given)
@@ -234,7 +235,7 @@ def _reranker(given: object, owned: list[Port]) -> Reranker | None:
 
 
 def _log(given: object, owned: list[Port]) -> Log | None:
-    if given is None or isinstance(given, Log):
+    if given is None or isinstance(given, ports.Log):
         return given
     if not isinstance(given, str):
         raise ConfigError(f"audit is a Log or its URL such as sqlite:///audit.db, not {given!r:.100}")
@@ -251,7 +252,7 @@ def open_journal(given: str | Log | None, url: str | None, *, blocking: bool) ->
     from memwell.wrappers.threaded import threaded
 
     fit = completed if blocking else threaded
-    if isinstance(given, Log):
+    if isinstance(given, ports.Log):
         return fit(given), None
     if given is None and (url is None or url.partition(":")[0] not in (*registry.known("logs"), url)):
         url = "memory://"
@@ -326,7 +327,7 @@ def _cached(
             raise ConfigError("the embedder you passed has its own cache; omit cache=")
         return coder, coder.keyvalue
     opened = registry.open_keyvalue(cache) if isinstance(cache, str) else cache
-    if opened is not None and not isinstance(opened, KeyValue):
+    if opened is not None and not isinstance(opened, ports.KeyValue):
         raise ConfigError(f"cache is a KeyValue or its URL such as sqlite:///cache.db, not {cache!r:.100}")
     if isinstance(cache, str) and opened is not None:
         owned.append(opened)
@@ -361,7 +362,7 @@ def _indexed(
     from memwell.wrappers.indexed import Indexed
 
     opened = registry.open_index(index) if isinstance(index, str) else index
-    if not isinstance(opened, VectorIndex):
+    if not isinstance(opened, ports.VectorIndex):
         raise ConfigError(
             f"index is a VectorIndex or its URL such as exact:?dimension=384, not {index!r:.100}"
         )
@@ -377,9 +378,9 @@ def _check_fit(index: VectorIndex, coder: Embedder) -> None:
     """Raise `ConfigError` for an index that cannot hold the embedder's vectors. These are of unit length, so that every
     metric orders them alike.
     """
-    if index.metric not in get_args(Metric):
+    if index.metric not in get_args(ports.Metric):
         raise ConfigError(
-            f"the index compares by {index.metric!r}; memwell knows {', '.join(get_args(Metric))}"
+            f"the index compares by {index.metric!r}; memwell knows {', '.join(get_args(ports.Metric))}"
         )
     if coder.blocking:
         _bridge.drive(coder.prepare())

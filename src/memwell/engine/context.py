@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from memwell import ports
+from memwell._lazy import logger
 from memwell.engine.assembly import Parts, guard_of
 from memwell.engine.encoding import Encoder
 from memwell.engine.proof import Proof
@@ -15,21 +16,19 @@ from memwell.engine.recalled import Recalled
 from memwell.errors import BackendError, Closed, ConfigError, MemwellError, NotSupported, Unavailable
 from memwell.events import Event, Events
 from memwell.hits import four_bytes
-from memwell.ports import Operation, Store, Touch
-from memwell.records.ids import new_id
-from memwell.security.acting import current
 from memwell.types import Progress, Record, Scope
 
 if TYPE_CHECKING:
     from memwell._workers import Workers
     from memwell.policies.enrichers import Enricher
     from memwell.policies.model import Policies
+    from memwell.ports import Operation, Store
 
 __all__ = ["Engine", "report"]
 
 T = TypeVar("T")
 
-log = logging.getLogger("memwell")
+log = logger("memwell")
 
 _FLUSH_AFTER = timedelta(seconds=5)
 _FLUSH_AT = 256
@@ -117,6 +116,9 @@ class Engine:
     ) -> None:
         """Publish an event, if anybody subscribed to it."""
         if self.events.wanted(name):
+            from memwell.records.ids import new_id
+            from memwell.security.acting import current
+
             who = current()
             self.events.emit(
                 Event(
@@ -223,7 +225,7 @@ class Engine:
             noted = accesses.setdefault(tenant_id, {})
             count, last = noted.get(id, (0, at))
             noted[id] = (count + 1, max(last, at))
-        touches = [Touch(tenant_id=tenant, accesses=noted) for tenant, noted in accesses.items()]
+        touches = [ports.Touch(tenant_id=tenant, accesses=noted) for tenant, noted in accesses.items()]
         try:
             await self.parts.store.write(touches, now=now)
         except NotSupported as error:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Coroutine, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from memwell import ports
+from memwell._lazy import logger
 from memwell._patterns import pattern
 from memwell.engine.chunking import chunks
 from memwell.errors import MemwellError
-from memwell.ports import Embedder, Embedding, Vectors
 from memwell.retrieval.analysis.text import without_role
+
+if TYPE_CHECKING:
+    from memwell.ports import Embedder, Embedding, Vectors
 
 __all__ = ["Encoder"]
 
-log = logging.getLogger("memwell.embedding")
+log = logger("memwell.embedding")
 
 _ENGLISH: Final = pattern(
     r"(?i)(?:^|[-_/])(?:en|english)(?:[-_.]|$)|/?all-(?:minilm|mpnet|distilroberta)|multi-qa-|/e5-(?:small|base|large)"
@@ -113,11 +116,11 @@ class Encoder:
         vectors, model = await self.embedder.embed(texts), self.model
         if spans is None or len(texts) == len(contents):
             each = [vectors] if len(texts) == 1 else [vectors[at : at + 1] for at in range(len(texts))]
-            return [Embedding(model=model, vectors=rows) for rows in each]
+            return [ports.Embedding(model=model, vectors=rows) for rows in each]
         found, at = [], 0
         for own in spans:
             rows, at = vectors[at : at + len(own)], at + len(own)
-            found.append(Embedding(model=model, vectors=rows, spans=tuple(own) if len(own) > 1 else ()))
+            found.append(ports.Embedding(model=model, vectors=rows, spans=tuple(own) if len(own) > 1 else ()))
         return found
 
     def _spans(self, contents: Sequence[str], offsets: Sequence[int]) -> list[list[tuple[int, int]]] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from datetime import datetime
@@ -95,12 +94,16 @@ def _seal(scope: Scope, where: Where | None, order: str, descending: bool) -> st
 
 
 def _cursor(last: Record, seal: str, order: str) -> str:
+    import base64
+
     value = getattr(last, order)
     text = dumps([seal, value.isoformat() if isinstance(value, datetime) else value, last.id])
     return base64.urlsafe_b64encode(text.encode()).decode("ascii").rstrip("=")
 
 
 def _after(cursor: str, seal: str, order: str) -> tuple[Any, str]:
+    import base64
+
     broken = InvalidQuery("this cursor was not made by memwell; start again without one")
     try:
         padded = cursor + "=" * (-len(cursor) % 4)

@@ -9,11 +9,12 @@ from functools import lru_cache, partial
 from operator import attrgetter, is_not
 from typing import Any, Final
 
+from memwell import filters
 from memwell.engine.metadata import check_metadata, encoded
 from memwell.errors import InvalidInput, InvalidQuery, shown
 from memwell.fields import FIELDS, LIMITS, SCOPE, Type, named, of_type
-from memwell.filters import in_zone, instant
-from memwell.records.revisions import check_validity
+from memwell.filters import instant
+from memwell.records.validity import check_validity
 from memwell.sealed import is_sealed
 from memwell.types import Link, NewMemory, Record, Scope, Where
 
@@ -253,7 +254,7 @@ def true_at(where: Where | None, valid_at: object, zone: tzinfo) -> Where | None
     """The checked filter, which also asks for what is true at a moment, if one is given. Times without a zone are in
     `zone`.
     """
-    where = in_zone(where, zone)
+    where = None if where is None else filters.in_zone(where, zone)
     if valid_at is None:
         return where
     moment = moment_of("valid_at", valid_at, zone)

@@ -29,23 +29,28 @@ Limits: 20 levels, 500 comparisons and 10,000 values in a filter. The words of o
 `InvalidQuery` with the form to write here.
 """
 
-from memwell.filters.meaning import MISSING, fields, holds, instant, matches, matches_fields, value_of
-from memwell.filters.parsing import MAX_CLAUSES, MAX_DEPTH, MAX_OPERANDS, parse
-from memwell.filters.tree import (
-    FIELDS,
-    NUMBERS,
-    OPERATORS,
-    TEXTS,
-    TIMES,
-    And,
-    Choices,
-    Clause,
-    Node,
-    Not,
-    Or,
-    clauses,
-)
-from memwell.filters.zones import in_zone
+from memwell._lazy import exports
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from memwell.filters.meaning import MISSING, fields, holds, instant, matches, matches_fields, value_of
+    from memwell.filters.parsing import MAX_CLAUSES, MAX_DEPTH, MAX_OPERANDS, parse
+    from memwell.filters.tree import (
+        FIELDS,
+        NUMBERS,
+        OPERATORS,
+        TEXTS,
+        TIMES,
+        And,
+        Choices,
+        Clause,
+        Node,
+        Not,
+        Or,
+        clauses,
+    )
+    from memwell.filters.zones import in_zone
 
 __all__ = [
     "FIELDS",
@@ -73,3 +78,32 @@ __all__ = [
     "parse",
     "value_of",
 ]
+
+_HOME = {
+    "And": "tree",
+    "Choices": "tree",
+    "Clause": "tree",
+    "FIELDS": "tree",
+    "MAX_CLAUSES": "parsing",
+    "MAX_DEPTH": "parsing",
+    "MAX_OPERANDS": "parsing",
+    "MISSING": "meaning",
+    "NUMBERS": "tree",
+    "Node": "tree",
+    "Not": "tree",
+    "OPERATORS": "tree",
+    "Or": "tree",
+    "TEXTS": "tree",
+    "TIMES": "tree",
+    "clauses": "tree",
+    "fields": "meaning",
+    "holds": "meaning",
+    "in_zone": "zones",
+    "instant": "tree",
+    "matches": "meaning",
+    "matches_fields": "meaning",
+    "parse": "parsing",
+    "value_of": "meaning",
+}
+
+__getattr__ = exports(__name__, _HOME)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from memwell._dataclasses import dataclass
 from memwell.capabilities import IndexCapabilities
 from memwell.errors import EmbeddingError, InvalidInput, NotSupported
-from memwell.filters import Node
 from memwell.ports.arrays import Vectors
 from memwell.ports.base import Port
 from memwell.ports.declaration import Effect, operation, required
 from memwell.types import Where
+
+if TYPE_CHECKING:
+    from memwell.filters import Node
 
 __all__ = ["Match", "Metric", "Point", "VectorIndex"]
 

@@ -6,24 +6,26 @@ Times are ISO 8601 text in UTC here; stores that keep them as numbers use micros
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from memwell import ports
 from memwell.errors import Corrupt
 from memwell.fields import FIELDS, SCOPE, named
 from memwell.filters import instant
 from memwell.frozen import EMPTY, FrozenDict, freeze
-from memwell.ports import Embedding, Insert
 from memwell.records.compiled import json_of, values_of
 from memwell.records.faults import faults
 from memwell.sealed import identity, mark_of
 from memwell.types import Link, Record, Scope, Version
+
+if TYPE_CHECKING:
+    from memwell.ports import Embedding, Insert
 
 __all__ = [
     "digest",
@@ -224,6 +226,8 @@ def version_from_json(data: Mapping[str, Any]) -> Version:
 
 def embedding_to_json(embedding: Embedding) -> dict[str, Any]:
     """Vectors as base64 float32 with their shape."""
+    import base64
+
     raw = embedding.vectors.astype("<f4").tobytes()
     rows, dimension = embedding.vectors.shape
     return {
@@ -236,6 +240,8 @@ def embedding_to_json(embedding: Embedding) -> dict[str, Any]:
 
 def embedding_from_json(data: Mapping[str, Any]) -> Embedding:
     """The inverse of `embedding_to_json`. Needs numpy."""
+    import base64
+
     import numpy as np
 
     try:
@@ -245,7 +251,7 @@ def embedding_from_json(data: Mapping[str, Any]) -> Embedding:
         flat = np.frombuffer(base64.b64decode(data["float32"], validate=True), dtype="<f4")
         vectors = flat.reshape(rows, dimension).astype(np.float32)
         spans = tuple((_whole(a), _whole(b)) for a, b in data["spans"])
-        return Embedding(model=data["model"], vectors=vectors, spans=spans)
+        return ports.Embedding(model=data["model"], vectors=vectors, spans=spans)
     except (KeyError, TypeError, ValueError) as error:
         raise Corrupt(f"not vectors of memwell: {error!r}") from error
 

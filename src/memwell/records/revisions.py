@@ -9,14 +9,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from memwell._dataclasses import copier
-from memwell.errors import Conflict, Corrupt, InvalidInput
+from memwell.errors import Conflict, Corrupt
 from memwell.ports import Insert, Recode, Update
 from memwell.records.codec import version_from_json
+from memwell.records.validity import check_validity
 from memwell.types import Record, Version
 
 __all__ = [
     "chain",
-    "check_validity",
     "overwriting",
     "recoded",
     "reinforced",
@@ -70,16 +70,6 @@ def revised(found: Record, update: Update, now: datetime) -> tuple[Record, tuple
 
 with_values: Final = copier(Record)
 """The record with other values in some fields."""
-
-
-def check_validity(record: Record) -> Record:
-    """The record, if it does not end before it begins. Raises `InvalidInput`."""
-    begins, ends = record.valid_from, record.valid_to
-    if begins is not None and ends is not None and ends < begins:
-        raise InvalidInput(
-            f"valid_to {ends.isoformat()} is before valid_from {begins.isoformat()}; nothing was stored"
-        )
-    return record
 
 
 def chain(past: Sequence[Version], current: Record) -> list[Version]:

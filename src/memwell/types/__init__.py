@@ -6,6 +6,7 @@ Times are aware datetimes in UTC with microsecond precision. Scores and weights 
 
 from __future__ import annotations
 
+from memwell._lazy import exports
 from memwell.types.answers import Component, Contradiction, Hit, Page, Related, Version, Why
 from memwell.types.records import (
     DEFAULT_TENANT,
@@ -69,11 +70,18 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    """The types of reports, which a process seldom needs, are imported when one is first asked for."""
-    if name not in __all__:
-        raise AttributeError(f"module 'memwell.types' has no attribute {name!r}")
-    from memwell.types import reports
+_REPORTS = (
+    "Encryption",
+    "Health",
+    "Imported",
+    "KeyStatus",
+    "Problem",
+    "Reembedded",
+    "Report",
+    "Rotated",
+    "Stats",
+    "Trace",
+)
+"""A process seldom needs these."""
 
-    globals()[name] = value = getattr(reports, name)
-    return value
+__getattr__ = exports(__name__, dict.fromkeys(_REPORTS, "reports"))

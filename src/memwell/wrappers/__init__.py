@@ -17,7 +17,7 @@
 
 from __future__ import annotations
 
-import importlib
+from memwell._lazy import exports
 
 TYPE_CHECKING = False
 
@@ -75,8 +75,4 @@ _HOME = {
 }
 
 
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module 'memwell.wrappers' has no attribute {name!r}")
-    found: object = getattr(importlib.import_module(f"memwell.wrappers.{_HOME[name]}"), name)
-    return found
+__getattr__ = exports(__name__, _HOME)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import math
 import threading
 import time
@@ -13,12 +12,13 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
 
 from memwell import _bridge
 from memwell._forks import fork_safe
+from memwell._lazy import logger
 from memwell.errors import ConfigError, MemwellError
 from memwell.ports import Embedder, KeyValue, Port, Vectors
 
 __all__ = ["CachedEmbedder"]
 
-log = logging.getLogger("memwell.embedding")
+log = logger("memwell.embedding")
 
 T = TypeVar("T")
 Kind: TypeAlias = Literal["document", "query"]

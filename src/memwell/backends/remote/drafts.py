@@ -12,7 +12,8 @@ from memwell.errors import Conflict, NotFound, NotSupported
 from memwell.filters import matches
 from memwell.ports import Delete, Insert, Operation, SetLink, Touch, Unlink, Update, unsupported
 from memwell.records.codec import digest
-from memwell.records.revisions import check_validity, overwriting, reinforced, revised
+from memwell.records.revisions import overwriting, reinforced, revised
+from memwell.records.validity import check_validity
 from memwell.types import Link, Record, Scope, Where
 
 __all__ = ["Draft", "Drafts", "Peer", "TooMany"]

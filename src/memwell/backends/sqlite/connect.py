@@ -7,10 +7,10 @@ import sqlite3
 import time
 import weakref
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from memwell._dataclasses import dataclass
+from memwell.backends.sqlite.files import size_of, uri_of
 
 __all__ = ["Connection", "Opening", "connections"]
 
@@ -77,7 +77,7 @@ class Opening:
 
     def attach_to(self, connection: sqlite3.Connection, name: str) -> None:
         """Let a writer of another file write to this one, too, as to the schema `name`."""
-        connection.execute(f"ATTACH ? AS {name}", (f"{Path(self.path).as_uri()}?mode=rw",))
+        connection.execute(f"ATTACH ? AS {name}", (uri_of(self.path, "mode=rw"),))
         connection.execute(f"PRAGMA {name}.synchronous={self.durability}")
         connection.execute(f"PRAGMA {name}.journal_size_limit={WAL_KEPT}")
         connection.execute(f"PRAGMA {name}.secure_delete=ON")
@@ -91,7 +91,7 @@ class Opening:
     def _connect(self, mode: str) -> Connection:
         memory = self.path == ":memory:"
         connection = sqlite3.connect(
-            self.path if memory else f"{Path(self.path).as_uri()}?mode={mode}",
+            self.path if memory else uri_of(self.path, f"mode={mode}"),
             uri=not memory,
             timeout=self.timeout,
             isolation_level=None,
@@ -125,8 +125,7 @@ class Opening:
             time.sleep(0.005)
 
     def _has_unmerged_log(self) -> bool:
-        log = Path(self.path + "-wal")
-        return log.exists() and log.stat().st_size > 0
+        return size_of(f"{self.path}-wal") > 0
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:

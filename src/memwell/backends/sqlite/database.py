@@ -12,7 +12,6 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from memwell.backends.sqlite import forks
@@ -214,7 +213,7 @@ class Database:
         """
         if ":memory:" in (self.path, other.path) or self.readonly or other.readonly:
             return None
-        if Path(self.path).samefile(other.path):
+        if os.path.samefile(self.path, other.path):  # noqa: PTH121
             return "main"
         for name, known in self._attached.items():
             if known is other:

@@ -8,7 +8,7 @@ are imported when one of their names is first asked for.
 
 from __future__ import annotations
 
-import importlib
+from memwell._lazy import exports
 
 TYPE_CHECKING = False
 
@@ -147,9 +147,4 @@ _HOME = {
 }
 
 
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module 'memwell.engine.requests' has no attribute {name!r}")
-    module = importlib.import_module(f"memwell.engine.requests.{_HOME[name]}")
-    globals()[name] = value = getattr(module, name)
-    return value
+__getattr__ = exports(__name__, _HOME)

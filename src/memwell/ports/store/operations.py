@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from memwell._dataclasses import dataclass
 from memwell.ports.arrays import Vectors
-from memwell.ports.log import Log
 from memwell.types import Link, Record, Scope, Version, Where
+
+if TYPE_CHECKING:
+    from memwell.ports.log import Log
 
 __all__ = [
     "Append",

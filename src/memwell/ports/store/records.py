@@ -7,12 +7,11 @@ from datetime import datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from memwell import ports
 from memwell.errors import BackendError
 from memwell.ports.base import Port, unsupported
 from memwell.ports.declaration import Effect, operation, required
-from memwell.ports.log import Log
 from memwell.ports.store import derived
-from memwell.ports.store.operations import Append, Insert, Operation
 from memwell.ports.store.visibility import (
     visible_links,
     visible_pairs,
@@ -22,6 +21,8 @@ from memwell.ports.store.visibility import (
 from memwell.types import Link, Record, Scope, Version, Where
 
 if TYPE_CHECKING:
+    from memwell.ports.log import Log
+    from memwell.ports.store.operations import Insert, Operation
     from memwell.ports.store.outlines import Outline
     from memwell.types import Report, Stats, Trace
 
@@ -49,7 +50,7 @@ class Records(Port):
         """
         if not operations:
             return []
-        if isinstance(operations[-1], Append) and not self.shares(operations[-1].log):
+        if isinstance(operations[-1], ports.Append) and not self.shares(operations[-1].log):
             raise unsupported(
                 self.part, "append", "use a log in the same database, or append to it by itself"
             )

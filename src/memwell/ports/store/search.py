@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import field, fields, replace
 from datetime import datetime
-from typing import Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from memwell._dataclasses import dataclass
 from memwell.errors import EmbeddingError, InvalidQuery, shown
-from memwell.filters import Node
 from memwell.ports.arrays import Vectors
 from memwell.ports.base import Port, unsupported
 from memwell.ports.declaration import Effect, operation
 from memwell.ports.store.visibility import visible_pairs
 from memwell.types import Link, Scope
+
+if TYPE_CHECKING:
+    from memwell.filters import Node
 
 __all__ = [
     "DEFAULT",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from memwell.ports.base import Port, unsupported
 from memwell.ports.declaration import Effect, operation
-from memwell.ports.store.operations import Embedding
 from memwell.types import Record, Scope
+
+if TYPE_CHECKING:
+    from memwell.ports.store.operations import Embedding
 
 __all__ = ["Embeddings"]
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from memwell import ports
 from memwell.errors import Corrupt
-from memwell.ports.store.operations import Insert, Operation, Update
 from memwell.types import Link, Record, Scope, Version
+
+if TYPE_CHECKING:
+    from memwell.ports.store.operations import Operation
 
 __all__ = ["EVER", "visible_links", "visible_pairs", "visible_results", "visible_versions"]
 
-_GIVES_RECORD: Final = (Insert, Update)
 EVER: Final = datetime.min.replace(tzinfo=UTC)
 """A moment at which nothing has expired."""
 
@@ -56,8 +58,8 @@ async def visible_results(
     """The results of a write; records among them have the links that the scope of their operation sees."""
     found = []
     for operation, result in zip(operations, results, strict=True):
-        if isinstance(operation, _GIVES_RECORD) and result.links:
-            scope = operation.scope if isinstance(operation, Update) else operation.record.scope
+        if isinstance(operation, (ports.Insert, ports.Update)) and result.links:
+            scope = operation.scope if isinstance(operation, ports.Update) else operation.record.scope
             (result,) = await visible_links(store, scope, [result], now)
         found.append(result)
     return found

@@ -18,7 +18,9 @@ class Signals:
         """Actor → code."""
         heads = [line and _head(line) for line in self.lines]
         read = {head: self._read(head) for head in dict.fromkeys(heads)}
-        actors, shares, timed = ({head: each[at] for head, each in read.items()} for at in range(3))
+        actors = {head: actor for head, (actor, _, _) in read.items()}
+        shares = {head: share for head, (_, share, _) in read.items()}
+        timed = {head: mentions for head, (_, _, mentions) in read.items()}
         self.actors = array("q", map(actors.__getitem__, heads))
         """Slot → the code of its actor; 0 without one."""
         self.shares = array("d", map(shares.__getitem__, heads))

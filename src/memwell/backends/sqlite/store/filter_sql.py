@@ -14,8 +14,9 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
+from memwell import filters
 from memwell.backends.sql import FALSE, ORDER, Dialect, Part, any_of, is_number
-from memwell.filters import NUMBERS, Choices, Clause, Node, holds, instant
+from memwell.filters import NUMBERS, Choices, Clause, Node, instant
 from memwell.records.codec import dumps, to_micros
 
 __all__ = ["FUNCTIONS", "compile"]
@@ -167,7 +168,7 @@ def _holds(value: object, operator: str, operand: str) -> int | None:
     if value is None:
         return None
     found = json.loads(value) if isinstance(value, str) else value
-    return int(holds(_decoded(operator, operand), lambda _: found))
+    return int(filters.holds(_decoded(operator, operand), lambda _: found))
 
 
 @lru_cache(maxsize=256)

@@ -6,12 +6,12 @@ The number of the analysis (`memwell.retrieval.analysis.text.ANALYSIS`) stands i
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
+from memwell._lazy import logger
 from memwell.backends.sqlite.database import Database
 from memwell.records.codec import from_micros, loads
 from memwell.retrieval.analysis.features import lexemes_and_signals_of
@@ -27,7 +27,7 @@ COLUMNS: Final = (
 )
 """What `analysed` reads of `records r`."""
 
-_log = logging.getLogger("memwell.backends.sqlite")
+_log = logger("memwell.backends.sqlite")
 
 
 def is_outdated(connection: sqlite3.Connection) -> bool:

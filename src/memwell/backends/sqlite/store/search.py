@@ -5,16 +5,16 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from memwell import ports
 from memwell.backends.sqlite.connect import Connection
 from memwell.backends.sqlite.database import Database
+from memwell.backends.sqlite.files import size_of
 from memwell.backends.sqlite.store import models, reanalysis
 from memwell.backends.sqlite.store.models import MODEL_SHIFT
 from memwell.backends.sqlite.store.rows import Condition, condition, select
 from memwell.errors import Corrupt
-from memwell.ports import Embedding
 from memwell.ports.store.search import Search
 from memwell.records.codec import dumps, from_micros, loads, to_micros
 from memwell.retrieval.index.corpus import Change, Partition, Row
@@ -22,6 +22,7 @@ from memwell.retrieval.index.vectors import Chunked
 from memwell.types import Record, Scope
 
 if TYPE_CHECKING:
+    from memwell.ports import Embedding
     from memwell.types import Stats
 
 __all__ = ["Source", "embedded", "embeddings", "stats"]
@@ -160,7 +161,7 @@ def embeddings(
                 )
             vectors = np.frombuffer(data, dtype="<f4").reshape(-1, dimension).astype(np.float32)
             kept = tuple((a, b) for a, b in loads(spans)) if spans else ()
-            found[id] = Embedding(model=model, vectors=vectors, spans=kept)
+            found[id] = ports.Embedding(model=model, vectors=vectors, spans=kept)
     return found
 
 
@@ -245,7 +246,7 @@ def _moment(micros: Any) -> datetime | None:
 def _size(connection: sqlite3.Connection) -> int:
     path = connection.execute("PRAGMA database_list").fetchone()[2]
     if path:
-        return sum(p.stat().st_size for p in (Path(path), Path(f"{path}-wal")) if p.exists())
+        return size_of(path) + size_of(f"{path}-wal")
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     return int(pages * connection.execute("PRAGMA page_size").fetchone()[0])
 

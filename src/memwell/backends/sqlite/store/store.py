@@ -16,17 +16,18 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
+from memwell import ports
+from memwell.backends.sqlite import migrations
 from memwell.backends.sqlite.database import Database, translate
-from memwell.backends.sqlite.log import SqliteLog
+from memwell.backends.sqlite.files import scripts_in
 from memwell.backends.sqlite.part import SqlitePart, options_of
 from memwell.backends.sqlite.store import filter_sql, models, reanalysis, search
 from memwell.backends.sqlite.store.rows import condition, record_of, select, select_ids, select_one
 from memwell.capabilities import Capabilities
 from memwell.errors import ConfigError, NotFound
-from memwell.ports import Append, Change, Embedding, Insert, Log, Operation, Store
+from memwell.ports import Store
 from memwell.ports.store.search import Found, Search
 from memwell.records.codec import from_micros, to_micros
 from memwell.retrieval.index.corpora import Corpora
@@ -35,6 +36,8 @@ from memwell.types import Link, Record, Scope, Version, Where
 from memwell.urls import Url
 
 if TYPE_CHECKING:
+    from memwell.backends.sqlite.log import SqliteLog
+    from memwell.ports import Change, Embedding, Insert, Log, Operation
     from memwell.ports.store.outlines import Outline
     from memwell.types import Report, Stats, Trace
 
@@ -96,6 +99,8 @@ class SqliteStore(SqlitePart, Store):
 
     def shares(self, log: Log) -> bool:
         """Logs in the same file, and in other ones on disk."""
+        from memwell.backends.sqlite.log import SqliteLog
+
         return isinstance(log, SqliteLog) and self._schema_of(log) is not None
 
     def _schema_of(self, log: SqliteLog) -> str | None:
@@ -127,7 +132,7 @@ class SqliteStore(SqlitePart, Store):
         from memwell.backends.sqlite.store import batches, writes
 
         append = operations[-1]
-        if not isinstance(append, Append):
+        if not isinstance(append, ports.Append):
             return self._database.submit(
                 lambda connection: batches.apply_all(writes.Transaction(connection, now), operations)
             )
@@ -323,8 +328,7 @@ def _set_up(connection: sqlite3.Connection) -> None:
 
 
 def _scripts() -> list[str]:
-    folder = Path(__file__).parents[1] / "migrations" / "records"
-    return [script.read_text("utf-8") for script in sorted(folder.glob("*.sql"))]
+    return scripts_in(migrations, "records")
 
 
 def _batches(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
