@@ -368,7 +368,7 @@ def test_any_text_gives_ordered_days_of_the_calendar(text: str, said: date) -> N
 @example("AFTER 2000", date(2000, 1, 1))
 def test_knowing_the_terms_changes_nothing(text: str, said: date) -> None:
     """A memory that was read is searched for fewer times, which finds as many. (A question has more forms of times.)"""
-    every = [each.days for each in dates._search(text)]
+    every = dates._days(dates._search(text))
     assert resolved(read(text).times, said) == resolved(every, said)
 
 

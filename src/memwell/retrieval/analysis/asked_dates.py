@@ -204,7 +204,7 @@ def _month(number: int) -> Resolve:
     return lambda ref: month_span(nearest_year(number, ref), number)
 
 
-def _since(begins: Days) -> Resolve:
+def _since(begins: Days | None) -> Resolve:
     def resolve(ref: date) -> Interval | None:
         days = on_day(begins, ref)
         return days and (days[0], max(days[0], ref.toordinal()))
@@ -212,7 +212,7 @@ def _since(begins: Days) -> Resolve:
     return resolve
 
 
-def _between(begins: Days, ends: Days) -> Resolve:
+def _between(begins: Days | None, ends: Days | None) -> Resolve:
     """The first end is understood as seen from the second: *between March and May 2024*."""
 
     def resolve(ref: date) -> Interval | None:

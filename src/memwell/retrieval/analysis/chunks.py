@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import Final, NamedTuple, TypeAlias
 
 from memwell.retrieval.analysis import dates
@@ -21,6 +22,7 @@ from memwell.retrieval.analysis.days import Days
 from memwell.retrieval.analysis.english import STOP_WORDS
 from memwell.retrieval.analysis.folding import fold, join_groups, plain
 from memwell.retrieval.analysis.identifiers import (
+    NAMING,
     Kind,
     alone,
     beside,
@@ -29,12 +31,20 @@ from memwell.retrieval.analysis.identifiers import (
     is_letter,
     kind_of,
 )
-from memwell.retrieval.analysis.languages import hints_at_another
-from memwell.retrieval.analysis.numeric import PHONE_DIGITS, Terms, may_go_on, measures, numeric
+from memwell.retrieval.analysis.languages import hints, hints_at_another
+from memwell.retrieval.analysis.numeric import PHONE_DIGITS, Terms, begins_with_unit, measures, numeric
 from memwell.retrieval.analysis.stemmers import stemmer
-from memwell.retrieval.analysis.time_runs import begins_run
+from memwell.retrieval.analysis.time_runs import begins_run, run_times
 from memwell.retrieval.analysis.unspaced import characters
-from memwell.retrieval.analysis.words import ENGLISH, LONGEST, Languages, languages, stop_words, word_terms
+from memwell.retrieval.analysis.words import (
+    ENGLISH,
+    LONGEST,
+    Languages,
+    english_terms,
+    languages,
+    stop_words,
+    word_terms,
+)
 
 __all__ = ["Reading", "is_folded", "read"]
 
@@ -55,7 +65,7 @@ class _Chunk(NamedTuple):
     """The index terms of its words, joined by blanks."""
     kind: Kind
     flags: int
-    """`_HINTS`, `_DATED` and `_BEGINS`."""
+    """`_HINTS`, `_BEGINS`, `_ASKS` and `_DATED`."""
     time_words: tuple[str, ...]
     """See `dates.time_words_of`."""
     names: tuple[str, ...] = ()
@@ -66,16 +76,20 @@ class _Chunk(NamedTuple):
     """How many it has."""
     measures: tuple[str, ...] = ()
     """The terms of the measures in it."""
+    in_front: bool = False
+    """Whether its end may be the number of a measure."""
 
 
-_Named: TypeAlias = tuple[int, _Chunk | None]
-"""The place of a chunk that may be an identifier, and what it says; `None` if the word before makes it a name."""
+_Place: TypeAlias = tuple[int, _Chunk | None]
+"""The number of a chunk, and what it says; `None` for a letter that the word before makes a name."""
 _HINTS: Final = 1
 """It hints at another language."""
-_DATED: Final = 2
+_BEGINS: Final = 2
+"""Times are looked for around it."""
+_ASKS: Final = 4
+"""What its words of times mean depends on others of the text."""
+_DATED: Final = 8
 """A text with it is searched for times."""
-_BEGINS: Final = 4
-"""A run of words of times is looked for around it."""
 _plain: dict[str, str] = {}
 """Chunks that hold no identifier, no time and no word of another language → the terms of their words."""
 _odd: dict[str, _Chunk] = {}
@@ -96,11 +110,11 @@ def read(text: str, body: str | None = None) -> Reading:
     found = [*map(_plain.get, chunks)]
     if None not in found and "\u202f" not in text:
         return Reading(" ".join(filter(None, found)), ())
-    body = text if body is None else body
-    if not text.isascii() and (joined := join_groups(text)) != text:
+    body, ascii_only = text if body is None else body, text.isascii()
+    if not ascii_only and (joined := join_groups(text)) != text:
         lexemes = read(joined).lexemes
         return Reading(lexemes, dates.mentioned(body, lexemes.split()))
-    odd, named, flags = _look_up(chunks, found)
+    named, timed, flags = _look_up(chunks, found)
     spoken = languages(text) if flags & _HINTS else ENGLISH
     lexemes = " ".join(word_terms(text, spoken) if spoken else filter(None, found))
     if named and (more := _names(text, chunks, named, spoken)):
@@ -108,25 +122,34 @@ def read(text: str, body: str | None = None) -> Reading:
         lexemes = " ".join([*filter(None, (lexemes,)), *[t for t in dict.fromkeys(more) if t not in known]])
     if spoken:
         return Reading(lexemes, dates.mentioned(body, lexemes.split()))
-    return Reading(lexemes, _times(text, body, chunks, odd, hints=flags & _HINTS != 0))
+    since = 0 if len(body) == len(text) else len(text[: len(text) - len(body)].split())
+    if flags & _ASKS or not ascii_only:
+        return Reading(lexemes, _asked_times(text, body, chunks, timed, since, hints=flags & _HINTS != 0))
+    places = [place for place, one in timed if place >= since and one.flags & _BEGINS]
+    return Reading(lexemes, run_times(text, chunks, places, since=since) if places else ())
 
 
 def _look_up(
     chunks: list[str], found: list[str | None]
-) -> tuple[list[tuple[int, _Chunk]], list[_Named], int]:
-    """Fill in the terms of the words of chunks that are not known to be plain ones. Returns these chunks with their
-    places, those that may be identifiers, and the flags of all.
+) -> tuple[list[_Place], list[tuple[int, _Chunk]], int]:
+    """Fill in the terms of the words of chunks that are not known to be plain ones. Returns those of them that may be
+    identifiers, those with words of times, and the flags of all.
     """
-    odd: list[tuple[int, _Chunk]] = []
-    named: list[_Named] = []
+    named: list[_Place] = []
+    timed: list[tuple[int, _Chunk]] = []
     at, before, letter, flags = -1, -2, -1, 0
     for _ in range(found.count(None)):
         at = found.index(None, at + 1)
         chunk = chunks[at]
         one = _odd.get(chunk) or _read_chunk(chunk)
-        found[at], kind, more = one[:3]
-        flags |= more
-        odd.append((at, one))
+        if isinstance(one, str):
+            found[at] = one
+            continue
+        found[at] = one.terms
+        flags |= one.flags
+        if one.time_words:
+            timed.append((at, one))
+        kind = one.kind
         if kind is _WORD:
             continue
         if kind is _NAMING:
@@ -136,96 +159,99 @@ def _look_up(
         elif at != letter and (kind is not _TITLE or before == at - 1):
             named.append((at, one))
         before = at
-    return odd, named, flags
+    return named, timed, flags
 
 
-def _names(text: str, chunks: list[str], named: Sequence[_Named], spoken: Languages) -> list[str]:
-    """The terms of the identifiers of a text, and of its single Chinese characters."""
-    stem, stop = stemmer("en"), stop_words(spoken)
+def _names(text: str, chunks: list[str], named: Sequence[_Place], spoken: Languages) -> list[str]:
+    """The terms of the identifiers of a text, and of its single Chinese characters. It is searched for numbers as a
+    whole only if one of them may reach from one chunk to the next.
+    """
     if not text.isascii():
         more = characters(unicodedata.normalize("NFKC", text))
-        return [*more, *filter(is_folded, identifiers(plain(text), stem, stop))]
+        return [*more, *filter(is_folded, identifiers(plain(text), stemmer("en"), stop_words(spoken)))]
     found: list[str] = []
-    in_digits = False
+    measured: list[str] = []
+    digits, before, reaches = 0, -1 - _BETWEEN, False
     for place, one in named:
         if one is None or one.kind is not _CODE:
-            found += beside(chunks, place, stem, stop)
+            found += beside(chunks, place, stemmer("en"), stop_words(spoken))
             continue
         found += one.names
-        in_digits = in_digits or one.digits > 0
-        if one.number and place and (code := carried(chunks[place - 1], one.number)):
-            found.append(code)
-    return found + _numeric(text, chunks, named) if in_digits else found
+        if one.digits:
+            if one.number and place and (code := carried(chunks[place - 1], one.number)):
+                found.append(code)
+            measured += one.measures
+            digits = one.digits + (digits if place - before <= _BETWEEN else 0)
+            before = place
+            reaches = (
+                reaches or digits >= PHONE_DIGITS or (one.in_front and begins_with_unit(chunks, place + 1))
+            )
+    return [*found, *(_terms(numeric(text)) if reaches else measured)]
 
 
-def _numeric(text: str, chunks: list[str], named: Sequence[_Named]) -> list[str]:
-    """The terms of the measures and long numbers of a text. It is searched as a whole only if one of them may reach
-    from one chunk to the next."""
-    found: list[str] = []
-    digits, before = 0, -1 - _BETWEEN
-    for place, one in named:
-        if one is None or not one.digits:
-            continue
-        digits = one.digits + (digits if place - before <= _BETWEEN else 0)
-        before = place
-        if digits >= PHONE_DIGITS or (
-            place + 1 < len(chunks) and may_go_on(chunks[place], chunks[place + 1])
-        ):
-            return [*_terms(numeric(text))]
-        found += one.measures
-    return found
-
-
-def _times(
-    text: str, body: str, chunks: list[str], odd: Iterable[tuple[int, _Chunk]], *, hints: bool
+def _asked_times(
+    text: str, body: str, chunks: list[str], timed: Iterable[tuple[int, _Chunk]], since: int, *, hints: bool
 ) -> Sequence[Days]:
-    """The times that a text in English mentions in its body; it may have hints at another language."""
-    since = 0 if len(body) == len(text) else len(text[: len(text) - len(body)].split())
-    words: set[str] = set()
-    places: list[int] = []
-    dated = 0
-    for place, one in odd:
-        if one.time_words and place >= since:
-            words.update(one.time_words)
-            dated |= one.flags & _DATED
-            if one.flags & _BEGINS:
-                places.append(place)
-    if dated or ("other" in words and "other day" in body):
+    """The times that a text in English mentions in its body, where that depends on all its words of times."""
+    timed = [(place, one) for place, one in timed if place >= since]
+    words = {word for _, one in timed for word in one.time_words}
+    if any(one.flags & _DATED for _, one in timed) or ("other" in words and "other day" in body):
+        places = [place for place, one in timed if one.flags & _BEGINS]
         return dates.times_of(text, body, chunks, places, words, since=since, hints=hints)
     return ()
 
 
-def _read_chunk(chunk: str) -> _Chunk:
-    """What a chunk says; kept."""
+def _read_chunk(chunk: str) -> str | _Chunk:
+    """What a chunk says, of a plain one only its terms; kept."""
     word = chunk.strip(_AROUND)
+    read: str | _Chunk | None
     if word != chunk and word.isalpha() and chunk[:2] != "--":
-        same = _plain.get(word)
-        read = _odd.get(word) or _read_chunk(word) if same is None else _Chunk(same, _WORD, 0, ())
+        read = _plain.get(word)
+        if read is None:
+            read = _odd.get(word) or _read_chunk(word)
     else:
-        read = _read_odd(chunk)
+        read = " ".join(english_terms(chunk.lower())) if _is_ordinary(chunk) else _read_odd(chunk)
     if len(chunk) <= LONGEST:
         if len(_plain) + len(_odd) >= _CACHED_CHUNKS:
             _plain.clear()
             _odd.clear()
-        if read.kind is _WORD and not read.flags and not read.time_words:
-            _plain[chunk] = read.terms
+        if isinstance(read, str):
+            _plain[chunk] = read
         else:
             _odd[chunk] = read
     return read
 
 
-def _read_odd(chunk: str) -> _Chunk:
-    terms, time_words, kind = word_terms(chunk), dates.time_words_of(chunk), _kind_of(chunk)
-    flags = _HINTS if hints_at_another(chunk) else 0
+def _is_ordinary(chunk: str) -> bool:
+    """Whether a chunk is surely a plain one, as most are."""
+    if not chunk.isascii() or not chunk.isalpha() or len(chunk) < 2:
+        return False
+    low = chunk.lower()
+    return low not in _special() and (low == chunk or (chunk.istitle() and low not in STOP_WORDS))
+
+
+@cache
+def _special() -> frozenset[str]:
+    """Words that are not plain ones."""
+    return dates.triggers() | hints() | NAMING
+
+
+def _read_odd(chunk: str) -> str | _Chunk:
+    """What a chunk says that is no ordinary word."""
+    found, time_words, kind = word_terms(chunk), dates.time_words_of(chunk), _kind_of(chunk)
+    terms, flags = " ".join(found), _HINTS if hints_at_another(chunk) else 0
+    if kind is _WORD and not flags and not time_words:
+        return terms
     if time_words:
-        flags |= _DATED if dates.is_dated(chunk, time_words, terms) else 0
+        flags |= _DATED if dates.is_dated(chunk, time_words, found) else 0
         flags |= _BEGINS if begins_run(chunk, time_words) else 0
-    read = _Chunk(" ".join(terms), kind, flags, time_words)
+        flags |= _ASKS if dates.asks_for_others(time_words) else 0
     if kind is not _CODE or not chunk.isascii():
-        return read
+        return _Chunk(terms, kind, flags, time_words)
     names, number = alone(chunk)
     digits = sum(map(str.isdecimal, chunk))
-    return _Chunk(*read[:4], names, number, digits, (*_terms(measures(chunk)),) if digits else ())
+    measured = tuple(_terms(measures(chunk))) if digits else ()
+    return _Chunk(terms, kind, flags, time_words, names, number, digits, measured, chunk[-1].isdecimal())
 
 
 def _terms(found: Iterable[Terms]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Final
 from memwell.ports.store.search import Interval
 from memwell.retrieval.analysis import asked_dates, english_dates, foreign_dates
 from memwell.retrieval.analysis.calendar_words import MONTHS, WEEKDAYS
-from memwell.retrieval.analysis.days import Days, Mention, on_calendar, on_day
+from memwell.retrieval.analysis.days import Days, Mention, on_calendar
 from memwell.retrieval.analysis.languages import script_of
 from memwell.retrieval.analysis.scanning import DIGITS, pieces_of
 from memwell.retrieval.analysis.stemmers import stemmer
@@ -18,6 +18,7 @@ from memwell.retrieval.analysis.time_runs import run_times
 from memwell.retrieval.analysis.words import word_terms
 
 __all__ = [
+    "asks_for_others",
     "intervals",
     "is_dated",
     "mentioned",
@@ -26,13 +27,11 @@ __all__ = [
     "spans",
     "time_words_of",
     "times_of",
+    "triggers",
 ]
 
 _QUIET: Final = frozenset({"may", "other", "out"})
 """Words of times that are stop words of English."""
-_QUALIFIED: Final = english_dates.QUALIFIED | foreign_dates.QUALIFIED
-"""Words that are a time beside one of `_QUALIFIERS` only."""
-_QUALIFIERS: Final = english_dates.QUALIFIERS | foreign_dates.QUALIFIERS
 _KEPT: Final = 1000
 """Characters of a question at most whose mentions are kept."""
 _DAY: Final = timedelta(days=1)
@@ -47,7 +46,7 @@ def intervals(text: str, reference: datetime | date) -> list[Interval]:
     than English the third of April, as `3.4.2021` and `3-4-2021`, unless only the other day exists.
     A question names times in more forms than a memory (see `asked_dates`); for a memory see `chunks.read`.
     """
-    return [*resolved([each.days for each in _asked(text)], reference)]
+    return [*resolved(_days(_asked(text)), reference)]
 
 
 def resolved(times: Iterable[Days], reference: datetime | date) -> tuple[Interval, ...]:
@@ -56,7 +55,7 @@ def resolved(times: Iterable[Days], reference: datetime | date) -> tuple[Interva
     ref = reference.date() if isinstance(reference, datetime) else reference
     found: list[Interval] = []
     for each in times:
-        days = on_day(each, ref)
+        days = each if isinstance(each, tuple) else each(ref)
         days = days and on_calendar(days)
         if days is not None and days not in found:
             found.append(days)
@@ -69,12 +68,13 @@ def on_days_around(
     """As `resolved`, for the day before the reference, for its day, and for the day after: a text was said on one of
     them, depending on the time zone.
     """
-    own = resolved(times, reference)
-    if not any(map(callable, times)):
+    fixed = [each for each in times if isinstance(each, tuple)]
+    if len(fixed) == len(times):
+        own = tuple(dict.fromkeys(fixed))
         return own, own, own
     day = reference.date() if isinstance(reference, datetime) else reference
     before, after = max(day, _SECOND) - _DAY, min(day, _LAST_BUT_ONE) + _DAY
-    return resolved(times, before), own, resolved(times, after)
+    return resolved(times, before), resolved(times, day), resolved(times, after)
 
 
 def spans(text: str, reference: datetime | date) -> list[tuple[int, int, bool]]:
@@ -85,7 +85,7 @@ def spans(text: str, reference: datetime | date) -> list[tuple[int, int, bool]]:
     if len(text.lower()) != len(text):
         return []
     return [
-        (each.start, each.end, each.says_when) for each in _asked(text) if resolved([each.days], reference)
+        (each.start, each.end, each.says_when) for each in _asked(text) if resolved(_days([each]), reference)
     ]
 
 
@@ -107,11 +107,11 @@ def times_of(
     slashes = "/" in body and (hints or not body.isascii())
     if slashes or foreign_dates.may_mention(body, words):
         low = foreign_dates.plain(body)
-        if not words.isdisjoint(_QUALIFIED):
-            words = words | pieces_of(low, _QUALIFIERS)
-        more = foreign_dates.mentions(low, body, words)
-        if more or slashes or len(low) != len(body):
-            return [each.days for each in _parted([*english_dates.mentions(low, body, words), *more])]
+        known = words
+        if not words.isdisjoint(foreign_dates.QUALIFIED):
+            known = words | pieces_of(low, foreign_dates.QUALIFIERS)
+        if slashes or len(low) != len(body) or foreign_dates.mentions(low, body, known):
+            return _days(_search(body))
     return run_times(text, chunks, places, since=since, months=english_dates.are_months(words, body))
 
 
@@ -126,7 +126,11 @@ def mentioned(text: str, terms: Collection[str]) -> list[Days]:
         or _has_digit(text)
         or (not text.isascii() and foreign_dates.CJK_DAYS.search(text) is not None)
     )
-    return [each.days for each in _search(text)] if tells else []
+    return _days(_search(text)) if tells else []
+
+
+def _days(mentions: Iterable[Mention]) -> list[Days]:
+    return [each.days for each in mentions if each.days is not None]
 
 
 def _asked(text: str) -> Sequence[Mention]:
@@ -169,8 +173,8 @@ def time_words_of(chunk: str) -> tuple[str, ...]:
     or a day in Chinese, Japanese or Korean. Those of a text are those of its chunks.
     """
     if chunk.isascii() and chunk.isalpha():
-        return (low,) if (low := chunk.lower()) in _triggers() else ()
-    found = pieces_of(foreign_dates.plain(chunk), _triggers())
+        return (low,) if (low := chunk.lower()) in triggers() else ()
+    found = pieces_of(foreign_dates.plain(chunk), triggers())
     if _has_digit(chunk) or (not chunk.isascii() and foreign_dates.CJK_DAYS.search(chunk)):
         return (*found, DIGITS)
     return tuple(found)
@@ -185,6 +189,12 @@ def is_dated(chunk: str, time_words: Collection[str], terms: Collection[str]) ->
     return not _QUIET.issuperset(time_words) and (chunk.isascii() or not _stems().isdisjoint(terms))
 
 
+def asks_for_others(time_words: Collection[str]) -> bool:
+    """Whether it depends on the other words of times of a text what these mean in it: *may*, *other*, and those of
+    other languages."""
+    return not foreign_dates.triggers().isdisjoint(time_words) or not _QUIET.isdisjoint(time_words)
+
+
 def _has_digit(text: str) -> bool:
     if not text.isascii():
         return english_dates.DIGIT.search(text) is not None
@@ -195,7 +205,8 @@ def _has_digit(text: str) -> bool:
 
 
 @cache
-def _triggers() -> frozenset[str]:
+def triggers() -> frozenset[str]:
+    """The words of times."""
     return english_dates.TRIGGERS | foreign_dates.triggers()
 
 

@@ -36,9 +36,8 @@ __all__ = [
 ]
 
 Resolve: TypeAlias = Callable[[date], Interval | None]
-Days: TypeAlias = Interval | Resolve | None
-"""What a time means: the same days whenever it is said, or those that it means in a text of a given day; `None` if the
-calendar has no such day."""
+Days: TypeAlias = Interval | Resolve
+"""What a time means: the same days whenever it is said, or those that it means in a text of a given day."""
 
 
 class Mention(NamedTuple):
@@ -48,7 +47,8 @@ class Mention(NamedTuple):
     end: int
     says_when: bool
     """Whether it says when and nothing else: a weekday may also be a word of what recurs."""
-    days: Days
+    days: Days | None
+    """`None` if the calendar has no such day."""
 
 
 SEASONS: Final = {"spring": 3, "summer": 6, "fall": 9, "autumn": 9, "winter": 12}
@@ -173,7 +173,7 @@ def days_within(times: Iterable[Interval]) -> list[str]:
     ]
 
 
-def on_day(days: Days, ref: date) -> Interval | None:
+def on_day(days: Days | None, ref: date) -> Interval | None:
     """The days that a time means in a text of a given day."""
     return days if days is None or isinstance(days, tuple) else days(ref)
 

@@ -56,7 +56,7 @@ _STEPS: Final = {"last": -1, "past": -1, "previous": -1, "this": 0}
 _Match: TypeAlias = re.Match[str]
 
 
-def days_of(match: re.Match[str], kind: str, day_first: Callable[[], bool]) -> Days:
+def days_of(match: re.Match[str], kind: str, day_first: Callable[[], bool]) -> Days | None:
     """The days that an expression of a kind (see `english_dates`) means. `day_first` tells whether `3/4/2021` is in
     April; it is asked only if both readings are a day.
     """
@@ -80,12 +80,12 @@ def _month_number(word: str) -> int:
     return MONTHS[word.rstrip(".")]
 
 
-def _iso(g: _Match) -> Days:
+def _iso(g: _Match) -> Days | None:
     year, month = int(g["iso_y"]), int(g["iso_m"])
     return day_span(year, month, int(g["iso_d"])) if g["iso_d"] else month_span(year, month)
 
 
-def _slash(g: _Match, day_first: Callable[[], bool]) -> Days:
+def _slash(g: _Match, day_first: Callable[[], bool]) -> Days | None:
     a, b, year = int(g["sl_a"]), int(g["sl_b"]), int(g["sl_y"])
     year += 2000 if year < 100 else 0
     by_month, by_day = day_span(year, a, b), day_span(year, b, a)
@@ -94,21 +94,21 @@ def _slash(g: _Match, day_first: Callable[[], bool]) -> Days:
     return by_month or by_day
 
 
-def _dashes(g: _Match) -> Days:
+def _dashes(g: _Match) -> Days | None:
     a, b, year = int(g["da_a"]), int(g["da_b"]), int(g["da_y"])
     return day_span(year, b, a) or day_span(year, a, b)
 
 
-def _dmy(g: _Match) -> Days:
+def _dmy(g: _Match) -> Days | None:
     return _in_year(g["dmy_y"], _month_number(g["dmy_m"]), int(g["dmy_d"]), None)
 
 
-def _mdy(g: _Match) -> Days:
+def _mdy(g: _Match) -> Days | None:
     end = g["mdy_e"]
     return _in_year(g["mdy_y"], _month_number(g["mdy_m"]), int(g["mdy_d"]), int(end) if end else None)
 
 
-def _in_year(year: str | None, month: int, day: int, end: int | None) -> Days:
+def _in_year(year: str | None, month: int, day: int, end: int | None) -> Days | None:
     """A day of a month, or the days from it to another; of the nearest such month if the year is not said."""
     if year:
         return _days_in(int(year), month, day, end)
@@ -121,11 +121,11 @@ def _days_in(year: int, month: int, day: int, end: int | None) -> Interval | Non
     return (first[0], max(first[0], last[1])) if first and last else first
 
 
-def _ago(g: _Match) -> Days:
+def _ago(g: _Match) -> Days | None:
     return _around(-_count(g["ago_n"]), g["ago_u"])
 
 
-def _ahead(g: _Match) -> Days:
+def _ahead(g: _Match) -> Days | None:
     return _around(_count(g["in_n"] or g["fro_n"]), g["in_u"] or g["fro_u"])
 
 
@@ -133,13 +133,13 @@ def _around(count: int, unit: str) -> Days:
     return partial(around_span, days=count * UNIT_DAYS[unit], unit=unit)
 
 
-def _span(g: _Match) -> Days:
+def _span(g: _Match) -> Days | None:
     days = _count(g["sp_n"]) * UNIT_DAYS[g["sp_u"]]
     before, after = (days, 0) if g["sp_k"] in ("last", "past") else (0, days)
     return lambda ref: (ref.toordinal() - before, ref.toordinal() + after)
 
 
-def _near(g: _Match) -> Days:
+def _near(g: _Match) -> Days | None:
     """A unit, weekday, season or month relative to a day: "last May", "this weekend", "next Friday"."""
     step, word = _STEPS.get(g["ne_k"].removeprefix("this "), 1), g["ne_u"].rstrip(".")
     if word in WEEKDAYS:
@@ -159,12 +159,12 @@ def _near_season(word: str, ref: date, step: int) -> Interval | None:
     return season_span(ref.year - (step < 0 and not begun) + (step > 0 and begun), word)
 
 
-def _bare_month(g: _Match) -> Days:
+def _bare_month(g: _Match) -> Days | None:
     month, part = _month_number(g["mo_m"]), g["mo_p"]
     return lambda ref: month_span(nearest_year(month, ref), month, part)
 
 
-_DAYS_OF: Final[Mapping[str, Callable[[_Match], Days]]] = {
+_DAYS_OF: Final[Mapping[str, Callable[[_Match], Days | None]]] = {
     "iso": _iso,
     "ymd": lambda g: day_span(int(g["ymd_y"]), int(g["ymd_m"]), int(g["ymd_d"])),
     "dots": lambda g: day_span(int(g["dot_y"]), int(g["dot_m"]), int(g["dot_d"])),

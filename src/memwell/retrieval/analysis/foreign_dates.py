@@ -291,7 +291,7 @@ def _places(low: str, seen: Set[str]) -> Iterator[int]:
 
 def _cjk_mentions(low: str) -> Iterator[Mention]:
     """Times in Chinese, Japanese and Korean."""
-    if _CJK.search(low) is None:
+    if low.isascii() or _CJK.search(low) is None:
         return
     for match in _CJK_DATE.finditer(low):
         year, month, day, other_month, other_day = (int(part) if part else None for part in match.groups())
@@ -394,7 +394,7 @@ def _named(days: int) -> Resolve:
     return lambda ref: around_span(ref, days, "day")
 
 
-def _dated(year: int | None, month: int | None, day: int | None) -> Days:
+def _dated(year: int | None, month: int | None, day: int | None) -> Days | None:
     """A day, month or year; without a year of the nearest one."""
     if year is None:
         return None if month is None else lambda ref: _in_month(nearest_year(month, ref), month, day)

@@ -25,7 +25,18 @@ from memwell.retrieval.analysis.numeric import (
     numeric,
 )
 
-__all__ = ["Asked", "Kind", "alone", "asked", "beside", "carried", "identifiers", "is_letter", "kind_of"]
+__all__ = [
+    "NAMING",
+    "Asked",
+    "Kind",
+    "alone",
+    "asked",
+    "beside",
+    "carried",
+    "identifiers",
+    "is_letter",
+    "kind_of",
+]
 
 _STRIP = ".,:;!?…-–—*~^&\"'“”„«»()[]{}<>|`="
 _PIECES = pattern(r"[\"'“”„«»()\[\]{}<>,;|`…]+")
@@ -52,7 +63,7 @@ _ORDINARY = pattern(r"[A-Z]?[a-z]+(?:['-][a-z]+)+")
 _VERBS = frozenset(
     "is was are were has had have will would did does do or and to in on at for of vs s".split()
 )
-_NAMING = frozenset(
+NAMING = frozenset(
     "phase part chapter type class war vitamin plan option group team section appendix exhibit gate tier level"
     " platform block building hall room wing table figure schedule annex version".split()
 )
@@ -107,6 +118,8 @@ def alone(chunk: str) -> tuple[tuple[str, ...], str]:
 
 def carried(before: str, number: str) -> str | None:
     """The term of a number of few digits behind the code of its carrier: *BA 9613*."""
+    if before.istitle() or before.islower():
+        return None
     carrier = _before(before)
     is_code = len(carrier) in (2, 3) and carrier.isupper() and carrier.isalpha()
     return f"{carrier}{number}".lower() if is_code else None
@@ -122,14 +135,14 @@ def beside(
 def kind_of(chunk: str, stop: frozenset[str]) -> Kind:
     """What a chunk is."""
     if chunk.islower() and chunk.isalpha() and len(chunk) > 1:
-        return Kind.NAMING if chunk in _NAMING else Kind.WORD
+        return Kind.NAMING if chunk in NAMING else Kind.WORD
     word = chunk.strip(_STRIP)
     low = word.lower()
     if low in stop and word.istitle() and word != "I":
         return Kind.LETTER if len(word) == 1 else Kind.TITLE
     if len(word) == 1 and word.isalpha():
         return Kind.WORD if low in "ai" else Kind.LETTER
-    if low in _NAMING:
+    if low in NAMING:
         return Kind.NAMING
     if not word or (word.isalpha() and chunk[:2] != "--" and (word.islower() or word.istitle())):
         return Kind.WORD
@@ -263,7 +276,7 @@ def _letter(
     low, noun = letter.lower(), before.lower()
     if not noun.isalpha() or len(noun) < 2 or noun in stop:
         return
-    named = noun in _NAMING
+    named = noun in NAMING
     if low in stop and low not in "ai" and letter.islower() and not named:
         return
     if low == "a" and not (

@@ -16,7 +16,7 @@ from memwell.retrieval.analysis.english import COMMON, STOP_WORDS
 from memwell.retrieval.analysis.folding import fold
 from memwell.retrieval.analysis.function_words import DAILY_WORDS, FUNCTION_WORDS
 
-__all__ = ["SCRIPTS", "hints_at_another", "languages_of", "script_of"]
+__all__ = ["SCRIPTS", "hints", "hints_at_another", "languages_of", "script_of"]
 
 SCRIPTS: Final[Mapping[str, tuple[str, ...]]] = {
     "latin": tuple("en es fr de pt it nl pl tr sv da no ro cs fi hu ca id sr lt et ga eu eo".split()),
@@ -170,17 +170,18 @@ def hints_at_another(chunk: str) -> bool:
     if chunk.isascii():
         low = chunk.lower()
         if low.isalpha():
-            return low in _hints()
+            return low in hints()
         is_word = len(low) <= _LONGEST and _ADDRESS.isdisjoint(low)
-        return is_word and not _hints().isdisjoint(low.translate(_BLANKED).split())
+        return is_word and not hints().isdisjoint(low.translate(_BLANKED).split())
     low = chunk.lower()
     if any(c in _LETTERS or script_of(c) not in ("", "latin") for c in low if ord(c) > 0x7F):
         return True
-    return not _hints().isdisjoint(_words(fold(chunk)))
+    return not hints().isdisjoint(_words(fold(chunk)))
 
 
 @cache
-def _hints() -> frozenset[str]:
+def hints() -> frozenset[str]:
+    """Words in lower case that are a reason to ask for the language of a text."""
     return frozenset(
         word for word, vote in _votes().items() if vote.sure or (word in _RARE and word not in STOP_WORDS)
     )

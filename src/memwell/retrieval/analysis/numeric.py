@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from memwell._patterns import pattern
@@ -16,7 +16,7 @@ __all__ = [
     "PHONE_DIGITS",
     "Terms",
     "amount",
-    "may_go_on",
+    "begins_with_unit",
     "measures",
     "numbers",
     "numeric",
@@ -104,9 +104,9 @@ def measures(text: str, since: int = 0) -> Iterator[Terms]:
             yield Terms((f"{number}{unit}",), (number,))
 
 
-def may_go_on(chunk: str, after: str) -> bool:
-    """Whether a measure can begin in one chunk of a text and end in the next."""
-    return chunk[-1].isdecimal() and _BEGINS_WITH_UNIT.match(after) is not None
+def begins_with_unit(chunks: Sequence[str], place: int) -> bool:
+    """Whether a text has a chunk at a place, and it begins with a unit."""
+    return place < len(chunks) and _BEGINS_WITH_UNIT.match(chunks[place]) is not None
 
 
 def _long_numbers(text: str) -> Iterator[Terms]:

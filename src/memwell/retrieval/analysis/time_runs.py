@@ -6,7 +6,7 @@ May, 2023*). No expression reaches beyond its run, and runs recur in other memor
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -18,7 +18,7 @@ from memwell.retrieval.analysis.words import LONGEST
 
 __all__ = ["begins_run", "run_times"]
 
-_KEPT_RUNS: Final = 4096
+_KEPT_RUNS: Final = 8192
 _KEPT_CHUNKS: Final = 2048
 _LONGEST_RUN: Final = 80
 """Characters of a run at most that is kept."""
@@ -36,7 +36,7 @@ def begins_run(chunk: str, time_words: Iterable[str]) -> bool:
 
 
 def run_times(
-    text: str, chunks: Sequence[str], places: Iterable[int], *, since: int, months: bool
+    text: str, chunks: Sequence[str], places: Iterable[int], *, since: int, months: bool = True
 ) -> list[Days]:
     """The times that a text mentions, in order; names of months count if they are `months`.
 
@@ -44,27 +44,24 @@ def run_times(
     no run.
     """
     found: list[Days] = []
-    for run in _runs(text, chunks, places, since):
-        found += _times(run, months) if len(run) <= _LONGEST_RUN else _times.__wrapped__(run, months)
-    return found
-
-
-def _runs(text: str, chunks: Sequence[str], places: Iterable[int], since: int) -> Iterator[str]:
-    """The runs around these chunks: parts of the text, each with a blank behind it if it does not end the text."""
     starts: list[int] | None = None
     end = since
     for place in places:
         if place < end:
             continue
         first, end = _run_around(chunks, place, end)
-        run = " ".join(chunks[first:end])
-        if end - first > 1:
+        if end - first == 1:
+            run = chunks[place]
+        else:
+            run = " ".join(chunks[first:end])
             if starts is None:
                 starts = [] if " ".join(chunks) == text else _starts(text, chunks)
             if starts:
                 run = text[starts[first] : starts[end - 1] + len(chunks[end - 1])]
-        ends = end == len(chunks) and text.endswith((run, f"{run}\n"))
-        yield run if ends else f"{run} "
+        if end < len(chunks) or not text.endswith((run, f"{run}\n")):
+            run += " "  # so that it does not end as a text does
+        found += _times(run, months) if len(run) <= _LONGEST_RUN else _times.__wrapped__(run, months)
+    return found
 
 
 def _starts(text: str, chunks: Sequence[str]) -> list[int]:

@@ -25,7 +25,7 @@ from memwell.retrieval.analysis.numeric import numbers
 from memwell.retrieval.analysis.stemmers import Stem, stemmer
 from memwell.retrieval.analysis.unspaced import UNSPACED_RUN, pairs
 
-__all__ = ["ENGLISH", "Languages", "is_foreign", "languages", "stop_words", "word_terms"]
+__all__ = ["ENGLISH", "Languages", "english_terms", "is_foreign", "languages", "stop_words", "word_terms"]
 
 Languages = Mapping[str, str]
 """Script → the language (ISO 639-1) of the words in it."""
@@ -110,6 +110,13 @@ def word_terms(text: str, spoken: Languages = ENGLISH) -> list[str]:
             found = _look_up(word, english)
         terms += found
     return terms
+
+
+def english_terms(word: str) -> tuple[str, ...]:
+    """The terms of a word of ASCII letters in lower case."""
+    english = _language("en")
+    found = english.kept.get(word)
+    return _look_up(word, english) if found is None else found
 
 
 def _words_in(folded: str) -> list[str]:
