@@ -235,7 +235,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[int]]:
 WATCHED: dict[Any, tuple[str, ...]] = {
     recall: ("read_query", "rank", "_hit"),
     candidates: ("assemble",),
-    remember: ("_draft", "_insert", "_with_vectors"),
+    remember: ("_drafts", "_insert", "_with_vectors"),
     import_: ("line_of",),
 }
 

@@ -23,7 +23,7 @@ _FORM: Final = "{'role': 'user', 'content': 'I like tea'}"
 
 def with_text(item: object) -> bool:
     """Whether an item of a list has something to remember: a message that only calls tools or shows images has not."""
-    if isinstance(item, str) or not isinstance(item, Mapping) or "role" not in item:
+    if isinstance(item, (str, NewMemory)) or not isinstance(item, Mapping) or "role" not in item:
         return True
     called = item.get("tool_calls") or item.get("function_call")
     return bool(_text(item.get("content"))) or not ("content" in item or called)

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from datetime import datetime
 from functools import partial
 from operator import attrgetter, is_not
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from memwell.engine import echoes, enriching, superseding
 from memwell.engine.backfill import embed_pending_quietly
@@ -77,15 +77,11 @@ async def remember(
     if progress is not None:
         check_progress(progress)
     one = isinstance(request.content, _ONE)  # little work: it is done where the call was made
-    drafts = (
-        _drafts(engine, request, now) if one else await engine.compute(partial(_drafts, engine, request, now))
-    )
-    records: list[Record] = [draft.record for draft in drafts]
+    drafting = partial(_drafts, engine, request, now)
+    inserts, templates = drafting() if one else await engine.compute(drafting)
     failed: Mapping[int, str] = {}
     if engine.enricher is not None:
-        records, failed = await enriching.enriched(engine, records, [draft.template for draft in drafts], now)
-    inserting = partial(_inserts, engine, drafts, records, now)
-    inserts = inserting() if one else await engine.compute(inserting)
+        inserts, failed = await _enriched(engine, inserts, templates, now)
     wanted = len(inserts)
     repeated: Mapping[int, Echo] = {}
     if request.on_echo != "store" and request.supersedes is None:
@@ -117,30 +113,45 @@ async def remember(
     return records[0] if one else records[:wanted]
 
 
-class _Draft(NamedTuple):
-    """One memory as the caller gave it."""
-
-    record: Record
-    template: Template
-    overwrite: tuple[str, ...]
-
-
-def _drafts(engine: Engine, request: RememberRequest, now: datetime) -> list[_Draft]:
+def _drafts(engine: Engine, request: RememberRequest, now: datetime) -> tuple[list[Insert], list[Template]]:
+    """The operations that store what the caller gave, and the template of each."""
     if any(map(is_not, chosen := _chosen(request), _USUAL)):
         _check_choices(chosen)
     base = Template(request, now, embedded=engine.encoder is not None, zone=engine.zone)
+    inserts: list[Insert] = []
+    templates: list[Template] = []
+    for item in _items(request):
+        content, id, template = item, request.id, base
+        sources: tuple[object, ...] = (request,)
+        if not isinstance(item, str):
+            given = item if isinstance(item, NewMemory) else _memory(item, request)
+            content, template, sources = given.content, base.over(given), (request, given)
+            id = request.id if given.id is None else given.id
+        overwrite = _overwrite(sources) if request.on_duplicate == "update" else ()
+        record, named = template.record(content, id, new_id), id is not None
+        if engine.enricher is None:
+            insert = _insert(engine, record, named, template.dated, overwrite, now)
+        else:  # not complete yet
+            insert = Insert(record=record, named=named, dated=template.dated, overwrite=overwrite)
+        inserts.append(insert)
+        templates.append(template)
+    return inserts, templates
+
+
+def _items(request: RememberRequest) -> Sequence[object]:
+    """What the call is to remember, without messages that say nothing."""
     content = request.content
     if isinstance(content, _ONE):
-        return [_draft(content, base, request)]
+        return (content,)
     if not isinstance(content, Sequence) or isinstance(content, bytes):
         raise InvalidInput(
             f"remember takes a text, a NewMemory, a chat message or a list of them, not {_type(content)}"
         )
-    if base.id is not None:
+    if request.id is not None:
         raise InvalidInput("one id cannot name several memories; give each NewMemory its own")
     if request.supersedes is not None:
         raise InvalidInput("supersedes is for one memory, not for a list; call remember for each")
-    return [_draft(item, base, request) for item in content if with_text(item)]
+    return [item for item in content if with_text(item)]
 
 
 def _check_choices(chosen: Sequence[object]) -> None:
@@ -149,36 +160,32 @@ def _check_choices(chosen: Sequence[object]) -> None:
             raise InvalidInput(f"unknown {name} {shown(value)}; known: {', '.join(choices)}")
 
 
-def _draft(item: object, template: Template, request: RememberRequest) -> _Draft:
-    content: object = item
-    sources: tuple[object, ...] = (request,)
-    if not isinstance(item, str):
-        if isinstance(item, Mapping):
-            item = memory_of(item, request.metadata)
-        if not isinstance(item, NewMemory):
-            raise InvalidInput(f"content is a text, a NewMemory or a chat message, not {_type(item)}")
-        content, template, sources = item.content, template.over(item), (request, item)
-    overwrite = _overwrite(sources) if request.on_duplicate == "update" else ()
-    return _Draft(template.record(content, new_id), template, overwrite)
+def _memory(item: object, request: RememberRequest) -> NewMemory:
+    """A chat message as a memory."""
+    if isinstance(item, Mapping):
+        return memory_of(item, request.metadata)
+    raise InvalidInput(f"content is a text, a NewMemory or a chat message, not {_type(item)}")
 
 
-def _inserts(
-    engine: Engine, drafts: Sequence[_Draft], records: Sequence[Record], now: datetime
-) -> list[Insert]:
-    return [_insert(engine, draft, record, now) for draft, record in zip(drafts, records, strict=True)]
-
-
-def _insert(engine: Engine, draft: _Draft, record: Record, now: datetime) -> Insert:
-    """The operation that stores a draft, `record` being it with what was found out about it."""
+def _insert(
+    engine: Engine, record: Record, named: bool, dated: bool, overwrite: tuple[str, ...], now: datetime
+) -> Insert:
+    """The operation that stores a record, in the tier that the policies give it."""
     if engine.policies is not None:
         record = placed(engine.policies, record, now)
-    return Insert(
-        record=record,
-        named=draft.template.id is not None,
-        dated=draft.template.dated,
-        digest=digest(record),
-        overwrite=draft.overwrite,
-    )
+    return Insert(record=record, named=named, dated=dated, digest=digest(record), overwrite=overwrite)
+
+
+async def _enriched(
+    engine: Engine, inserts: Sequence[Insert], templates: Sequence[Template], now: datetime
+) -> tuple[list[Insert], Mapping[int, str]]:
+    """The inserts with what the enricher finds out, and the places of those for which it failed, with the reason."""
+    records, failed = await enriching.enriched(engine, [insert.record for insert in inserts], templates, now)
+    complete = [
+        _insert(engine, record, insert.named, insert.dated, insert.overwrite, now)
+        for insert, record in zip(inserts, records, strict=True)
+    ]
+    return complete, failed
 
 
 def _type(value: object) -> str:

@@ -66,34 +66,38 @@ def _checked_fields(*texts: object) -> Mapping[str, Any]:
 class Template:
     """What the records of one `remember` call have in common, checked once."""
 
-    __slots__ = ("_fields", "_now", "_texts", "_zone", "dated", "id")
+    __slots__ = ("_fields", "_now", "_texts", "_variants", "_zone", "dated")
 
     def __init__(self, given: Any, now: datetime, *, embedded: bool, zone: tzinfo = UTC) -> None:
         """`given` has the fields of `NewMemory` and a tenant; `embedded`: vectors are going to be stored; `zone`: that
         of times without one.
         """
-        self._now, self._zone = now, zone
-        self.id: str | None = None
+        self._now, self._zone, self._texts = now, zone, _texts(given)
+        self._variants: dict[Any, Template] = {}
         self.dated = False
-        self._texts: Sequence[object] = _texts(given)
         times = {"created_at": now, "updated_at": now, "embedded": embedded}
         self._fields: dict[str, Any] = {**_fields_of(*self._texts), **times}
         self._take(_others(given))
 
     def over(self, item: NewMemory) -> Template:
-        """The template of an item: its own fields over those of the call."""
+        """The template of an item: its own fields over those of the call. Items that differ in id and content alone
+        share one.
+        """
         texts, others = _own_texts(item), _others(item)
-        own = any(map(is_not, texts, _ABSENT))
-        if not own and not any(map(is_not, others, _ABSENT)):
-            return self
+        if any(map(is_not, others, _ABSENT)) or not _PLAIN.issuperset(map(type, texts)):
+            return self._variant(texts, others)
+        found = self._variants.get(texts)
+        if found is None:
+            found = self._variants[texts] = self._variant(texts, others)
+        return found
+
+    def _variant(self, texts: tuple[object, ...], others: Sequence[Any]) -> Template:
+        tenant, *common = self._texts
+        own = [mine if mine is not None else shared for mine, shared in zip(texts, common, strict=True)]
         found = object.__new__(Template)
-        found._now, found._zone, found.id, found.dated = self._now, self._zone, self.id, self.dated
-        found._texts, found._fields = self._texts, dict(self._fields)
-        if own:
-            tenant, *common = self._texts
-            mine = [mine if mine is not None else shared for mine, shared in zip(texts, common, strict=True)]
-            found._texts = (tenant, *mine)
-            found._fields |= _fields_of(*found._texts)
+        found._now, found._zone, found.dated = self._now, self._zone, self.dated
+        found._texts, found._variants = (tenant, *own), {}
+        found._fields = {**self._fields, **_fields_of(*found._texts)}
         found._take(others)
         return found
 
@@ -101,18 +105,19 @@ class Template:
         """Whether the caller gave this field."""
         return name in self._fields
 
-    def record(self, content: object, new_id: Callable[[], str]) -> Record:
-        """The record of one content."""
-        return check_validity(Record(id=self.id or new_id(), content=check_content(content), **self._fields))
+    def record(self, content: object, id: str | None, new_id: Callable[[], str]) -> Record:
+        """The record of one content, with the caller's id if there is one."""
+        return check_validity(
+            Record(
+                id=new_id() if id is None else check_id(id), content=check_content(content), **self._fields
+            )
+        )
 
     def _take(self, others: Sequence[Any]) -> None:
         """Check and keep what is given in the order of `_OTHERS`."""
-        id, *rest = others
-        if id is not None:
-            self.id = check_id(id)
-        if not any(map(is_not, rest, _ABSENT)):
+        if not any(map(is_not, others, _ABSENT)):
             return
-        given = {name: value for name, value in zip(_OTHERS[1:], rest, strict=True) if value is not None}
+        given = {name: value for name, value in zip(_OTHERS, others, strict=True) if value is not None}
         fields, placed = self._fields, _placed(given, self._zone)
         for name, value in placed.items():
             if name in _GIVEN:
@@ -130,11 +135,10 @@ _TEXTS: Final = (
     *(name for name in named(given=True, owner=False) if FIELDS[name].type == "text" and name != "id"),
 )
 """The fields of a scope, and the others that are given as short texts."""
-_OTHERS: Final = (
-    "id",
-    *(name for name in NewMemory.__dataclass_fields__ if name not in (*_TEXTS, "id", "content")),
+_OTHERS: Final = tuple(
+    name for name in NewMemory.__dataclass_fields__ if name not in (*_TEXTS, "id", "content")
 )
-_ABSENT: Final = (None,) * len(NewMemory.__dataclass_fields__)
+_ABSENT: Final = (None,) * len(_OTHERS)
 _texts: Final = attrgetter(*_TEXTS)
 _own_texts: Final = attrgetter(*_TEXTS[1:])
 _others: Final = attrgetter(*_OTHERS)

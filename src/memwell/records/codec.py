@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -117,17 +117,17 @@ def digest(record: Record) -> int:
     end = len(parts)
     while parts[end - 1] is None:  # fields that were added later, and that this record does not have
         end -= 1
-    framed = f"{_beginning(*parts[:_FIRST])}{_framed(*parts[_FIRST:end])}"
+    framed = _beginning(parts[:_FIRST]) + _framed(parts[_FIRST:end])
     return int.from_bytes(hashlib.blake2b(framed.encode(), digest_size=8).digest(), "big", signed=True)
 
 
-def _framed(*parts: str | None) -> str:
+def _framed(parts: Sequence[str | None]) -> str:
     return "\0".join(["-" if part is None else f"{len(part)}:{part}" for part in parts])
 
 
 @lru_cache(1024)
-def _beginning(*parts: str | None) -> str:
-    return _framed(*parts) + "\0"
+def _beginning(parts: tuple[str | None, ...]) -> str:
+    return _framed(parts) + "\0"
 
 
 def digest_of(insert: Insert) -> int:
