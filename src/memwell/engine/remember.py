@@ -206,13 +206,17 @@ async def _embedded(
     """The inserts with vectors, except those that only reinforce a stored record."""
     if not inserts:
         return inserts
-    known = await _known(engine, inserts, now)
-    contents = [insert.record.content for insert, found in zip(inserts, known, strict=True) if not found]
-    vectors = iter(await _encoded(engine, contents, len(inserts), progress))
-    return [
-        insert if found else _with_vectors(insert, next(vectors))
-        for insert, found in zip(inserts, known, strict=True)
-    ]
+    known = await engine.store.duplicates(inserts, now=now) if _asks(engine, inserts) else ()
+    fresh = inserts
+    if any(known):
+        fresh = [insert for insert, found in zip(inserts, known, strict=True) if not found]
+    contents = [insert.record.content for insert in fresh]
+    vectors = await _encoded(engine, contents, len(inserts), progress)
+    made = [_with_vectors(insert, found) for insert, found in zip(fresh, vectors, strict=True)]
+    if fresh is inserts:
+        return made
+    following = iter(made)
+    return [insert if found else next(following) for insert, found in zip(inserts, known, strict=True)]
 
 
 async def _encoded(
@@ -220,27 +224,25 @@ async def _encoded(
 ) -> list[Embedding | None]:
     """Vectors of the contents, in slices if progress is reported."""
     assert engine.encoder is not None
-    size = _SLICE if progress is not None else max(1, len(contents))
+    if progress is None:
+        return await engine.encoder.documents(contents) if contents else []
     vectors: list[Embedding | None] = []
-    for start in range(0, len(contents), size):
-        vectors += await engine.encoder.documents(contents[start : start + size])
+    for start in range(0, len(contents), _SLICE):
+        vectors += await engine.encoder.documents(contents[start : start + _SLICE])
         if vectors[-1] is None:  # the embedder failed, and most likely fails for the others
             return vectors + [None] * (len(contents) - len(vectors))
-        if progress is not None:
-            progress(total - len(contents) + len(vectors), total)
+        progress(total - len(contents) + len(vectors), total)
     return vectors
 
 
-async def _known(engine: Engine, inserts: list[Insert], now: datetime) -> list[bool]:
-    """Which of the inserts only reinforce a stored record. For a single insert this is not asked where it takes a
-    round trip, since the embedder's cache most likely has the vectors of a text that is stored already, nor where
+def _asks(engine: Engine, inserts: Sequence[Insert]) -> bool:
+    """Whether to ask which inserts only reinforce a stored record. For a single insert this is left out where it takes
+    a round trip, since the embedder's cache most likely has the vectors of a text that is stored already, and where
     embedding takes no longer.
     """
     store = engine.store
     quick = engine.encoder is not None and engine.encoder.quick
-    if len(inserts) == 1 and (quick or store.remote or not store.blocking):
-        return [False]
-    return await store.duplicates(inserts, now=now)
+    return len(inserts) > 1 or not (quick or store.remote or not store.blocking)
 
 
 def _with_vectors(insert: Insert, embedding: Embedding | None) -> Insert:

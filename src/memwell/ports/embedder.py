@@ -75,7 +75,7 @@ class Embedder(Port):
                 f"{self.model} gave vectors of shape {vectors.shape}, expected {(rows, self.dimension)}",
                 part=self.part,
             )
-        if rows == 1 and abs(float(np.vdot(vectors, vectors)) - 1) < _UNIT:
+        if rows == 1 and abs(float((row := vectors[0]).dot(row)) - 1) < _UNIT:
             return vectors
         squares = np.einsum("ij,ij->i", vectors, vectors)
         if abs(squares - 1).max() < _UNIT:

@@ -27,9 +27,9 @@ __all__ = [
     "columns_of",
     "condition",
     "record_of",
+    "seen",
     "select",
     "select_ids",
-    "select_one",
     "values_at",
 ]
 
@@ -93,12 +93,6 @@ def _visible(scope: Scope, *, fresh: bool) -> tuple[str, Sequence[Any]]:
     return (f"{text} AND (r.expires_at IS NULL OR r.expires_at > ?)" if fresh else text), bound
 
 
-@cache
-def select_one(text: str) -> str:
-    """The query for the record with an id under the condition `text`."""
-    return f"{SELECT_BY_ID} WHERE r.id = ? AND {text}"
-
-
 def select(
     connection: sqlite3.Connection, where: Condition, tail: str = "", more: Sequence[Any] = ()
 ) -> list[Record]:
@@ -111,11 +105,22 @@ def select(
 def select_ids(connection: sqlite3.Connection, ids: Sequence[str], where: Condition) -> list[Record]:
     """The records with these ids under a condition, in any order."""
     text, values = where
-    if len(ids) == 1:
-        return [record_of(row) for row in connection.execute(select_one(text), [*ids, *values])]
     marks = ", ".join("?" * len(ids))
     rows = connection.execute(f"{SELECT_BY_ID} WHERE r.id IN ({marks}) AND {text}", [*ids, *values])
     return [record_of(row) for row in rows]
+
+
+def seen(connection: sqlite3.Connection, scope: Scope, id: str, now: datetime) -> tuple[Any, ...] | None:
+    """The row of `SELECT` with an id, if the scope sees it and it has not expired at `now`."""
+    query, owner = _seen_by(scope)
+    row: tuple[Any, ...] | None = connection.execute(query, (id, *owner, to_micros(now))).fetchone()
+    return row
+
+
+@lru_cache(maxsize=1024)
+def _seen_by(scope: Scope) -> tuple[str, Sequence[Any]]:
+    text, owner = _visible(scope, fresh=True)
+    return f"{SELECT_BY_ID} WHERE r.id = ? AND {text}", owner
 
 
 def columns_of(record: Record, digest: int, embedded: bool) -> tuple[Any, ...]:

@@ -24,7 +24,7 @@ from memwell.backends.sqlite.database import Database, translate
 from memwell.backends.sqlite.files import scripts_in
 from memwell.backends.sqlite.part import SqlitePart, options_of
 from memwell.backends.sqlite.store import filter_sql, models, reanalysis, search
-from memwell.backends.sqlite.store.rows import condition, record_of, select, select_ids, select_one
+from memwell.backends.sqlite.store.rows import condition, record_of, seen, select, select_ids
 from memwell.capabilities import Capabilities
 from memwell.errors import ConfigError, NotFound
 from memwell.ports import Store
@@ -146,9 +146,11 @@ class SqliteStore(SqlitePart, Store):
         return self._database.submit(job)
 
     async def _get(self, scope: Scope, ids: Sequence[str], now: datetime) -> list[Record]:
-        where, connection = condition(scope, now), self._database.read()
+        connection = self._database.read()
         if len(ids) == 1:
-            return select_ids(connection, ids, where)
+            row = seen(connection, scope, ids[0], now)
+            return [] if row is None else [record_of(row)]
+        where = condition(scope, now)
         found: dict[str, Record] = {}
         for part in _batches(list(dict.fromkeys(ids)), 500):
             found.update((record.id, record) for record in select_ids(connection, part, where))
@@ -204,8 +206,7 @@ class SqliteStore(SqlitePart, Store):
         from memwell.records.revisions import chain
 
         connection = self._database.read()
-        text, values = condition(scope, now)
-        row = connection.execute(select_one(text), [id, *values]).fetchone()
+        row = seen(connection, scope, id, now)
         if row is None:
             raise NotFound(f"no memory {id!r} in this scope", part=self.part)
         past = versions(connection, row[0], id)

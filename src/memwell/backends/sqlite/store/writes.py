@@ -21,7 +21,7 @@ from memwell.backends.sqlite.store.rows import (
     columns_of,
     condition,
     record_of,
-    select_one,
+    seen,
     values_at,
 )
 from memwell.errors import BackendError, Conflict, EmbeddingError, NotFound
@@ -243,8 +243,7 @@ def _reinforce(write: Transaction, found: Record, again: Record, embedding: Embe
 
 
 def _update(write: Transaction, operation: Update) -> Record:
-    text, values = condition(operation.scope, write.now)
-    row = write.connection.execute(select_one(text), [operation.id, *values]).fetchone()
+    row = seen(write.connection, operation.scope, operation.id, write.now)
     if row is None:
         raise NotFound(f"no memory {operation.id!r} in this scope", part="sqlite")
     key, found = row[0], record_of(row)
