@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from memwell.errors import ConfigError, EmbeddingError
@@ -61,25 +60,13 @@ class Matrix:
         return first
 
     def append_stored(self, rows: Sequence[bytes]) -> None:
-        """Append rows as they are stored, little-endian float32, each copied once. Raises `EmbeddingError` for another
-        dimension.
-        """
-        size = 4 * self.dimension
-        if wrong := [len(data) for data in rows if len(data) != size]:
+        """Append rows as they are stored, little-endian float32. Raises `EmbeddingError` for another dimension."""
+        sizes = set(map(len, rows)) - {4 * self.dimension}
+        if sizes:
             raise EmbeddingError(
-                f"the matrix has dimension {self.dimension}; a row of {wrong[0]} bytes does not fit"
+                f"the matrix has dimension {self.dimension}; a row of {min(sizes)} bytes does not fit"
             )
-        if sys.byteorder == "big":
-            self.append(self._np.frombuffer(b"".join(rows), dtype="<f4").reshape(-1, self.dimension))
-            return
-        taken = 0
-        while taken < len(rows):
-            room = self._room()
-            part, view = rows[taken : taken + len(room)], memoryview(room.data).cast("B")
-            for start, data in zip(range(0, len(view), size), part, strict=False):
-                view[start : start + size] = data
-            taken += len(part)
-            self.rows += len(part)
+        self.append(self._np.frombuffer(b"".join(rows), dtype="<f4").reshape(-1, self.dimension))
 
     def _room(self) -> NDArray[np.float32]:
         """The free rows of the last slab; of a new one if it is full."""

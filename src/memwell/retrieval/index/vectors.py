@@ -17,7 +17,7 @@ Chunked: TypeAlias = tuple[int, str | None, bytes]
 float32.
 """
 
-_READ_ROWS: Final = 256
+_READ_ROWS: Final = 64
 """Rows read at a time, so that their memory is used again."""
 
 
@@ -40,10 +40,12 @@ class VectorSet:
             rows = [row for row in batch if row[0] in slots]
             if not rows:
                 continue
-            self._place([slots[key] for key, _, _ in rows])
-            parts = [data if spans is None else _mean(data, spans) for _, spans, data in rows]
+            keys, spans, parts = zip(*rows, strict=True)
+            if any(spans):
+                parts = tuple(data if own is None else _mean(data, own) for _, own, data in rows)
             if self.whole is None:
                 self.whole = Matrix(len(parts[0]) // 4, expected=len(slots))
+            self._place([slots[key] for key in keys])
             self.whole.append_stored(parts)
 
     def _place(self, slots: list[int]) -> None:
