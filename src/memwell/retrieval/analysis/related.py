@@ -8,14 +8,15 @@ would have it: no sense that needs a context.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from functools import cache
-from types import MappingProxyType
-from typing import Final
+from functools import cache, lru_cache
+from typing import Final, TypeAlias
 
 from memwell.retrieval.analysis.words import word_terms
 
 __all__ = ["is_word", "related_terms"]
 
+_Lists: TypeAlias = Mapping[str, Sequence[tuple[str, str, float]]]
+"""First two letters → lists with a word that begins so: the words, those that answer for them, and what these count."""
 _SAME: Final = 0.9
 """What another form of a word counts, or one of the same meaning."""
 _NEAR: Final = 0.3
@@ -230,46 +231,66 @@ def related_terms(
     """Index terms of a question → the terms of related words and what each counts, 0..1. Names have none, and terms of
     the question itself are not among them. One that is `negated` (*what can't I eat?*) is not answered by other forms
     of its words (*ate*), but by what says the opposite (*allergic*)."""
-    known, asked = _opposites() if negated else _table(), set(terms)
+    known, asked = _opposite if negated else _alike, set(terms)
     found = {
-        term: {other: share for other, share in known[term].items() if other not in asked}
+        term: {other: share for other, share in known(term).items() if other not in asked}
         for term in terms
-        if term in known and term not in names
+        if term not in names
     }
     return {term: others for term, others in found.items() if others}
 
 
+@lru_cache(1024)
 def is_word(term: str) -> bool:
     """Whether the term is that of a word that is listed here."""
-    return term in _table()
+    return any(term in word_terms(words) for words, _, _ in _lists().get(term[:2], ()))
+
+
+@lru_cache(1024)
+def _alike(term: str) -> Mapping[str, float]:
+    """The terms of the words that are related to those of a term, and what each counts."""
+    return _beside(term, _lists())
+
+
+@lru_cache(1024)
+def _opposite(term: str) -> Mapping[str, float]:
+    """The terms of the words that say the opposite, and what each counts."""
+    return _beside(term, _opposites())
+
+
+def _beside(term: str, lists: _Lists) -> Mapping[str, float]:
+    found: dict[str, float] = {}
+    for words, others, share in lists.get(term[:2], ()):
+        if term in word_terms(words):
+            found.update({other: share for other in word_terms(others) if other != term})
+    return found
 
 
 @cache
-def _table() -> Mapping[str, Mapping[str, float]]:
-    table: dict[str, dict[str, float]] = {}
-    for line in _KINDS.strip().split("\n"):
-        kind, _, others = line.partition(":")
-        _add(table, word_terms(kind), word_terms(others), _NEAR)
-    for groups, share in ((_ALIKE, _NEAR), (_EXACT, _SAME), (_FORMS, _SAME)):
-        for group in groups.replace("\n", "|").split("|"):
-            members = word_terms(group)
-            _add(table, members, members, share)
-    return MappingProxyType(table)
+def _lists() -> _Lists:
+    """All lists; of those with one word the last one counts."""
+    kinds = [(kind, others, _NEAR) for kind, _, others in _lines(_KINDS)]
+    groups = [
+        (group, group, share)
+        for text, share in ((_ALIKE, _NEAR), (_EXACT, _SAME), (_FORMS, _SAME))
+        for group in text.replace("\n", "|").split("|")
+    ]
+    return _by_letters([*kinds, *groups])
 
 
 @cache
-def _opposites() -> Mapping[str, Mapping[str, float]]:
-    table: dict[str, dict[str, float]] = {}
-    for line in _OPPOSITE.strip().split("\n"):
-        word, _, others = line.partition(":")
-        for each in word_terms(word):
-            _add(table, [each], word_terms(others), _SAME)
-    return MappingProxyType(table)
+def _opposites() -> _Lists:
+    return _by_letters([(words, others, _SAME) for words, _, others in _lines(_OPPOSITE)])
 
 
-def _add(
-    table: dict[str, dict[str, float]], words: Iterable[str], others: Iterable[str], share: float
-) -> None:
-    for word in words:
-        known = table.setdefault(word, {})
-        known.update({other: share for other in others if other != word})
+def _lines(text: str) -> list[tuple[str, str, str]]:
+    return [line.partition(":") for line in text.strip().split("\n")]
+
+
+def _by_letters(lists: Iterable[tuple[str, str, float]]) -> _Lists:
+    """The lists by the first two letters of their words. Stems have the same, so a question stems few of the words."""
+    found: dict[str, list[tuple[str, str, float]]] = {}
+    for one in lists:
+        for letters in {word[:2] for word in one[0].replace("-", " ").split()}:
+            found.setdefault(letters, []).append(one)
+    return found
