@@ -153,12 +153,14 @@ def _votes() -> dict[str, _Vote]:
     for words_of in (FUNCTION_WORDS, DAILY_WORDS):
         for code, words in words_of.items():
             own = (code,)
-            found.update([(word, found.get(word, ()) + own) for word in words.split()])
+            for word in dict.fromkeys(words.split()):
+                found[word] = found.get(word, ()) + own
     sure = {
         codes: _Vote(codes, max(_UNSURE, 1 - _SHARED * (len(codes) - 1)), True) for codes in {*found.values()}
     }
     votes = {word: sure[codes] for word, codes in found.items()}
-    for word in filter(_is_unsure, found):
+    short = {word for word in found if len(word) < 3 and word.isascii()}
+    for word in found.keys() & (_BOTH | COMMON | short):  # which may be an English word or a name, too
         votes[word] = _Vote(found[word], _UNSURE, False)
     for word in found.keys() & STOP_WORDS:
         votes[word] = _Vote(found[word], _AS_IN_ENGLISH, False)
@@ -185,11 +187,6 @@ def hints() -> frozenset[str]:
     return frozenset(
         word for word, vote in _votes().items() if vote.sure or (word in _RARE and word not in STOP_WORDS)
     )
-
-
-def _is_unsure(word: str) -> bool:
-    """Whether a function word of another language may be an English word or a name, too."""
-    return word in _BOTH or word in COMMON or (len(word) < 3 and word.isascii())
 
 
 def _words(folded: str) -> set[str]:
