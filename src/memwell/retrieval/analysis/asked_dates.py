@@ -47,6 +47,8 @@ _FEAST: Final = pattern(
     r"|silvester|navidad)"
     r"(?:,? (?:of |in |de )?((?:19|20)\d\d))?\b"
 )
+_OF_FEASTS: Final = ("christmas", "year's", "halloween", "valentine's", "weihnachten", "silvester", "navidad")
+"""A text without any of these names no feast."""
 _FEASTS: Final[dict[str, tuple[int, int, int]]] = {
     "new year's eve": (12, 31, 31), "new year's day": (1, 1, 1), "halloween": (10, 31, 31),
     "valentine's day": (2, 14, 14),
@@ -104,7 +106,7 @@ def mentions(low: str) -> Iterator[Mention]:
             yield _mention(match, year_span(int(match[1] or match[2])))
         for match in _PART.finditer(low):
             yield _mention(match, _part(match))
-    for match in _FEAST.finditer(low):
+    for match in _FEAST.finditer(low) if any(map(low.__contains__, _OF_FEASTS)) else ():
         yield Mention(match.start(), match.end(), False, _feast(match[1], match[2]))
     for match in _LAST_WEEKDAY.finditer(low) if "dags" in low else ():
         yield Mention(match.start(), match.end(), True, _weekday(_WEEKDAYS[match[1]]))

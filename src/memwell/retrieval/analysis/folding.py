@@ -8,13 +8,13 @@ from typing import Final
 
 from memwell._patterns import pattern
 
-__all__ = ["APOSTROPHES", "clean", "fold", "join_groups", "plain"]
+__all__ = ["clean", "fold", "join_groups", "plain", "straight"]
 
-APOSTROPHES: Final = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'", "ʼ": "'"})
+_APOSTROPHES: Final = "`’‘´ʼ"
 _DIGITS: Final = {ord(zero) + n: str(n) for zero in "٠۰߀०০੦૦୦௦౦೦൦๐໐༠၀០᠐" for n in range(10)}
 """Digits of other scripts, as ASCII."""
 _LETTERS: Final = (
-    APOSTROPHES
+    str.maketrans(dict.fromkeys(_APOSTROPHES, "'"))
     | _DIGITS
     | str.maketrans(
         {"ø": "o", "đ": "d", "ł": "l", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"}
@@ -38,18 +38,25 @@ def fold(text: str) -> str:
     """Case-folded, normalised text without diacritics: `"Ünïté’s"` gives `"unite's"`."""
     if text.isascii():
         return text.replace("`", "'").lower()
-    text = _FORMAT.sub("", text.translate(APOSTROPHES))
+    text = _FORMAT.sub("", straight(text))
     if text.isascii():
         return text.lower()
     bare = _FORMAT.sub("", _DIACRITIC.sub("", unicodedata.normalize("NFKD", join_groups(text)).casefold()))
     return unicodedata.normalize("NFC", bare).translate(_LETTERS)
 
 
+def straight(text: str) -> str:
+    """A text with straight apostrophes."""
+    for mark in _APOSTROPHES[:1] if text.isascii() else _APOSTROPHES:
+        text = text.replace(mark, "'")
+    return text
+
+
 def plain(text: str) -> str:
     """A text with its upper case and without diacritics, format characters and compatibility forms."""
     if text.isascii():
         return text
-    bare = _DIACRITIC.sub("", unicodedata.normalize("NFKD", join_groups(text.translate(APOSTROPHES))))
+    bare = _DIACRITIC.sub("", unicodedata.normalize("NFKD", join_groups(straight(text))))
     return unicodedata.normalize("NFC", _FORMAT.sub("", bare)).translate(_DIGITS)
 
 
@@ -57,7 +64,7 @@ def clean(text: str) -> str:
     """As `fold`, with the diacritics of its letters, which stemmers want."""
     if text.isascii():
         return text.replace("`", "'").lower()
-    text = _FORMAT.sub("", text.translate(APOSTROPHES))
+    text = _FORMAT.sub("", straight(text))
     return unicodedata.normalize("NFKC", join_groups(text)).casefold().translate(_DIGITS)
 
 

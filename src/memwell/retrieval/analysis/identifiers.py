@@ -190,6 +190,8 @@ def _walk(
     last = len(chunks) - 1
     for place in places:
         chunk = chunks[place]
+        if chunk.islower() and chunk.isalpha() and len(chunk) > 1:
+            continue
         word = chunk.strip(_STRIP)
         if not word.isalpha() or (chunk[:2] == "--" and len(word) > 1):
             if word:

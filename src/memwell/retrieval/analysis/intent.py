@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 from memwell._patterns import pattern
 from memwell.retrieval.analysis.english import COMMON, STOP_WORDS
-from memwell.retrieval.analysis.folding import APOSTROPHES, fold
+from memwell.retrieval.analysis.folding import fold, straight
 from memwell.retrieval.analysis.related import is_word
 from memwell.retrieval.analysis.words import Languages, word_terms
 
@@ -19,14 +20,36 @@ __all__ = [
     "negates",
     "prefers_newest",
     "present_spans",
+    "words_of",
 ]
 
-_WHEN = pattern(r"\bwhen\b|\b(?:what|which) (?:date|day|month|year|time)\b|\bhow long ago\b|\bhow recently\b")
-
+# In English and, folded, in other languages; words of scripts without blanks or with marks count anywhere in a text.
+_WHEN = pattern(
+    r"\b(?:when|(?:what|which) (?:date|day|month|year|time)|how long ago|how recently"
+    r"|wann|quand|cuando|quando|nar|hvornar|wanneer|когда|коли|kiedy|kdy|ne zaman|ποτε|milloin|mikor|cand)\b"
+    r"|متي|कब|いつ|什么时候|什麼時候|何时|何時|언제|เมื่อไ"
+)
 _NOW = pattern(
     r"\b(?:now|nowadays|currently|current|latest|newest|today|still|these days|right now|at the moment|at present"
     r"|any ?more|most recent|most recently|up to date|so far|jetzt|aktuell\w*|derzeit|momentan|heute|noch immer|ahora"
-    r"|actualmente|maintenant|actuellement|attualmente|adesso|agora|nu|nog steeds)\b"
+    r"|actualmente|maintenant|actuellement|attualmente|adesso|agora|nu|nog steeds"
+    r"|zurzeit|gegenwartig|actuel(?:le)?s?|actualidad|attuale|attuali|oggi|hoje|atualmente|atual|huidige"
+    r"|numera|nuvarande|for narvarande|сеичас|теперь|нынешн\w+|сегодня|зараз|teraz|obecnie|nyni|simdi|nykyinen)\b"
+)
+_NOW_UNSPACED = pattern("الان|حاليا|الحالي|अब|अभी|今|現在|现在|目前|如今|지금|ตอนนี้")
+_ONCE = pattern(
+    r"\b(?:(?<!'ve )(?<!have )(?<!has )(?<!was )(?<!were )(?<!is )(?<!are )(?<!be )(?<!been )used to|use to"
+    r"|previously|originally|formerly|former|at first|initially|back then|in the beginning|early on"
+    r"|fruher|damals|ursprunglich|antes|avant|autrefois|prima"
+    r"|vorher|ehemals|ehemalig\w+|jadis|auparavant|anteriormente|al principio|antigamente|in passato|una volta"
+    r"|tidigare|forut|brukade|tidligere|pleide|vroeger|раньше|прежде|раніше|dawniej|wczesniej|poprzednio|driv|predtim"
+    r"|eskiden|aiemmin)\b"
+    r"|سابقا|من قبل|السابق|पहले|以前|从前|從前|原来|原來|曾经|曾經|昔|前に|예전에|เมื่อก่อน"
+)
+_PAST = pattern(
+    r"\b(?:did|was|were|had|happened|took|went|came"
+    r"|waren|hatten?|wurden?|etait|etaient|avait|avaient|avions|estaba|estaban|tenia|tenian|habia|estava|tinha"
+    r"|aveva|avevo|avevamo|hade|havde|hadde|был|была|было|были)\b|كان|كنا|था|थी|थे"
 )
 _WORD = pattern(r"([^\W\d_]+(?:[-'’][^\W\d_]+)*?)(['’]s)?(?![\w'’])")
 _BEGINNING = frozenset(".?!:")
@@ -34,46 +57,18 @@ _CAPITALS = frozenset("am pm uk us usa eu ui ux api id ids ok ceo cto tv pc ai i
 """Abbreviations that are common words."""
 _LONGEST = 6
 """Letters of an abbreviation."""
-_ONCE = pattern(
-    r"(?<!'ve )(?<!have )(?<!has )(?<!was )(?<!were )(?<!is )(?<!are )(?<!be )(?<!been )\bused to\b|\buse to\b"
-    r"|\b(?:previously|originally|formerly|former|at first|initially|back then|in the beginning|early on"
-    r"|fruher|damals|ursprunglich|antes|avant|autrefois|prima)\b"
-)
 _PREDECESSOR = pattern(r"\b(?:did|was|were|had|\w+ed)\b.*\bbefore\b")
 _EARLIER = pattern(
     r"\b(?:before|previous|earlier|past|old|older|first|ago|original|history|ever"
     r"|all|each|every|everyone|everybody|everything|list|over the years)\b"
 )
-_PAST = pattern(r"\b(?:did|was|were|had|happened|took|went|came)\b")
-
 _NOT = pattern(r"\b(?:not|never|cannot|without)\b|n't\b")
-
-_WHEN_ABROAD = pattern(
-    r"\b(?:wann|quand|cuando|quando|nar|hvornar|wanneer|когда|коли|kiedy|kdy|ne zaman|ποτε|milloin|mikor|cand)\b"
-    r"|متي|कब|いつ|什么时候|什麼時候|何时|何時|언제|เมื่อไ"
-)
-_NOW_ABROAD = pattern(
-    r"\b(?:zurzeit|gegenwartig|actuel(?:le)?s?|actualidad|attuale|attuali|oggi|hoje|atualmente|atual|huidige"
-    r"|numera|nuvarande|for narvarande|сеичас|теперь|нынешн\w+|сегодня|зараз|teraz|obecnie|nyni|simdi|nykyinen)\b"
-)
-_NOW_UNSPACED = pattern("الان|حاليا|الحالي|अब|अभी|今|現在|现在|目前|如今|지금|ตอนนี้")
-_ONCE_ABROAD = pattern(
-    r"\b(?:vorher|ehemals|ehemalig\w+|jadis|auparavant|anteriormente|al principio|antigamente|in passato|una volta"
-    r"|tidigare|forut|brukade|tidligere|pleide|vroeger|раньше|прежде|раніше|dawniej|wczesniej|poprzednio|driv|predtim"
-    r"|eskiden|aiemmin)\b"
-    r"|سابقا|من قبل|السابق|पहले|以前|从前|從前|原来|原來|曾经|曾經|昔|前に|예전에|เมื่อก่อน"
-)
-_PAST_ABROAD = pattern(
-    r"\b(?:waren|hatten?|wurden?|etait|etaient|avait|avaient|avions|estaba|estaban|tenia|tenian|habia|estava|tinha"
-    r"|aveva|avevo|avevamo|hade|havde|hadde|был|была|было|были)\b|كان|كنا|था|थी|थे"
-)
-"""The same in other languages; folded, and those of scripts without blanks or with marks anywhere in a text."""
 
 
 def asks_when(question: str) -> bool:
     """Whether the answer to `question` is a time."""
     folded = fold(question)
-    return bool(_WHEN.search(folded) or _WHEN_ABROAD.search(folded))
+    return _WHEN.search(folded) is not None
 
 
 def prefers_newest(question: str, *, dated: bool) -> float:
@@ -81,24 +76,20 @@ def prefers_newest(question: str, *, dated: bool) -> float:
     a time, tells what was or asks for something earlier, below 0 if it asks how things were or what was there before
     something else, else 1."""
     folded = fold(question)
-    if _ONCE.search(folded) or _ONCE_ABROAD.search(folded):
+    if _ONCE.search(folded):
         return -1.0
-    if not dated and _PREDECESSOR.search(folded):
+    if not dated and "before" in folded and _PREDECESSOR.search(folded):
         return -1.0
-    if (
-        _NOW.search(folded)
-        or _NOW_ABROAD.search(folded)
-        or (not folded.isascii() and _NOW_UNSPACED.search(folded))
-    ):
+    if _NOW.search(folded) or (not folded.isascii() and _NOW_UNSPACED.search(folded)):
         return 3.0
-    if _PAST.search(folded) or _PAST_ABROAD.search(folded):
+    if _PAST.search(folded):
         return 0.0
     return 0.0 if dated or _EARLIER.search(folded) else 1.0
 
 
 def negates(question: str) -> bool:
     """Whether an English question asks what is not so."""
-    return bool(_NOT.search(question.translate(APOSTROPHES).lower()))
+    return _NOT.search(straight(question).lower()) is not None
 
 
 def present_spans(question: str) -> list[tuple[int, int]]:
@@ -107,7 +98,7 @@ def present_spans(question: str) -> list[tuple[int, int]]:
     folded = fold(question)
     if len(folded) != len(question):
         return []
-    return [match.span() for each in (_NOW, _NOW_ABROAD) for match in each.finditer(folded)]
+    return [match.span() for match in _NOW.finditer(folded)]
 
 
 @cache
@@ -116,14 +107,18 @@ def light_terms() -> frozenset[str]:
     return frozenset(word_terms(" ".join(COMMON)))
 
 
-def name_terms(question: str, spoken: Languages) -> frozenset[str]:
+def words_of(question: str) -> list[re.Match[str]]:
+    """The words of a question: as a whole, without *'s*, and that."""
+    return list(_WORD.finditer(question))
+
+
+def name_terms(question: str, spoken: Languages, words: Sequence[re.Match[str]]) -> frozenset[str]:
     """Index terms of the names in an English question: words with a capital that begin no sentence, and a first word
     with *'s*. None in other languages, and none where most words have capitals. Common abbreviations (*GP*, *TV*)
-    are no names.
+    are no names. `words` are those of `words_of`.
     """
     if question.islower() or spoken:
         return frozenset()
-    words = list(_WORD.finditer(question))
     if sum([word[0][0].isupper() for word in words]) * 2 > len(words) + 1:
         return frozenset()
     named = [word[1] for word in words if _is_name(word, question)]
@@ -131,12 +126,10 @@ def name_terms(question: str, spoken: Languages) -> frozenset[str]:
     return frozenset(found) - light_terms()
 
 
-def abbreviations(question: str) -> list[str]:
+def abbreviations(question: str, words: Iterable[re.Match[str]]) -> list[str]:
     """Index terms of the abbreviations in a question that name one thing (*EIN*); common ones (*GP*, *TV*) are words.
-    None where most letters are capitals."""
-    found = [
-        word[1] for word in _WORD.finditer(question) if word[1].isupper() and 1 < len(word[1]) <= _LONGEST
-    ]
+    None where most letters are capitals. `words` are those of `words_of`."""
+    found = [word[1] for word in words if word[1].isupper() and 1 < len(word[1]) <= _LONGEST]
     if not found or 2 * sum(map(str.isupper, question)) > sum(map(str.isalpha, question)):
         return []
     rare = [word for word in found if word.lower() not in _CAPITALS]

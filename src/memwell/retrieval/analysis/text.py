@@ -21,9 +21,9 @@ from memwell._dataclasses import dataclass
 from memwell._patterns import pattern
 from memwell.retrieval.analysis.chunks import is_folded, read
 from memwell.retrieval.analysis.english import SLIPS, STOP_WORDS
-from memwell.retrieval.analysis.folding import APOSTROPHES, fold, plain
+from memwell.retrieval.analysis.folding import fold, plain, straight
 from memwell.retrieval.analysis.identifiers import Asked, asked
-from memwell.retrieval.analysis.intent import abbreviations, name_terms, negates, present_spans
+from memwell.retrieval.analysis.intent import abbreviations, name_terms, negates, present_spans, words_of
 from memwell.retrieval.analysis.related import related_terms
 from memwell.retrieval.analysis.stemmers import stemmer
 from memwell.retrieval.analysis.time_questions import names_no_topic
@@ -240,8 +240,10 @@ def _people(actors: frozenset[str]) -> Mapping[str, frozenset[str]]:
 def _role_of(folded: str, actors: Collection[str]) -> frozenset[str]:
     """The role actors meant by "I" or by "you", if the scope has both kinds; none if the question has both words."""
     users, assistants = USER_ROLES & set(actors), ASSISTANT_ROLES & set(actors)
+    if not users or not assistants:
+        return frozenset()
     first, second = bool(_FIRST.search(folded)), bool(_SECOND_DID.search(folded))
-    if not users or not assistants or first == second:
+    if first == second:
         return frozenset()
     return frozenset(users if first else assistants)
 
@@ -258,7 +260,7 @@ def read_query(
     nothing else (also *at present*, *these days*) is no word either, unless there is no other. `days` are the terms of
     the days that it names.
     """
-    plain_text = text.translate(APOSTROPHES)
+    plain_text = straight(text)
     named = _actors_in(plain_text, actors)
     bare, first_person = (
         _without(
@@ -275,14 +277,18 @@ def read_query(
     spoken = languages(plain_text)
     terms = tuple(dict.fromkeys(_asked_terms(bare, spoken)))
     untimed = _without(plain_text, [(first, last) for first, last, _ in times])
-    named_by = tuple(_asked(untimed, spoken)) or tuple(Asked((), (each,)) for each in abbreviations(untimed))
+    words = words_of(plain_text)
+    named_by = tuple(_asked(untimed, spoken)) or tuple(
+        Asked((), (each,))
+        for each in abbreviations(untimed, words if untimed == plain_text else words_of(untimed))
+    )
     only_time = bool(times) and names_no_topic(untimed, spoken)
     if only_time:
         terms = _time_terms(plain_text, times, days, spoken)
     keys = [term for one in named_by for term in (*one.exact, *one.loose)]
     asked_for = tuple(dict.fromkeys([*(terms or days or _asked_terms(plain_text, spoken)), *keys, *days]))
     foreign = is_foreign(plain_text, spoken)
-    names = frozenset() if only_time else name_terms(plain_text, spoken)
+    names = frozenset() if only_time else name_terms(plain_text, spoken, words)
     rewritten = first_person if _ENGLISH.search(plain_text) else _SPACES.sub(" ", bare).strip()
     return Query(
         text=text,
