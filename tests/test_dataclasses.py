@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from memwell import Record, Scope
-from memwell._dataclasses import copier, dataclass
+from memwell._dataclasses import copier, dataclass, filler
 
 NOW = datetime(2026, 5, 1, 9, 30, tzinfo=UTC)
 
@@ -132,3 +132,15 @@ def test_a_copier_changes_what_is_named_and_freezes_what_a_constructor_would() -
     assert copied(record, {}) == record
     with pytest.raises(KeyError):
         copied(record, {"colour": "blue"})
+
+
+def test_a_filler_makes_what_a_constructor_makes() -> None:
+    record = Record(
+        id="bees", scope=Scope(), content="bees", metadata={"a": ["b"]}, created_at=NOW, updated_at=NOW
+    )
+    values = {each.name: getattr(record, each.name) for each in dataclasses.fields(record)}
+    filled: Any = filler(Record)(*(values | {"metadata": {"a": ["b"]}}).values())
+    assert type(filled) is Record and filled == record
+    assert type(filled.metadata) is type(record.metadata)
+    with pytest.raises(FrozenInstanceError):
+        filled.content = "wasps"

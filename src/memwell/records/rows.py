@@ -6,9 +6,11 @@ A store says what a type of field is in its rows (`Expressions`); the fields com
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import Field, fields
 from functools import lru_cache
 from typing import Any, Final
 
+from memwell._dataclasses import filler
 from memwell.errors import Corrupt
 from memwell.fields import FIELDS, REQUIRED, SCOPE, STORED
 from memwell.records.codec import dumps, from_micros, json_mapping, loads, to_micros
@@ -48,7 +50,6 @@ def text_of(value: Any) -> str:
 _KNOWN: Final[Mapping[str, Any]] = {
     each.__name__: each
     for each in (
-        Record,
         dumps,
         from_micros,
         json_mapping,
@@ -72,12 +73,20 @@ def maker(
     for a value that cannot be read.
     """
 
-    def term(name: str) -> str:
-        return f"{name}={expression(name, f'row[{places[name]}]', expressions)}"
+    def term(field: Field[Any]) -> str:
+        name = field.name
+        if name in places:
+            return expression(name, f"row[{places[name]}]", expressions)
+        known[f"default_{name}"] = FIELDS[name].default
+        return f"default_{name}"
 
+    known: dict[str, Any] = {**_KNOWN, **more, "made": _made}
     scope = ", ".join([f"row[{places[name]}]" for name in SCOPE])
-    rest = ", ".join(term(name) for name in places if name not in SCOPE)
-    return compiled(f"lambda row: Record(scope=owner_of({scope}), {rest})", {**_KNOWN, **more})
+    rest = ", ".join(f"owner_of({scope})" if f.name == "scope" else term(f) for f in fields(Record))
+    return compiled(f"lambda row: made({rest})", known)
+
+
+_made: Final = filler(Record)
 
 
 def reader(
