@@ -140,7 +140,8 @@ def test_a_filler_makes_what_a_constructor_makes() -> None:
     )
     values = {each.name: getattr(record, each.name) for each in dataclasses.fields(record)}
     filled: Any = filler(Record)(*(values | {"metadata": {"a": ["b"]}}).values())
-    assert type(filled) is Record and filled == record
+    assert type(filled) is Record
+    assert filled == record
     assert type(filled.metadata) is type(record.metadata)
     with pytest.raises(FrozenInstanceError):
         filled.content = "wasps"

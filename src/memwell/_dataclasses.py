@@ -172,7 +172,9 @@ def _twin_of(cls: type) -> Any:
     plain = all(not base.get("__slots__", True) and not _HOOKS & base.keys() for base in inherited)
     if not plain or len(dataclasses.fields(cast("Any", cls))) < _MANY:
         return None
-    return type(cls.__name__, cls.__bases__, {"__slots__": vars(cls)["__slots__"]})
+    twin: Any = type(cls.__name__, cls.__bases__, {"__slots__": vars(cls)["__slots__"]})
+    twin.__abstractmethods__ = frozenset()  # those of the class stand in itself
+    return twin
 
 
 _HOOKS: Final = frozenset({"__init_subclass__", "__setattr__", "__set_name__"})
