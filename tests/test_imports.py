@@ -33,7 +33,7 @@ ROOMS = (
         "_lazy",
         "_patterns",
     },
-    {"filters", "masking", "_bridge", "_workers"},
+    {"filters", "masking", "_bridge", "_turns", "_workers"},
     {"ports", "events", "config"},
     {"records", "network", "urls", "resilience", "importers"},
     {"retrieval", "registry"},

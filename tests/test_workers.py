@@ -13,8 +13,9 @@ from typing import Any, ClassVar, Literal
 
 import pytest
 
-from memwell import AsyncMemory, _workers
-from memwell._workers import THREADS, Workers, has_turn, in_worker, inline, on_loop
+from memwell import AsyncMemory, _turns, _workers
+from memwell._turns import has_turn
+from memwell._workers import THREADS, Workers, in_worker, inline, on_loop
 from memwell.embedders.hashing import Hashing
 from memwell.engine import import_, recall, remember
 from memwell.ports import Store, Vectors
@@ -150,7 +151,7 @@ async def test_a_cancelled_call_starts_no_other_operation(workers: Workers, wher
 async def test_brief_calls_take_turns(workers: Workers, first: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """One computes at a time; but no call waits for a long operation, nor for ever."""
     patience = 0.02 if first == "never ends" else 10.0
-    monkeypatch.setattr(_workers, "_PATIENCE", patience)
+    monkeypatch.setattr(_turns, "_PATIENCE", patience)
     begun, other = threading.Event(), threading.Event()
     turns: list[bool] = []
 
@@ -173,6 +174,36 @@ async def test_brief_calls_take_turns(workers: Workers, first: str, monkeypatch:
     await running
     assert turns == [True, first != "computes", True]
     assert later == (first != "never ends")
+
+
+@on_a_loop
+async def test_each_step_that_waits_finds_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when all before it do something long, and no other step comes."""
+    monkeypatch.setattr(_workers, "THREADS", 5)
+    monkeypatch.setattr(_turns, "_PATIENCE", 10.0)
+    workers, other = Workers("test"), Workers("other")
+    all_wait, last = threading.Event(), threading.Event()
+
+    async def waits_for_the_last() -> bool:
+        return last.wait(10)
+
+    async def one(number: int) -> bool:
+        all_wait.wait(10)
+        if number == 4:
+            last.set()
+        return await inline(waits_for_the_last, long=True)
+
+    calls = []
+    for number in range(5):
+        calls.append(asyncio.create_task((other if number % 2 else workers).run(one(number), brief=True)))
+        while number == 1 and not _turns._turn.awaited:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0)
+    all_wait.set()
+    assert await asyncio.gather(*calls) == [True] * 5
+    await asyncio.gather(*(other.run(whereabouts(), brief=True) for _ in range(300)))
+    workers.dismiss()
+    other.dismiss()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
@@ -205,11 +236,11 @@ async def test_others_have_their_turn_while_a_part_does_what_took_long(
         return has_turn()
 
     embedder = threaded(Model())
-    for limit in (-1, -1, 10, 10):
+    for limit in (0, 0, 0, 10):
         monkeypatch.setattr(_workers, "LONG", limit)
         assert await workers.run(asks(), brief=True)
     await embedder.close()
-    assert Model.turns == [True, False, False, True]
+    assert Model.turns == [True, True, False, True]
 
 
 @pytest.fixture

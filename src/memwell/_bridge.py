@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import asyncio
     from concurrent.futures import Executor
 
+    from memwell._turns import Steps
+
 __all__ = [
     "Loop",
     "PerLoopLock",
@@ -142,12 +144,12 @@ def running() -> asyncio.AbstractEventLoop:
     return asyncio.get_running_loop()
 
 
-async def hop(executor: Executor, call: Callable[[], T]) -> T:
+async def hop(executor: Executor | Steps, call: Callable[[], T]) -> T:
     """Run a blocking call in an executor's thread, with the caller's context variables (correlation ids survive)."""
     import asyncio
 
     context = contextvars.copy_context()
-    return await asyncio.get_running_loop().run_in_executor(executor, context.run, call)
+    return await asyncio.wrap_future(executor.submit(context.run, call))
 
 
 def later(awaitable: Awaitable[Any], keep: set[Any]) -> asyncio.Future[Any]:

@@ -10,9 +10,7 @@ over blocking parts takes a single hop, and one over suspending parts leaves the
 
     await workers.run(answer())
 
-Calls that take some milliseconds of Python (`brief`) take turns, one at a time in the whole process. Two threads that
-compute in Python at once pass the interpreter's lock to and fro at every short query and every array of some size,
-which takes more time than one after the other, and keeps the event loop waiting for the lock, too.
+Calls that take some milliseconds of Python (`brief`) take turns, one at a time in the whole process (`memwell._turns`).
 """
 
 from __future__ import annotations
@@ -21,16 +19,18 @@ import contextvars
 import os
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from memwell import _bridge
 from memwell._forks import fork_safe
+from memwell._turns import Steps, aside
 
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["LONG", "THREADS", "Workers", "has_turn", "home", "in_worker", "inline", "on_loop"]
+__all__ = ["LONG", "THREADS", "Workers", "home", "in_worker", "inline", "on_loop"]
 
 T = TypeVar("T")
 
@@ -40,49 +40,14 @@ LONG: Final = 0.005
 """Seconds after which an operation of a part is long: others have their turn meanwhile. A question takes about half of
 it to answer.
 """
-_PATIENCE: Final = 0.02
-"""Seconds that a call waits for its turn while the turn stays with another one."""
 
 
 class _Here(threading.local):
     call: _Call[Any] | None = None
     """The call whose coroutine runs in this thread."""
-    turn: threading.Lock | None = None
-    """The lock of the turn, if this thread has the turn."""
 
 
 _here = _Here()
-
-
-class _Turn:
-    """One thread at a time has the turn. It is no lock that anything relies on: who waits too long goes on without."""
-
-    def __init__(self) -> None:
-        self._reset()
-        fork_safe(self._reset)
-
-    def _reset(self) -> None:
-        self._lock, self._taken = threading.Lock(), 0
-
-    def take(self) -> None:
-        """Wait for the turn. Returns without it if the same call has it all the time."""
-        lock, taken = self._lock, self._taken
-        while not lock.acquire(timeout=_PATIENCE):
-            if taken == self._taken:
-                return
-            taken = self._taken
-        self._taken += 1
-        _here.turn = lock
-
-    def give_back(self) -> bool:
-        """Let another thread have the turn. Returns whether this one had it."""
-        lock, _here.turn = _here.turn, None
-        if lock is not None:
-            lock.release()
-        return lock is not None
-
-
-_turn = _Turn()
 
 
 class Workers:
@@ -98,17 +63,18 @@ class Workers:
         from concurrent.futures import ThreadPoolExecutor
 
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix=self._name)
+        self._steps = Steps(self._pool)
 
     async def run(self, coroutine: Coroutine[Any, Any, T], *, brief: bool = False) -> T:
         """The result of a coroutine, run in a thread with the caller's context variables. If the caller is cancelled,
         the coroutine ends at its next operation of a part. `brief`: it takes some milliseconds, and its turn.
         """
-        call = _Call(coroutine, brief=brief)
+        call, threads = _Call(coroutine), self._steps if brief else self._pool
         resume: Callable[[], Any] = partial(coroutine.send, None)
         try:
             while not call.done:
                 step = partial(call.step, resume)
-                request = step() if self._dismissed else await _bridge.hop(self._pool, step)
+                request = step() if self._dismissed else await _bridge.hop(threads, step)
                 if request is not None:
                     resume = await _resumed(coroutine, request)
         except BaseException:
@@ -129,11 +95,6 @@ def in_worker() -> bool:
     return _here.call is not None
 
 
-def has_turn() -> bool:
-    """Whether this thread has the turn among brief calls."""
-    return _here.turn is not None
-
-
 def home() -> asyncio.AbstractEventLoop | None:
     """The event loop that `Workers.run` was called on, for the coroutine in this thread; elsewhere `None`."""
     return None if _here.call is None else _here.call.loop
@@ -152,12 +113,10 @@ async def inline(call: Callable[[], Awaitable[T]], *, long: bool = False) -> T:
     if worker is not None and worker.cancelled:
         raise _Cancelled
     _here.call = None  # a part may have a loop of its own
-    passed = long and _turn.give_back()
     try:
-        return await call()
+        with aside() if long else nullcontext():
+            return await call()
     finally:
-        if passed:
-            _turn.take()
         _here.call = worker
 
 
@@ -182,25 +141,20 @@ class _Call(Generic[T]):
 
     result: T
 
-    def __init__(self, coroutine: Coroutine[Any, Any, T], *, brief: bool) -> None:
+    def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
         self.done = self.cancelled = False
         self.loop = _bridge.running()
-        self._coroutine, self._brief = coroutine, brief
+        self._coroutine = coroutine
         self._context = contextvars.copy_context()
         self._running = threading.Lock()
 
     def step(self, resume: Callable[[], Any]) -> _Request[Any] | None:
         """Run the coroutine until it wants something from the loop, which is returned, or ends."""
-        if self._brief:
-            _turn.take()
-        try:
-            with self._running:
-                found = None if self.cancelled else self._context.run(self._resume, resume)
-                if self.cancelled:
-                    self._coroutine.close()
-                return found
-        finally:
-            _turn.give_back()
+        with self._running:
+            found = None if self.cancelled else self._context.run(self._resume, resume)
+            if self.cancelled:
+                self._coroutine.close()
+            return found
 
     def _resume(self, resume: Callable[[], Any]) -> _Request[Any] | None:
         _here.call = self

@@ -5,8 +5,8 @@ read pool has as many threads as the machine has processors, within limits: more
 loop.
 
 A call that runs in a worker thread already (`memwell._workers`) uses a blocking part in that thread, and a suspending
-one on the event loop. Other calls have their turn during an operation that took long the last time, as a model or a
-service does.
+one on the event loop. Other calls have their turn during an operation that took long the last two times, as those of a
+model or a service do.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class _Pools:
 
     def __init__(self, inner: Port) -> None:
         self.inner = inner
-        self._long: dict[str, bool] = {}
-        """Name of an operation → whether it took long in a worker thread the last time."""
+        self._took: dict[str, tuple[float, float]] = {}
+        """Name of an operation → the seconds that it took in a worker thread the last two times."""
         self._hire()
         fork_safe(self._hire)
 
@@ -51,12 +51,13 @@ class _Pools:
     async def call_here(self, operation: Declaration, arguments: tuple[Any, ...]) -> Any:
         """Run an operation of the inner part in this worker thread."""
         name, begun = operation.name, time.monotonic()
+        took = self._took.get(name, (0.0, 0.0))
         try:
             return await _workers.inline(
-                lambda: call(self.inner, operation, arguments), long=self._long.get(name, False)
+                lambda: call(self.inner, operation, arguments), long=min(took) > _workers.LONG
             )
         finally:
-            self._long[name] = time.monotonic() - begun > _workers.LONG
+            self._took[name] = took[1], time.monotonic() - begun
 
     async def close(self) -> None:
         try:
