@@ -61,7 +61,7 @@ def searched(
 
 
 def frequencies(postings: Postings, question: Sequence[str]) -> list[int]:
-    return [len(term) for term in postings.terms(question, LISTS)]  # type: ignore[arg-type]
+    return [term.frequency for term in postings.terms(question, LISTS)]  # type: ignore[arg-type]
 
 
 def indexed(documents: Sequence[list[str]], given_at_once: int = 0) -> Postings:

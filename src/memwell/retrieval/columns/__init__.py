@@ -2,8 +2,7 @@
 
 Windows and ranking are formulas over columns, written once. A column is an `ndarray` or a `Column`; both know
 elementwise `+ - * / // % **`, comparisons, `&` and `|` (between two columns of one length, or a column and a number),
-and `take`, `sum`, `max`, `any` and `tolist`. What else is needed are the methods of `Columns`. A number that is not
-known is NaN.
+and `take` and `tolist`. What else is needed are the methods of `Columns`. A number that is not known is NaN.
 
 Recall by words alone runs without numpy. It loads it after some searches, if it is installed: that takes as long as
 many recalls, and then each is quicker.
@@ -91,6 +90,18 @@ class Columns(Protocol):
 
     def places(self, mask: Numbers) -> Numbers:
         """Where a mask is true."""
+        ...
+
+    def some(self, values: Numbers) -> bool | int:
+        """Whether any value is other than 0."""
+        ...
+
+    def top(self, values: Numbers) -> Any:
+        """The largest value; there is at least one."""
+        ...
+
+    def total(self, values: Numbers) -> Any:
+        """The sum of all values."""
         ...
 
     def distinct(self, values: Numbers) -> Numbers:

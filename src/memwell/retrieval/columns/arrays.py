@@ -31,6 +31,7 @@ class _Arrays:
         self.exp, self.chosen, self.same, self.differs = np.exp, np.where, np.equal, np.not_equal
         self.least, self.most, self.joined = np.minimum, np.maximum, np.concatenate
         self.zeros, self._buffer = np.zeros, np.frombuffer
+        self.some, self.top, self.total = np.count_nonzero, np.maximum.reduce, np.add.reduce
         self._types = {code: np.dtype(code) for code in "qd"}
         self._flag = np.dtype("?")
         self._upto = np.arange(4096)

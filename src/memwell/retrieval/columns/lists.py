@@ -49,18 +49,6 @@ class Column(list[Any]):
         """The values at these places."""
         return Column(map(self.__getitem__, index))
 
-    def sum(self) -> Any:
-        """The sum of all values."""
-        return sum(self)
-
-    def max(self) -> Any:
-        """The largest value; there is at least one."""
-        return max(self)
-
-    def any(self) -> bool:
-        """Whether any value is other than 0."""
-        return any(self)
-
     def tolist(self) -> list[Any]:
         """The values as a list."""
         return self
@@ -119,6 +107,15 @@ class _Lists:
 
     def places(self, mask: Column) -> Column:
         return Column([at for at, true in enumerate(mask) if true])
+
+    def some(self, values: Column) -> bool:
+        return any(values)
+
+    def top(self, values: Column) -> Any:
+        return max(values)
+
+    def total(self, values: Column) -> Any:
+        return sum(values)
 
     def distinct(self, values: Column) -> Column:
         return Column(sorted(set(values)))

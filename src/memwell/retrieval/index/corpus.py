@@ -151,7 +151,7 @@ class Corpus:
             return slots
         created = make.stored(self.conversations.created, slots)
         newest = make.largest(created, limit)
-        last = -(-1 * created.take(newest)).max()
+        last = -make.top(-1 * created.take(newest))
         later, then = (
             slots.take(make.places(created > last)),
             slots.take(make.places(make.same(created, last))),

@@ -9,8 +9,10 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import accumulate, chain, count, repeat
 from math import log
+from operator import attrgetter
 from sys import intern
 from typing import Any, Final, TypeAlias
 
@@ -25,6 +27,7 @@ _PLAIN: Any = LISTS
 """The columns where none were asked for yet."""
 
 
+@lru_cache(2048)
 def idf(documents: int, frequency: int) -> float:
     """Inverse document frequency, > 0, of a term that occurs in `frequency` of `documents`."""
     return log(1 + (max(documents, frequency) - frequency + 0.5) / (frequency + 0.5))
@@ -183,9 +186,9 @@ class Postings:
         1996; here approximate). `allowed` restricts the search to the documents for which it is true.
         """
         scores, mean, frequent = make.tally(len(self.lengths), allowed), self.mean_length, self._live / 20
-        found = sorted({id(term): term for term in terms if len(term)}.values(), key=len)
-        weights = [idf(self._live, len(term)) * (_K1 + 1) for term in found]
-        rare = sum([len(term) <= frequent for term in found])
+        found = sorted({id(term): term for term in terms if term.frequency}.values(), key=_frequency)
+        weights = [idf(self._live, term.frequency) * (_K1 + 1) for term in found]
+        rare = sum([term.frequency <= frequent for term in found])
         if rare:
             documents = [term.documents for term in found[:rare]]
             scores.add_all(documents, [term.saturation(mean) for term in found[:rare]], weights[:rare])
@@ -211,7 +214,7 @@ class Postings:
 class Term:
     """What a search needs of a term."""
 
-    __slots__ = ("_lengths", "_mean", "_saturation", "counts", "documents", "occurrences")
+    __slots__ = ("_lengths", "_mean", "_saturation", "counts", "documents", "frequency", "occurrences")
 
     def __init__(self, numbers: array[int], lengths: array[int], make: Columns) -> None:
         """Of the list of its occurrences."""
@@ -219,12 +222,10 @@ class Term:
         """Length of the list from which this was computed."""
         self.documents, self.counts = make.counted(numbers)
         """Distinct documents, ascending, and how often each has the term."""
+        self.frequency = len(self.documents)
+        """Number of documents with the term."""
         self._lengths = make.stored(lengths, self.documents)
         self._mean, self._saturation = 0.0, self.counts
-
-    def __len__(self) -> int:
-        """Number of documents with the term."""
-        return len(self.documents)
 
     def saturation(self, mean: float) -> Numbers:
         """For each document, how much its occurrences count, 0..1, where documents have `mean` terms."""
@@ -232,6 +233,9 @@ class Term:
             norm = _K1 * (1 - _B) + _K1 * _B / mean * self._lengths
             self._mean, self._saturation = mean, self.counts / (self.counts + norm)
         return self._saturation
+
+
+_frequency: Final = attrgetter("frequency")
 
 
 class _Inverted:

@@ -129,7 +129,7 @@ def _covered(
     """The share of the topic that a memory has; common words alone say half of it, whatever has them."""
     topic, make = topic_of(question, statistics), table.make
     weights = rarity * make.numbers([float(term in topic) for term in range(len(statistics.frequencies))])
-    mass = weights.sum()
+    mass = make.total(weights)
     if mass:
         share = make.sums(table.entries.at, has * weights.take(table.entries.terms), len(table)) / mass
     else:

@@ -7,8 +7,8 @@ meanwhile, the search runs again with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol, TypeAlias
 
 from memwell.ports.store.search import Found, Search, Statistics, check_model
 from memwell.records.codec import to_micros
@@ -18,9 +18,16 @@ from memwell.retrieval.index.corpus import Corpus, Source
 from memwell.retrieval.index.postings import Postings, Term
 from memwell.retrieval.ranking.cosines import Compared, Cosines, Listed, Nominates, Read
 from memwell.retrieval.ranking.gathering import gathered
-from memwell.types import Scope
+from memwell.types import Link, Scope
 
 __all__ = ["Current", "SearchSource", "assemble", "find", "narrowed"]
+
+_Incoming: TypeAlias = Sequence[tuple[str, Link]] | None
+"""As in `Found`."""
+
+
+def _perhaps() -> bool:
+    return True
 
 
 class Current(Protocol):
@@ -43,20 +50,29 @@ class SearchSource(Source, Protocol):
         ...
 
 
-def find(corpora: Current, source: SearchSource, search: Search, *, part: str) -> Found:
-    """The candidates of a search; see `Store.search`."""
+def find(
+    corpora: Current,
+    source: SearchSource,
+    search: Search,
+    *,
+    part: str,
+    linked: Callable[[], bool] = _perhaps,
+) -> Found:
+    """The candidates of a search; see `Store.search`. `linked` tells whether there may be relationships; it is asked
+    when the corpus is up to date."""
     corpus = corpora.current(search.scope)
     if search.model is not None:
         check_model(search.model, source.serving(), part=part)
-    found = _found(corpus, source, search)
+    incoming = None if linked() else ()
+    found = _found(corpus, source, search, incoming)
     if found is None:
         with corpus.lock:  # nothing changes now
-            found = _found(corpus, source, search)
+            found = _found(corpus, source, search, incoming)
     assert found is not None
     return found
 
 
-def _found(corpus: Corpus, source: SearchSource, search: Search) -> Found | None:
+def _found(corpus: Corpus, source: SearchSource, search: Search, incoming: _Incoming) -> Found | None:
     """The candidates; `None` if one of them was changed or removed while the vectors were compared."""
     make = columns()
     seen = source.visible(search) if narrowed(search) else None
@@ -73,12 +89,20 @@ def _found(corpus: Corpus, source: SearchSource, search: Search) -> Found | None
         nearest = make.index(cosines.nominate(search.pool, allowed))
         nominated = make.joined([words, nearest, *_of_times(corpus, search, allowed, make)])
         if corpus.size != state:
-            if make.stored(corpus.live, nominated).sum() < len(nominated):
+            if make.total(make.stored(corpus.live, nominated)) < len(nominated):
                 return None
             terms = corpus.postings.terms(search.terms, make)
-        counted = (len(corpus.postings), list(map(len, terms)))
+        counted = (len(corpus.postings), [term.frequency for term in terms])
         return assemble(
-            corpus, search, nominated, terms, cosines=cosines, allowed=allowed, counted=counted, make=make
+            corpus,
+            search,
+            nominated,
+            terms,
+            cosines=cosines,
+            allowed=allowed,
+            counted=counted,
+            incoming=incoming,
+            make=make,
         )
 
 
@@ -125,13 +149,15 @@ def assemble(
     cosines: Cosines,
     allowed: bytearray | None,
     counted: tuple[int, Sequence[int]],
+    incoming: _Incoming,
     make: Columns,
 ) -> Found:
     """The nominated records and their neighbours as candidates.
 
     `corpus` contains all of them and the conversations around them; `nominated` are slots, each any number of times.
     `allowed` is true for the slots that may be found (`None`: all). `known` are the terms of the search in
-    `corpus`; `counted` is the number of all records, and the number of those with each term.
+    `corpus`; `counted` is the number of all records, and the number of those with each term. `incoming` is that of the
+    result.
     """
     slots, documents = _with_neighbours(corpus, nominated, allowed, make), counted[0]
     keys: list[int] = slots.tolist()
@@ -148,7 +174,7 @@ def assemble(
         notes.append(
             f"no vectors of {search.model}, so searched by words only; run `memwell repair` to add them"
         )
-    return Found(candidates=table, statistics=statistics, ids=ids, notes=tuple(notes))
+    return Found(candidates=table, statistics=statistics, ids=ids, notes=tuple(notes), incoming=incoming)
 
 
 def _mended(

@@ -121,7 +121,7 @@ def _meaning(
     own: Numbers, near: Numbers, window: Windows, mean_cosine: float | None, make: Columns
 ) -> Numbers:
     """The mean cosine of each window; `mean_cosine` stands in for a missing one, if it is known."""
-    if mean_cosine is None and not make.known(own).any():
+    if mean_cosine is None and not make.some(make.known(own)):
         return own
     size = len(own)
     if mean_cosine is not None:

@@ -41,7 +41,7 @@ _PRESENT: Final = 1.5
 def newer(table: Table, totals: Numbers, question: Question, weights: Weights) -> Signal | None:
     """How new a record is beside the newest that fits about as well, in half-lives; less for those that fit less. For
     a question about a past time: how near to it, of those that were known by then."""
-    make, top = table.make, totals.max()
+    make, top = table.make, table.make.top(totals)
     if not weights.newer or top <= 0:
         return None
     days = make.chosen(make.known(table.days), table.days, 0)
@@ -53,7 +53,7 @@ def newer(table: Table, totals: Numbers, question: Question, weights: Weights) -
     weight = weights.newer * question.newest
     if not weight:
         return None
-    latest = days.take(make.places(totals >= top / 2)).max()
+    latest = make.top(days.take(make.places(totals >= top / 2)))
     fading = 0.5 ** (make.most(latest - days, 0) / _HALF_LIFE)
     return Signal("newer", weight, fading * fits)
 
@@ -88,7 +88,7 @@ def succession(table: Table, totals: Numbers, question: Question, weights: Weigh
     values = table.make.zeros(len(table))
     for at, sure in _replacing([table.texts[place].split() for place in places], later).items():
         values[places[at]] = sure * (fits[at] / fits[0]) ** _FITS
-    if not values.any():
+    if not table.make.some(values):
         return None
     return Signal("succession", weights.succession * (_PRESENT if question.newest > 1 else 1.0), values)
 

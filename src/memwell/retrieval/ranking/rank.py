@@ -119,8 +119,13 @@ def rank(
     late = [each(table, totals, question, weights) for each in (newer, succession)]
     totals = _added(late, totals)
     best = make.best(totals, limit)
-    chosen, totals = table.at(best), totals.take(best)
-    found = [signal._replace(values=signal.values.take(best)) for signal in (*known, *late) if signal]
+    index = make.index(best)
+    chosen, totals = table.at(best), totals.take(index)
+    found = [
+        Signal(each.name, each.weight, each.values.take(index))
+        for each in (*known, *late)
+        if each is not None
+    ]
     times = next((signal.values for signal in found if signal.name == "time"), make.zeros(len(best)))
     sure = sureness(chosen, times, question, statistics, rarity if weights.lexical > 0 else None)
     scores = accumulate(make.chosen(totals > _ROUNDING, sure, 0.0).tolist(), min)
@@ -129,10 +134,12 @@ def rank(
 
 def has_evidence(item: Ranked) -> bool:
     """Whether something of the record or its conversation speaks for it, and not only its age or its session."""
-    return item.score >= _LEAST and any(
-        value * weight > 0 and name in _EVIDENCE
-        for (name, weight), value in zip(item.signals, item.values, strict=True)
-    )
+    if item.score < _LEAST:
+        return False
+    for (name, weight), value in zip(item.signals, item.values, strict=True):
+        if value * weight > 0 and name in _EVIDENCE:
+            return True
+    return False
 
 
 def _size(part: Component) -> float:

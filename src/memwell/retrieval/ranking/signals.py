@@ -38,12 +38,12 @@ def semantic(table: Table, statistics: Statistics, weights: Weights) -> Signal |
     if not weights.semantic or not len(known):
         return None
     if statistics.mean_cosine is None:
-        floor = -(-1 * table.cosines.take(known)).max()
+        floor = -make.top(-1 * table.cosines.take(known))
     else:
         floor = _shrunk(statistics.mean_cosine, statistics.documents)
     window = table.window_cosines
     values = make.chosen(make.known(window), window - floor, 0.0)
-    best = values.max()
+    best = make.top(values)
     scaled = make.most(values, 0.0) / best if best > 0 else make.zeros(len(table))
     return Signal("semantic", weights.semantic, scaled)
 
@@ -117,8 +117,8 @@ def session(table: Table, totals: Numbers, weights: Weights) -> Signal | None:
 
     A candidate without a session counts as a session of its own. `None` if there is only one session.
     """
-    make, top = table.make, totals.max()
-    if not weights.session or top <= 0 or table.sessions.max() == 0:
+    make, top = table.make, table.make.top(totals)
+    if not weights.session or top <= 0 or make.top(table.sessions) == 0:
         return None
     number, many = make.groups(table.sessions)
     best = make.maxima(number, make.chosen(table.sessions > 0, totals, 0.0), many)

@@ -162,7 +162,7 @@ class Table(Sequence[Candidate]):
     @property
     def unembedded(self) -> bool:
         """Whether a candidate has no vector."""
-        return len(self.make.places(self.make.known(self.cosines))) < len(self)
+        return bool(self.make.some(self.make.differs(self.cosines, self.cosines)))  # NaN does from itself
 
     def times(self, zone: tzinfo) -> Times:
         """Days and times mentioned in a zone."""

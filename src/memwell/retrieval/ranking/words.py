@@ -33,7 +33,7 @@ def rarity_of(statistics: Statistics, question: Question, make: Columns) -> Numb
 
 def trust_of(table: Table, weights: Weights) -> float:
     """How far meaning decides in place of words, 0..1: as far as it counts beside them."""
-    if not weights.lexical or not table.make.known(table.cosines).any():
+    if not weights.lexical or not table.make.some(table.make.known(table.cosines)):
         return 0.0
     return min(1.0, weights.semantic / weights.lexical)
 
@@ -48,16 +48,16 @@ def lexical(table: Table, rarity: Numbers, weights: Weights, trust: float) -> li
     """
     entries = table.entries
     itself = entries.own > 0 if entries.kin is None else (entries.own > 0) | (entries.kin > 0)
-    if not weights.lexical or not itself.any():
+    if not weights.lexical or not table.make.some(itself):
         return []
     whole, shares = _bm25(table, rarity, weights)
-    best = whole.max() or 1.0
+    best = table.make.top(whole) or 1.0
     weight = weights.lexical
     if trust:
         talk = (table.sessions.take(entries.at) > 0) & itself
         share = _share(table, rarity)
-        weight *= damped(min(1.0, _FLOOR + share) if talk.any() else share * share, trust)
-    return [Signal(name, weight, values / best) for name, values in shares.items() if values.any()]
+        weight *= damped(min(1.0, _FLOOR + share) if table.make.some(talk) else share * share, trust)
+    return [Signal(name, weight, values / best) for name, values in shares.items() if table.make.some(values)]
 
 
 def coverage(table: Table, topic: set[int], many: int, weights: Weights, trust: float) -> Signal | None:
@@ -70,7 +70,7 @@ def coverage(table: Table, topic: set[int], many: int, weights: Weights, trust: 
     make, entries = table.make, table.entries
     flags = make.numbers([float(term in topic) for term in range(many)]).take(entries.terms)
     values = make.sums(entries.at, make.least(entries.counts, 1.0) * flags, len(table)) / len(topic)
-    best = values.max()
+    best = make.top(values)
     return Signal("coverage", weights.coverage * damped(float(best), trust), values) if best else None
 
 
@@ -93,7 +93,7 @@ def _bm25(table: Table, rarity: Numbers, weights: Weights) -> tuple[Numbers, dic
     """Okapi BM25 without its constant factor, of the window, and what of it the record's own terms, its related words
     and its neighbours give; lengths are relative to the mean of the candidates."""
     make, (at, terms, counts, own, kin), size = table.make, table.entries, len(table)
-    mean = table.lengths.sum() / size or 1.0
+    mean = make.total(table.lengths) / size or 1.0
     norms = table.lengths * (weights.k1 * weights.b / mean) + weights.k1 * (1 - weights.b)
     whole = make.chosen(counts > 0, counts, 1.0)
     parts = rarity.take(terms) * counts / (whole + norms.take(at))
@@ -112,5 +112,5 @@ def _share(table: Table, rarity: Numbers) -> float:
     make, entries = table.make, table.entries
     matched = make.chosen(entries.own > 0, 1.0, 0.0 if entries.kin is None else entries.kin)
     matched = matched * rarity.take(entries.terms)
-    mass = make.sums(entries.at, matched, len(table)).max()
-    return float(mass / rarity.sum()) if mass else 0.0
+    mass = make.top(make.sums(entries.at, matched, len(table)))
+    return float(mass / make.total(rarity)) if mass else 0.0

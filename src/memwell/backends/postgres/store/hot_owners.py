@@ -19,7 +19,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import field, replace
+from dataclasses import field
 from typing import TYPE_CHECKING, Final, cast
 from weakref import WeakKeyDictionary
 
@@ -139,11 +139,12 @@ class HotOwners:
         source = _Source(replica)
         # A search of a whole owner calls no other method of the source.
         try:
-            found = find(source, cast("SearchSource", source), search, part=self._part)
+            return find(
+                source, cast("SearchSource", source), search, part=self._part, linked=lambda: replica.linked
+            )
         except BaseException:
             self._forget(search.scope)
             raise
-        return found if replica.linked else replace(found, incoming=())
 
     def _forget(self, scope: Scope) -> None:
         """Drop the replica of an owner that Ctrl-C, in the caller's thread, may have left half changed."""

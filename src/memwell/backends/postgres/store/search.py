@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import field, replace
+from dataclasses import field
 from functools import partial
 from math import ceil, sqrt
 from typing import TYPE_CHECKING, Any, Final
@@ -286,7 +286,7 @@ def _assembled(
         assert search.vectors is not None
         mean_cosine = None if large.mean is None else float(large.mean @ search.vectors.mean(axis=0))
         empty = large.mean is None
-    found = assemble(
+    return assemble(
         corpus,
         search,
         nominated,
@@ -294,6 +294,6 @@ def _assembled(
         cosines=Listed(of, mean_cosine, empty=empty),
         allowed=seen if 0 in seen else None,
         counted=(counts.documents, counts.frequencies(search.terms)),
+        incoming=counts.links,
         make=make,
     )
-    return replace(found, incoming=counts.links)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
@@ -153,7 +152,7 @@ class SqliteStore(SqlitePart, Store):
         where = condition(scope, now)
         found: dict[str, Record] = {}
         for part in _batches(list(dict.fromkeys(ids)), 500):
-            found.update((record.id, record) for record in select_ids(connection, part, where))
+            found |= {record.id: record for record in select_ids(connection, part, where)}
         return [found[id] for id in ids if id in found]
 
     async def _scan(
@@ -192,8 +191,8 @@ class SqliteStore(SqlitePart, Store):
 
     async def _search(self, search: Search) -> Found:
         try:
-            found = find(self._corpora, self._source, search, part=self.part)
-            return found if self._source.linked() else replace(found, incoming=())
+            linked = self._source.linked
+            return find(self._corpora, self._source, search, part=self.part, linked=linked)
         except BaseException:
             self._corpora.drop(search.scope)
             raise
