@@ -107,6 +107,8 @@ class _Arrays:
     def counted(self, values: array[int]) -> tuple[Any, Any]:
         np = self._np
         found = np.array(values, dtype=np.intp)
+        if np.count_nonzero(found[1:] != found[:-1]) == len(found) - 1:
+            return found, np.ones(len(found))
         first = np.concatenate((found[:1] == found[:1], found[1:] != found[:-1])).nonzero()[0]
         after = np.concatenate((first[1:], (len(found),)))[: len(first)]
         return found.take(first), (after - first).astype(float)

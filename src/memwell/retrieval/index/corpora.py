@@ -36,8 +36,7 @@ class Corpora:
 
     def current(self, scope: Scope) -> Corpus:
         """The corpus that contains a scope, up to date with the store."""
-        with self._cache.fresh((scope.tenant_id, scope.user_id)) as corpus:
-            return corpus
+        return self._cache.current((scope.tenant_id, scope.user_id))
 
     def drop(self, scope: Scope) -> None:
         """Load the corpus of a scope again at its next use, because an interrupt may have left it half changed."""

@@ -70,13 +70,25 @@ class OwnerCache(Generic[T]):
         """The value of an owner, up to date and locked for other threads while the context is open."""
         entry = self._entry(partition)
         with entry.lock:
-            before, entry.value = (
-                entry.value,
-                None,
-            )  # an interrupt may leave it half changed: do not reuse it then
-            entry.value = value = self._refresh(before, partition)
-            self._weigh(partition, entry, _BASE_WEIGHT + self._size(value))
-            yield value
+            yield self._refreshed(partition, entry)
+
+    def current(self, partition: Partition) -> T:
+        """The value of an owner, up to date now."""
+        entry = self._entry(partition)
+        with entry.lock:
+            return self._refreshed(partition, entry)
+
+    def _refreshed(self, partition: Partition, entry: _Entry[T]) -> T:
+        """The value of an entry, up to date; its lock is held."""
+        before, entry.value = (
+            entry.value,
+            None,
+        )  # an interrupt may leave it half changed: do not reuse it then
+        entry.value = value = self._refresh(before, partition)
+        weight = _BASE_WEIGHT + self._size(value)
+        if weight != entry.weight or self._total > self.budget:
+            self._weigh(partition, entry, weight)
+        return value
 
     def _entry(self, partition: Partition) -> _Entry[T]:
         with self._lock:

@@ -18,6 +18,7 @@ from memwell.retrieval.index.corpus import Corpus, Source
 from memwell.retrieval.index.postings import Postings, Term
 from memwell.retrieval.ranking.cosines import Compared, Cosines, Listed, Nominates, Read
 from memwell.retrieval.ranking.gathering import gathered
+from memwell.retrieval.ranking.views import Ids, Parts
 from memwell.types import Link, Scope
 
 __all__ = ["Current", "SearchSource", "assemble", "find", "narrowed"]
@@ -161,7 +162,7 @@ def assemble(
     """
     slots, documents = _with_neighbours(corpus, nominated, allowed, make), counted[0]
     keys: list[int] = slots.tolist()
-    texts = list(map(corpus.lexemes.__getitem__, keys))
+    texts = Parts(corpus.lexemes, keys)
     terms, frequencies, notes = _mended(search, texts, counted[1], corpus.postings)
     if terms is not search.terms:
         known = corpus.postings.terms(terms, make)
@@ -169,11 +170,11 @@ def assemble(
         corpus, slots, keys, known, search, cosines=cosines, allowed=allowed, texts=texts, make=make
     )
     statistics = Statistics(documents=documents, frequencies=frequencies, mean_cosine=cosines.mean_cosine)
-    ids: dict[int | str, str] = {slot: corpus.ids[slot] for slot in keys}
     if search.model is not None and documents and cosines.empty:
         notes.append(
             f"no vectors of {search.model}, so searched by words only; run `memwell repair` to add them"
         )
+    ids = Ids(corpus.ids, keys)
     return Found(candidates=table, statistics=statistics, ids=ids, notes=tuple(notes), incoming=incoming)
 
 

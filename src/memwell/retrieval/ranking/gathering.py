@@ -15,6 +15,7 @@ from memwell.retrieval.index.corpus import Corpus
 from memwell.retrieval.index.postings import Postings, Term
 from memwell.retrieval.ranking.cosines import Cosines
 from memwell.retrieval.ranking.table import Entries, Table
+from memwell.retrieval.ranking.views import Parts
 from memwell.retrieval.ranking.windows import Windows, kept_windows, windows
 
 __all__ = ["gathered"]
@@ -132,11 +133,11 @@ def _meaning(
 
 
 class _Facts:
-    """What is known of some records of a corpus, as it is now."""
+    """What is known of some records of a corpus."""
 
     def __init__(self, corpus: Corpus, slots: Sequence[int], lengths: Numbers, created: Numbers) -> None:
         self._lengths, self._created = lengths, created
-        self._lines = list(map(corpus.signals.lines.__getitem__, slots))
+        self._lines = Parts(corpus.signals.lines, slots)  # lines stay as they are
 
     def mentioned(self, at: int) -> Sequence[Interval]:
         """The times that the record at a place mentions, in UTC."""
