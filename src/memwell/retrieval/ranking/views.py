@@ -1,7 +1,7 @@
 """What is known of the candidates of a search, read from the lists of a corpus where one is asked for.
 
-A search has some hundred candidates, and reads the ids and texts of few. Each of the others would be a look at a place
-in memory that nobody has looked at for long.
+A search has some hundred candidates, and reads the ids and texts of few. Reading those of the others as well would wait
+for memory that is in no cache of the processor.
 """
 
 from __future__ import annotations
