@@ -19,6 +19,7 @@ from memwell import filters
 from memwell.backends.memory.store import MemoryStore
 from memwell.backends.postgres import SESSION
 from memwell.backends.postgres.adapt import ADAPTERS
+from memwell.backends.postgres.connections import ServerConnection
 from memwell.backends.postgres.store import indexes
 from memwell.backends.postgres.store.rows import COLUMNS, columns_of, vector_of
 from memwell.backends.postgres.store.search import Searcher
@@ -46,7 +47,7 @@ class Database:
         self._runner = asyncio.Runner()
         self._run = self._runner.run
         self._connection = self._run(
-            psycopg.AsyncConnection.connect(url, autocommit=True, context=ADAPTERS, options=options)
+            ServerConnection.connect(url, autocommit=True, context=ADAPTERS, options=options)
         )
         self.memory = MemoryStore()
         self.searcher = Searcher()

@@ -242,3 +242,24 @@ def test_an_interrupt_while_a_condition_is_entered_leaves_no_lock_of_the_pool_he
         changed = next(iter(store._database._primary._of.values())).pool._changed  # type: ignore[union-attr]
         patched.setattr(threading.Condition, "__enter__", interrupted)
         assert ids(store) == ["a"]
+
+
+def test_a_statement_that_is_prepared_needs_no_cursor_and_a_rollback_that_forgets_it_does_no_harm(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[object] = []
+
+    async def roll_back(store: PostgresStore) -> None:
+        async with store._database.connection() as connection, connection.transaction(force_rollback=True):
+            pass
+
+    with opened(url) as store:
+        for _ in range(8):  # psycopg prepares what comes often
+            ids(store)
+        pid, cursor = pid_of(store), psycopg.AsyncConnection.cursor
+        monkeypatch.setattr(
+            psycopg.AsyncConnection, "cursor", lambda *a, **o: made.append(1) or cursor(*a, **o)
+        )
+        assert (ids(store), made) == (["a"], [])
+        drive(roll_back(store))
+        assert (ids(store), pid_of(store)) == (["a"], pid)

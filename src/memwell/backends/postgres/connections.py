@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import select
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
+from itertools import count
 from typing import Any, Final, TypeAlias, TypeVar
 
 import psycopg
 from psycopg import generators, waiting
-from psycopg.pq import ConnStatus, TransactionStatus
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.pq import ConnStatus, ExecStatus, Format, TransactionStatus
 
 from memwell import _bridge
 
 __all__ = ["Connection", "Lost", "NotConnected", "ServerConnection", "alive", "connect", "cut"]
 
-Connection: TypeAlias = "psycopg.AsyncConnection[Any]"
+Connection: TypeAlias = "ServerConnection"
 T = TypeVar("T")
 
 _CANCELLING: Final = 1.0
 """Seconds that the server has to end a statement whose caller was cancelled."""
+_PERCENT: Final = re.compile(rb"%[%s]")
 _INTERVAL: Final = 0.1
 """Seconds after which a wait for the server looks again without being woken. psycopg's functions poll without it."""
 
@@ -55,6 +60,9 @@ class ServerConnection(psycopg.AsyncConnection[Any]):
     here: bool = False
     """Whether it waits for the server in the calling thread, and never suspends."""
 
+    _transformer: Any = None
+    """Adapts the values of all statements of `rows`."""
+
     async def wait(self, gen: Any, interval: float = _INTERVAL, *args: Any, **options: Any) -> Any:
         """As psycopg's, but for a cancelled or interrupted caller."""
         try:
@@ -67,6 +75,28 @@ class ServerConnection(psycopg.AsyncConnection[Any]):
             if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
                 await self._stopped(gen)
             raise
+
+    async def rows(self, query: bytes, values: Sequence[Any], *, prepare: bool | None = None) -> list[Any]:
+        """The rows that a statement returns, read in binary. `prepare`: at once, for a statement that is used often.
+
+        A statement that psycopg has prepared is sent without a cursor: its steps take longer than many a statement.
+        """
+        text, formats = _numbered(query)
+        transformer = self._transformer = self._transformer or Transformer(self)
+        parameters = transformer.dump_sequence(values, formats)
+        name = getattr(self._prepared, "_names", {}).get((text, transformer.types or ()))
+        if name is None:
+            cursor = self.cursor(binary=True)
+            await cursor.execute(query, values, prepare=prepare)
+            return await cursor.fetchall() if cursor.pgresult is not None and cursor.pgresult.nfields else []
+        self.pgconn.send_query_prepared(
+            name, parameters, param_formats=transformer.formats, result_format=Format.BINARY
+        )
+        [result] = await self.wait(generators.execute(self.pgconn))
+        if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
+            raise psycopg.errors.error_from_result(result)
+        transformer.set_pgresult(result)
+        return transformer.load_rows(0, result.ntuples, tuple)
 
     async def abandon(self) -> None:
         """End a statement whose result is not wanted any more."""
@@ -87,6 +117,14 @@ class ServerConnection(psycopg.AsyncConnection[Any]):
                     await waiting.wait_async(gen, self.pgconn.socket, interval=_INTERVAL)
         except (psycopg.Error, TimeoutError, asyncio.CancelledError):  # silent, or cancelled once more
             self.pgconn.finish()
+
+
+@lru_cache(maxsize=512)
+def _numbered(query: bytes) -> tuple[bytes, list[PyFormat]]:
+    """The statement as psycopg prepares it, with numbered parameters, and a format for each."""
+    numbers = count(1)
+    text = _PERCENT.sub(lambda found: b"%" if found[0] == b"%%" else b"$%d" % next(numbers), query)
+    return text, [PyFormat.AUTO] * (next(numbers) - 1)
 
 
 async def connect(arguments: Mapping[str, Any], *, here: bool = False) -> ServerConnection:

@@ -6,18 +6,18 @@ import hashlib
 import zlib
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 import psycopg
 from psycopg import sql
 
 from memwell._dataclasses import dataclass
+from memwell.backends.postgres.connections import Connection
 from memwell.backends.postgres.settings import Settings
 from memwell.errors import ConfigError
 
 __all__ = ["Applied", "Component", "Derived", "Status", "drop_all", "migrate", "outdated", "status_of"]
 
-Connection: TypeAlias = "psycopg.AsyncConnection[Any]"
 
 _TABLE: Final = """
 CREATE TABLE IF NOT EXISTS memwell_migrations (

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from memwell import _bridge
 from memwell._forks import fork_safe
 from memwell._workers import in_worker
-from memwell.backends.postgres.connections import ServerConnection
 
 if TYPE_CHECKING:
     from memwell.backends.postgres import Connection, Database
@@ -48,7 +47,6 @@ class Aside:
         awaited, if the caller is cancelled: the connection may not be given back before."""
         if self._database.here:
             return await work()
-        assert isinstance(connection, ServerConnection)
         connection.here = True
         reading = asyncio.ensure_future(_bridge.hop(self._threads, lambda: _bridge.drive(work())))
         try:

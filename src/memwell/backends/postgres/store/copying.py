@@ -17,7 +17,6 @@ from psycopg.copy import AsyncLibpqWriter
 from psycopg.pq import ExecStatus, abc
 
 from memwell.backends.postgres import Connection
-from memwell.backends.postgres.connections import ServerConnection
 from memwell.backends.postgres.store import binary
 from memwell.backends.postgres.store.binary import Given
 from memwell.backends.postgres.store.models import Models
@@ -36,7 +35,6 @@ async def copy(connection: Connection, given: Given, models: Models, ordinal: in
     """Store new records with their vectors and entries in the change sequence, the first of them at `ordinal`, inside a
     transaction. The models must be prepared.
     """
-    assert isinstance(connection, ServerConnection)
     rows = _Rows(given, connection)
     async with _Stream(connection, rows.encode_ahead) as stream:
         await stream.send(binary.CHANGES, [binary.changes((key for key, _ in given), ordinal)])
@@ -50,7 +48,7 @@ async def copy(connection: Connection, given: Given, models: Models, ordinal: in
 class _Rows:
     """The rows of `records`, encoded a slice at a time."""
 
-    def __init__(self, given: Given, connection: ServerConnection) -> None:
+    def __init__(self, given: Given, connection: Connection) -> None:
         self._given, self._connection = given, connection
         self._slices = iter(range(0, len(given), _SLICE))
         self._ready: deque[bytes] = deque()
@@ -78,7 +76,7 @@ class _Rows:
 class _Stream:
     """COPY statements, one after the other. `meanwhile` is called while the server works, until it returns false."""
 
-    def __init__(self, connection: ServerConnection, meanwhile: Callable[[], Awaitable[bool]]) -> None:
+    def __init__(self, connection: Connection, meanwhile: Callable[[], Awaitable[bool]]) -> None:
         self._connection, self._meanwhile = connection, meanwhile
         self._storing = False
 

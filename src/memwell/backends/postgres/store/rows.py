@@ -139,10 +139,7 @@ async def rows_of(
     connection: Connection, query: str, values: Sequence[Any] = (), *, prepare: bool | None = None
 ) -> list[Any]:
     """The rows that a statement returns. `prepare`: prepare it at once, for a statement that is used often."""
-    cursor = connection.cursor(binary=True)
-    await cursor.execute(_encoded(query), values, prepare=prepare)
-    result = cursor.pgresult
-    return await cursor.fetchall() if result is not None and result.nfields else []
+    return await connection.rows(_encoded(query), values, prepare=prepare)
 
 
 @lru_cache(maxsize=512)

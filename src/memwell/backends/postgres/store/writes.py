@@ -280,8 +280,7 @@ async def _revise(
     changed: tuple[str, ...],
     embedding: Embedding | None,
 ) -> bool:
-    touched = _touched(changed)
-    setting = ", ".join(f"{name} = %s::{COLUMNS[name]}" for name in touched)
+    touched, setting = _touched(changed)
     extra = f", past AS ({_HISTORY.format('hit')})"
     if "content" not in changed:
         embedding = None
@@ -301,10 +300,12 @@ def _version(version: Version) -> list[Any]:
 
 
 @cache
-def _touched(changed: tuple[str, ...]) -> tuple[str, ...]:
-    """The columns to write when these fields have changed; unchanged columns need no update of their indexes."""
+def _touched(changed: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+    """The columns to write when these fields have changed, and the text that sets them; unchanged columns need no
+    update of their indexes."""
     found = {column for name in changed for column in _TOUCHED.get(name, (name,))}
-    return tuple(sorted(found | {"version", "updated_at"}))
+    touched = tuple(sorted(found | {"version", "updated_at"}))
+    return touched, ", ".join(f"{name} = %s::{COLUMNS[name]}" for name in touched)
 
 
 async def _delete(write: Write, operation: Delete) -> list[str]:
@@ -366,8 +367,7 @@ async def _recode(write: Write, operation: Recode) -> bool:
     if not rows:
         return False
     key, record = rows[0][0], recoded(record_of(rows[0]), operation)
-    touched = _touched(("content", "metadata"))
-    setting = ", ".join(f"{name} = %s::{COLUMNS[name]}" for name in touched)
+    touched, setting = _touched(("content", "metadata"))
     await _change(write, setting, "r.key = %s", [*values_at(touched, record), key], None)
     for version in await past(write.connection, key, operation.id):
         if version.record.version in operation.forms:
