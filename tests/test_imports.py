@@ -255,6 +255,11 @@ def test_a_first_recall_loads_only_what_it_needs() -> None:
     others |= {
         f"memwell.{name}" for name in ("ports.store.operations", "filters.parsing", "records.revisions")
     }
+    others |= {f"memwell.retrieval.analysis.{name}" for name in ("translations", "time_questions")}
+    others |= {
+        f"memwell.{name}"
+        for name in ("backends.sqlite.log", "backends.sqlite.store.filter_sql", "engine.chunking")
+    }
     others |= {
         f"memwell.{name}" for name in ("security.audit", "security.keyring", "engine.requests.management")
     }

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 from memwell import ports
 from memwell._lazy import logger
 from memwell._patterns import pattern
-from memwell.engine.chunking import chunks
 from memwell.errors import MemwellError
 from memwell.retrieval.analysis.text import without_role
 
@@ -152,5 +151,7 @@ class Encoder:
         text = content[offset:]
         if window is None or len(text.encode()) <= window - _SPECIAL:
             return [(offset, len(content))]
+        from memwell.engine.chunking import chunks
+
         found = chunks(text, self.embedder.spans(text), window - _SPECIAL)
         return [(offset + start, offset + end) for start, end in found]

@@ -10,8 +10,8 @@ import pytest
 from tests.backends.filter_cases import FilterCases, Select
 
 from memwell import filters
-from memwell.backends.sqlite.store.filter_sql import FUNCTIONS
 from memwell.backends.sqlite.store.filter_sql import compile as compile_filter
+from memwell.backends.sqlite.store.sql_functions import FUNCTIONS
 from memwell.records.codec import dumps, to_micros
 from memwell.types import Record
 

@@ -11,7 +11,6 @@ from memwell import ports
 from memwell.errors import BackendError
 from memwell.ports.base import Port, unsupported
 from memwell.ports.declaration import Effect, operation, required
-from memwell.ports.store import derived
 from memwell.ports.store.visibility import (
     visible_links,
     visible_pairs,
@@ -201,12 +200,16 @@ class Records(Port):
         ]
 
     async def _count(self, scope: Scope, now: datetime, where: Where | None) -> int:
+        from memwell.ports.store import derived
+
         return await derived.count(cast("Any", self), scope, now, where)
 
     async def _duplicates(self, inserts: Sequence[Insert], now: datetime) -> list[bool]:
         return [False] * len(inserts)
 
     async def _stats(self, scope: Scope, now: datetime) -> Stats:
+        from memwell.ports.store import derived
+
         return await derived.stats(cast("Any", self), scope, now)
 
     async def _history(self, scope: Scope, id: str, now: datetime) -> list[Version]:

@@ -26,8 +26,6 @@ from memwell.retrieval.analysis.identifiers import Asked, asked
 from memwell.retrieval.analysis.intent import abbreviations, name_terms, negates, present_spans, words_of
 from memwell.retrieval.analysis.related import related_terms
 from memwell.retrieval.analysis.stemmers import stemmer
-from memwell.retrieval.analysis.time_questions import names_no_topic
-from memwell.retrieval.analysis.translations import related_abroad
 from memwell.retrieval.analysis.unspaced import characters
 from memwell.retrieval.analysis.words import (
     Languages,
@@ -282,7 +280,7 @@ def read_query(
         Asked((), (each,))
         for each in abbreviations(untimed, words if untimed == plain_text else words_of(untimed))
     )
-    only_time = bool(times) and names_no_topic(untimed, spoken)
+    only_time = bool(times) and _names_no_topic(untimed, spoken)
     if only_time:
         terms = _time_terms(plain_text, times, days, spoken)
     keys = [term for one in named_by for term in (*one.exact, *one.loose)]
@@ -305,6 +303,12 @@ def read_query(
     )
 
 
+def _names_no_topic(text: str, spoken: Languages) -> bool:
+    from memwell.retrieval.analysis.time_questions import names_no_topic
+
+    return names_no_topic(text, spoken)
+
+
 def _without(text: str, spans: Collection[tuple[int, int]]) -> str:
     """A text with some stretches blank."""
     parts, end = list[str](), 0
@@ -320,6 +324,8 @@ def _related(
 ) -> Mapping[str, Mapping[str, float]]:
     """The related words of a question in English, or the English words of one in another language."""
     if foreign:
+        from memwell.retrieval.analysis.translations import related_abroad
+
         return related_abroad(terms, spoken)
     return related_terms(terms, names=names, negated=negates(text))
 

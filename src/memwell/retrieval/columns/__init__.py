@@ -13,7 +13,6 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Sequence
-from importlib.util import find_spec
 from itertools import count
 from typing import Any, Protocol, TypeAlias
 
@@ -217,6 +216,12 @@ def columns() -> Columns:
     """The columns of numpy if it is loaded, those of lists otherwise; to be called once for each search."""
     lists: Any = LISTS
     found: Columns = lists
-    if sys.modules.get("numpy") is not None or (next(_searches) >= _MANY and find_spec("numpy")):
+    if sys.modules.get("numpy") is not None or (next(_searches) >= _MANY and _installed()):
         found = arrays()
     return found
+
+
+def _installed() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("numpy") is not None

@@ -12,7 +12,6 @@ from typing import Protocol, TypeAlias
 
 from memwell.ports.store.search import Found, Search, Statistics, check_model
 from memwell.records.codec import to_micros
-from memwell.retrieval.analysis.spelling import meant
 from memwell.retrieval.columns import Columns, Numbers, columns
 from memwell.retrieval.index.corpus import Corpus, Source
 from memwell.retrieval.index.postings import Postings, Term
@@ -187,6 +186,8 @@ def _mended(
     asked = terms[: len(terms) - search.related]
     if 0 not in counted[: len(asked)]:
         return terms, counted, []
+    from memwell.retrieval.analysis.spelling import meant
+
     whole, mended, frequencies = f" {'  '.join(texts)} ", list(terms), list(counted)
     words = postings.words(len(whole))
     notes: list[str] = []

@@ -1,25 +1,22 @@
 """A filter tree as a SQLite condition with bound values, equal to `filters.holds` for every record.
 
 Metadata is expected as `codec.dumps` wrote it, without NUL. What SQL cannot decide exactly (fractions in JSON, whole
-lists and mappings, times in text) is asked of `FUNCTIONS`, which the connection must have; texts, integers, booleans
-and record fields never leave SQLite.
+lists and mappings, times in text) is asked of the functions in `sql_functions`, which the connection must have; texts,
+integers, booleans and record fields never leave SQLite.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, Final
 
-from memwell import filters
 from memwell.backends.sql import FALSE, ORDER, Dialect, Part, any_of, is_number
-from memwell.filters import NUMBERS, Choices, Clause, Node, instant
+from memwell.filters import NUMBERS, Node
 from memwell.records.codec import dumps, to_micros
 
-__all__ = ["FUNCTIONS", "compile"]
+__all__ = ["compile"]
 
 
 def compile(node: Node) -> Part:
@@ -152,39 +149,3 @@ def _bound(operand: Any) -> Any:
 
 def _has(items: Sequence[Any], value: bool) -> bool:
     return any(item is value for item in items)
-
-
-# ----------------------------------------------------------------------------- functions for the connection
-
-
-def _instant(text: object) -> int | None:
-    """Microseconds since 1970 of ISO 8601 text, or NULL."""
-    moment = instant(text) if isinstance(text, str) else None
-    return None if moment is None else to_micros(moment)
-
-
-def _holds(value: object, operator: str, operand: str) -> int | None:
-    """Whether a clause holds for a value given as JSON text or as a number."""
-    if value is None:
-        return None
-    found = json.loads(value) if isinstance(value, str) else value
-    return int(filters.holds(_decoded(operator, operand), lambda _: found))
-
-
-@lru_cache(maxsize=256)
-def _decoded(operator: str, operand: str) -> Clause:
-    found = json.loads(operand)
-    return Clause(None, (), operator, Choices(found) if operator == "$in" else found)
-
-
-def _exact(value: object) -> str | None:
-    """A float as JSON text with all its digits, of which SQLite writes fifteen."""
-    return repr(float(value)) if isinstance(value, int | float) else None
-
-
-FUNCTIONS: Final[Mapping[str, tuple[int, Callable[..., Any]]]] = {
-    "memwell_exact": (1, _exact),
-    "memwell_holds": (3, _holds),
-    "memwell_instant": (1, _instant),
-}
-"""Name → (number of arguments, function), for `create_function(name, *both, deterministic=True)`."""

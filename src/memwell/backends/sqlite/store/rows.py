@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from memwell import filters
 from memwell.backends import sql
-from memwell.backends.sqlite.store import filter_sql
 from memwell.fields import STORED
 from memwell.frozen import EMPTY
 from memwell.records.codec import digest as digest_of
@@ -68,7 +67,6 @@ _AS_COLUMN: Final[Expressions] = {
     "tags": "dumps(value) if value else '[]'",
     "time": "to_micros(value)",
 }
-_values_of: Final = writer(_AS_COLUMN)
 
 Condition = tuple[str, list[Any]]
 """SQL text for WHERE over alias `r`, and its bound values."""
@@ -79,6 +77,8 @@ def condition(scope: Scope, now: datetime | None, where: filters.Node | Where | 
     text, owner = _visible(scope, fresh=now is not None)
     bound = [*owner] if now is None else [*owner, to_micros(now)]
     if where is not None:
+        from memwell.backends.sqlite.store import filter_sql
+
         node = filters.parse(where) if not isinstance(where, filters.Node) else where
         more, values = filter_sql.compile(node)
         text = f"{text} AND ({more})"
@@ -123,10 +123,15 @@ def _seen_by(scope: Scope) -> tuple[str, Sequence[Any]]:
     return f"{SELECT_BY_ID} WHERE r.id = ? AND {text}", owner
 
 
+@cache
+def _writer() -> Callable[[Record], tuple[Any, ...]]:
+    return writer(_AS_COLUMN)
+
+
 def columns_of(record: Record, digest: int, embedded: bool) -> tuple[Any, ...]:
     """The values of `COLUMNS` for a record."""
     lexemes, signals = lexemes_and_signals(record)
-    return (*_values_of(record), int(embedded), digest, signals, lexemes)
+    return (*_writer()(record), int(embedded), digest, signals, lexemes)
 
 
 @cache

@@ -22,7 +22,7 @@ from memwell.backends.sqlite import migrations
 from memwell.backends.sqlite.database import Database, translate
 from memwell.backends.sqlite.files import scripts_in
 from memwell.backends.sqlite.part import SqlitePart, options_of
-from memwell.backends.sqlite.store import filter_sql, models, reanalysis, search
+from memwell.backends.sqlite.store import models, reanalysis, search, sql_functions
 from memwell.backends.sqlite.store.rows import condition, record_of, seen, select, select_ids
 from memwell.capabilities import Capabilities
 from memwell.errors import ConfigError, NotFound
@@ -323,7 +323,7 @@ def _set_up(connection: sqlite3.Connection) -> None:
     pages, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
     if pages * size <= _MAPPED:
         connection.execute(f"PRAGMA mmap_size = {_MAPPED}")
-    for name, (arguments, function) in filter_sql.FUNCTIONS.items():
+    for name, (arguments, function) in sql_functions.FUNCTIONS.items():
         connection.create_function(name, arguments, function, deterministic=True)
 
 
