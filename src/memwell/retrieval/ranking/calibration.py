@@ -63,11 +63,12 @@ def sureness(
     """
     make = table.make
     meaning = _meaning(table, statistics)
-    known = make.known(meaning)
-    meaning = make.chosen(known, meaning, 0.0)
+    known, lacking = make.known(meaning), make.some(make.differs(meaning, meaning))  # NaN is not known
+    if lacking:
+        meaning = make.chosen(known, meaning, 0.0)
     signs = _signs(table, meaning, times, question, statistics, rarity)
     odds = _odds(_MEANING if rarity is None else _BOTH, signs)
-    if rarity is not None and len(make.places(known)) < len(table):
+    if rarity is not None and lacking:
         odds = make.chosen(known, odds, _odds(_WORDS, signs))
     worded = make.sums(table.entries.at, make.zeros(len(table.entries.at)) + 1, len(table))
     spoken = (worded > 0) | (times > 0) | (meaning > 0)

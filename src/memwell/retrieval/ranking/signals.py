@@ -34,11 +34,11 @@ def semantic(table: Table, statistics: Statistics, weights: Weights) -> Signal |
     The scale depends on the query, because embedding models differ in the cosine of unrelated texts.
     """
     make = table.make
-    known = make.places(make.known(table.cosines))
-    if not weights.semantic or not len(known):
+    known = make.known(table.cosines)
+    if not weights.semantic or not make.some(known):
         return None
     if statistics.mean_cosine is None:
-        floor = -make.top(-1 * table.cosines.take(known))
+        floor = -make.top(-1 * table.cosines.take(make.places(known)))
     else:
         floor = _shrunk(statistics.mean_cosine, statistics.documents)
     window = table.window_cosines

@@ -50,12 +50,13 @@ def lexical(table: Table, rarity: Numbers, weights: Weights, trust: float) -> li
     itself = entries.own > 0 if entries.kin is None else (entries.own > 0) | (entries.kin > 0)
     if not weights.lexical or not table.make.some(itself):
         return []
-    whole, shares = _bm25(table, rarity, weights)
+    rare = rarity.take(entries.terms)
+    whole, shares = _bm25(table, rare, weights)
     best = table.make.top(whole) or 1.0
     weight = weights.lexical
     if trust:
         talk = (table.sessions.take(entries.at) > 0) & itself
-        share = _share(table, rarity)
+        share = _share(table, rare, rarity)
         weight *= damped(min(1.0, _FLOOR + share) if table.make.some(talk) else share * share, trust)
     return [Signal(name, weight, values / best) for name, values in shares.items() if table.make.some(values)]
 
@@ -89,16 +90,16 @@ def damped(share: float, trust: float) -> float:
     return 1 - trust * (1 - share)
 
 
-def _bm25(table: Table, rarity: Numbers, weights: Weights) -> tuple[Numbers, dict[str, Numbers]]:
+def _bm25(table: Table, rare: Numbers, weights: Weights) -> tuple[Numbers, dict[str, Numbers]]:
     """Okapi BM25 without its constant factor, of the window, and what of it the record's own terms, its related words
-    and its neighbours give; lengths are relative to the mean of the candidates."""
-    make, (at, terms, counts, own, kin), size = table.make, table.entries, len(table)
+    and its neighbours give; lengths are relative to the mean of the candidates. `rare` is the idf of each entry."""
+    make, (at, _, counts, own, kin), size = table.make, table.entries, len(table)
     mean = make.total(table.lengths) / size or 1.0
     norms = table.lengths * (weights.k1 * weights.b / mean) + weights.k1 * (1 - weights.b)
     whole = make.chosen(counts > 0, counts, 1.0)
-    parts = rarity.take(terms) * counts / (whole + norms.take(at))
-    lent = 1 - make.least(own / whole, 1.0)
-    found = {"lexical": make.sums(at, parts * (1 - lent), size)}
+    parts = rare * counts / (whole + norms.take(at))
+    held = make.least(own / whole, 1.0)
+    found, lent = {"lexical": make.sums(at, parts * held, size)}, 1 - held
     if kin is not None:
         related = make.least(kin / whole, 1.0)
         found["related"] = make.sums(at, parts * related, size)
@@ -107,10 +108,9 @@ def _bm25(table: Table, rarity: Numbers, weights: Weights) -> tuple[Numbers, dic
     return make.sums(at, parts, size), found
 
 
-def _share(table: Table, rarity: Numbers) -> float:
-    """The largest share of the query's idf that one candidate matches, 0..1."""
+def _share(table: Table, rare: Numbers, rarity: Numbers) -> float:
+    """The largest share of the query's idf that one candidate matches, 0..1; `rare` is the idf of each entry."""
     make, entries = table.make, table.entries
     matched = make.chosen(entries.own > 0, 1.0, 0.0 if entries.kin is None else entries.kin)
-    matched = matched * rarity.take(entries.terms)
-    mass = make.top(make.sums(entries.at, matched, len(table)))
+    mass = make.top(make.sums(entries.at, matched * rare, len(table)))
     return float(mass / make.total(rarity)) if mass else 0.0

@@ -93,6 +93,13 @@ def _visible(scope: Scope, *, fresh: bool) -> tuple[str, Sequence[Any]]:
     return (f"{text} AND (r.expires_at IS NULL OR r.expires_at > ?)" if fresh else text), bound
 
 
+@lru_cache(maxsize=256)
+def _select_some(many: int, text: str) -> str:
+    """The query for the records with `many` ids under the condition `text`."""
+    marks = ", ".join("?" * many)
+    return f"{SELECT_BY_ID} WHERE r.id IN ({marks}) AND {text}"
+
+
 def select(
     connection: sqlite3.Connection, where: Condition, tail: str = "", more: Sequence[Any] = ()
 ) -> list[Record]:
@@ -105,9 +112,7 @@ def select(
 def select_ids(connection: sqlite3.Connection, ids: Sequence[str], where: Condition) -> list[Record]:
     """The records with these ids under a condition, in any order."""
     text, values = where
-    marks = ", ".join("?" * len(ids))
-    rows = connection.execute(f"{SELECT_BY_ID} WHERE r.id IN ({marks}) AND {text}", [*ids, *values])
-    return [record_of(row) for row in rows]
+    return [record_of(row) for row in connection.execute(_select_some(len(ids), text), [*ids, *values])]
 
 
 def seen(connection: sqlite3.Connection, scope: Scope, id: str, now: datetime) -> tuple[Any, ...] | None:
