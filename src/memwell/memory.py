@@ -13,6 +13,7 @@ from datetime import datetime, timedelta, tzinfo
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast, overload
 
+from memwell import engine
 from memwell._workers import Workers
 from memwell.engine import assembly, lookup, options, recall, requests
 from memwell.engine import clock as clocks
@@ -44,6 +45,8 @@ from memwell.types import (
 )
 
 if TYPE_CHECKING:
+    import memwell.engine.links
+    import memwell.engine.remember  # noqa: F401  for `engine.remember`
     from memwell.policies.enrichers import Enricher
     from memwell.policies.loading import Source
     from memwell.ports import Embedder, KeyValue, Log, Reranker, Store, VectorIndex
@@ -115,7 +118,7 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncClusters, AsyncProof, Async
         policies: Source | None = None,
         enrich: bool | Enricher = False,
     ) -> None:
-        from memwell.engine import links, remember  # noqa: F401  here, not at a call while other tasks wait
+        _ = engine.links, engine.remember  # imported here, not at a call while other tasks wait
 
         now, zone = clocks.checked(clock), clocks.zone_of(timezone)
         count = counter(tokenizer)
@@ -224,8 +227,6 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncClusters, AsyncProof, Async
         limit (`memwell.LIMITS`), `Conflict` for an `id` that another memory has, and `NotFound` for a superseded memory
         that is not there.
         """
-        from memwell.engine import remember
-
         request = requests.RememberRequest(
             content=content, metadata=metadata, tags=tags, category=category, importance=importance, kind=kind,
             tier=tier, source=source, ttl=ttl, expires_at=expires_at, id=id, created_at=created_at,
@@ -233,7 +234,7 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncClusters, AsyncProof, Async
             supersedes=supersedes, supersede=supersede, tenant_id=tenant_id, user_id=user_id,
             agent_id=agent_id, session_id=session_id, namespace=namespace,
         )  # fmt: skip
-        return await remember.remember(self._engine, request, progress)
+        return await engine.remember.remember(self._engine, request, progress)
 
     async def recall(
         self, query: str, *, where: Where | None = None, limit: int = 10, token_budget: int | None = None,
@@ -338,8 +339,6 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncClusters, AsyncProof, Async
         If nothing differs, nothing is written. Raises `NotFound`; `Conflict` if `expected_version` is not the stored
         version; `InvalidInput` if nothing is given.
         """
-        from memwell.engine import remember
-
         request = requests.UpdateRequest(
             id=id, content=content, metadata=metadata, tags=tags, category=category, importance=importance,
             kind=kind, tier=tier, source=source, ttl=ttl, expires_at=expires_at,
@@ -347,7 +346,7 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncClusters, AsyncProof, Async
             expected_version=expected_version, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
             session_id=session_id, namespace=namespace,
         )  # fmt: skip
-        return await remember.update(self._engine, request)
+        return await engine.remember.update(self._engine, request)
 
     async def forget(
         self, ids: str | Iterable[str] | None = None, *, where: Where | None = None,
@@ -363,13 +362,11 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncClusters, AsyncProof, Async
           memories of every user of the tenant.
         - `tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`: remove only memories of this scope.
         """
-        from memwell.engine import remember
-
         request = requests.ForgetRequest(
             ids=ids, where=where, everything=everything, tenant_id=tenant_id, user_id=user_id,
             agent_id=agent_id, session_id=session_id, namespace=namespace,
         )  # fmt: skip
-        return await remember.forget(self._engine, request)
+        return await engine.remember.forget(self._engine, request)
 
     async def history(
         self, id: str, *, tenant_id: str | None = None, user_id: str | None = None,
@@ -396,13 +393,11 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncClusters, AsyncProof, Async
         Raises `NotFound` for a memory or version that is not in the scope (`tenant_id`, `user_id`, `agent_id`,
         `session_id`, `namespace`), and `Conflict` if `expected_version` is not the stored version.
         """
-        from memwell.engine import remember
-
         request = requests.RestoreRequest(
             id=id, version=version, expected_version=expected_version, tenant_id=tenant_id, user_id=user_id,
             agent_id=agent_id, session_id=session_id, namespace=namespace,
         )  # fmt: skip
-        return await remember.restore(self._engine, request)
+        return await engine.remember.restore(self._engine, request)
 
     async def relate(
         self, source: str, target: str, kind: str = "related", *, strength: float = 1.0,
@@ -417,13 +412,11 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncClusters, AsyncProof, Async
         in the scope (`tenant_id`, `user_id`, `agent_id`, `session_id`, `namespace`), and `InvalidInput` for a memory
         and itself, or if `target` supersedes `source` already.
         """
-        from memwell.engine import links
-
         request = requests.RelateRequest(
             source=source, target=target, kind=kind, strength=strength, tenant_id=tenant_id, user_id=user_id,
             agent_id=agent_id, session_id=session_id, namespace=namespace,
         )  # fmt: skip
-        return await links.relate(self._engine, request)
+        return await engine.links.relate(self._engine, request)
 
     async def unrelate(
         self, source: str, target: str, kind: str | None = None, *, tenant_id: str | None = None,
@@ -435,13 +428,11 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncClusters, AsyncProof, Async
         `kind` removes only links of this kind. Raises `NotFound` if either memory is not in the scope (`tenant_id`,
         `user_id`, `agent_id`, `session_id`, `namespace`).
         """
-        from memwell.engine import links
-
         request = requests.UnrelateRequest(
             source=source, target=target, kind=kind, tenant_id=tenant_id, user_id=user_id, agent_id=agent_id,
             session_id=session_id, namespace=namespace,
         )  # fmt: skip
-        return await links.unrelate(self._engine, request)
+        return await engine.links.unrelate(self._engine, request)
 
     async def related(
         self, id: str, *, kind: str | None = None, depth: int = 1, min_strength: float = 0.0,
@@ -456,13 +447,11 @@ class AsyncMemory(AsyncUpkeep, AsyncManagement, AsyncClusters, AsyncProof, Async
 
         Ordered by depth, then strength, then id. Raises `NotFound` if the memory is not in the scope.
         """
-        from memwell.engine import links
-
         request = requests.RelatedRequest(
             id=id, kind=kind, depth=depth, min_strength=min_strength, tenant_id=tenant_id, user_id=user_id,
             agent_id=agent_id, session_id=session_id, namespace=namespace,
         )  # fmt: skip
-        return await links.related(self._engine, request)
+        return await engine.links.related(self._engine, request)
 
     async def count(
         self, *, where: Where | None = None, valid_at: datetime | str | None = None,

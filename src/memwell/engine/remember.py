@@ -240,9 +240,10 @@ def _asks(engine: Engine, inserts: Sequence[Insert]) -> bool:
     a round trip, since the embedder's cache most likely has the vectors of a text that is stored already, and where
     embedding takes no longer.
     """
-    store = engine.store
+    if len(inserts) > 1:
+        return True
     quick = engine.encoder is not None and engine.encoder.quick
-    return len(inserts) > 1 or not (quick or store.remote or not store.blocking)
+    return not quick and engine.store.blocking and not engine.store.remote
 
 
 def _with_vectors(insert: Insert, embedding: Embedding | None) -> Insert:

@@ -13,8 +13,9 @@ moments) or `full` (fsync at every commit), `timeout=30` seconds to wait for oth
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from memwell import ports
@@ -128,21 +129,26 @@ class SqliteStore(SqlitePart, Store):
         await super()._close()
 
     async def _write(self, operations: Sequence[Operation], now: datetime) -> list[Any]:
-        from memwell.backends.sqlite.store import batches, writes
-
-        append = operations[-1]
+        apply, append = self._applying, operations[-1]
         if not isinstance(append, ports.Append):
-            return self._database.submit(
-                lambda connection: batches.apply_all(writes.Transaction(connection, now), operations)
-            )
+            return self._database.submit(lambda connection: apply(connection, operations, now))
         log = cast("SqliteLog", append.log)
         schema = self._schema_of(log) or "main"
 
         def job(connection: sqlite3.Connection) -> list[Any]:
-            results = batches.apply_all(writes.Transaction(connection, now), operations[:-1])
+            results = apply(connection, operations[:-1], now)
             return [*results, log.append_in(connection, schema, append, results)]
 
         return self._database.submit(job)
+
+    @cached_property
+    def _applying(self) -> Callable[[sqlite3.Connection, Sequence[Operation], datetime], list[Any]]:
+        """What carries out operations in a transaction; it is imported at the first write."""
+        from memwell.backends.sqlite.store import batches, writes
+
+        return lambda connection, operations, now: batches.apply_all(
+            writes.Transaction(connection, now), operations
+        )
 
     async def _get(self, scope: Scope, ids: Sequence[str], now: datetime) -> list[Record]:
         connection = self._database.read()
