@@ -58,7 +58,10 @@ COMPONENTS: Final = (
 )
 """The tables of this part."""
 _SWEEP_BATCH: Final = 1000
-_LOOK: Final = 1000
+_FIRST: Final = 1000
+_LOOK: Final = 5000
+"""Vectors stored, at first and from then on, until the store looks whether an index is due: that reads every owner's
+count of records over a new connection."""
 _OUTDATED: Final = "searched by index terms of an older analysis; run `memwell db migrate` to make them again"
 
 _log = logging.getLogger("memwell.backends.postgres.store")
@@ -86,7 +89,7 @@ class PostgresStore(PostgresPart, Store):
         )
         self._lost = 0
         """How many connections had broken when the models were looked up."""
-        self._unindexed = 0
+        self._unindexed = _LOOK - _FIRST
         """Vectors stored since the last check whether an index is due."""
         self._building: asyncio.Task[None] | None = None
         self._may_build = True
