@@ -206,6 +206,31 @@ async def test_each_step_that_waits_finds_a_thread(monkeypatch: pytest.MonkeyPat
     other.dismiss()
 
 
+@on_a_loop
+async def test_with_many_steps_waiting_the_loop_goes_on_after_each(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It needs the interpreter, too, and would wait for it."""
+    monkeypatch.setattr(_turns, "_FETCHING", 10.0)
+    monkeypatch.setattr(_turns, "_PATIENCE", 10.0)
+    all_wait, second = threading.Event(), threading.Event()
+    begun: list[int] = []
+
+    async def one(number: int) -> None:
+        begun.append(number)
+        all_wait.wait(10)
+        if number:
+            second.set()
+
+    calls = [asyncio.create_task(workers.run(one(number), brief=True)) for number in range(12)]
+    await asyncio.sleep(0)
+    all_wait.set()
+    second.wait(0.05)
+    assert begun == [0]
+    await asyncio.gather(*calls)
+    assert begun == [*range(12)]
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @on_a_loop
 async def test_a_forked_child_does_not_wait_for_the_turn_of_its_parent(workers: Workers) -> None:

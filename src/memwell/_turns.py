@@ -10,6 +10,9 @@ thread carries out the steps that wait, in the order they came, as long as it ha
     with aside():                             # in a step: others have their turn meanwhile
         model.run(question)
 
+Between two steps the event loop gets the interpreter for a moment, where many of them wait: it needs it again and again
+to go through what has happened on its connections, and would wait for up to five milliseconds each time.
+
 The turn protects nothing. A step that takes very long keeps it, and others go on without.
 """
 
@@ -31,6 +34,10 @@ __all__ = ["Steps", "aside", "has_turn"]
 
 _PATIENCE: Final = 0.02
 """Seconds without an end of any step after which others go on without the turn."""
+_BEHIND: Final = 8
+"""With this many steps waiting, the event loop gets the interpreter after each."""
+_FETCHING: Final = 0.001
+"""Seconds at most that it gets."""
 
 
 class _Here(threading.local):
@@ -53,6 +60,8 @@ class _Turn:
     def _reset(self) -> None:
         self.waiting: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         self._turn, self._place, self._begun = threading.Lock(), threading.Lock(), 0
+        self.fetched = threading.Event()
+        """Set when an event loop has fetched a result."""
 
     @property
     def awaited(self) -> bool:
@@ -78,12 +87,12 @@ class _Turn:
             return False
         self._begun += 1
         if future.set_running_or_notify_cancel():
-            try:
-                found = step()
-            except BaseException as error:  # noqa: BLE001  the caller gets it
-                future.set_exception(error)
-            else:
-                future.set_result(found)
+            settle = _outcome(future, step)
+            behind = len(self.waiting) >= _BEHIND
+            self.fetched.clear()
+            settle()
+            if behind:
+                self.fetched.wait(_FETCHING)
         return True
 
     def _taken(self) -> bool:
@@ -117,6 +126,14 @@ class _Turn:
         return turn is not None
 
 
+def _outcome(future: Future[Any], step: Callable[[], Any]) -> Callable[[], None]:
+    """Run a step; returns what tells its future."""
+    try:
+        return partial(future.set_result, step())
+    except BaseException as error:  # noqa: BLE001  the caller gets it
+        return partial(future.set_exception, error)
+
+
 _turn = _Turn()
 
 
@@ -134,6 +151,10 @@ class Steps:
         _turn.waiting.append((future, partial(step, *args)))
         self.attend()
         return future
+
+    def fetched(self) -> None:
+        """To be called by an event loop that has fetched the result of a step."""
+        _turn.fetched.set()
 
     def attend(self) -> None:
         """Have a thread look for steps, if none will."""

@@ -75,6 +75,8 @@ class Workers:
             while not call.done:
                 step = partial(call.step, resume)
                 request = step() if self._dismissed else await _bridge.hop(threads, step)
+                if brief:
+                    self._steps.fetched()
                 if request is not None:
                     resume = await _resumed(coroutine, request)
         except BaseException:
