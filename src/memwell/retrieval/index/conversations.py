@@ -64,7 +64,8 @@ class Conversations:
         """Add the first slots at once; see `add`."""
         many = len(keys)
         self.keys, self.created = array("q", keys), array("q", created)
-        self.before, self.after = array("q", range(many)), array("q", range(many))
+        self.before = array("q", range(many))
+        self.after = self.before[:]
         self.codes = array("q", bytes(self.codes.itemsize * many))
         talks: dict[_Conversation, list[int]] = {}
         for slot, (user, session, speaks) in enumerate(zip(users, sessions, spoken, strict=True)):

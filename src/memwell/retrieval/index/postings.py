@@ -151,8 +151,8 @@ class Postings:
             self._invert()
             return
         if not self._line:
-            self._line = " " + " \n ".join(self._texts) + " \n"
-            self._starts.extend(accumulate([len(text) + 3 for text in self._texts], initial=0))
+            self._line = " \n ".join(["", *self._texts, ""])
+            self._starts.extend(accumulate([len(text) + 3 for text in self._texts], initial=2))
         word, line, starts = f" {term} ", self._line, self._starts
         numbers, number, at = array("I"), 0, line.find(word)
         while at >= 0:
