@@ -56,3 +56,19 @@ def test_a_recall_of_an_unchanged_file_asks_only_whether_it_changed_and_for_the_
         memory.remember("Ana sold her bees", id="two", user_id="ana", supersedes=first.id)
         assert [hit.id for hit in memory.recall("bees", user_id="ana")] == ["two"]
     run(store, store.close())
+
+
+def test_a_recall_after_a_write_reads_what_was_written_and_not_all_that_the_user_has(tmp_path: Path) -> None:
+    store = SqliteStore(str(tmp_path / "notes.db"))
+    with Memory(store, embedder="hashing") as memory:
+        memory.remember("Ana keeps bees", user_id="ana")
+        memory.recall("bees", user_id="ana")
+        memory.remember("Ana sold her bees", user_id="ana")
+        reader, asked = store._database.read(), list[str]()
+        reader.set_trace_callback(asked.append)
+        assert len(memory.recall("bees", user_id="ana")) == 2
+        reader.set_trace_callback(None)
+        [changes] = [text for text in asked if "FROM changes" in text and "FROM records" in text]
+        plan = [row[3] for row in reader.execute(f"EXPLAIN QUERY PLAN {changes}")]
+        assert plan[0] == "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)"
+    run(store, store.close())

@@ -84,7 +84,7 @@ class Source:
         """(position, changes of the partition after a position), the last of each key only; `None` when too
         many.
         """
-        text, values = _partition(partition)
+        text, values = _partition(partition, by_index=False)
         with self._database.snapshot() as connection:
             first, last = connection.execute("SELECT min(seq), max(seq) FROM changes").fetchone()
             if first is None or last <= after:
@@ -251,8 +251,12 @@ def _size(connection: sqlite3.Connection) -> int:
     return int(pages * connection.execute("PRAGMA page_size").fetchone()[0])
 
 
-def _partition(partition: Partition) -> Condition:
+def _partition(partition: Partition, *, by_index: bool = True) -> Condition:
+    """The records of a partition. Without `by_index` no index of the owner is used: where other conditions choose a few
+    records, SQLite would rather walk all that the owner has.
+    """
     tenant, user = partition
+    column = "r.{} = ?" if by_index else "+r.{} = ?"
     if user is None:
-        return "r.tenant_id = ?", [tenant]
-    return "r.tenant_id = ? AND r.user_id = ?", [tenant, user]
+        return column.format("tenant_id"), [tenant]
+    return f"{column.format('tenant_id')} AND {column.format('user_id')}", [tenant, user]
