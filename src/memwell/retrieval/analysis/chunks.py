@@ -122,11 +122,7 @@ def read(text: str, body: str | None = None) -> Reading:
         lexemes = " ".join([*filter(None, (lexemes,)), *[t for t in dict.fromkeys(more) if t not in known]])
     if spoken:
         return Reading(lexemes, dates.mentioned(body, lexemes.split()))
-    since = 0 if len(body) == len(text) else len(text[: len(text) - len(body)].split())
-    if flags & _ASKS or not ascii_only:
-        return Reading(lexemes, _asked_times(text, body, chunks, timed, since, hints=flags & _HINTS != 0))
-    places = [place for place, one in timed if place >= since and one.flags & _BEGINS]
-    return Reading(lexemes, run_times(text, chunks, places, since=since) if places else ())
+    return Reading(lexemes, _times(text, body, chunks, timed, flags if ascii_only else _ASKS | _HINTS))
 
 
 def _look_up(
@@ -189,16 +185,19 @@ def _names(text: str, chunks: list[str], named: Sequence[_Place], spoken: Langua
     return [*found, *(_terms(numeric(text)) if reaches else measured)]
 
 
-def _asked_times(
-    text: str, body: str, chunks: list[str], timed: Iterable[tuple[int, _Chunk]], since: int, *, hints: bool
+def _times(
+    text: str, body: str, chunks: list[str], timed: Sequence[tuple[int, _Chunk]], flags: int
 ) -> Sequence[Days]:
-    """The times that a text in English mentions in its body, where that depends on all its words of times."""
-    timed = [(place, one) for place, one in timed if place >= since]
-    words = {word for _, one in timed for word in one.time_words}
-    if any(one.flags & _DATED for _, one in timed) or ("other" in words and "other day" in body):
-        places = [place for place, one in timed if one.flags & _BEGINS]
-        return dates.times_of(text, body, chunks, places, words, since=since, hints=hints)
-    return ()
+    """The times that a text in English mentions in its body; `timed` are the chunks with words of times."""
+    since = 0 if len(body) == len(text) else len(text[: len(text) - len(body)].split())
+    places = [place for place, one in timed if place >= since and one.flags & _BEGINS]
+    if not flags & (_ASKS | _HINTS):
+        return run_times(text, chunks, places, since=since) if places else ()
+    words = {word for place, one in timed if place >= since for word in one.time_words}
+    dated = any(one.flags & _DATED for place, one in timed if place >= since)
+    if not dated and not ("other" in words and "other day" in body):
+        return ()
+    return dates.times_of(text, body, chunks, places, words, since=since, hints=flags & _HINTS != 0)
 
 
 def _read_chunk(chunk: str) -> str | _Chunk:

@@ -101,10 +101,10 @@ def times_of(
 ) -> list[Days]:
     """The times that a memory in English mentions, in order; at each of these places a run may be (see `time_runs`).
 
-    `body` is the text from the chunk `since` on, which is searched; its chunks have these words of times. If it `hints`
-    at another language, that is asked for a date with slashes (see `intervals`).
+    `body` is the text from the chunk `since` on, which is searched; its chunks have these words of times. If the
+    text may be in another language (`hints`), that is asked for a date with slashes (see `intervals`).
     """
-    slashes = "/" in body and (hints or not body.isascii())
+    slashes = hints and "/" in body
     if slashes or foreign_dates.may_mention(body, words):
         low = foreign_dates.plain(body)
         known = words

@@ -6,7 +6,7 @@ if those of English are fewer. So a short text that could be either counts as En
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence, Set
 from functools import cache
 from typing import Final, NamedTuple
@@ -42,7 +42,12 @@ _LETTERS_OF: Final = {
     "bg": "ъ", "fa": "پچژگکی", "ar": "ةأإ", "yi": "ײװױ",
 }  # fmt: skip
 """Language → letters that speak for it."""
-_LETTERS: Final = frozenset("".join(_LETTERS_OF.values()))
+_SPEAKS_FOR: Final = {
+    letter: tuple(code for code, own in _LETTERS_OF.items() if letter in own)
+    for letter in "".join(_LETTERS_OF.values())
+}
+"""Letter → those languages."""
+_LETTERS: Final = frozenset(_SPEAKS_FOR)
 _LETTER: Final = 0.6
 """What a letter counts beside a function word."""
 _LETTERS_AT_MOST: Final = 0.9
@@ -225,8 +230,8 @@ def languages_of(text: str) -> dict[str, str]:
     for word in words:
         scores[_ENDINGS.get(word[-4:], _ENDINGS.get(word[-3:], ""))] += _ENDING
     letters = frozenset[str]() if in_ascii else _LETTERS.intersection(text.lower())
-    for code in _LETTERS_OF if letters else ():
-        scores[code] += min(len(letters.intersection(_LETTERS_OF[code])) * _LETTER, _LETTERS_AT_MOST)
+    for code, count in Counter(code for letter in letters for code in _SPEAKS_FOR[letter]).items():
+        scores[code] += min(count * _LETTER, _LETTERS_AT_MOST)
     found = {name: _best(codes, scores) for name, codes in SCRIPTS.items() if name in scripts}
     latin = _best(SCRIPTS["latin"][1:], scores)
     enough = _ENOUGH if latin in sure else _ENOUGH_UNSURE
@@ -238,8 +243,8 @@ def languages_of(text: str) -> dict[str, str]:
     return found | {"latin": latin if foreign else "en"}
 
 
-def _best(codes: Sequence[str], scores: Mapping[str, float]) -> str:
-    return max(codes, key=lambda code: scores.get(code, 0.0))
+def _best(codes: Sequence[str], scores: defaultdict[str, float]) -> str:
+    return max(codes, key=scores.__getitem__)
 
 
 def _english(words: Set[str], other: str = "") -> float:
