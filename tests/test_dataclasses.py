@@ -9,11 +9,11 @@ import pickle
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
-from memwell import Record, Scope
+from memwell import Record, Scope, Stats
 from memwell._dataclasses import copier, dataclass, filler
 
 NOW = datetime(2026, 5, 1, 9, 30, tzinfo=UTC)
@@ -114,6 +114,23 @@ def test_a_subclass_that_is_no_dataclass_may_have_attributes_of_its_own() -> Non
     one.note = "n"
     with pytest.raises(FrozenInstanceError):
         one.user_id = "ben"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Labelled(Scope):
+    label: str = ""
+
+
+def test_copies_of_a_subclass_that_is_a_dataclass_keep_its_own_fields() -> None:
+    one = Labelled(user_id="ana", label="home")
+    for other in (copy.copy(one), copy.deepcopy(one), pickle.loads(pickle.dumps(one))):
+        assert other == one
+        assert other.label == "home"
+
+
+@pytest.mark.parametrize("cls", [Record, Stats], ids=lambda cls: cls.__name__)  # with a twin, and without
+def test_the_annotations_of_a_constructor_can_be_resolved(cls: Any) -> None:
+    assert get_type_hints(cls.__init__) == {**get_type_hints(cls), "return": type(None)}
 
 
 def test_a_copier_changes_what_is_named_and_freezes_what_a_constructor_would() -> None:

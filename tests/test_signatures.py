@@ -193,6 +193,13 @@ def test_a_wrong_keyword_is_answered_with_the_right_one(call: Callable[[Any], An
     loop.close()
 
 
+def test_missing_and_surplus_arguments_are_told_of_the_class_that_was_called() -> None:
+    with Memory("memory://", embedder=None) as memory:
+        for call in (lambda m: m.recall(), lambda m: m.recall("tea", 3)):
+            with pytest.raises(TypeError, match=r"^Memory\.recall\(\) "):
+                call(memory)
+
+
 def test_the_adapter_of_the_suite_reaches_every_method() -> None:
     loop = OnALoop(AsyncMemory("memory://", embedder=None))
     assert all(callable(getattr(loop, name)) for name in NAMES)

@@ -8,6 +8,7 @@ methods are closures.
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, FrozenInstanceError
 from operator import attrgetter
@@ -93,8 +94,10 @@ class _Constructor:
 
 
 def _init_of(cls: Any) -> Callable[..., None]:
-    """The constructor. That of a frozen class has the setters of the slots at hand."""
-    known: dict[str, Any] = {"_unset": _UNSET, "__name__": cls.__module__}
+    """The constructor. That of a frozen class has the setters of the slots at hand. Its globals are those of the module
+    of the class, by which others resolve its annotations.
+    """
+    known: dict[str, Any] = {"_unset": _UNSET}
     fields = dataclasses.fields(cls)
     given = [field for field in fields if field.init]
     named = [_parameter(field, known) for field in given if field.kw_only]
@@ -102,11 +105,14 @@ def _init_of(cls: Any) -> Callable[..., None]:
     parameters += ["*", *named] if named else []
     lines = [
         f"def __init__({', '.join(['self', *parameters])}):",
-        *_settings(cls, _values(fields, known), known),
+        *(f" {line}" for line in _settings(cls, _values(fields, known), known)),
+        " self.__post_init__()" if hasattr(cls, "__post_init__") else " pass",
+        "return __init__",
     ]
-    lines.append("self.__post_init__()" if hasattr(cls, "__post_init__") else "pass")
-    exec("\n ".join(lines), known)  # noqa: S102  it holds names of fields only
-    made: Callable[..., None] = known["__init__"]
+    made_here: dict[str, Any] = {}
+    body = "\n ".join([f"def making({', '.join(known)}):", *lines])
+    exec(body, vars(sys.modules[cls.__module__]), made_here)  # noqa: S102  it holds names of fields only
+    made: Callable[..., None] = made_here["making"](**known)
     made.__qualname__ = f"{cls.__qualname__}.__init__"
     made.__annotations__ = {field.name: field.type for field in given} | {"return": None}
     return made
@@ -146,14 +152,15 @@ def _settings(cls: Any, values: Mapping[str, str], known: dict[str, Any]) -> lis
     if twin is None:
         known |= {f"_set_{name}": getattr(cls, name).__set__ for name in values}
         return [f"_set_{name}(self, {value})" for name, value in values.items()]
-    known |= {"_cls": cls, "_twin": twin, "_turn": _turn, "_set": object.__setattr__, "_names": tuple(values)}
+    known |= {"_cls": cls, "_twin": twin, "_turn": _turn, "_set": object.__setattr__, "_zip": zip}
+    known["_names"] = tuple(values)
     return [
         "if self.__class__ is _cls:",
         " _turn(self, _twin)",
         *(f" self.{name} = {value}" for name, value in values.items()),
         " self.__class__ = _cls",
         "else:",
-        f" for _name, _value in zip(_names, ({', '.join(values.values())},)): _set(self, _name, _value)",
+        f" for _name, _value in _zip(_names, ({', '.join(values.values())},)): _set(self, _name, _value)",
     ]
 
 
@@ -194,11 +201,14 @@ def _frozen(cls: type, fields: _Fields) -> _Methods:
             raise FrozenInstanceError(f"cannot delete field {name!r}")
         object.__delattr__(self, name)
 
+    def names_of(self: Any) -> Sequence[str]:
+        return names if type(self) is cls else [field.name for field in dataclasses.fields(self)]
+
     def get_state(self: Any) -> list[Any]:
-        return [getattr(self, name) for name in names]
+        return [getattr(self, name) for name in names_of(self)]
 
     def set_state(self: Any, state: Sequence[Any]) -> None:
-        for name, value in zip(names, state, strict=True):
+        for name, value in zip(names_of(self), state, strict=True):
             object.__setattr__(self, name, value)
 
     refusing: _Methods = {"__setattr__": set_attribute, "__delattr__": delete_attribute}

@@ -39,7 +39,7 @@ class Face:
 
 def delegated(method: F) -> F:
     """A method of a `Face` that runs the coroutine method of the same name behind it. It is written for its signature
-    and its docstring; its body is never run. Wrong keywords are explained as by `explain_keywords`.
+    and its docstring; its body does nothing. Wrong keywords are explained as by `explain_keywords`.
     """
     name = method.__name__
 
@@ -49,6 +49,7 @@ def delegated(method: F) -> F:
             return self._run(getattr(self._memory, name)(*given, **named))
         except TypeError as error:
             explain(self, method, named, error)
+            method(self, *given, **named)  # it refuses wrong arguments in the words of this class
             raise
 
     call.explains = True  # type: ignore[attr-defined]
