@@ -193,7 +193,7 @@ def test_a_wrong_keyword_is_answered_with_the_right_one(call: Callable[[Any], An
     loop.close()
 
 
-def test_missing_and_surplus_arguments_are_told_of_the_class_that_was_called() -> None:
+def test_an_error_about_arguments_names_the_class_that_was_called() -> None:
     with Memory("memory://", embedder=None) as memory:
         for call in (lambda m: m.recall(), lambda m: m.recall("tea", 3)):
             with pytest.raises(TypeError, match=r"^Memory\.recall\(\) "):
