@@ -196,7 +196,7 @@ async def test_each_step_that_waits_finds_a_thread(monkeypatch: pytest.MonkeyPat
     calls = []
     for number in range(5):
         calls.append(asyncio.create_task((other if number % 2 else workers).run(one(number), brief=True)))
-        while number == 1 and not _turns._turn.awaited:  # noqa: ASYNC110
+        while number == 1 and not other._steps.awaited:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
         await asyncio.sleep(0)
     all_wait.set()
@@ -204,6 +204,45 @@ async def test_each_step_that_waits_finds_a_thread(monkeypatch: pytest.MonkeyPat
     await asyncio.gather(*(other.run(whereabouts(), brief=True) for _ in range(300)))
     workers.dismiss()
     other.dismiss()
+
+
+@on_a_loop
+async def test_a_step_may_wait_for_another_memory_while_others_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An embedder of one memory may ask another one: its threads carry out none of the steps that wait for it."""
+    monkeypatch.setattr(_turns, "_PATIENCE", 0.001)
+    workers, other = Workers("test"), Workers("other")
+    loop = asyncio.get_running_loop()
+
+    async def asks() -> bool:
+        asked = asyncio.run_coroutine_threadsafe(other.run(whereabouts(), brief=True), loop)
+        return asked.result(5)[1]
+
+    calls = [workers.run(asks(), brief=True) for _ in range(4 * THREADS)]
+    assert all(await asyncio.gather(*calls))
+    workers.dismiss()
+    other.dismiss()
+
+
+@on_a_loop
+async def test_two_memories_with_many_steps_go_on_alternately(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_turns, "_PATIENCE", 10.0)
+    both = (Workers("test"), Workers("other"))
+    all_wait, done = threading.Event(), []
+
+    async def one(which: int) -> None:
+        all_wait.wait(10)
+        done.append(which)
+
+    calls = [asyncio.create_task(both[0].run(one(0), brief=True)) for _ in range(20)]
+    await asyncio.sleep(0)
+    calls.append(asyncio.create_task(both[1].run(one(1), brief=True)))
+    while not both[1]._steps.awaited:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    all_wait.set()
+    await asyncio.gather(*calls)
+    assert done.index(1) <= 2
+    for workers in both:
+        workers.dismiss()
 
 
 @on_a_loop
