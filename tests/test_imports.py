@@ -272,3 +272,12 @@ def test_the_bridge_alone_imports_asyncio() -> None:
     core = {name for name in users if floor(name) <= PURE or ENGINE <= floor(name) < EDGES}
     core = {name for name in core if room(name) != "network"}
     assert not core - {"memwell._bridge"}
+
+
+def test_packages_tell_the_names_that_they_have_not_imported() -> None:
+    told = run("""
+import memwell, memwell.filters, memwell.ports, memwell.types, memwell.wrappers
+for package in memwell, memwell.filters, memwell.ports, memwell.types, memwell.wrappers:
+    print(sorted(set(package.__all__) - set(dir(package))))
+""")
+    assert told.split() == ["[]"] * 5

@@ -220,7 +220,3 @@ _HOME = {
 
 
 __getattr__ = exports(__name__, {name: _HOME.get(name, "types") for name in __all__})
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
