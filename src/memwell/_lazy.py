@@ -17,7 +17,7 @@ __all__ = ["exports", "logger"]
 
 def exports(package: str, homes: Mapping[str, str]) -> Callable[[str], object]:
     """The `__getattr__` of a package whose public names stand in its modules: name → the module within it, which is
-    imported when the name is first asked for. `dir` of the package tells these names, too.
+    imported when the name is first asked for. `dir` of the package includes these names.
     """
     vars(sys.modules[package])["__dir__"] = lambda: sorted({*vars(sys.modules[package]), *homes})
 
