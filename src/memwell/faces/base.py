@@ -69,13 +69,16 @@ def audited(cls: type[T]) -> type[T]:
 
 
 def arguments(method: Callable[..., Any], given: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a call by name, without `self`."""
-    return {**dict(zip(_names(method), given, strict=False)), **named}
+    """The arguments of a call by name, without `self`; those that were not given have their defaults."""
+    names, defaults = _parameters(method)
+    return {**defaults, **dict(zip(names, given, strict=False)), **named}
 
 
 @functools.cache
-def _names(method: Callable[..., Any]) -> tuple[str, ...]:
-    return tuple(inspect.signature(method).parameters)[1:]
+def _parameters(method: Callable[..., Any]) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """The names of the parameters, and the defaults of those that have one."""
+    found = list(inspect.signature(method).parameters.values())[1:]
+    return tuple([p.name for p in found]), {p.name: p.default for p in found if p.default is not p.empty}
 
 
 def _awaited(method: Callable[..., Awaitable[Any]]) -> Callable[..., Any]:

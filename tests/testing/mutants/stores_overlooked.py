@@ -232,7 +232,7 @@ class CountsPairs(MemoryStore):
     """Statistics count related pairs."""
 
     async def _stats(self, scope: Scope, now: datetime) -> Stats:
-        records = self._all(scope, now, None)
+        records = [self._state.record(key) for key in self._keys(scope, now, None)]
         pairs = {(record.id, link.target) for record in records for link in record.links}
         return replace(await super()._stats(scope, now), links=len(pairs))
 

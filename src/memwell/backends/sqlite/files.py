@@ -44,7 +44,7 @@ def cannot_write(path: str) -> bool:
 def uri_of(path: str, options: str) -> str:
     """The URI of an absolute path, with options such as `mode=ro`, as SQLite reads it."""
     escaped = path.replace("%", "%25").replace("?", "%3f").replace("#", "%23").replace(os.sep, "/")
-    return f"file:{'' if escaped.startswith('/') else '/'}{escaped}?{options}"
+    return f"file://{'' if escaped.startswith('/') else '/'}{escaped}?{options}"
 
 
 def size_of(path: str) -> int:
