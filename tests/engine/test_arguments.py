@@ -364,3 +364,9 @@ def test_metadata_that_repeat_one_list_many_times_are_refused_quickly(memory: Me
     ):
         with pytest.raises(InvalidInput, match=r"65,536 bytes|10,000 values"):
             call()
+
+
+def test_a_negative_zero_is_stored_as_zero() -> None:
+    """The two are equal, so what a store keeps of values that it has written before could be either."""
+    with Memory("memory://", embedder=None) as memory:
+        assert repr(memory.remember("bees", importance=-0.0).importance) == "0.0"

@@ -241,7 +241,7 @@ def _short(name: str, value: object) -> str:
 def _unit(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
         raise InvalidInput(f"{name} is a number from 0 to 1, not {shown(value)}")
-    return float(value)
+    return abs(float(value))  # -0.0 becomes 0.0: they are equal, but are written differently
 
 
 def moment_of(name: str, value: object, zone: tzinfo = UTC) -> datetime:
