@@ -38,6 +38,8 @@ class _Logger:
         self._name = name
 
     def __getattr__(self, name: str) -> object:
+        if name == "_name":  # a copy has none yet
+            raise AttributeError(name)
         import logging
 
         return getattr(logging.getLogger(self._name), name)
