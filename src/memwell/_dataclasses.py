@@ -94,8 +94,8 @@ class _Constructor:
 
 
 def _init_of(cls: Any) -> Callable[..., None]:
-    """The constructor. That of a frozen class has the setters of the slots at hand. Its globals are those of the module
-    of the class, by which others resolve its annotations.
+    """Compile the constructor of a class. Its globals are those of the class's module, so that its annotations can be
+    resolved.
     """
     known: dict[str, Any] = {"_unset": _UNSET}
     fields = dataclasses.fields(cls)
@@ -249,8 +249,8 @@ def _hash_of(fields: _Fields) -> Callable[[Any], int]:
 
 
 def filler(cls: type[T]) -> Callable[..., T]:
-    """The function that makes an instance from the values of all fields, by position: the constructor in a third of the
-    time. `cls` is a frozen dataclass with slots and many fields.
+    """A constructor that takes every field by position, in a third of the time. `cls` is a frozen dataclass with slots
+    and many fields.
     """
     names = [field.name for field in dataclasses.fields(cast("Any", cls))]
     known: dict[str, Any] = {"_new": object.__new__, "_cls": cls, "_twin": _twin_of(cls)}

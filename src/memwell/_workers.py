@@ -37,9 +37,7 @@ T = TypeVar("T")
 THREADS: Final = max(2, min(8, os.cpu_count() or 2))
 """One per processor, within limits: more of them would compete with the event loop."""
 LONG: Final = 0.005
-"""Seconds after which an operation of a part is long: others have their turn meanwhile. A question takes about half of
-it to answer.
-"""
+"""Seconds after which an operation is long, so that others have their turn meanwhile. A recall takes half of that."""
 
 
 class _Here(threading.local):
@@ -108,8 +106,8 @@ async def on_loop(call: Callable[[], Awaitable[T]]) -> T:
 
 
 async def inline(call: Callable[[], Awaitable[T]], *, long: bool = False) -> T:
-    """The result of a blocking part's operation, run in this worker thread. Raises if the caller was cancelled. `long`:
-    it takes longer than `LONG`.
+    """Run a blocking part's operation in this worker thread. `long`: it takes longer than `LONG`. Raises if the caller
+    was cancelled.
     """
     worker = _here.call
     if worker is not None and worker.cancelled:

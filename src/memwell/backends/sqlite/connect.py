@@ -19,8 +19,8 @@ STATEMENTS = 256
 WAL_KEPT = 64 * 2**20
 """Bytes that the write-ahead log may keep on disk once it was checkpointed."""
 WAL_PAGES = 4000
-"""Pages (of 4 KB) in the write-ahead log at which a commit moves them into the file. Each time syncs both files, and
-the pages that every write changes are moved once for all the commits between."""
+"""A commit moves the write-ahead log into the file when it has this many pages of 4 KB. Moving syncs both files, and
+moves a page once, however many commits changed it."""
 
 
 class Connection(sqlite3.Connection):

@@ -16,7 +16,7 @@ from memwell.retrieval.analysis.words import word_terms
 __all__ = ["is_word", "related_terms"]
 
 _Lists: TypeAlias = Mapping[str, Sequence[tuple[str, str, float]]]
-"""First two letters → lists with a word that begins so: the words, those that answer for them, and what these count."""
+"""First two letters of a word → the lists that have such a word: its words, what answers for them, what that counts."""
 _SAME: Final = 0.9
 """What another form of a word counts, or one of the same meaning."""
 _NEAR: Final = 0.3

@@ -59,9 +59,9 @@ COMPONENTS: Final = (
 """The tables of this part."""
 _SWEEP_BATCH: Final = 1000
 _FIRST: Final = 1000
+"""How many vectors are stored before the store first looks whether an index is due."""
 _LOOK: Final = 5000
-"""Vectors stored, at first and from then on, until the store looks whether an index is due: that reads every owner's
-count of records over a new connection."""
+"""How many from then on. Each look counts the records of every owner, over a new connection."""
 _OUTDATED: Final = "searched by index terms of an older analysis; run `memwell db migrate` to make them again"
 
 _log = logging.getLogger("memwell.backends.postgres.store")

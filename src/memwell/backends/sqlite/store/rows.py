@@ -37,9 +37,7 @@ SELECT: Final = sql.select(
     " (SELECT json_group_array(json_array(t.id, l.kind, memwell_exact(l.strength), l.created_at)) FROM links l"
     " JOIN records t ON t.key = l.target WHERE l.source = r.key) ELSE '[]' END"
 )
-"""All that `record_of` reads. An aggregate of no relationships takes as long as the rest of the row, so most rows have
-none.
-"""
+"""All that `record_of` reads. Links are aggregated only where there are some: it takes as long as the rest of a row."""
 
 SELECT_BY_ID: Final = SELECT.replace("records r", "records r INDEXED BY records_id")
 """The same, where ids are given: without statistics SQLite would rather walk all that the user has."""
