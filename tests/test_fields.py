@@ -202,12 +202,11 @@ def test_a_new_field_is_a_line_a_migration_and_a_keyword(tmp_path: Path) -> None
     table = package / "fields.py"
     table.write_text(table.read_text("utf-8").replace(")\n\n\ndef named", LINE + "\n\ndef named", 1), "utf-8")
     records = package / "types" / "records.py"
-    requests = package / "engine" / "requests" / "everyday.py"
-    given = "    created_at: datetime | str | None = None\n"
-    for path, line in ((records, "    embedded: bool = False\n"), (records, given), (requests, given)):
-        text = path.read_text("utf-8")
+    text = records.read_text("utf-8")
+    for line in ("    embedded: bool = False\n", "    created_at: datetime | str | None = None\n"):
         assert text.count(line) == 1
-        path.write_text(text.replace(line, f"{line}    mood: str | None = None\n"), "utf-8")
+        text = text.replace(line, f"{line}    mood: str | None = None\n")
+    records.write_text(text, "utf-8")
     scripts = package / "backends" / "sqlite" / "migrations" / "records"
     last = max(int(path.name.split("_")[0]) for path in scripts.glob("*.sql"))
     (scripts / f"{last + 1:03}_mood.sql").write_text(MIGRATION, "utf-8")

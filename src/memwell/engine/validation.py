@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from operator import attrgetter, is_not
 from typing import Any, Final
 
@@ -139,9 +139,23 @@ _OTHERS: Final = tuple(
     name for name in NewMemory.__dataclass_fields__ if name not in (*_TEXTS, "id", "content")
 )
 _ABSENT: Final = (None,) * len(_OTHERS)
-_texts: Final = attrgetter(*_TEXTS)
-_own_texts: Final = attrgetter(*_TEXTS[1:])
-_others: Final = attrgetter(*_OTHERS)
+
+
+def _reader(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    """The function that reads these fields; `None` for one that the class of the given object does not have."""
+
+    @cache
+    def of(kind: type) -> Callable[[Any], tuple[Any, ...]]:
+        if all(hasattr(kind, name) for name in names):
+            return attrgetter(*names)
+        return lambda given: tuple([getattr(given, name, None) for name in names])
+
+    return lambda given: of(given.__class__)(given)
+
+
+_texts: Final = _reader(_TEXTS)
+_own_texts: Final = _reader(_TEXTS[1:])
+_others: Final = _reader(_OTHERS)
 
 
 def check_changes(changes: Mapping[str, Any], now: datetime, zone: tzinfo = UTC) -> dict[str, Any]:
